@@ -1,0 +1,12 @@
+"""Reproducible econometrics of how AI adoption changes firms' green innovation.
+
+Panel in, Effects out: ``Panel(df, unit=..., time=..., cohort=...)``, an estimator's ``fit``, an `Effects` result.
+"""
+
+from aigreen.effects import Effects, concat, share
+from aigreen.panel import Panel
+from aigreen.storage import load
+
+__version__ = "0.1.0"
+
+__all__ = ["Effects", "Panel", "concat", "load", "share"]

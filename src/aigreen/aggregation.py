@@ -1,0 +1,99 @@
+"""Weights that turn effects by cohort and time into averages, with the influence of estimated weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from aigreen.errors import EffectsError, OptionError
+
+Aggregation = Literal["simple", "group", "event_study", "calendar"]
+
+KEYS = {"simple": None, "group": "cohort", "event_study": "horizon", "calendar": "time"}
+
+
+@dataclass(frozen=True)
+class Mass:
+    """How much each effect counts in an average, and the sampling error of that.
+
+    Attributes
+    ----------
+    value : ndarray, shape (m,)
+        Masses: cohort shares, or numbers of treated rows.
+    of : ndarray of int, shape (k,)
+        Position in `value` of each effect.
+    influence : ndarray, shape (clusters, m), or None
+        Influence functions of `value`; None where the masses are taken as fixed.
+    """
+
+    value: np.ndarray
+    of: np.ndarray
+    influence: np.ndarray | None = None
+
+    def take(self, rows: np.ndarray) -> Mass:
+        """Return the masses of these effects."""
+        return Mass(self.value, self.of[rows], self.influence)
+
+    def average(self, groups: np.ndarray, n_groups: int) -> Mass:
+        """Return the mean mass in each group of effects."""
+        share = np.zeros((len(self.value), n_groups))
+        np.add.at(share, (self.of, groups), 1.0)
+        share /= share.sum(axis=0)
+        influence = None if self.influence is None else self.influence @ share
+        return Mass(share.T @ self.value, np.arange(n_groups), influence)
+
+
+def weighted_mean(
+    estimates: np.ndarray, influence: np.ndarray | None, mass: Mass, groups: np.ndarray, n_groups: int
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+    r"""Mass-weighted mean of effects in each group, its influence functions and the weights.
+
+    With :math:`\theta_r = \sum_{j \in r} m_j \theta_j / m_r`,
+
+    .. math:: \psi_r = \sum_{j \in r} \frac{m_j}{m_r} \psi_j + \sum_{j \in r} \frac{\theta_j - \theta_r}{m_r} \psi_{m_j}.
+
+    Parameters
+    ----------
+    estimates : shape (k,);  influence : shape (clusters, k) or None;  groups : shape (k,), group of each effect.
+
+    Returns
+    -------
+    estimates : shape (r,);  influence : shape (clusters, r) or None;  weights : shape (k, r)
+    """
+    m = mass.value[mass.of]
+    total = np.bincount(groups, weights=m, minlength=n_groups)
+    if (total <= 0).any():
+        raise EffectsError("an average has no mass: its effects have weight zero")
+    weights = np.zeros((len(estimates), n_groups))
+    weights[np.arange(len(estimates)), groups] = m / total[groups]
+    means = weights.T @ estimates
+    if influence is None:
+        return means, None, weights
+    result = influence @ weights
+    if mass.influence is not None:
+        slope = np.zeros((len(mass.value), n_groups))
+        np.add.at(slope, (mass.of, groups), (estimates - means[groups]) / total[groups])
+        result += mass.influence @ slope
+    return means, result, weights
+
+
+def group_index(index: pd.Index, keep: list[str]) -> tuple[np.ndarray, pd.Index]:
+    """Code effects by the index levels in `keep`; without levels all effects form one group, labelled ATT."""
+    if not keep:
+        return np.zeros(len(index), dtype=np.intp), pd.Index(["ATT"], name="effect")
+    frame = index.to_frame(index=False)[keep]
+    groups = frame.groupby(keep, sort=True).ngroup().to_numpy()
+    labels = frame.assign(_group=groups).drop_duplicates("_group").sort_values("_group")[keep]
+    return groups, pd.Index(labels[keep[0]]) if len(keep) == 1 else pd.MultiIndex.from_frame(labels)
+
+
+def levels_kept(index: pd.Index, how: str) -> list[str]:
+    """Levels that stay when effects are aggregated `how`: its key, and what is neither cohort, time nor horizon."""
+    if how not in KEYS:
+        raise OptionError("aggregate", how, get_args(Aggregation))
+    key = KEYS[how]
+    others = [name for name in index.names if name not in {"cohort", "time", "horizon"}]
+    return [*others, key] if key else others

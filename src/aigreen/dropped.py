@@ -1,0 +1,41 @@
+"""The record of what an estimator left out, kept on its result."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+
+import pandas as pd
+
+from aigreen.errors import AigreenWarning
+
+
+class Dropped:
+    """Counted record of left-out rows and units; every entry also warns.
+
+    Estimators make one per fit, call `add` for everything they leave out, and hand `to_frame()` to `Effects`.
+    """
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[str, str, int, str]] = []
+
+    def add(
+        self,
+        category: type[AigreenWarning],
+        what: str,
+        reason: str,
+        count: int,
+        first: Iterable[object] = (),
+        *,
+        stacklevel: int = 3,
+    ) -> None:
+        """Record and warn that `count` `what` ("rows", "units", ...) were left out for `reason`; nothing if zero."""
+        if count == 0:
+            return
+        warning = category(f"{count:,} {what} left out: {reason}", count=count, first=first)
+        self._rows.append((what, reason, count, ", ".join(str(x) for x in warning.first)))
+        warnings.warn(warning, stacklevel=stacklevel)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Columns what, reason, count, first; one row an entry."""
+        return pd.DataFrame(self._rows, columns=["what", "reason", "count", "first"])

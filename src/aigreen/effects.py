@@ -1,0 +1,514 @@
+"""Effects: estimates with their influence functions. The only way out."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from aigreen.aggregation import Aggregation, Mass, group_index, levels_kept, weighted_mean
+from aigreen.errors import EffectsError, IncompatibleEffectsError, NoInfluenceError, UnknownColumnError
+from aigreen.multiplier import Multipliers, sup_t_critical
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_NO_DROPS = pd.DataFrame(columns=["what", "reason", "count", "first"])
+
+
+@dataclass(frozen=True)
+class Wald:
+    """A Wald test: `statistic` is chi-squared with `df` degrees of freedom under the null."""
+
+    statistic: float
+    df: int
+    p_value: float
+
+
+@dataclass(frozen=True, eq=False)
+class Effects:
+    r"""A labelled vector of estimates with its influence functions.
+
+    The rows of the influence matrix are clusters, scaled such that
+
+    .. math:: \hat\theta - \theta \approx \sum_c \psi_c, \qquad \hat V = \sum_c \psi_c \psi_c' ;
+
+    any small-sample factor is inside, named in `conventions`. Whatever is linear in the estimates is linear in the
+    influence functions, so results on the same panel can be subtracted, stacked and tested together.
+
+    Attributes
+    ----------
+    values : ndarray, shape (k,)
+    index : Index, length k
+        Levels among effect, term, cohort, time, horizon, part, channel, group.
+    psi : ndarray, shape (clusters, k), or None
+        Influence functions; None for results of other packages that only report variances.
+    clusters : Index
+        Labels of the rows of `psi`.
+    mass : Mass, optional
+        Weights of the effects in averages; without it the effects cannot be aggregated.
+    post : ndarray of bool, shape (k,), optional
+        Effects that enter overall averages (those after treatment).
+    weights : DataFrame, optional
+        How each effect was averaged from the effects it was aggregated from.
+    covariance : ndarray, shape (k, k), optional
+        Used where `psi` is None; entries may be nan where unknown.
+    df : int, optional
+        Degrees of freedom of t intervals; None for the normal distribution.
+    n_rows, n_units, n_clusters : int
+        Size of the estimation sample.
+    method, outcome : str
+    conventions : mapping of str to str
+        Variance, small-sample factor, singleton rule, base period, ...
+    dropped : DataFrame
+        What was left out: what, reason, count, first.
+    """
+
+    values: np.ndarray
+    index: pd.Index
+    psi: np.ndarray | None
+    clusters: pd.Index
+    n_rows: int
+    n_units: int
+    n_clusters: int
+    method: str
+    outcome: str
+    mass: Mass | None = None
+    post: np.ndarray | None = None
+    weights: pd.DataFrame | None = None
+    covariance: np.ndarray | None = None
+    df: int | None = None
+    conventions: Mapping[str, str] = field(default_factory=dict)
+    dropped: pd.DataFrame = field(default_factory=_NO_DROPS.copy)
+
+    def __post_init__(self) -> None:
+        k = len(self.values)
+        if len(self.index) != k or (self.psi is not None and self.psi.shape != (len(self.clusters), k)):
+            raise EffectsError(f"{k} estimates, index of {len(self.index)}, influence of {np.shape(self.psi)}")
+        if self.psi is None and self.covariance is None:
+            raise EffectsError("a result needs influence functions or a covariance")
+        object.__setattr__(self, "conventions", MappingProxyType(dict(self.conventions)))
+
+    # -- estimates and errors ------------------------------------------------------------------------------------
+
+    @property
+    def estimates(self) -> pd.Series:
+        """Point estimates."""
+        return pd.Series(self.values, index=self.index, name="estimate")
+
+    @property
+    def influence(self) -> pd.DataFrame:
+        """Influence functions, clusters x effects.
+
+        Raises
+        ------
+        NoInfluenceError
+        """
+        return pd.DataFrame(self._psi("the influence functions"), index=self.clusters, columns=self.index, copy=False)
+
+    @property
+    def vcov(self) -> pd.DataFrame:
+        """Covariance matrix of the estimates."""
+        return pd.DataFrame(self._covariance(), index=self.index, columns=self.index)
+
+    @property
+    def std_errors(self) -> pd.Series:
+        """Standard errors; zero for a reference period."""
+        return pd.Series(self._std_errors(), index=self.index, name="std_error")
+
+    def conf_int(
+        self,
+        level: float = 0.95,
+        simultaneous: bool = False,
+        *,
+        n_draws: int = 999,
+        multipliers: Multipliers = "rademacher",
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """Confidence intervals, pointwise or as a simultaneous band.
+
+        Parameters
+        ----------
+        level : float
+            Coverage.
+        simultaneous : bool
+            Cover all effects at once (sup-t multiplier bootstrap) rather than each alone.
+        n_draws, multipliers, seed
+            Of the bootstrap.
+
+        Returns
+        -------
+        DataFrame
+            Columns low and high.
+        """
+        if not 0 < level < 1:
+            raise EffectsError(f"level={level}: a number between 0 and 1 is needed")
+        errors = self._std_errors()
+        if simultaneous:
+            psi = self._psi("a simultaneous band")
+            critical = sup_t_critical(psi, errors, level=level, n_draws=n_draws, kind=multipliers, seed=seed)
+        else:
+            critical = self._distribution().ppf((1 + level) / 2)
+        return pd.DataFrame(
+            {"low": self.values - critical * errors, "high": self.values + critical * errors}, index=self.index
+        )
+
+    def to_frame(self, level: float = 0.95) -> pd.DataFrame:
+        """Tidy frame: estimate, std_error, statistic, p_value, conf_low, conf_high."""
+        errors = self._std_errors()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            statistic = np.where(errors > 0, self.values / errors, np.nan)
+        bounds = self.conf_int(level)
+        return pd.DataFrame(
+            {
+                "estimate": self.values,
+                "std_error": errors,
+                "statistic": statistic,
+                "p_value": 2 * self._distribution().sf(np.abs(statistic)),
+                "conf_low": bounds["low"],
+                "conf_high": bounds["high"],
+            },
+            index=self.index,
+        )
+
+    def tidy(self, level: float = 0.95) -> pd.DataFrame:
+        """`to_frame` with the index as columns and the method, outcome and sample sizes in every row."""
+        facts = {"method": self.method, "outcome": self.outcome, "n_rows": self.n_rows, "n_clusters": self.n_clusters}
+        return self.to_frame(level).reset_index().assign(**facts)
+
+    # -- selection and arithmetic --------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, label: Hashable) -> Effects:
+        """Return the effects with this label in the first index level (or this full index tuple)."""
+        first = self.index.get_level_values(0)
+        if isinstance(label, tuple) and isinstance(self.index, pd.MultiIndex):
+            found = np.asarray([tuple(row)[: len(label)] == label for row in self.index])
+        else:
+            found = np.asarray(first == label)
+        if not found.any():
+            raise UnknownColumnError(label, list(first.unique()), role="effects")
+        part = self.select(found)
+        if isinstance(self.index, pd.MultiIndex) and self.index.nlevels > 1 and not isinstance(label, tuple):
+            return replace(part, index=part.index.droplevel(0))
+        return part
+
+    def select(self, which: np.ndarray | pd.Series) -> Effects:
+        """Return the effects where the boolean mask `which` is true."""
+        rows = np.flatnonzero(np.asarray(which, dtype=bool))
+        return replace(
+            self,
+            values=self.values[rows],
+            index=self.index[rows],
+            psi=None if self.psi is None else self.psi[:, rows],
+            covariance=None if self.covariance is None else self.covariance[np.ix_(rows, rows)],
+            mass=None if self.mass is None else self.mass.take(rows),
+            post=None if self.post is None else self.post[rows],
+            weights=None if self.weights is None else self.weights.iloc[:, rows],
+        )
+
+    def combine(self, weights: pd.DataFrame | pd.Series | np.ndarray) -> Effects:
+        """Return weighted sums of the effects, one for each column of `weights`, shape (k,) or (k, r)."""
+        if isinstance(weights, pd.Series):
+            weights = weights.to_frame(weights.name or "combination")
+        if isinstance(weights, pd.DataFrame):
+            weights = weights.reindex(self.index)
+            matrix, index = weights.to_numpy(dtype=float), weights.columns
+        else:
+            matrix = np.asarray(weights, dtype=float).reshape(len(self), -1)
+            index = pd.RangeIndex(matrix.shape[1])
+        if matrix.shape[0] != len(self) or np.isnan(matrix).any():
+            raise EffectsError(f"weights must cover all {len(self)} effects")
+        return replace(
+            self,
+            values=matrix.T @ self.values,
+            index=index if index.nlevels > 1 else index.rename(index.name or "effect"),
+            psi=None if self.psi is None else self.psi @ matrix,
+            covariance=None if self.covariance is None else matrix.T @ self.covariance @ matrix,
+            mass=None,
+            post=None,
+            weights=None,
+        )
+
+    def __neg__(self) -> Effects:
+        return self * -1.0
+
+    def __mul__(self, factor: float) -> Effects:
+        return replace(
+            self,
+            values=self.values * factor,
+            psi=None if self.psi is None else self.psi * factor,
+            covariance=None if self.covariance is None else self.covariance * factor**2,
+        )
+
+    __rmul__ = __mul__
+
+    def __add__(self, other: Effects) -> Effects:
+        psi, other_psi = _on_same_clusters(self, other)
+        other_values = other.values
+        if len(self) != 1 or len(other) != 1:
+            position = other.index.get_indexer(self.index)
+            if len(self) != len(other) or (position < 0).any():
+                raise IncompatibleEffectsError("the two results have different effects; select the common ones first")
+            other_values, other_psi = other_values[position], other_psi[:, position]
+        return replace(
+            self,
+            values=self.values + other_values,
+            psi=psi + other_psi,
+            mass=None,
+            weights=None,
+            **_merged([self, other]),
+        )
+
+    def __sub__(self, other: Effects) -> Effects:
+        return self + -other
+
+    # -- aggregation ---------------------------------------------------------------------------------------------
+
+    def aggregate(
+        self, how: Aggregation | pd.DataFrame | pd.Series | np.ndarray, *, balanced: int | None = None
+    ) -> Effects:
+        """Average effects by cohort and time.
+
+        Parameters
+        ----------
+        how : {"simple", "group", "event_study", "calendar"} or weights
+            simple: all effects after treatment. group: by cohort. event_study: by horizon (time since treatment).
+            calendar: by period. Or weights of shape (k,) or (k, r) as for `combine`.
+        balanced : int, optional
+            For event_study, keep only cohorts seen for at least this many periods after treatment, and horizons up to
+            it, so that every horizon averages the same cohorts.
+
+        Notes
+        -----
+        Within an average effects count by their mass (cohort share, or number of treated rows). Source: Callaway and
+        Sant'Anna (2021), table 1.
+        """
+        if not isinstance(how, str):
+            return self.combine(how)
+        keep = levels_kept(self.index, how)
+        if self.mass is None or not {"cohort", "time"} <= set(self.index.names):
+            raise EffectsError(
+                f"{self.method} effects by {', '.join(map(str, self.index.names))} cannot be aggregated by cohort and time"
+            )
+        cells = self.index.to_frame(index=False)
+        horizon = (cells["time"] - cells["cohort"]).to_numpy()
+        chosen = np.ones(len(self), dtype=bool) if how == "event_study" else self._post()
+        if balanced is not None:
+            if how != "event_study":
+                raise EffectsError("balanced= goes with an event study")
+            longest = cells.assign(h=horizon).groupby("cohort")["h"].transform("max").to_numpy()
+            chosen = (longest >= balanced) & (horizon <= balanced)
+        if not chosen.any():
+            raise EffectsError("no effect after treatment is left to average")
+        part = self.select(chosen)
+        index = pd.MultiIndex.from_frame(cells[chosen].assign(horizon=horizon[chosen]))
+        groups, labels = group_index(index, keep)
+        values, psi, weights = weighted_mean(part.values, part.psi, part.mass, groups, len(labels))
+        n = len(labels)
+        mass = part.mass.average(groups, n) if how == "group" else Mass(np.ones(n), np.arange(n))
+        post = np.ones(n, dtype=bool)
+        if how == "event_study":
+            np.logical_and.at(post, groups, part._post())
+        return replace(
+            part,
+            values=values,
+            index=labels,
+            psi=psi,
+            covariance=None if part.covariance is None else weights.T @ part.covariance @ weights,
+            mass=mass,
+            post=post,
+            weights=pd.DataFrame(weights, index=part.index, columns=labels),
+        )
+
+    def event_study(self, *, balanced: int | None = None) -> Effects:
+        """Average by horizon; an event study is returned as it is."""
+        return self if "horizon" in self.index.names else self.aggregate("event_study", balanced=balanced)
+
+    def overall(self) -> Effects:
+        """Average all effects after treatment, by their mass; one effect (for each part) is returned."""
+        if self.mass is None:
+            if len(self) == 1:
+                return self
+            raise EffectsError(f"{self.method} effects have no weights for an overall average; use combine(weights)")
+        part = self.select(self._post())
+        others = [name for name in self.index.names if name not in {"cohort", "time", "horizon", "effect"}]
+        groups, labels = group_index(part.index, others)
+        values, psi, weights = weighted_mean(part.values, part.psi, part.mass, groups, len(labels))
+        covariance = None if part.covariance is None else weights.T @ part.covariance @ weights
+        frame = pd.DataFrame(weights, index=part.index, columns=labels)
+        n = len(labels)
+        mass, post = Mass(np.ones(n), np.arange(n)), np.ones(n, dtype=bool)
+        return replace(
+            part, values=values, index=labels, psi=psi, covariance=covariance, mass=mass, post=post, weights=frame
+        )
+
+    # -- tests ---------------------------------------------------------------------------------------------------
+
+    def test(self, R: np.ndarray | None = None, value: float | np.ndarray = 0.0) -> Wald:
+        r"""Wald test of :math:`R\theta = r`; by default that all effects are zero.
+
+        Effects without variance (reference periods) are left out of the default test.
+
+        Raises
+        ------
+        EffectsError
+            Where the covariance of the restrictions has not full rank (as with more restrictions than clusters).
+        """
+        covariance = self._covariance()
+        if R is None:
+            R = np.eye(len(self))[np.diag(covariance) > 0]
+        R = np.atleast_2d(np.asarray(R, dtype=float))
+        gap = R @ self.values - value
+        middle = R @ covariance @ R.T
+        if np.isnan(middle).any():
+            raise NoInfluenceError(
+                f"{self.method} has no influence functions, so no joint test; single errors are in std_errors"
+            )
+        if not len(R) or np.linalg.matrix_rank(middle, hermitian=True) < len(R):
+            raise EffectsError(
+                f"the covariance of the {len(R)} restrictions has not full rank ({self.n_clusters} clusters)"
+            )
+        statistic = float(gap @ np.linalg.solve(middle, gap))
+        return Wald(statistic, len(R), float(stats.chi2.sf(statistic, len(R))))
+
+    def pretrend_test(self) -> Wald:
+        """Joint Wald test that the effects before treatment are zero."""
+        if self.post is None:
+            raise EffectsError("only effects by cohort and time, or by horizon, have pre-trends")
+        return self.select(~self.post).test()
+
+    def share(self, part: Hashable, whole: Hashable) -> Effects:
+        """Return the effect labelled `part` as a share of the one labelled `whole`."""
+        return share(self[part], self[whole])
+
+    # -- looks ---------------------------------------------------------------------------------------------------
+
+    def summary(self, level: float = 0.95) -> str:
+        """Estimates, errors, sample sizes, conventions and what was left out, as text."""
+        table = self.to_frame(level).to_string(float_format=lambda v: f"{v:.4f}", na_rep="")
+        lines = [f"{self.method} on {self.outcome}", table, ""]
+        lines.append(f"N = {self.n_rows:,} rows, {self.n_units:,} units, {self.n_clusters:,} clusters")
+        lines += [f"{key}: {text}" for key, text in self.conventions.items()]
+        for what, reason, count, _ in self.dropped.itertuples(index=False, name=None):
+            lines.append(f"left out: {count:,} {what}: {reason}")
+        return "\n".join(lines)
+
+    def plot(self, ax: Axes | None = None, *, level: float = 0.95, simultaneous: bool = False) -> Axes:
+        """Draw the estimates with confidence intervals; by horizon where there is one."""
+        from aigreen.plot import effects_plot
+
+        return effects_plot(self, ax, level=level, simultaneous=simultaneous)
+
+    def save(self, path: str | Path) -> None:
+        """Write `path`.parquet (influence functions) and `path`.json (all else); read back with `load`."""
+        from aigreen.storage import save
+
+        save(self, Path(path))
+
+    # -- helpers -------------------------------------------------------------------------------------------------
+
+    def _psi(self, purpose: str) -> np.ndarray:
+        if self.psi is None:
+            raise NoInfluenceError(f"{self.method} has no influence functions, which {purpose} needs")
+        return self.psi
+
+    def _covariance(self) -> np.ndarray:
+        return self.covariance if self.psi is None else self.psi.T @ self.psi
+
+    def _std_errors(self) -> np.ndarray:
+        if self.psi is None:
+            return np.sqrt(np.diag(self.covariance))
+        return np.sqrt(np.einsum("ck,ck->k", self.psi, self.psi))
+
+    def _post(self) -> np.ndarray:
+        return np.ones(len(self), dtype=bool) if self.post is None else self.post
+
+    def _distribution(self) -> Any:
+        return stats.norm if self.df is None else stats.t(self.df)
+
+
+def concat(results: Sequence[Effects] | Mapping[str, Effects], *, name: str = "model") -> Effects:
+    """Stack results on the same clusters into one, with one joint covariance.
+
+    Parameters
+    ----------
+    results : mapping of label to Effects, or sequence
+        Labels (by default the methods) become the first index level, called `name`.
+    """
+    results = results if isinstance(results, Mapping) else {f"{r.method} {r.outcome}": r for r in results}
+    parts = list(results.values())
+    first = parts[0]
+    psi = np.hstack([_on_same_clusters(first, part)[1] for part in parts])
+    frames = [part.index.to_frame(index=False).assign(**{name: label}) for label, part in results.items()]
+    table = pd.concat(frames, ignore_index=True)
+    table = table[[name, *table.columns.drop(name)]]
+    index = pd.MultiIndex.from_frame(table) if len(table.columns) > 1 else pd.Index(table[name])
+    post = None if any(part.post is None for part in parts) else np.concatenate([part.post for part in parts])
+    values = np.concatenate([part.values for part in parts])
+    return replace(first, values=values, index=index, psi=psi, mass=None, post=post, weights=None, **_merged(parts))
+
+
+def share(part: Effects, whole: Effects) -> Effects:
+    r"""Ratio of two effects by the delta method, :math:`\psi = (\psi_a - (a/b)\,\psi_b)/b`.
+
+    Raises
+    ------
+    EffectsError
+        Where the whole is exactly zero.
+    """
+    psi, whole_psi = _on_same_clusters(part, whole)
+    if (whole.values == 0).any():
+        raise EffectsError("a share of an effect that is exactly zero")
+    ratio = part.values / whole.values
+    return replace(
+        part,
+        values=ratio,
+        psi=(psi - ratio * whole_psi) / whole.values,
+        mass=None,
+        weights=None,
+        **_merged([part, whole]),
+    )
+
+
+def _on_same_clusters(a: Effects, b: Effects) -> tuple[np.ndarray, np.ndarray]:
+    """Influence functions of both; the clusters must be those of one panel."""
+    psi, other = a._psi("a joint covariance"), b._psi("a joint covariance")
+    if a.clusters is not b.clusters and not (a.clusters.name == b.clusters.name and a.clusters.equals(b.clusters)):
+        raise IncompatibleEffectsError(
+            f"the results stand on different clusters ({len(a.clusters)} by {a.clusters.name!r}, {len(b.clusters)} by "
+            f"{b.clusters.name!r}): make one Panel and use its views"
+        )
+    return psi, other
+
+
+def _smallest(parts: Sequence[Effects]) -> int | None:
+    return min((part.df for part in parts if part.df is not None), default=None)
+
+
+def _merged(parts: Sequence[Effects]) -> dict[str, Any]:
+    """Facts of a result made from several."""
+    conventions: dict[str, str] = {}
+    for part in parts:
+        for key, text in part.conventions.items():
+            known = conventions.setdefault(key, text)
+            if text not in known.split("; "):
+                conventions[key] = f"{known}; {text}"
+    return {
+        "method": " / ".join(dict.fromkeys(part.method for part in parts)),
+        "outcome": " / ".join(dict.fromkeys(part.outcome for part in parts)),
+        "n_rows": max(part.n_rows for part in parts),
+        "n_units": max(part.n_units for part in parts),
+        "n_clusters": max(part.n_clusters for part in parts),
+        "df": _smallest(parts),
+        "conventions": conventions,
+        "dropped": pd.concat([part.dropped for part in parts], ignore_index=True).drop_duplicates(ignore_index=True),
+    }

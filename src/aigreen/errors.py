@@ -1,0 +1,218 @@
+"""Every error and warning of aigreen, under one root each.
+
+An error that concerns data names the column, the count and the first offenders, so that the user can go straight to
+the rows. A warning that concerns dropped or doubtful rows carries the same three facts as attributes.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+SHOWN = 5
+
+
+class AigreenError(Exception):
+    """Root of all errors raised by aigreen on purpose."""
+
+
+class DataError(AigreenError):
+    """Input data break a rule.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, without the offenders.
+    column : str, optional
+        Column at fault.
+    count : int, optional
+        Number of offending rows (or units).
+    first : sequence, optional
+        First offenders; at most five are shown.
+    """
+
+    def __init__(
+        self, message: str, *, column: str | None = None, count: int | None = None, first: Iterable[object] = ()
+    ) -> None:
+        self.column = column
+        self.count = count
+        self.first = list(first)[:SHOWN]
+        super().__init__(_with_offenders(message, self.first, count))
+
+
+class EmptyDataError(DataError):
+    """No rows."""
+
+
+class UnknownColumnError(DataError):
+    """A named column is not in the frame."""
+
+    def __init__(self, name: object, available: Sequence[object], *, role: str = "") -> None:
+        known = [str(c) for c in available]
+        prefix = f"{role}: " if role else ""
+        super().__init__(f"{prefix}no column {name!r}{did_you_mean(str(name), known)}", column=str(name))
+
+
+class MissingValueError(DataError):
+    """A key column (unit, time, cluster, weights) has missing values."""
+
+
+class DuplicateRowsError(DataError):
+    """The same unit stands more than once in a period."""
+
+
+class MixedTypeError(DataError):
+    """An identifier column mixes types that cannot be ordered."""
+
+
+class CohortVariesError(DataError):
+    """A unit has more than one first treated period."""
+
+
+class ClusterVariesError(DataError):
+    """A unit moves between clusters where the estimator needs nested clusters."""
+
+
+class NonNumericError(DataError):
+    """A column that must be numeric is not."""
+
+
+class InfiniteValueError(DataError):
+    """A numeric column holds infinite values."""
+
+
+class WeightsError(DataError):
+    """Weights are negative, all zero, or otherwise unusable."""
+
+
+class TooFewPeriodsError(DataError):
+    """Fewer than two periods."""
+
+
+class TooFewClustersError(DataError):
+    """Fewer than two clusters: no variance can be computed."""
+
+
+class NoTreatedError(DataError):
+    """No unit is ever treated inside the sample."""
+
+
+class NoControlsError(DataError):
+    """No untreated unit or row is left to compare with."""
+
+
+class NoPrePeriodError(DataError):
+    """No treated unit is seen before its treatment."""
+
+
+class OptionError(AigreenError, ValueError):
+    """An option has a value outside its list."""
+
+    def __init__(self, option: str, value: object, allowed: Sequence[object]) -> None:
+        listed = ", ".join(repr(a) for a in allowed)
+        super().__init__(
+            f"{option}={value!r}: use one of {listed}{did_you_mean(str(value), [str(a) for a in allowed])}"
+        )
+
+
+class EstimationError(AigreenError):
+    """The model cannot be computed on these data."""
+
+
+class CollinearError(EstimationError):
+    """The coefficient asked for is not identified."""
+
+
+class ConvergenceError(EstimationError):
+    """An iterative fit did not converge."""
+
+
+class EffectsError(AigreenError):
+    """Results cannot be combined or tested as asked."""
+
+
+class NoInfluenceError(EffectsError):
+    """The result has no influence function, so it has no covariance with other results."""
+
+
+class IncompatibleEffectsError(EffectsError):
+    """Two results do not stand on the same panel and clusters, or do not have the same index."""
+
+
+class ConfigError(AigreenError):
+    """A configuration file breaks its schema."""
+
+
+class SourceError(AigreenError):
+    """A raw source is absent, damaged or not what the registry says."""
+
+
+class ChecksumError(SourceError):
+    """A file's sha256 is not the registered one."""
+
+
+class AigreenWarning(UserWarning):
+    """Root of all warnings given by aigreen.
+
+    Attributes
+    ----------
+    count : int
+        Number of rows, units or cells concerned.
+    first : list
+        First of them.
+    """
+
+    def __init__(self, message: str, *, count: int = 0, first: Iterable[object] = ()) -> None:
+        self.count = count
+        self.first = list(first)[:SHOWN]
+        super().__init__(_with_offenders(message, self.first, count))
+
+
+class MissingRowsWarning(AigreenWarning):
+    """Rows with a missing outcome or covariate were left out."""
+
+
+class AlwaysTreatedWarning(AigreenWarning):
+    """Units treated in their first period were left out: they have no period before treatment."""
+
+
+class SingletonWarning(AigreenWarning):
+    """Rows that are alone in a fixed effect were left out."""
+
+
+class SeparationWarning(AigreenWarning):
+    """Rows that a count model fits perfectly (all-zero groups) were left out."""
+
+
+class UnbalancedWarning(AigreenWarning):
+    """Units without all periods were left out, as asked."""
+
+
+class UnreachedWarning(AigreenWarning):
+    """Treated rows whose fixed effects no untreated row reaches were left out."""
+
+
+class OverlapWarning(AigreenWarning):
+    """Propensity scores near one, or a group-time cell without enough comparison units."""
+
+
+class SmallCellWarning(AigreenWarning):
+    """An effect rests on very few units or clusters."""
+
+
+class CollinearWarning(AigreenWarning):
+    """A covariate was left out because the others determine it."""
+
+
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """Return `` (did you mean 'x'?)`` for the nearest known name, or an empty string."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def _with_offenders(message: str, first: Sequence[object], count: int | None) -> str:
+    if not first:
+        return message
+    shown = ", ".join(str(x) for x in first)
+    more = ", ..." if count is not None and count > len(first) else ""
+    return f"{message}; first: {shown}{more}"

@@ -1,0 +1,453 @@
+"""Panel: a validated unit x time frame, checked once and coded once. The only way in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from aigreen.dropped import Dropped
+from aigreen.errors import (
+    CohortVariesError,
+    DataError,
+    DuplicateRowsError,
+    EmptyDataError,
+    InfiniteValueError,
+    MissingRowsWarning,
+    MissingValueError,
+    MixedTypeError,
+    NonNumericError,
+    TooFewPeriodsError,
+    UnknownColumnError,
+    WeightsError,
+)
+
+NEVER = np.inf
+
+
+class Panel:
+    """A unit x time panel, checked and coded once; every estimator starts from its arrays.
+
+    Rows of all arrays are sorted by unit, then time, whatever the order of `df`. The frame is not copied and never
+    changed. Rows with missing outcomes are fine here: each estimator drops and counts what it cannot use.
+
+    Parameters
+    ----------
+    df : DataFrame
+        pandas, or any eager frame that narwhals reads (polars, Arrow, Modin, ...).
+    unit, time : str
+        Key columns; one row for each pair. `time` holds integers (years); `unit` may be of any sortable type.
+    cohort : str, optional
+        First treated period of the unit; never treated is 0, infinite or missing. Constant within units.
+    cluster : str, optional
+        Column of the clusters of the influence functions. Default: the unit.
+    weights : str, optional
+        Non-negative sampling weights.
+    coordinates : (str, str), optional
+        Columns of latitude and longitude in degrees.
+
+    Attributes
+    ----------
+    unit_codes, time_codes, cluster_codes : ndarray of int, shape (n_rows,)
+        Positions in `units`, `times`, `clusters`.
+    unit_cohort : ndarray of float, shape (n_units,)
+        First treated period; inf for never treated.
+    weights : ndarray of float, shape (n_rows,), or None
+    clusters : Index
+        Cluster labels. A view keeps those of the panel it was cut from, so influence functions stay aligned.
+
+    Raises
+    ------
+    DataError
+        A subclass that names the column, the count and the first offenders.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> df = pd.DataFrame({"firm": ["a", "a", "b", "b"], "year": [1, 2, 1, 2], "first": [2, 2, 0, 0], "y": [1, 3, 1, 1]})
+    >>> Panel(df, unit="firm", time="year", cohort="first")
+    Panel: 4 rows, 2 units ('firm'), 2 periods (1-2), balanced; 1 ever treated in 1 cohorts; 2 clusters
+    """
+
+    def __init__(
+        self,
+        df: Any,
+        *,
+        unit: str,
+        time: str,
+        cohort: str | None = None,
+        cluster: str | None = None,
+        weights: str | None = None,
+        coordinates: tuple[str, str] | None = None,
+    ) -> None:
+        frame = _to_pandas(df)
+        keys = {"unit": unit, "time": time, "cohort": cohort, "cluster": cluster, "weights": weights}
+        roles = {role: name for role, name in keys.items() if name is not None}
+        if coordinates is not None:
+            roles |= {"latitude": coordinates[0], "longitude": coordinates[1]}
+        for role, name in roles.items():
+            if name not in frame.columns:
+                raise UnknownColumnError(name, list(frame.columns), role=role)
+        if len(frame) == 0:
+            raise EmptyDataError("the frame has no rows", count=0)
+
+        unit_codes, units = _factorize(frame[unit])
+        times_by_row = _integer_times(frame[time])
+        times, time_codes = np.unique(times_by_row, return_inverse=True)
+        order = np.lexsort((time_codes, unit_codes))
+        sorted_already = bool(np.all(order[1:] > order[:-1]))
+
+        self.frame = frame
+        self.names: Mapping[str, str] = roles
+        self._order = None if sorted_already else order
+        self.units = units
+        self.times = times
+        self.unit_codes = unit_codes[order]
+        self.time_codes = time_codes[order]
+        self._check_unique()
+        if len(times) < 2:
+            raise TooFewPeriodsError(f"column {time!r} has {len(times)} period; two are needed", column=time)
+        self.unit_cohort = self._read_cohort() if cohort else np.full(len(units), NEVER)
+        if cluster is None or cluster == unit:
+            self.cluster_codes, self.clusters = self.unit_codes, units
+        else:
+            codes, self.clusters = _factorize(frame[cluster])
+            self.cluster_codes = self._sorted(codes)
+        self.weights = self._read_weights() if weights else None
+
+    # -- sizes ---------------------------------------------------------------------------------------------------
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self.unit_codes)
+
+    @property
+    def n_units(self) -> int:
+        """Number of units."""
+        return len(self.units)
+
+    @property
+    def n_periods(self) -> int:
+        """Number of periods."""
+        return len(self.times)
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every unit is seen in every period."""
+        return self.n_rows == self.n_units * self.n_periods
+
+    @cached_property
+    def n_clusters(self) -> int:
+        """Number of clusters with at least one row here (a view may have fewer than `len(clusters)`)."""
+        return len(np.unique(self.cluster_codes))
+
+    # -- treatment -----------------------------------------------------------------------------------------------
+
+    @property
+    def cohort(self) -> np.ndarray:
+        """First treated period of each row's unit, shape (n_rows,); inf for never treated."""
+        return self.unit_cohort[self.unit_codes]
+
+    @property
+    def time(self) -> np.ndarray:
+        """Period of each row, shape (n_rows,)."""
+        return self.times[self.time_codes]
+
+    @property
+    def treated(self) -> np.ndarray:
+        """Whether the row is at or after its unit's first treated period, shape (n_rows,)."""
+        return self.time >= self.cohort
+
+    @property
+    def cohorts(self) -> np.ndarray:
+        """First treated periods that occur, ascending, without never."""
+        return np.unique(self.unit_cohort[np.isfinite(self.unit_cohort)])
+
+    @cached_property
+    def cluster_nested(self) -> bool:
+        """Whether no unit moves between clusters."""
+        return bool(np.array_equal(self.cluster_codes, self.unit_cluster[self.unit_codes]))
+
+    @cached_property
+    def unit_first(self) -> np.ndarray:
+        """Position of each unit's first row, shape (n_units,)."""
+        return np.searchsorted(self.unit_codes, np.arange(self.n_units))
+
+    @property
+    def unit_cluster(self) -> np.ndarray:
+        """Cluster code of each unit in its first row, shape (n_units,)."""
+        return self.cluster_codes[self.unit_first]
+
+    # -- columns -------------------------------------------------------------------------------------------------
+
+    def column(self, name: str) -> np.ndarray:
+        """Return a column as float64 in panel order, missing as nan.
+
+        Raises
+        ------
+        UnknownColumnError, NonNumericError, InfiniteValueError
+        """
+        values = _numeric(self._series(name))
+        infinite = np.flatnonzero(np.isinf(values))
+        if infinite.size:
+            raise InfiniteValueError(
+                f"column {name!r}: {infinite.size:,} infinite values",
+                column=name,
+                count=infinite.size,
+                first=self._labels_unsorted(infinite),
+            )
+        return self._sorted(values)
+
+    def matrix(self, names: Sequence[str]) -> np.ndarray:
+        """Return columns as a float64 array of shape (n_rows, len(names))."""
+        out = np.empty((self.n_rows, len(names)))
+        for j, name in enumerate(names):
+            out[:, j] = self.column(name)
+        return out
+
+    def codes(self, name: str) -> tuple[np.ndarray, pd.Index]:
+        """Return integer codes in panel order and labels of a categorical column, for a fixed effect.
+
+        Raises
+        ------
+        UnknownColumnError, MissingValueError, MixedTypeError
+        """
+        if name == self.names["unit"]:
+            return self.unit_codes, self.units
+        if name == self.names["time"]:
+            return self.time_codes, pd.Index(self.times)
+        codes, labels = _factorize(self._series(name))
+        return self._sorted(codes), labels
+
+    def labels(self, rows: Iterable[int]) -> list[str]:
+        """Name the rows at these positions of the panel order, as ``(unit, time)``."""
+        return [f"({self.units[self.unit_codes[i]]}, {self.times[self.time_codes[i]]})" for i in rows]
+
+    # -- views ---------------------------------------------------------------------------------------------------
+
+    def __getitem__(self, mask: Any) -> Panel:
+        """Return the view of the rows where `mask` is true.
+
+        Parameters
+        ----------
+        mask : Series or array of bool, shape (n_rows,)
+            A Series is aligned on the index of `frame`; an array follows the row order of `frame`.
+        """
+        if isinstance(mask, pd.Series):
+            mask = mask.reindex(self.frame.index) if not mask.index.equals(self.frame.index) else mask
+            mask = mask.to_numpy(dtype=bool, na_value=False)
+        mask = np.asarray(mask)
+        if mask.dtype != bool or mask.shape != (self.n_rows,):
+            raise DataError(
+                f"a mask is a boolean array of length {self.n_rows}, got {mask.dtype} of shape {mask.shape}"
+            )
+        return self._view(self._sorted(mask))
+
+    def split(self, name: str) -> dict[Any, Panel]:
+        """Return one view for each value of a column, in the order of the values; missing values are left out."""
+        series = self._series(name)
+        return {
+            value: self[(series == value).to_numpy(dtype=bool, na_value=False)]
+            for value in sorted(series.dropna().unique())
+        }
+
+    def complete(self, names: Sequence[str], dropped: Dropped) -> Panel:
+        """Return the view of the rows without missing values in `names`, the rest counted in `dropped`."""
+        missing = np.zeros(self.n_rows, dtype=bool)
+        culprits = []
+        for name in names:
+            absent = np.isnan(self.column(name))
+            if absent.any():
+                culprits.append(name)
+                missing |= absent
+        if not culprits:
+            return self
+        if missing.all():
+            raise EmptyDataError(f"every row has a missing value in {', '.join(culprits)}", count=self.n_rows)
+        rows = np.flatnonzero(missing)
+        reason = f"missing {', '.join(culprits)}"
+        dropped.add(MissingRowsWarning, "rows", reason, rows.size, self.labels(rows[:5]), stacklevel=4)
+        return self._view(~missing)
+
+    def _view(self, keep: np.ndarray) -> Panel:
+        """Cut rows (mask in panel order) without checking again; clusters keep the root's labels."""
+        if not keep.any():
+            raise EmptyDataError("no rows are left in this view", count=0)
+        view = object.__new__(Panel)
+        positions = np.flatnonzero(keep) if self._order is None else self._order[keep]
+        view.frame = self.frame.iloc[positions]
+        view.names = self.names
+        view._order = None
+        present, view.unit_codes = np.unique(self.unit_codes[keep], return_inverse=True)
+        view.units = self.units[present]
+        view.unit_cohort = self.unit_cohort[present]
+        periods, view.time_codes = np.unique(self.time_codes[keep], return_inverse=True)
+        view.times = self.times[periods]
+        view.cluster_codes, view.clusters = self.cluster_codes[keep], self.clusters
+        view.weights = None if self.weights is None else self.weights[keep]
+        return view
+
+    # -- checks --------------------------------------------------------------------------------------------------
+
+    def _check_unique(self) -> None:
+        same = (np.diff(self.unit_codes) == 0) & (np.diff(self.time_codes) == 0)
+        rows = np.flatnonzero(same) + 1
+        if rows.size:
+            unit, time = self.names["unit"], self.names["time"]
+            raise DuplicateRowsError(
+                f"columns {unit!r}, {time!r}: {rows.size:,} duplicate rows",
+                column=unit,
+                count=rows.size,
+                first=self.labels(rows[:5]),
+            )
+
+    def _read_cohort(self) -> np.ndarray:
+        name = self.names["cohort"]
+        values = _numeric(self._series(name))
+        values = self._sorted(np.where(np.isnan(values) | (values == 0), NEVER, values))
+        odd = np.flatnonzero(values != np.round(values))
+        if odd.size or (values < 0).any():
+            odd = odd if odd.size else np.flatnonzero(values < 0)
+            raise DataError(
+                f"column {name!r}: {odd.size:,} values are not periods (integer, or 0, inf or missing for never)",
+                column=name,
+                count=odd.size,
+                first=values[odd[:5]],
+            )
+        by_unit = values[self.unit_first]
+        varies = np.unique(self.unit_codes[values != by_unit[self.unit_codes]])
+        if varies.size:
+            raise CohortVariesError(
+                f"column {name!r} varies within {varies.size:,} units",
+                column=name,
+                count=varies.size,
+                first=self.units[varies[:5]],
+            )
+        return by_unit
+
+    def _read_weights(self) -> np.ndarray:
+        name = self.names["weights"]
+        values = self.column(name)
+        for bad, what in ((np.isnan(values), "missing"), (values < 0, "negative")):
+            rows = np.flatnonzero(bad)
+            if rows.size:
+                first = self.labels(rows[:5])
+                raise WeightsError(
+                    f"column {name!r}: {rows.size:,} {what} weights", column=name, count=rows.size, first=first
+                )
+        if not values.any():
+            raise WeightsError(f"column {name!r}: all weights are zero", column=name, count=self.n_rows)
+        return values
+
+    # -- helpers -------------------------------------------------------------------------------------------------
+
+    def _series(self, name: str) -> pd.Series:
+        if name not in self.frame.columns:
+            raise UnknownColumnError(name, list(self.frame.columns))
+        return self.frame[name]
+
+    def _sorted(self, values: np.ndarray) -> np.ndarray:
+        return values if self._order is None else values[self._order]
+
+    def _labels_unsorted(self, rows: np.ndarray) -> list[str]:
+        unit, time = self.frame[self.names["unit"]], self.frame[self.names["time"]]
+        return [f"({unit.iloc[i]}, {time.iloc[i]})" for i in rows[:5]]
+
+    def __len__(self) -> int:
+        return self.n_rows
+
+    def __repr__(self) -> str:
+        treated = int(np.isfinite(self.unit_cohort).sum())
+        span = f"{self.times[0]}-{self.times[-1]}"
+        shape = "balanced" if self.balanced else "unbalanced"
+        return (
+            f"Panel: {self.n_rows:,} rows, {self.n_units:,} units ({self.names['unit']!r}), {self.n_periods} periods ({span}), "
+            f"{shape}; {treated:,} ever treated in {len(self.cohorts)} cohorts; {self.n_clusters:,} clusters"
+        )
+
+
+def _to_pandas(df: Any) -> pd.DataFrame:
+    if not isinstance(df, pd.DataFrame):
+        try:
+            df = nw.from_native(df, eager_only=True).to_pandas()
+        except TypeError as error:
+            raise DataError(f"cannot read a {type(df).__name__} as a data frame; collect lazy frames first") from error
+    repeated = df.columns[df.columns.duplicated()]
+    if len(repeated):
+        name = str(repeated[0])
+        raise DataError(f"{len(repeated)} column names occur twice", column=name, count=len(repeated), first=repeated)
+    return df
+
+
+def _factorize(series: pd.Series) -> tuple[np.ndarray, pd.Index]:
+    """Code a key column; labels ascend."""
+    missing = series.isna().to_numpy()
+    if missing.any():
+        count = int(missing.sum())
+        first = [f"row {i}" for i in np.flatnonzero(missing)[:5]]
+        raise MissingValueError(
+            f"column {series.name!r}: {count:,} missing values", column=str(series.name), count=count, first=first
+        )
+    if series.dtype == object:
+        kinds = series.map(type)
+        if kinds.nunique() > 1:
+            rare = kinds.value_counts().index[-1]
+            odd = series[kinds == rare]
+            names = ", ".join(sorted(k.__name__ for k in kinds.unique()))
+            raise MixedTypeError(
+                f"column {series.name!r} mixes types ({names}); {len(odd):,} are {rare.__name__}",
+                column=str(series.name),
+                count=len(odd),
+                first=[repr(v) for v in odd.iloc[:5]],
+            )
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        series = series.astype(series.cat.categories.dtype)
+    codes, labels = pd.factorize(series, sort=True)
+    return codes, pd.Index(labels, name=series.name)
+
+
+def _numeric(series: pd.Series) -> np.ndarray:
+    """Read a numeric column as float64, missing as nan."""
+    if pd.api.types.is_complex_dtype(series.dtype) or not pd.api.types.is_numeric_dtype(series.dtype):
+        if series.isna().all():
+            return np.full(len(series), np.nan)
+        bad = series[pd.to_numeric(series, errors="coerce").isna() & series.notna()] if _is_text(series) else series
+        bad = bad if len(bad) else series
+        raise NonNumericError(
+            f"column {series.name!r} has type {series.dtype}, a number is needed; {len(bad):,} values cannot be used",
+            column=str(series.name),
+            count=len(bad),
+            first=[repr(v) for v in bad.iloc[:5]],
+        )
+    return series.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _is_text(series: pd.Series) -> bool:
+    return series.dtype == object or pd.api.types.is_string_dtype(series.dtype)
+
+
+def _integer_times(series: pd.Series) -> np.ndarray:
+    if pd.api.types.is_datetime64_any_dtype(series.dtype) or isinstance(series.dtype, pd.PeriodDtype):
+        raise NonNumericError(
+            f"column {series.name!r} holds dates; make integer periods of it (.dt.year)", column=str(series.name)
+        )
+    values = _numeric(series)
+    name = str(series.name)
+    for bad, error, what in (
+        (np.isnan(values), MissingValueError, "missing values"),
+        (values != np.round(values), DataError, "values are not integers"),
+    ):
+        rows = np.flatnonzero(bad)
+        if rows.size:
+            raise error(
+                f"column {name!r}: {rows.size:,} {what}",
+                column=name,
+                count=rows.size,
+                first=[f"row {i}" for i in rows[:5]],
+            )
+    return values.astype(np.int64)
