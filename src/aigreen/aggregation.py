@@ -53,7 +53,9 @@ def weighted_mean(
 
     With :math:`\theta_r = \sum_{j \in r} m_j \theta_j / m_r`,
 
-    .. math:: \psi_r = \sum_{j \in r} \frac{m_j}{m_r} \psi_j + \sum_{j \in r} \frac{\theta_j - \theta_r}{m_r} \psi_{m_j}.
+    .. math::
+        \psi_r = \sum_{j \in r} \frac{m_j}{m_r} \psi_j
+        + \sum_{j \in r} \frac{\theta_j - \theta_r}{m_r} \psi_{m_j}.
 
     Parameters
     ----------

@@ -296,9 +296,8 @@ class Effects:
             return self.combine(how)
         keep = levels_kept(self.index, how)
         if self.mass is None or not {"cohort", "time"} <= set(self.index.names):
-            raise EffectsError(
-                f"{self.method} effects by {', '.join(map(str, self.index.names))} cannot be aggregated by cohort and time"
-            )
+            levels = ", ".join(map(str, self.index.names))
+            raise EffectsError(f"{self.method} effects by {levels} cannot be aggregated by cohort and time")
         cells = self.index.to_frame(index=False)
         horizon = (cells["time"] - cells["cohort"]).to_numpy()
         chosen = np.ones(len(self), dtype=bool) if how == "event_study" else self._post()
@@ -312,22 +311,12 @@ class Effects:
         part = self.select(chosen)
         index = pd.MultiIndex.from_frame(cells[chosen].assign(horizon=horizon[chosen]))
         groups, labels = group_index(index, keep)
-        values, psi, weights = weighted_mean(part.values, part.psi, part.mass, groups, len(labels))
-        n = len(labels)
-        mass = part.mass.average(groups, n) if how == "group" else Mass(np.ones(n), np.arange(n))
-        post = np.ones(n, dtype=bool)
+        post = None
         if how == "event_study":
+            post = np.ones(len(labels), dtype=bool)
             np.logical_and.at(post, groups, part._post())
-        return replace(
-            part,
-            values=values,
-            index=labels,
-            psi=psi,
-            covariance=None if part.covariance is None else weights.T @ part.covariance @ weights,
-            mass=mass,
-            post=post,
-            weights=pd.DataFrame(weights, index=part.index, columns=labels),
-        )
+        mass = part.mass.average(groups, len(labels)) if how == "group" else None
+        return part._averaged(groups, labels, mass, post)
 
     def event_study(self, *, balanced: int | None = None) -> Effects:
         """Average by horizon; an event study is returned as it is."""
@@ -341,14 +330,23 @@ class Effects:
             raise EffectsError(f"{self.method} effects have no weights for an overall average; use combine(weights)")
         part = self.select(self._post())
         others = [name for name in self.index.names if name not in {"cohort", "time", "horizon", "effect"}]
-        groups, labels = group_index(part.index, others)
-        values, psi, weights = weighted_mean(part.values, part.psi, part.mass, groups, len(labels))
-        covariance = None if part.covariance is None else weights.T @ part.covariance @ weights
-        frame = pd.DataFrame(weights, index=part.index, columns=labels)
+        return part._averaged(*group_index(part.index, others))
+
+    def _averaged(
+        self, groups: np.ndarray, labels: pd.Index, mass: Mass | None = None, post: np.ndarray | None = None
+    ) -> Effects:
+        """Average the effects of each group by their mass; the averages count equally unless `mass` says otherwise."""
         n = len(labels)
-        mass, post = Mass(np.ones(n), np.arange(n)), np.ones(n, dtype=bool)
+        values, psi, weights = weighted_mean(self.values, self.psi, self.mass, groups, n)
         return replace(
-            part, values=values, index=labels, psi=psi, covariance=covariance, mass=mass, post=post, weights=frame
+            self,
+            values=values,
+            index=labels,
+            psi=psi,
+            covariance=None if self.covariance is None else weights.T @ self.covariance @ weights,
+            mass=Mass(np.ones(n), np.arange(n)) if mass is None else mass,
+            post=np.ones(n, dtype=bool) if post is None else post,
+            weights=pd.DataFrame(weights, index=self.index, columns=labels),
         )
 
     # -- tests ---------------------------------------------------------------------------------------------------

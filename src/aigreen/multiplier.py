@@ -44,7 +44,9 @@ def draws(influence: np.ndarray, n_draws: int, kind: Multipliers, seed: int) -> 
 def sup_t_critical(
     influence: np.ndarray, std_errors: np.ndarray, *, level: float, n_draws: int, kind: Multipliers, seed: int
 ) -> float:
-    r"""Critical value of the simultaneous band, the `level` quantile of
+    r"""Critical value of a simultaneous band.
+
+    The `level` quantile of
 
     .. math:: \max_j \Big| \sum_c \xi_c \psi_{cj} \Big| / \hat\sigma_j .
 

@@ -68,7 +68,7 @@ class Panel:
     Examples
     --------
     >>> import pandas as pd
-    >>> df = pd.DataFrame({"firm": ["a", "a", "b", "b"], "year": [1, 2, 1, 2], "first": [2, 2, 0, 0], "y": [1, 3, 1, 1]})
+    >>> df = pd.DataFrame({"firm": ["a", "a", "b", "b"], "year": [1, 2, 1, 2], "first": [2, 2, 0, 0]})
     >>> Panel(df, unit="firm", time="year", cohort="first")
     Panel: 4 rows, 2 units ('firm'), 2 periods (1-2), balanced; 1 ever treated in 1 cohorts; 2 clusters
     """
@@ -366,8 +366,9 @@ class Panel:
         span = f"{self.times[0]}-{self.times[-1]}"
         shape = "balanced" if self.balanced else "unbalanced"
         return (
-            f"Panel: {self.n_rows:,} rows, {self.n_units:,} units ({self.names['unit']!r}), {self.n_periods} periods ({span}), "
-            f"{shape}; {treated:,} ever treated in {len(self.cohorts)} cohorts; {self.n_clusters:,} clusters"
+            f"Panel: {self.n_rows:,} rows, {self.n_units:,} units ({self.names['unit']!r}), "
+            f"{self.n_periods} periods ({span}), {shape}; "
+            f"{treated:,} ever treated in {len(self.cohorts)} cohorts; {self.n_clusters:,} clusters"
         )
 
 

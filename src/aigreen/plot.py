@@ -16,7 +16,7 @@ PALE = "#9db4c0"
 
 
 def effects_plot(effects: Effects, ax: Axes | None = None, *, level: float = 0.95, simultaneous: bool = False) -> Axes:
-    """Draw estimates by horizon (or one row an effect), bars for pointwise and a pale bar for simultaneous intervals."""
+    """Draw estimates by horizon, or one row an effect; bars are pointwise and pale bars simultaneous intervals."""
     import matplotlib.pyplot as plt
 
     if ax is None:

@@ -1,0 +1,83 @@
+"""A study's configuration: read, checked against the schema, with the nearest name for a typo."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from aigreen.errors import ConfigError, did_you_mean
+
+DEFAULT = "simulated-firms"
+
+
+def read_config(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the full configuration of a study.
+
+    Parameters
+    ----------
+    given : mapping
+        What the user set; `study` names the file, other keys override it. A study without a file in `folder` must be
+        complete in `given`.
+    folder : Path
+        Holds schema.json and one YAML file a study.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown study or key, a missing key, or a value of the wrong kind.
+    """
+    schema = json.loads((folder / "schema.json").read_text(encoding="utf-8"))
+    name = str(given.get("study", DEFAULT))
+    path = folder / f"{name}.yaml"
+    known = studies(folder)
+    if name in known:
+        base = yaml.safe_load(path.read_text(encoding="utf-8"))
+    elif set(given) - {"study"}:
+        base = {}
+    else:
+        raise ConfigError(f"no study {name!r}{did_you_mean(name, known)}; there are {', '.join(known)}")
+    config = _overlaid(base, given)
+    problems = sorted({_explain(error) for error in _leaves(Draft202012Validator(schema).iter_errors(config))})
+    if problems:
+        raise ConfigError(f"study {name!r}: " + "; ".join(problems))
+    return config
+
+
+def studies(folder: Path) -> list[str]:
+    """Names of the studies that have a file."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+def _overlaid(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _overlaid(merged[key], value) if both else value
+    return merged
+
+
+def _leaves(errors: Iterator[ValidationError]) -> Iterator[ValidationError]:
+    for error in errors:
+        if error.context:
+            yield from _leaves(iter(error.context))
+        else:
+            yield error
+
+
+def _explain(error: ValidationError) -> str:
+    where = ".".join(str(step) for step in error.absolute_path)
+    if error.validator == "additionalProperties":
+        known = list(error.schema["properties"])
+        unknown = sorted(set(error.instance) - set(known))
+        keys = ", ".join(f"{'.'.join(filter(None, [where, key]))}{did_you_mean(key, known)}" for key in unknown)
+        return f"unknown key {keys}"
+    if error.validator == "enum":
+        nearest = did_you_mean(str(error.instance), [str(v) for v in error.validator_value])
+        return f"{where}: {error.instance!r} is not one of {', '.join(map(str, error.validator_value))}{nearest}"
+    return f"{where}: {error.message}" if where else error.message
