@@ -3,7 +3,8 @@
 Panel in, Effects out: ``Panel(df, unit=..., time=..., cohort=...)``, an estimator's ``fit``, an `Effects` result.
 """
 
-from aigreen.effects import Effects, concat, share
+from aigreen.effects import Effects
+from aigreen.joint import concat, share
 from aigreen.panel import Panel
 from aigreen.storage import load
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +14,8 @@ from scipy import stats
 
 from aigreen.aggregation import Aggregation, Mass, group_index, levels_kept, weighted_mean
 from aigreen.errors import EffectsError, IncompatibleEffectsError, NoInfluenceError, UnknownColumnError
+from aigreen.joint import merged, on_same_clusters, share
+from aigreen.maketables import Maketables
 from aigreen.multiplier import Multipliers, sup_t_critical
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ class Wald:
 
 
 @dataclass(frozen=True, eq=False)
-class Effects:
+class Effects(Maketables):
     r"""A labelled vector of estimates with its influence functions.
 
     The rows of the influence matrix are clusters, scaled such that
@@ -110,7 +112,9 @@ class Effects:
         ------
         NoInfluenceError
         """
-        return pd.DataFrame(self._psi("the influence functions"), index=self.clusters, columns=self.index, copy=False)
+        return pd.DataFrame(
+            self.require_influence("the influence functions"), index=self.clusters, columns=self.index, copy=False
+        )
 
     @property
     def vcov(self) -> pd.DataFrame:
@@ -151,7 +155,7 @@ class Effects:
             raise EffectsError(f"level={level}: a number between 0 and 1 is needed")
         errors = self._std_errors()
         if simultaneous:
-            psi = self._psi("a simultaneous band")
+            psi = self.require_influence("a simultaneous band")
             critical = sup_t_critical(psi, errors, level=level, n_draws=n_draws, kind=multipliers, seed=seed)
         else:
             critical = self._distribution().ppf((1 + level) / 2)
@@ -252,7 +256,7 @@ class Effects:
     __rmul__ = __mul__
 
     def __add__(self, other: Effects) -> Effects:
-        psi, other_psi = _on_same_clusters(self, other)
+        psi, other_psi = on_same_clusters(self, other)
         other_values = other.values
         if len(self) != 1 or len(other) != 1:
             position = other.index.get_indexer(self.index)
@@ -265,7 +269,7 @@ class Effects:
             psi=psi + other_psi,
             mass=None,
             weights=None,
-            **_merged([self, other]),
+            **merged([self, other]),
         )
 
     def __sub__(self, other: Effects) -> Effects:
@@ -414,7 +418,8 @@ class Effects:
 
     # -- helpers -------------------------------------------------------------------------------------------------
 
-    def _psi(self, purpose: str) -> np.ndarray:
+    def require_influence(self, purpose: str) -> np.ndarray:
+        """Return `psi`, or raise `NoInfluenceError` naming what needs it."""
         if self.psi is None:
             raise NoInfluenceError(f"{self.method} has no influence functions, which {purpose} needs")
         return self.psi
@@ -432,81 +437,3 @@ class Effects:
 
     def _distribution(self) -> Any:
         return stats.norm if self.df is None else stats.t(self.df)
-
-
-def concat(results: Sequence[Effects] | Mapping[str, Effects], *, name: str = "model") -> Effects:
-    """Stack results on the same clusters into one, with one joint covariance.
-
-    Parameters
-    ----------
-    results : mapping of label to Effects, or sequence
-        Labels (by default the methods) become the first index level, called `name`.
-    """
-    results = results if isinstance(results, Mapping) else {f"{r.method} {r.outcome}": r for r in results}
-    parts = list(results.values())
-    first = parts[0]
-    psi = np.hstack([_on_same_clusters(first, part)[1] for part in parts])
-    frames = [part.index.to_frame(index=False).assign(**{name: label}) for label, part in results.items()]
-    table = pd.concat(frames, ignore_index=True)
-    table = table[[name, *table.columns.drop(name)]]
-    index = pd.MultiIndex.from_frame(table) if len(table.columns) > 1 else pd.Index(table[name])
-    post = None if any(part.post is None for part in parts) else np.concatenate([part.post for part in parts])
-    values = np.concatenate([part.values for part in parts])
-    return replace(first, values=values, index=index, psi=psi, mass=None, post=post, weights=None, **_merged(parts))
-
-
-def share(part: Effects, whole: Effects) -> Effects:
-    r"""Ratio of two effects by the delta method, :math:`\psi = (\psi_a - (a/b)\,\psi_b)/b`.
-
-    Raises
-    ------
-    EffectsError
-        Where the whole is exactly zero.
-    """
-    psi, whole_psi = _on_same_clusters(part, whole)
-    if (whole.values == 0).any():
-        raise EffectsError("a share of an effect that is exactly zero")
-    ratio = part.values / whole.values
-    return replace(
-        part,
-        values=ratio,
-        psi=(psi - ratio * whole_psi) / whole.values,
-        mass=None,
-        weights=None,
-        **_merged([part, whole]),
-    )
-
-
-def _on_same_clusters(a: Effects, b: Effects) -> tuple[np.ndarray, np.ndarray]:
-    """Influence functions of both; the clusters must be those of one panel."""
-    psi, other = a._psi("a joint covariance"), b._psi("a joint covariance")
-    if a.clusters is not b.clusters and not (a.clusters.name == b.clusters.name and a.clusters.equals(b.clusters)):
-        raise IncompatibleEffectsError(
-            f"the results stand on different clusters ({len(a.clusters)} by {a.clusters.name!r}, {len(b.clusters)} by "
-            f"{b.clusters.name!r}): make one Panel and use its views"
-        )
-    return psi, other
-
-
-def _smallest(parts: Sequence[Effects]) -> int | None:
-    return min((part.df for part in parts if part.df is not None), default=None)
-
-
-def _merged(parts: Sequence[Effects]) -> dict[str, Any]:
-    """Facts of a result made from several."""
-    conventions: dict[str, str] = {}
-    for part in parts:
-        for key, text in part.conventions.items():
-            known = conventions.setdefault(key, text)
-            if text not in known.split("; "):
-                conventions[key] = f"{known}; {text}"
-    return {
-        "method": " / ".join(dict.fromkeys(part.method for part in parts)),
-        "outcome": " / ".join(dict.fromkeys(part.outcome for part in parts)),
-        "n_rows": max(part.n_rows for part in parts),
-        "n_units": max(part.n_units for part in parts),
-        "n_clusters": max(part.n_clusters for part in parts),
-        "df": _smallest(parts),
-        "conventions": conventions,
-        "dropped": pd.concat([part.dropped for part in parts], ignore_index=True).drop_duplicates(ignore_index=True),
-    }

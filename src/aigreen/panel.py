@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from aigreen.columns import factorize, integer_times, numeric, to_pandas
 from aigreen.dropped import Dropped
 from aigreen.errors import (
     CohortVariesError,
@@ -18,9 +18,6 @@ from aigreen.errors import (
     EmptyDataError,
     InfiniteValueError,
     MissingRowsWarning,
-    MissingValueError,
-    MixedTypeError,
-    NonNumericError,
     TooFewPeriodsError,
     UnknownColumnError,
     WeightsError,
@@ -84,7 +81,7 @@ class Panel:
         weights: str | None = None,
         coordinates: tuple[str, str] | None = None,
     ) -> None:
-        frame = _to_pandas(df)
+        frame = to_pandas(df)
         keys = {"unit": unit, "time": time, "cohort": cohort, "cluster": cluster, "weights": weights}
         roles = {role: name for role, name in keys.items() if name is not None}
         if coordinates is not None:
@@ -95,8 +92,8 @@ class Panel:
         if len(frame) == 0:
             raise EmptyDataError("the frame has no rows", count=0)
 
-        unit_codes, units = _factorize(frame[unit])
-        times_by_row = _integer_times(frame[time])
+        unit_codes, units = factorize(frame[unit])
+        times_by_row = integer_times(frame[time])
         times, time_codes = np.unique(times_by_row, return_inverse=True)
         order = np.lexsort((time_codes, unit_codes))
         sorted_already = bool(np.all(order[1:] > order[:-1]))
@@ -115,7 +112,7 @@ class Panel:
         if cluster is None or cluster == unit:
             self.cluster_codes, self.clusters = self.unit_codes, units
         else:
-            codes, self.clusters = _factorize(frame[cluster])
+            codes, self.clusters = factorize(frame[cluster])
             self.cluster_codes = self._sorted(codes)
         self.weights = self._read_weights() if weights else None
 
@@ -192,7 +189,7 @@ class Panel:
         ------
         UnknownColumnError, NonNumericError, InfiniteValueError
         """
-        values = _numeric(self._series(name))
+        values = numeric(self._series(name))
         infinite = np.flatnonzero(np.isinf(values))
         if infinite.size:
             raise InfiniteValueError(
@@ -221,7 +218,7 @@ class Panel:
             return self.unit_codes, self.units
         if name == self.names["time"]:
             return self.time_codes, pd.Index(self.times)
-        codes, labels = _factorize(self._series(name))
+        codes, labels = factorize(self._series(name))
         return self._sorted(codes), labels
 
     def labels(self, rows: Iterable[int]) -> list[str]:
@@ -308,7 +305,7 @@ class Panel:
 
     def _read_cohort(self) -> np.ndarray:
         name = self.names["cohort"]
-        values = _numeric(self._series(name))
+        values = numeric(self._series(name))
         values = self._sorted(np.where(np.isnan(values) | (values == 0), NEVER, values))
         odd = np.flatnonzero(values != np.round(values))
         if odd.size or (values < 0).any():
@@ -370,85 +367,3 @@ class Panel:
             f"{self.n_periods} periods ({span}), {shape}; "
             f"{treated:,} ever treated in {len(self.cohorts)} cohorts; {self.n_clusters:,} clusters"
         )
-
-
-def _to_pandas(df: Any) -> pd.DataFrame:
-    if not isinstance(df, pd.DataFrame):
-        try:
-            df = nw.from_native(df, eager_only=True).to_pandas()
-        except TypeError as error:
-            raise DataError(f"cannot read a {type(df).__name__} as a data frame; collect lazy frames first") from error
-    repeated = df.columns[df.columns.duplicated()]
-    if len(repeated):
-        name = str(repeated[0])
-        raise DataError(f"{len(repeated)} column names occur twice", column=name, count=len(repeated), first=repeated)
-    return df
-
-
-def _factorize(series: pd.Series) -> tuple[np.ndarray, pd.Index]:
-    """Code a key column; labels ascend."""
-    missing = series.isna().to_numpy()
-    if missing.any():
-        count = int(missing.sum())
-        first = [f"row {i}" for i in np.flatnonzero(missing)[:5]]
-        raise MissingValueError(
-            f"column {series.name!r}: {count:,} missing values", column=str(series.name), count=count, first=first
-        )
-    if series.dtype == object:
-        kinds = series.map(type)
-        if kinds.nunique() > 1:
-            rare = kinds.value_counts().index[-1]
-            odd = series[kinds == rare]
-            names = ", ".join(sorted(k.__name__ for k in kinds.unique()))
-            raise MixedTypeError(
-                f"column {series.name!r} mixes types ({names}); {len(odd):,} are {rare.__name__}",
-                column=str(series.name),
-                count=len(odd),
-                first=[repr(v) for v in odd.iloc[:5]],
-            )
-    if isinstance(series.dtype, pd.CategoricalDtype):
-        series = series.astype(series.cat.categories.dtype)
-    codes, labels = pd.factorize(series, sort=True)
-    return codes, pd.Index(labels, name=series.name)
-
-
-def _numeric(series: pd.Series) -> np.ndarray:
-    """Read a numeric column as float64, missing as nan."""
-    if pd.api.types.is_complex_dtype(series.dtype) or not pd.api.types.is_numeric_dtype(series.dtype):
-        if series.isna().all():
-            return np.full(len(series), np.nan)
-        bad = series[pd.to_numeric(series, errors="coerce").isna() & series.notna()] if _is_text(series) else series
-        bad = bad if len(bad) else series
-        raise NonNumericError(
-            f"column {series.name!r} has type {series.dtype}, a number is needed; {len(bad):,} values cannot be used",
-            column=str(series.name),
-            count=len(bad),
-            first=[repr(v) for v in bad.iloc[:5]],
-        )
-    return series.to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-def _is_text(series: pd.Series) -> bool:
-    return series.dtype == object or pd.api.types.is_string_dtype(series.dtype)
-
-
-def _integer_times(series: pd.Series) -> np.ndarray:
-    if pd.api.types.is_datetime64_any_dtype(series.dtype) or isinstance(series.dtype, pd.PeriodDtype):
-        raise NonNumericError(
-            f"column {series.name!r} holds dates; make integer periods of it (.dt.year)", column=str(series.name)
-        )
-    values = _numeric(series)
-    name = str(series.name)
-    for bad, error, what in (
-        (np.isnan(values), MissingValueError, "missing values"),
-        (values != np.round(values), DataError, "values are not integers"),
-    ):
-        rows = np.flatnonzero(bad)
-        if rows.size:
-            raise error(
-                f"column {name!r}: {rows.size:,} {what}",
-                column=name,
-                count=rows.size,
-                first=[f"row {i}" for i in rows[:5]],
-            )
-    return values.astype(np.int64)

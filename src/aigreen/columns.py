@@ -1,0 +1,95 @@
+"""Columns of any data frame as keys or numbers, or an error that names the column and the first offenders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from aigreen.errors import DataError, MissingValueError, MixedTypeError, NonNumericError
+
+
+def to_pandas(df: Any) -> pd.DataFrame:
+    """Return a pandas frame of any eager frame that narwhals reads, without copying a pandas one."""
+    if not isinstance(df, pd.DataFrame):
+        try:
+            df = nw.from_native(df, eager_only=True).to_pandas()
+        except TypeError as error:
+            raise DataError(f"cannot read a {type(df).__name__} as a data frame; collect lazy frames first") from error
+    repeated = df.columns[df.columns.duplicated()]
+    if len(repeated):
+        name = str(repeated[0])
+        raise DataError(f"{len(repeated)} column names occur twice", column=name, count=len(repeated), first=repeated)
+    return df
+
+
+def factorize(series: pd.Series) -> tuple[np.ndarray, pd.Index]:
+    """Code a key column without missing values; labels ascend."""
+    missing = series.isna().to_numpy()
+    if missing.any():
+        count = int(missing.sum())
+        first = [f"row {i}" for i in np.flatnonzero(missing)[:5]]
+        raise MissingValueError(
+            f"column {series.name!r}: {count:,} missing values", column=str(series.name), count=count, first=first
+        )
+    if series.dtype == object:
+        kinds = series.map(type)
+        if kinds.nunique() > 1:
+            rare = kinds.value_counts().index[-1]
+            odd = series[kinds == rare]
+            names = ", ".join(sorted(k.__name__ for k in kinds.unique()))
+            raise MixedTypeError(
+                f"column {series.name!r} mixes types ({names}); {len(odd):,} are {rare.__name__}",
+                column=str(series.name),
+                count=len(odd),
+                first=[repr(v) for v in odd.iloc[:5]],
+            )
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        series = series.astype(series.cat.categories.dtype)
+    codes, labels = pd.factorize(series, sort=True)
+    return codes, pd.Index(labels, name=series.name)
+
+
+def numeric(series: pd.Series) -> np.ndarray:
+    """Read a numeric column as float64, missing as nan."""
+    if pd.api.types.is_complex_dtype(series.dtype) or not pd.api.types.is_numeric_dtype(series.dtype):
+        if series.isna().all():
+            return np.full(len(series), np.nan)
+        bad = series[pd.tonumeric(series, errors="coerce").isna() & series.notna()] if _is_text(series) else series
+        bad = bad if len(bad) else series
+        raise NonNumericError(
+            f"column {series.name!r} has type {series.dtype}, a number is needed; {len(bad):,} values cannot be used",
+            column=str(series.name),
+            count=len(bad),
+            first=[repr(v) for v in bad.iloc[:5]],
+        )
+    return series.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _is_text(series: pd.Series) -> bool:
+    return series.dtype == object or pd.api.types.is_string_dtype(series.dtype)
+
+
+def integer_times(series: pd.Series) -> np.ndarray:
+    """Read a period column as int64."""
+    if pd.api.types.is_datetime64_any_dtype(series.dtype) or isinstance(series.dtype, pd.PeriodDtype):
+        raise NonNumericError(
+            f"column {series.name!r} holds dates; make integer periods of it (.dt.year)", column=str(series.name)
+        )
+    values = numeric(series)
+    name = str(series.name)
+    for bad, error, what in (
+        (np.isnan(values), MissingValueError, "missing values"),
+        (values != np.round(values), DataError, "values are not integers"),
+    ):
+        rows = np.flatnonzero(bad)
+        if rows.size:
+            raise error(
+                f"column {name!r}: {rows.size:,} {what}",
+                column=name,
+                count=rows.size,
+                first=[f"row {i}" for i in rows[:5]],
+            )
+    return values.astype(np.int64)

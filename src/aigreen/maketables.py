@@ -1,0 +1,53 @@
+"""The plug-in interface of the maketables package, so that `maketables.ETable([effects, ...])` works."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Maketables:
+    """Mixin of `Effects`; the names are those of the plug-in interface."""
+
+    if TYPE_CHECKING:
+        outcome: str
+        method: str
+        index: pd.Index
+        clusters: pd.Index
+        conventions: Mapping[str, str]
+        n_rows: int
+        n_units: int
+        n_clusters: int
+
+        def to_frame(self, level: float = 0.95) -> pd.DataFrame: ...
+
+    @property
+    def __maketables_coef_table__(self) -> pd.DataFrame:
+        names = {"estimate": "b", "std_error": "se", "statistic": "t", "p_value": "p"}
+        table = self.to_frame().rename(columns=names | {"conf_low": "ci95l", "conf_high": "ci95u"})
+        labels = [", ".join(map(str, key)) if isinstance(key, tuple) else str(key) for key in self.index]
+        return table.set_axis(pd.Index(labels, name="Coefficient"))
+
+    @property
+    def __maketables_depvar__(self) -> str:
+        return self.outcome
+
+    @property
+    def __maketables_fixef_string__(self) -> str | None:
+        return self.conventions.get("fixed effects")
+
+    @property
+    def __maketables_vcov_info__(self) -> dict[str, Any]:
+        return {"vcov_type": "CRV1", "clustervar": [str(self.clusters.name)]}
+
+    @property
+    def __maketables_default_stat_keys__(self) -> list[str]:
+        return ["N", "units", "clusters", "estimator"]
+
+    def __maketables_stat__(self, key: str) -> Any:
+        facts = {"N": self.n_rows, "units": self.n_units, "clusters": self.n_clusters, "estimator": self.method}
+        return facts.get(key)
