@@ -112,9 +112,8 @@ class Effects(Maketables):
         ------
         NoInfluenceError
         """
-        return pd.DataFrame(
-            self.require_influence("the influence functions"), index=self.clusters, columns=self.index, copy=False
-        )
+        psi = self.require_influence("`influence`")
+        return pd.DataFrame(psi, index=self.clusters, columns=self.index, copy=False)
 
     @property
     def vcov(self) -> pd.DataFrame:

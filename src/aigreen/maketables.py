@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 class Maketables:
@@ -22,8 +22,7 @@ class Maketables:
         n_rows: int
         n_units: int
         n_clusters: int
-
-        def to_frame(self, level: float = 0.95) -> pd.DataFrame: ...
+        to_frame: Callable[[], pd.DataFrame]
 
     @property
     def __maketables_coef_table__(self) -> pd.DataFrame:
