@@ -1,0 +1,134 @@
+"""Estimation samples of regressions with absorbed fixed effects: coding, singletons, separation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from aigreen.did.sandwich import compact
+from aigreen.dropped import Dropped
+from aigreen.errors import DataError, EmptyDataError, MissingRowsWarning, SeparationWarning, SingletonWarning
+from aigreen.panel import Panel
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows of a panel that a regression uses.
+
+    Attributes
+    ----------
+    panel : Panel
+    rows : ndarray of int, shape (n,)
+        Positions in panel order.
+    effects : list of ndarray of int, each of shape (n,)
+        Codes of the fixed effects, without gaps.
+    weights : ndarray, shape (n,), or None
+    """
+
+    panel: Panel
+    rows: np.ndarray
+    effects: list[np.ndarray]
+    weights: np.ndarray | None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def clusters(self) -> np.ndarray:
+        """Positions in `panel.clusters` of the rows."""
+        return self.panel.cluster_codes[self.rows]
+
+    @property
+    def n_units(self) -> int:
+        """Number of units with a row."""
+        return len(np.unique(self.panel.unit_codes[self.rows]))
+
+    @property
+    def n_clusters(self) -> int:
+        """Number of clusters with a row."""
+        return len(np.unique(self.clusters))
+
+    def matrix(self, names: Sequence[str]) -> np.ndarray:
+        """Columns of the sample, shape (n, len(names))."""
+        return self.panel.matrix(names)[self.rows]
+
+    def without(self, gone: np.ndarray) -> Sample:
+        """Drop rows (mask of shape (n,))."""
+        left = ~gone
+        effects = [compact(codes[left])[0] for codes in self.effects]
+        weights = None if self.weights is None else self.weights[left]
+        return Sample(self.panel, self.rows[left], effects, weights)
+
+
+def effect_codes(panel: Panel, name: str) -> np.ndarray:
+    """Return codes of a fixed effect: a column, or several columns joined by ``^``."""
+    parts = [name] if name in panel.frame.columns else [part.strip() for part in name.split("^")]
+    codes, _ = panel.codes(parts[0])
+    for part in parts[1:]:
+        more, labels = panel.codes(part)
+        codes = np.unique(codes.astype(np.int64) * len(labels) + more, return_inverse=True)[1]
+    return codes
+
+
+def draw_sample(panel: Panel, fixed_effects: Sequence[str], dropped: Dropped, *, counts: np.ndarray | None) -> Sample:
+    """Take rows with positive weight, without singletons and (for counts) without all-zero groups, repeatedly.
+
+    Parameters
+    ----------
+    counts : shape (n_rows,), optional
+        Outcome of a count model.
+    """
+    codes = [effect_codes(panel, name) for name in fixed_effects]
+    keep = np.ones(panel.n_rows, dtype=bool) if panel.weights is None else panel.weights > 0
+    _count(dropped, MissingRowsWarning, "weight zero", panel, ~keep)
+    alone, separated = _prune(codes, keep, counts)
+    _count(dropped, SingletonWarning, "alone in a fixed effect", panel, alone)
+    _count(dropped, SeparationWarning, "outcome always zero in a fixed effect (separated)", panel, separated)
+    rows = np.flatnonzero(keep)
+    if not rows.size:
+        raise EmptyDataError("no rows are left: every row is alone in a fixed effect or perfectly fitted", count=0)
+    weights = None if panel.weights is None else panel.weights[rows]
+    return Sample(panel, rows, [compact(c[rows])[0] for c in codes], weights)
+
+
+def check_counts(outcome: np.ndarray, name: str, panel: Panel) -> None:
+    """Raise a `DataError` where a count outcome is negative or always zero."""
+    negative = np.flatnonzero(outcome < 0)
+    if negative.size:
+        raise DataError(
+            f"column {name!r}: {negative.size:,} negative values; a count model needs values of zero or more",
+            column=name,
+            count=negative.size,
+            first=panel.labels(negative[:5]),
+        )
+    if not outcome.any():
+        raise DataError(f"column {name!r} is zero in every row", column=name, count=len(outcome))
+
+
+def _prune(codes: Sequence[np.ndarray], keep: np.ndarray, counts: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Clear `keep` for singletons and all-zero groups until none is left; return the masks of both."""
+    alone, separated = np.zeros_like(keep), np.zeros_like(keep)
+    changed = True
+    while changed:
+        changed = False
+        for code in codes:
+            rows = np.flatnonzero(keep)
+            size = np.bincount(code[rows])
+            bad = rows[size[code[rows]] == 1]
+            alone[bad] = True
+            if counts is not None:
+                rows = rows[size[code[rows]] > 1]
+                total = np.bincount(code[rows], weights=counts[rows], minlength=len(size))
+                zero = rows[total[code[rows]] == 0]
+                separated[zero] = True
+                bad = np.concatenate([bad, zero])
+            keep[bad] = False
+            changed |= bool(bad.size)
+    return alone, separated
+
+
+def _count(dropped: Dropped, category: type, reason: str, panel: Panel, gone: np.ndarray) -> None:
+    rows = np.flatnonzero(gone)
+    dropped.add(category, "rows", reason, rows.size, panel.labels(rows[:5]), stacklevel=5)
