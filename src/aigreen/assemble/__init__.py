@@ -1,0 +1,1 @@
+"""Raw tables to analysis panels, each with its sample flow and codebook."""

@@ -1,0 +1,38 @@
+"""From true means to the true value of what estimators report. No estimator or adapter may import this."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import special
+
+EXACT_BELOW = 200.0
+
+
+def expected_log1p(mean: np.ndarray) -> np.ndarray:
+    r"""Compute the expectation of ln(1 + Y) for Poisson counts Y.
+
+    The sum over the distribution below a mean of 200; above it the second-order expansion
+    :math:`\ln(1 + \mu) - \mu / (2 (1 + \mu)^2)`, whose error is below 1e-5.
+
+    Parameters
+    ----------
+    mean : array
+        Means of the counts.
+
+    Returns
+    -------
+    ndarray
+        Same shape. The true effect on ln(1 + Y) in a row is ``expected_log1p(mean_with)`` less
+        ``expected_log1p(mean_without)``; on counts it is the difference of the means, in percent their ratio.
+    """
+    mean = np.asarray(mean, dtype=float)
+    result = np.log1p(mean) - mean / (2 * (1 + mean) ** 2)
+    small = mean < EXACT_BELOW
+    if not small.any():
+        return result
+    low, inverse = np.unique(mean[small], return_inverse=True)
+    total, top = np.zeros_like(low), int(low[-1] + 12 * np.sqrt(low[-1]) + 30)
+    for k in range(1, top + 1):
+        total += np.log1p(k) * np.exp(special.xlogy(k, low) - low - special.gammaln(k + 1))
+    result[small] = total[inverse]
+    return result

@@ -1,0 +1,1 @@
+"""Raw sources: the registry that fetches them and one adapter for each."""

@@ -1,0 +1,64 @@
+"""Checks shared by the adapters: each finds all faults of one kind and says where the first one stands."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from aigreen.errors import SourceError
+
+
+class Field(NamedTuple):
+    """One numeric column of a raw file: its name there, and its name, unit and closed range in the tidy frame."""
+
+    raw: str
+    name: str
+    unit: str
+    low: float
+    high: float
+    whole: bool = False
+    may_miss: bool = False
+
+
+def require_columns(raw: pd.DataFrame, columns: Sequence[str], where: str) -> None:
+    """Raise one `SourceError` that lists every missing column with the nearest present name."""
+    missing = [column for column in columns if column not in raw]
+    if missing:
+        listed = ", ".join(f"{column}{_nearest(column, list(raw.columns))}" for column in missing)
+        raise SourceError(f"{where}: {len(missing)} missing columns: {listed}")
+
+
+def numbers(raw: pd.DataFrame, field: Field, where: str) -> pd.Series:
+    """Column as int64 (``whole``) or float64, or a `SourceError` with the count and the first bad cell."""
+    cells = raw[field.raw]
+    values = pd.to_numeric(cells, errors="coerce").astype(float)
+    bad = ~values.between(field.low, field.high)
+    if field.may_miss:
+        bad &= cells.notna()
+    if field.whole:
+        bad |= values % 1 > 0
+    if bad.any():
+        kind = "whole numbers" if field.whole else "numbers"
+        row = int(np.argmax(bad))
+        raise SourceError(
+            f"{where}: column {field.raw}: {int(bad.sum())} cells are not {kind} from {field.low:g} to "
+            f"{field.high:g}; first: {cells.iloc[row]!r} in data row {row + 1}"
+        )
+    return values.astype("int64") if field.whole else values
+
+
+def require_unique(frame: pd.DataFrame, keys: Sequence[str], where: str) -> None:
+    """Raise a `SourceError` when rows repeat a key."""
+    twice = frame[frame.duplicated(list(keys))]
+    if not twice.empty:
+        first = ", ".join(" ".join(map(str, key)) for key in twice[list(keys)].head(5).itertuples(index=False))
+        raise SourceError(f"{where}: {len(twice)} rows repeat {' and '.join(keys)}; first: {first}")
+
+
+def _nearest(column: str, present: list[str]) -> str:
+    found = difflib.get_close_matches(column, present, n=1)
+    return f" (nearest: {found[0]})" if found else ""
