@@ -11,8 +11,9 @@ EXACT_BELOW = 200.0
 def expected_log1p(mean: np.ndarray) -> np.ndarray:
     r"""Compute the expectation of ln(1 + Y) for Poisson counts Y.
 
-    The sum over the distribution below a mean of 200; above it the second-order expansion
-    :math:`\ln(1 + \mu) - \mu / (2 (1 + \mu)^2)`, whose error is below 1e-5.
+    The sum over the distribution below a mean of 200; above it the expansion around the mean to the fourth central
+    moment, :math:`\ln m - \mu / 2m^2 + \mu / 3m^3 - (\mu + 3\mu^2) / 4m^4` with :math:`m = 1 + \mu`, whose error is
+    below 1e-6.
 
     Parameters
     ----------
@@ -26,7 +27,8 @@ def expected_log1p(mean: np.ndarray) -> np.ndarray:
         ``expected_log1p(mean_without)``; on counts it is the difference of the means, in percent their ratio.
     """
     mean = np.asarray(mean, dtype=float)
-    result = np.log1p(mean) - mean / (2 * (1 + mean) ** 2)
+    m = 1 + mean
+    result = np.log(m) - mean / (2 * m**2) + mean / (3 * m**3) - (mean + 3 * mean**2) / (4 * m**4)
     small = mean < EXACT_BELOW
     if not small.any():
         return result
