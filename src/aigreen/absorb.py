@@ -188,6 +188,44 @@ class FixedEffects:
             psi += (first @ by_first.T.tocsr()).toarray() - (first @ self._b) @ gamma2
         return psi
 
+    def pieces(
+        self, values: np.ndarray, groups: np.ndarray, n_groups: int
+    ) -> tuple[sparse.csr_array, np.ndarray, np.ndarray]:
+        r"""Inner products of the projections of parts of variables, each part the rows of one group.
+
+        With the projection :math:`P = F_0(F_0'WF_0)^-F_0'W`, for parts :math:`x_g = 1_g x` and :math:`y_h = 1_h y`
+
+        .. math:: x_g'WPy_h = a_g(x) \cdot a_h(y) + b_g(x) \cdot c_h(y) .
+
+        Parameters
+        ----------
+        values : ndarray, shape (n_fitted,)
+        groups : ndarray of int, shape (n_fitted,)
+            Group of each fitted row.
+        n_groups : int
+
+        Returns
+        -------
+        a : sparse array, shape (n_groups, levels of the largest effect)
+        b, c : ndarray, shape (n_groups, levels of the other effects)
+        """
+        weighted = values if self._w is None else values * self._w
+        shape = (n_groups, self._n_first)
+        first = sparse.coo_array((weighted, (groups, self._u0)), shape=shape).tocsr()
+        rest = np.zeros((n_groups, self._n_rest))
+        for level, start, stop in zip(self._l0, self._offsets[:-1], self._offsets[1:], strict=True):
+            part = _crosstab(groups, level - start, weighted, n_groups, int(stop - start))
+            rest[:, start:stop] = part if isinstance(part, np.ndarray) else part.toarray()
+        through = first @ sparse.diags_array(self._a_inverse) @ self._b
+        rest -= through if isinstance(through, np.ndarray) else through.toarray()
+        return first @ sparse.diags_array(np.sqrt(self._a_inverse)), rest, self._solver(rest.T).T
+
+    def nested_in(self, groups: np.ndarray) -> bool:
+        """Whether each level of the largest effect has its fitted rows in one group, groups of shape (n_fitted,)."""
+        owner = np.zeros(self._n_first, dtype=groups.dtype)
+        owner[self._u0] = groups
+        return bool(np.array_equal(owner[self._u0], groups))
+
     # -- identification ------------------------------------------------------------------------------------------
 
     @cached_property
@@ -336,9 +374,7 @@ class FixedEffects:
 
     def _sums_to_zero(self, scores: np.ndarray, clusters: np.ndarray) -> bool:
         """Whether scores sum to zero in every level of the first effect inside every cluster, as residuals do."""
-        of_level = np.zeros(self._n_first, dtype=clusters.dtype)
-        of_level[self._u0] = clusters
-        if not np.array_equal(of_level[self._u0], clusters):
+        if not self.nested_in(clusters):
             return False
         size = np.bincount(self._u0, np.abs(scores), self._n_first)
         return bool((np.abs(np.bincount(self._u0, scores, self._n_first)) <= 1e-9 * size.max(initial=0.0)).all())
