@@ -3,6 +3,7 @@
 Panel in, Effects out: ``Panel(df, unit=..., time=..., cohort=...)``, an estimator's ``fit``, an `Effects` result.
 """
 
+from aigreen.did.group_time import GroupTimeATT
 from aigreen.did.twfe import TWFE
 from aigreen.effects import Effects
 from aigreen.joint import concat, share
@@ -11,4 +12,4 @@ from aigreen.storage import load
 
 __version__ = "0.1.0"
 
-__all__ = ["TWFE", "Effects", "Panel", "concat", "load", "share"]
+__all__ = ["TWFE", "Effects", "GroupTimeATT", "Panel", "concat", "load", "share"]

@@ -1,0 +1,125 @@
+"""A sample laid out for comparisons of two periods: periods x units for a panel, rows for cross-sections."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from aigreen.dropped import Dropped
+from aigreen.errors import CollinearWarning
+from aigreen.panel import Panel
+
+_COLLINEAR = 1e-10
+
+
+@dataclass(frozen=True)
+class Wide:
+    """Periods x units arrays; nan where a unit is not seen.
+
+    Attributes
+    ----------
+    y : ndarray, shape (T, N)
+    x : ndarray, shape (T or 1, p, N), or None
+        Standardised covariates, the first row being the intercept; one period where none varies over time.
+    w : ndarray, shape (T or 1, N)
+        Weights; one period where they do not vary.
+    seen : ndarray of bool, shape (T, N), or None
+        None where every unit is seen in every period with a positive weight.
+    clusters : ndarray of int, shape (N,)
+    """
+
+    y: np.ndarray
+    x: np.ndarray | None
+    w: np.ndarray
+    seen: np.ndarray | None
+    clusters: np.ndarray
+
+    @property
+    def fixed(self) -> bool:
+        """Whether covariates and weights are the same whatever the base period."""
+        return len(self.w) == 1 and (self.x is None or len(self.x) == 1)
+
+
+@dataclass(frozen=True)
+class Long:
+    """Rows of cross-sections.
+
+    Attributes
+    ----------
+    y, w : ndarray, shape (n,)
+    x : ndarray, shape (p, n), or None
+        Standardised covariates, the first row being the intercept.
+    time, clusters : ndarray of int, shape (n,)
+        Position of the period, and of the cluster.
+    """
+
+    y: np.ndarray
+    x: np.ndarray | None
+    w: np.ndarray
+    time: np.ndarray
+    clusters: np.ndarray
+
+
+def widen(sample: Panel, kept: np.ndarray, outcome: str, covariates: Sequence[str], dropped: Dropped) -> Wide:
+    """Lay out the units in the mask `kept`, shape (N,); other units stay in the arrays but are never `seen`."""
+    y = _spread(sample, sample.column(outcome))
+    columns = [_spread(sample, column) for column in regressors(sample, covariates, dropped)]
+    weights = np.ones((1, sample.n_units)) if sample.weights is None else _shrink(_spread(sample, sample.weights))
+    seen = np.isfinite(y)
+    if sample.weights is not None:
+        seen &= weights > 0
+    seen = None if seen[:, kept].all() else seen & kept
+    x = None
+    if columns:
+        columns = [_shrink(column) for column in columns]
+        x = np.ones((max(map(len, columns)), 1 + len(columns), sample.n_units))
+        for j, column in enumerate(columns):
+            x[:, j + 1] = column
+    return Wide(y, x, weights, seen, sample.unit_cluster)
+
+
+def lengthen(sample: Panel, outcome: str, covariates: Sequence[str], dropped: Dropped) -> Long:
+    """Read the rows as they are."""
+    columns = regressors(sample, covariates, dropped)
+    x = np.stack([np.ones(sample.n_rows), *columns]) if columns else None
+    weights = np.ones(sample.n_rows) if sample.weights is None else sample.weights
+    return Long(sample.column(outcome), x, weights, sample.time_codes, sample.cluster_codes)
+
+
+def regressors(sample: Panel, covariates: Sequence[str], dropped: Dropped) -> list[np.ndarray]:
+    """Read covariates, standardised, without those that the intercept and earlier ones determine."""
+    columns, kept, collinear = [], [], []
+    for name in covariates:
+        column = sample.column(name)
+        column = column - column.mean()
+        spread = np.sqrt(np.mean(column**2))
+        if spread > 0:
+            column /= spread
+        left = column
+        if columns:
+            basis = np.column_stack(columns)
+            left = column - basis @ np.linalg.lstsq(basis.T @ basis, basis.T @ column, rcond=None)[0]
+        if spread > 0 and np.mean(left**2) > _COLLINEAR:
+            columns.append(column)
+            kept.append(name)
+        else:
+            collinear.append(name)
+    dropped.add(CollinearWarning, "covariates", "determined by the intercept and the others", len(collinear), collinear)
+    return columns
+
+
+def _spread(sample: Panel, column: np.ndarray) -> np.ndarray:
+    shape = (sample.n_periods, sample.n_units)
+    if sample.balanced:
+        return np.ascontiguousarray(column.reshape(shape[::-1]).T)
+    out = np.full(shape, np.nan)
+    out[sample.time_codes, sample.unit_codes] = column
+    return out
+
+
+def _shrink(wide: np.ndarray) -> np.ndarray:
+    """Reduce to one period where no unit changes over the periods in which it is seen."""
+    low, high = np.fmin.reduce(wide), np.fmax.reduce(wide)
+    return low[None] if np.array_equal(low, high) else wide
