@@ -151,6 +151,10 @@ class ChecksumError(SourceError):
     """A file's sha256 is not the registered one."""
 
 
+class ReportError(AigreenError):
+    """An exhibit, a number or the paper cannot be written as asked."""
+
+
 class AigreenWarning(UserWarning):
     """Root of all warnings given by aigreen.
 
@@ -202,6 +206,10 @@ class SmallCellWarning(AigreenWarning):
 
 class CollinearWarning(AigreenWarning):
     """A covariate was left out because the others determine it."""
+
+
+class CovarianceWarning(AigreenWarning):
+    """A covariance estimate had negative eigenvalues, which were set to zero."""
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:

@@ -253,6 +253,15 @@ class Panel:
             for value in sorted(series.dropna().unique())
         }
 
+    def reassign(self, unit_cohort: np.ndarray) -> Panel:
+        """Return a panel of the same rows with other first treated periods (placebos), shape (n_units,)."""
+        other = object.__new__(Panel)
+        other.__dict__.update(self.__dict__)
+        other.unit_cohort = np.asarray(unit_cohort, dtype=float)
+        if other.unit_cohort.shape != (self.n_units,) or np.isnan(other.unit_cohort).any():
+            raise DataError(f"one first treated period (inf for never) for each of {self.n_units} units is needed")
+        return other
+
     def complete(self, names: Sequence[str], dropped: Dropped) -> Panel:
         """Return the view of the rows without missing values in `names`, the rest counted in `dropped`."""
         missing = np.zeros(self.n_rows, dtype=bool)
