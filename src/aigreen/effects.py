@@ -58,7 +58,7 @@ class Effects(Maketables):
     post : ndarray of bool, shape (k,), optional
         Effects that enter overall averages (those after treatment).
     weights : DataFrame, optional
-        How each effect was averaged from the effects it was aggregated from.
+        How each average is made of the effects first estimated (by cohort and time), shape (first effects, k).
     covariance : ndarray, shape (k, k), optional
         Used where `psi` is None; entries may be nan where unknown.
     df : int, optional
@@ -321,9 +321,13 @@ class Effects(Maketables):
         mass = part.mass.average(groups, len(labels)) if how == "group" else None
         return part._averaged(groups, labels, mass, post)
 
-    def event_study(self, *, balanced: int | None = None) -> Effects:
-        """Average by horizon; an event study is returned as it is."""
-        return self if "horizon" in self.index.names else self.aggregate("event_study", balanced=balanced)
+    def event_study(self, *, balanced: int | None = None, window: tuple[int, int] | None = None) -> Effects:
+        """Average by horizon; an event study is returned as it is, or its horizons from `window[0]` to `window[1]`."""
+        study = self if "horizon" in self.index.names else self.aggregate("event_study", balanced=balanced)
+        if window is None:
+            return study
+        horizons = study.index.get_level_values("horizon")
+        return study.select((horizons >= window[0]) & (horizons <= window[1]))
 
     def overall(self) -> Effects:
         """Average all effects after treatment, by their mass; one effect (for each part) is returned."""
@@ -341,6 +345,7 @@ class Effects(Maketables):
         """Average the effects of each group by their mass; the averages count equally unless `mass` says otherwise."""
         n = len(labels)
         values, psi, weights = weighted_mean(self.values, self.psi, self.mass, groups, n)
+        source = pd.DataFrame(np.eye(len(self)), index=self.index) if self.weights is None else self.weights
         return replace(
             self,
             values=values,
@@ -349,7 +354,7 @@ class Effects(Maketables):
             covariance=None if self.covariance is None else weights.T @ self.covariance @ weights,
             mass=Mass(np.ones(n), np.arange(n)) if mass is None else mass,
             post=np.ones(n, dtype=bool) if post is None else post,
-            weights=pd.DataFrame(weights, index=self.index, columns=labels),
+            weights=pd.DataFrame(source.to_numpy() @ weights, index=source.index, columns=labels),
         )
 
     # -- tests ---------------------------------------------------------------------------------------------------

@@ -151,6 +151,34 @@ class ChecksumError(SourceError):
     """A file's sha256 is not the registered one."""
 
 
+class TableError(DataError):
+    """Rows do not fit the schema of a canonical table."""
+
+    def __init__(
+        self, table: str, fault: str, *, column: str | None = None, count: int | None = None, first: Iterable[object] = ()
+    ) -> None:
+        self.table = table
+        counted = "" if count is None else f" ({count:,})"
+        place = table if column is None else f"{table}.{column}"
+        super().__init__(f"table {place}: {fault}{counted}", column=column, count=count, first=first)
+
+
+class UnreadableFileError(SourceError):
+    """A raw file is empty, truncated, damaged, wrongly encoded or not a table."""
+
+
+class OutsideFolderError(SourceError):
+    """A path leads out of the data folder."""
+
+
+class TooLargeError(SourceError):
+    """A raw file would unfold to more than the stated limits."""
+
+
+class MappingError(SourceError):
+    """A file of column names names tables or columns that do not exist."""
+
+
 class ReportError(AigreenError):
     """An exhibit, a number or the paper cannot be written as asked."""
 

@@ -48,8 +48,8 @@ def save(effects: Effects, path: Path) -> None:
         "conventions": dict(effects.conventions),
         "dropped": effects.dropped.to_dict("list"),
     }
-    _write(path.with_name(path.name + ".parquet"), content.getvalue())
-    _write(
+    write_bytes(path.with_name(path.name + ".parquet"), content.getvalue())
+    write_bytes(
         path.with_name(path.name + ".json"), json.dumps(facts, ensure_ascii=False, indent=1, default=_plain).encode()
     )
 
@@ -104,7 +104,8 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"cannot store a {type(value).__name__}")
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file aside and move it into place, so that no half-written file is ever seen."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:

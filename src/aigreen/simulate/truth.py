@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+import pandas as pd
 from scipy import special
+
+if TYPE_CHECKING:
+    from aigreen.effects import Effects
 
 EXACT_BELOW = 200.0
 
@@ -38,3 +44,34 @@ def expected_log1p(mean: np.ndarray) -> np.ndarray:
         total += np.log1p(k) * np.exp(special.xlogy(k, low) - low - special.gammaln(k + 1))
     result[small] = total[inverse]
     return result
+
+
+def true_cells(frame: pd.DataFrame, truth: pd.DataFrame, cells: pd.MultiIndex, *, anticipation: int = 0) -> pd.Series:
+    """Average the true effects on ln(1 + green patents) over the firms that a group-time effect compares.
+
+    Parameters
+    ----------
+    frame, truth : DataFrame
+        The analysis panel (firm_id, year, zone_year) and the truth, as `aigreen.simulate.world.firm_panel` returns it.
+    cells : MultiIndex
+        Cohort and time of each effect; zero is returned before treatment.
+    anticipation : int
+        Moves the base period back.
+
+    Returns
+    -------
+    Series, indexed by `cells`
+        Means over the firms of the cohort seen both in that year and in the base year.
+    """
+    rows = frame[["firm_id", "year", "zone_year"]].merge(truth, on=["firm_id", "year"], validate="one_to_one")
+    rows["effect"] = expected_log1p(rows["mean_with"].to_numpy()) - expected_log1p(rows["mean_without"].to_numpy())
+    base = rows["zone_year"] - 1 - anticipation
+    seen = rows.loc[rows["year"] == base, "firm_id"]
+    kept = rows[rows["firm_id"].isin(seen) & (rows["year"] >= rows["zone_year"])]
+    means = kept.groupby(["zone_year", "year"])["effect"].mean()
+    return means.reindex(cells, fill_value=0.0)
+
+
+def true_average(cells: pd.Series, average: Effects) -> float:
+    """Average true effects with the weights of an estimated overall average."""
+    return float(cells.loc[average.weights.index].to_numpy() @ average.weights.iloc[:, 0].to_numpy())

@@ -1,0 +1,45 @@
+"""Raw files and the analysis panel."""
+
+SIMULATED = config["source"] == "simulated"
+RAW = f"{RESULTS}/raw/{'firm_years.parquet' if SIMULATED else 'manifest.csv'}"
+
+
+rule simulate:
+    output:
+        raw=f"{RESULTS}/raw/firm_years.parquet",
+        truth=f"{RESULTS}/raw/truth.parquet",
+    params:
+        seed=config["seed"],
+        simulation=config.get("simulation", {}),
+    log:
+        f"{LOGS}/simulate.log",
+    script:
+        "../scripts/simulate_raw.py"
+
+
+rule fetch:
+    output:
+        manifest=f"{RESULTS}/raw/manifest.csv",
+    params:
+        source=config["source"],
+    log:
+        f"{LOGS}/fetch.log",
+    script:
+        "../scripts/fetch_raw.py"
+
+
+rule panel:
+    input:
+        raw=RAW,
+        facts=Path("data/facts").glob("*.csv"),
+    output:
+        panel=f"{RESULTS}/panel.parquet",
+        codebook=f"{RESULTS}/codebook.csv",
+        sample_flow=f"{RESULTS}/sample_flow.csv",
+    params:
+        source=config["source"],
+        timing=config["panel"]["timing"],
+    log:
+        f"{LOGS}/panel.log",
+    script:
+        "../scripts/build_panel.py"

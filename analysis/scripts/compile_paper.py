@@ -1,0 +1,10 @@
+"""Typeset the paper from its sections, the tables, the figures and the number ledger."""
+
+from pathlib import Path
+
+from aigreen.report.log import logged
+from aigreen.report.paper import compile_paper
+
+with logged(snakemake.log[0]):
+    output = Path(snakemake.output.pdf)
+    compile_paper(snakemake.params.study, output.parent, output)

@@ -1,0 +1,52 @@
+"""The configuration of a study: nearest names for typos, nothing unknown let through."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from aigreen.errors import ConfigError
+from aigreen.study import read_config, studies
+
+FOLDER = Path(__file__).parents[2] / "analysis/config"
+
+
+@pytest.mark.parametrize("name", studies(FOLDER))
+def test_every_study_file_is_valid_and_named_after_its_study(name):
+    assert read_config({"study": name}, FOLDER)["study"] == name
+
+
+def test_every_key_of_the_schema_has_a_description_and_nothing_else_is_allowed():
+    def walk(node):
+        for key, child in node.get("properties", {}).items():
+            assert child.get("description"), key
+            yield child
+            yield from walk(child)
+
+    schema = json.loads((FOLDER / "schema.json").read_text(encoding="utf-8"))
+    objects = [schema, *(node for node in walk(schema) if node.get("type") == "object")]
+    assert len(objects) >= 6
+    assert all(node["additionalProperties"] is False for node in objects)
+
+
+def test_a_command_line_value_overrides_one_key():
+    config = read_config({"study": "simulated-firms", "simulation": {"n_firms": 99}}, FOLDER)
+    assert config["simulation"] == {"n_firms": 99, "first_year": 2010, "last_year": 2023}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"study": "provnces"}, "no study 'provnces' (did you mean 'provinces'?)"),
+        ({"sede": 1}, "unknown key sede (did you mean 'seed'?)"),
+        ({"panel": {"clutser": "x"}}, "unknown key panel.clutser (did you mean 'cluster'?)"),
+        ({"event_study": {"method": "doubly"}}, "event_study.method: 'doubly' is not one of dr, ipw, reg"),
+        ({"seed": "three"}, "seed: 'three' is not of type 'integer'"),
+        ({"study": "mine", "seed": 1}, "'title' is a required property"),
+    ],
+)
+def test_a_wrong_configuration_is_one_clear_line(given, message):
+    with pytest.raises(ConfigError) as caught:
+        read_config(given, FOLDER)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
