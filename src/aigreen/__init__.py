@@ -4,6 +4,9 @@ Panel in, Effects out: ``Panel(df, unit=..., time=..., cohort=...)``, an estimat
 """
 
 from aigreen.did.group_time import GroupTimeATT
+from aigreen.did.imputation import Imputation
+from aigreen.did.stacked import StackedDiD
+from aigreen.did.sun_abraham import SunAbraham
 from aigreen.did.twfe import TWFE
 from aigreen.effects import Effects
 from aigreen.joint import concat, share
@@ -12,4 +15,15 @@ from aigreen.storage import load
 
 __version__ = "0.1.0"
 
-__all__ = ["TWFE", "Effects", "GroupTimeATT", "Panel", "concat", "load", "share"]
+__all__ = [
+    "TWFE",
+    "Effects",
+    "GroupTimeATT",
+    "Imputation",
+    "Panel",
+    "StackedDiD",
+    "SunAbraham",
+    "concat",
+    "load",
+    "share",
+]

@@ -40,6 +40,7 @@ class FixedEffects:
 
     Attributes
     ----------
+    codes : tuple of ndarray of int, shape (n,)
     rows : ndarray of int, shape (n_fitted,)
         Positions of the fitted rows.
     rank : int
@@ -63,6 +64,7 @@ class FixedEffects:
     ) -> None:
         if not codes:
             raise EstimationError("at least one fixed effect is needed")
+        self.codes = tuple(codes)
         sizes = [int(c.max()) + 1 for c in codes]
         first = int(np.argmax(sizes))
         self._u = codes[first]
