@@ -1,0 +1,197 @@
+"""Interaction-weighted event study (Sun and Abraham 2021)."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from aigreen.aggregation import Mass
+from aigreen.did.sample import Sample, draw_sample
+from aigreen.did.sandwich import SMALL_SAMPLE, cluster_factor, compact, n_parameters
+from aigreen.did.saturated import Contrast, Profiles, saturated_fit
+from aigreen.dropped import Dropped
+from aigreen.effects import Effects
+from aigreen.errors import (
+    AlwaysTreatedWarning,
+    CollinearWarning,
+    NoControlsError,
+    NoPrePeriodError,
+    NoTreatedError,
+    OptionError,
+    SmallCellWarning,
+    UnreachedWarning,
+)
+from aigreen.panel import NEVER, Panel
+
+Control = Literal["never_treated", "last_treated"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SunAbraham:
+    r"""Event study by cohort, saturated in cohort and time.
+
+    .. math:: Y_{it} = \alpha_i + \lambda_t + \sum_g \sum_{l \neq -1} \tau_{g,l} 1\{G_i = g\} 1\{t - g = l\}
+              + X_{it}'\beta + e_{it}
+
+    Each :math:`\tau_{g,l}` compares cohort g with the controls only, so averages over cohorts have positive weights.
+
+    Parameters
+    ----------
+    control_group : {"never_treated", "last_treated"}
+        "last_treated": the last cohort, in the periods before its treatment; never-treated units are left out.
+    reference : int
+        Horizon against which effects are measured, negative.
+
+    Notes
+    -----
+    Averages (`Effects.aggregate`, `overall`) count a cohort at a horizon by its rows (sum of weights), as in the paper,
+    with these shares taken as fixed, as R's fixest does; Sun and Abraham's variance adds the sampling error of shares.
+    Small-sample factor as in `TWFE`. Units treated from the first period are left out; so are effects that no rows link
+    to their reference (a cohort not seen then), whose rows still serve the covariates. Cohorts first treated after the
+    last period are controls.
+
+    References
+    ----------
+    Sun, L. and Abraham, S. (2021), Journal of Econometrics 225, 175-199.
+    """
+
+    control_group: Control = "never_treated"
+    reference: int = -1
+
+    def __post_init__(self) -> None:
+        if self.control_group not in get_args(Control):
+            raise OptionError("control_group", self.control_group, get_args(Control))
+        if self.reference >= 0:
+            raise OptionError("reference", self.reference, [-1, -2, "another negative horizon"])
+
+    def fit(self, panel: Panel, outcome: str, *, covariates: Sequence[str] | None = None) -> Effects:
+        """Fit and return effects by `cohort` and `time`, reference cells included as zeros.
+
+        Raises
+        ------
+        NoTreatedError, NoControlsError, NoPrePeriodError, TooFewClustersError
+        """
+        covariates = list(dict.fromkeys(covariates or []))
+        dropped = Dropped()
+        complete = panel.complete([outcome, *covariates], dropped)
+        sample = draw_sample(complete, [panel.names["unit"], panel.names["time"]], dropped, counts=None)
+        sample, control = self._comparable(sample, dropped)
+
+        times, time = np.unique(complete.time[sample.rows], return_inverse=True)
+        cohorts, group = np.unique(_cohort(sample), return_inverse=True)
+        profiles = Profiles(sample.effects[0], group, time, sample.weights)
+        contrasts, cells = self._contrasts(profiles, cohorts, times, control, dropped)
+        clusters, n_clusters = compact(sample.clusters)
+        _warn_small(cohorts, group, clusters)
+        fit = saturated_fit(
+            profiles,
+            sample.matrix([outcome])[:, 0],
+            sample.matrix(covariates),
+            contrasts,
+            sample.clusters,
+            len(panel.clusters),
+        )
+        lost = [name for name, kept in zip(covariates, fit.kept, strict=True) if not kept]
+        dropped.add(CollinearWarning, "covariates", "determined by fixed effects and others", len(lost), lost)
+
+        k = int(profiles.n_free[cohorts != control].sum() + fit.kept.sum())
+        factor = cluster_factor(len(sample), n_parameters(k, sample.effects, [clusters]), n_clusters)
+        weight = np.bincount(profiles.cell, profiles.weights, len(cohorts) * len(times))
+        mass = weight[[c.group * len(times) + c.time for c in contrasts]]
+        return Effects(
+            values=fit.values,
+            index=pd.MultiIndex.from_frame(cells),
+            psi=np.sqrt(factor) * fit.psi,
+            clusters=panel.clusters,
+            n_rows=len(sample),
+            n_units=sample.n_units,
+            n_clusters=n_clusters,
+            method="Sun-Abraham",
+            outcome=outcome,
+            mass=Mass(mass, np.arange(len(mass))),
+            post=(cells["time"] >= cells["cohort"]).to_numpy(),
+            df=n_clusters - 1,
+            conventions={
+                "control group": self.control_group.replace("_", " "),
+                "reference horizon": str(self.reference),
+                "variance": f"clustered by {panel.clusters.name}, {SMALL_SAMPLE}",
+                "aggregation weights": "rows of a cohort at a horizon, taken as fixed",
+                "singletons": "left out, counted",
+            },
+            dropped=dropped.to_frame(),
+        )
+
+    def _comparable(self, sample: Sample, dropped: Dropped) -> tuple[Sample, float]:
+        """Leave out what cannot be compared; return the sample and the control cohort."""
+        times = sample.panel.time[sample.rows]
+        cohort = _cohort(sample)
+        treated = np.unique(cohort[np.isfinite(cohort)])
+        if not treated.size:
+            raise NoTreatedError("no unit is treated within the periods of the sample", count=0)
+        control = NEVER
+        gone = np.zeros(len(sample), dtype=bool)
+        if self.control_group == "last_treated":
+            if len(treated) < 2:
+                raise NoControlsError(f"{len(treated)} cohort: none is left to compare with the last one", count=0)
+            control = treated[-1]
+            gone = times >= control
+            _count(dropped, UnreachedWarning, "rows", "periods in which the last cohort is treated", sample, gone)
+            never = ~np.isfinite(cohort)
+            _count(dropped, UnreachedWarning, "rows", "never treated; the last cohort is the control", sample, never)
+            gone |= never
+        elif np.isfinite(cohort).all():
+            raise NoControlsError("no unit is never treated; use control_group='last_treated'", count=0)
+        always = cohort <= times.min()
+        _count(dropped, AlwaysTreatedWarning, "rows", "units treated from the first period", sample, always)
+        gone |= always
+        sample = sample.without(gone) if gone.any() else sample
+        if not (np.isfinite(_cohort(sample)) & (_cohort(sample) != control)).any():
+            raise NoPrePeriodError("no cohort is seen before its treatment", count=0)
+        return sample, control
+
+    def _contrasts(
+        self, profiles: Profiles, cohorts: np.ndarray, times: np.ndarray, control: float, dropped: Dropped
+    ) -> tuple[list[Contrast], pd.DataFrame]:
+        """List the effects, and their cohort and time; those that no rows link to the reference are counted."""
+        against = int(np.flatnonzero(cohorts == control)[0])
+        contrasts, cells, lost = [], [], []
+        for g, cohort in enumerate(cohorts):
+            if cohort == control:
+                continue
+            found = np.flatnonzero(times == cohort + self.reference)
+            for t, time in enumerate(times):
+                contrast = Contrast(g, t, int(found[0]) if found.size else -1, against)
+                if found.size and profiles.identified(contrast):
+                    contrasts.append(contrast)
+                    cells.append((int(cohort), int(time)))
+                elif profiles.component[g, t] >= 0:
+                    lost.append((int(cohort), int(time)))
+        dropped.add(UnreachedWarning, "effects (cohort, time)", "not linked to their reference", len(lost), lost[:5])
+        if not any(c.time > c.reference for c in contrasts):
+            raise NoPrePeriodError(f"no cohort is seen {-self.reference} periods before its treatment", count=0)
+        return contrasts, pd.DataFrame(cells, columns=["cohort", "time"])
+
+
+def _cohort(sample: Sample) -> np.ndarray:
+    """First treated period of each row, never where it lies after the last period of the sample."""
+    cohort = sample.panel.cohort[sample.rows]
+    return np.where(cohort > sample.panel.times[-1], NEVER, cohort)
+
+
+def _count(dropped: Dropped, category: type, what: str, reason: str, sample: Sample, gone: np.ndarray) -> None:
+    rows = sample.rows[gone]
+    dropped.add(category, what, reason, rows.size, sample.panel.labels(rows[:5]), stacklevel=5)
+
+
+def _warn_small(cohorts: np.ndarray, group: np.ndarray, clusters: np.ndarray) -> None:
+    pairs = np.unique(np.stack([group, clusters]), axis=1)
+    alone = cohorts[np.bincount(pairs[0]) < 2]
+    if alone.size:
+        names = [f"cohort {g:g}" if np.isfinite(g) else "never treated" for g in alone]
+        text = f"{alone.size} cohorts stand in a single cluster: their own sampling error is not in the standard errors"
+        warnings.warn(SmallCellWarning(text, count=alone.size, first=names), stacklevel=4)
