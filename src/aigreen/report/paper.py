@@ -1,0 +1,62 @@
+"""From sections, tables, figures and the number ledger to the typeset paper."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from aigreen.errors import ReportError
+from aigreen.storage import write_bytes
+
+
+def compile_paper(study: str, results: str | Path, output: str | Path, *, root: str | Path = ".") -> None:
+    """Typeset ``paper/paper.typ`` for a study; the same inputs give the same bytes.
+
+    Parameters
+    ----------
+    study : str
+        Names the sections in ``paper/sections`` and the configuration in ``analysis/config``.
+    results : path
+        Folder with numbers.json, tables/ and figures/; inside `root`.
+    output : path
+        The PDF; written aside and moved, so a failed run leaves an older one as it was.
+    root : path
+        The repository.
+
+    Raises
+    ------
+    ReportError
+        With file and line, for anything Typst objects to: a number that numbers.json does not have, a missing table.
+    """
+    import typst
+
+    root = Path(root).resolve()
+    folder = Path(results).resolve()
+    if not folder.is_relative_to(root):
+        raise ReportError(f"{results}: Typst reads only below {root}")
+    inputs = {"study": study, "results": f"/{folder.relative_to(root).as_posix()}"}
+    source = root / "paper" / "paper.typ"
+    try:
+        content = typst.compile(
+            source, root=root, sys_inputs=inputs, ignore_system_fonts=True, timestamp=0, format="pdf"
+        )
+    except typst.TypstError as error:
+        raise ReportError(_explain(error, root)) from None
+    write_bytes(Path(output), content)
+
+
+def _explain(error: Exception, root: Path) -> str:
+    """One line: where it is in the source, then what is wrong.
+
+    Typst prints the failing place first and then, as help, the calls and inclusions that led there. The outermost call
+    is where the author stands.
+    """
+    what = str(error.message).removeprefix("panicked with: ")
+    blocks = re.split(r"^help: ", str(error.diagnostic), flags=re.MULTILINE)
+    calls = [block for block in blocks[1:] if block.startswith("while calling")]
+    place = re.search(r"┌─ (.+):(\d+):\d+", calls[-1] if calls else blocks[0])
+    if place is None:
+        return what
+    file = Path(place[1]).resolve()
+    file = file.relative_to(root) if file.is_relative_to(root) else file
+    return f"{file.as_posix()}:{place[2]}: {what}"

@@ -1,0 +1,309 @@
+"""The tables of a study, from results to the neutral `Table`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from aigreen.effects import Effects
+from aigreen.errors import ReportError, UnknownColumnError
+from aigreen.report.formats import adaptive, count, decimals
+from aigreen.report.table import Cell, Group, Row, Spanner, Table, runs
+
+__all__ = [
+    "Cell",
+    "Group",
+    "Row",
+    "Spanner",
+    "Table",
+    "descriptives_table",
+    "effects_table",
+    "overall_table",
+    "regression_table",
+    "sample_flow_table",
+]
+
+STARS = {0.10: "*", 0.05: "**", 0.01: "***"}
+STARS_NOTE = "Significance: * 10%, ** 5%, *** 1%."
+
+
+def regression_table(
+    columns: Mapping[str, Effects],
+    *,
+    key: str,
+    title: str,
+    terms: Mapping[str, str],
+    outcomes: Mapping[str, str] | None = None,
+    headings: Sequence[str] | None = None,
+    facts: Mapping[str, Sequence[str | float]] | None = None,
+    digits: int = 3,
+    stars: bool = True,
+    notes: str = "",
+    simulated: bool = False,
+) -> Table:
+    """Coefficients with standard errors below, one column a regression, sample sizes at the foot.
+
+    Parameters
+    ----------
+    columns : mapping of name to Effects
+        Each indexed by term.
+    terms : mapping of term to label
+        Rows, in order; other terms are not shown. A term that no column has is an error.
+    outcomes : mapping of outcome to label, optional
+        Labels of the outcomes, which stand over the columns.
+    headings : sequence of str, optional
+        Second heading of the columns; default the names in `columns`.
+    facts : mapping of label to one value a column, optional
+        Rows at the foot, above the sample sizes: fixed effects, controls, mean of the outcome.
+    digits : int
+        Decimals of coefficients and errors.
+    stars : bool
+        Mark significance at 10, 5 and 1 percent, as the notes then say.
+    """
+    results = list(columns.values())
+    frames = [result.to_frame() for result in results]
+    for frame in frames:
+        frame.index = frame.index.get_level_values(0).astype(str)
+    seen = set().union(*(frame.index for frame in frames))
+    for term in terms:
+        if term not in seen:
+            raise UnknownColumnError(term, sorted(seen), role="terms")
+    body: list[Row] = []
+    for term, label in terms.items():
+        present = [frame.loc[term] if term in frame.index else None for frame in frames]
+        estimate = [_estimate(row, digits, stars) for row in present]
+        error = [Cell() if row is None else Cell.number(row["std_error"], digits, brackets="()") for row in present]
+        body += [Row(label, tuple(estimate)), Row("", tuple(error))]
+    foot = [Row(label, tuple(map(_fact, values))) for label, values in (facts or {}).items()]
+    sizes = {
+        "Observations": [result.n_rows for result in results],
+        "Units": [result.n_units for result in results],
+        "Clusters": [result.n_clusters for result in results],
+        "Observations left out": [_rows_left_out(result) for result in results],
+    }
+    foot += [Row(label, tuple(_size(value) for value in values)) for label, values in sizes.items()]
+    labels = outcomes or {}
+    return Table(
+        key=key,
+        title=title,
+        stub="",
+        columns=tuple(f"({i})" for i in range(1, len(columns) + 1)),
+        spanners=(
+            runs(labels.get(result.outcome, result.outcome) for result in results),
+            tuple(Spanner(label, i, i + 1) for i, label in enumerate(headings or columns)),
+        ),
+        groups=(Group(tuple(body)), Group(tuple(foot))),
+        notes=_sentences("Standard errors in parentheses.", STARS_NOTE if stars else "", notes),
+        simulated=simulated,
+    )
+
+
+def effects_table(
+    effects: Effects,
+    *,
+    key: str,
+    title: str,
+    level: float = 0.95,
+    n_draws: int = 999,
+    multipliers: str = "rademacher",
+    seed: int = 0,
+    digits: int = 3,
+    notes: str = "",
+    simulated: bool = False,
+) -> Table:
+    """Effects by horizon with pointwise and simultaneous intervals, those before treatment apart.
+
+    Parameters
+    ----------
+    effects : Effects
+        An event study; one without influence functions has pointwise intervals only.
+    level, n_draws, multipliers, seed
+        Of the intervals and of the bootstrap of the simultaneous band.
+    """
+    if effects.index.names != ["horizon"]:
+        raise ReportError(
+            f"table {key!r}: effects by horizon are needed, not by {', '.join(map(str, effects.index.names))}"
+        )
+    bounds = [effects.conf_int(level)]
+    if effects.psi is not None:
+        options = {"n_draws": n_draws, "multipliers": multipliers, "seed": seed}
+        bounds.append(effects.conf_int(level, simultaneous=True, **options))
+    errors = effects.std_errors.to_numpy()
+    horizons = effects.index.to_numpy()
+    rows = []
+    for i, horizon in enumerate(horizons):
+        numbers = [effects.values[i], errors[i], *(value for bound in bounds for value in bound.iloc[i])]
+        shown = numbers if errors[i] > 0 else numbers[:1]
+        cells = [Cell.number(value, digits, brackets="()" if j == 1 else "") for j, value in enumerate(shown)]
+        rows.append(Row(_signed(horizon), (*cells, *[Cell()] * (len(numbers) - len(shown)))))
+    after = horizons >= 0 if effects.post is None else effects.post
+    groups = [
+        Group(tuple(row for row, here in zip(rows, mask, strict=True) if here), name)
+        for mask, name in ((~after, "Before treatment"), (after, "After treatment"))
+    ]
+    percent = f"{level:.0%}"
+    names = [f"{percent} pointwise", f"{percent} simultaneous"][: len(bounds)]
+    return Table(
+        key=key,
+        title=title,
+        stub="Years since treatment",
+        columns=("Estimate", "Std. error", *["low", "high"] * len(bounds)),
+        spanners=(tuple(Spanner(name, 2 + 2 * j, 4 + 2 * j) for j, name in enumerate(names)),),
+        groups=tuple(group for group in groups if group.rows),
+        notes=notes,
+        simulated=simulated,
+    )
+
+
+def overall_table(
+    parts: Mapping[str, Effects],
+    *,
+    key: str,
+    title: str,
+    truth: Mapping[str, float] | None = None,
+    level: float = 0.95,
+    digits: int = 3,
+    notes: str = "",
+    simulated: bool = False,
+) -> Table:
+    """One row a summary: estimate, standard error, interval, and the truth where the data are simulated.
+
+    Parameters
+    ----------
+    parts : mapping of label to Effects
+        Each of one effect.
+    truth : mapping of label to float, optional
+        True values of some rows.
+    """
+    rows = []
+    for label, part in parts.items():
+        if len(part) != 1:
+            raise ReportError(f"table {key!r}, row {label!r}: {len(part)} effects, one is needed; aggregate first")
+        line = part.to_frame(level).iloc[0]
+        cells = [Cell.number(line["estimate"], digits), Cell.number(line["std_error"], digits, brackets="()")]
+        cells += [Cell.number(line["conf_low"], digits), Cell.number(line["conf_high"], digits)]
+        if truth is not None:
+            cells.append(Cell.number(truth[label], digits) if label in truth else Cell())
+        rows.append(Row(label, tuple(cells)))
+    return Table(
+        key=key,
+        title=title,
+        stub="Average over",
+        columns=("Estimate", "Std. error", "low", "high", *(["Truth"] if truth is not None else [])),
+        spanners=((Spanner(f"{level:.0%} interval", 2, 4),),),
+        groups=(Group(tuple(rows)),),
+        notes=notes,
+        simulated=simulated,
+    )
+
+
+def descriptives_table(
+    frame: pd.DataFrame,
+    variables: Mapping[str, str],
+    *,
+    key: str = "descriptives",
+    title: str = "Descriptive statistics",
+    notes: str = "",
+    simulated: bool = False,
+) -> Table:
+    """Observations, mean, standard deviation, minimum, median and maximum of each variable.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    variables : mapping of column to label
+        The label carries the unit, as ``Total assets (bn yuan)``.
+    """
+    rows = []
+    for name, label in variables.items():
+        if name not in frame.columns:
+            raise UnknownColumnError(name, list(frame.columns), role="variables")
+        values = frame[name].to_numpy(dtype=float, na_value=np.nan)
+        values = values[np.isfinite(values)]
+        if values.size == 0:
+            raise ReportError(f"table {key!r}: column {name!r} has no values to describe")
+        mean, spread = float(values.mean()), float(values.std(ddof=min(1, values.size - 1)))
+        digits = decimals(max(abs(mean), spread))
+        order = [float(value) for value in (values.min(), np.median(values), values.max())]
+        whole = 0 if (values == np.round(values)).all() and order[1].is_integer() else digits
+        numbers = [(float(values.size), 0), (mean, digits), (spread, digits), *((value, whole) for value in order)]
+        rows.append(Row(label, tuple(Cell.number(value, places) for value, places in numbers)))
+    return Table(
+        key=key,
+        title=title,
+        stub="",
+        columns=("N", "Mean", "Std. dev.", "Min.", "Median", "Max."),
+        groups=(Group(tuple(rows)),),
+        notes=notes,
+        simulated=simulated,
+    )
+
+
+def sample_flow_table(
+    ledger: pd.DataFrame,
+    *,
+    key: str = "sample_flow",
+    title: str = "From raw rows to the estimation sample",
+    units: str = "Units",
+    notes: str = "",
+    simulated: bool = False,
+) -> Table:
+    """Rows and units after each step, and the rows it dropped.
+
+    Parameters
+    ----------
+    ledger : DataFrame
+        Columns step, n_rows, n_units, dropped; one row a step, in order.
+    units : str
+        What a unit is, as ``Firms``.
+    """
+    for name in ("step", "n_rows", "n_units", "dropped"):
+        if name not in ledger.columns:
+            raise UnknownColumnError(name, list(ledger.columns), role="ledger")
+    rows = [
+        Row(str(line.step), tuple(_whole(value) for value in (line.dropped, line.n_rows, line.n_units)))
+        for line in ledger.itertuples(index=False)
+    ]
+    return Table(
+        key=key,
+        title=title,
+        stub="Step",
+        columns=("Rows dropped", "Rows left", f"{units} left"),
+        groups=(Group(tuple(rows)),),
+        notes=notes,
+        simulated=simulated,
+    )
+
+
+def _estimate(row: pd.Series | None, digits: int, stars: bool) -> Cell:
+    if row is None:
+        return Cell()
+    n_stars = sum(row["p_value"] < level for level in STARS) if stars else 0
+    return Cell.number(row["estimate"], digits, stars=int(n_stars))
+
+
+def _rows_left_out(result: Effects) -> int:
+    dropped = result.dropped
+    return int(dropped.loc[dropped["what"] == "rows", "count"].sum())
+
+
+def _size(value: int) -> Cell:
+    return Cell(count(value), float(value), centred=True)
+
+
+def _fact(value: str | float) -> Cell:
+    return Cell(value) if isinstance(value, str) else Cell(adaptive(value), float(value), centred=True)
+
+
+def _whole(value: float) -> Cell:
+    return Cell() if pd.isna(value) else Cell(count(value), float(value))
+
+
+def _signed(horizon: float) -> str:
+    return count(horizon) if horizon <= 0 else f"+{count(horizon)}"
+
+
+def _sentences(*parts: str) -> str:
+    return " ".join(part for part in parts if part)
