@@ -57,7 +57,7 @@ def numeric(series: pd.Series) -> np.ndarray:
     if pd.api.types.is_complex_dtype(series.dtype) or not pd.api.types.is_numeric_dtype(series.dtype):
         if series.isna().all():
             return np.full(len(series), np.nan)
-        bad = series[pd.tonumeric(series, errors="coerce").isna() & series.notna()] if _is_text(series) else series
+        bad = series[pd.to_numeric(series, errors="coerce").isna() & series.notna()] if _is_text(series) else series
         bad = bad if len(bad) else series
         raise NonNumericError(
             f"column {series.name!r} has type {series.dtype}, a number is needed; {len(bad):,} values cannot be used",
