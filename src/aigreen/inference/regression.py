@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from aigreen.dropped import Dropped
-from aigreen.errors import CollinearError, CollinearWarning
+from aigreen.errors import CollinearError, CollinearWarning, NoTreatedError
 from aigreen.inference.projection import Projection, compact
 from aigreen.panel import Panel
 
@@ -115,6 +115,8 @@ class Regression:
         codes = sample.cluster_codes if cluster is None else sample.codes(cluster)[0]
         clusters = compact(codes)
         raw = sample.treated.astype(float) if treatment is None else sample.column(treatment)
+        if treatment is None and not raw.any():
+            raise NoTreatedError("no unit is treated inside the sample")
         d, y = projection.residuals(raw), projection.residuals(design.outcome)
         w = projection.weights
         spread = w @ (raw - np.average(raw, weights=w)) ** 2
