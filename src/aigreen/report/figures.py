@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -153,6 +154,8 @@ def cohort_trends_figure(
 def save_figure(figure: Figure, stem: str | Path) -> None:
     """Write `stem`.pdf and `stem`.svg, without dates, each aside and moved."""
     stem = Path(stem)
+    # Some packages turn on INFO messages of all others when imported; font subsetting has hundreds.
+    logging.getLogger("fontTools").setLevel(logging.WARNING)
     metadata = {
         "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
         "svg": {"Date": None, "Creator": None},

@@ -85,6 +85,9 @@ def regression_table(
     }
     foot += [Row(label, tuple(_size(value) for value in values)) for label, values in sizes.items()]
     labels = outcomes or {}
+    variances = dict.fromkeys(result.conventions.get("variance", "") for result in results)
+    variance = "; ".join(filter(None, variances))
+    variance = f"Variance: {variance}." if variance else ""
     return Table(
         key=key,
         title=title,
@@ -95,7 +98,7 @@ def regression_table(
             tuple(Spanner(label, i, i + 1) for i, label in enumerate(headings or columns)),
         ),
         groups=(Group(tuple(body)), Group(tuple(foot))),
-        notes=_sentences("Standard errors in parentheses.", STARS_NOTE if stars else "", notes),
+        notes=_sentences("Standard errors in parentheses.", notes, variance, STARS_NOTE if stars else ""),
         simulated=simulated,
     )
 
@@ -152,7 +155,7 @@ def effects_table(
         columns=("Estimate", "Std. error", *["low", "high"] * len(bounds)),
         spanners=(tuple(Spanner(name, 2 + 2 * j, 4 + 2 * j) for j, name in enumerate(names)),),
         groups=tuple(group for group in groups if group.rows),
-        notes=notes,
+        notes=_sentences(notes, _stated(effects, "base period"), _stated(effects, "small-sample factor")),
         simulated=simulated,
     )
 
@@ -263,7 +266,10 @@ def sample_flow_table(
         if name not in ledger.columns:
             raise UnknownColumnError(name, list(ledger.columns), role="ledger")
     rows = [
-        Row(str(line.step), tuple(_whole(value) for value in (line.dropped, line.n_rows, line.n_units)))
+        Row(
+            str(line.step)[:1].upper() + str(line.step)[1:],
+            tuple(_whole(value) for value in (line.dropped, line.n_rows, line.n_units)),
+        )
         for line in ledger.itertuples(index=False)
     ]
     return Table(
@@ -303,6 +309,12 @@ def _whole(value: float) -> Cell:
 
 def _signed(horizon: float) -> str:
     return count(horizon) if horizon <= 0 else f"+{count(horizon)}"
+
+
+def _stated(result: Effects, convention: str) -> str:
+    """Return a convention of the result as a sentence of the notes; nothing where it is not stated."""
+    text = result.conventions.get(convention)
+    return f"{convention.capitalize()}: {text}." if text else ""
 
 
 def _sentences(*parts: str) -> str:
