@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from statsmodels.stats.multitest import multipletests
 
 from aigreen.effects import Effects
 from aigreen.errors import EffectsError, NoInfluenceError
@@ -49,16 +50,11 @@ def test_romano_wolf_equals_the_algorithm_step_by_step():
     np.testing.assert_allclose(ours["p_value"], result.to_frame()["p_value"])
 
 
-def test_holm_by_hand_and_order_of_the_three():
+def test_holm_equals_statsmodels():
     rng = np.random.default_rng(1)
-    psi = rng.normal(size=(300, 4)) / np.sqrt(300)
-    ours = multiple_testing(effects([3.0, 0.5, 2.2, 2.0], psi))
-    p = ours["p_value"].to_numpy()
-    by_size = np.argsort(p)
-    holm = np.empty(4)
-    holm[by_size] = np.minimum(1, np.maximum.accumulate(p[by_size] * [4, 3, 2, 1]))
-    np.testing.assert_allclose(ours["holm"], holm)
-    assert (ours["holm"] >= p).all()
+    ours = multiple_testing(effects([3.0, 0.5, 2.2, 2.0], rng.normal(size=(300, 4)) / np.sqrt(300)))
+    np.testing.assert_allclose(ours["holm"], multipletests(ours["p_value"], method="holm")[1], rtol=1e-14)
+    assert (ours["holm"] >= ours["p_value"]).all()
     assert np.abs(ours["romano_wolf"] - ours["holm"]).max() < 0.05
 
 
@@ -110,14 +106,15 @@ def test_step_down_is_monotone_in_the_statistics():
 
 @pytest.mark.slow
 def test_family_wise_error_rate():
-    rng, n = np.random.default_rng(6), 1000
+    rng, n = np.random.default_rng(6), 2000
     root = np.linalg.cholesky(0.6 * np.ones((8, 8)) + 0.4 * np.eye(8))
     false = {"romano_wolf": 0, "holm": 0, "p_value": 0}
     for s in range(n):
         x = rng.normal(size=(300, 8)) @ root.T
         result = effects(x.mean(axis=0), (x - x.mean(axis=0)) / 300)
-        ours = multiple_testing(result, n_draws=199, seed=s)
+        ours = multiple_testing(result, n_draws=499, seed=s)
         for name in false:
             false[name] += (ours[name] <= 0.05).any()
-    assert false["romano_wolf"] / n == pytest.approx(0.05, abs=0.021)
+    print({name: count / n for name, count in false.items()})
+    assert false["romano_wolf"] / n == pytest.approx(0.05, abs=0.02)
     assert false["holm"] < false["romano_wolf"] < false["p_value"]

@@ -44,8 +44,6 @@ def multiple_testing(
     Source: Romano and Wolf (2005, 2016), with the multiplier bootstrap of Chernozhukov, Chetverikov and Kato (2013);
     Holm (1979).
     """
-    from statsmodels.stats.multitest import multipletests
-
     if n_draws < 1:
         raise EffectsError(f"n_draws={n_draws}: at least one draw is needed")
     table = effects.to_frame()[["estimate", "p_value"]].assign(holm=np.nan, romano_wolf=np.nan)
@@ -54,10 +52,18 @@ def multiple_testing(
     if not live.size:
         raise EffectsError("no effect has a variance: nothing to test")
     t = np.abs(effects.values[live]) / errors[live]
-    table.iloc[live, 2] = multipletests(table["p_value"].to_numpy()[live], method="holm")[1]
+    table.iloc[live, 2] = holm(table["p_value"].to_numpy()[live])
     part = effects.select(np.isin(np.arange(len(effects)), live))
     table.iloc[live, 3] = step_down(t, _standard_draws(part, errors[live], n_draws, multipliers, seed))
     return table
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    r"""Holm p-values, :math:`\max_{i \le j} \min(1, (k - i + 1) p_{(i)})`."""
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1.0)
+    return adjusted
 
 
 def step_down(t: np.ndarray, blocks: Iterator[np.ndarray]) -> np.ndarray:
