@@ -429,15 +429,48 @@ def test_poisson_leads_are_growth_rates() -> None:
     assert study.index.tolist()[:3] == [-2, -1, 0]
 
 
-def test_units_without_untreated_counts_are_separated() -> None:
+def with_zero_past() -> tuple[pd.DataFrame, np.ndarray]:
     df = firms(missing=0)
     zero = df.loc[df["first"] == 4, "firm"].unique()[:2]
     df.loc[df["firm"].isin(zero) & (df["year"] < 4), "count"] = 0
-    with pytest.warns((SeparationWarning, UnreachedWarning)) as record:
+    return df, zero
+
+
+def test_units_without_untreated_counts_are_imputed_as_zero() -> None:
+    df, zero = with_zero_past()
+    with pytest.warns(SeparationWarning, match="6 untreated rows left out"):
         result = Imputation(family="poisson").fit(Panel(df, **KEYS), "count")
-    assert [(w.category, w.message.count) for w in record] == [(SeparationWarning, 6), (UnreachedWarning, 10)]
+    assert result.conventions["separated"].startswith("10 treated rows")
+    others = Imputation(family="poisson").fit(Panel(df[~df["firm"].isin(zero)], **KEYS), "count")
+    n = others.mass.value
+    total = df[df["firm"].isin(zero)].groupby("year")["count"].sum()
+    extra = np.array([total[t] if g == 4 else 0.0 for g, t in others.index])
+    n_zero = np.array([2.0 if g == 4 else 0.0 for g, _ in others.index])
+    assert result.values == pytest.approx((others.values * n + extra) / (n + n_zero), abs=1e-9)
+    # The limit of the fit: replace one zero by a tiny count.
+    tiny = df.assign(count=df["count"].astype(float))
+    tiny.loc[tiny["firm"].isin(zero) & (tiny["year"] == 1), "count"] = 1e-7
+    limit = Imputation(family="poisson").fit(Panel(tiny, **KEYS), "count")
+    assert result.values == pytest.approx(limit.values, abs=1e-5)
+    assert result.std_errors.to_numpy() == pytest.approx(limit.std_errors.to_numpy(), abs=1e-5)
+
+
+def test_units_without_untreated_counts_can_be_dropped() -> None:
+    df, zero = with_zero_past()
+    with pytest.warns(SeparationWarning) as record:
+        result = Imputation(family="poisson", separated="drop").fit(Panel(df, **KEYS), "count")
+    assert [w.message.count for w in record] == [6, 10]
     expected = Imputation(family="poisson").fit(Panel(df[~df["firm"].isin(zero)], **KEYS), "count")
     assert result.values == pytest.approx(expected.values, abs=1e-9)
+    assert result.std_errors.to_numpy() == pytest.approx(expected.std_errors.to_numpy(), abs=1e-9)
+
+
+def test_cells_without_a_positive_counterfactual_are_left_out() -> None:
+    df = firms(missing=0)
+    df.loc[(df["first"] == 4) & (df["year"] < 4), "count"] = 0
+    with pytest.warns(SeparationWarning, match="treated rows without a positive counterfactual"):
+        result = Imputation(family="poisson").fit(Panel(df, **KEYS), "count")
+    assert result.index.tolist() == [(6, 6), (6, 7), (6, 8)]
 
 
 def test_counts_must_be_counts() -> None:

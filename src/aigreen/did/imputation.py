@@ -14,7 +14,7 @@ from scipy import sparse
 from aigreen.absorb import FixedEffects
 from aigreen.aggregation import Mass
 from aigreen.did.sample import check_counts
-from aigreen.did.split import Cells, distinct, reached_rows, split_rows, without_zero_groups
+from aigreen.did.split import Cells, distinct, identified_cells, split_rows, without_zero_groups
 from aigreen.did.untreated import Untreated, fit_linear, fit_poisson, independent
 from aigreen.dropped import Dropped
 from aigreen.effects import Effects
@@ -31,6 +31,7 @@ from aigreen.panel import Panel
 Family = Literal["gaussian", "poisson"]
 Variance = Literal["conservative", "conservative_rows", "leave_one_out"]
 Scale = Literal["level", "percent"]
+Separated = Literal["zero", "drop"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +78,11 @@ class Imputation:
     scale : {"level", "percent"}
         For counts, effects as mean differences or as :math:`\sum Y / \sum \hat\mu - 1`, whose masses are the
         counterfactual sums, so that averages are ratios of sums again.
+    separated : {"zero", "drop"}
+        Treated rows of units (or other effects) whose untreated counts are all zero. zero: their counterfactual is the
+        limit of the fit, zero, which keeps the mean of counterfactuals unbiased: units with a lucky zero balance those
+        with lucky counts. drop: leave them out; this selects on the outcome and biases effects towards minus when
+        counts are small. Both are counted.
 
     Notes
     -----
@@ -104,9 +110,10 @@ class Imputation:
     anticipation: int = 0
     leads: int = 0
     scale: Scale = "level"
+    separated: Separated = "zero"
 
     def __post_init__(self) -> None:
-        for option, allowed in (("family", Family), ("variance", Variance), ("scale", Scale)):
+        for option, allowed in (("family", Family), ("variance", Variance), ("scale", Scale), ("separated", Separated)):
             if getattr(self, option) not in get_args(allowed):
                 raise OptionError(option, getattr(self, option), get_args(allowed))
         for option in ("anticipation", "leads"):
@@ -150,18 +157,18 @@ class Imputation:
             sample = sample._view(sample.weights > 0)
         y, X = sample.column(outcome), sample.matrix(names)
         split = split_rows(sample, self.fixed_effects, self.anticipation, dropped)
-        fitted = split.fitted
+        fitted, zero = split.fitted, np.zeros(len(y), dtype=bool)
         if self.family == "poisson":
             check_counts(y, outcome, sample)
-            fitted = without_zero_groups(split.codes, fitted, y, sample, dropped)
+            fitted, zero = without_zero_groups(split.codes, fitted, y, sample, dropped)
         effects = FixedEffects(split.codes, fitted=fitted, weights=sample.weights)
         keep, reached = independent(effects, X, sample.weights)
         gone = [name for name, kept in zip(names, keep, strict=True) if not kept]
         dropped.add(CollinearWarning, "covariates", "determined by fixed effects and others", len(gone), gone)
         X = X[:, keep]
-        treated = reached_rows(sample, split.treated, reached, dropped)
+        drop = self.separated == "drop"
+        cells = identified_cells(sample, split.treated, reached, zero, drop=drop, dropped=dropped)
         model = self._model(y, X, effects, sample)
-        cells = Cells.of(sample, treated)
         values, psi, mass = self._effects(y, cells, model, sample)
         cohort, time, post = cells.cohort, cells.time, np.ones(len(values), dtype=bool)
         if self.leads:
@@ -172,7 +179,7 @@ class Imputation:
             mass = Mass(np.concatenate([mass.value, lead.mass]), np.arange(len(values)), influence)
             cohort, time = np.append(cohort, lead.cohort), np.append(time, lead.time)
         order = np.lexsort((time, cohort))
-        used = np.concatenate([effects.rows, treated])
+        used = np.concatenate([effects.rows, cells.rows])
         return Effects(
             values=values[order],
             index=pd.MultiIndex.from_arrays([cohort[order], time[order]], names=["cohort", "time"]),
@@ -185,7 +192,7 @@ class Imputation:
             outcome=outcome,
             mass=mass.take(order),
             post=post[order],
-            conventions=self._conventions(sample),
+            conventions=self._conventions(sample, int(zero[cells.rows].sum())),
             dropped=dropped.to_frame(),
         )
 
@@ -218,7 +225,7 @@ class Imputation:
         def by_cluster(values: np.ndarray) -> np.ndarray:
             return np.bincount(at, values, n_clusters * k).reshape(n_clusters, k)
 
-        weight = by_cluster(w)
+        weight = by_cluster(w if self.family == "gaussian" else mean)
         self._check_cells(np.count_nonzero(weight, axis=0) == 1, cells)
         gap = np.bincount(of, seen - mean, k)
         if self.family == "gaussian":
@@ -228,7 +235,7 @@ class Imputation:
             else:
                 own = _centred(own, weight, leave_one_out=self.variance == "leave_one_out")
             return gap / count, (own - counterfactual) / count, Mass(count, np.arange(k))
-        own = _at_common_ratio(by_cluster(seen), by_cluster(mean), leave_one_out=self.variance == "leave_one_out")
+        own = _at_common_ratio(by_cluster(seen), weight, leave_one_out=self.variance == "leave_one_out")
         if self.scale == "level":
             return gap / count, (own - counterfactual) / count, Mass(count, np.arange(k))
         total = np.bincount(of, mean, k)
@@ -282,7 +289,7 @@ class Imputation:
         message = f"{len(first)} cohort-periods have treated rows in one cluster only: their errors are too small"
         warnings.warn(SmallCellWarning(message, count=len(first), first=first), stacklevel=4)
 
-    def _conventions(self, sample: Panel) -> dict[str, str]:
+    def _conventions(self, sample: Panel, n_zero: int) -> dict[str, str]:
         centring = {
             "conservative": "treated rows centred by cohort x time, squared cluster weights",
             "conservative_rows": "treated rows centred by cohort x time, squared row weights (as R didimputation)",
@@ -297,6 +304,8 @@ class Imputation:
             "fixed effects": ", ".join(effects),
             "singletons": "kept",
         }
+        if n_zero:
+            told["separated"] = f"{n_zero:,} treated rows with an all-zero untreated past have a counterfactual of zero"
         if self.anticipation:
             told["anticipation"] = f"{self.anticipation} periods before treatment left out"
         if self.leads:

@@ -78,8 +78,16 @@ def split_rows(sample: Panel, fixed_effects: Sequence[str] | None, anticipation:
 
 def without_zero_groups(
     codes: list[np.ndarray], fitted: np.ndarray, y: np.ndarray, sample: Panel, dropped: Dropped
-) -> np.ndarray:
-    """Leave out untreated rows in fixed effects whose untreated outcomes are all zero, repeatedly."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Separate fixed effects whose untreated outcomes are all zero, repeatedly: their estimates are minus infinity.
+
+    Returns
+    -------
+    fitted : ndarray of bool, shape (n,)
+        Untreated rows that are not separated.
+    zero : ndarray of bool, shape (n,)
+        Other rows whose mean is zero in the limit: a separated effect, and every effect seen untreated.
+    """
     keep = fitted.copy()
     while True:
         before = np.count_nonzero(keep)
@@ -93,7 +101,33 @@ def without_zero_groups(
     gone = np.flatnonzero(fitted & ~keep)
     reason = "untreated outcome always zero in a fixed effect (separated)"
     dropped.add(SeparationWarning, "untreated rows", reason, gone.size, sample.labels(gone[:5]), stacklevel=4)
-    return keep
+    zero, seen = np.zeros_like(keep), np.ones_like(keep)
+    for code in codes:
+        size = int(code.max()) + 1
+        was, now = np.bincount(code, fitted, size) > 0, np.bincount(code, keep, size) > 0
+        seen &= was[code]
+        zero |= (was & ~now)[code]
+    return keep, zero & seen & ~fitted
+
+
+def identified_cells(
+    sample: Panel, treated: np.ndarray, reached: np.ndarray, zero: np.ndarray, *, drop: bool, dropped: Dropped
+) -> Cells:
+    """Cells of the treated rows that can be imputed; with `drop` without the rows of mean zero.
+
+    Cells whose counterfactual is zero in every row are always left out: they have no ratio to it.
+    """
+    left = treated & zero
+    if not drop and left.any():
+        cells = Cells.of(sample, np.flatnonzero(treated & (reached | zero)))
+        positive = np.bincount(cells.cell, ~zero[cells.rows]) > 0
+        left = np.zeros_like(left)
+        left[cells.rows] = ~positive[cells.cell]
+    rows = np.flatnonzero(left)
+    reason = "treated rows without a positive counterfactual (separated)"
+    dropped.add(SeparationWarning, "rows", reason, rows.size, sample.labels(rows[:5]), stacklevel=4)
+    treated = treated & ~left
+    return Cells.of(sample, reached_rows(sample, treated, reached | zero, dropped))
 
 
 def reached_rows(sample: Panel, treated: np.ndarray, reached: np.ndarray, dropped: Dropped) -> np.ndarray:

@@ -22,7 +22,7 @@ class Untreated:
     Attributes
     ----------
     mean : ndarray, shape (n,)
-        Without meaning where the rows are not reached.
+        Without meaning where the rows are not reached; zero there for counts.
     slope : ndarray, shape (n,), or None
         Derivative of the mean by the index; None for one.
     scores : ndarray, shape (n_fitted,)
@@ -55,7 +55,10 @@ class Untreated:
     def influence(self, targets: sparse.coo_array, clusters: np.ndarray, n_clusters: int) -> np.ndarray:
         r"""Influence functions of :math:`w'\hat\mu` for weights `targets` (n, k), shape (n_clusters, k)."""
         if self.slope is not None:
-            targets = sparse.coo_array((targets.data * self.slope[targets.coords[0]], targets.coords), targets.shape)
+            row, column = targets.coords
+            data = targets.data * self.slope[row]
+            moves = data != 0
+            targets = sparse.coo_array((data[moves], (row[moves], column[moves])), targets.shape)
         psi = self.effects.cluster_sums(self.scores, targets, clusters, n_clusters)
         if self.beta.size:
             psi += self.beta_influence(clusters, n_clusters) @ (targets.T @ self.covariates).T
@@ -161,7 +164,7 @@ def _poisson_solution(
     effects = FixedEffects(effects.codes, fitted=fitted, weights=weights)
     model = fit_linear(z, X, effects, weights)
     with np.errstate(over="ignore"):
-        mean = np.exp(np.where(effects.reached, model.mean, 0.0))
+        mean = np.exp(np.where(effects.reached, model.mean, -np.inf))
     if not np.isfinite(mean).all():
         raise EstimationError("counterfactual means overflow: covariates of treated rows are far outside the untreated")
     scores = w0 * (y[rows] - mean[rows])
