@@ -271,6 +271,25 @@ class TestBadInput:
             GroupTimeATT().fit(panel(frame), "y")
         assert len(caught) == 1
 
+    def test_a_cohort_in_few_clusters_is_named(self):
+        frame = make(cohorts=(0, 0, 3))
+        frame.loc[frame["first"] == 3, "city"] = 100 + frame["firm"] % 2
+        with pytest.warns(SmallCellWarning, match=r"5 group-time effects .*treated clusters.*\(3, 2\)"):
+            GroupTimeATT().fit(panel(frame, cluster="city"), "y")
+
+    def test_warnings_point_at_the_callers_line(self):
+        frame = make(cohorts=(0, 1, 3)).assign(flat=1.0)
+        frame.loc[frame["firm"] == 0, "first"] = 4
+        frame.loc[14, "y"] = np.nan
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            GroupTimeATT(control_group="never_treated", sampling="balanced").fit(
+                panel(frame), "y", covariates=["size", "flat"]
+            )
+        kinds = {MissingRowsWarning, AlwaysTreatedWarning, UnbalancedWarning, CollinearWarning, SmallCellWarning}
+        assert kinds <= {w.category for w in caught}
+        assert {w.filename for w in caught} == {__file__}
+
     def test_separation_names_the_cells_and_leaves_them_out(self):
         frame = make()
         frame.loc[frame["first"] == 3, "size"] += 100
@@ -287,7 +306,7 @@ class TestBadInput:
             GroupTimeATT(base_period="universal").fit(panel(frame), "y", covariates=["size"])
 
     def test_collinear_covariates_are_counted(self):
-        frame = make().assign(double=lambda f: 3 - 2 * f["size"], flat=1.0)
+        frame = make().assign(double=lambda f: 3 - 2 * f["size"], flat=0.1)
         with pytest.warns(CollinearWarning, match="2 covariates left out.*flat, double"):
             effects = GroupTimeATT().fit(panel(frame), "y", covariates=["flat", "size", "double"])
         expected = quiet(frame, covariates=["size"])

@@ -46,9 +46,13 @@ class Computed:
         mask[list(self.reasons)] = True
         return mask
 
-    def _scatter(self, batch: np.ndarray, clusters: np.ndarray, psi: np.ndarray) -> None:
+    def add_influence(self, batch: np.ndarray, clusters: np.ndarray, psi: np.ndarray, *, distinct: bool) -> None:
+        """Add influence functions of units, shape (cells of the batch, n), to those of their clusters."""
         for cell, row in zip(batch, psi, strict=True):
-            self.psi[cell] += np.bincount(clusters, row, self.psi.shape[1])
+            if distinct:
+                self.psi[cell][clusters] = row
+            else:
+                self.psi[cell] += np.bincount(clusters, row, self.psi.shape[1])
 
 
 def compare_units(method: Method, cells: Cells, cohort: np.ndarray, wide: Wide, n_clusters: int) -> Computed:
@@ -69,6 +73,7 @@ def compare_units(method: Method, cells: Cells, cohort: np.ndarray, wide: Wide, 
         keys = np.column_stack([cells.cohort, np.zeros(len(cells)) if wide.fixed else cells.earlier, passed])
     else:
         keys = np.arange(len(cells))[:, None]
+    distinct = len(np.unique(wide.clusters)) == len(wide.clusters)
     starts: dict[float, np.ndarray | None] = {}
     for batch in cells.batches(keys):
         one = batch[0]
@@ -92,8 +97,8 @@ def compare_units(method: Method, cells: Cells, cohort: np.ndarray, wide: Wide, 
             result.reasons.update(dict.fromkeys(batch.tolist(), str(reason)))
             continue
         result.values[batch] = values
-        result._scatter(batch, wide.clusters[treated], psi1)
-        result._scatter(batch, wide.clusters[controls], psi0)
+        result.add_influence(batch, wide.clusters[treated], psi1, distinct=distinct)
+        result.add_influence(batch, wide.clusters[controls], psi0, distinct=distinct)
     return result
 
 
@@ -124,9 +129,7 @@ def _pairs(
     wide: Wide, t: np.ndarray, base: np.ndarray, earlier: int, units: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
     """Differences, covariates and weights of these units."""
-    differences = wide.y[t[:, None], units]
-    if (base == base[0]).all():
-        base = base[:1]
-    differences -= wide.y[base[:, None], units]
-    x = None if wide.x is None else wide.x[earlier if len(wide.x) > 1 else 0][:, units]
-    return differences, x, wide.w[earlier if len(wide.w) > 1 else 0][units]
+    differences = wide.y[t].take(units, axis=1)
+    differences -= wide.y[base[:1] if (base == base[0]).all() else base].take(units, axis=1)
+    x = None if wide.x is None else wide.x[earlier if len(wide.x) > 1 else 0].take(units, axis=1)
+    return differences, x, wide.w[earlier if len(wide.w) > 1 else 0].take(units)

@@ -7,6 +7,7 @@ small-sample factor. Covariates come as rows, shape (p, n), the first row being 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -18,6 +19,7 @@ Method = Literal["dr", "ipw", "reg"]
 NEAR_ONE = 0.999
 _SINGULAR = 1e-12
 _MAX_STEPS = 50
+_DECREMENT = 1e-11
 
 
 class NotIdentifiedError(EstimationError):
@@ -45,14 +47,14 @@ def panel_att(
     treated, controls : (differences, covariates, weights)
         Shapes (m, n), (p, n) or None, (n,): m outcomes on the same n units.
     start : ndarray, shape (p,), optional
-        Start of the logit.
+        Start of the logit, as returned by the fit of a similar cell.
 
     Returns
     -------
     att : shape (m,)
     psi_treated : shape (m, n treated);  psi_controls : shape (m, n controls)
-    logit : shape (p,) or None
-        Coefficients, to start the next logit.
+    start : shape (p,) or None
+        Coefficients of the logit without the log odds of being treated.
 
     Raises
     ------
@@ -66,11 +68,11 @@ def panel_att(
         mean0 = dy0 @ share0
         return mean1 - mean0, (dy1 - mean1[:, None]) * share1, (mean0[:, None] - dy0) * share0, None
 
-    slope0 = np.zeros(len(w0))
     if method != "ipw":
         xw = x0 * w0
         gram = xw @ x0.T
-        beta = _solve(gram, xw @ dy0.T)
+        _require_rank(gram)
+        beta = np.linalg.solve(gram, xw @ dy0.T)
         dy1, dy0 = dy1 - beta.T @ x1, dy0 - beta.T @ x0
         shift = x1 @ share1
     mean1 = dy1 @ share1
@@ -83,14 +85,13 @@ def panel_att(
     odds = w0 * p0 / (1 - p0)
     share0 = odds / odds.sum()
     mean0 = dy0 @ share0
-    if method == "dr":
-        slope0 = w0 * (np.linalg.solve(gram, shift - x0 @ share0) @ x0)
-    moment = (dy0 * share0) @ x0.T - np.outer(mean0, x0 @ share0)
+    centre0 = x0 @ share0
+    moment = (dy0 * share0) @ x0.T - np.outer(mean0, centre0)
     through_logit = np.linalg.solve(information, moment.T).T
-    psi1 -= (through_logit @ x1) * (w1 * (1 - p1))
-    psi0 = -dy0 * (share0 + slope0)
-    psi0 += np.outer(mean0, share0)
-    psi0 += (through_logit @ x0) * (w0 * p0)
+    psi1 -= through_logit @ (x1 * (w1 * (1 - p1)))
+    on_outcome = share0 if method == "ipw" else share0 + w0 * (np.linalg.solve(gram, shift - centre0) @ x0)
+    psi0 = dy0 * -on_outcome
+    psi0 += np.column_stack([mean0, through_logit]) @ np.vstack([share0, x0 * (w0 * p0)])
     return mean1 - mean0, psi1, psi0, start
 
 
@@ -125,6 +126,7 @@ def cross_section_att(
     psi, att = np.zeros(len(y)), 0.0
     q = _shares(w * d)
     if method != "reg":
+        _require_rank((x * w) @ x.T)
         p, information, _ = logit(x, d, w)
         odds = w * (1 - d) * p / (1 - p)
         moment = np.zeros(len(x))
@@ -179,14 +181,19 @@ def logit(
         Where a probability passes `NEAR_ONE` (separation included) or the steps do not converge.
     """
     beta = np.zeros(len(x)) if start is None else start
-    tolerance = 1e-13 * w.sum()
+    xw = x * w
+    tolerance = _DECREMENT * w.sum()
     done = False
     for _ in range(_MAX_STEPS):
-        p = 1 / (1 + np.exp(-np.clip(beta @ x, -35, 35)))
-        information = (x * (w * p * (1 - p))) @ x.T
+        p = beta @ x
+        np.clip(p, -35, 35, out=p)
+        np.exp(np.negative(p, out=p), out=p)
+        p += 1
+        np.reciprocal(p, out=p)
+        information = (xw * (p * (1 - p))) @ x.T
         if done:
             break
-        score = x @ (w * (d - p))
+        score = xw @ (d - p)
         try:
             step = np.linalg.solve(information, score)
         except np.linalg.LinAlgError:
@@ -204,33 +211,37 @@ def _propensity(
     """Logit of treated against controls; `checked` says that the design of the controls is known to be regular."""
     x, w = np.concatenate([x1, x0], axis=1), np.concatenate([w1, w0])
     if not checked:
-        _solve((x * w) @ x.T, np.zeros(len(x)))
+        _require_rank((x * w) @ x.T)
     d = np.zeros(len(w))
     d[: len(w1)] = 1
-    p, information, beta = logit(x, d, w, start)
-    return p[: len(w1)], p[len(w1) :], information, beta
+    log_odds = np.zeros(len(x))
+    log_odds[0] = np.log(w1.sum() / w0.sum())
+    p, information, beta = logit(x, d, w, log_odds if start is None else log_odds + start)
+    return p[: len(w1)], p[len(w1) :], information, beta - log_odds
 
 
 def _shares(w: np.ndarray) -> np.ndarray:
     return w / w.sum()
 
 
-def _least_squares(x: np.ndarray, y: np.ndarray, w: np.ndarray):
+def _least_squares(
+    x: np.ndarray, y: np.ndarray, w: np.ndarray
+) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
     """Weighted regression: its coefficients, and the influence of a linear function of them."""
     xw = x * w
     gram = xw @ x.T
-    beta = _solve(gram, xw @ y)
+    _require_rank(gram)
+    beta = np.linalg.solve(gram, xw @ y)
     scores = xw * (y - beta @ x)
     return beta, lambda direction: np.linalg.solve(gram, direction) @ scores
 
 
-def _solve(gram: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Solve after a check of rank that does not depend on units of measurement."""
+def _require_rank(gram: np.ndarray) -> None:
+    """Refuse collinear covariates, whatever their units of measurement."""
     scale = np.sqrt(np.diag(gram))
-    if not (scale > 0).all():
-        raise NotIdentifiedError("covariates are collinear among the comparison units")
-    if len(scale) > 1:
+    regular = bool((scale > 0).all())
+    if regular and len(scale) > 1:
         roots = np.linalg.eigvalsh(gram / np.outer(scale, scale))
-        if roots[0] < _SINGULAR * roots[-1]:
-            raise NotIdentifiedError("covariates are collinear among the comparison units")
-    return np.linalg.solve(gram, right)
+        regular = roots[0] > _SINGULAR * roots[-1]
+    if not regular:
+        raise NotIdentifiedError("covariates are collinear in the cell")

@@ -68,7 +68,8 @@ class GroupTimeATT:
     -----
     Influence functions are those of Sant'Anna and Zhao (2020), first steps included, summed by cluster, without
     small-sample factor. Masses for `aggregate` are cohort shares among the units of the sample; their sampling error
-    is part of the errors.
+    is part of the errors. They equal those of R did 2.5.1, except for "dr" with covariates in repeated cross-sections,
+    where DRDID 1.2.3 gives the influence of the first-period outcome regression the opposite sign in places.
 
     Covariates and weights are those of the earlier period of each comparison, which after treatment is the base period.
     A unit's weight in the cohort shares is its mean.
@@ -152,7 +153,7 @@ class GroupTimeATT:
         cohort[cohort > times[-1] + self.anticipation] = np.inf
         always = cohort <= times[0] + self.anticipation
         if not (cohort <= times[-1]).any():
-            raise NoTreatedError(f"no unit is treated up to the last period, {times[-1]}")
+            raise NoTreatedError(f"no unit is treated up to the last period, {times[-1]}: is the panel's cohort right?")
         if always[cohort <= times[-1]].all():
             raise NoPrePeriodError(
                 f"all {always.sum():,} treated units are treated from the start (first period {times[0]}, "
@@ -181,7 +182,7 @@ class GroupTimeATT:
         self, cells: Cells, result: Computed, sample: Panel, cohort: np.ndarray, outcome: str, dropped: Dropped
     ) -> Effects:
         computed = ~cells.reference & ~result.failed
-        _report(cells, result, computed, sample.times, dropped)
+        _report(cells, result, computed, sample, cohort, dropped)
         left = np.flatnonzero(computed | (cells.reference & np.isin(cells.cohort, cells.cohort[computed])))
         in_sample = ~np.isnan(cohort)
         times = sample.times[cells.time[left]]
@@ -233,9 +234,11 @@ def _check(sample: Panel) -> None:
         raise TooFewClustersError(f"column {name!r} has one cluster; two are needed", column=name, count=1)
 
 
-def _report(cells: Cells, result: Computed, computed: np.ndarray, times: np.ndarray, dropped: Dropped) -> None:
+def _report(
+    cells: Cells, result: Computed, computed: np.ndarray, sample: Panel, cohort: np.ndarray, dropped: Dropped
+) -> None:
     """Count the cells that could not be computed, warn about small ones."""
-    labels = [f"({g:.0f}, {t})" for g, t in zip(cells.cohort, times[cells.time], strict=True)]
+    labels = [f"({g:.0f}, {t})" for g, t in zip(cells.cohort, sample.times[cells.time], strict=True)]
     reasons = sorted(set(result.reasons.values()))
     if not computed.any():
         if reasons == [NO_CONTROLS]:
@@ -244,9 +247,14 @@ def _report(cells: Cells, result: Computed, computed: np.ndarray, times: np.ndar
     for reason in reasons:
         which = [labels[cell] for cell in sorted(result.reasons) if result.reasons[cell] == reason]
         dropped.add(OverlapWarning, "group-time effects", reason, len(which), which, stacklevel=5)
-    small = np.flatnonzero(computed & (result.smallest < SMALL))
+    clusters = {g: len(np.unique(sample.unit_cluster[cohort == g])) for g in np.unique(cells.cohort)}
+    few = np.array([clusters[g] < SMALL for g in cells.cohort])
+    small = np.flatnonzero(computed & (few | (result.smallest < SMALL)))
     if small.size:
-        message = f"{small.size:,} group-time effects rest on fewer than {SMALL} treated or comparison units"
+        message = (
+            f"{small.size:,} group-time effects rest on fewer than {SMALL} treated units, treated clusters or "
+            "comparison units: their errors are too small"
+        )
         first = [labels[cell] for cell in small[:5]]
         warnings.warn(SmallCellWarning(message, count=small.size, first=first), stacklevel=4)
 

@@ -12,6 +12,7 @@ from aigreen.errors import CollinearWarning
 from aigreen.panel import Panel
 
 _COLLINEAR = 1e-10
+_CONSTANT = 1e-12
 
 
 @dataclass(frozen=True)
@@ -90,24 +91,30 @@ def lengthen(sample: Panel, outcome: str, covariates: Sequence[str], dropped: Dr
 
 def regressors(sample: Panel, covariates: Sequence[str], dropped: Dropped) -> list[np.ndarray]:
     """Read covariates, standardised, without those that the intercept and earlier ones determine."""
-    columns, kept, collinear = [], [], []
+    columns, names, collinear = [], [], []
     for name in covariates:
         column = sample.column(name)
+        largest = np.abs(column).max()
         column = column - column.mean()
         spread = np.sqrt(np.mean(column**2))
-        if spread > 0:
-            column /= spread
-        left = column
-        if columns:
-            basis = np.column_stack(columns)
-            left = column - basis @ np.linalg.lstsq(basis.T @ basis, basis.T @ column, rcond=None)[0]
-        if spread > 0 and np.mean(left**2) > _COLLINEAR:
-            columns.append(column)
-            kept.append(name)
+        if spread > _CONSTANT * largest:
+            columns.append(column / spread)
+            names.append(name)
         else:
             collinear.append(name)
-    dropped.add(CollinearWarning, "covariates", "determined by the intercept and the others", len(collinear), collinear)
-    return columns
+    gram = np.array([[a @ b for b in columns] for a in columns]) / sample.n_rows
+    kept: list[int] = []
+    for j in range(len(columns)):
+        left = gram[j, j]
+        if kept:
+            left -= gram[j, kept] @ np.linalg.solve(gram[np.ix_(kept, kept)], gram[kept, j])
+        if left > _COLLINEAR:
+            kept.append(j)
+        else:
+            collinear.append(names[j])
+    reason = "determined by the intercept and the others"
+    dropped.add(CollinearWarning, "covariates", reason, len(collinear), collinear, stacklevel=5)
+    return [columns[j] for j in kept]
 
 
 def _spread(sample: Panel, column: np.ndarray) -> np.ndarray:
