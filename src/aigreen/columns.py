@@ -8,7 +8,9 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from aigreen.errors import DataError, MissingValueError, MixedTypeError, NonNumericError
+from aigreen.errors import DataError, InfiniteValueError, MissingValueError, MixedTypeError, NonNumericError
+
+_NUMBERS = {"boolean", "decimal", "floating", "integer", "mixed-integer-float"}
 
 
 def to_pandas(df: Any) -> pd.DataFrame:
@@ -53,7 +55,9 @@ def factorize(series: pd.Series) -> tuple[np.ndarray, pd.Index]:
 
 
 def numeric(series: pd.Series) -> np.ndarray:
-    """Read a numeric column as float64, missing as nan."""
+    """Read a numeric column as float64, missing as nan; an object column counts if all its values are numbers."""
+    if series.dtype == object and pd.api.types.infer_dtype(series, skipna=True) in _NUMBERS:
+        series = series.astype("float64")
     if pd.api.types.is_complex_dtype(series.dtype) or not pd.api.types.is_numeric_dtype(series.dtype):
         if series.isna().all():
             return np.full(len(series), np.nan)
@@ -82,6 +86,7 @@ def integer_times(series: pd.Series) -> np.ndarray:
     name = str(series.name)
     for bad, error, what in (
         (np.isnan(values), MissingValueError, "missing values"),
+        (np.isinf(values), InfiniteValueError, "infinite values"),
         (values != np.round(values), DataError, "values are not integers"),
     ):
         rows = np.flatnonzero(bad)

@@ -250,7 +250,7 @@ class Panel:
         series = self._series(name)
         return {
             value: self[(series == value).to_numpy(dtype=bool, na_value=False)]
-            for value in sorted(series.dropna().unique())
+            for value in factorize(series.dropna())[1]
         }
 
     def reassign(self, unit_cohort: np.ndarray) -> Panel:
