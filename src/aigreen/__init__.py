@@ -3,6 +3,7 @@
 Panel in, Effects out: ``Panel(df, unit=..., time=..., cohort=...)``, an estimator's ``fit``, an `Effects` result.
 """
 
+from aigreen.did.diagnostics import ChaisemartinDHaultfoeuille, LocalProjections, SyntheticDiD, bacon_weights
 from aigreen.did.group_time import GroupTimeATT
 from aigreen.did.imputation import Imputation
 from aigreen.did.stacked import StackedDiD
@@ -17,12 +18,16 @@ __version__ = "0.1.0"
 
 __all__ = [
     "TWFE",
+    "ChaisemartinDHaultfoeuille",
     "Effects",
     "GroupTimeATT",
     "Imputation",
+    "LocalProjections",
     "Panel",
     "StackedDiD",
     "SunAbraham",
+    "SyntheticDiD",
+    "bacon_weights",
     "concat",
     "load",
     "share",

@@ -23,7 +23,11 @@ def concat(results: Sequence[Effects] | Mapping[str, Effects], *, name: str = "m
     results : mapping of label to Effects, or sequence
         Labels (by default the methods) become the first index level, called `name`.
     """
-    results = results if isinstance(results, Mapping) else {f"{r.method} {r.outcome}": r for r in results}
+    if not isinstance(results, Mapping):
+        labels = [f"{r.method} {r.outcome}" for r in results]
+        if len(set(labels)) < len(labels):
+            raise EffectsError("two results have the same method and outcome; give a mapping of labels to results")
+        results = dict(zip(labels, results, strict=True))
     parts = list(results.values())
     first = parts[0]
     psi = np.hstack([on_same_clusters(first, part)[1] for part in parts])

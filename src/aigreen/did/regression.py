@@ -14,6 +14,7 @@ from aigreen.errors import CollinearError, ConvergenceError
 
 TOLERANCE = 1e-10
 MAX_ITERATIONS = 100_000
+INVISIBLE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,32 @@ def least_squares(y: np.ndarray, X: np.ndarray, Z: np.ndarray | None, weights: n
     return Regression(beta, fitted * residual[:, None], bread, float(residual @ residual) / (len(y) - 1))
 
 
+def fit_poisson(
+    y: np.ndarray,
+    X: np.ndarray,
+    effects: Sequence[np.ndarray],
+    weights: np.ndarray | None,
+    offset: np.ndarray | None,
+) -> tuple[Regression | None, np.ndarray]:
+    """Fit a Poisson regression, or find the rows that it separates.
+
+    Returns
+    -------
+    regression, or None where rows are separated; mask of these rows
+    """
+    none = np.zeros(len(y), dtype=bool)
+    try:
+        regression, mean = poisson(y, X, effects, weights, offset)
+    except (CollinearError, ConvergenceError):
+        gone = separated_rows(y, X, effects)
+        if not gone.any():
+            raise
+        return None, gone
+    suspect = (mean[y == 0] < INVISIBLE * y.mean()).any()
+    gone = separated_rows(y, X, effects) if suspect else none
+    return (None, gone) if gone.any() else (regression, none)
+
+
 def poisson(
     y: np.ndarray,
     X: np.ndarray,
@@ -143,16 +170,19 @@ def poisson(
             )
     except (pyfixest.errors.NonConvergenceError, np.linalg.LinAlgError, ValueError) as error:
         raise ConvergenceError(f"the Poisson fit failed: {error}") from error
-    if not fit.convergence or not np.isfinite(fit._beta_hat).all():
+    beta = fit.coef().to_numpy()
+    if not fit.convergence or not np.isfinite(beta).all():
         raise ConvergenceError("the Poisson fit did not converge in 100 iterations")
-    if len(fit._beta_hat) != X.shape[1]:
+    if len(beta) != X.shape[1]:
         raise CollinearError("at the fitted means, a column of the Poisson regression is determined by the others")
-    return Regression(fit._beta_hat, fit._scores, np.linalg.inv(fit._hessian), 1.0), fit._Y_hat_response
+    mean = fit.predict(type="response")
+    w = np.ones(len(y)) if weights is None else weights
+    within = project(X, effects, w * mean)
+    bread = np.linalg.inv((within * (w * mean)[:, None]).T @ within)
+    return Regression(beta, within * (w * (y - mean))[:, None], bread, 1.0), mean
 
 
-def separated_rows(
-    y: np.ndarray, X: np.ndarray, effects: Sequence[np.ndarray], weights: np.ndarray | None, tol: float = 1e-5
-) -> np.ndarray:
+def separated_rows(y: np.ndarray, X: np.ndarray, effects: Sequence[np.ndarray], tol: float = 1e-5) -> np.ndarray:
     """Mark zero outcomes that a Poisson model fits perfectly, by the iterative rectifier.
 
     A row is separated when some linear combination of the regressors is zero wherever the outcome is positive,

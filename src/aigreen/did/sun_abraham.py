@@ -139,14 +139,14 @@ class SunAbraham:
             if len(treated) < 2:
                 raise NoControlsError(f"{len(treated)} cohort: none is left to compare with the last one", count=0)
             control = treated[-1]
-            gone = times >= control
-            _count(dropped, UnreachedWarning, "rows", "periods in which the last cohort is treated", sample, gone)
             never = ~np.isfinite(cohort)
             _count(dropped, UnreachedWarning, "rows", "never treated; the last cohort is the control", sample, never)
-            gone |= never
+            late = (times >= control) & ~never
+            _count(dropped, UnreachedWarning, "rows", "periods in which the last cohort is treated", sample, late)
+            gone = never | late
         elif np.isfinite(cohort).all():
             raise NoControlsError("no unit is never treated; use control_group='last_treated'", count=0)
-        always = cohort <= times.min()
+        always = (cohort <= times.min()) & ~gone
         _count(dropped, AlwaysTreatedWarning, "rows", "units treated from the first period", sample, always)
         gone |= always
         sample = sample.without(gone) if gone.any() else sample

@@ -13,11 +13,11 @@ from aigreen.aggregation import Mass
 from aigreen.did.regression import (
     Regression,
     column_scale,
+    fit_poisson,
     independent,
     least_squares,
     poisson,
     project,
-    separated_rows,
 )
 from aigreen.did.sample import Sample, check_counts, draw_sample, effect_codes
 from aigreen.did.sandwich import (
@@ -37,7 +37,6 @@ from aigreen.panel import Panel
 Family = Literal["gaussian", "poisson"]
 Variance = Literal["cluster", "hetero", "iid"]
 INTERCEPT = "(Intercept)"
-_INVISIBLE = 1e-5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,10 +160,16 @@ class TWFE:
         off = sample.matrix([offset])[:, 0] if offset else None
         y = sample.matrix([outcome])[:, 0]
 
-        keep, projected = _identified(sample, X, labels, n_treatments, dropped)
-        X, labels = X[:, keep], [label for label, k in zip(labels, keep, strict=True) if k]
+        X, labels, projected = _identified(sample, X, labels, n_treatments, dropped)
         if self.family == "poisson":
-            sample, regression = _fit_poisson(sample, y, X, off, dropped)
+            scale = column_scale(X)
+            fitted, gone = fit_poisson(y, X / scale, sample.effects, sample.weights, off)
+            if fitted is None:
+                sample, X, y, off = _without_separated(sample, X, y, off, gone, dropped)
+                X, labels, _ = _identified(sample, X, labels, n_treatments, dropped)
+                scale = column_scale(X)
+                fitted, _ = poisson(y, X / scale, sample.effects, sample.weights, off)
+            regression = fitted.scaled(1 / scale)
         else:
             regression = _fit_linear(sample, y, X, projected, Z, n_treatments)
         return self._effects(sample, regression, labels, n_treatments, outcome, names, bool(instruments), dropped)
@@ -276,8 +281,11 @@ def _horizon_dummies(sample: Sample, labels: Sequence[object], window: bool | tu
 
 def _identified(
     sample: Sample, X: np.ndarray, labels: Sequence[object], n_treatments: int, dropped: Dropped
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mark the columns that stay, and project those; dependent covariates are counted, dependent treatments refused."""
+) -> tuple[np.ndarray, list[object], np.ndarray]:
+    """Return columns that stay, their labels and projections in units of their standard deviations.
+
+    Dependent covariates are counted, dependent treatments refused.
+    """
     scaled = X / column_scale(X)
     projected = project(scaled, sample.effects, sample.weights)
     keep = independent(scaled, projected, sample.weights)
@@ -289,13 +297,13 @@ def _identified(
             f"determine them: {', '.join(lost[:5])}"
         )
     dropped.add(CollinearWarning, "covariates", "determined by fixed effects and others", len(lost), lost, stacklevel=4)
-    return keep, projected[:, keep]
+    return X[:, keep], [label for label, k in zip(labels, keep, strict=True) if k], projected[:, keep]
 
 
 def _fit_linear(
     sample: Sample, y: np.ndarray, X: np.ndarray, projected: np.ndarray, Z: np.ndarray | None, n_treatments: int
 ) -> Regression:
-    """Fit on columns in units of their standard deviation; return the fit in the units of the data."""
+    """Fit in units of standard deviations; return the fit in the units of the data."""
     y_scale = y.std() or 1.0
     centre = y.mean() if sample.effects else 0.0
     columns = ((y - centre) / y_scale)[:, None]
@@ -309,23 +317,14 @@ def _fit_linear(
     )
 
 
-def _fit_poisson(
-    sample: Sample, y: np.ndarray, X: np.ndarray, offset: np.ndarray | None, dropped: Dropped
-) -> tuple[Sample, Regression]:
-    """Fit; where a zero is fitted almost perfectly, look for separated rows, leave them out and fit again."""
-    scale = column_scale(X)
-    X = X / scale
-    regression, mean = poisson(y, X, sample.effects, sample.weights, offset)
-    if (mean[y == 0] < _INVISIBLE * y.mean()).any():
-        gone = separated_rows(y, X, sample.effects, sample.weights)
-        if gone.any():
-            first = sample.panel.labels(sample.rows[gone][:5])
-            reason = "zero outcomes that the covariates separate"
-            dropped.add(SeparationWarning, "rows", reason, int(gone.sum()), first, stacklevel=4)
-            sample, left = sample.without(gone), ~gone
-            offset = None if offset is None else offset[left]
-            regression, _ = poisson(y[left], X[left], sample.effects, sample.weights, offset)
-    return sample, regression.scaled(1 / scale)
+def _without_separated(
+    sample: Sample, X: np.ndarray, y: np.ndarray, offset: np.ndarray | None, gone: np.ndarray, dropped: Dropped
+) -> tuple[Sample, np.ndarray, np.ndarray, np.ndarray | None]:
+    first = sample.panel.labels(sample.rows[gone][:5])
+    reason = "zero outcomes that the covariates separate"
+    dropped.add(SeparationWarning, "rows", reason, int(gone.sum()), first, stacklevel=4)
+    left = ~gone
+    return sample.without(gone), X[left], y[left], None if offset is None else offset[left]
 
 
 def _with_reference(
