@@ -13,10 +13,10 @@ rule describe:
         sample_flow=multiext(f"{RESULTS}/tables/sample_flow", *FORMATS),
         descriptives=multiext(f"{RESULTS}/tables/descriptives", *FORMATS),
         trends=multiext(f"{RESULTS}/figures/trends", ".pdf", ".svg"),
-    params:
-        config=config,
     log:
         f"{LOGS}/describe.log",
+    params:
+        config=config,
     script:
         "../scripts/describe.py"
 
@@ -29,10 +29,10 @@ rule baseline:
         table=multiext(f"{RESULTS}/tables/baseline", *FORMATS),
         estimates=expand(f"{RESULTS}/estimates/baseline/{{name}}.json", name=COLUMNS),
         influence=expand(f"{RESULTS}/estimates/baseline/{{name}}.parquet", name=COLUMNS),
-    params:
-        config=config,
     log:
         f"{LOGS}/baseline.log",
+    params:
+        config=config,
     script:
         "../scripts/baseline.py"
 
@@ -47,9 +47,9 @@ rule event_study:
         overall=multiext(f"{RESULTS}/tables/overall", *FORMATS),
         figure=multiext(f"{RESULTS}/figures/event_study", ".pdf", ".svg"),
         estimates=multiext(f"{RESULTS}/estimates/group_time", ".json", ".parquet"),
-    params:
-        config=config,
     log:
         f"{LOGS}/event_study.log",
+    params:
+        config=config,
     script:
         "../scripts/event_study.py"

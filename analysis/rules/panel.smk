@@ -8,11 +8,11 @@ rule simulate:
     output:
         raw=f"{RESULTS}/raw/firm_years.parquet",
         truth=f"{RESULTS}/raw/truth.parquet",
+    log:
+        f"{LOGS}/simulate.log",
     params:
         seed=config["seed"],
         simulation=config.get("simulation", {}),
-    log:
-        f"{LOGS}/simulate.log",
     script:
         "../scripts/simulate_raw.py"
 
@@ -20,10 +20,10 @@ rule simulate:
 rule fetch:
     output:
         manifest=f"{RESULTS}/raw/manifest.csv",
-    params:
-        source=config["source"],
     log:
         f"{LOGS}/fetch.log",
+    params:
+        source=config["source"],
     script:
         "../scripts/fetch_raw.py"
 
@@ -36,10 +36,10 @@ rule panel:
         panel=f"{RESULTS}/panel.parquet",
         codebook=f"{RESULTS}/codebook.csv",
         sample_flow=f"{RESULTS}/sample_flow.csv",
+    log:
+        f"{LOGS}/panel.log",
     params:
         source=config["source"],
         timing=config["panel"]["timing"],
-    log:
-        f"{LOGS}/panel.log",
     script:
         "../scripts/build_panel.py"

@@ -9,10 +9,10 @@ rule numbers:
         group_time=rules.event_study.output.estimates,
     output:
         numbers=f"{RESULTS}/numbers.json",
-    params:
-        config=config,
     log:
         f"{LOGS}/numbers.log",
+    params:
+        config=config,
     script:
         "../scripts/write_numbers.py"
 
@@ -23,10 +23,10 @@ rule notebook:
         notebook="notebooks/{name}.ipynb",
     output:
         html=f"{RESULTS}/notebooks/{{name}}.html",
-    params:
-        study=STUDY,
     log:
         f"{LOGS}/notebook_{{name}}.log",
+    params:
+        study=STUDY,
     script:
         "../scripts/run_notebook.py"
 
@@ -34,15 +34,18 @@ rule notebook:
 rule paper:
     input:
         numbers=rules.numbers.output.numbers,
-        exhibits=[*rules.describe.output, *rules.baseline.output.table, *rules.event_study.output],
-        config=f"analysis/config/{STUDY}.yaml",
+        exhibits=[
+            *rules.describe.output,
+            *rules.baseline.output.table,
+            *rules.event_study.output,
+        ],
         typst=sorted(Path("paper").rglob("*.typ")),
         references="paper/references.bib",
     output:
         pdf=f"{RESULTS}/paper.pdf",
-    params:
-        study=STUDY,
     log:
         f"{LOGS}/paper.log",
+    params:
+        config={key: config[key] for key in ("study", "title", "date", "simulated")},
     script:
         "../scripts/compile_paper.py"

@@ -30,8 +30,7 @@ with logged(snakemake.log[0]) as log:
         terms={"treated": labels["treated"], **covariates},
         outcomes=labels.to_dict(),
         headings=[{"gaussian": "OLS", "poisson": "Poisson"}[column["family"]] for column in columns],
-        facts={f"{roles['unit_label']} and year effects": ["Yes"] * len(columns)},
-        notes=f"Errors clustered by {labels[roles['cluster']].lower()}.",
+        facts={f"{labels[roles['unit']]} and year effects": ["Yes"] * len(columns)},
         simulated=config["simulated"],
     )
     table.write(Path(snakemake.output.table[0]).with_suffix(""))

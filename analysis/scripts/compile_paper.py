@@ -7,4 +7,4 @@ from aigreen.report.paper import compile_paper
 
 with logged(snakemake.log[0]):
     output = Path(snakemake.output.pdf)
-    compile_paper(snakemake.params.study, output.parent, output)
+    compile_paper(snakemake.params.config, output.parent, output)

@@ -42,7 +42,7 @@ def read_config(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         base = {}
     else:
         raise ConfigError(f"no study {name!r}{did_you_mean(name, known)}; there are {', '.join(known)}")
-    config = _overlaid(base, given)
+    config = _overlaid(base, _typed(given, schema))
     problems = sorted({_explain(error) for error in _leaves(Draft202012Validator(schema).iter_errors(config))})
     if problems:
         raise ConfigError(f"study {name!r}: " + "; ".join(problems))
@@ -60,6 +60,15 @@ def _overlaid(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any
         both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
         merged[key] = _overlaid(merged[key], value) if both else value
     return merged
+
+
+def _typed(value: Any, schema: Mapping[str, Any]) -> Any:
+    """Read the numbers in nested values that came as text, as those of `snakemake --config` do."""
+    if isinstance(value, Mapping):
+        known = schema.get("properties", {})
+        return {key: _typed(child, known.get(key, {})) for key, child in value.items()}
+    numeric = isinstance(value, str) and schema.get("type") in ("integer", "number", "boolean")
+    return yaml.safe_load(value) if numeric else value
 
 
 def _leaves(errors: Iterator[ValidationError]) -> Iterator[ValidationError]:

@@ -28,6 +28,10 @@ def keys_of(study):
     return sorted({key for path in mine for key in re.findall(r'#n\("(\w+)"\)', path.read_text(encoding="utf-8"))})
 
 
+def config(study):
+    return {"study": study, "title": "A title", "date": "2026", "simulated": study == "simulated-firms"}
+
+
 @pytest.fixture(params=STUDIES)
 def study(request):
     return request.param
@@ -37,7 +41,6 @@ def study(request):
 def root(tmp_path, study):
     """A repository with the real sections and made-up results."""
     shutil.copytree(ROOT / "paper", tmp_path / "paper")
-    shutil.copytree(ROOT / "analysis" / "config", tmp_path / "analysis" / "config")
     results = tmp_path / "results" / study
     for key in TABLES:
         Table(key, "Title", "", ("a",), (Group((Row("r", (Cell.number(-0.5),)),)),), notes="A note.").write(
@@ -55,8 +58,8 @@ def root(tmp_path, study):
 
 def test_paper_compiles_to_the_same_bytes(root, study):
     results = root / "results" / study
-    compile_paper(study, results, root / "a.pdf", root=root)
-    compile_paper(study, results, root / "b.pdf", root=root)
+    compile_paper(config(study), results, root / "a.pdf", root=root)
+    compile_paper(config(study), results, root / "b.pdf", root=root)
     assert (root / "a.pdf").read_bytes().startswith(b"%PDF")
     assert (root / "a.pdf").read_bytes() == (root / "b.pdf").read_bytes()
 
@@ -70,7 +73,7 @@ def test_missing_number_fails_with_its_name_and_leaves_the_old_paper(root, study
     with pytest.raises(
         ReportError, match=rf"^paper/sections/{study}-results.typ:\d+: numbers.json .* no number 'att_simple_low'"
     ):
-        compile_paper(study, results, results / "paper.pdf", root=root)
+        compile_paper(config(study), results, results / "paper.pdf", root=root)
     assert (results / "paper.pdf").read_text(encoding="utf-8") == "old"
 
 
@@ -78,12 +81,12 @@ def test_missing_table_is_named(root, study):
     results = root / "results" / study
     (results / "tables" / "overall.typ").unlink()
     with pytest.raises(ReportError, match=r"tables/overall\.typ"):
-        compile_paper(study, results, root / "paper.pdf", root=root)
+        compile_paper(config(study), results, root / "paper.pdf", root=root)
 
 
 def test_results_must_be_inside_the_repository(tmp_path):
     with pytest.raises(ReportError, match="reads only below"):
-        compile_paper("provinces", tmp_path, tmp_path / "paper.pdf", root=ROOT)
+        compile_paper(config("provinces"), tmp_path, tmp_path / "paper.pdf", root=ROOT)
 
 
 @pytest.mark.parametrize("path", SECTIONS, ids=lambda path: path.name)

@@ -34,6 +34,11 @@ def test_a_command_line_value_overrides_one_key():
     assert config["simulation"] == {"n_firms": 99, "first_year": 2010, "last_year": 2023}
 
 
+def test_nested_numbers_from_the_command_line_come_as_text():
+    config = read_config({"simulation": {"n_firms": "99"}, "inference": {"level": "0.9"}}, FOLDER)
+    assert (config["simulation"]["n_firms"], config["inference"]["level"]) == (99, 0.9)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from aigreen.errors import ReportError
 from aigreen.storage import write_bytes
 
 
-def compile_paper(study: str, results: str | Path, output: str | Path, *, root: str | Path = ".") -> None:
+def compile_paper(
+    config: Mapping[str, object], results: str | Path, output: str | Path, *, root: str | Path = "."
+) -> None:
     """Typeset ``paper/paper.typ`` for a study; the same inputs give the same bytes.
 
     Parameters
     ----------
-    study : str
-        Names the sections in ``paper/sections`` and the configuration in ``analysis/config``.
+    config : mapping
+        The study's configuration: `study` names the sections in ``paper/sections``; `title`, `date` and `simulated`
+        are printed.
     results : path
         Folder with numbers.json, tables/ and figures/; inside `root`.
     output : path
@@ -34,7 +39,8 @@ def compile_paper(study: str, results: str | Path, output: str | Path, *, root: 
     folder = Path(results).resolve()
     if not folder.is_relative_to(root):
         raise ReportError(f"{results}: Typst reads only below {root}")
-    inputs = {"study": study, "results": f"/{folder.relative_to(root).as_posix()}"}
+    printed = {key: config[key] for key in ("study", "title", "date", "simulated")}
+    inputs = {"config": json.dumps(printed), "results": f"/{folder.relative_to(root).as_posix()}"}
     source = root / "paper" / "paper.typ"
     try:
         content = typst.compile(

@@ -1,0 +1,92 @@
+"""The workflow in a copy of the repository: errors are one clear line, outputs whole, bytes the same at any core count."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROVINCES = "cn_province_greenpatent_greenfinance/final_data.1.3.4_did.csv"
+SMALL = ["--config", "simulation={n_firms: 300}", "inference={draws: 199}"]
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """Copy what git tracks or would track."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    folder = tmp_path_factory.mktemp("a checkout 绿色")
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    return folder
+
+
+def snakemake(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "snakemake", *arguments]
+    environment = os.environ | {"PYTHONPATH": str(folder / "src"), "PYTHONHASHSEED": "0"} | environment
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix != ".html"]
+    files += sorted(folder.glob("tables/*.html"))
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("sede=3", "unknown key sede (did you mean 'seed'?)"),
+        ("study=provnces", "no study 'provnces' (did you mean 'provinces'?)"),
+        ("panel={clutser: x}", "unknown key panel.clutser (did you mean 'cluster'?)"),
+    ],
+)
+def test_a_typo_in_the_configuration_stops_before_any_work(checkout, setting, message):
+    run = snakemake(checkout, "--config", setting)
+    assert run.returncode != 0
+    assert message in run.stderr
+    assert "Traceback" not in run.stderr
+    assert not (checkout / "results").exists()
+
+
+def test_a_study_without_its_data_says_how_to_get_them(checkout, tmp_path):
+    run = snakemake(checkout, "--config", "study=provinces", AIGREEN_DATA_MIRROR=str(tmp_path))
+    assert run.returncode != 0
+    lines = [line for line in run.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1
+    assert PROVINCES in lines[0] and "AIGREEN_DATA_MIRROR" in lines[0]
+    assert "Traceback" not in run.stderr
+    assert not list((checkout / "results").rglob("*.parquet"))
+
+
+def test_a_wrong_checksum_leaves_nothing_behind(checkout, tmp_path):
+    copy = tmp_path / PROVINCES
+    copy.parent.mkdir()
+    copy.write_text("uid,province\n1,Nowhere\n")
+    run = snakemake(checkout, "--config", "study=provinces", AIGREEN_DATA_MIRROR=str(tmp_path))
+    assert run.returncode != 0
+    lines = [line for line in run.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1
+    assert "sha256" in lines[0] and PROVINCES in lines[0]
+    assert not [path for path in (checkout / "data/raw").rglob("*") if path.is_file()]
+
+
+def test_the_default_study_gives_the_same_bytes_at_one_and_two_cores(checkout):
+    results = checkout / "results/simulated-firms"
+    seen = []
+    for cores in ("1", "2"):
+        shutil.rmtree(checkout / "results", ignore_errors=True)
+        run = snakemake(checkout, "--cores", cores, *SMALL)
+        assert run.returncode == 0, run.stderr
+        seen.append(digests(results))
+    assert {"paper.pdf", "numbers.json", "tables/baseline.typ", "figures/event_study.pdf"} <= set(seen[0])
+    assert seen[0] == seen[1]
+    again = snakemake(checkout, "--cores", "2", *SMALL)
+    assert "Nothing to be done" in again.stderr + again.stdout
