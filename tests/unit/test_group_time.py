@@ -212,6 +212,15 @@ class TestClustersAndWeights:
             np.testing.assert_allclose(mine.values, theirs.values, **CLOSE)
             np.testing.assert_allclose(mine.std_errors, theirs.std_errors, **CLOSE)
 
+    def test_weights_that_vary_are_those_of_the_base(self):
+        frame = make().assign(w=lambda f: f["age"] ** 2)
+        effects = quiet(frame, keys={"weights": "w"}, control_group="never_treated").estimates
+        treated, controls = (
+            np.average(change(frame, g, 2, 5), weights=frame[(frame["first"] == g) & (frame["year"] == 2)]["w"])
+            for g in (3, 0)
+        )
+        assert effects[3, 5] == pytest.approx(treated - controls, abs=1e-12)
+
     def test_weight_zero_is_absence(self):
         frame = make()
         frame.loc[frame["firm"] < 3, "w"] = 0

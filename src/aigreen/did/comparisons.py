@@ -103,14 +103,16 @@ def compare_units(method: Method, cells: Cells, cohort: np.ndarray, wide: Wide, 
 
 
 def compare_rows(method: Method, cells: Cells, cohort: np.ndarray, long: Long, n_clusters: int) -> Computed:
-    """Compare cross-sections; `cohort` is that of each row, shape (n,)."""
+    """Compare cross-sections; `cohort` is that of each unit, shape (N,)."""
     result = Computed.nothing(len(cells), n_clusters)
-    cohort = np.where(long.w > 0, cohort, np.nan)
+    by_row = np.where(long.w > 0, cohort[long.units], np.nan)
     for cell in np.flatnonzero(~cells.reference).tolist():
-        t = cells.time[cell]
-        treated, controls = cohort == cells.cohort[cell], cells.controls(cell, cohort)
-        rows = np.flatnonzero((treated | controls) & ((long.time == t) | (long.time == cells.base[cell])))
-        d, later = treated[rows], long.time[rows] == t
+        t, base = cells.time[cell], cells.base[cell]
+        rows = np.concatenate([np.arange(long.starts[s], long.starts[s + 1]) for s in (base, t)])
+        later = np.arange(len(rows)) >= long.starts[base + 1] - long.starts[base]
+        d = by_row[rows] == cells.cohort[cell]
+        compared = d | cells.controls(cell, by_row[rows])
+        rows, d, later = rows[compared], d[compared], later[compared]
         n_treated, n_controls = (min((side & later).sum(), (side & ~later).sum()) for side in (d, ~d))
         result.smallest[cell] = min(n_treated, n_controls)
         try:

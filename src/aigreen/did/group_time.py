@@ -141,7 +141,7 @@ class GroupTimeATT:
         cells = plan(sample.times, np.unique(treated), self.anticipation, self.base_period, self.control_group)
         if self.sampling == "repeated_cross_sections":
             long = lengthen(sample, outcome, covariates, dropped)
-            result = compare_rows(self.method, cells, cohort[sample.unit_codes], long, len(sample.clusters))
+            result = compare_rows(self.method, cells, cohort, long, len(sample.clusters))
         else:
             wide = widen(sample, ~np.isnan(cohort), outcome, covariates, dropped)
             result = compare_units(self.method, cells, cohort, wide, len(sample.clusters))

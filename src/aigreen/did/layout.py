@@ -45,22 +45,24 @@ class Wide:
 
 @dataclass(frozen=True)
 class Long:
-    """Rows of cross-sections.
+    """Rows of cross-sections, sorted by period.
 
     Attributes
     ----------
     y, w : ndarray, shape (n,)
     x : ndarray, shape (p, n), or None
         Standardised covariates, the first row being the intercept.
-    time, clusters : ndarray of int, shape (n,)
-        Position of the period, and of the cluster.
+    units, clusters : ndarray of int, shape (n,)
+    starts : ndarray of int, shape (T + 1,)
+        Where each period starts.
     """
 
     y: np.ndarray
     x: np.ndarray | None
     w: np.ndarray
-    time: np.ndarray
+    units: np.ndarray
     clusters: np.ndarray
+    starts: np.ndarray
 
 
 def widen(sample: Panel, kept: np.ndarray, outcome: str, covariates: Sequence[str], dropped: Dropped) -> Wide:
@@ -82,11 +84,17 @@ def widen(sample: Panel, kept: np.ndarray, outcome: str, covariates: Sequence[st
 
 
 def lengthen(sample: Panel, outcome: str, covariates: Sequence[str], dropped: Dropped) -> Long:
-    """Read the rows as they are."""
-    columns = regressors(sample, covariates, dropped)
-    x = np.stack([np.ones(sample.n_rows), *columns]) if columns else None
-    weights = np.ones(sample.n_rows) if sample.weights is None else sample.weights
-    return Long(sample.column(outcome), x, weights, sample.time_codes, sample.cluster_codes)
+    """Sort the rows by period."""
+    order = np.argsort(sample.time_codes, kind="stable")
+    columns = [column[order] for column in regressors(sample, covariates, dropped)]
+    return Long(
+        sample.column(outcome)[order],
+        np.stack([np.ones(len(order)), *columns]) if columns else None,
+        np.ones(len(order)) if sample.weights is None else sample.weights[order],
+        sample.unit_codes[order],
+        sample.cluster_codes[order],
+        np.searchsorted(sample.time_codes[order], np.arange(sample.n_periods + 1)),
+    )
 
 
 def regressors(sample: Panel, covariates: Sequence[str], dropped: Dropped) -> list[np.ndarray]:
