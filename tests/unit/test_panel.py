@@ -113,7 +113,7 @@ def test_unsupported_frames_are_named():
 
 def test_lazy_frames_must_be_collected():
     polars = pytest.importorskip("polars")
-    with pytest.raises(DataError, match="LazyFrame.*collect"):
+    with pytest.raises(DataError, match=r"LazyFrame.*collect"):
         panel(polars.from_pandas(frame()).lazy())
 
 
