@@ -122,9 +122,9 @@ class FixedEffects:
     def predict(self, coefficients: Sequence[np.ndarray]) -> np.ndarray:
         """Sum the effects of every row, shape (n,) or (n, k); without meaning where not `reached`."""
         ordered = [coefficients[k] for k in self._order]
-        total = ordered[0][self._u]
+        total = ordered[0].take(self._u, axis=0)
         for gamma, level, start in zip(ordered[1:], self._l, self._offsets, strict=False):
-            total += gamma[level - start] if start else gamma[level]
+            total += gamma.take(level - start if start else level, axis=0)
         return total
 
     def residualize(self, y: np.ndarray) -> np.ndarray:
@@ -260,7 +260,7 @@ class FixedEffects:
     # -- set-up --------------------------------------------------------------------------------------------------
 
     def _fit_rows(self, values: np.ndarray) -> np.ndarray:
-        return values if self._whole else values[self.rows]
+        return values if self._whole else values.take(self.rows, axis=0)
 
     def _weigh(self, weights: np.ndarray | None) -> None:
         """Cross-products A, B of the eliminated effect with itself and the rest."""

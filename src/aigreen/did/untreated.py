@@ -128,7 +128,7 @@ def fit_poisson(y: np.ndarray, X: np.ndarray, effects: FixedEffects, weights: np
     y0, X0 = y[rows], X[rows]
     w0 = np.ones(len(rows)) if weights is None else weights[rows]
     inner = FixedEffects([c[rows] for c in effects.codes])
-    mu = (y0 + np.average(y0, weights=w0)) / 2
+    mu = _product_of_means(y0, w0, inner.codes)
     eta = np.log(mu)
     deviance = np.inf
     for _ in range(_ITERATIONS):
@@ -152,6 +152,17 @@ def fit_poisson(y: np.ndarray, X: np.ndarray, effects: FixedEffects, weights: np
     raise ConvergenceError(
         "the Poisson fit on untreated rows did not converge: covariates or effects may separate some rows"
     )
+
+
+def _product_of_means(y: np.ndarray, w: np.ndarray, codes: tuple[np.ndarray, ...]) -> np.ndarray:
+    """Mean of the outcome times the relative mean of each effect: near the solution without covariates."""
+    mean = (w @ y) / w.sum()
+    mu = np.full(len(y), mean)
+    for code in codes:
+        size = np.bincount(code, w)
+        relative = np.bincount(code, w * y) / np.where(size > 0, size, 1.0) / mean
+        mu *= relative[code]
+    return mu
 
 
 def _poisson_solution(
