@@ -1,6 +1,7 @@
 """TWFE against R's fixest, linearmodels and published coefficients."""
 
 import json
+import re
 import warnings
 from pathlib import Path
 
@@ -257,3 +258,43 @@ def test_emission_trading_and_low_carbon_patents(shared):
     assert result.n_rows == published["n"]
     singletons = result.dropped.query("reason == 'alone in a fixed effect'")["count"].sum()
     assert result.n_rows + singletons == published["n_with_singletons"]
+
+
+def test_cohort_dummies_in_a_poisson_regression_equal_fixest(shared):
+    case = json.loads((shared / "oracles" / "fixest_sunab.json").read_text())["results"]["synth_pois"]
+    frame = synth(shared, "balanced")
+    cells = [(g, h) for g in (4, 6, 8, 10) for h in range(1 - g, 13 - g) if h != -1]
+    dummies = {f"{g} {h}": ((frame["g"] == g) & (frame["t"] - g == h)).astype(float) for g, h in cells}
+    panel = Panel(frame.assign(**dummies), unit="id", time="t")
+    result = TWFE(family="poisson").fit(panel, "count", treatment=list(dummies))
+    expected = case["noagg"]["cl_id"]
+    names = [" ".join(reversed(re.findall(r"-?\d+", term))) for term in expected["terms"]]
+    np.testing.assert_allclose(result.estimates[names], expected["coef"], rtol=0, atol=1e-8)
+    np.testing.assert_allclose(result.std_errors[names], expected["se"], rtol=POISSON_ERRORS)
+    size = frame.groupby("g")["id"].nunique()
+    weights = pd.Series({f"{g} {h}": float(size[g]) * (h >= 0) for g, h in cells})
+    average = result.combine(weights / weights.sum())
+    assert average.values[0] == pytest.approx(case["agg_att"]["cl_id"]["coef"][0], abs=1e-8)
+    assert average.std_errors.iloc[0] == pytest.approx(case["agg_att"]["cl_id"]["se"][0], rel=POISSON_ERRORS)
+
+
+def test_interacted_period_dummies_equal_fixest(shared):
+    case = oracle(shared, "fixest_feols", "multi_event_dummies")
+    frame = synth(shared, "balanced")
+    names = {f"t::{t}:I(g == 6)": ((frame["t"] == t) & (frame["g"] == 6)).astype(float) for t in range(1, 13) if t != 5}
+    check_all(case, frame.assign(**names), {}, outcome="y", treatment=list(names))
+
+
+def test_four_effects_in_a_poisson_regression_equal_fixest(shared):
+    case = oracle(shared, "fixest_fepois", "trade")
+    frame = pd.read_csv(shared / "oracles" / "data" / "fixest_trade.csv.gz")
+    rows = np.arange(len(frame))
+    frame = frame.assign(log_distance=np.log(frame["dist_km"]), row=rows, two=rows % 2)
+    effects = ["Origin", "Destination", "Product", "Year"]
+    panel = Panel(frame, unit="row", time="two", cluster="Origin")
+    variances = {"iid": "iid", "hetero": "hetero", "cl_o": "cluster", "tw": ("Origin", "Destination")}
+    for name, expected in case["vcov"].items():
+        model = TWFE(family="poisson", fixed_effects=effects, vcov=variances[name])
+        result = model.fit(panel, "Euros", treatment="log_distance")
+        assert result.n_rows == case["fit"]["nobs"]
+        check(result, expected, errors=POISSON_ERRORS, renamed={"log(dist_km)": "log_distance"})
