@@ -13,8 +13,8 @@ import pandas as pd
 from scipy import stats
 
 from aigreen.aggregation import Aggregation, Mass, group_index, levels_kept, weighted_mean
-from aigreen.errors import EffectsError, IncompatibleEffectsError, NoInfluenceError, UnknownColumnError
-from aigreen.joint import merged, on_same_clusters, share
+from aigreen.errors import EffectsError, NoInfluenceError, UnknownColumnError
+from aigreen.joint import aligned, merged, share
 from aigreen.maketables import Maketables
 from aigreen.multiplier import Multipliers, sup_t_critical
 
@@ -206,7 +206,12 @@ class Effects(Maketables):
 
     def select(self, which: np.ndarray | pd.Series) -> Effects:
         """Return the effects where the boolean mask `which` is true."""
-        rows = np.flatnonzero(np.asarray(which, dtype=bool))
+        mask = np.asarray(which)
+        if mask.dtype != bool or mask.shape != (len(self),):
+            raise EffectsError(
+                f"a mask is a boolean array of length {len(self)}, got {mask.dtype} of shape {mask.shape}"
+            )
+        rows = np.flatnonzero(mask)
         return replace(
             self,
             values=self.values[rows],
@@ -222,14 +227,16 @@ class Effects(Maketables):
         """Return weighted sums of the effects, one for each column of `weights`, shape (k,) or (k, r)."""
         if isinstance(weights, pd.Series):
             weights = weights.to_frame(weights.name or "combination")
+        complete = len(weights) == len(self)
         if isinstance(weights, pd.DataFrame):
             weights = weights.reindex(self.index)
             matrix, index = weights.to_numpy(dtype=float), weights.columns
         else:
-            matrix = np.asarray(weights, dtype=float).reshape(len(self), -1)
+            matrix = np.asarray(weights, dtype=float)
+            matrix = matrix[:, None] if matrix.ndim == 1 else matrix
             index = pd.RangeIndex(matrix.shape[1])
-        if matrix.shape[0] != len(self) or np.isnan(matrix).any():
-            raise EffectsError(f"weights must cover all {len(self)} effects")
+        if not complete or np.isnan(matrix).any():
+            raise EffectsError(f"weights must cover all {len(self)} effects and no others")
         return replace(
             self,
             values=matrix.T @ self.values,
@@ -255,13 +262,7 @@ class Effects(Maketables):
     __rmul__ = __mul__
 
     def __add__(self, other: Effects) -> Effects:
-        psi, other_psi = on_same_clusters(self, other)
-        other_values = other.values
-        if len(self) != 1 or len(other) != 1:
-            position = other.index.get_indexer(self.index)
-            if len(self) != len(other) or (position < 0).any():
-                raise IncompatibleEffectsError("the two results have different effects; select the common ones first")
-            other_values, other_psi = other_values[position], other_psi[:, position]
+        psi, other_values, other_psi = aligned(self, other)
         return replace(
             self,
             values=self.values + other_values,
@@ -379,11 +380,15 @@ class Effects(Maketables):
             raise NoInfluenceError(
                 f"{self.method} has no influence functions, so no joint test; single errors are in std_errors"
             )
-        if not len(R) or np.linalg.matrix_rank(middle, hermitian=True) < len(R):
+        scale = np.sqrt(np.maximum(np.diag(middle), 0))
+        with np.errstate(invalid="ignore"):
+            correlation = middle / np.outer(scale, scale)
+        if not len(R) or not scale.all() or np.linalg.matrix_rank(correlation, hermitian=True) < len(R):
             raise EffectsError(
                 f"the covariance of the {len(R)} restrictions has not full rank ({self.n_clusters} clusters)"
             )
-        statistic = float(gap @ np.linalg.solve(middle, gap))
+        gap = gap / scale
+        statistic = float(gap @ np.linalg.solve(correlation, gap))
         return Wald(statistic, len(R), float(stats.chi2.sf(statistic, len(R))))
 
     def pretrend_test(self) -> Wald:

@@ -48,18 +48,32 @@ def share(part: Effects, whole: Effects) -> Effects:
     EffectsError
         Where the whole is exactly zero.
     """
-    psi, whole_psi = on_same_clusters(part, whole)
-    if (whole.values == 0).any():
+    psi, denominator, denominator_psi = aligned(part, whole, one_for_all=True)
+    if (denominator == 0).any():
         raise EffectsError("a share of an effect that is exactly zero")
-    ratio = part.values / whole.values
+    ratio = part.values / denominator
     return replace(
         part,
         values=ratio,
-        psi=(psi - ratio * whole_psi) / whole.values,
+        psi=(psi - ratio * denominator_psi) / denominator,
         mass=None,
         weights=None,
         **merged([part, whole]),
     )
+
+
+def aligned(a: Effects, b: Effects, *, one_for_all: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the influence functions of `a`, and the values and influence functions of `b` in the order of `a`.
+
+    Two results of one effect each go together whatever their labels; with `one_for_all`, so does one with many.
+    """
+    psi, other_psi = on_same_clusters(a, b)
+    if len(b) == 1 and (len(a) == 1 or one_for_all):
+        return psi, b.values, other_psi
+    position = b.index.get_indexer(a.index)
+    if len(a) != len(b) or (position < 0).any():
+        raise IncompatibleEffectsError("the two results have different effects; select the common ones first")
+    return psi, b.values[position], other_psi[:, position]
 
 
 def on_same_clusters(a: Effects, b: Effects) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from aigreen.errors import OptionError
+from aigreen.errors import EffectsError, OptionError
 
 Multipliers = Literal["rademacher", "mammen", "webb"]
 
@@ -53,6 +53,8 @@ def sup_t_critical(
     Effects without variance (reference periods) do not enter. Source: Callaway and Sant'Anna (2021), algorithm 1.
     """
     live = std_errors > 0
+    if not live.any():
+        raise EffectsError("no effect has a variance, so there is no simultaneous band")
     scaled = influence[:, live] / std_errors[live]
     sup = np.concatenate([np.abs(z).max(axis=1) for z in draws(scaled, n_draws, kind, seed)])
     return float(np.quantile(sup, level, method="higher"))
