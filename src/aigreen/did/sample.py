@@ -43,12 +43,12 @@ class Sample:
     @property
     def n_units(self) -> int:
         """Number of units with a row."""
-        return len(np.unique(self.panel.unit_codes[self.rows]))
+        return int(np.count_nonzero(np.bincount(self.panel.unit_codes[self.rows])))
 
     @property
     def n_clusters(self) -> int:
         """Number of clusters with a row."""
-        return len(np.unique(self.clusters))
+        return int(np.count_nonzero(np.bincount(self.clusters)))
 
     def matrix(self, names: Sequence[str]) -> np.ndarray:
         """Columns of the sample, shape (n, len(names))."""

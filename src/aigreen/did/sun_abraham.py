@@ -82,8 +82,9 @@ class SunAbraham:
         sample = draw_sample(complete, [panel.names["unit"], panel.names["time"]], dropped, counts=None)
         sample, control = self._comparable(sample, dropped)
 
-        times, time = np.unique(complete.time[sample.rows], return_inverse=True)
-        cohorts, group = np.unique(_cohort(sample), return_inverse=True)
+        time, _ = compact(complete.time_codes[sample.rows])
+        times = complete.times[np.bincount(complete.time_codes[sample.rows]).nonzero()[0]]
+        cohorts, group = _groups(sample)
         profiles = Profiles(sample.effects[0], group, time, sample.weights)
         contrasts, cells = self._contrasts(profiles, cohorts, times, control, dropped)
         clusters, n_clusters = compact(sample.clusters)
@@ -129,8 +130,8 @@ class SunAbraham:
     def _comparable(self, sample: Sample, dropped: Dropped) -> tuple[Sample, float]:
         """Leave out what cannot be compared; return the sample and the control cohort."""
         times = sample.panel.time[sample.rows]
-        cohort = _cohort(sample)
-        treated = np.unique(cohort[np.isfinite(cohort)])
+        cohorts, group = _groups(sample)
+        cohort, treated = cohorts[group], cohorts[np.isfinite(cohorts)]
         if not treated.size:
             raise NoTreatedError("no unit is treated within the periods of the sample", count=0)
         control = NEVER
@@ -144,13 +145,14 @@ class SunAbraham:
             late = (times >= control) & ~never
             _count(dropped, UnreachedWarning, "rows", "periods in which the last cohort is treated", sample, late)
             gone = never | late
-        elif np.isfinite(cohort).all():
+        elif treated.size == cohorts.size:
             raise NoControlsError("no unit is never treated; use control_group='last_treated'", count=0)
         always = (cohort <= times.min()) & ~gone
         _count(dropped, AlwaysTreatedWarning, "rows", "units treated from the first period", sample, always)
         gone |= always
         sample = sample.without(gone) if gone.any() else sample
-        if not (np.isfinite(_cohort(sample)) & (_cohort(sample) != control)).any():
+        left, _ = _groups(sample)
+        if not (np.isfinite(left) & (left != control)).any():
             raise NoPrePeriodError("no cohort is seen before its treatment", count=0)
         return sample, control
 
@@ -177,10 +179,13 @@ class SunAbraham:
         return contrasts, pd.DataFrame(cells, columns=["cohort", "time"])
 
 
-def _cohort(sample: Sample) -> np.ndarray:
-    """First treated period of each row, never where it lies after the last period of the sample."""
-    cohort = sample.panel.cohort[sample.rows]
-    return np.where(cohort > sample.panel.times[-1], NEVER, cohort)
+def _groups(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+    """Return the cohorts in the sample (never: last, and where treatment is after the last period) and rows' codes."""
+    by_unit = sample.panel.unit_cohort
+    cohorts, codes = np.unique(np.where(by_unit > sample.panel.times[-1], NEVER, by_unit), return_inverse=True)
+    codes = codes[sample.panel.unit_codes[sample.rows]]
+    present = np.bincount(codes, minlength=len(cohorts)) > 0
+    return cohorts[present], compact(codes)[0]
 
 
 def _count(dropped: Dropped, category: type, what: str, reason: str, sample: Sample, gone: np.ndarray) -> None:
@@ -189,8 +194,9 @@ def _count(dropped: Dropped, category: type, what: str, reason: str, sample: Sam
 
 
 def _warn_small(cohorts: np.ndarray, group: np.ndarray, clusters: np.ndarray) -> None:
-    pairs = np.unique(np.stack([group, clusters]), axis=1)
-    alone = cohorts[np.bincount(pairs[0]) < 2]
+    n_clusters = int(clusters.max()) + 1
+    rows = np.bincount(group * n_clusters + clusters, minlength=len(cohorts) * n_clusters)
+    alone = cohorts[(rows.reshape(len(cohorts), n_clusters) > 0).sum(axis=1) < 2]
     if alone.size:
         names = [f"cohort {g:g}" if np.isfinite(g) else "never treated" for g in alone]
         text = f"{alone.size} cohorts stand in a single cluster: their own sampling error is not in the standard errors"
