@@ -5,7 +5,14 @@ from scipy import stats
 
 from aigreen import Panel
 from aigreen.did.twfe import TWFE
-from aigreen.errors import CollinearError, EffectsError, MissingRowsWarning, OptionError, TooFewClustersError
+from aigreen.errors import (
+    CollinearError,
+    CollinearWarning,
+    EffectsError,
+    MissingRowsWarning,
+    OptionError,
+    TooFewClustersError,
+)
 from aigreen.inference import wild_cluster_bootstrap
 
 
@@ -144,6 +151,13 @@ def test_missing_rows_are_counted_and_bad_input_is_named():
         ours = wild_cluster_bootstrap(panel(df), "y")
     assert ours.n_rows == len(df) - 1
     assert ours.dropped["count"].tolist() == [1]
+    weighted = make().assign(w=lambda d: d.w.where(d.unit != 0, 0.0))
+    with pytest.warns(MissingRowsWarning, match="6 rows left out: weight zero"):
+        ours = wild_cluster_bootstrap(panel(weighted, weights="w"), "y")
+    without = wild_cluster_bootstrap(panel(weighted[weighted.unit != 0], weights="w"), "y")
+    assert (ours.estimate, ours.p_value) == (without.estimate, without.p_value)
+    with pytest.warns(CollinearWarning, match=r"1 covariates left out.*industry"):
+        assert wild_cluster_bootstrap(panel(make()), "y", covariates=["industry"]).dropped["count"].tolist() == [1]
     sample = panel(make())
     with pytest.raises(OptionError, match="symmetric"):
         wild_cluster_bootstrap(sample, "y", alternative="symetric")

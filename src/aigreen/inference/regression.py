@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from aigreen.dropped import Dropped
-from aigreen.errors import CollinearError, CollinearWarning, NoTreatedError
+from aigreen.errors import CollinearError, CollinearWarning, MissingRowsWarning, NoTreatedError
 from aigreen.inference.projection import Projection, compact
 from aigreen.panel import Panel
 
@@ -37,6 +37,8 @@ class Design:
         """Read the outcome (first of `names`), covariates and fixed effects; `names` must not be missing either."""
         sample = panel.complete([*names, *covariates], dropped)
         if sample.weights is not None and not sample.weights.all():
+            rows = np.flatnonzero(sample.weights == 0)
+            dropped.add(MissingRowsWarning, "rows", "weight zero", rows.size, sample.labels(rows[:5]), stacklevel=5)
             sample = sample._view(sample.weights > 0)
         if fixed_effects is None:
             fixed_effects = [panel.names["unit"], panel.names["time"]]
@@ -160,5 +162,8 @@ class Regression:
 def _effect_codes(panel: Panel, name: str) -> np.ndarray:
     """Codes of a fixed effect: a column, or several joined by ``^``."""
     parts = [name] if name in panel.frame.columns else [part.strip() for part in name.split("^")]
-    columns = [panel.codes(part)[0] for part in parts]
-    return columns[0] if len(columns) == 1 else np.unique(np.column_stack(columns), axis=0, return_inverse=True)[1]
+    codes = panel.codes(parts[0])[0]
+    for part in parts[1:]:
+        more, labels = panel.codes(part)
+        codes = np.unique(codes.astype(np.int64) * len(labels) + more, return_inverse=True)[1]
+    return codes
