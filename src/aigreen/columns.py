@@ -98,3 +98,15 @@ def integer_times(series: pd.Series) -> np.ndarray:
                 first=[f"row {i}" for i in rows[:5]],
             )
     return values.astype(np.int64)
+
+
+def code_integers(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return codes and ascending labels of an integer array; without sorting where the range is short."""
+    low, high = int(values.min()), int(values.max())
+    if high - low > len(values):
+        labels, codes = np.unique(values, return_inverse=True)
+        return codes, labels
+    offset = values - low
+    seen = np.zeros(high - low + 1, dtype=bool)
+    seen[offset] = True
+    return (np.cumsum(seen) - 1)[offset], np.flatnonzero(seen) + low

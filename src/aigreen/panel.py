@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from aigreen.columns import factorize, integer_times, numeric, to_pandas
+from aigreen.columns import code_integers, factorize, integer_times, numeric, to_pandas
 from aigreen.dropped import Dropped
 from aigreen.errors import (
     CohortVariesError,
@@ -93,18 +93,17 @@ class Panel:
             raise EmptyDataError("the frame has no rows", count=0)
 
         unit_codes, units = factorize(frame[unit])
-        times_by_row = integer_times(frame[time])
-        times, time_codes = np.unique(times_by_row, return_inverse=True)
-        order = np.lexsort((time_codes, unit_codes))
-        sorted_already = bool(np.all(order[1:] > order[:-1]))
+        time_codes, times = code_integers(integer_times(frame[time]))
+        key = unit_codes * len(times) + time_codes
+        order = None if np.all(key[1:] >= key[:-1]) else np.argsort(key, kind="stable")
 
         self.frame = frame
         self.names: Mapping[str, str] = roles
-        self._order = None if sorted_already else order
+        self._order = order
         self.units = units
         self.times = times
-        self.unit_codes = unit_codes[order]
-        self.time_codes = time_codes[order]
+        self.unit_codes = self._sorted(unit_codes)
+        self.time_codes = self._sorted(time_codes)
         self._check_unique()
         if len(times) < 2:
             raise TooFewPeriodsError(f"column {time!r} has {len(times)} period; two are needed", column=time)
