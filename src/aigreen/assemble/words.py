@@ -1,0 +1,172 @@
+"""AI words in annual reports.
+
+Longer words are counted first and taken out of the text, so that no piece of it is counted twice: the report that says
+``卷积神经网络`` once has one learning word, not two. Width and compatibility forms are made one (NFKC), letters are
+case-folded, and white space is removed before counting, because reports extracted from PDF break lines inside words.
+Traditional characters stay what they are: the dictionary is in simplified ones.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from aigreen import facts
+from aigreen.errors import MissingValueError, SourceError, UnknownColumnError
+
+TAKEN = "\x1f"
+DAMAGED_SHARE = 0.01
+
+
+def ai_dictionary() -> pd.DataFrame:
+    """Give the annual-report dictionary: ``word``, ``core`` (bool), ``ai_type``."""
+    table = facts.table("ai_dictionary_zh")[["word", "core", "ai_type"]]
+    return table.assign(core=table["core"] == "1")
+
+
+def fold(text: str) -> str:
+    """Make width, compatibility forms and letter case one, and remove white space."""
+    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def word_counts(texts: pd.Series, dictionary: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Count each word in each text, longest first; words of equal length in the order of the dictionary.
+
+    Parameters
+    ----------
+    texts : Series of str
+        One text a report.
+    dictionary : DataFrame, optional
+        Column ``word``; `ai_dictionary` by default.
+
+    Returns
+    -------
+    DataFrame of int64
+        Index of ``texts``, one column a word, and ``length``: characters without white space.
+
+    Raises
+    ------
+    MissingValueError
+        Texts that are missing: a report that is not there has no count of zero.
+    """
+    _require_texts(texts)
+    words = list((ai_dictionary() if dictionary is None else dictionary)["word"])
+    rows = [_count(text, tuple(words)) for text in texts]
+    return pd.DataFrame(rows, index=texts.index, columns=[*words, "length"], dtype="int64")
+
+
+def ai_words(texts: pd.Series, dictionary: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Count AI words in each text by type.
+
+    Parameters
+    ----------
+    texts : Series of str
+        One text a report.
+    dictionary : DataFrame, optional
+        Columns ``word``, ``core`` (bool), ``ai_type``; `ai_dictionary` by default.
+
+    Returns
+    -------
+    DataFrame of int64
+        Index of ``texts``; ``ai_words``, ``ai_words_core``, ``ai_words_<type>`` for each type (sorted; these add up to
+        ``ai_words``) and ``length``.
+
+    Raises
+    ------
+    MissingValueError
+        Texts that are missing.
+    UnknownColumnError
+        A column of the dictionary is not there.
+    """
+    dictionary = ai_dictionary() if dictionary is None else dictionary
+    for column in ("word", "core", "ai_type"):
+        if column not in dictionary:
+            raise UnknownColumnError(column, list(dictionary.columns), role="dictionary")
+    counts = word_counts(texts, dictionary)
+    sums = {"ai_words": counts[list(dictionary["word"])].sum(axis=1)}
+    sums["ai_words_core"] = counts[list(dictionary.loc[dictionary["core"], "word"])].sum(axis=1)
+    for kind, words in dictionary.groupby("ai_type")["word"]:
+        sums[f"ai_words_{kind}"] = counts[list(words)].sum(axis=1)
+    return pd.DataFrame(sums).assign(length=counts["length"])
+
+
+def ai_words_in_folder(
+    folder: Path | str, dictionary: pd.DataFrame | None = None, *, progress: bool = False
+) -> pd.DataFrame:
+    """Count AI words in a folder of reports, one text file each, one file in memory at a time.
+
+    Parameters
+    ----------
+    folder : path
+        Holds ``*.txt`` in UTF-8 (with or without byte-order mark) or GB18030.
+    dictionary : DataFrame, optional
+        As in `ai_words`.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    DataFrame
+        Index ``report`` (file name without ``.txt``), sorted; the columns of `ai_words` and ``encoding``.
+
+    Raises
+    ------
+    SourceError
+        No text files, or a file in another encoding or damaged.
+    """
+    paths = sorted(Path(folder).glob("*.txt"))
+    if not paths:
+        raise SourceError(f"{Path(folder).name}: no text files (*.txt)")
+    parts = []
+    for path in tqdm(paths, desc="reports", disable=not progress):
+        text, encoding = read_report(path)
+        parts.append(ai_words(pd.Series([text], index=[path.stem]), dictionary).assign(encoding=encoding))
+    return pd.concat(parts).rename_axis("report")
+
+
+def read_report(path: Path | str) -> tuple[str, str]:
+    """Read one report; gives its text and its encoding (``utf-8`` or ``gb18030``).
+
+    A damaged UTF-8 file can often be read as GB18030 and then holds no known word. So a file that is no GB18030, or
+    whose bytes are UTF-8 but for less than one per cent, is an error and not an empty report.
+    """
+    path = Path(path)
+    content = path.read_bytes()
+    try:
+        return content.decode("utf-8-sig"), "utf-8"
+    except UnicodeDecodeError as reason:
+        nearly = content.decode("utf-8", errors="replace")
+        beyond_ascii = sum(not letter.isascii() for letter in nearly)
+        damaged = nearly.count("\N{REPLACEMENT CHARACTER}") < max(2, DAMAGED_SHARE * beyond_ascii)
+        if damaged and beyond_ascii > 1:
+            raise SourceError(f"{path.name}: damaged UTF-8 at byte {reason.start}") from reason
+    try:
+        return content.decode("gb18030"), "gb18030"
+    except UnicodeDecodeError as reason:
+        raise SourceError(f"{path.name}: neither UTF-8 nor GB18030 (byte {reason.start})") from reason
+
+
+def _count(text: str, words: tuple[str, ...]) -> list[int]:
+    rest = fold(text)
+    counts = [0] * len(words) + [len(rest)]
+    for place, word in _longest_first(words):
+        counts[place] = rest.count(word)
+        if counts[place]:
+            rest = rest.replace(word, TAKEN)
+    return counts
+
+
+@cache
+def _longest_first(words: tuple[str, ...]) -> list[tuple[int, str]]:
+    folded = [(place, fold(word)) for place, word in enumerate(words)]
+    return sorted(folded, key=lambda item: -len(item[1]))
+
+
+def _require_texts(texts: pd.Series) -> None:
+    missing = texts.index[texts.isna()]
+    if len(missing):
+        raise MissingValueError(f"{len(missing)} reports have no text", count=len(missing), first=missing)
