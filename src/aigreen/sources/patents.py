@@ -68,7 +68,7 @@ def ewaste(path: Path | str) -> pd.DataFrame:
     The export has no symbols; it has ``priority_countries`` and ``technology`` (Derwent's high-level topics) besides.
     """
     where = Path(path).name
-    raw = pd.read_excel(path, dtype=str, engine="openpyxl")
+    raw = pd.read_excel(path, dtype=str, engine="calamine")
     names = {
         "publication_number": "Basic Patent Number",
         "title": "DWPI Title",
