@@ -6,11 +6,11 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from aigreen.aggregation import Aggregation, Mass, group_index, levels_kept, weighted_mean
 from aigreen.errors import EffectsError, NoInfluenceError, UnknownColumnError
@@ -157,7 +157,7 @@ class Effects(Maketables):
             psi = self.require_influence("a simultaneous band")
             critical = sup_t_critical(psi, errors, level=level, n_draws=n_draws, kind=multipliers, seed=seed)
         else:
-            critical = self._distribution().ppf((1 + level) / 2)
+            critical = self._quantile((1 + level) / 2)
         return pd.DataFrame(
             {"low": self.values - critical * errors, "high": self.values + critical * errors}, index=self.index
         )
@@ -173,7 +173,7 @@ class Effects(Maketables):
                 "estimate": self.values,
                 "std_error": errors,
                 "statistic": statistic,
-                "p_value": 2 * self._distribution().sf(np.abs(statistic)),
+                "p_value": 2 * self._tail(np.abs(statistic)),
                 "conf_low": bounds["low"],
                 "conf_high": bounds["high"],
             },
@@ -242,7 +242,7 @@ class Effects(Maketables):
             values=matrix.T @ self.values,
             index=index if index.nlevels > 1 else index.rename(index.name or "effect"),
             psi=None if self.psi is None else self.psi @ matrix,
-            covariance=None if self.covariance is None else matrix.T @ self.covariance @ matrix,
+            covariance=self._mixed_covariance(matrix),
             mass=None,
             post=None,
             weights=None,
@@ -352,7 +352,7 @@ class Effects(Maketables):
             values=values,
             index=labels,
             psi=psi,
-            covariance=None if self.covariance is None else weights.T @ self.covariance @ weights,
+            covariance=self._mixed_covariance(weights),
             mass=Mass(np.ones(n), np.arange(n)) if mass is None else mass,
             post=np.ones(n, dtype=bool) if post is None else post,
             weights=pd.DataFrame(source.to_numpy() @ weights, index=source.index, columns=labels),
@@ -389,7 +389,7 @@ class Effects(Maketables):
             )
         gap = gap / scale
         statistic = float(gap @ np.linalg.solve(correlation, gap))
-        return Wald(statistic, len(R), float(stats.chi2.sf(statistic, len(R))))
+        return Wald(statistic, len(R), float(special.chdtrc(len(R), statistic)))
 
     def pretrend_test(self) -> Wald:
         """Joint Wald test that the effects before treatment are zero."""
@@ -436,6 +436,17 @@ class Effects(Maketables):
     def _covariance(self) -> np.ndarray:
         return self.covariance if self.psi is None else self.psi.T @ self.psi
 
+    def _mixed_covariance(self, weights: np.ndarray) -> np.ndarray | None:
+        """Covariance of weighted sums of effects; those that need an unreported covariance are refused."""
+        if self.covariance is None:
+            return None
+        unknown = np.isnan(self.covariance)
+        touched = (np.abs(weights).T @ unknown @ np.abs(weights)) > 0
+        if np.diag(touched).any():
+            raise NoInfluenceError(f"{self.method} reports no covariances of its effects, so no error of their average")
+        mixed = weights.T @ np.where(unknown, 0.0, self.covariance) @ weights
+        return np.where(touched, np.nan, mixed)
+
     def _std_errors(self) -> np.ndarray:
         if self.psi is None:
             return np.sqrt(np.diag(self.covariance))
@@ -444,5 +455,9 @@ class Effects(Maketables):
     def _post(self) -> np.ndarray:
         return np.ones(len(self), dtype=bool) if self.post is None else self.post
 
-    def _distribution(self) -> Any:
-        return stats.norm if self.df is None else stats.t(self.df)
+    def _quantile(self, probability: float) -> float:
+        return float(special.ndtri(probability) if self.df is None else special.stdtrit(self.df, probability))
+
+    def _tail(self, statistic: np.ndarray) -> np.ndarray:
+        """Upper tail probability."""
+        return special.ndtr(-statistic) if self.df is None else special.stdtr(self.df, -statistic)

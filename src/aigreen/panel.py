@@ -220,6 +220,15 @@ class Panel:
         codes, labels = factorize(self._series(name))
         return self._sorted(codes), labels
 
+    def effect_codes(self, name: str) -> np.ndarray:
+        """Return codes in panel order of a fixed effect: a column, or columns joined by ``^`` for their interaction."""
+        parts = [name] if name in self.frame.columns else [part.strip() for part in name.split("^")]
+        codes = self.codes(parts[0])[0]
+        for part in parts[1:]:
+            more, labels = self.codes(part)
+            codes = pd.factorize(codes.astype(np.int64) * len(labels) + more, sort=True)[0]
+        return codes
+
     def labels(self, rows: Iterable[int]) -> list[str]:
         """Name the rows at these positions of the panel order, as ``(unit, time)``."""
         return [f"({self.units[self.unit_codes[i]]}, {self.times[self.time_codes[i]]})" for i in rows]

@@ -62,16 +62,6 @@ class Sample:
         return Sample(self.panel, self.rows[left], effects, weights)
 
 
-def effect_codes(panel: Panel, name: str) -> np.ndarray:
-    """Return codes of a fixed effect: a column, or several columns joined by ``^``."""
-    parts = [name] if name in panel.frame.columns else [part.strip() for part in name.split("^")]
-    codes, _ = panel.codes(parts[0])
-    for part in parts[1:]:
-        more, labels = panel.codes(part)
-        codes = np.unique(codes.astype(np.int64) * len(labels) + more, return_inverse=True)[1]
-    return codes
-
-
 def draw_sample(panel: Panel, fixed_effects: Sequence[str], dropped: Dropped, *, counts: np.ndarray | None) -> Sample:
     """Take rows with positive weight, without singletons and (for counts) without all-zero groups, repeatedly.
 
@@ -80,7 +70,7 @@ def draw_sample(panel: Panel, fixed_effects: Sequence[str], dropped: Dropped, *,
     counts : shape (n_rows,), optional
         Outcome of a count model.
     """
-    codes = [effect_codes(panel, name) for name in fixed_effects]
+    codes = [panel.effect_codes(name) for name in fixed_effects]
     keep = np.ones(panel.n_rows, dtype=bool) if panel.weights is None else panel.weights > 0
     _count(dropped, MissingRowsWarning, "weight zero", panel, ~keep)
     alone, separated = _prune(codes, keep, counts)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aigreen.did.sample import effect_codes
 from aigreen.dropped import Dropped
 from aigreen.errors import (
     AlwaysTreatedWarning,
@@ -73,7 +72,7 @@ def split_rows(sample: Panel, fixed_effects: Sequence[str] | None, anticipation:
         dropped.add(AlwaysTreatedWarning, "units", reason, int(always.sum()), sample.units[always][:5], stacklevel=4)
         if always.any():
             treated = treated & ~always[sample.unit_codes]
-    return Split(fitted, treated, [effect_codes(sample, name) for name in names])
+    return Split(fitted, treated, [sample.effect_codes(name) for name in names])
 
 
 def without_zero_groups(

@@ -19,7 +19,7 @@ from aigreen.did.regression import (
     poisson,
     project,
 )
-from aigreen.did.sample import Sample, check_counts, draw_sample, effect_codes
+from aigreen.did.sample import Sample, check_counts, draw_sample
 from aigreen.did.sandwich import (
     SMALL_SAMPLE,
     cluster_factor,
@@ -239,7 +239,7 @@ class TWFE:
         if self.vcov == "hetero":
             factor = row_factor(n, parameters) * n / (n - 1)
             return None, factor * influence.T @ influence, n - parameters, "heteroskedasticity-robust, N/(N-K)"
-        first, second = (compact(effect_codes(sample.panel, name)[sample.rows])[0] for name in self.vcov)
+        first, second = (compact(sample.panel.effect_codes(name)[sample.rows])[0] for name in self.vcov)
         smaller = min(first.max(), second.max()) + 1
         factor = cluster_factor(n, n_parameters(k, sample.effects, [first, second]), smaller)
         covariance = two_way_covariance(influence, first, second, factor)

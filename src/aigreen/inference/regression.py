@@ -42,7 +42,7 @@ class Design:
             sample = sample._view(sample.weights > 0)
         if fixed_effects is None:
             fixed_effects = [panel.names["unit"], panel.names["time"]]
-        codes = [_effect_codes(sample, name) for name in fixed_effects]
+        codes = [sample.effect_codes(name) for name in fixed_effects]
         projection = Projection(codes, sample.n_rows, sample.weights, sample.matrix(covariates))
         lost = [name for name, kept in zip(covariates, projection.kept, strict=True) if not kept]
         dropped.add(CollinearWarning, "covariates", "collinear with the others", len(lost), lost, stacklevel=5)
@@ -157,13 +157,3 @@ class Regression:
         right = np.column_stack([other.right, diagonal])
         crossing = None if self.projection.nested_in(groups) else (own.first @ other.first.T).tocsr()
         return Products(diagonal, left, right, crossing)
-
-
-def _effect_codes(panel: Panel, name: str) -> np.ndarray:
-    """Codes of a fixed effect: a column, or several joined by ``^``."""
-    parts = [name] if name in panel.frame.columns else [part.strip() for part in name.split("^")]
-    codes = panel.codes(parts[0])[0]
-    for part in parts[1:]:
-        more, labels = panel.codes(part)
-        codes = np.unique(codes.astype(np.int64) * len(labels) + more, return_inverse=True)[1]
-    return codes
