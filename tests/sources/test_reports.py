@@ -1,0 +1,57 @@
+import pandas as pd
+import pytest
+
+from aigreen.errors import SourceError
+from aigreen.sources import reports
+from aigreen.sources.adapter import Options
+
+
+@pytest.fixture
+def folder(export):
+    for name, text, encoding in (
+        ("2015/000001_2015.txt", "人工智能\n 与 绿色", "utf-8"),
+        ("2015/600000_2015年年度报告.txt", "机器学习", "gb18030"),
+        ("2016/000001-2016.txt", "", "utf-8"),
+        ("2016/600000_2016.txt", " \n ", "utf-8-sig"),
+        ("2016/200001_2016.txt", "B", "utf-8"),
+        ("2016/说明.txt", "x", "utf-8"),
+    ):
+        path = export.folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding=encoding)
+    return export.folder
+
+
+def test_folder_of_texts(folder, dropped):
+    (folder / "2016/600000_2016.txt").unlink()
+    read = reports.reports(folder)
+    assert read.table["firm_id"].tolist() == ["000001", "600000"]
+    assert read.table["characters"].tolist() == [7, 4]
+    assert read.table["text"].iloc[1] == "机器学习"
+    counts = dropped(read.flow)
+    assert (counts["file name is not code_year"], counts["empty file"], counts["B share"]) == (1, 1, 1)
+
+
+def test_blank_and_repeated_reports(folder, dropped):
+    assert dropped(reports.reports(folder).flow)["no text"] == 1
+    (folder / "600000-2015.txt").write_text("x")
+    with pytest.raises(SourceError, match="1 rows repeat firm_id and year; first: 600000 2015"):
+        reports.listing(folder)
+
+
+def test_table_of_texts(export, dropped):
+    path = export(
+        "r.csv", ["Scode", "Year", "Content"], [["1", "2015", "人工智能，绿色"], ["2", "2015", ""]], labels=False
+    )
+    names = {"reports": {"code": "Scode", "year": "Year", "text": "Content"}}
+    read = reports.reports(path, Options(mapping=names))
+    assert read.table.values.tolist() == [["000001", 2015, "人工智能，绿色", 7]]
+    assert dropped(read.flow)["no text"] == 1
+
+
+def test_texts_come_one_by_one(folder):
+    (folder / "2016/600000_2016.txt").unlink()
+    walk = reports.texts(reports.listing(folder))
+    assert next(walk) == ("000001", 2015, "人工智能\n 与 绿色")
+    assert isinstance(walk, type(x for x in ()))
+    assert pd.DataFrame(walk).shape == (1, 3)
