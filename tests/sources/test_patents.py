@@ -7,8 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from aigreen.errors import SourceError, UnreadableFileError
+from aigreen.errors import MappingError, SourceError, UnreadableFileError
 from aigreen.sources import cnipa, cnrds, google_patents, patentsview
+from aigreen.sources.adapter import Options
 from aigreen.sources.patent_tables import chinese_numbers
 from aigreen.sources.record import Flow
 from aigreen.sources.symbols import canonical_cells
@@ -167,6 +168,16 @@ def test_google_office_and_shards(export, dropped):
     done = google_patents.publications(export.folder, office="CN")
     assert set(done.patents.table["office"]) == {"CN"}
     assert dropped(done.patents.flow)["office other than CN"] == 1
+
+
+def test_google_mapping(export):
+    table = pa.Table.from_pylist(PUBLICATIONS)
+    names = ["assignee" if name == "assignee_harmonized" else name for name in table.column_names]
+    pq.write_table(table.rename_columns(names), path := export.folder / "p.parquet")
+    options = Options(mapping={"publications": {"assignee_harmonized": "assignee"}})
+    assert len(google_patents.publications(path, options).applicants.table) == 5
+    with pytest.raises(MappingError, match=r"no column 'ipcs' is expected \(did you mean 'ipc'\?\)"):
+        google_patents.publications(path, Options(mapping={"publications": {"ipcs": "ipc"}}))
 
 
 def test_google_faults(export):

@@ -250,7 +250,7 @@ def workbook_named_csv(export):
 
 
 def stata_rubbish(export):
-    (path := export.folder / "t.dta").write_bytes(b"<stata_dta><header><release>118</release>" + b"\0" * 50)
+    (path := export.folder / "t.dta").write_bytes(b"<stata_dta><header>" + b"\0" * 50)
     return path
 
 

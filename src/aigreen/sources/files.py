@@ -31,6 +31,7 @@ MOST_COLUMNS = 2_000
 MOST_CELLS = 2_000_000_000
 MOST_DEPTH = 12  # Parquet counts two or three levels for one list of records
 GB2312_SHARE = 0.5
+UNICODE_RELEASE = 118  # of the Stata format: text is UTF-8 from Stata 14 on
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,10 @@ def from_excel(path: Path, sheet: str | None = None) -> Cells:
 
 def from_stata(path: Path) -> Cells:
     """Read a Stata file; text of versions before 14 is taken for UTF-8 or GB18030."""
-    head = path.open("rb").read(67)
-    old = not head.startswith(b"<stata_dta>") or int(re.search(rb"<release>(\d+)", head).group(1)) < 118  # type: ignore[union-attr]
+    with path.open("rb") as content:
+        head = content.read(67)
+    release = re.search(rb"<release>(\d+)", head)
+    old = release is None or int(release[1]) < UNICODE_RELEASE
     try:
         frame = pd.read_stata(path, convert_categoricals=False)
     except Exception as reason:  # pandas raises whatever the damaged bytes lead to

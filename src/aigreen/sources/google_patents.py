@@ -17,7 +17,7 @@ import pyarrow.json
 from tqdm import tqdm
 
 from aigreen import tables
-from aigreen.errors import SourceError, UnreadableFileError, did_you_mean
+from aigreen.errors import MappingError, SourceError, UnreadableFileError, did_you_mean
 from aigreen.sources import values
 from aigreen.sources.adapter import DEFAULT, Names, Options
 from aigreen.sources.files import open_parquet
@@ -125,12 +125,15 @@ def _open(path: Path, names: Names) -> pa.Table:
 
 
 def _chosen(present: Sequence[str], names: Names, where: str) -> dict[str, str]:
+    known = [*REQUIRED, *OPTIONAL]
+    if odd := [name for name in names if name not in known]:
+        raise MappingError(f"mapping of {TABLE}: no column {odd[0]!r} is expected{did_you_mean(odd[0], known)}")
     missing = [name for name in REQUIRED if names.get(name, name) not in present]
     if missing:
         listed = ", ".join(name + did_you_mean(name, list(present)) for name in missing)
         found = ", ".join(present[:12])
         raise SourceError(f"{where}: {len(missing)} missing columns: {listed}; found: {found}")
-    return {name: names.get(name, name) for name in (*REQUIRED, *OPTIONAL) if names.get(name, name) in present}
+    return {name: names.get(name, name) for name in known if names.get(name, name) in present}
 
 
 def _piece(table: pa.Table, where: str, office: str | None, flow: Flow) -> dict:
