@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -82,14 +83,17 @@ def weighted_mean(
     return means, result, weights
 
 
-def group_index(index: pd.Index, keep: list[str]) -> tuple[np.ndarray, pd.Index]:
-    """Code effects by the index levels in `keep`; without levels all effects form one group, labelled ATT."""
-    if not keep:
-        return np.zeros(len(index), dtype=np.intp), pd.Index(["ATT"], name="effect")
-    frame = index.to_frame(index=False)[keep]
-    groups = frame.groupby(keep, sort=True).ngroup().to_numpy()
-    labels = frame.assign(_group=groups).drop_duplicates("_group").sort_values("_group")[keep]
-    return groups, pd.Index(labels[keep[0]]) if len(keep) == 1 else pd.MultiIndex.from_frame(labels)
+def group_index(levels: Mapping[str, pd.Index], n: int) -> tuple[np.ndarray, pd.Index]:
+    """Code n effects by `levels`, each of length n; without levels they form one group, labelled ATT."""
+    if not levels:
+        return np.zeros(n, dtype=np.intp), pd.Index(["ATT"], name="effect")
+    codes, labels = zip(*(level.factorize(sort=True) for level in levels.values()), strict=True)
+    if len(levels) == 1:
+        return codes[0], labels[0].rename(*levels)
+    shape = [len(label) for label in labels]
+    present, groups = np.unique(np.ravel_multi_index(codes, shape), return_inverse=True)
+    arrays = [label.take(at) for label, at in zip(labels, np.unravel_index(present, shape), strict=True)]
+    return groups, pd.MultiIndex.from_arrays(arrays, names=list(levels))
 
 
 def levels_kept(index: pd.Index, how: str) -> list[str]:

@@ -302,19 +302,19 @@ class Effects(Maketables):
         if self.mass is None or not {"cohort", "time"} <= set(self.index.names):
             levels = ", ".join(map(str, self.index.names))
             raise EffectsError(f"{self.method} effects by {levels} cannot be aggregated by cohort and time")
-        cells = self.index.to_frame(index=False)
-        horizon = (cells["time"] - cells["cohort"]).to_numpy()
+        cohort = self.index.get_level_values("cohort")
+        horizon = self.index.get_level_values("time") - cohort
         chosen = np.ones(len(self), dtype=bool) if how == "event_study" else self._post()
         if balanced is not None:
             if how != "event_study":
                 raise EffectsError("balanced= goes with an event study")
-            longest = cells.assign(h=horizon).groupby("cohort")["h"].transform("max").to_numpy()
-            chosen = (longest >= balanced) & (horizon <= balanced)
+            longest = pd.Series(horizon).groupby(cohort.to_numpy()).transform("max")
+            chosen = ((longest >= balanced) & (horizon <= balanced)).to_numpy()
         if not chosen.any():
             raise EffectsError("no effect after treatment is left to average")
         part = self.select(chosen)
-        index = pd.MultiIndex.from_frame(cells[chosen].assign(horizon=horizon[chosen]))
-        groups, labels = group_index(index, keep)
+        levels = {name: horizon if name == "horizon" else self.index.get_level_values(name) for name in keep}
+        groups, labels = group_index({name: level[chosen] for name, level in levels.items()}, len(part))
         post = None
         if how == "event_study":
             post = np.ones(len(labels), dtype=bool)
@@ -338,7 +338,7 @@ class Effects(Maketables):
             raise EffectsError(f"{self.method} effects have no weights for an overall average; use combine(weights)")
         part = self.select(self._post())
         others = [name for name in self.index.names if name not in {"cohort", "time", "horizon", "effect"}]
-        return part._averaged(*group_index(part.index, others))
+        return part._averaged(*group_index({name: part.index.get_level_values(name) for name in others}, len(part)))
 
     def _averaged(
         self, groups: np.ndarray, labels: pd.Index, mass: Mass | None = None, post: np.ndarray | None = None
