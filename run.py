@@ -39,7 +39,7 @@ PYTHON = getattr(sys, "_base_executable", None) or sys.executable
 AT_THE_TOP = {
     "paper": ["python", "-m", "snakemake"],
     "snakemake": ["python", "-m", "snakemake"],
-    "test": ["python", "-m", "pytest"],
+    "test": ["python", "-m", "pytest", "-n", "auto", "--dist", "loadscope"],
     "benchmark": ["python", "benchmarks/run.py"],
 }
 COMPILE = (
