@@ -122,9 +122,9 @@ class FixedEffects:
     def predict(self, coefficients: Sequence[np.ndarray]) -> np.ndarray:
         """Sum the effects of every row, shape (n,) or (n, k); without meaning where not `reached`."""
         ordered = [coefficients[k] for k in self._order]
-        total = ordered[0].take(self._u, axis=0)
+        total = take_rows(ordered[0], self._u)
         for gamma, level, start in zip(ordered[1:], self._l, self._offsets, strict=False):
-            total += gamma.take(level - start if start else level, axis=0)
+            total += take_rows(gamma, level - start if start else level)
         return total
 
     def residualize(self, y: np.ndarray) -> np.ndarray:
@@ -260,7 +260,7 @@ class FixedEffects:
     # -- set-up --------------------------------------------------------------------------------------------------
 
     def _fit_rows(self, values: np.ndarray) -> np.ndarray:
-        return values if self._whole else values.take(self.rows, axis=0)
+        return values if self._whole else take_rows(values, self.rows)
 
     def _weigh(self, weights: np.ndarray | None) -> None:
         """Cross-products A, B of the eliminated effect with itself and the rest."""
@@ -390,6 +390,21 @@ class _Schur:
 
     def __matmul__(self, x: np.ndarray) -> np.ndarray:
         return self.c @ x - self.b.T @ (self.a_inverse[:, None] * (self.b @ x))
+
+
+def take_rows(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Take rows of a vector or matrix; a matrix comes in Fortran order, which makes work on its columns faster."""
+    if values.ndim == 1:
+        return values.take(rows)
+    out = np.empty((len(rows), values.shape[1]), order="F")
+    for j in range(values.shape[1]):
+        out[:, j] = values[:, j].take(rows)
+    return out
+
+
+def beside(first: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    """Put a vector (n,) or matrix (n, k) to the left of a matrix (n, m), in Fortran order."""
+    return np.vstack([first.T, rest.T]).T
 
 
 def _sums(codes: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:

@@ -201,7 +201,7 @@ class Panel:
 
     def matrix(self, names: Sequence[str]) -> np.ndarray:
         """Return columns as a float64 array of shape (n_rows, len(names))."""
-        out = np.empty((self.n_rows, len(names)))
+        out = np.empty((self.n_rows, len(names)), order="F")
         for j, name in enumerate(names):
             out[:, j] = self.column(name)
         return out

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aigreen.absorb import take_rows
 from aigreen.did.sandwich import compact
 from aigreen.dropped import Dropped
 from aigreen.errors import DataError, EmptyDataError, MissingRowsWarning, SeparationWarning, SingletonWarning
@@ -52,7 +53,7 @@ class Sample:
 
     def matrix(self, names: Sequence[str]) -> np.ndarray:
         """Columns of the sample, shape (n, len(names))."""
-        return self.panel.matrix(names)[self.rows]
+        return take_rows(self.panel.matrix(names), self.rows)
 
     def without(self, gone: np.ndarray) -> Sample:
         """Drop rows (mask of shape (n,))."""

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import coo_array, csgraph, csr_array
 
+from aigreen.absorb import beside, take_rows
 from aigreen.did.regression import column_scale
 from aigreen.did.sandwich import independent_columns, is_nested, sum_by
 
@@ -80,12 +81,12 @@ class Profiles:
         """Return profiles, shape (groups, times, k), and residuals, shape (n, k), of columns."""
         weighted = values * self.weights[:, None]
         mean = sum_by(self.unit, weighted, self.n_units) / self.total[:, None]
-        weighted -= mean[self.unit] * self.weights[:, None]
+        weighted -= take_rows(mean, self.unit) * self.weights[:, None]
         right = sum_by(self.cell, weighted, self.n_groups * self.n_times)
         profile = self.inverse @ right.reshape(self.n_groups, self.n_times, -1)
-        rest = values - profile.reshape(-1, values.shape[1])[self.cell]
+        rest = values - take_rows(profile.reshape(-1, values.shape[1]), self.cell)
         mean = sum_by(self.unit, rest * self.weights[:, None], self.n_units) / self.total[:, None]
-        rest -= mean[self.unit]
+        rest -= take_rows(mean, self.unit)
         return profile, rest
 
     def identified(self, c: Contrast) -> bool:
@@ -157,7 +158,7 @@ def saturated_fit(
     .. math:: \psi_c(\hat\tau) = \sum_{i \in c} w_i e_i f_i'(F'WF)^-f_\tau - \gamma(X)\psi_c(\hat\beta).
     """
     X = X / column_scale(X)
-    profile, residual = profiles.fit(np.column_stack([y, X]))
+    profile, residual = profiles.fit(beside(y, X))
     w = profiles.weights
     residual_y, residual_x = residual[:, 0], residual[:, 1:]
     centred = X - np.average(X, axis=0, weights=w) if X.shape[1] else X

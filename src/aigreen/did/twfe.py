@@ -9,6 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
+from aigreen.absorb import beside
 from aigreen.aggregation import Mass
 from aigreen.did.regression import (
     Regression,
@@ -151,7 +152,7 @@ class TWFE:
             labels = list(treatments or ["treated"])
             X = sample.matrix(treatments) if treatments else _treated(sample)
         n_treatments = len(labels)
-        X = np.column_stack([X, sample.matrix(covariates)])
+        X = beside(X, sample.matrix(covariates))
         labels += covariates
         if not names:
             X = np.column_stack([X, np.ones(len(sample))])

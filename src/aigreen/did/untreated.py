@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg, sparse
 
-from aigreen.absorb import FixedEffects
+from aigreen.absorb import FixedEffects, beside, take_rows
 from aigreen.errors import CollinearError, ConvergenceError, EstimationError
 
 _COLLINEAR = 1e-9
+_CLEARLY_INDEPENDENT = 1e-6
 _STEP = 1e-8
 _ITERATIONS = 200
 
@@ -46,7 +47,7 @@ class Untreated:
 
     def beta_influence(self, clusters: np.ndarray, n_clusters: int) -> np.ndarray:
         r"""Influence functions of :math:`\hat\beta` by cluster of the fitted rows, shape (n_clusters, p)."""
-        scores = self.covariates[self.effects.rows] * self.scores[:, None]
+        scores = take_rows(self.covariates, self.effects.rows) * self.scores[:, None]
         by_cluster = np.empty((n_clusters, scores.shape[1]))
         for j in range(scores.shape[1]):
             by_cluster[:, j] = np.bincount(clusters, scores[:, j], n_clusters)
@@ -80,9 +81,13 @@ def independent(effects: FixedEffects, X: np.ndarray, weights: np.ndarray | None
         return keep, reached
     within = effects.residualize(X)
     root = np.ones((len(effects.rows), 1)) if weights is None else np.sqrt(weights[effects.rows])[:, None]
-    size = np.linalg.norm(X[effects.rows] * root, axis=0)
-    scaled = within / np.where(size > 0, size, 1.0)
-    _, r = np.linalg.qr(scaled[effects.rows] * root)
+    size = np.linalg.norm(take_rows(X, effects.rows) * root, axis=0)
+    size = np.where(size > 0, size, 1.0)
+    fitted = take_rows(within, effects.rows) * root / size
+    if np.linalg.eigvalsh(fitted.T @ fitted)[0] > _CLEARLY_INDEPENDENT:
+        return keep, reached
+    scaled = within / size
+    _, r = np.linalg.qr(fitted)
     basis: list[int] = []
     for j in range(X.shape[1]):
         left = r[:, j]
@@ -104,10 +109,10 @@ def fit_linear(y: np.ndarray, X: np.ndarray, effects: FixedEffects, weights: np.
         scores = scores if weights is None else scores * weights[effects.rows]
         none = np.zeros((len(y), 0))
         return Untreated(y - residual, None, scores, effects, none, np.zeros(0), np.zeros((0, 0)))
-    both = np.column_stack([y, X])
+    both = beside(y, X)
     within = both - effects.predict(effects.coefficients(both))
     w0 = None if weights is None else weights[effects.rows]
-    beta, bread = _regress(within[effects.rows], w0)
+    beta, bread = _regress(take_rows(within, effects.rows), w0)
     residual = within[:, 0] - within[:, 1:] @ beta
     scores = residual[effects.rows]
     scores = scores if w0 is None else scores * w0
@@ -125,7 +130,7 @@ def fit_poisson(y: np.ndarray, X: np.ndarray, effects: FixedEffects, weights: np
     ConvergenceError
     """
     rows = effects.rows
-    y0, X0 = y[rows], X[rows]
+    y0, X0 = y[rows], take_rows(X, rows)
     w0 = np.ones(len(rows)) if weights is None else weights[rows]
     inner = FixedEffects([c[rows] for c in effects.codes])
     mu = _product_of_means(y0, w0, inner.codes)
@@ -186,7 +191,7 @@ def _index(z: np.ndarray, X: np.ndarray, effects: FixedEffects, weights: np.ndar
     """Fitted values of a weighted regression where all rows are fitted."""
     if not X.shape[1]:
         return effects.predict(effects.coefficients(z))
-    both = np.column_stack([z, X])
+    both = beside(z, X)
     within = both - effects.predict(effects.coefficients(both))
     beta, _ = _regress(within, weights)
     return z - within[:, 0] + within[:, 1:] @ beta
