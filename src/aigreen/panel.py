@@ -86,11 +86,11 @@ class Panel:
         roles = {role: name for role, name in keys.items() if name is not None}
         if coordinates is not None:
             roles |= {"latitude": coordinates[0], "longitude": coordinates[1]}
+        if len(frame) == 0:
+            raise EmptyDataError("the frame has no rows", count=0)
         for role, name in roles.items():
             if name not in frame.columns:
                 raise UnknownColumnError(name, list(frame.columns), role=role)
-        if len(frame) == 0:
-            raise EmptyDataError("the frame has no rows", count=0)
 
         unit_codes, units = factorize(frame[unit])
         time_codes, times = code_integers(integer_times(frame[time]))
@@ -254,12 +254,12 @@ class Panel:
         return self._view(self._sorted(mask))
 
     def split(self, name: str) -> dict[Any, Panel]:
-        """Return one view for each value of a column, in the order of the values; missing values are left out."""
+        """Return one view for each value of a column, in their order (or that of its categories), without missing."""
         series = self._series(name)
-        return {
-            value: self[(series == value).to_numpy(dtype=bool, na_value=False)]
-            for value in factorize(series.dropna())[1]
-        }
+        seen = series.dropna()
+        categorical = isinstance(series.dtype, pd.CategoricalDtype)
+        values = seen.cat.remove_unused_categories().cat.categories if categorical else factorize(seen)[1]
+        return {value: self[(series == value).to_numpy(dtype=bool, na_value=False)] for value in values}
 
     def reassign(self, unit_cohort: np.ndarray) -> Panel:
         """Return a panel of the same rows with other first treated periods (placebos), shape (n_units,)."""

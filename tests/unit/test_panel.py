@@ -263,6 +263,16 @@ def test_masks_follow_the_frame_or_its_index():
             panel(df)[bad]
 
 
+def test_split_keeps_the_order_of_categories():
+    sizes = pd.Categorical(["small", "large"] * 6, categories=["small", "large", "huge"], ordered=True)
+    assert list(panel(frame().assign(size=sizes)).split("size")) == ["small", "large"]
+
+
+def test_a_frame_without_columns_is_empty():
+    with pytest.raises(EmptyDataError, match="no rows"):
+        Panel(pd.DataFrame(), unit="firm", time="year")
+
+
 def test_split_leaves_out_missing_values_and_aligns_clusters():
     root = panel()
     parts = root.split("size")
