@@ -140,7 +140,7 @@ class Panel:
     @cached_property
     def n_clusters(self) -> int:
         """Number of clusters with at least one row here (a view may have fewer than `len(clusters)`)."""
-        return len(np.unique(self.cluster_codes))
+        return int(np.count_nonzero(np.bincount(self.cluster_codes)))
 
     # -- treatment -----------------------------------------------------------------------------------------------
 

@@ -90,8 +90,8 @@ class Projection:
         kept = np.isin(np.arange(covariates.shape[1]), chosen)
         if not rank or gram.max() <= _RANK_TOLERANCE:
             return np.empty((len(covariates), 0)), np.zeros_like(kept)
-        upper = np.triu(root[:rank, :rank])
-        return linalg.solve_triangular(upper, within[:, chosen].T, trans="T", check_finite=False).T, kept
+        lower = linalg.solve_triangular(np.triu(root[:rank, :rank]), np.eye(rank), trans="T", check_finite=False)
+        return (lower @ within[:, chosen].T).T, kept
 
 
 def compact(codes: np.ndarray) -> np.ndarray:
