@@ -213,7 +213,12 @@ class FixedEffects:
         """
         weighted = values if self._w is None else values * self._w
         shape = (n_groups, self._n_first)
-        first = sparse.coo_array((weighted, (groups, self._u0)), shape=shape).tocsr()
+        owner = self._owner(groups)
+        if owner is None:
+            first = sparse.coo_array((weighted, (groups, self._u0)), shape=shape).tocsr()
+        else:
+            sums = np.bincount(self._u0, weighted, self._n_first)
+            first = sparse.coo_array((sums, (owner, np.arange(self._n_first))), shape=shape).tocsr()
         rest = np.zeros((n_groups, self._n_rest))
         for level, start, stop in zip(self._l0, self._offsets[:-1], self._offsets[1:], strict=True):
             part = _crosstab(groups, level - start, weighted, n_groups, int(stop - start))
@@ -224,9 +229,13 @@ class FixedEffects:
 
     def nested_in(self, groups: np.ndarray) -> bool:
         """Whether each level of the largest effect has its fitted rows in one group, groups of shape (n_fitted,)."""
+        return self._owner(groups) is not None
+
+    def _owner(self, groups: np.ndarray) -> np.ndarray | None:
+        """Group of each level of the largest effect, None where the rows of a level are in several."""
         owner = np.zeros(self._n_first, dtype=groups.dtype)
         owner[self._u0] = groups
-        return bool(np.array_equal(owner[self._u0], groups))
+        return owner if np.array_equal(owner.take(self._u0), groups) else None
 
     # -- identification ------------------------------------------------------------------------------------------
 
