@@ -1,0 +1,30 @@
+"""The jobs, by the name that `--jobs` takes. To add one: write its calls in a module here and name it below."""
+
+from jobs.job import Call, Job
+from jobs.regression import LEAST_SQUARES, POISSON
+from jobs.resampling import RANDOMIZATION, WILD
+from jobs.staggered import (
+    GROUP_TIME,
+    GROUP_TIME_BANDS,
+    GROUP_TIME_VARYING,
+    IMPUTATION,
+    POISSON_IMPUTATION,
+    SUN_ABRAHAM,
+    TWO_STAGE,
+)
+
+JOBS = {
+    "ols": LEAST_SQUARES,
+    "poisson": POISSON,
+    "sun_abraham": SUN_ABRAHAM,
+    "group_time": GROUP_TIME,
+    "group_time_varying": GROUP_TIME_VARYING,
+    "group_time_bands": GROUP_TIME_BANDS,
+    "imputation": IMPUTATION,
+    "two_stage": TWO_STAGE,
+    "poisson_imputation": POISSON_IMPUTATION,
+    "wild": WILD,
+    "randomization": RANDOMIZATION,
+}
+
+__all__ = ["JOBS", "Call", "Job"]
