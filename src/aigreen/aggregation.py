@@ -13,6 +13,7 @@ from aigreen.errors import EffectsError, OptionError
 
 Aggregation = Literal["simple", "group", "event_study", "calendar"]
 
+_ASCENDING = {"cohort", "time", "horizon"}
 KEYS = {"simple": None, "group": "cohort", "event_study": "horizon", "calendar": "time"}
 
 
@@ -84,10 +85,14 @@ def weighted_mean(
 
 
 def group_index(levels: Mapping[str, pd.Index], n: int) -> tuple[np.ndarray, pd.Index]:
-    """Code n effects by `levels`, each of length n; without levels they form one group, labelled ATT."""
+    """Code n effects by `levels`, each of length n; without levels they form one group, labelled ATT.
+
+    Cohorts, periods and horizons ascend; other labels keep the order in which they first occur.
+    """
     if not levels:
         return np.zeros(n, dtype=np.intp), pd.Index(["ATT"], name="effect")
-    codes, labels = zip(*(level.factorize(sort=True) for level in levels.values()), strict=True)
+    coded = (level.factorize(sort=name in _ASCENDING) for name, level in levels.items())
+    codes, labels = zip(*coded, strict=True)
     if len(levels) == 1:
         return codes[0], labels[0].rename(*levels)
     shape = [len(label) for label in labels]
@@ -101,5 +106,5 @@ def levels_kept(index: pd.Index, how: str) -> list[str]:
     if how not in KEYS:
         raise OptionError("aggregate", how, get_args(Aggregation))
     key = KEYS[how]
-    others = [name for name in index.names if name not in {"cohort", "time", "horizon"}]
+    others = [name for name in index.names if name not in _ASCENDING]
     return [*others, key] if key else others

@@ -1,0 +1,470 @@
+"""Total effect = direct + channels + spillover under staggered adoption, exactly additive, with one covariance."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from aigreen.absorb import FixedEffects
+from aigreen.aggregation import Mass
+from aigreen.channels import CleanFit, centred, fit_clean, symmetric_inverse
+from aigreen.did.sandwich import independent_columns, sum_by
+from aigreen.did.split import Cells, distinct, reached_rows, split_rows
+from aigreen.did.untreated import independent
+from aigreen.dropped import Dropped
+from aigreen.errors import (
+    CollinearError,
+    CollinearWarning,
+    DataError,
+    MissingRowsWarning,
+    NoControlsError,
+    OptionError,
+    OverlapWarning,
+    SmallCellWarning,
+    UnreachedWarning,
+)
+from aigreen.panel import Panel
+from aigreen.parts import DIRECT, SPILLOVER, TOTAL, Parts, assumptions
+from aigreen.response import Basis, Response, check_cuts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decomposition:
+    r"""Effects of staggered adoption, split into direct, through channels and spillover from other treated units.
+
+    On clean rows (untreated and unexposed)
+
+    .. math:: Y_{it} = F_{it}'g + \sum_k b_k M_{kit} + e_{it}, \qquad M_{kit} = F_{it}'m_k + u_{kit}
+
+    are fitted. With :math:`\dot M_k = M_k - F'm_k` and :math:`\dot Y = Y - F'(g + \sum_k b_k m_k)` on all rows,
+    untreated but exposed rows give the response :math:`s(S)` of :math:`\dot Y - \sum_k b_k \dot M_k` to exposure, and
+    every treated row splits as
+
+    .. math:: \dot Y = \underbrace{\dot Y - \textstyle\sum_k b_k\dot M_k - s(S)}_{\text{direct}}
+              + \textstyle\sum_k \underbrace{b_k \dot M_k}_{\text{channel } k} + \underbrace{s(S)}_{\text{spillover}} ,
+
+    so that the parts of any average over treated rows add up to its total. The total equals `Imputation` on clean
+    rows. All parts of all cohorts and periods have one joint covariance through their influence functions.
+
+    Estimands, on the treated: direct :math:`E[Y(1, M(1)) - Y(0, M(1))]` at the exposure that they had, channels
+    :math:`E[Y(0, M(1)) - Y(0, M(0))]` (whatever moved the channel: own treatment or exposure), spillover the effect of
+    exposure that no channel carries. The result prints the assumptions.
+
+    Parameters
+    ----------
+    channels : sequence of str
+        Numeric columns through which treatment may act. Without channels total = direct + spillover.
+    exposure : str or sequence of str, optional
+        Columns of zero or more: exposure of the row to treated others, zero where there is none.
+    fixed_effects : sequence of str, optional
+        Columns, several joined by ``^``. Default: the panel's unit and time.
+    response : {"bins", "linear", "spline"}
+        Shape of :math:`s` in each exposure; several exposures add up.
+    bins : int or sequence of float, optional
+        Number of quantile bins, or their lower edges after zero (for splines number of knots, or knots), of each
+        exposure among exposed untreated rows. Default: one bin, so that any exposure counts the same; four knots.
+    anticipation : int
+        Periods before treatment that are neither clean nor effects.
+    ordered : bool
+        Channels in causal order: the part of a channel is what it carries beyond the earlier ones, with what it passes
+        on through the later ones. The sum over channels is the same as for parallel channels.
+    interaction : bool
+        Let the slopes of the channels differ under treatment. They are estimated within treated rows (fixed effects and
+        cohort by period), and the direct part is shown as well in pieces: that at untreated channels, and the
+        interaction with each channel.
+
+    Notes
+    -----
+    Influence functions: ``docs/decomposition.md``. Treated rows are centred by cohort and period as in `Imputation`
+    (conservative); exposures are taken as fixed, as treatment is. No small-sample factor. Rows of the result whose part
+    holds a colon (``"direct: interaction m"``, ``"spillover: ring"``) are pieces of the part before the colon and not
+    parts of their own.
+
+    Examples
+    --------
+    >>> rows = [(i, t, 3 * (i < 8), (i % 3) * t + (i < 8 and t >= 3)) for i in range(16) for t in range(1, 5)]
+    >>> df = pd.DataFrame(rows, columns=["firm", "year", "first", "m"])
+    >>> df["y"] = df.firm + df.year + 0.5 * df.m + 2.0 * ((df["first"] > 0) & (df.year >= 3))
+    >>> parts = Decomposition(channels=["m"]).fit(Panel(df, unit="firm", time="year", cohort="first"), "y")
+    >>> parts.overall().estimates.round(3).to_dict()
+    {'total': 2.5, 'direct': 2.0, 'm': 0.5}
+    """
+
+    channels: Sequence[str]
+    exposure: str | Sequence[str] | None = None
+    fixed_effects: Sequence[str] | None = None
+    response: Response = "bins"
+    bins: int | Sequence[float] | None = None
+    anticipation: int = 0
+    ordered: bool = False
+    interaction: bool = False
+
+    def __post_init__(self) -> None:
+        if self.response not in get_args(Response):
+            raise OptionError("response", self.response, get_args(Response))
+        check_cuts(self.response, self.bins)
+        if isinstance(self.anticipation, bool) or not isinstance(self.anticipation, int) or self.anticipation < 0:
+            raise OptionError("anticipation", self.anticipation, ["0", "1", "2", "..."])
+        if isinstance(self.fixed_effects, str) or (self.fixed_effects is not None and not len(self.fixed_effects)):
+            raise OptionError("fixed_effects", self.fixed_effects, ["a list of columns", None])
+        if isinstance(self.channels, str):
+            raise OptionError("channels", self.channels, [[self.channels]])
+        taken = [*self.channels, *self.exposures]
+        if len(set(taken)) < len(taken) or not taken:
+            raise OptionError("channels", list(self.channels), ["distinct columns, none an exposure"])
+        bad = [name for name in taken if name in {TOTAL, DIRECT, SPILLOVER} or ": " in name]
+        if bad:
+            raise OptionError("channels", bad[0], ["a column not called total, direct, spillover, without ': '"])
+
+    @property
+    def exposures(self) -> list[str]:
+        """Columns of exposure."""
+        if self.exposure is None:
+            return []
+        return [self.exposure] if isinstance(self.exposure, str) else list(self.exposure)
+
+    def fit(self, panel: Panel, outcome: str, *, covariates: Sequence[str] | None = None) -> Parts:
+        """Estimate the parts by cohort and time.
+
+        Parameters
+        ----------
+        panel : Panel
+            With cohorts; rows may be missing at random.
+        outcome : str
+        covariates : sequence of str, optional
+            Numeric columns that neither treatment nor exposure changes.
+
+        Returns
+        -------
+        Parts
+            Effects with index levels part, cohort and time.
+
+        Raises
+        ------
+        NoTreatedError, NoControlsError, NoPrePeriodError, TooFewClustersError
+            Where nothing can be estimated.
+        CollinearError
+            Where a channel does not vary on the clean rows, or an exposure is determined by the others.
+        EstimationError
+            Where an exposure has no exposed untreated row.
+        """
+        dropped = Dropped()
+        setup = prepare(self, panel, outcome, covariates, dropped)
+        labels, values, psi, count = _parts(self, setup)
+        cells, sample = setup.cells, setup.sample
+        n_cells = len(count)
+        index = pd.MultiIndex.from_arrays(
+            [np.repeat(labels, n_cells), np.tile(cells.cohort, len(labels)), np.tile(cells.time, len(labels))],
+            names=["part", "cohort", "time"],
+        )
+        used = np.concatenate([setup.fit.effects.rows, cells.rows, setup.exposed])
+        return Parts(
+            values=values.ravel(),
+            index=index,
+            psi=psi.reshape(len(psi), -1),
+            clusters=sample.clusters,
+            n_rows=used.size,
+            n_units=distinct(sample.unit_codes[used]),
+            n_clusters=distinct(sample.cluster_codes[used]),
+            method="Decomposition",
+            outcome=outcome,
+            mass=Mass(count, np.tile(np.arange(n_cells), len(labels))),
+            post=np.ones(len(index), dtype=bool),
+            conventions=self._conventions(setup),
+            dropped=dropped.to_frame(),
+        )
+
+    def _conventions(self, setup: Setup) -> dict[str, str]:
+        sample, basis = setup.sample, setup.basis
+        additive = [DIRECT, *self.channels, *([SPILLOVER] if self.exposures else [])]
+        told = {
+            "identity": f"{TOTAL} = {' + '.join(additive)}",
+            "clean rows": f"{setup.fit.effects.rows.size:,} untreated and unexposed rows",
+            "variance": f"clusters: {sample.clusters.name}; treated rows centred by cohort x time",
+            "small-sample factor": "none",
+            "fixed effects": ", ".join(self.fixed_effects or (sample.names["unit"], sample.names["time"])),
+        }
+        if basis is not None:
+            told["response"] = f"{self.response} ({', '.join(basis.terms)}), {setup.exposed.size:,} exposed rows"
+        if self.ordered:
+            told["channels"] = "ordered: each beyond the earlier ones"
+        if self.anticipation:
+            told["anticipation"] = f"{self.anticipation} periods before treatment left out"
+        return told | assumptions(channels=bool(self.channels), exposure=basis is not None)
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """What a decomposition is computed from.
+
+    Attributes
+    ----------
+    sample : Panel
+        Rows without missing values.
+    fit : CleanFit
+    cells : Cells
+        Treated rows by cohort and period.
+    exposed : ndarray of int
+        Untreated but exposed rows that the clean rows reach.
+    basis : Basis, or None
+        Functions of exposure.
+    response, dose : ndarray, shape (n_exposed, q), (n_treated, q)
+        These on the exposed and on the treated rows.
+    y : ndarray, shape (n,);  channels : ndarray, shape (n, K);  covariates : ndarray, shape (n, p)
+    """
+
+    sample: Panel
+    fit: CleanFit
+    cells: Cells
+    exposed: np.ndarray
+    basis: Basis | None
+    response: np.ndarray
+    dose: np.ndarray
+    y: np.ndarray
+    channels: np.ndarray
+    covariates: np.ndarray
+
+    @property
+    def weights(self) -> np.ndarray | None:
+        """Weights of the rows, shape (n,)."""
+        return self.sample.weights
+
+
+def prepare(
+    options: Decomposition, panel: Panel, outcome: str, covariates: Sequence[str] | None, dropped: Dropped
+) -> Setup:
+    """Read the columns, split the rows and fit the clean ones."""
+    names, exposures, channels = list(covariates or []), options.exposures, list(options.channels)
+    if outcome in {*channels, *exposures, *names}:
+        raise OptionError("outcome", outcome, ["a column that is no channel, exposure or covariate"])
+    repeated = sorted({*names} & {*channels, *exposures})
+    if repeated:
+        raise OptionError("covariates", repeated[0], ["columns that are no channel and no exposure"])
+    sample = panel.complete([outcome, *channels, *exposures, *names], dropped)
+    if sample.weights is not None and not sample.weights.all():
+        zero = np.flatnonzero(sample.weights == 0)
+        dropped.add(MissingRowsWarning, "rows", "weight zero", zero.size, sample.labels(zero[:5]), stacklevel=4)
+        sample = sample._view(sample.weights > 0)
+    split = split_rows(sample, options.fixed_effects, options.anticipation, dropped)
+    clean, exposure = _clean_rows(sample, split.fitted, exposures)
+    y, M, X = sample.column(outcome), sample.matrix(channels), sample.matrix(names)
+    effects = FixedEffects(split.codes, fitted=clean, weights=sample.weights)
+    keep, reached = independent(effects, X, sample.weights)
+    gone = [name for name, kept in zip(names, keep, strict=True) if not kept]
+    reason = "determined by fixed effects and others"
+    dropped.add(CollinearWarning, "covariates", reason, len(gone), gone, stacklevel=4)
+    X = X[:, keep]
+    fit = fit_clean(y, M, X, effects, sample.weights, channels, ordered=options.ordered)
+    cells = Cells.of(sample, reached_rows(sample, split.treated, reached, dropped))
+    exposed, basis = np.zeros(0, dtype=np.intp), None
+    response, dose = np.zeros((0, 0)), np.zeros((len(cells.rows), 0))
+    if exposures:
+        exposed = _exposed_rows(sample, split.fitted & ~clean, reached, exposures, dropped)
+        basis = Basis.choose(exposures, options.response, options.bins, exposure[exposed])
+        response, dose = basis(exposure[exposed]), basis(exposure[cells.rows])
+        _require_support(sample, exposed, cells.rows, exposure, basis, response)
+    return Setup(sample, fit, cells, exposed, basis, response, dose, y, M, X)
+
+
+def _clean_rows(sample: Panel, untreated: np.ndarray, exposures: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Mark untreated rows without exposure; also return the exposures, shape (n, J)."""
+    values = sample.matrix(exposures)
+    for name, column in zip(exposures, values.T, strict=True):
+        negative = np.flatnonzero(column < 0)
+        if negative.size:
+            raise DataError(
+                f"exposure {name!r}: {negative.size:,} negative values; zero stands for no exposure",
+                column=name,
+                count=negative.size,
+                first=sample.labels(negative[:5]),
+            )
+    clean = untreated & ~(values > 0).any(axis=1)
+    if not clean.any():
+        raise NoControlsError(f"no untreated row is free of exposure ({', '.join(exposures)})", count=0)
+    return clean, values
+
+
+def _exposed_rows(
+    sample: Panel, exposed: np.ndarray, reached: np.ndarray, exposures: list[str], dropped: Dropped
+) -> np.ndarray:
+    """Positions of the untreated rows that show the response to exposure."""
+    lost = np.flatnonzero(exposed & ~reached)
+    reason = "exposed untreated rows whose fixed effects no clean row reaches"
+    dropped.add(UnreachedWarning, "rows", reason, lost.size, sample.labels(lost[:5]), stacklevel=5)
+    rows = np.flatnonzero(exposed & reached)
+    if not rows.size:
+        raise NoControlsError(
+            f"no untreated row is exposed ({', '.join(exposures)}): the spillover is not identified",
+            count=lost.size,
+            first=sample.labels(lost[:5]),
+        )
+    return rows
+
+
+def _require_support(
+    sample: Panel, rows: np.ndarray, treated: np.ndarray, exposure: np.ndarray, basis: Basis, response: np.ndarray
+) -> None:
+    """Refuse responses that exposed untreated rows do not identify; warn where they are carried beyond these rows."""
+    weighted = response if sample.weights is None else response * sample.weights[rows, None]
+    gram = weighted.T @ response
+    keep = independent_columns(gram, np.diag(gram))
+    if not keep.all():
+        bad = int(np.flatnonzero(~keep)[0])
+        why = "is determined by the other exposures" if gram[bad, bad] > 0 else "is zero"
+        raise CollinearError(f"exposure {basis.terms[bad]!r} {why} on the exposed untreated rows")
+    seen, met = exposure[rows], exposure[treated]
+    low = np.where(seen > 0, seen, np.inf).min(axis=0)
+    beyond = treated[((met > seen.max(axis=0)) | ((met > 0) & (met < low))).any(axis=1)]
+    if beyond.size:
+        message = f"{beyond.size:,} treated rows have exposures that no untreated row has: the response is extrapolated"
+        warnings.warn(OverlapWarning(message, count=beyond.size, first=sample.labels(beyond[:5])), stacklevel=5)
+
+
+def _parts(options: Decomposition, setup: Setup) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
+    """Compute all parts of all cells.
+
+    Returns
+    -------
+    labels : list of str, length P
+    values : ndarray, shape (P, cells)
+    psi : ndarray, shape (clusters, P, cells)
+    count : ndarray, shape (cells,)
+        (Weighted) number of treated rows.
+    """
+    fit, cells, sample = setup.fit, setup.cells, setup.sample
+    k, n_cells, n_clusters = len(options.channels), len(cells.cohort), len(sample.clusters)
+    rows, of, clusters = cells.rows, cells.cell, sample.cluster_codes
+    w = np.ones(len(rows)) if setup.weights is None else setup.weights[rows]
+    count = np.bincount(of, w, n_cells)
+    share = w / count[of]
+    at = clusters[rows].astype(np.intp) * n_cells + of
+    fitted_clusters = clusters[fit.effects.rows]
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return np.bincount(of, share * values, n_cells)
+
+    def by_cluster(values: np.ndarray) -> np.ndarray:
+        return np.bincount(at, share * values, n_clusters * n_cells).reshape(n_clusters, n_cells)
+
+    weight = by_cluster(np.ones(len(rows)))
+    _warn_of_lone_clusters(np.count_nonzero(weight, axis=0) == 1, cells)
+    targets = sparse.coo_array((share, (rows, of)), shape=(sample.n_rows, n_cells))
+
+    slopes, rest = fit.slopes, fit.rest
+    moved = np.array([mean(fit.channels[rows, j]) for j in range(k)]).reshape(k, n_cells)
+    moved_psi = [
+        fit.channel_influence(j, targets, fitted_clusters, n_clusters)
+        + centred(by_cluster(fit.channels[rows, j]), weight)
+        for j in range(k)
+    ]
+    loadings_psi = fit.loadings_influence(fitted_clusters, n_clusters)
+    slopes_psi = loadings_psi.sum(axis=1)
+
+    through = options.channels
+    n_parts = 2 + k + bool(options.exposures)
+    values = np.empty((n_parts, n_cells))
+    psi = np.empty((n_clusters, n_parts, n_cells))
+    labels = [TOTAL, DIRECT, *through]
+    for j in range(k):
+        values[2 + j] = fit.loadings[j] @ moved
+        psi[:, 2 + j] = loadings_psi[:, j] @ moved
+        for i in np.flatnonzero(fit.loadings[j]):
+            psi[:, 2 + j] += fit.loadings[j, i] * moved_psi[i]
+
+    pieces: list[tuple[str, np.ndarray, np.ndarray]] = []
+    net, spill, spill_psi = rest[rows], np.zeros(n_cells), 0.0
+    if setup.basis is not None:
+        response = _response(setup, slopes_psi, fitted_clusters, n_clusters)
+        dose = np.array([mean(column) for column in setup.dose.T])
+        net = net - setup.dose @ response.theta
+        spill, spill_psi = response.theta @ dose, response.psi @ dose
+        labels.append(SPILLOVER)
+        values[-1], psi[:, -1] = spill, spill_psi
+        if len(options.exposures) > 1:
+            for j, name in enumerate(options.exposures):
+                own = setup.basis.of == j
+                pieces.append(
+                    (f"{SPILLOVER}: {name}", response.theta[own] @ dose[own], response.psi[:, own] @ dose[own])
+                )
+    values[1] = mean(net)
+    direct = fit.rest_influence(targets, fitted_clusters, n_clusters) - slopes_psi @ moved - spill_psi
+    psi[:, 1] = direct + centred(by_cluster(net), weight)
+    values[0], psi[:, 0] = values[1:].sum(axis=0), psi[:, 1:].sum(axis=1)
+
+    if options.interaction:
+        gap, gap_psi = _treated_slopes(options, setup, slopes, slopes_psi)
+        crossed = [
+            (f"{DIRECT}: interaction {name}", gap[j] * moved[j], gap[j] * moved_psi[j] + gap_psi[:, [j]] * moved[j])
+            for j, name in enumerate(through)
+        ]
+        own = values[1] - sum(value for _, value, _ in crossed)
+        own_psi = psi[:, 1] - sum(part for _, _, part in crossed)
+        pieces = [(f"{DIRECT}: at untreated channels", own, own_psi), *crossed, *pieces]
+    if pieces:
+        labels = [*labels, *(label for label, _, _ in pieces)]
+        values = np.vstack([values, *(value for _, value, _ in pieces)])
+        psi = np.concatenate([psi, *(part[:, None] for _, _, part in pieces)], axis=1)
+    return labels, values, psi, count
+
+
+@dataclass(frozen=True, eq=False)
+class ResponseFit:
+    """Coefficients of the response to exposure, shape (p,), and their influence functions, shape (clusters, p)."""
+
+    theta: np.ndarray
+    psi: np.ndarray
+
+
+def _response(setup: Setup, slopes_psi: np.ndarray, fitted_clusters: np.ndarray, n_clusters: int) -> ResponseFit:
+    r"""Regress what no channel carries on exposed untreated rows: :math:`\hat\theta = (B'WB)^{-1}B'Wr`."""
+    rows, fit = setup.exposed, setup.fit
+    B = setup.response
+    wB = B if setup.weights is None else B * setup.weights[rows, None]
+    bread = symmetric_inverse(wB.T @ B)
+    r = fit.rest[rows]
+    theta = bread @ (wB.T @ r)
+    at = np.nonzero(wB)
+    targets = sparse.coo_array((wB[at], (rows[at[0]], at[1])), shape=(setup.sample.n_rows, B.shape[1]))
+    scores = sum_by(setup.sample.cluster_codes[rows], wB * (r - B @ theta)[:, None], n_clusters)
+    scores += fit.rest_influence(targets, fitted_clusters, n_clusters)
+    scores -= slopes_psi @ (wB.T @ fit.channels[rows]).T
+    return ResponseFit(theta, scores @ bread)
+
+
+def _treated_slopes(
+    options: Decomposition, setup: Setup, slopes: np.ndarray, slopes_psi: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Slopes of the channels within treated rows less those on clean rows, and their influence functions."""
+    sample, cells = setup.sample, setup.cells
+    treated = np.zeros(sample.n_rows, dtype=bool)
+    treated[cells.rows] = True
+    cell = np.zeros(sample.n_rows, dtype=np.intp)
+    cell[cells.rows] = cells.cell
+    effects = FixedEffects([*setup.fit.effects.codes, cell], fitted=treated, weights=setup.weights)
+    keep, _ = independent(effects, setup.covariates, setup.weights)
+    extra = setup.covariates[:, keep]
+    if setup.basis is not None:
+        B = np.zeros((sample.n_rows, setup.dose.shape[1]))
+        B[cells.rows] = setup.dose
+        extra = np.hstack([extra, B])
+        extra = extra[:, independent(effects, extra, setup.weights)[0]]
+    try:
+        fit = fit_clean(setup.y, setup.channels, extra, effects, setup.weights, list(options.channels))
+    except CollinearError as error:
+        message = str(error).replace("the clean rows (untreated and unexposed)", "treated rows, as interaction needs")
+        raise CollinearError(message) from None
+    psi = fit.loadings_influence(sample.cluster_codes[effects.rows], len(sample.clusters)).sum(axis=1)
+    return fit.slopes - slopes, psi - slopes_psi
+
+
+def _warn_of_lone_clusters(alone: np.ndarray, cells: Cells) -> None:
+    if alone.any():
+        first = [f"({g}, {t})" for g, t in zip(cells.cohort[alone], cells.time[alone], strict=True)]
+        message = f"{len(first)} cohort-periods have treated rows in one cluster only: their errors are too small"
+        warnings.warn(SmallCellWarning(message, count=len(first), first=first), stacklevel=4)
