@@ -146,6 +146,7 @@ def main() -> None:
     add("--output", type=Path, default=HERE, help="folder of results.md and results.json")
     options = parser.parse_args()
     options.rows = sorted(set(options.rows))
+    options.output.mkdir(parents=True, exist_ok=True)
     full = options.rows == list(SIZES)
 
     done: dict[tuple, Entry] = {}
@@ -155,6 +156,7 @@ def main() -> None:
         minutes = (time.monotonic() - started) / 60
         print(f"[{minutes:5.1f} min] {text}" if terminal else text, file=sys.stderr, flush=True)
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # so that the child and the files go too
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
