@@ -59,6 +59,7 @@ def main(job: str, number: str, data: str, warm_up: str, result: str, seconds: s
     gc.collect()
     before, was_reset = resident(), reset_peak()
 
+    Path(result).with_suffix(".began").touch()
     times = {"cpu": [], "wall": [], "fit_cpu": []}
     peak = 0
     while not times["wall"] or (sum(times["wall"]) < float(seconds) and len(times["wall"]) < MOST_CALLS):

@@ -40,7 +40,7 @@ class Entry:
     rounds: list[dict[str, Any]] = field(default_factory=list)
     problem: str = ""
     at_least: float | None = None
-    """Seconds after which it was stopped."""
+    """Seconds that the call itself had taken when it was stopped."""
     comparisons: list[Comparison] = field(default_factory=list)
 
     def value(self, name: str) -> float | None:
@@ -50,8 +50,9 @@ class Entry:
 
 def measure(entry: Entry, files: dict[int, Path], folder: Path, options: argparse.Namespace) -> None:
     """Run one round of `entry` in a new process and watch its time and memory."""
-    result, errors = folder / "result.json", folder / "errors.txt"
+    result, began, errors = folder / "result.json", folder / "result.began", folder / "errors.txt"
     result.unlink(missing_ok=True)
+    began.unlink(missing_ok=True)
     arguments = [entry.job, str(entry.number), str(files[entry.rows]), str(files[WARM_UP_ROWS]), str(result)]
     environment = {**os.environ, **{name + "_THREADS": "1" for name in THREADS.split()}, "PYTHONHASHSEED": "0"}
     most = options.memory * psutil.virtual_memory().total
@@ -69,7 +70,8 @@ def measure(entry: Entry, files: dict[int, Path], folder: Path, options: argpars
             while child.poll() is None:
                 time.sleep(0.05)
                 if time.monotonic() - started > options.limit:
-                    entry.problem, entry.at_least = f"more than {options.limit:g} s", options.limit
+                    entry.problem = f"more than {options.limit:g} s"
+                    entry.at_least = time.time() - began.stat().st_mtime if began.exists() else None
                 elif _resident(child.pid) > most:
                     entry.problem = f"more than {most / 1e9:.0f} GB of memory"
                 if entry.problem:
