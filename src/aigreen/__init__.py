@@ -12,6 +12,7 @@ from aigreen.did.twfe import TWFE
 from aigreen.effects import Effects
 from aigreen.joint import concat, share
 from aigreen.panel import Panel
+from aigreen.spillover import Spillover
 from aigreen.storage import load
 
 __version__ = "0.1.0"
@@ -24,6 +25,7 @@ __all__ = [
     "Imputation",
     "LocalProjections",
     "Panel",
+    "Spillover",
     "StackedDiD",
     "SunAbraham",
     "SyntheticDiD",

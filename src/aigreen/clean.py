@@ -1,0 +1,345 @@
+r"""Outcomes imputed from clean rows, averages of them with influence functions, and their response to exposure."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import linalg, sparse
+
+from aigreen.absorb import FixedEffects
+from aigreen.aggregation import Mass
+from aigreen.did.split import Cells, without_zero_groups
+from aigreen.did.untreated import Untreated, fit_linear, fit_poisson, independent
+from aigreen.dropped import Dropped
+from aigreen.errors import (
+    CollinearError,
+    CollinearWarning,
+    ConvergenceError,
+    EstimationError,
+    NoControlsError,
+    SeparationWarning,
+    SmallCellWarning,
+)
+from aigreen.panel import Panel
+from aigreen.response import Basis
+
+_COLLINEAR = 1e-9
+_STEP = 1e-10
+_ITERATIONS = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Average:
+    """Means of imputed effects by cell.
+
+    Attributes
+    ----------
+    values : ndarray, shape (k,)
+    psi : ndarray, shape (clusters, k)
+    mass : Mass
+    error : ndarray, shape (clusters, k)
+        Influence functions of the sum of counterfactuals of each cell.
+    """
+
+    values: np.ndarray
+    psi: np.ndarray
+    mass: Mass
+    error: np.ndarray
+
+    def less(self, other: Average) -> Average:
+        """Subtract the means of other effects of the same rows."""
+        return Average(self.values - other.values, self.psi - other.psi, self.mass, self.error)
+
+
+@dataclass(frozen=True, eq=False)
+class ExposureResponse:
+    r"""Response to exposure, :math:`s(S) = B(S)'\theta`.
+
+    Attributes
+    ----------
+    basis : Basis
+    B : ndarray, shape (n, q)
+        Basis functions of all rows.
+    theta : ndarray, shape (q,)
+        Zero where not identified.
+    psi : ndarray, shape (clusters, q)
+    identified : ndarray of bool, shape (q,)
+        Basis functions that some exposed untreated row has.
+    """
+
+    basis: Basis
+    B: np.ndarray
+    theta: np.ndarray
+    psi: np.ndarray
+    identified: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Imputed:
+    """Outcomes and their counterfactuals, from a model fitted on some rows of a sample.
+
+    Attributes
+    ----------
+    sample : Panel
+    y : ndarray, shape (n,)
+    model : Untreated
+    reached : ndarray of bool, shape (n,)
+        Rows whose counterfactual is identified.
+    poisson, percent, leave_one_out : bool
+    """
+
+    sample: Panel
+    y: np.ndarray
+    model: Untreated
+    reached: np.ndarray
+    poisson: bool
+    percent: bool
+    leave_one_out: bool
+    w: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        weights = self.sample.weights
+        object.__setattr__(self, "w", np.ones(len(self.y)) if weights is None else weights)
+
+    @classmethod
+    def fit(
+        cls,
+        sample: Panel,
+        y: np.ndarray,
+        X: np.ndarray,
+        names: list[str],
+        codes: list[np.ndarray],
+        fitted: np.ndarray,
+        dropped: Dropped,
+        *,
+        poisson: bool,
+        percent: bool,
+        leave_one_out: bool,
+    ) -> Imputed:
+        """Fit the untreated outcome on the rows marked `fitted`; rows with an all-zero past have a mean of zero."""
+        zero = np.zeros(len(y), dtype=bool)
+        if poisson:
+            fitted, zero = without_zero_groups(codes, fitted, y, sample, dropped)
+        effects = FixedEffects(codes, fitted=fitted, weights=sample.weights)
+        keep, reached = independent(effects, X, sample.weights)
+        gone = [name for name, kept in zip(names, keep, strict=True) if not kept]
+        dropped.add(CollinearWarning, "covariates", "determined by fixed effects and others", len(gone), gone)
+        model = (fit_poisson if poisson else fit_linear)(y, X[:, keep], effects, sample.weights)
+        return cls(sample, y, model, reached | zero, poisson, percent, leave_one_out)
+
+    # -- sums by cluster -----------------------------------------------------------------------------------------
+
+    def by_cluster(self, cells: Cells, values: np.ndarray) -> np.ndarray:
+        """Sum values of the cells' rows by cluster and cell, shape (clusters, k)."""
+        n, k = len(self.sample.clusters), len(cells.cohort)
+        at = self.sample.cluster_codes[cells.rows].astype(np.intp) * k + cells.cell
+        return np.bincount(at, values, n * k).reshape(n, k)
+
+    def influence(self, rows: np.ndarray, columns: np.ndarray, weights: np.ndarray, k: int) -> np.ndarray:
+        """Influence functions of k weighted sums of counterfactuals, shape (clusters, k)."""
+        targets = sparse.coo_array((weights, (rows, columns)), shape=(len(self.y), k))
+        clusters = self.sample.cluster_codes[self.model.effects.rows]
+        return self.model.influence(targets, clusters, len(self.sample.clusters))
+
+    def centred(self, values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        r"""Sum w (tau - centre) by cluster and cell; `values` holds the sums of w tau, `weight` those of w (or w mu).
+
+        The centre is :math:`\sum_c w_c (w\tau)_c / \sum_c w_c^2`; for counts
+        :math:`\sum_c (w\tau)_c / \sum_c (w\mu)_c`.
+        """
+        top, bottom = (values, weight) if self.poisson else (values * weight, weight * weight)
+        if self.leave_one_out:
+            top, bottom = top.sum(axis=0) - top, bottom.sum(axis=0) - bottom
+        else:
+            top, bottom = top.sum(axis=0), bottom.sum(axis=0)
+        centre = np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
+        return values - weight * centre
+
+    # -- averages ------------------------------------------------------------------------------------------------
+
+    def average(
+        self,
+        cells: Cells,
+        response: ExposureResponse | None = None,
+        functions: np.ndarray | None = None,
+        *,
+        base: Average | None = None,
+    ) -> Average:
+        r"""Mean effects of the cells' rows, less the response through some basis functions.
+
+        The baseline of a row is :math:`b = \mu + B'\theta`, for counts :math:`b = \mu e^{B'\theta}`, over the basis
+        functions given; the mean is :math:`\sum w(y - b) / \sum w`, in percent :math:`\sum w(y - b) / \sum w\mu` with
+        :math:`\mu` the baseline of `base`, or the own one.
+
+        Parameters
+        ----------
+        base : Average, optional
+            Of the same cells without response; its denominators are used.
+        """
+        rows, of, k = cells.rows, cells.cell, len(cells.cohort)
+        w, mean = self.w[rows], self.model.mean[rows]
+        factor, slope = None, None
+        baseline = mean
+        if response is not None and functions is not None and functions.size:
+            B = response.B[np.ix_(rows, functions)]
+            shift = B @ response.theta[functions]
+            if self.poisson:
+                factor = np.exp(shift)
+                baseline = mean * factor
+                slope = B * baseline[:, None]
+            else:
+                baseline = mean + shift
+                slope = B
+        gap = w * (self.y[rows] - baseline)
+        own = self.centred(self.by_cluster(cells, gap), self.by_cluster(cells, w * baseline if self.poisson else w))
+        if base is not None and factor is None:
+            error = base.error
+        else:
+            error = self.influence(rows, of, w if factor is None else w * factor, k)
+        if slope is not None:
+            total = np.stack([np.bincount(of, w * column, k) for column in slope.T])
+            error = error + response.psi[:, functions] @ total
+        total = np.bincount(of, gap, k)
+        if not self.percent:
+            size = np.bincount(of, w, k)
+            return Average(total / size, (own - error) / size, Mass(size, np.arange(k)), error)
+        mass = Mass(np.bincount(of, w * baseline, k), np.arange(k), error) if base is None else base.mass
+        values = total / mass.value
+        return Average(values, (own - error - values * mass.influence) / mass.value, mass, error)
+
+    def cells(self, cohorts: np.ndarray, rows: np.ndarray, what: str, dropped: Dropped) -> Cells:
+        """Cells of rows by the cohort (or onset) of their units, without those whose counterfactuals are all zero.
+
+        Parameters
+        ----------
+        cohorts : ndarray, shape (n_units,)
+        rows : ndarray of int
+        what : str
+            Rows in words, for warnings.
+        """
+        by_cohort = self.sample.reassign(cohorts)
+        cells = Cells.of(by_cohort, rows)
+        if self.poisson:
+            positive = np.bincount(cells.cell, self.model.mean[rows], len(cells.cohort)) > 0
+            if not positive.any():
+                raise NoControlsError(f"no positive counterfactual of {what}", count=len(rows))
+            lost = rows[~positive[cells.cell]]
+            reason = "without a positive counterfactual in their cohort and period (separated)"
+            dropped.add(SeparationWarning, what, reason, lost.size, self.sample.labels(lost[:5]), stacklevel=5)
+            if lost.size:
+                cells = Cells.of(by_cohort, rows[positive[cells.cell]])
+        self._check_alone(cells, what)
+        return cells
+
+    def _check_alone(self, cells: Cells, what: str) -> None:
+        """Warn of cells in one cluster, where the rows themselves add nothing to the variance."""
+        k = len(cells.cohort)
+        pairs = np.unique(self.sample.cluster_codes[cells.rows].astype(np.intp) * k + cells.cell)
+        alone = np.bincount(pairs % k, minlength=k) == 1
+        if not alone.any():
+            return
+        first = [f"({g}, {t})" for g, t in zip(cells.cohort[alone], cells.time[alone], strict=True)]
+        if self.leave_one_out:
+            raise EstimationError(
+                f"variance='leave_one_out' needs two clusters in every cohort-period; {len(first)} cells of {what} "
+                f"have one, first: {', '.join(first[:5])}"
+            )
+        message = f"{len(first)} cohort-periods have {what} in one cluster only: their errors are too small"
+        warnings.warn(SmallCellWarning(message, count=len(first), first=first), stacklevel=5)
+
+    # -- response to exposure ------------------------------------------------------------------------------------
+
+    def respond(
+        self,
+        basis: Basis,
+        S: np.ndarray,
+        exposed: np.ndarray,
+        treated: np.ndarray,
+        cells: list[Cells],
+        dropped: Dropped,
+    ) -> ExposureResponse:
+        """Regress imputed effects of exposed untreated rows on the basis functions.
+
+        Parameters
+        ----------
+        exposed, treated : ndarray of int
+            Exposed untreated rows, and treated rows.
+        cells : list of Cells
+            For each column, the exposed untreated rows with a positive value, by onset and period.
+
+        Raises
+        ------
+        NoControlsError
+            Treated rows have an exposure that no untreated row has.
+        CollinearError
+            The basis functions are not independent on exposed untreated rows.
+        """
+        B = basis(S)
+        q, n_clusters, of = B.shape[1], len(self.sample.clusters), basis.of
+        seen = (B[exposed] != 0).any(axis=0)
+        needed = (B[treated] != 0).any(axis=0)
+        terms = np.array(basis.terms, dtype=object)
+        if (needed & ~seen).any():
+            lost = int((B[np.ix_(treated, needed & ~seen)] != 0).any(axis=1).sum())
+            raise NoControlsError(
+                f"{lost:,} treated rows have an exposure that no untreated row has, so its effect on them is unknown; "
+                "use wider bins or response='linear'",
+                count=lost,
+                first=terms[needed & ~seen],
+            )
+        gone = list(terms[~seen])
+        dropped.add(CollinearWarning, "terms of exposure", "no row has them", len(gone), gone, stacklevel=5)
+        theta, psi = np.zeros(q), np.zeros((n_clusters, q))
+        if not seen.any():
+            return ExposureResponse(basis, B, theta, psi, seen)
+        x, w, y, mean = B[np.ix_(exposed, seen)], self.w[exposed], self.y[exposed], self.model.mean[exposed]
+        scale = np.sqrt(np.einsum("ij,i,ij->j", x, w, x))
+        x = x / scale
+        if np.linalg.svd(x * np.sqrt(w)[:, None], compute_uv=False)[-1] < _COLLINEAR:
+            raise CollinearError(f"the exposures {', '.join(terms[seen])} are collinear on untreated exposed rows")
+        if self.poisson:
+            beta, fitted = _log_response(x, w, y, mean)
+            slope = fitted
+        else:
+            beta = np.linalg.solve((x * w[:, None]).T @ x, (x * w[:, None]).T @ (y - mean))
+            fitted, slope = mean + x @ beta, np.ones(len(y))
+        bread = linalg.inv((x * (w * slope)[:, None]).T @ x)
+        own = np.empty((n_clusters, x.shape[1]))
+        residual, weight = np.zeros(len(self.y)), np.zeros(len(self.y))
+        residual[exposed], weight[exposed] = w * (y - fitted), w * (fitted if self.poisson else 1.0)
+        for k, f in enumerate(np.flatnonzero(seen)):
+            part = cells[of[f]]
+            b = B[part.rows, f] / scale[k]
+            sums = self.by_cluster(part, b * residual[part.rows]), self.by_cluster(part, b * weight[part.rows])
+            own[:, k] = self.centred(*sums).sum(axis=1)
+        factor = w * (fitted / np.where(mean > 0, mean, 1.0) if self.poisson else 1.0)
+        row, column = np.nonzero(x)
+        error = self.influence(exposed[row], column, (x * factor[:, None])[row, column], x.shape[1])
+        theta[seen], psi[:, seen] = beta / scale, (own - error) @ bread / scale
+        return ExposureResponse(basis, B, theta, psi, seen)
+
+
+def _log_response(x: np.ndarray, w: np.ndarray, y: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    r"""Solve :math:`\sum w x (y - \mu e^{x'\beta}) = 0` by Newton's method; returns beta and the fitted means."""
+    beta, fitted = np.zeros(x.shape[1]), mean
+    loss = w @ fitted
+    for _ in range(_ITERATIONS):
+        score = (x * w[:, None]).T @ (y - fitted)
+        step = np.linalg.solve((x * (w * fitted)[:, None]).T @ x, score)
+        size = 1.0
+        while True:
+            trial = beta + size * step
+            with np.errstate(over="ignore"):
+                candidate = mean * np.exp(x @ trial)
+            value = w @ candidate - (w * y) @ (x @ trial)
+            if value <= loss + 1e-12 * abs(loss) or size < 1e-6:
+                break
+            size /= 2
+        beta, fitted, loss = trial, candidate, value
+        if not np.isfinite(loss) or np.abs(x @ beta).max() > 50:
+            break
+        if np.abs(x @ step).max() < _STEP:
+            return beta, fitted
+    raise ConvergenceError("the response of counts to exposure has no finite solution: a bin may hold only zeros")

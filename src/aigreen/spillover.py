@@ -1,0 +1,444 @@
+"""Spillover-robust difference-in-differences: effects on the treated and on those exposed to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from aigreen.aggregation import Mass
+from aigreen.clean import ExposureResponse, Imputed
+from aigreen.did.imputation import Family, Scale
+from aigreen.did.sample import check_counts
+from aigreen.did.split import Cells, Split, distinct, reached_rows, split_rows
+from aigreen.did.twfe import TWFE
+from aigreen.dropped import Dropped
+from aigreen.effects import Effects
+from aigreen.errors import DataError, MissingRowsWarning, NoControlsError, OptionError, UnreachedWarning
+from aigreen.exposure import first_period
+from aigreen.panel import Panel
+from aigreen.response import Basis, Response, check_cuts
+
+Variance = Literal["conservative", "leave_one_out"]
+Naive = Literal["imputation", "twfe"]
+
+PARTS = ("treated", "net", "spillover", "exposed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spillover:
+    r"""Effects of staggered adoption where treatment reaches others, through exposures S.
+
+    Clean rows :math:`U = \{D = 0, S = 0\}` alone fit
+    :math:`Y_{it} = F_{it}'\gamma + X_{it}'\beta + \varepsilon_{it}`, and
+    :math:`\hat\tau_{it} = Y_{it} - F_{it}'\hat\gamma - X_{it}'\hat\beta` on all other rows that their fixed effects
+    reach. On untreated exposed rows E the response s(S) = B(S)'theta, with s(0) = 0, is the regression
+
+    .. math:: \hat\theta = G^{-1} \sum_{E} w B \hat\tau, \qquad G = \sum_{E} w B B' .
+
+    The result has these parts, each by cohort and period:
+
+    - ``treated``: mean :math:`\hat\tau` of treated rows, what treatment and exposure did to them together;
+    - ``net``: mean :math:`\hat\tau - s(S)` of treated rows, net of the spillover they receive;
+    - ``spillover``: mean s(S) of treated rows; treated = net + spillover exactly;
+    - ``exposed``: mean :math:`\hat\tau` of untreated exposed rows; their cohort is the unit's first exposed period;
+    - one for each exposure column, or bin of it: mean :math:`\hat\tau` less the response to all other columns, of the
+      untreated rows exposed to it; their cohort is the unit's first period with a positive value in the column. With
+      bins the overall average is the regression coefficient exactly.
+
+    ``aggregate``, ``event_study`` (time since treatment, or since the first exposure) and ``overall`` work on each
+    part, and ``result["net"]`` is one of them. Masses are (weighted) numbers of rows.
+
+    Influence functions by cluster c. For weights a on rows outside U, :math:`a'\hat\tau` moves by
+
+    .. math:: \psi_c(a) = \sum_{c, \notin U} a_{it} (\hat\tau_{it} - \tilde\tau_{it})
+              + \sum_{c, U} v_{it}\hat\varepsilon_{it}, \qquad v = -WF_0(F_0'WF_0)^{-1}F'a ,
+
+    with :math:`\tilde\tau` the mean effect of the cohort-period with squared cluster weights (Borusyak, Jaravel and
+    Spiess 2024), so that
+
+    .. math:: \psi_{\theta} = G^{-1}\psi(wB), \qquad
+              \psi_{net} = \psi(a)[\tilde\tau \text{ of } \hat\tau - s] - \bar B'\psi_\theta, \quad \bar B = \sum a B .
+
+    In :math:`\psi_\theta` the centred values are :math:`\hat\tau - B'\hat\theta`, in cells of the column's onset and
+    period.
+    Errors are conservative: they include the spread of effects, and of s(S), inside cohort-periods.
+
+    Parameters
+    ----------
+    exposure : str or sequence of str
+        Columns of the panel, numbers of zero or more; 0 is unexposed. `aigreen.exposure` makes them. Make them before
+        views of the panel are taken.
+    family : {"gaussian", "poisson"}
+        poisson: counterfactual means :math:`\mu` by pseudo-maximum likelihood and a multiplicative response,
+        :math:`\mu e^{s(S)}`; theta solves :math:`\sum_E wB(Y - \mu e^{B'\theta}) = 0`.
+    fixed_effects : sequence of str, optional
+        Columns, several joined by ``^``. Default: the panel's unit and time.
+    response : {"bins", "linear", "spline"}
+        Form of s(S), additive over columns.
+    bins : int or sequence of float, optional
+        bins: a number of bins with equal numbers of exposed rows, or inner edges, as ``[1, 2]`` for (0, 1], (1, 2] and
+        above. Default: exposed or not. spline: a number of knots (3 to 5), or knots; default 4.
+    variance : {"conservative", "leave_one_out"}
+        As for `Imputation`.
+    anticipation : int
+        Periods before treatment, and before the first exposure, that are neither clean nor effects.
+    scale : {"level", "percent"}
+        For counts: differences of means, or relative to the sum of counterfactuals.
+
+    Notes
+    -----
+    Assumptions, beyond those of `Imputation`: whoever has S = 0 is unaffected; s(S) of the treated is that of the
+    untreated, so it adds to own treatment (in logs for counts). A row whose exposure has gone back to zero is clean.
+    Rows that clean rows do not reach are left out and counted. Without any exposure ``treated`` is `Imputation`.
+
+    References
+    ----------
+    Butts (2021), Difference-in-Differences Estimation with Spatial Spillovers, arXiv:2105.03737.
+    Borusyak, Jaravel and Spiess (2024), Revisiting Event-Study Designs, Review of Economic Studies 91(6).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> df = pd.DataFrame({"city": list("aabbccddee"), "year": [1, 2] * 5, "first": [2, 2] + [0] * 8,
+    ...                    "near": [0, 0, 0, 1, 0, 1, 0, 0, 0, 0], "y": [1, 6, 1, 3, 2, 5, 1, 2, 4, 5]})
+    >>> result = Spillover(exposure="near").fit(Panel(df, unit="city", time="year", cohort="first"), "y")
+    >>> result.overall().estimates.to_dict()
+    {'treated': 4.0, 'net': 4.0, 'spillover': 0.0, 'exposed': 1.5, 'near': 1.5}
+    """
+
+    exposure: str | Sequence[str]
+    family: Family = "gaussian"
+    fixed_effects: Sequence[str] | None = None
+    response: Response = "bins"
+    bins: int | Sequence[float] | None = None
+    variance: Variance = "conservative"
+    anticipation: int = 0
+    scale: Scale = "level"
+
+    def __post_init__(self) -> None:
+        for option, allowed in (
+            ("family", Family),
+            ("response", Response),
+            ("variance", Variance),
+            ("scale", Scale),
+        ):
+            if getattr(self, option) not in get_args(allowed):
+                raise OptionError(option, getattr(self, option), get_args(allowed))
+        columns = self.columns
+        if not columns or len(set(columns)) < len(columns) or set(columns) & set(PARTS):
+            raise OptionError("exposure", self.exposure, ["different columns, not named as a part", *PARTS])
+        if not isinstance(self.anticipation, int | np.integer) or self.anticipation < 0:
+            raise OptionError("anticipation", self.anticipation, ["0", "1", "2", "..."])
+        if self.scale == "percent" and self.family != "poisson":
+            raise OptionError("scale", self.scale, ["level (percent is for family='poisson')"])
+        if isinstance(self.fixed_effects, str) or (self.fixed_effects is not None and not len(self.fixed_effects)):
+            raise OptionError("fixed_effects", self.fixed_effects, ["a list of columns", None])
+        check_cuts(self.response, self.bins)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Exposure columns."""
+        return (self.exposure,) if isinstance(self.exposure, str) else tuple(self.exposure)
+
+    # -- results -------------------------------------------------------------------------------------------------
+
+    def fit(self, panel: Panel, outcome: str, *, covariates: Sequence[str] | None = None) -> Effects:
+        """Estimate the effects by part, cohort and time.
+
+        Parameters
+        ----------
+        panel : Panel
+            With cohorts; rows may be missing at random.
+        outcome : str
+        covariates : sequence of str, optional
+            Numeric columns that neither treatment nor exposure changes.
+
+        Returns
+        -------
+        Effects
+            Index levels part, cohort and time.
+
+        Raises
+        ------
+        NoControlsError
+            No clean row; or treated rows with an exposure that no untreated row has.
+        NoTreatedError, NoPrePeriodError, TooFewClustersError, CollinearError, ConvergenceError
+            Where nothing can be estimated.
+        """
+        stage = self._stage(panel, outcome, covariates)
+        imputed, response, treated = stage.imputed, stage.response, stage.treated
+        every = np.arange(len(response.theta))
+        total = imputed.average(treated)
+        net = imputed.average(treated, response, every, base=total)
+        blocks = [("treated", treated, total), ("net", treated, net), ("spillover", treated, total.less(net))]
+        if stage.exposed.size:
+            cells = stage.exposed_cells(stage.exposed, stage.onset, "exposed rows")
+            blocks.append(("exposed", cells, imputed.average(cells)))
+        for label, j, functions in response.basis.parts:
+            rows = stage.exposed[(response.B[np.ix_(stage.exposed, functions)] != 0).any(axis=1)]
+            if rows.size:
+                cells = stage.exposed_cells(rows, stage.column_onset[j], f"rows of {label}")
+                average = imputed.average(cells, response, np.setdiff1d(every, functions))
+                blocks.append((label, cells, average))
+        masses = [average.mass for _, _, average in blocks]
+        size = np.concatenate([mass.value for mass in masses])
+        influence = None if masses[0].influence is None else np.hstack([mass.influence for mass in masses])
+        levels = [
+            np.concatenate([np.full(len(cells.cohort), label, dtype=object) for label, cells, _ in blocks]),
+            np.concatenate([cells.cohort for _, cells, _ in blocks]),
+            np.concatenate([cells.time for _, cells, _ in blocks]),
+        ]
+        return self._result(
+            stage,
+            values=np.concatenate([average.values for _, _, average in blocks]),
+            index=pd.MultiIndex.from_arrays(levels, names=["part", "cohort", "time"]),
+            psi=np.hstack([average.psi for _, _, average in blocks]),
+            mass=Mass(size, np.arange(len(size)), influence),
+        )
+
+    def response_curve(
+        self,
+        panel: Panel,
+        outcome: str,
+        *,
+        covariates: Sequence[str] | None = None,
+        at: Sequence[float] | None = None,
+    ) -> Effects:
+        """Estimate s(S) at levels of exposure, in each column with the others at zero.
+
+        Parameters
+        ----------
+        panel, outcome, covariates
+            As for `fit`.
+        at : sequence of float, optional
+            Levels. Default: deciles of the positive values of each column on exposed untreated rows.
+
+        Returns
+        -------
+        Effects
+            Index levels term (column) and level; for counts in percent.
+        """
+        stage = self._stage(panel, outcome, covariates)
+        response = stage.response
+        names, levels, rows = [], [], []
+        for j, name in enumerate(self.columns):
+            values = stage.S[stage.exposed, j]
+            values = values[values > 0]
+            if at is None and not values.size:
+                continue
+            points = np.unique(np.quantile(values, np.arange(1, 10) / 10)) if at is None else np.asarray(at, float)
+            block = np.zeros((len(points), len(response.theta)))
+            block[:, response.basis.of == j] = response.basis.at(j, points)
+            names += [name] * len(points)
+            levels += list(points)
+            rows.append(block)
+        L = np.vstack(rows) if rows else np.zeros((0, len(response.theta)))
+        if not rows or L[:, ~response.identified].any():
+            raise NoControlsError("no untreated row has such an exposure, so the response is unknown", count=0)
+        values, psi = L @ response.theta, response.psi @ L.T
+        if self.family == "poisson":
+            values, psi = np.expm1(values), psi * np.exp(values)
+        index = pd.MultiIndex.from_arrays([names, levels], names=["term", "level"])
+        return self._result(stage, values=values, index=index, psi=psi, mass=None)
+
+    def contamination(
+        self,
+        panel: Panel,
+        outcome: str,
+        *,
+        covariates: Sequence[str] | None = None,
+        naive: Naive = "imputation",
+    ) -> Effects:
+        r"""Estimate what ignoring spillovers does: the naive estimate less the part ``treated``, with its own error.
+
+        Parameters
+        ----------
+        panel, outcome, covariates
+            As for `fit`.
+        naive : {"imputation", "twfe"}
+            imputation: all untreated rows are controls; the same treated rows, by cohort and time (test it by
+            ``.test()`` or ``.overall()``). In percent, both are averaged with the masses of the robust one. twfe: the
+            coefficient of treatment in a regression, less the overall average.
+        """
+        if naive not in get_args(Naive):
+            raise OptionError("naive", naive, get_args(Naive))
+        if naive == "twfe":
+            if self.family != "gaussian":
+                raise OptionError("naive", naive, ["imputation (coefficients of counts are in logs)"])
+            robust = self.fit(panel, outcome, covariates=covariates)["treated"].overall()
+            regression = TWFE(fixed_effects=self.fixed_effects).fit(panel, outcome, covariates=covariates)
+            return regression.select(regression.index == "treated") - robust
+        stage = self._stage(panel, outcome, covariates)
+        cells = stage.treated
+        robust, ignoring = stage.imputed.average(cells), stage.naive.average(cells)
+        result = self._result(
+            stage,
+            values=ignoring.values - robust.values,
+            index=pd.MultiIndex.from_arrays([cells.cohort, cells.time], names=["cohort", "time"]),
+            psi=ignoring.psi - robust.psi,
+            mass=robust.mass,
+        )
+        return replace(result, method=f"Imputation less {result.method}")
+
+    # -- steps ---------------------------------------------------------------------------------------------------
+
+    def _stage(self, panel: Panel, outcome: str, covariates: Sequence[str] | None) -> _Stage:
+        """Split the rows, code the onsets of exposure."""
+        names, columns, dropped = list(covariates or []), self.columns, Dropped()
+        positive = np.nan_to_num(panel.matrix(columns)) > 0
+        onsets = [first_period(panel, positive.any(axis=1)), *(first_period(panel, column) for column in positive.T)]
+        sample = panel.complete(list(dict.fromkeys([outcome, *names, *columns])), dropped)
+        if sample.weights is not None and not sample.weights.all():
+            zero = np.flatnonzero(sample.weights == 0)
+            dropped.add(MissingRowsWarning, "rows", "weight zero", zero.size, sample.labels(zero[:5]), stacklevel=4)
+            sample = sample._view(sample.weights > 0)
+        onset, *column_onset = (first[panel.units.get_indexer(sample.units)] for first in onsets)
+        S = sample.matrix(columns)
+        _check_exposure(S, columns, sample)
+        if self.family == "poisson":
+            check_counts(sample.column(outcome), outcome, sample)
+        split = split_rows(sample, self.fixed_effects, self.anticipation, dropped)
+        exposed = (S > 0).any(axis=1)
+        wait = onset[sample.unit_codes] - sample.time
+        clean = split.fitted & ~exposed & ~((wait > 0) & (wait <= self.anticipation))
+        if not clean.any():
+            raise NoControlsError("no row is both untreated and unexposed", column=columns[0], count=0)
+        return _Stage(self, sample, outcome, names, S, split, clean, exposed, onset, column_onset, dropped)
+
+    def _result(
+        self, stage: _Stage, *, values: np.ndarray, index: pd.Index, psi: np.ndarray, mass: Mass | None
+    ) -> Effects:
+        sample = stage.sample
+        used = np.concatenate([stage.imputed.model.effects.rows, stage.treated.rows, stage.exposed])
+        scale = "" if self.family == "gaussian" else f", {self.family}, {self.scale}"
+        return Effects(
+            values=values,
+            index=index,
+            psi=psi,
+            clusters=sample.clusters,
+            n_rows=used.size,
+            n_units=distinct(sample.unit_codes[used]),
+            n_clusters=distinct(sample.cluster_codes[used]),
+            method=f"Spillover ({self.response}{scale})",
+            outcome=stage.outcome,
+            mass=mass,
+            post=None if mass is None else np.ones(len(values), dtype=bool),
+            conventions=self._conventions(stage),
+            dropped=stage.dropped.to_frame(),
+        )
+
+    def _conventions(self, stage: _Stage) -> dict[str, str]:
+        sample, rows = stage.sample, stage.treated.rows
+        own = "without the own cluster" if self.variance == "leave_one_out" else "squared cluster weights"
+        if self.family == "poisson":
+            own = "at the common ratio to the counterfactual"
+        both = int(stage.is_exposed[rows].sum())
+        told = {
+            "variance": f"clusters: {sample.clusters.name}; rows centred by cohort (onset) x time, {own}",
+            "small-sample factor": "none",
+            "fixed effects": ", ".join(self.fixed_effects or (sample.names["unit"], sample.names["time"])),
+            "singletons": "kept",
+            "clean controls": f"{len(stage.imputed.model.effects.rows):,} untreated and unexposed rows",
+            "exposed": f"{len(stage.exposed):,} untreated rows, {both:,} of {len(rows):,} treated rows",
+            "exposure": f"{', '.join(self.columns)}; response: {self.response}, zero at zero",
+            "assumptions": "no anticipation; parallel trends of clean and other rows; no effect without exposure; "
+            "treated and untreated rows respond to exposure alike",
+        }
+        if self.anticipation:
+            told["anticipation"] = f"{self.anticipation} periods before treatment and before exposure left out"
+        return told
+
+
+@dataclass(frozen=True, eq=False)
+class _Stage:
+    """One fit: rows by their role, counterfactuals, and the response to exposure.
+
+    Attributes
+    ----------
+    clean, is_exposed : ndarray of bool, shape (n,)
+    onset, column_onset : ndarray of float, shape (n_units,), and one for each column
+        First period of exposure; inf for never.
+    """
+
+    options: Spillover
+    sample: Panel
+    outcome: str
+    covariates: list[str]
+    S: np.ndarray
+    split: Split
+    clean: np.ndarray
+    is_exposed: np.ndarray
+    onset: np.ndarray
+    column_onset: list[np.ndarray]
+    dropped: Dropped
+
+    @cached_property
+    def imputed(self) -> Imputed:
+        """Counterfactuals from clean rows."""
+        return self._impute(self.clean, self.dropped)
+
+    @cached_property
+    def naive(self) -> Imputed:
+        """Counterfactuals from all untreated rows; what is left out is counted in the clean fit only."""
+        return self._impute(self.split.fitted, Dropped())
+
+    def _impute(self, fitted: np.ndarray, dropped: Dropped) -> Imputed:
+        return Imputed.fit(
+            self.sample,
+            self.sample.column(self.outcome),
+            self.sample.matrix(self.covariates),
+            self.covariates,
+            self.split.codes,
+            fitted,
+            dropped,
+            poisson=self.options.family == "poisson",
+            percent=self.options.scale == "percent",
+            leave_one_out=self.options.variance == "leave_one_out",
+        )
+
+    @cached_property
+    def treated(self) -> Cells:
+        """Treated rows that clean rows reach, by cohort and period."""
+        rows = reached_rows(self.sample, self.split.treated, self.imputed.reached, self.dropped)
+        return self.imputed.cells(self.sample.unit_cohort, rows, "treated rows", self.dropped)
+
+    @cached_property
+    def exposed(self) -> np.ndarray:
+        """Positions of the exposed untreated rows that clean rows reach."""
+        exposed = self.split.fitted & self.is_exposed
+        lost = np.flatnonzero(exposed & ~self.imputed.reached)
+        reason = "exposed untreated rows whose fixed effects no clean row reaches"
+        self.dropped.add(UnreachedWarning, "rows", reason, lost.size, self.sample.labels(lost[:5]), stacklevel=5)
+        return np.flatnonzero(exposed & self.imputed.reached)
+
+    def exposed_cells(self, rows: np.ndarray, onset: np.ndarray, what: str) -> Cells:
+        """Cells of exposed untreated rows by onset and period."""
+        return self.imputed.cells(onset, rows, what, self.dropped)
+
+    @cached_property
+    def response(self) -> ExposureResponse:
+        """Response of exposed untreated rows."""
+        options, exposed = self.options, self.exposed
+        basis = Basis.choose(options.columns, options.response, options.bins, self.S[exposed])
+        cells = [
+            Cells.of(self.sample.reassign(onset), exposed[self.S[exposed, j] > 0])
+            for j, onset in enumerate(self.column_onset)
+        ]
+        return self.imputed.respond(basis, self.S, exposed, self.treated.rows, cells, self.dropped)
+
+
+def _check_exposure(S: np.ndarray, columns: Sequence[str], sample: Panel) -> None:
+    for name, values in zip(columns, S.T, strict=True):
+        rows = np.flatnonzero(values < 0)
+        if rows.size:
+            raise DataError(
+                f"column {name!r}: {rows.size:,} negative exposures; zero is unexposed",
+                column=name,
+                count=rows.size,
+                first=sample.labels(rows[:5]),
+            )
