@@ -1,0 +1,30 @@
+"""The assembled city panel from the real public workbook."""
+
+import pytest
+
+from aigreen.assemble.cities import CODEBOOK, cities
+from aigreen.sources.cities import prefecture_panel
+
+
+@pytest.fixture(scope="module")
+def built(shared):
+    return cities(prefecture_panel(shared / "data/cn_prefecture_lowcarbon/panel_2007_2023_full.xlsx").table)
+
+
+def test_cities_without_carbon_intensity_are_counted(built):
+    assert built.flow["dropped"].tolist() == [0, 0, 1164, 0]
+    assert built.flow["n_units"].tolist() == [285, 285, 215, 215]
+
+
+def test_the_frame_is_the_codebook_and_balanced(built):
+    assert list(built.frame.columns) == [entry.column for entry in CODEBOOK]
+    assert len(built.frame) == 215 * 17
+    assert not built.frame.duplicated(["city_code", "year"]).any()
+
+
+def test_pilot_zones_and_rings_follow_the_fact_table(built):
+    first = built.frame.drop_duplicates("city_code").set_index("city_code")["zone_year"]
+    assert first.notna().sum() == 15
+    assert (first["110000"], first["410100"]) == (2019, 2021)
+    exposed = built.frame.loc[built.frame["ring_100km"] > 0].groupby("year").size()
+    assert exposed.to_dict() == {2019: 17, 2020: 30, 2021: 36, 2022: 36, 2023: 36}
