@@ -189,22 +189,6 @@ def symmetric_inverse(gram: np.ndarray) -> np.ndarray:
     return np.linalg.inv(gram * scale[:, None] * scale) * scale[:, None] * scale
 
 
-def centred(sums: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    r"""Centre sums of :math:`w\tau` by cluster and cell at :math:`\tilde\tau` of Borusyak, Jaravel and Spiess.
-
-    Parameters
-    ----------
-    sums, weights : ndarray, shape (n_clusters, cells)
-        Sums of :math:`w\tau` and of w.
-
-    Returns
-    -------
-    ndarray, shape (n_clusters, cells)
-        Sums of :math:`w(\tau - \tilde\tau)`.
-    """
-    return sums - weights * (np.einsum("ck,ck->k", sums, weights) / np.einsum("ck,ck->k", weights, weights))
-
-
 def _slope_influence(
     m: np.ndarray, wm: np.ndarray, residual: np.ndarray, clusters: np.ndarray, n_clusters: int
 ) -> np.ndarray:

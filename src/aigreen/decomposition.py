@@ -5,15 +5,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from aigreen.absorb import FixedEffects
-from aigreen.aggregation import Mass
-from aigreen.channels import CleanFit, centred, fit_clean, symmetric_inverse
+from aigreen.aggregation import Aggregation, Mass
+from aigreen.channels import CleanFit, fit_clean, symmetric_inverse
+from aigreen.did.imputation import centred
 from aigreen.did.sandwich import independent_columns, sum_by
 from aigreen.did.split import Cells, distinct, reached_rows, split_rows
 from aigreen.did.untreated import independent
@@ -22,6 +23,7 @@ from aigreen.errors import (
     CollinearError,
     CollinearWarning,
     DataError,
+    EstimationError,
     MissingRowsWarning,
     NoControlsError,
     OptionError,
@@ -32,6 +34,11 @@ from aigreen.errors import (
 from aigreen.panel import Panel
 from aigreen.parts import DIRECT, SPILLOVER, TOTAL, Parts, assumptions
 from aigreen.response import Basis, Response, check_cuts
+
+if TYPE_CHECKING:
+    from aigreen.resampling import Bootstrap, Resampling
+
+Variance = Literal["conservative", "leave_one_out"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +85,9 @@ class Decomposition:
         Let the slopes of the channels differ under treatment. They are estimated within treated rows (fixed effects and
         cohort by period), and the direct part is shown as well in pieces: that at untreated channels, and the
         interaction with each channel.
+    variance : {"conservative", "leave_one_out"}
+        Centring of treated rows, as in `Imputation`: leave_one_out gives larger errors, better with few treated
+        clusters.
 
     Notes
     -----
@@ -104,10 +114,13 @@ class Decomposition:
     anticipation: int = 0
     ordered: bool = False
     interaction: bool = False
+    variance: Variance = "conservative"
 
     def __post_init__(self) -> None:
         if self.response not in get_args(Response):
             raise OptionError("response", self.response, get_args(Response))
+        if self.variance not in get_args(Variance):
+            raise OptionError("variance", self.variance, get_args(Variance))
         check_cuts(self.response, self.bins)
         if isinstance(self.anticipation, bool) or not isinstance(self.anticipation, int) or self.anticipation < 0:
             raise OptionError("anticipation", self.anticipation, ["0", "1", "2", "..."])
@@ -156,7 +169,7 @@ class Decomposition:
         """
         dropped = Dropped()
         setup = prepare(self, panel, outcome, covariates, dropped)
-        labels, values, psi, count = _parts(self, setup)
+        labels, values, psi, count = compute_parts(self, setup)
         cells, sample = setup.cells, setup.sample
         n_cells = len(count)
         index = pd.MultiIndex.from_arrays(
@@ -180,13 +193,46 @@ class Decomposition:
             dropped=dropped.to_frame(),
         )
 
+    def bootstrap(
+        self,
+        panel: Panel,
+        outcome: str,
+        *,
+        covariates: Sequence[str] | None = None,
+        how: Aggregation = "simple",
+        n_draws: int = 999,
+        seed: int = 0,
+        resampling: Resampling = "clusters",
+    ) -> Bootstrap:
+        """Draw clusters with replacement and estimate everything again, as matrix products where clusters hold units.
+
+        Parameters
+        ----------
+        panel, outcome, covariates
+            As for `fit`.
+        how : {"simple", "event_study", "group", "calendar"}
+            What the draws are of; cohorts and periods keep the masses of the whole sample.
+        n_draws, seed : int
+        resampling : {"clusters", "exponential"}
+            clusters: drawn with replacement. exponential: exponential weights (Bayesian bootstrap), which never lose a
+            cohort or a fixed effect.
+
+        Returns
+        -------
+        Bootstrap
+            Draws of the parts that add up (no pieces), with errors and intervals.
+        """
+        from aigreen.resampling import bootstrap
+
+        return bootstrap(self, panel, outcome, covariates, how=how, n_draws=n_draws, seed=seed, resampling=resampling)
+
     def _conventions(self, setup: Setup) -> dict[str, str]:
         sample, basis = setup.sample, setup.basis
         additive = [DIRECT, *self.channels, *([SPILLOVER] if self.exposures else [])]
         told = {
             "identity": f"{TOTAL} = {' + '.join(additive)}",
             "clean rows": f"{setup.fit.effects.rows.size:,} untreated and unexposed rows",
-            "variance": f"clusters: {sample.clusters.name}; treated rows centred by cohort x time",
+            "variance": f"clusters: {sample.clusters.name}; treated rows centred by cohort x time ({self.variance})",
             "small-sample factor": "none",
             "fixed effects": ", ".join(self.fixed_effects or (sample.names["unit"], sample.names["time"])),
         }
@@ -237,9 +283,14 @@ class Setup:
 
 
 def prepare(
-    options: Decomposition, panel: Panel, outcome: str, covariates: Sequence[str] | None, dropped: Dropped
+    options: Decomposition,
+    panel: Panel,
+    outcome: str,
+    covariates: Sequence[str] | None,
+    dropped: Dropped,
+    basis: Basis | None = None,
 ) -> Setup:
-    """Read the columns, split the rows and fit the clean ones."""
+    """Read the columns, split the rows and fit the clean ones; bins and knots are chosen unless a basis is given."""
     names, exposures, channels = list(covariates or []), options.exposures, list(options.channels)
     if outcome in {*channels, *exposures, *names}:
         raise OptionError("outcome", outcome, ["a column that is no channel, exposure or covariate"])
@@ -262,11 +313,11 @@ def prepare(
     X = X[:, keep]
     fit = fit_clean(y, M, X, effects, sample.weights, channels, ordered=options.ordered)
     cells = Cells.of(sample, reached_rows(sample, split.treated, reached, dropped))
-    exposed, basis = np.zeros(0, dtype=np.intp), None
+    exposed = np.zeros(0, dtype=np.intp)
     response, dose = np.zeros((0, 0)), np.zeros((len(cells.rows), 0))
     if exposures:
         exposed = _exposed_rows(sample, split.fitted & ~clean, reached, exposures, dropped)
-        basis = Basis.choose(exposures, options.response, options.bins, exposure[exposed])
+        basis = basis or Basis.choose(exposures, options.response, options.bins, exposure[exposed])
         response, dose = basis(exposure[exposed]), basis(exposure[cells.rows])
         _require_support(sample, exposed, cells.rows, exposure, basis, response)
     return Setup(sample, fit, cells, exposed, basis, response, dose, y, M, X)
@@ -326,7 +377,7 @@ def _require_support(
         warnings.warn(OverlapWarning(message, count=beyond.size, first=sample.labels(beyond[:5])), stacklevel=5)
 
 
-def _parts(options: Decomposition, setup: Setup) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
+def compute_parts(options: Decomposition, setup: Setup) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
     """Compute all parts of all cells.
 
     Returns
@@ -353,14 +404,15 @@ def _parts(options: Decomposition, setup: Setup) -> tuple[list[str], np.ndarray,
         return np.bincount(at, share * values, n_clusters * n_cells).reshape(n_clusters, n_cells)
 
     weight = by_cluster(np.ones(len(rows)))
-    _warn_of_lone_clusters(np.count_nonzero(weight, axis=0) == 1, cells)
+    alone = options.variance == "leave_one_out"
+    _check_lone_clusters(np.count_nonzero(weight, axis=0) == 1, cells, refused=alone)
     targets = sparse.coo_array((share, (rows, of)), shape=(sample.n_rows, n_cells))
 
     slopes, rest = fit.slopes, fit.rest
     moved = np.array([mean(fit.channels[rows, j]) for j in range(k)]).reshape(k, n_cells)
     moved_psi = [
         fit.channel_influence(j, targets, fitted_clusters, n_clusters)
-        + centred(by_cluster(fit.channels[rows, j]), weight)
+        + centred(by_cluster(fit.channels[rows, j]), weight, leave_one_out=alone)
         for j in range(k)
     ]
     loadings_psi = fit.loadings_influence(fitted_clusters, n_clusters)
@@ -394,7 +446,7 @@ def _parts(options: Decomposition, setup: Setup) -> tuple[list[str], np.ndarray,
                 )
     values[1] = mean(net)
     direct = fit.rest_influence(targets, fitted_clusters, n_clusters) - slopes_psi @ moved - spill_psi
-    psi[:, 1] = direct + centred(by_cluster(net), weight)
+    psi[:, 1] = direct + centred(by_cluster(net), weight, leave_one_out=alone)
     values[0], psi[:, 0] = values[1:].sum(axis=0), psi[:, 1:].sum(axis=1)
 
     if options.interaction:
@@ -463,8 +515,14 @@ def _treated_slopes(
     return fit.slopes - slopes, psi - slopes_psi
 
 
-def _warn_of_lone_clusters(alone: np.ndarray, cells: Cells) -> None:
-    if alone.any():
-        first = [f"({g}, {t})" for g, t in zip(cells.cohort[alone], cells.time[alone], strict=True)]
-        message = f"{len(first)} cohort-periods have treated rows in one cluster only: their errors are too small"
-        warnings.warn(SmallCellWarning(message, count=len(first), first=first), stacklevel=4)
+def _check_lone_clusters(alone: np.ndarray, cells: Cells, *, refused: bool) -> None:
+    if not alone.any():
+        return
+    first = [f"({g}, {t})" for g, t in zip(cells.cohort[alone], cells.time[alone], strict=True)]
+    if refused:
+        raise EstimationError(
+            f"variance='leave_one_out' needs two clusters in every cohort-period; {len(first)} have one, first: "
+            f"{', '.join(first[:5])}"
+        )
+    message = f"{len(first)} cohort-periods have treated rows in one cluster only: their errors are too small"
+    warnings.warn(SmallCellWarning(message, count=len(first), first=first), stacklevel=4)

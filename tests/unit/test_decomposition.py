@@ -15,6 +15,7 @@ from aigreen.errors import (
     CollinearWarning,
     DataError,
     EffectsError,
+    EstimationError,
     MissingRowsWarning,
     NoControlsError,
     NonNumericError,
@@ -462,3 +463,64 @@ def test_laws(seed: int, scale: float, shift: float) -> None:
         changed, changed_errors = fit(frame)
         assert changed == pytest.approx(values * factor, rel=1e-6, abs=1e-8 * max(1, factor)), name
         assert changed_errors == pytest.approx(errors * factor, rel=1e-6, abs=1e-8 * max(1, factor)), name
+
+
+# -- bootstrap -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("resampling", ["clusters", "exponential"])
+@pytest.mark.parametrize("options", [FULL, {**FULL, "ordered": True}, {"channels": ["m1"]}])
+@pytest.mark.parametrize("how", ["simple", "event_study", "group"])
+def test_bootstrap_products_equal_refits(options: dict, how: str, resampling: str, monkeypatch: object) -> None:
+    panel = Panel(economy(), **CITY, weights="w")
+    arguments = {"covariates": ["x"], "n_draws": 6, "how": how, "resampling": resampling}
+    fast = Decomposition(**options).bootstrap(panel, "y", **arguments)
+    monkeypatch.setattr("aigreen.resampling.cluster_products", lambda setup: None)
+    slow = Decomposition(**options).bootstrap(panel, "y", **arguments)
+    assert fast.draws.to_numpy() == pytest.approx(slow.draws.to_numpy(), abs=1e-10, nan_ok=True)
+    assert fast.draws.notna().mean().min() > 0.8
+    assert fast.effects.values == pytest.approx(
+        Decomposition(**options).fit(panel, "y", covariates=["x"]).aggregate(how).values[: len(fast.effects)]
+    )
+
+
+def test_bootstrap_errors_are_near_those_of_influence_functions() -> None:
+    df = pd.concat(
+        [
+            economy(s).assign(city=lambda d, s=s: d["city"] + 100 * s, firm=lambda d, s=s: d["firm"] + 1000 * s)
+            for s in range(4)
+        ]
+    )
+    panel = Panel(df, **CITY)
+    draws = Decomposition(channels=["m1", "m2"], exposure="ring").bootstrap(panel, "y", seed=3)
+    errors = draws.effects.std_errors
+    assert (draws.std_errors / errors).between(0.85, 1.25).all()
+    low, high = draws.conf_int().T.to_numpy()
+    assert np.all((low < draws.effects.values) & (draws.effects.values < high))
+    share_error = draws.effects.shares().std_errors["m1"]
+    assert draws.share("m1").std() == pytest.approx(share_error, rel=0.25)
+
+
+def test_bootstrap_of_industry_year_effects_and_moving_clusters(panel: Panel) -> None:
+    df = economy()
+    moving = Panel(df.assign(city=np.random.default_rng(0).integers(0, 30, len(df))), **CITY)
+    draws = Decomposition(channels=["m1"]).bootstrap(moving, "y", n_draws=20)
+    assert draws.draws.notna().all(axis=None)
+    effects = Decomposition(channels=["m1"], fixed_effects=["firm", "industry^year"])
+    assert effects.bootstrap(panel, "y", n_draws=20).std_errors["total"] > 0
+    with pytest.raises(OptionError):
+        effects.bootstrap(panel, "y", resampling="rows")
+    with pytest.raises(OptionError):
+        effects.bootstrap(panel, "y", n_draws=1)
+
+
+def test_leave_one_out_errors_are_larger(panel: Panel) -> None:
+    plain, larger = (Decomposition(**FULL, variance=v).fit(panel, "y") for v in ("conservative", "leave_one_out"))
+    assert larger.values == pytest.approx(plain.values)
+    assert (larger["direct"].std_errors > plain["direct"].std_errors).all()
+    additive = larger.additive.psi.reshape(len(larger.psi), 4, -1).sum(axis=1)
+    assert larger["total"].psi == pytest.approx(additive, abs=1e-12)
+    lone = economy(missing=0)
+    lone = lone[(lone["first"] != 6) | (lone["city"] == lone.loc[lone["first"] == 6, "city"].min())]
+    with pytest.raises(EstimationError, match="needs two clusters"):
+        Decomposition(channels=["m1"], variance="leave_one_out").fit(Panel(lone, **CITY), "y")

@@ -233,7 +233,7 @@ class Imputation:
             if self.variance == "conservative_rows":
                 own -= weight * (np.bincount(of, w * (seen - mean), k) / np.bincount(of, w * w, k))
             else:
-                own = _centred(own, weight, leave_one_out=self.variance == "leave_one_out")
+                own = centred(own, weight, leave_one_out=self.variance == "leave_one_out")
             return gap / count, (own - counterfactual) / count, Mass(count, np.arange(k))
         own = _at_common_ratio(by_cluster(seen), weight, leave_one_out=self.variance == "leave_one_out")
         if self.scale == "level":
@@ -322,7 +322,7 @@ class _Leads:
     mass: np.ndarray
 
 
-def _centred(tau: np.ndarray, v: np.ndarray, *, leave_one_out: bool) -> np.ndarray:
+def centred(tau: np.ndarray, v: np.ndarray, *, leave_one_out: bool) -> np.ndarray:
     """Sum v (tau - centre) by cluster and cell; `tau` holds the sums of v tau, `v` those of v."""
     top, bottom = np.einsum("ck,ck->k", tau, v), np.einsum("ck,ck->k", v, v)
     if leave_one_out:

@@ -1,0 +1,347 @@
+r"""Bootstrap over clusters of a whole decomposition, as matrix products of cluster-wise cross-products.
+
+With a fixed effect nested in clusters (units), weights that are constant within clusters leave its partialling-out
+untouched. What remains is quadratic in rows: cross-products of the other dummies, covariates, outcome and channels by
+cluster, and sums of the same over treated cells and exposed rows. A draw with weights :math:`\omega` needs only
+:math:`\sum_c \omega_c` of each, and a small system: all draws are one matrix product and one batch of solves.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from aigreen.aggregation import Aggregation
+from aigreen.channels import channel_loadings
+from aigreen.did.sandwich import independent_columns, is_nested
+from aigreen.dropped import Dropped
+from aigreen.effects import Effects
+from aigreen.errors import AigreenWarning, EstimationError, OptionError
+from aigreen.panel import Panel
+
+if TYPE_CHECKING:
+    from aigreen.decomposition import Decomposition, Setup
+
+Resampling = Literal["clusters", "exponential"]
+
+_PIVOT = 1e-9
+_BLOCK = 2**22
+_LARGEST = 2**26
+
+
+@dataclass(frozen=True, eq=False)
+class Bootstrap:
+    """Draws of the parts of a decomposition.
+
+    Attributes
+    ----------
+    draws : DataFrame, shape (n_draws, parts)
+        nan where a draw does not identify the part.
+    effects : Effects
+        The estimates on the whole sample.
+    """
+
+    draws: pd.DataFrame
+    effects: Effects
+
+    @property
+    def std_errors(self) -> pd.Series:
+        """Standard deviation of the draws."""
+        return self.draws.std().rename("std_error")
+
+    def conf_int(self, level: float = 0.95) -> pd.DataFrame:
+        """Percentile intervals."""
+        tails = [(1 - level) / 2, (1 + level) / 2]
+        return self.draws.quantile(tails).T.set_axis(["low", "high"], axis=1)
+
+    def share(self, part: str, whole: str = "total") -> pd.Series:
+        """Draws of a share, for overall parts."""
+        return self.draws[part] / self.draws[whole]
+
+
+def bootstrap(
+    options: Decomposition,
+    panel: Panel,
+    outcome: str,
+    covariates: Sequence[str] | None,
+    *,
+    how: Aggregation,
+    n_draws: int,
+    seed: int,
+    resampling: Resampling,
+) -> Bootstrap:
+    """Draw cluster weights and compute the parts for each; see `Decomposition.bootstrap`."""
+    from dataclasses import replace
+
+    from aigreen.decomposition import prepare
+
+    if resampling not in get_args(Resampling):
+        raise OptionError("resampling", resampling, get_args(Resampling))
+    if n_draws < 2:
+        raise OptionError("n_draws", n_draws, [999])
+    options = replace(options, interaction=False)
+    effects = options.fit(panel, outcome, covariates=covariates).aggregate(how)
+    effects = effects.select(np.array([": " not in name for name in effects.index.get_level_values("part")]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AigreenWarning)
+        setup = prepare(options, panel, outcome, covariates, Dropped())
+        omega = cluster_weights(setup.sample, n_draws, seed, resampling)
+        sums = cluster_products(setup)
+        cells = (
+            parts_of(sums, options, omega) if sums is not None else refit(options, setup, outcome, covariates, omega)
+        )
+    averaged = _average(cells, effects, setup)
+    return Bootstrap(pd.DataFrame(averaged, columns=effects.index), effects)
+
+
+def cluster_weights(sample: Panel, n_draws: int, seed: int, resampling: Resampling) -> np.ndarray:
+    """Draw weights of all clusters, zero for those without rows, shape (n_draws, clusters)."""
+    rng = np.random.default_rng(seed)
+    present = np.flatnonzero(np.bincount(sample.cluster_codes, minlength=len(sample.clusters)))
+    omega = np.zeros((n_draws, len(sample.clusters)))
+    n = len(present)
+    if resampling == "clusters":
+        omega[:, present] = rng.multinomial(n, np.full(n, 1 / n), size=n_draws)
+    else:
+        omega[:, present] = rng.exponential(size=(n_draws, n))
+    return omega
+
+
+@dataclass(frozen=True, eq=False)
+class Products:
+    """Sums by cluster of weighted products of rows, all less their unit's mean over its clean rows.
+
+    Columns are dummies and covariates that are not redundant, the outcome, the channels: f + 1 + K = d.
+
+    Attributes
+    ----------
+    gram : shape (clusters, d, d)
+        On clean rows.
+    treated : shape (clusters, cells, d)
+        Sums over treated rows.
+    count : shape (clusters, cells)
+    dose : shape (clusters, cells, q)
+        Sums of the basis of exposure over treated rows.
+    bases, crossed : shapes (clusters, q, q), (clusters, q, d)
+        Products of the basis with itself and with the columns, on exposed untreated rows.
+    n_channels : int
+    """
+
+    gram: np.ndarray
+    treated: np.ndarray
+    count: np.ndarray
+    dose: np.ndarray
+    bases: np.ndarray
+    crossed: np.ndarray
+    n_channels: int
+
+
+def cluster_products(setup: Setup) -> Products | None:
+    """Sum the products by cluster; None where no fixed effect is nested in clusters, or they would be too large."""
+    sample, cells = setup.sample, setup.cells
+    codes = setup.fit.effects.codes
+    first = int(np.argmax([code.max() for code in codes]))
+    unit, rest = codes[first], [code for j, code in enumerate(codes) if j != first]
+    sizes = [int(code.max()) + 1 for code in rest]
+    n_clusters, n_cells, q = len(sample.clusters), len(cells.cohort), setup.response.shape[1]
+    k, p = setup.channels.shape[1], setup.covariates.shape[1]
+    d = sum(sizes) + p + 1 + k
+    if not is_nested(unit, sample.cluster_codes) or n_clusters * d * (d + n_cells) > _LARGEST:
+        return None
+    w = np.ones(sample.n_rows) if setup.weights is None else setup.weights
+    clean = np.zeros(sample.n_rows, dtype=bool)
+    clean[setup.fit.effects.rows] = True
+    position = {"cell": np.full(sample.n_rows, -1), "exposed": np.full(sample.n_rows, -1)}
+    position["cell"][cells.rows], position["exposed"][setup.exposed] = cells.cell, np.arange(len(setup.exposed))
+    treated_at = np.full(sample.n_rows, -1)
+    treated_at[cells.rows] = np.arange(len(cells.rows))
+
+    gram, treated = np.zeros((n_clusters, d, d)), np.zeros((n_clusters, n_cells, d))
+    count, dose = np.zeros((n_clusters, n_cells)), np.zeros((n_clusters, n_cells, q))
+    bases, crossed = np.zeros((n_clusters, q, q)), np.zeros((n_clusters, q, d))
+    used = np.flatnonzero(clean | (position["cell"] >= 0) | (position["exposed"] >= 0))
+    order = used[np.argsort(sample.cluster_codes[used], kind="stable")]
+    ends = np.searchsorted(sample.cluster_codes[order], np.arange(n_clusters + 1))
+    for start, stop in _blocks(ends, max(1, _BLOCK // d)):
+        rows = order[ends[start] : ends[stop]]
+        Z = _columns(setup, rows, rest, sizes, d)
+        _take_unit_means(Z, unit[rows], w[rows] * clean[rows])
+        for c in range(start, stop):
+            part = slice(ends[c] - ends[start], ends[c + 1] - ends[start])
+            here, z = rows[part], Z[part]
+            wz = z * w[here, None]
+            fitted = clean[here]
+            gram[c] = wz[fitted].T @ z[fitted]
+            cell = position["cell"][here]
+            inside = cell >= 0
+            if inside.any():
+                pick = sparse.csr_array(
+                    (w[here[inside]], (cell[inside], np.flatnonzero(inside))), shape=(n_cells, len(here))
+                )
+                treated[c], count[c] = pick @ z, pick.sum(axis=1)
+                if q:
+                    own = np.zeros((len(here), q))
+                    own[inside] = setup.dose[treated_at[here[inside]]]
+                    dose[c] = pick @ own
+            at = position["exposed"][here]
+            if (at >= 0).any():
+                B = setup.response[at[at >= 0]]
+                bases[c], crossed[c] = (B * w[here[at >= 0], None]).T @ B, B.T @ wz[at >= 0]
+    f = sum(sizes) + p
+    whole = gram.sum(axis=0)
+    raw = np.concatenate([np.bincount(code[clean], w[clean], n) for code, n in zip(rest, sizes, strict=True)] or [[]])
+    raw = np.concatenate([raw, w[clean] @ setup.covariates[clean] ** 2])
+    keep = np.flatnonzero(independent_columns(whole[:f, :f], raw))
+    kept = np.concatenate([keep, np.arange(f, d)])
+    return Products(gram[:, kept[:, None], kept], treated[..., kept], count, dose, bases, crossed[..., kept], k)
+
+
+def parts_of(sums: Products, options: Decomposition, omega: np.ndarray) -> np.ndarray:
+    """Compute parts of all cells for cluster weights, shape (n_draws, parts, cells); nan where not identified."""
+    n_clusters, n_cells = sums.count.shape
+    k, f = sums.n_channels, sums.gram.shape[1] - 1 - sums.n_channels
+    q = sums.bases.shape[1]
+    n_parts = 2 + k + bool(q)
+    out = np.full((len(omega), n_parts, n_cells), np.nan)
+    size = max(1, _BLOCK // max(1, sums.gram[0].size + sums.treated[0].size))
+    for start in range(0, len(omega), size):
+        chosen = omega[start : start + size]
+
+        def total(stack: np.ndarray, weights: np.ndarray = chosen) -> np.ndarray:
+            return (weights @ stack.reshape(n_clusters, -1)).reshape(len(weights), *stack.shape[1:])
+
+        gram, treated, crossed = total(sums.gram), total(sums.treated), total(sums.crossed)
+        count, dose, bases = total(sums.count), total(sums.dose), total(sums.bases)
+        fixed = gram[:, :f, :f]
+        good = _regular(fixed) & _regular(gram)
+        gram, treated, crossed, fixed = gram[good], treated[good], crossed[good], fixed[good]
+        if not good.any():
+            continue
+        gamma = np.linalg.solve(fixed, gram[:, :f, f:]) if f else gram[:, :f, f:]
+        within = gram[:, f:, f:] - gram[:, f:, :f] @ gamma
+        loadings = channel_loadings(within, ordered=options.ordered)
+        slopes = loadings.sum(axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            scale = 1.0 / count[good][:, :, None]
+            means = (treated[..., f:] - treated[..., :f] @ gamma) * scale
+            doses = dose[good] * scale
+        rest = means[..., 0] - np.einsum("rck,rk->rc", means[..., 1:], slopes)
+        parts = np.full((len(means), n_parts, n_cells), np.nan)
+        parts[:, 2 : 2 + k] = np.einsum("rjk,rck->rjc", loadings, means[..., 1:])
+        spill = 0.0
+        if q:
+            on_exposed = crossed[..., f:] - crossed[..., :f] @ gamma
+            right = on_exposed[..., 0] - np.einsum("rqk,rk->rq", on_exposed[..., 1:], slopes)
+            shown = _regular(bases[good])
+            theta = np.full_like(right, np.nan)
+            theta[shown] = np.linalg.solve(bases[good][shown], right[shown][..., None])[..., 0]
+            spill = np.einsum("rcq,rq->rc", doses, theta)
+            parts[:, -1] = spill
+        parts[:, 1] = rest - spill
+        parts[:, 0] = parts[:, 1:].sum(axis=1)
+        out[np.flatnonzero(good) + start] = parts
+    return out
+
+
+def refit(
+    options: Decomposition, setup: Setup, outcome: str, covariates: Sequence[str] | None, omega: np.ndarray
+) -> np.ndarray:
+    """Compute the same draws by fitting each anew, shape (n_draws, parts, cells)."""
+    from aigreen.decomposition import compute_parts, prepare
+
+    sample, cells = setup.sample, setup.cells
+    labels = {(g, t): j for j, (g, t) in enumerate(zip(cells.cohort, cells.time, strict=True))}
+    n_parts = 2 + len(options.channels) + bool(options.exposures)
+    out = np.full((len(omega), n_parts, len(labels)), np.nan)
+    base = np.ones(sample.n_rows) if setup.weights is None else setup.weights
+    for draw, weights in enumerate(omega):
+        view = sample._view(np.ones(sample.n_rows, dtype=bool))
+        view.weights = base * weights[view.cluster_codes]
+        try:
+            again = prepare(options, view, outcome, covariates, Dropped(), setup.basis)
+        except EstimationError:
+            continue
+        values = compute_parts(options, again)[1]
+        at = [labels[g, t] for g, t in zip(again.cells.cohort, again.cells.time, strict=True)]
+        out[draw][:, at] = values[:n_parts]
+    return out
+
+
+def _columns(setup: Setup, rows: np.ndarray, rest: list[np.ndarray], sizes: list[int], d: int) -> np.ndarray:
+    """Dummies of the fixed effects that are not eliminated, covariates, outcome, channels."""
+    Z = np.zeros((len(rows), d))
+    start = 0
+    for code, size in zip(rest, sizes, strict=True):
+        Z[np.arange(len(rows)), start + code[rows]] = 1.0
+        start += size
+    p = setup.covariates.shape[1]
+    Z[:, start : start + p] = setup.covariates[rows]
+    Z[:, start + p] = setup.y[rows]
+    Z[:, start + p + 1 :] = setup.channels[rows]
+    return Z
+
+
+def _take_unit_means(Z: np.ndarray, unit: np.ndarray, w: np.ndarray) -> None:
+    """Subtract, in place, the mean over clean rows (positive w) of each row's unit."""
+    present, code = np.unique(unit, return_inverse=True)
+    size = np.bincount(code, w, len(present))
+    weights = w / np.where(size > 0, size, 1.0)[code]
+    mean = sparse.csr_array((weights, (code, np.arange(len(code)))), shape=(len(present), len(code))) @ Z
+    Z -= mean[code]
+
+
+def _regular(matrices: np.ndarray) -> np.ndarray:
+    """Mark positive definite matrices of a stack, whatever the units of their columns."""
+    n = matrices.shape[-1]
+    if n == 0:
+        return np.ones(len(matrices), dtype=bool)
+    diagonal = np.diagonal(matrices, axis1=1, axis2=2)
+    good = (diagonal > 0).all(axis=1)
+    scale = 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    scaled = matrices * scale[:, :, None] * scale[:, None, :]
+    try:
+        pivots = np.diagonal(np.linalg.cholesky(scaled[good]), axis1=1, axis2=2)
+        good[good] = (pivots**2 > _PIVOT).all(axis=1)
+    except np.linalg.LinAlgError:
+        for j in np.flatnonzero(good):
+            try:
+                good[j] = (np.diag(np.linalg.cholesky(scaled[j])) ** 2 > _PIVOT).all()
+            except np.linalg.LinAlgError:
+                good[j] = False
+    return good
+
+
+def _blocks(ends: np.ndarray, size: int) -> list[tuple[int, int]]:
+    """Ranges of clusters of about `size` rows each."""
+    blocks, start, n = [], 0, len(ends) - 1
+    while start < n:
+        stop = max(start + 1, int(np.searchsorted(ends, ends[start] + size, side="right")) - 1)
+        blocks.append((start, min(stop, n)))
+        start = blocks[-1][1]
+    return blocks
+
+
+def _average(cells: np.ndarray, effects: Effects, setup: Setup) -> np.ndarray:
+    """Average cells to the effects by the masses of the whole sample; cells that a draw lacks do not count."""
+    n_draws, n_parts, n_cells = cells.shape
+    w = np.ones(len(setup.cells.rows)) if setup.weights is None else setup.weights[setup.cells.rows]
+    mass = np.bincount(setup.cells.cell, w, n_cells)
+    index = effects.index
+    if index.nlevels == 1:
+        groups = np.zeros(n_cells, dtype=np.intp)
+    else:
+        key = index.names[1]
+        of = {"cohort": setup.cells.cohort, "time": setup.cells.time, "horizon": setup.cells.time - setup.cells.cohort}
+        groups = np.searchsorted(index.get_level_values(key).unique().sort_values().to_numpy(), of[key])
+    member = np.zeros((n_cells, len(index) // n_parts))
+    member[np.arange(n_cells), groups] = mass
+    seen = ~np.isnan(cells)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = (np.where(seen, cells, 0.0) @ member) / (seen.astype(float) @ member)
+    return mean.reshape(n_draws, -1)
