@@ -3,6 +3,7 @@
 Panel in, Effects out: ``Panel(df, unit=..., time=..., cohort=...)``, an estimator's ``fit``, an `Effects` result.
 """
 
+from aigreen.decomposition import Decomposition
 from aigreen.did.diagnostics import ChaisemartinDHaultfoeuille, LocalProjections, SyntheticDiD, bacon_weights
 from aigreen.did.group_time import GroupTimeATT
 from aigreen.did.imputation import Imputation
@@ -20,6 +21,7 @@ __version__ = "0.1.0"
 __all__ = [
     "TWFE",
     "ChaisemartinDHaultfoeuille",
+    "Decomposition",
     "Effects",
     "GroupTimeATT",
     "Imputation",
