@@ -1,0 +1,90 @@
+"""Channels: each formula by hand."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aigreen import errors
+from aigreen.assemble import channels
+
+
+def test_structure_level():
+    assert channels.structure_level([[10, 30, 60], [0, 0, 5]]) == pytest.approx([0.1 + 2 * 0.3 + 3 * 0.6, 3.0])
+
+
+def test_rationalisation():
+    output, labour = [[10, 40, 50], [0, 50, 50], [1, 1, 1]], [[40, 30, 30], [0, 50, 50], [0, 1, 1]]
+    got = channels.rationalisation(output, labour)
+    by_hand = sum(y * math.log(y / n) for y, n in zip((0.1, 0.4, 0.5), (0.4, 0.3, 0.3), strict=True))
+    assert got[0] == pytest.approx(by_hand)
+    assert got[1] == 0.0
+    assert math.isnan(got[2])  # output without labour
+    scaled = channels.rationalisation(np.array(output) * 7, np.array(labour) / 3)
+    np.testing.assert_allclose(scaled, got)
+
+
+@pytest.mark.parametrize("bad", [[[1, -1, 3]], [[0, 0, 0]]])
+def test_negative_or_empty_output_is_an_error(bad):
+    with pytest.raises(errors.DataError, match="1 rows are negative or all zero"):
+        channels.structure_level(bad)
+
+
+def test_city_structure():
+    cities = pd.DataFrame(
+        {
+            "city_code": ["110000"] * 3,
+            "year": [2010, 2011, 2012],
+            "tertiary_share": [0.6, 0.9, np.nan],
+            "industrial_upgrading": [2.0, 1.0, 1.5],
+        }
+    )
+    got = channels.city_structure(cities)
+    assert got["industry_structure"].tolist() == [2.0, 1.0, 1.5]
+    assert got["structure_level"][0] == pytest.approx(0.1 + 2 * 0.3 + 3 * 0.6)
+    assert got["structure_level"][1:].isna().all()  # 0.9 + 0.9 is more than all; no tertiary share
+
+
+def staff(*rows):
+    frame = pd.DataFrame(rows, columns=["structure", "category", "persons"])
+    return frame.assign(firm_id="000001", year=2015, detail=[str(n) for n in range(len(rows))])
+
+
+@pytest.mark.parametrize(
+    ("rows", "employees", "share"),
+    [
+        ([("education", "postgraduate", 10), ("education", "bachelor", 30), ("education", "college", 60)], 100, 0.4),
+        (
+            [("education", "bachelor_or_above", 40), ("education", "postgraduate", 10), ("education", "college", 60)],
+            100,
+            0.4,
+        ),
+        ([("education", "bachelor", 40), ("education", "below_bachelor", 50), ("education", None, 10)], 100, 0.4),
+        ([("education", "bachelor", 40), ("education", "college", 60), ("total", None, 120)], 120, 0.4),
+        ([("profession", "production", 70), ("profession", "research", 30)], 100, None),
+        ([("education", "college", 60)], None, None),
+    ],
+)
+def test_staff(rows, employees, share):
+    got = channels.staff_structure(staff(*rows)).iloc[0]
+    assert got["employees"] == employees if employees else math.isnan(got["employees"])
+    assert got["human_capital"] == pytest.approx(share) if share else math.isnan(got["human_capital"])
+    if rows[0][0] == "profession":
+        assert got["production_share"] == pytest.approx(0.7)
+
+
+def test_polluting_share():
+    rows = [("C26", 60.0), ("I65", 30.0), ("C30", 10.0), ("I64", -5.0)]
+    segments = pd.DataFrame(rows, columns=["industry_code", "revenue"]).assign(firm_id="000001", year=2015)
+    assert channels.polluting_share(segments)["polluting_share"].tolist() == [pytest.approx(0.7)]
+
+
+def test_capital_and_labour():
+    assets, workers = pd.Series([100.0, 0.0, 5.0]), pd.Series([10.0, 10.0, 0.0])
+    got = channels.capital_per_worker(assets, workers)
+    assert got[0] == pytest.approx(math.log(10))
+    assert got[1:].isna().all()
+    shares = channels.labour_share(pd.Series([20.0, 5.0, -1.0]), pd.Series([100.0, 0.0, 100.0]))
+    assert shares[0] == 0.2
+    assert shares[1:].isna().all()
