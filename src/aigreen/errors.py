@@ -139,6 +139,10 @@ class IncompatibleEffectsError(EffectsError):
     """Two results do not stand on the same panel and clusters, or do not have the same index."""
 
 
+class SingularCovarianceError(EffectsError):
+    """The covariance of the estimates that a method needs is singular."""
+
+
 class ConfigError(AigreenError):
     """A configuration file breaks its schema."""
 

@@ -1,0 +1,233 @@
+"""Sensitivity of event-study effects to violations of parallel trends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from aigreen.effects import Effects
+from aigreen.errors import EffectsError, NoPrePeriodError, OptionError
+from aigreen.inference.event_path import EventPath, PostWeights
+from aigreen.inference.honest_fixed import BiasVariance
+from aigreen.inference.honest_tests import differences, hull, step_bounds
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Restriction = Literal["relative_magnitudes", "smoothness", "relative_smoothness"]
+Method = Literal["c_lf", "flci"]
+
+_RELATIVE_BOUNDS = (0.5, 1.0, 1.5, 2.0)
+_SMOOTH_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+_DOUBLINGS = 40
+_BREAKDOWN_TOLERANCE = 1e-6
+_LABELS = {
+    "relative_magnitudes": r"$\bar M$: bend after treatment relative to the largest before",
+    "smoothness": "$M$: change of slope from one period to the next",
+    "relative_smoothness": r"$\bar M$: change of slope relative to the largest before",
+}
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class HonestDiD:
+    """Result of `honest_did`.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        Columns bound, low, high: confidence interval of the effect under each bound.
+    estimate : float
+        The effect if trends are parallel.
+    original : tuple of float
+        Its confidence interval if trends are parallel.
+    breakdown : float
+        Smallest bound under which the interval holds zero: 0 where it does even without violations (beyond linear
+        trends, for smoothness), infinite where none was found.
+    restriction, method : str
+    level : float
+    weights : Series
+        Of the effects after the reference period, by horizon.
+    reference : int
+        Horizon of the reference period.
+    """
+
+    frame: pd.DataFrame
+    estimate: float
+    original: Interval
+    breakdown: float
+    restriction: Restriction
+    method: Method
+    level: float
+    weights: pd.Series = field(repr=False)
+    reference: int
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the original interval and the interval under each bound."""
+        import matplotlib.pyplot as plt
+
+        from aigreen.plot import INK, PALE
+
+        if ax is None:
+            ax = plt.subplots(figsize=(6.3, 3.3), layout="constrained")[1]
+        positions = np.arange(1, len(self.frame) + 1)
+        ax.axhline(0, color="black", linewidth=0.6, zorder=1)
+        ax.vlines(0, *self.original, color=PALE, linewidth=7, zorder=2)
+        ax.plot(0, self.estimate, marker="o", markersize=4.5, color=INK, zorder=3)
+        ax.vlines(positions, self.frame["low"], self.frame["high"], color=INK, linewidth=1.4, zorder=3)
+        labels = ["parallel\ntrends", *(f"{b:.3g}" for b in self.frame["bound"])]
+        ax.set_xticks([0, *positions], labels)
+        ax.set_xlabel(_LABELS[self.restriction])
+        ax.set_ylabel(f"Effect, {self.level:.0%} interval")
+        return ax
+
+
+def honest_did(
+    effects: Effects,
+    *,
+    weights: PostWeights = "first",
+    restriction: Restriction = "relative_magnitudes",
+    bounds: Sequence[float] | None = None,
+    level: float = 0.95,
+    method: Method | None = None,
+) -> HonestDiD:
+    r"""Confidence intervals of an effect that allow for violations of parallel trends up to a bound.
+
+    Estimates by horizon are effects plus a difference in trends, :math:`E\hat\beta = \tau + \delta`, with
+    :math:`\tau_{pre} = 0` and :math:`\delta_{ref} = 0`. The interval covers :math:`l'\tau_{post}` whatever
+    :math:`\delta` in the restriction
+
+    ======================  ====================================================================================
+    relative_magnitudes     :math:`|\delta_{t+1} - \delta_t| \le \bar M \max_{s<0} |\delta_{s+1} - \delta_s|`, t >= 0
+    smoothness              :math:`|\Delta^2 \delta_t| \le M` everywhere (M = 0: linear trends)
+    relative_smoothness     :math:`|\Delta^2 \delta_t| \le \bar M \max_{s<0} |\Delta^2 \delta_s|`, t >= 0
+    ======================  ====================================================================================
+
+    where the reference is period 0 and :math:`\Delta^2 \delta_t = \delta_{t+1} - 2 \delta_t + \delta_{t-1}`.
+
+    Parameters
+    ----------
+    effects : Effects
+        Effects by horizon, or by cohort and time; with a covariance, and relative to one reference period. It may stand
+        in the effects with value and variance zero, or be absent.
+    weights : "first", "average", or mapping of horizon to weight
+        l: the first effect after treatment, their plain average, or any weights on horizons after the reference.
+    restriction : {"relative_magnitudes", "smoothness", "relative_smoothness"}
+    bounds : sequence of float, optional
+        Values of Mbar (default 0.5, 1, 1.5, 2) or of M in units of the outcome (default: from 0 to the largest second
+        difference of the estimates up to the reference).
+    level : float
+        Coverage.
+    method : {"c_lf", "flci"}, optional
+        Conditional test with a least favourable first stage, or fixed-length interval (smoothness only, and its
+        default: shorter there).
+
+    Notes
+    -----
+    Normal approximation with the given covariance. Moments that involve effects before treatment only are not used by
+    c_lf. The set under a relative restriction is the smallest interval that holds the union of the sets in which each
+    difference before treatment, with either sign, is the largest. Source: Rambachan and Roth (2023); Andrews, Roth and
+    Pakes (2023) for c_lf; Armstrong and Kolesar (2018) for flci.
+
+    Raises
+    ------
+    EffectsError
+        Where effects are not by horizon, or there is no one reference period (as with a varying base period).
+    NoPrePeriodError
+        Where the restriction needs more effects before treatment.
+    SingularCovarianceError
+    """
+    if restriction not in get_args(Restriction):
+        raise OptionError("restriction", restriction, get_args(Restriction))
+    allowed = ("flci", "c_lf") if restriction == "smoothness" else ("c_lf",)
+    chosen = allowed[0] if method is None else method
+    if chosen not in allowed:
+        raise OptionError("method", chosen, allowed)
+    if not 0 < level < 1:
+        raise EffectsError(f"level={level}: a number between 0 and 1 is needed")
+    path = EventPath.of(effects)
+    if restriction == "relative_smoothness" and path.n_pre < 2:
+        raise NoPrePeriodError("relative_smoothness needs two effects before the reference period")
+    post = path.post_weights(weights)
+    full = np.concatenate([np.zeros(path.n_pre), post])
+    path.require_rank(np.vstack([np.eye(len(full))[: path.n_pre], full]), "effects before treatment and of interest")
+    used = _checked(bounds, restriction, path)
+    interval = _intervals(path, post, restriction, chosen, 1 - level)
+    ends = np.array([interval(bound) for bound in used]).reshape(-1, 2)
+    effect = path.effects.combine(full)
+    original = effect.conf_int(level).iloc[0]
+    step = 1.0 if restriction != "smoothness" else float(np.sqrt(full @ path.covariance @ full))
+    return HonestDiD(
+        frame=pd.DataFrame({"bound": used, "low": ends[:, 0], "high": ends[:, 1]}),
+        estimate=float(effect.values[0]),
+        original=(float(original["low"]), float(original["high"])),
+        breakdown=_breakdown(interval, step),
+        restriction=restriction,
+        method=chosen,
+        level=level,
+        weights=pd.Series(post, index=pd.Index(path.horizons[path.n_pre :], name="horizon"), name="weight"),
+        reference=path.reference,
+    )
+
+
+def _intervals(
+    path: EventPath, weights: np.ndarray, restriction: Restriction, method: Method, alpha: float
+) -> Callable[[float], Interval]:
+    """Return the function from a bound to its interval."""
+    if method == "flci":
+        best = BiasVariance.of(path.n_pre, weights, path.covariance)
+
+        def fixed(bound: float) -> Interval:
+            found = best.interval(path.values, bound, alpha)
+            return found.estimate - found.half_length, found.estimate + found.half_length
+
+        return fixed
+    order = 1 if restriction == "relative_magnitudes" else 2
+    option = "absolute" if restriction == "smoothness" else "relative"
+
+    def inverted(bound: float) -> Interval:
+        pieces = step_bounds(path.n_pre, weights, order, **{option: bound})
+        return hull(pieces, path.values, path.covariance, alpha)
+
+    return inverted
+
+
+def _checked(bounds: Sequence[float] | None, restriction: Restriction, path: EventPath) -> np.ndarray:
+    if bounds is None and restriction != "smoothness":
+        return np.array(_RELATIVE_BOUNDS)
+    if bounds is None:
+        if path.n_pre < 2:
+            raise NoPrePeriodError("one effect before treatment says nothing about changes of slope; give bounds")
+        bends = differences(path.n_pre, path.n_post, 2)[: path.n_pre - 1] @ path.values
+        return np.array(_SMOOTH_SHARES) * np.abs(bends).max()
+    used = np.asarray(bounds, dtype=float)
+    if used.ndim != 1 or not np.isfinite(used).all() or (used < 0).any():
+        raise EffectsError(f"bounds={bounds!r}: a list of finite numbers, none negative, is needed")
+    return used
+
+
+def _breakdown(interval: Callable[[float], Interval], step: float) -> float:
+    """Smallest bound whose interval holds zero, by doubling and bisection."""
+
+    def holds_zero(bound: float) -> bool:
+        low, high = interval(bound)
+        return low <= 0 <= high
+
+    if holds_zero(0.0):
+        return 0.0
+    low, high = 0.0, step
+    for _ in range(_DOUBLINGS):
+        if holds_zero(high):
+            break
+        low, high = high, 2 * high
+    else:
+        return np.inf
+    while high - low > _BREAKDOWN_TOLERANCE * high:
+        middle = (low + high) / 2
+        low, high = (low, middle) if holds_zero(middle) else (middle, high)
+    return high
