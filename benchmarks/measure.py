@@ -15,7 +15,7 @@ import pandas as pd
 import psutil
 from jobs import JOBS
 
-MOST_CALLS = 5
+MOST_CALLS = 9
 
 
 def cpu_seconds() -> float:
