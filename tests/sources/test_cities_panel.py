@@ -1,5 +1,7 @@
 """The assembled city panel from the real public workbook."""
 
+import math
+
 import pytest
 
 from aigreen.assemble.cities import CODEBOOK, cities
@@ -28,3 +30,13 @@ def test_pilot_zones_and_rings_follow_the_fact_table(built):
     assert (first["110000"], first["410100"]) == (2019, 2021)
     exposed = built.frame.loc[built.frame["ring_100km"] > 0].groupby("year").size()
     assert exposed.to_dict() == {2019: 17, 2020: 30, 2021: 36, 2022: 36, 2023: 36}
+
+
+def test_wider_rings_hold_narrower_ones_and_emissions_are_intensity_times_output(built):
+    frame = built.frame
+    assert (frame["ring_200km"] >= frame["ring_100km"]).all()
+    assert (frame.query("year == 2023")["ring_200km"] > 0).sum() > 36
+    beijing = frame.query("city_code == '110000' and year == 2019").iloc[0]
+    assert math.exp(beijing["ln_emissions"]) == pytest.approx(78_044_416, rel=1e-6)
+    first = frame[frame["low_carbon_pilot"] == 1].groupby("city_code")["year"].min()
+    assert (first == frame.drop_duplicates("city_code").set_index("city_code")["low_carbon_year"].dropna()).all()

@@ -120,3 +120,14 @@ def test_panel_leaves_its_input_alone(tidy):
     before = tidy.copy()
     assemble(tidy)
     pd.testing.assert_frame_equal(tidy, before)
+
+
+def test_exposure_counts_zones_of_others(tidy):
+    last = assemble(tidy).frame.query("year == 2023").set_index("province")
+    near, border = last["near_zones_300km"], last["neighbour_zones"]
+    assert near[["Shanghai", "Jiangsu", "Hebei", "Xinjiang"]].tolist() == [3, 4, 3, 0]
+    untreated = last["treated"] == 0
+    assert sorted(near[untreated & (near > 0)].index) == ["Hebei", "Jiangxi", "Jilin"]
+    assert sorted(border[untreated & (border == 0)].index) == ["Hainan", "Xinjiang"]
+    assert (border["Anhui"], border["Inner Mongolia"], border["Shanghai"]) == (5, 3, 2)
+    assert (assemble(tidy).frame.query("year < 2019")[["near_zones_300km", "neighbour_zones"]] == 0).all(axis=None)

@@ -8,7 +8,7 @@ import pandas as pd
 from aigreen import facts
 from aigreen.assemble.record import Assembled, Entry, SampleFlow, finish, merge_one
 
-RING_KM = 100.0
+RINGS_KM = {"ring_100km": 100.0, "ring_200km": 200.0}
 
 _RAW, _ZONES, _DIVISIONS = "cn_prefecture_lowcarbon", "ai_pilot_zones", "divisions"
 CODEBOOK = (
@@ -21,8 +21,11 @@ CODEBOOK = (
     Entry("treated", "AI pilot zone in force", "", "1 = yes, 0 = no", _ZONES, "year >= zone_year"),
     Entry("ring_100km", "Other zone cities within 100 km", "cities", "", f"{_ZONES}; {_DIVISIONS}",
           "number of other cities with a zone in force whose seat is at most 100 km away, same year"),
+    Entry("ring_200km", "Other zone cities within 200 km", "cities", "", f"{_ZONES}; {_DIVISIONS}",
+          "as ring_100km, at most 200 km away"),
     Entry("carbon_intensity", "Carbon intensity", "as published, unit not stated", "missing in 70 cities", _RAW),
     Entry("ln_carbon_intensity", "ln carbon intensity", "log", "", _RAW, "ln(carbon_intensity)"),
+    Entry("ln_emissions", "ln implied carbon emissions", "log", "", _RAW, "ln(carbon_intensity * gdp_real)"),
     Entry("industrial_upgrading", "Industrial upgrading (tertiary / secondary)", "ratio", "", _RAW),
     Entry("tertiary_share", "Tertiary-industry share", "share of GDP", "", _RAW),
     Entry("ln_gdp", "ln real GDP", "log 100 million yuan presumed", "", _RAW, "ln(gdp_real)"),
@@ -32,6 +35,8 @@ CODEBOOK = (
     Entry("financial_development", "Financial development", "ratio to GDP", "", _RAW),
     Entry("low_carbon_year", "First year of the low-carbon city pilot", "calendar year",
           "missing = never or not stated", _RAW),
+    Entry("low_carbon_pilot", "Low-carbon pilot in force", "", "1 = yes, 0 = no or not stated", _RAW,
+          "year >= low_carbon_year"),
     Entry("low_carbon_known", "Low-carbon pilot status stated", "", "1 = yes, 0 = no", _RAW),
 )  # fmt: skip
 
@@ -66,13 +71,16 @@ def cities(tidy: pd.DataFrame, *, timing: facts.Timing = "batch_year") -> Assemb
     frame = flow.add("carbon intensity never published: left out", _ever(frame, "carbon_intensity"))
     frame["zone_year"] = frame["city_code"].map(facts.pilot_zone_cohorts("prefecture", timing)).astype(float)
     frame["treated"] = (frame["year"] >= frame["zone_year"]).astype("int64")
-    frame["ring_100km"] = facts.zones_within(
-        frame["city_code"].to_numpy(), frame["year"].to_numpy(), radius_km=RING_KM, timing=timing
-    )
+    for name, km in RINGS_KM.items():
+        frame[name] = facts.zones_within(
+            frame["city_code"].to_numpy(), frame["year"].to_numpy(), radius_km=km, timing=timing
+        )
     logs = {"ln_carbon_intensity": "carbon_intensity", "ln_gdp": "gdp_real", "ln_population": "population"}
     for name, source in (logs | {"ln_density": "population_density"}).items():
         frame[name] = np.log(frame[source].where(frame[source] > 0))
+    frame["ln_emissions"] = frame["ln_carbon_intensity"] + frame["ln_gdp"]
     frame["low_carbon_year"] = frame["low_carbon_year"].astype(float)
+    frame["low_carbon_pilot"] = (frame["year"] >= frame["low_carbon_year"]).astype("int64")
     frame["low_carbon_known"] = frame["low_carbon_known"].astype("int64")
     named = [entry.column for entry in CODEBOOK]
     frame = flow.add("pilot zones and exposure merged", frame.sort_values(["city_code", "year"], ignore_index=True))
