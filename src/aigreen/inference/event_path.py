@@ -24,7 +24,7 @@ class EventPath:
     Attributes
     ----------
     effects : Effects
-        The effects by horizon, without the reference.
+        The effects in this order, without the reference.
     horizons : ndarray of int, shape (k,)
     reference : int
         Horizon whose effect is zero by construction.
@@ -59,6 +59,8 @@ class EventPath:
             raise EffectsError(
                 f"horizons stand more than once; choose one of {', '.join(others)} first: effects[label]"
             )
+        if horizons.min() >= -1:
+            raise NoPrePeriodError(f"{study.method} reports no effects before the reference period")
         covariance = study.vcov.to_numpy()
         if np.isnan(covariance).any():
             raise NoInfluenceError(f"{study.method} has no joint covariance of its effects by horizon")
@@ -77,7 +79,7 @@ class EventPath:
             raise NoPrePeriodError("no effect before the reference period")
         if n_pre == kept.sum():
             raise EffectsError("no effect after the reference period")
-        part = study.select(np.isin(np.arange(len(study)), order[kept]))
+        part = study.combine(np.eye(len(study))[:, order[kept]])
         return cls(part, horizons[kept], reference, values[kept], covariance[np.ix_(kept, kept)], n_pre)
 
     @property

@@ -26,9 +26,9 @@ _SMOOTH_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 _DOUBLINGS = 40
 _BREAKDOWN_TOLERANCE = 1e-6
 _LABELS = {
-    "relative_magnitudes": r"$\bar M$: bend after treatment relative to the largest before",
-    "smoothness": "$M$: change of slope from one period to the next",
-    "relative_smoothness": r"$\bar M$: change of slope relative to the largest before",
+    "relative_magnitudes": r"$\bar M$: violation a period, relative to the largest before treatment",
+    "smoothness": "$M$: change of slope a period",
+    "relative_smoothness": r"$\bar M$: change of slope a period, relative to the largest before treatment",
 }
 
 Interval = tuple[float, float]
