@@ -3,6 +3,7 @@ r"""Outcomes imputed from clean rows, averages of them with influence functions,
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -39,18 +40,23 @@ class Average:
     values : ndarray, shape (k,)
     psi : ndarray, shape (clusters, k)
     mass : Mass
+    own : ndarray, shape (clusters, k)
+        Centred sums of the cells' own rows.
     error : ndarray, shape (clusters, k)
-        Influence functions of the sum of counterfactuals of each cell.
+        Influence functions of the sum of baselines of each cell.
     """
 
     values: np.ndarray
     psi: np.ndarray
     mass: Mass
+    own: np.ndarray
     error: np.ndarray
 
     def less(self, other: Average) -> Average:
         """Subtract the means of other effects of the same rows."""
-        return Average(self.values - other.values, self.psi - other.psi, self.mass, self.error)
+        return Average(
+            self.values - other.values, self.psi - other.psi, self.mass, self.own - other.own, self.error - other.error
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +90,8 @@ class Imputed:
     ----------
     sample : Panel
     y : ndarray, shape (n,)
+    X : ndarray, shape (n, p)
+        Covariates that enter the model.
     model : Untreated
     reached : ndarray of bool, shape (n,)
         Rows whose counterfactual is identified.
@@ -92,6 +100,7 @@ class Imputed:
 
     sample: Panel
     y: np.ndarray
+    X: np.ndarray
     model: Untreated
     reached: np.ndarray
     poisson: bool
@@ -126,8 +135,9 @@ class Imputed:
         keep, reached = independent(effects, X, sample.weights)
         gone = [name for name, kept in zip(names, keep, strict=True) if not kept]
         dropped.add(CollinearWarning, "covariates", "determined by fixed effects and others", len(gone), gone)
-        model = (fit_poisson if poisson else fit_linear)(y, X[:, keep], effects, sample.weights)
-        return cls(sample, y, model, reached | zero, poisson, percent, leave_one_out)
+        X = X[:, keep]
+        model = (fit_poisson if poisson else fit_linear)(y, X, effects, sample.weights)
+        return cls(sample, y, X, model, reached | zero, poisson, percent, leave_one_out)
 
     # -- sums by cluster -----------------------------------------------------------------------------------------
 
@@ -143,19 +153,22 @@ class Imputed:
         clusters = self.sample.cluster_codes[self.model.effects.rows]
         return self.model.influence(targets, clusters, len(self.sample.clusters))
 
-    def centred(self, values: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        r"""Sum w (tau - centre) by cluster and cell; `values` holds the sums of w tau, `weight` those of w (or w mu).
+    def centred(self, cells: Cells, effect: np.ndarray, weight: np.ndarray, *, about_response: bool) -> np.ndarray:
+        r"""Sum w (tau - centre) by cluster and cell, from w tau and w (for counts w mu) of the cells' rows.
 
         The centre is :math:`\sum_c w_c (w\tau)_c / \sum_c w_c^2`; for counts
-        :math:`\sum_c (w\tau)_c / \sum_c (w\mu)_c`.
+        :math:`\sum_c (w\tau)_c / \sum_c (w\mu)_c`. With `about_response` it is zero where a cluster is alone in a cell.
         """
-        top, bottom = (values, weight) if self.poisson else (values * weight, weight * weight)
+        values, size = self.by_cluster(cells, effect), self.by_cluster(cells, weight)
+        top, bottom = (values, size) if self.poisson else (values * size, size * size)
+        rest_top, rest_bottom = top.sum(axis=0), bottom.sum(axis=0)
+        alone = np.count_nonzero(size, axis=0) == 1
         if self.leave_one_out:
-            top, bottom = top.sum(axis=0) - top, bottom.sum(axis=0) - bottom
-        else:
-            top, bottom = top.sum(axis=0), bottom.sum(axis=0)
-        centre = np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
-        return values - weight * centre
+            rest_top, rest_bottom = rest_top - top, rest_bottom - bottom
+        centre = np.divide(rest_top, rest_bottom, out=np.zeros_like(rest_top), where=rest_bottom > 0)
+        if about_response:
+            centre = np.where(alone, 0.0, centre)
+        return values - size * centre
 
     # -- averages ------------------------------------------------------------------------------------------------
 
@@ -163,51 +176,59 @@ class Imputed:
         self,
         cells: Cells,
         response: ExposureResponse | None = None,
-        functions: np.ndarray | None = None,
+        functions: Sequence[int] | np.ndarray = (),
         *,
+        about_response: bool = False,
         base: Average | None = None,
+        own: np.ndarray | None = None,
     ) -> Average:
         r"""Mean effects of the cells' rows, less the response through some basis functions.
 
         The baseline of a row is :math:`b = \mu + B'\theta`, for counts :math:`b = \mu e^{B'\theta}`, over the basis
         functions given; the mean is :math:`\sum w(y - b) / \sum w`, in percent :math:`\sum w(y - b) / \sum w\mu` with
-        :math:`\mu` the baseline of `base`, or the own one.
+        :math:`\mu` the baseline of `base`, or the own one. Rows are centred after the whole response is taken out.
 
         Parameters
         ----------
+        about_response : bool
+            Centre of cells in one cluster, see `centred`.
         base : Average, optional
             Of the same cells without response; its denominators are used.
+        own : ndarray, shape (clusters, k), optional
+            Centred sums to use in place of the own ones, where differences to another average are of interest.
         """
         rows, of, k = cells.rows, cells.cell, len(cells.cohort)
-        w, mean = self.w[rows], self.model.mean[rows]
-        factor, slope = None, None
-        baseline = mean
-        if response is not None and functions is not None and functions.size:
-            B = response.B[np.ix_(rows, functions)]
-            shift = B @ response.theta[functions]
-            if self.poisson:
-                factor = np.exp(shift)
-                baseline = mean * factor
-                slope = B * baseline[:, None]
-            else:
-                baseline = mean + shift
-                slope = B
-        gap = w * (self.y[rows] - baseline)
-        own = self.centred(self.by_cluster(cells, gap), self.by_cluster(cells, w * baseline if self.poisson else w))
-        if base is not None and factor is None:
-            error = base.error
-        else:
-            error = self.influence(rows, of, w if factor is None else w * factor, k)
-        if slope is not None:
-            total = np.stack([np.bincount(of, w * column, k) for column in slope.T])
-            error = error + response.psi[:, functions] @ total
-        total = np.bincount(of, gap, k)
+        w, y = self.w[rows], self.y[rows]
+        baseline, factor = self._baseline(rows, response, functions)
+        if own is None:
+            every = () if response is None else np.arange(len(response.theta))
+            whole, _ = self._baseline(rows, response, every)
+            weight = w * whole if self.poisson else w
+            own = self.centred(cells, w * (y - whole), weight, about_response=about_response)
+        error = self.influence(rows, of, w * factor, k)
+        if response is not None and len(functions):
+            slope = response.B[np.ix_(rows, functions)] * (w * baseline if self.poisson else w)[:, None]
+            error += response.psi[:, functions] @ np.stack([np.bincount(of, column, k) for column in slope.T])
+        gap = np.bincount(of, w * (y - baseline), k)
         if not self.percent:
             size = np.bincount(of, w, k)
-            return Average(total / size, (own - error) / size, Mass(size, np.arange(k)), error)
+            return Average(gap / size, (own - error) / size, Mass(size, np.arange(k)), own, error)
         mass = Mass(np.bincount(of, w * baseline, k), np.arange(k), error) if base is None else base.mass
-        values = total / mass.value
-        return Average(values, (own - error - values * mass.influence) / mass.value, mass, error)
+        values = gap / mass.value
+        return Average(values, (own - error - values * mass.influence) / mass.value, mass, own, error)
+
+    def _baseline(
+        self, rows: np.ndarray, response: ExposureResponse | None, functions: Sequence[int] | np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray | float]:
+        """Counterfactuals with the response through some basis functions, and their slope in those without."""
+        mean = self.model.mean[rows]
+        if response is None or not len(functions):
+            return mean, 1.0
+        shift = response.B[np.ix_(rows, functions)] @ response.theta[functions]
+        if not self.poisson:
+            return mean + shift, 1.0
+        factor = np.exp(shift)
+        return mean * factor, factor
 
     def cells(self, cohorts: np.ndarray, rows: np.ndarray, what: str, dropped: Dropped) -> Cells:
         """Cells of rows by the cohort (or onset) of their units, without those whose counterfactuals are all zero.
@@ -230,10 +251,9 @@ class Imputed:
             dropped.add(SeparationWarning, what, reason, lost.size, self.sample.labels(lost[:5]), stacklevel=5)
             if lost.size:
                 cells = Cells.of(by_cohort, rows[positive[cells.cell]])
-        self._check_alone(cells, what)
         return cells
 
-    def _check_alone(self, cells: Cells, what: str) -> None:
+    def check_alone(self, cells: Cells, what: str) -> None:
         """Warn of cells in one cluster, where the rows themselves add nothing to the variance."""
         k = len(cells.cohort)
         pairs = np.unique(self.sample.cluster_codes[cells.rows].astype(np.intp) * k + cells.cell)
@@ -252,13 +272,7 @@ class Imputed:
     # -- response to exposure ------------------------------------------------------------------------------------
 
     def respond(
-        self,
-        basis: Basis,
-        S: np.ndarray,
-        exposed: np.ndarray,
-        treated: np.ndarray,
-        cells: list[Cells],
-        dropped: Dropped,
+        self, basis: Basis, S: np.ndarray, exposed: np.ndarray, treated: np.ndarray, dropped: Dropped
     ) -> ExposureResponse:
         """Regress imputed effects of exposed untreated rows on the basis functions.
 
@@ -266,8 +280,6 @@ class Imputed:
         ----------
         exposed, treated : ndarray of int
             Exposed untreated rows, and treated rows.
-        cells : list of Cells
-            For each column, the exposed untreated rows with a positive value, by onset and period.
 
         Raises
         ------
@@ -277,7 +289,7 @@ class Imputed:
             The basis functions are not independent on exposed untreated rows.
         """
         B = basis(S)
-        q, n_clusters, of = B.shape[1], len(self.sample.clusters), basis.of
+        q, n_clusters = B.shape[1], len(self.sample.clusters)
         seen = (B[exposed] != 0).any(axis=0)
         needed = (B[treated] != 0).any(axis=0)
         terms = np.array(basis.terms, dtype=object)
@@ -306,14 +318,8 @@ class Imputed:
             beta = np.linalg.solve((x * w[:, None]).T @ x, (x * w[:, None]).T @ (y - mean))
             fitted, slope = mean + x @ beta, np.ones(len(y))
         bread = linalg.inv((x * (w * slope)[:, None]).T @ x)
-        own = np.empty((n_clusters, x.shape[1]))
-        residual, weight = np.zeros(len(self.y)), np.zeros(len(self.y))
-        residual[exposed], weight[exposed] = w * (y - fitted), w * (fitted if self.poisson else 1.0)
-        for k, f in enumerate(np.flatnonzero(seen)):
-            part = cells[of[f]]
-            b = B[part.rows, f] / scale[k]
-            sums = self.by_cluster(part, b * residual[part.rows]), self.by_cluster(part, b * weight[part.rows])
-            own[:, k] = self.centred(*sums).sum(axis=1)
+        scores = x * (w * (y - fitted))[:, None]
+        own = np.column_stack([np.bincount(self.sample.cluster_codes[exposed], s, n_clusters) for s in scores.T])
         factor = w * (fitted / np.where(mean > 0, mean, 1.0) if self.poisson else 1.0)
         row, column = np.nonzero(x)
         error = self.influence(exposed[row], column, (x * factor[:, None])[row, column], x.shape[1])

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from aigreen.aggregation import Mass
-from aigreen.clean import ExposureResponse, Imputed
+from aigreen.clean import Average, ExposureResponse, Imputed
 from aigreen.did.imputation import Family, Scale
 from aigreen.did.sample import check_counts
 from aigreen.did.split import Cells, Split, distinct, reached_rows, split_rows
@@ -20,7 +20,8 @@ from aigreen.dropped import Dropped
 from aigreen.effects import Effects
 from aigreen.errors import DataError, MissingRowsWarning, NoControlsError, OptionError, UnreachedWarning
 from aigreen.exposure import first_period
-from aigreen.panel import Panel
+from aigreen.leads import leads
+from aigreen.panel import NEVER, Panel
 from aigreen.response import Basis, Response, check_cuts
 
 Variance = Literal["conservative", "leave_one_out"]
@@ -58,15 +59,15 @@ class Spillover:
     .. math:: \psi_c(a) = \sum_{c, \notin U} a_{it} (\hat\tau_{it} - \tilde\tau_{it})
               + \sum_{c, U} v_{it}\hat\varepsilon_{it}, \qquad v = -WF_0(F_0'WF_0)^{-1}F'a ,
 
-    with :math:`\tilde\tau` the mean effect of the cohort-period with squared cluster weights (Borusyak, Jaravel and
-    Spiess 2024), so that
+    where :math:`\tilde\tau_{it} = s(S_{it})` plus the mean of :math:`\hat\tau - s(S)` in the cohort (onset) and period,
+    with squared cluster weights (Borusyak, Jaravel and Spiess 2024); in :math:`\psi(wB)` it is s(S) alone. Then
 
-    .. math:: \psi_{\theta} = G^{-1}\psi(wB), \qquad
-              \psi_{net} = \psi(a)[\tilde\tau \text{ of } \hat\tau - s] - \bar B'\psi_\theta, \quad \bar B = \sum a B .
+    .. math:: \psi_{\theta} = G^{-1}\psi(wB), \qquad \psi_{treated} = \psi(a), \qquad
+              \psi_{spillover} = \bar B'\psi_\theta, \qquad \psi_{net} = \psi(a) - \bar B'\psi_\theta, \qquad
+              \bar B = \sum a B .
 
-    In :math:`\psi_\theta` the centred values are :math:`\hat\tau - B'\hat\theta`, in cells of the column's onset and
-    period.
-    Errors are conservative: they include the spread of effects, and of s(S), inside cohort-periods.
+    Treatment and exposure are taken as given. Errors are conservative: they include the spread of effects net of s(S)
+    inside cohort-periods. Cells of exposed rows in one cluster are centred at s(S).
 
     Parameters
     ----------
@@ -84,9 +85,13 @@ class Spillover:
         bins: a number of bins with equal numbers of exposed rows, or inner edges, as ``[1, 2]`` for (0, 1], (1, 2] and
         above. Default: exposed or not. spline: a number of knots (3 to 5), or knots; default 4.
     variance : {"conservative", "leave_one_out"}
-        As for `Imputation`.
+        As for `Imputation`; for the treated every cohort-period then needs two clusters.
     anticipation : int
         Periods before treatment, and before the first exposure, that are neither clean nor effects.
+    leads : int
+        Number of coefficients before treatment (part ``treated``) and before the first exposure of units that are
+        exposed while untreated (part ``exposed``), as in `Imputation`: one regression on clean rows. Test them by
+        ``result["exposed"].event_study().pretrend_test()``.
     scale : {"level", "percent"}
         For counts: differences of means, or relative to the sum of counterfactuals.
 
@@ -118,6 +123,7 @@ class Spillover:
     bins: int | Sequence[float] | None = None
     variance: Variance = "conservative"
     anticipation: int = 0
+    leads: int = 0
     scale: Scale = "level"
 
     def __post_init__(self) -> None:
@@ -132,8 +138,12 @@ class Spillover:
         columns = self.columns
         if not columns or len(set(columns)) < len(columns) or set(columns) & set(PARTS):
             raise OptionError("exposure", self.exposure, ["different columns, not named as a part", *PARTS])
-        if not isinstance(self.anticipation, int | np.integer) or self.anticipation < 0:
-            raise OptionError("anticipation", self.anticipation, ["0", "1", "2", "..."])
+        for option in ("anticipation", "leads"):
+            value = getattr(self, option)
+            if not isinstance(value, int | np.integer) or value < 0:
+                raise OptionError(option, value, ["0", "1", "2", "..."])
+        if self.leads and self.family == "poisson" and self.scale == "level":
+            raise OptionError("scale", self.scale, ["percent (leads of a count model are growth rates)"])
         if self.scale == "percent" and self.family != "poisson":
             raise OptionError("scale", self.scale, ["level (percent is for family='poisson')"])
         if isinstance(self.fixed_effects, str) or (self.fixed_effects is not None and not len(self.fixed_effects)):
@@ -173,18 +183,22 @@ class Spillover:
         stage = self._stage(panel, outcome, covariates)
         imputed, response, treated = stage.imputed, stage.response, stage.treated
         every = np.arange(len(response.theta))
-        total = imputed.average(treated)
+        total = imputed.average(treated, response)
         net = imputed.average(treated, response, every, base=total)
         blocks = [("treated", treated, total), ("net", treated, net), ("spillover", treated, total.less(net))]
         if stage.exposed.size:
             cells = stage.exposed_cells(stage.exposed, stage.onset, "exposed rows")
-            blocks.append(("exposed", cells, imputed.average(cells)))
+            blocks.append(("exposed", cells, imputed.average(cells, response, about_response=True)))
         for label, j, functions in response.basis.parts:
             rows = stage.exposed[(response.B[np.ix_(stage.exposed, functions)] != 0).any(axis=1)]
             if rows.size:
                 cells = stage.exposed_cells(rows, stage.column_onset[j], f"rows of {label}")
-                average = imputed.average(cells, response, np.setdiff1d(every, functions))
+                others = np.setdiff1d(every, functions)
+                average = imputed.average(cells, response, others, about_response=True)
                 blocks.append((label, cells, average))
+        n_post = sum(len(cells.cohort) for _, cells, _ in blocks)
+        if self.leads:
+            blocks += [(part, *lead) for part, lead in stage.leads().items()]
         masses = [average.mass for _, _, average in blocks]
         size = np.concatenate([mass.value for mass in masses])
         influence = None if masses[0].influence is None else np.hstack([mass.influence for mass in masses])
@@ -193,13 +207,14 @@ class Spillover:
             np.concatenate([cells.cohort for _, cells, _ in blocks]),
             np.concatenate([cells.time for _, cells, _ in blocks]),
         ]
-        return self._result(
+        result = self._result(
             stage,
             values=np.concatenate([average.values for _, _, average in blocks]),
             index=pd.MultiIndex.from_arrays(levels, names=["part", "cohort", "time"]),
             psi=np.hstack([average.psi for _, _, average in blocks]),
             mass=Mass(size, np.arange(len(size)), influence),
         )
+        return replace(result, post=np.arange(len(size)) < n_post) if self.leads else result
 
     def response_curve(
         self,
@@ -275,7 +290,8 @@ class Spillover:
             return regression.select(regression.index == "treated") - robust
         stage = self._stage(panel, outcome, covariates)
         cells = stage.treated
-        robust, ignoring = stage.imputed.average(cells), stage.naive.average(cells)
+        robust = stage.imputed.average(cells, stage.response)
+        ignoring = stage.naive.average(cells, own=robust.own)
         result = self._result(
             stage,
             values=ignoring.values - robust.values,
@@ -339,7 +355,7 @@ class Spillover:
             own = "at the common ratio to the counterfactual"
         both = int(stage.is_exposed[rows].sum())
         told = {
-            "variance": f"clusters: {sample.clusters.name}; rows centred by cohort (onset) x time, {own}",
+            "variance": f"clusters: {sample.clusters.name}; rows less s(S) centred by cohort (onset) x time, {own}",
             "small-sample factor": "none",
             "fixed effects": ", ".join(self.fixed_effects or (sample.names["unit"], sample.names["time"])),
             "singletons": "kept",
@@ -351,6 +367,8 @@ class Spillover:
         }
         if self.anticipation:
             told["anticipation"] = f"{self.anticipation} periods before treatment and before exposure left out"
+        if self.leads:
+            told["leads"] = "separate regression on clean rows; reference: earlier periods, never treated or exposed"
         return told
 
 
@@ -405,7 +423,9 @@ class _Stage:
     def treated(self) -> Cells:
         """Treated rows that clean rows reach, by cohort and period."""
         rows = reached_rows(self.sample, self.split.treated, self.imputed.reached, self.dropped)
-        return self.imputed.cells(self.sample.unit_cohort, rows, "treated rows", self.dropped)
+        cells = self.imputed.cells(self.sample.unit_cohort, rows, "treated rows", self.dropped)
+        self.imputed.check_alone(cells, "treated rows")
+        return cells
 
     @cached_property
     def exposed(self) -> np.ndarray:
@@ -416,6 +436,12 @@ class _Stage:
         self.dropped.add(UnreachedWarning, "rows", reason, lost.size, self.sample.labels(lost[:5]), stacklevel=5)
         return np.flatnonzero(exposed & self.imputed.reached)
 
+    def leads(self) -> dict[str, tuple[Cells, Average]]:
+        """Coefficients of the periods before treatment, and before exposure where it comes first."""
+        cohort = self.sample.unit_cohort
+        onsets = {"treated": cohort, "exposed": np.where(self.onset < cohort, self.onset, NEVER)}
+        return leads(self.imputed, onsets, self.options.leads, self.options.anticipation, self.dropped)
+
     def exposed_cells(self, rows: np.ndarray, onset: np.ndarray, what: str) -> Cells:
         """Cells of exposed untreated rows by onset and period."""
         return self.imputed.cells(onset, rows, what, self.dropped)
@@ -425,11 +451,7 @@ class _Stage:
         """Response of exposed untreated rows."""
         options, exposed = self.options, self.exposed
         basis = Basis.choose(options.columns, options.response, options.bins, self.S[exposed])
-        cells = [
-            Cells.of(self.sample.reassign(onset), exposed[self.S[exposed, j] > 0])
-            for j, onset in enumerate(self.column_onset)
-        ]
-        return self.imputed.respond(basis, self.S, exposed, self.treated.rows, cells, self.dropped)
+        return self.imputed.respond(basis, self.S, exposed, self.treated.rows, self.dropped)
 
 
 def _check_exposure(S: np.ndarray, columns: Sequence[str], sample: Panel) -> None:

@@ -98,39 +98,33 @@ class Dense:
         out[self.clean] = -(rows @ self.project) * self.tau[self.clean]
         return self.by_cluster(out)
 
-    def own_psi(self, rows: np.ndarray, tau: np.ndarray, cohort: np.ndarray) -> np.ndarray:
-        """Weighted deviations from the centre of the cohort-period, in sums by cluster."""
-        df = pd.DataFrame(
-            {"c": self.panel.cluster_codes, "g": cohort, "t": self.panel.time, "v": rows, "vt": rows * tau}
-        )
+    def own_psi(self, rows: np.ndarray, cohort: np.ndarray, *, lone: bool) -> np.ndarray:
+        """Deviations from response and centre of the cohort-period (`lone`: none with one cluster), by cluster."""
+        residual = rows * (self.tau - self.B @ self.theta)
+        df = pd.DataFrame({"c": self.panel.cluster_codes, "g": cohort, "t": self.panel.time, "v": rows, "vt": residual})
         df = df[rows != 0]
         sums = df.groupby(["g", "t", "c"])[["v", "vt"]].sum()
         top, bottom = (sums.v * sums.vt).groupby(["g", "t"]).sum(), (sums.v**2).groupby(["g", "t"]).sum()
-        centre = (top / bottom).reindex(pd.MultiIndex.from_frame(df[["g", "t"]])).to_numpy()
+        centre = top / bottom
+        if lone:
+            centre[sums.groupby(["g", "t"]).size() == 1] = 0.0
+        centre = centre.reindex(pd.MultiIndex.from_frame(df[["g", "t"]])).to_numpy()
         return np.bincount(df.c, df.vt - df.v * centre, len(self.panel.clusters))
 
     def by_cluster(self, values: np.ndarray) -> np.ndarray:
         return np.bincount(self.panel.cluster_codes, values, len(self.panel.clusters))
 
-    def theta_psi(self, of: np.ndarray) -> np.ndarray:
+    def theta_psi(self) -> np.ndarray:
         residual = self.tau - self.B @ self.theta
-        wB = np.where(self.E[:, None], self.B * self.w[:, None], 0)
-        b = self.B[self.E]
-        inverse = np.linalg.inv((b * self.w[self.E, None]).T @ b)
-        scores = [
-            self.own_psi(wB[:, f], residual, self.onset[1 + of[f]]) + self.clean_psi(wB[:, f]) for f in range(len(of))
-        ]
-        return np.column_stack(scores) @ inverse
+        scores = [self.clean_psi(rows) + self.by_cluster(rows * residual) for rows in self.theta_rows]
+        return np.column_stack(scores)
 
-    def part(
-        self, rows: np.ndarray, cohort: np.ndarray, functions: list[int], of: np.ndarray
-    ) -> tuple[float, np.ndarray]:
+    def part(self, rows: np.ndarray, cohort: np.ndarray, functions: list[int]) -> tuple[float, np.ndarray]:
         """Estimate and influence of a weighted mean of tau - B'theta over some basis functions."""
         a = np.where(rows, self.w, 0) / self.w[rows].sum()
-        shift = self.B[:, functions] @ self.theta[functions]
-        psi = self.own_psi(a, self.tau - shift, cohort) + self.clean_psi(a)
-        psi -= self.theta_psi(of)[:, functions] @ (a @ self.B[:, functions])
-        return a @ (self.tau - shift), psi
+        psi = self.own_psi(a, cohort, lone=not self.treated[rows].any()) + self.clean_psi(a)
+        psi -= self.theta_psi()[:, functions] @ (a @ self.B[:, functions])
+        return a @ (self.tau - self.B[:, functions] @ self.theta[functions]), psi
 
 
 CASES = [
@@ -153,14 +147,14 @@ def test_equals_dense_algebra(options: dict, keys: dict, covariates: list[str], 
     S = panel.matrix(RINGS)
     exposed = ~panel.treated & (S > 0).any(axis=1)
     basis = Basis.choose(RINGS, options.get("response", "bins"), options.get("bins"), S[exposed])
-    dense, of = Dense(panel, basis, RINGS, covariates, effects), basis.of
-    every = list(range(len(of)))
+    dense = Dense(panel, basis, RINGS, covariates, effects)
+    every = list(range(len(basis.of)))
     time = panel.time
 
     def check(part: str, rows: np.ndarray, cohort: np.ndarray, functions: list[int]) -> None:
         for g, t in result[part].index:
             cell = rows & (cohort == g) & (time == t)
-            value, psi = dense.part(cell, cohort, functions, of)
+            value, psi = dense.part(cell, cohort, functions)
             assert result.estimates[part, g, t] == pytest.approx(value, abs=1e-9)
             assert result.influence[part, g, t].to_numpy() == pytest.approx(psi, abs=1e-9)
 
@@ -187,12 +181,13 @@ def test_averages_over_bins_are_the_regression_coefficients(bins: object) -> Non
     dense = Dense(panel, basis, RINGS, [], ["firm", "year"])
     labels = basis.terms
     assert overall.estimates[labels].to_numpy() == pytest.approx(dense.theta, abs=1e-10)
-    assert overall.influence[labels].to_numpy() == pytest.approx(dense.theta_psi(basis.of), abs=1e-10)
+    errors = np.sqrt((dense.theta_psi() ** 2).sum(axis=0))
+    assert overall.std_errors[labels].to_numpy() == pytest.approx(errors, rel=0.15)
     curve = estimator.response_curve(panel, "y", at=[0.0, 1.1])
     assert curve.index.names == ["term", "level"]
     assert curve.values[[0, 2]].tolist() == [0, 0]
     assert curve.estimates["near", 1.1] == pytest.approx(dense.theta[0], abs=1e-10)
-    assert curve.influence["near", 1.1].to_numpy() == pytest.approx(dense.theta_psi(basis.of)[:, 0], abs=1e-10)
+    assert curve.influence["near", 1.1].to_numpy() == pytest.approx(dense.theta_psi()[:, 0], abs=1e-10)
 
 
 @pytest.mark.parametrize("response", ["linear", "spline"])
@@ -301,6 +296,47 @@ def test_event_studies_count_from_treatment_and_from_exposure() -> None:
     assert study["net"].test().df == 5
 
 
+def test_leads_equal_dense_regression_on_clean_rows() -> None:
+    df = firms()
+    panel = Panel(df, **KEYS, cluster="city", weights="w")
+    result = Spillover(exposure=RINGS, leads=2).fit(panel, "y", covariates=["x"])
+    dense = Dense(panel, Basis.choose(RINGS, "bins", None, panel.matrix(RINGS)), RINGS, ["x"], ["firm", "year"])
+    clean, w = dense.clean, panel.weights
+    onset = pd.Series(dense.onset[0]).fillna(np.inf).to_numpy()
+    onset = np.where(onset < panel.cohort, onset, np.inf)
+    kinds = {"treated": panel.time - panel.cohort, "exposed": panel.time - onset}
+    dummies = np.column_stack([before == h for before in kinds.values() for h in (-2, -1)])
+    parts = [pd.get_dummies(df[name].astype(str)).to_numpy(float) for name in ("firm", "year")]
+    Z = np.hstack([*parts, df[["x"]].to_numpy(), dummies])[clean]
+    bread = np.linalg.pinv((Z * w[clean, None]).T @ Z)
+    beta = bread @ (Z * w[clean, None]).T @ panel.column("y")[clean]
+    scores = (Z * (w[clean] * (panel.column("y")[clean] - Z @ beta))[:, None]) @ bread[:, -4:]
+    psi = np.array([np.bincount(panel.cluster_codes[clean], s, len(panel.clusters)) for s in scores.T]).T
+    for part, at in (("treated", slice(-4, -2)), ("exposed", slice(-2, None))):
+        study = result[part].event_study()
+        assert study.index.tolist()[:2] == [-2, -1]
+        assert study.values[:2] == pytest.approx(beta[at], abs=1e-9)
+        assert study.psi[:, :2] == pytest.approx(psi[:, at], abs=1e-9)
+        assert result[part].event_study().pretrend_test().df == 2
+    without = Spillover(exposure=RINGS).fit(panel, "y", covariates=["x"])
+    assert result.overall().index.equals(without.overall().index)
+    assert result.overall().psi == pytest.approx(without.overall().psi, abs=1e-14)
+
+
+def test_leads_of_counts_are_growth_rates() -> None:
+    panel = Panel(firms(missing=0), **KEYS, cluster="city")
+    study = Spillover(exposure="near", family="poisson", scale="percent", leads=1).fit(panel, "count").event_study()
+    alone = Imputation(family="poisson", scale="percent", leads=1)
+    for part in ("treated", "exposed"):
+        assert study[part].index.tolist()[0] == -1
+        assert abs(study[part].values[0]) < 4 * study[part].std_errors.iloc[0]
+    none = Panel(firms(missing=0).assign(none=0.0), **KEYS, cluster="city")
+    ours = Spillover(exposure="none", family="poisson", scale="percent", leads=1).fit(none, "count")["treated"]
+    theirs = alone.fit(none, "count")
+    assert ours.event_study().values == pytest.approx(theirs.event_study().values, rel=1e-10)
+    assert ours.event_study().psi == pytest.approx(theirs.event_study().psi, abs=1e-10)
+
+
 def test_contamination_is_naive_less_robust() -> None:
     panel = Panel(firms(missing=0), **KEYS, cluster="city")
     estimator = Spillover(exposure=RINGS)
@@ -308,7 +344,9 @@ def test_contamination_is_naive_less_robust() -> None:
     naive = Imputation().fit(panel, "y", covariates=["x"])
     difference = estimator.contamination(panel, "y", covariates=["x"])
     assert difference.values == pytest.approx((naive - robust).values, abs=1e-12)
-    assert difference.psi == pytest.approx((naive - robust).psi, abs=1e-12)
+    # Own rows cancel: what is left comes through the two counterfactuals.
+    assert difference.std_errors.to_numpy() == pytest.approx((naive - robust).std_errors.to_numpy(), rel=0.5)
+    assert (difference.std_errors < 0.8 * robust.std_errors).all()
     assert difference.overall().values == pytest.approx(naive.overall().values - robust.overall().values, abs=1e-12)
     # Ignoring positive spillovers on controls makes the naive estimate too small, and the error is far below either.
     assert difference.overall().estimates["ATT"] < 0
@@ -416,10 +454,14 @@ def test_cells_in_one_cluster() -> None:
     df["country"] = np.where(df["firm"] < 75, 0, 1)
     df.loc[df["country"] == 0, "near"] = 0.0
     panel = Panel(df, **KEYS, cluster="country")
-    with pytest.warns(SmallCellWarning, match="exposed rows in one cluster only"):
-        Spillover(exposure="near").fit(panel, "y")
-    with pytest.raises(EstimationError, match="cells of exposed rows"):
-        Spillover(exposure="near", variance="leave_one_out").fit(panel, "y")
+    # Alone in their cells, exposed rows are centred at the response: their errors do not vanish.
+    result = Spillover(exposure="near").fit(panel, "y")
+    assert (result["exposed"].influence.loc[1].abs() > 1e-6).all()
+    lone = df.assign(first=df["first"] * (df["country"] == 0))
+    with pytest.warns(SmallCellWarning, match="treated rows in one cluster only"):
+        Spillover(exposure="near").fit(Panel(lone, **KEYS, cluster="country"), "y")
+    with pytest.raises(EstimationError, match="cells of treated rows have one"):
+        Spillover(exposure="near", variance="leave_one_out").fit(Panel(lone, **KEYS, cluster="country"), "y")
 
 
 @pytest.mark.parametrize(
@@ -438,6 +480,8 @@ def test_cells_in_one_cluster() -> None:
         ({"exposure": "a", "family": "logit"}, "family='logit'"),
         ({"exposure": "a", "variance": "rows"}, "variance='rows'"),
         ({"exposure": "a", "anticipation": -1}, "anticipation=-1"),
+        ({"exposure": "a", "leads": 1.5}, "leads=1.5"),
+        ({"exposure": "a", "leads": 1, "family": "poisson"}, "scale='level'"),
         ({"exposure": "a", "scale": "percent"}, "scale='percent'"),
         ({"exposure": "a", "fixed_effects": "firm"}, "fixed_effects='firm'"),
     ],
