@@ -21,6 +21,7 @@ from scipy import optimize, special
 from aigreen.errors import ConvergenceError
 
 _MOST_CORNERS = 100  # a coefficient
+_TIE = 1e-9
 _POINTS = 32  # of the grid between two corners of the path
 
 
@@ -131,45 +132,45 @@ def lasso_path(gram: np.ndarray, target: np.ndarray) -> np.ndarray:
     r"""Corners of :math:`\arg\min_w w'Hw/2 - g'w + \lambda |w|_1` as :math:`\lambda` falls from its largest value to 0.
 
     Homotopy: between corners the active coefficients are linear in lambda; at a corner one leaves (reaches zero) or
-    joins (its score reaches lambda).
+    joins (its score reaches lambda). What has just joined cannot leave at the same corner, nor what has just left return
+    with its old sign: both lines meet it there only.
     """
     k = len(target)
     w = np.zeros(k)
     knots = [w.copy()]
     if not target.any():
         return np.array(knots)
-    active, signs = np.zeros(k, dtype=bool), np.zeros(k)
     penalty = np.abs(target).max()
-    tolerance = 1e-12 * penalty
     joined = int(np.abs(target).argmax())
-    active[joined], signs[joined] = True, np.sign(target[joined])
-    just_left = -1
+    signs = np.zeros(k)
+    signs[joined] = np.sign(target[joined])
+    left = (-1, 0.0)
     for _ in range(_MOST_CORNERS * k):
         if penalty == 0:
             return np.array(knots)
-        a = np.flatnonzero(active)
+        a = np.flatnonzero(signs)
         inverse = np.linalg.inv(gram[np.ix_(a, a)])
         fixed, moving = inverse @ target[a], inverse @ signs[a]
         events = [(0.0, -1, 0.0)]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            zero = fixed / moving
-        events += [(z, j, 0.0) for z, j in zip(zero, a, strict=True) if 0 < z < penalty - tolerance]
-        for j in np.flatnonzero(~active):
+        events += [
+            (f / m, j, 0.0)
+            for j, f, m in zip(a, fixed, moving, strict=True)
+            if j != joined and m and 0 < f / m < penalty
+        ]
+        for j in np.flatnonzero(signs == 0):
             free = target[j] - gram[j, a] @ fixed
             pull = gram[j, a] @ moving
             for sign in (1.0, -1.0):
-                meets = free / (sign - pull) if sign != pull else -1.0
-                limit = penalty - tolerance if j == just_left else penalty
-                if 0 < meets <= limit:
-                    events.append((meets, j, sign))
+                meets = free / (sign - pull) if sign != pull else 0.0
+                if (j, sign) != left and 0 < meets <= penalty * (1 + _TIE):
+                    events.append((min(meets, penalty), j, sign))
         penalty, which, sign = max(events)
         w = np.zeros(k)
         w[a] = fixed - penalty * moving
-        just_left = -1
+        joined, left = (which, (-1, 0.0)) if sign else (-1, (which, signs[which]))
         if which >= 0:
-            active[which], signs[which] = sign != 0, sign
-            if sign == 0:
-                w[which], just_left = 0.0, which
+            signs[which] = sign
+            w[which] = 0.0
         knots.append(w.copy())
     raise ConvergenceError(f"no end of the lasso path after {len(knots)} corners")
 
