@@ -132,8 +132,8 @@ def lasso_path(gram: np.ndarray, target: np.ndarray) -> np.ndarray:
     r"""Corners of :math:`\arg\min_w w'Hw/2 - g'w + \lambda |w|_1` as :math:`\lambda` falls from its largest value to 0.
 
     Homotopy: between corners the active coefficients are linear in lambda; at a corner one leaves (reaches zero) or
-    joins (its score reaches lambda). What has just joined cannot leave at the same corner, nor what has just left return
-    with its old sign: both lines meet it there only.
+    joins (its score reaches lambda). What has just joined cannot leave at the same corner, nor can what has just left
+    return with its old sign: both lines meet it there only.
     """
     k = len(target)
     w = np.zeros(k)
