@@ -12,6 +12,7 @@ from aigreen.did.sun_abraham import SunAbraham
 from aigreen.did.twfe import TWFE
 from aigreen.effects import Effects
 from aigreen.joint import concat, share
+from aigreen.mediation import Mediation
 from aigreen.panel import Panel
 from aigreen.spillover import Spillover
 from aigreen.storage import load
@@ -26,6 +27,7 @@ __all__ = [
     "GroupTimeATT",
     "Imputation",
     "LocalProjections",
+    "Mediation",
     "Panel",
     "Spillover",
     "StackedDiD",

@@ -67,7 +67,7 @@ def compare_units(method: Method, cells: Cells, cohort: np.ndarray, wide: Wide, 
         Of each unit; inf for never treated, nan for left out.
     """
     result = Computed.nothing(len(cells), n_clusters)
-    if wide.seen is None:
+    if wide.seen is None and wide.now is None:
         known = np.unique(cohort[np.isfinite(cohort)])
         passed = np.searchsorted(known, cells.latest, side="right") - (cells.latest >= cells.cohort)
         keys = np.column_stack([cells.cohort, np.zeros(len(cells)) if wide.fixed else cells.earlier, passed])
@@ -134,4 +134,6 @@ def _pairs(
     differences = wide.y[t].take(units, axis=1)
     differences -= wide.y[base[:1] if (base == base[0]).all() else base].take(units, axis=1)
     x = None if wide.x is None else wide.x[earlier if len(wide.x) > 1 else 0].take(units, axis=1)
+    if wide.now is not None:
+        x = np.vstack([np.ones((1, len(units))) if x is None else x, wide.now[max(t[0], base[0])].take(units, axis=1)])
     return differences, x, wide.w[earlier if len(wide.w) > 1 else 0].take(units)

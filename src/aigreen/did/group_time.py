@@ -110,7 +110,14 @@ class GroupTimeATT:
         if isinstance(self.anticipation, bool) or not isinstance(self.anticipation, int) or self.anticipation < 0:
             raise OptionError("anticipation", self.anticipation, (0, 1, 2, "..."))
 
-    def fit(self, panel: Panel, outcome: str, *, covariates: Sequence[str] | None = None) -> Effects:
+    def fit(
+        self,
+        panel: Panel,
+        outcome: str,
+        *,
+        covariates: Sequence[str] | None = None,
+        current: Sequence[str] | None = None,
+    ) -> Effects:
         """Estimate the effects of every cohort in every period.
 
         Parameters
@@ -120,6 +127,10 @@ class GroupTimeATT:
         outcome : str
         covariates : sequence of str, optional
             Numeric columns; an intercept is added. Rows with a missing value are left out, counted.
+        current : sequence of str, optional
+            Numeric columns whose values in the later period of each comparison are conditioned on as well. Where
+            treatment changes them, the effects are those that do not run through them: see `Mediation`. Not for
+            repeated cross-sections.
 
         Returns
         -------
@@ -134,7 +145,10 @@ class GroupTimeATT:
         """
         dropped = Dropped()
         covariates = [covariates] if isinstance(covariates, str) else list(covariates or [])
-        sample = panel.complete([outcome, *covariates], dropped)
+        current = list(current or [])
+        if current and self.sampling == "repeated_cross_sections":
+            raise OptionError("current", current, ["None with sampling='repeated_cross_sections'"])
+        sample = panel.complete(list(dict.fromkeys([outcome, *covariates, *current])), dropped)
         _check(sample)
         cohort = self._cohorts(sample, dropped)
         treated = cohort[np.isfinite(cohort) & (cohort <= sample.times[-1])]
@@ -143,7 +157,7 @@ class GroupTimeATT:
             long = lengthen(sample, outcome, covariates, dropped)
             result = compare_rows(self.method, cells, cohort, long, len(sample.clusters))
         else:
-            wide = widen(sample, ~np.isnan(cohort), outcome, covariates, dropped)
+            wide = widen(sample, ~np.isnan(cohort), outcome, covariates, dropped, current)
             result = compare_units(self.method, cells, cohort, wide, len(sample.clusters))
         return self._effects(cells, result, sample, cohort, outcome, dropped)
 

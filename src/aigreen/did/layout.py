@@ -26,6 +26,8 @@ class Wide:
         Standardised covariates, the first row being the intercept; one period where none varies over time.
     w : ndarray, shape (T or 1, N)
         Weights; one period where they do not vary.
+    now : ndarray, shape (T, m, N), or None
+        Standardised columns that a comparison takes from its own period rather than from the earlier one.
     seen : ndarray of bool, shape (T, N), or None
         None where every unit is seen in every period with a positive weight.
     clusters : ndarray of int, shape (N,)
@@ -36,6 +38,7 @@ class Wide:
     w: np.ndarray
     seen: np.ndarray | None
     clusters: np.ndarray
+    now: np.ndarray | None = None
 
     @property
     def fixed(self) -> bool:
@@ -65,7 +68,14 @@ class Long:
     starts: np.ndarray
 
 
-def widen(sample: Panel, kept: np.ndarray, outcome: str, covariates: Sequence[str], dropped: Dropped) -> Wide:
+def widen(
+    sample: Panel,
+    kept: np.ndarray,
+    outcome: str,
+    covariates: Sequence[str],
+    dropped: Dropped,
+    current: Sequence[str] = (),
+) -> Wide:
     """Lay out the units in the mask `kept`, shape (N,); other units stay in the arrays but are never `seen`."""
     y = _spread(sample, sample.column(outcome))
     columns = [_spread(sample, column) for column in regressors(sample, covariates, dropped)]
@@ -80,7 +90,10 @@ def widen(sample: Panel, kept: np.ndarray, outcome: str, covariates: Sequence[st
         x = np.ones((max(map(len, columns)), 1 + len(columns), sample.n_units))
         for j, column in enumerate(columns):
             x[:, j + 1] = column
-    return Wide(y, x, weights, seen, sample.unit_cluster)
+    now = None
+    if current:
+        now = np.stack([_spread(sample, column) for column in regressors(sample, current, dropped)], axis=1)
+    return Wide(y, x, weights, seen, sample.unit_cluster, now)
 
 
 def lengthen(sample: Panel, outcome: str, covariates: Sequence[str], dropped: Dropped) -> Long:
