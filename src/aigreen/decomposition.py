@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
-from aigreen.absorb import FixedEffects
 from aigreen.aggregation import Aggregation, Mass
-from aigreen.channels import CleanFit, fit_clean, symmetric_inverse
-from aigreen.did.imputation import centred
-from aigreen.did.sandwich import independent_columns, sum_by
-from aigreen.did.split import Cells, distinct, reached_rows, split_rows
-from aigreen.did.untreated import independent
+from aigreen.did.split import distinct
 from aigreen.dropped import Dropped
-from aigreen.errors import (
-    CollinearError,
-    CollinearWarning,
-    DataError,
-    EstimationError,
-    MissingRowsWarning,
-    NoControlsError,
-    OptionError,
-    OverlapWarning,
-    SmallCellWarning,
-    UnreachedWarning,
-)
+from aigreen.errors import OptionError
 from aigreen.panel import Panel
+from aigreen.part_estimates import Setup, compute_parts, prepare
 from aigreen.parts import DIRECT, SPILLOVER, TOTAL, Parts, assumptions
-from aigreen.response import Basis, Response, check_cuts
-
-if TYPE_CHECKING:
-    from aigreen.resampling import Bootstrap, Resampling
+from aigreen.resampling import Bootstrap, Resampling, bootstrap
+from aigreen.response import Response, check_cuts
 
 Variance = Literal["conservative", "leave_one_out"]
 
@@ -98,7 +79,7 @@ class Decomposition:
 
     Examples
     --------
-    >>> rows = [(i, t, 3 * (i < 8), (i % 3) * t + (i < 8 and t >= 3)) for i in range(16) for t in range(1, 5)]
+    >>> rows = [(i, t, 3 * (i < 8), (i % 2) * t + (i < 8 and t >= 3)) for i in range(16) for t in range(1, 5)]
     >>> df = pd.DataFrame(rows, columns=["firm", "year", "first", "m"])
     >>> df["y"] = df.firm + df.year + 0.5 * df.m + 2.0 * ((df["first"] > 0) & (df.year >= 3))
     >>> parts = Decomposition(channels=["m"]).fit(Panel(df, unit="firm", time="year", cohort="first"), "y")
@@ -222,8 +203,6 @@ class Decomposition:
         Bootstrap
             Draws of the parts that add up (no pieces), with errors and intervals.
         """
-        from aigreen.resampling import bootstrap
-
         return bootstrap(self, panel, outcome, covariates, how=how, n_draws=n_draws, seed=seed, resampling=resampling)
 
     def _conventions(self, setup: Setup) -> dict[str, str]:
@@ -243,286 +222,3 @@ class Decomposition:
         if self.anticipation:
             told["anticipation"] = f"{self.anticipation} periods before treatment left out"
         return told | assumptions(channels=bool(self.channels), exposure=basis is not None)
-
-
-@dataclass(frozen=True, eq=False)
-class Setup:
-    """What a decomposition is computed from.
-
-    Attributes
-    ----------
-    sample : Panel
-        Rows without missing values.
-    fit : CleanFit
-    cells : Cells
-        Treated rows by cohort and period.
-    exposed : ndarray of int
-        Untreated but exposed rows that the clean rows reach.
-    basis : Basis, or None
-        Functions of exposure.
-    response, dose : ndarray, shape (n_exposed, q), (n_treated, q)
-        These on the exposed and on the treated rows.
-    y : ndarray, shape (n,);  channels : ndarray, shape (n, K);  covariates : ndarray, shape (n, p)
-    """
-
-    sample: Panel
-    fit: CleanFit
-    cells: Cells
-    exposed: np.ndarray
-    basis: Basis | None
-    response: np.ndarray
-    dose: np.ndarray
-    y: np.ndarray
-    channels: np.ndarray
-    covariates: np.ndarray
-
-    @property
-    def weights(self) -> np.ndarray | None:
-        """Weights of the rows, shape (n,)."""
-        return self.sample.weights
-
-
-def prepare(
-    options: Decomposition,
-    panel: Panel,
-    outcome: str,
-    covariates: Sequence[str] | None,
-    dropped: Dropped,
-    basis: Basis | None = None,
-) -> Setup:
-    """Read the columns, split the rows and fit the clean ones; bins and knots are chosen unless a basis is given."""
-    names, exposures, channels = list(covariates or []), options.exposures, list(options.channels)
-    if outcome in {*channels, *exposures, *names}:
-        raise OptionError("outcome", outcome, ["a column that is no channel, exposure or covariate"])
-    repeated = sorted({*names} & {*channels, *exposures})
-    if repeated:
-        raise OptionError("covariates", repeated[0], ["columns that are no channel and no exposure"])
-    sample = panel.complete([outcome, *channels, *exposures, *names], dropped)
-    if sample.weights is not None and not sample.weights.all():
-        zero = np.flatnonzero(sample.weights == 0)
-        dropped.add(MissingRowsWarning, "rows", "weight zero", zero.size, sample.labels(zero[:5]), stacklevel=4)
-        sample = sample._view(sample.weights > 0)
-    split = split_rows(sample, options.fixed_effects, options.anticipation, dropped)
-    clean, exposure = _clean_rows(sample, split.fitted, exposures)
-    y, M, X = sample.column(outcome), sample.matrix(channels), sample.matrix(names)
-    effects = FixedEffects(split.codes, fitted=clean, weights=sample.weights)
-    keep, reached = independent(effects, X, sample.weights)
-    gone = [name for name, kept in zip(names, keep, strict=True) if not kept]
-    reason = "determined by fixed effects and others"
-    dropped.add(CollinearWarning, "covariates", reason, len(gone), gone, stacklevel=4)
-    X = X[:, keep]
-    fit = fit_clean(y, M, X, effects, sample.weights, channels, ordered=options.ordered)
-    cells = Cells.of(sample, reached_rows(sample, split.treated, reached, dropped))
-    exposed = np.zeros(0, dtype=np.intp)
-    response, dose = np.zeros((0, 0)), np.zeros((len(cells.rows), 0))
-    if exposures:
-        exposed = _exposed_rows(sample, split.fitted & ~clean, reached, exposures, dropped)
-        basis = basis or Basis.choose(exposures, options.response, options.bins, exposure[exposed])
-        response, dose = basis(exposure[exposed]), basis(exposure[cells.rows])
-        _require_support(sample, exposed, cells.rows, exposure, basis, response)
-    return Setup(sample, fit, cells, exposed, basis, response, dose, y, M, X)
-
-
-def _clean_rows(sample: Panel, untreated: np.ndarray, exposures: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Mark untreated rows without exposure; also return the exposures, shape (n, J)."""
-    values = sample.matrix(exposures)
-    for name, column in zip(exposures, values.T, strict=True):
-        negative = np.flatnonzero(column < 0)
-        if negative.size:
-            raise DataError(
-                f"exposure {name!r}: {negative.size:,} negative values; zero stands for no exposure",
-                column=name,
-                count=negative.size,
-                first=sample.labels(negative[:5]),
-            )
-    clean = untreated & ~(values > 0).any(axis=1)
-    if not clean.any():
-        raise NoControlsError(f"no untreated row is free of exposure ({', '.join(exposures)})", count=0)
-    return clean, values
-
-
-def _exposed_rows(
-    sample: Panel, exposed: np.ndarray, reached: np.ndarray, exposures: list[str], dropped: Dropped
-) -> np.ndarray:
-    """Positions of the untreated rows that show the response to exposure."""
-    lost = np.flatnonzero(exposed & ~reached)
-    reason = "exposed untreated rows whose fixed effects no clean row reaches"
-    dropped.add(UnreachedWarning, "rows", reason, lost.size, sample.labels(lost[:5]), stacklevel=5)
-    rows = np.flatnonzero(exposed & reached)
-    if not rows.size:
-        raise NoControlsError(
-            f"no untreated row is exposed ({', '.join(exposures)}): the spillover is not identified",
-            count=lost.size,
-            first=sample.labels(lost[:5]),
-        )
-    return rows
-
-
-def _require_support(
-    sample: Panel, rows: np.ndarray, treated: np.ndarray, exposure: np.ndarray, basis: Basis, response: np.ndarray
-) -> None:
-    """Refuse responses that exposed untreated rows do not identify; warn where they are carried beyond these rows."""
-    weighted = response if sample.weights is None else response * sample.weights[rows, None]
-    gram = weighted.T @ response
-    keep = independent_columns(gram, np.diag(gram))
-    if not keep.all():
-        bad = int(np.flatnonzero(~keep)[0])
-        why = "is determined by the other exposures" if gram[bad, bad] > 0 else "is zero"
-        raise CollinearError(f"exposure {basis.terms[bad]!r} {why} on the exposed untreated rows")
-    seen, met = exposure[rows], exposure[treated]
-    low = np.where(seen > 0, seen, np.inf).min(axis=0)
-    beyond = treated[((met > seen.max(axis=0)) | ((met > 0) & (met < low))).any(axis=1)]
-    if beyond.size:
-        message = f"{beyond.size:,} treated rows have exposures that no untreated row has: the response is extrapolated"
-        warnings.warn(OverlapWarning(message, count=beyond.size, first=sample.labels(beyond[:5])), stacklevel=5)
-
-
-def compute_parts(options: Decomposition, setup: Setup) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
-    """Compute all parts of all cells.
-
-    Returns
-    -------
-    labels : list of str, length P
-    values : ndarray, shape (P, cells)
-    psi : ndarray, shape (clusters, P, cells)
-    count : ndarray, shape (cells,)
-        (Weighted) number of treated rows.
-    """
-    fit, cells, sample = setup.fit, setup.cells, setup.sample
-    k, n_cells, n_clusters = len(options.channels), len(cells.cohort), len(sample.clusters)
-    rows, of, clusters = cells.rows, cells.cell, sample.cluster_codes
-    w = np.ones(len(rows)) if setup.weights is None else setup.weights[rows]
-    count = np.bincount(of, w, n_cells)
-    share = w / count[of]
-    at = clusters[rows].astype(np.intp) * n_cells + of
-    fitted_clusters = clusters[fit.effects.rows]
-
-    def mean(values: np.ndarray) -> np.ndarray:
-        return np.bincount(of, share * values, n_cells)
-
-    def by_cluster(values: np.ndarray) -> np.ndarray:
-        return np.bincount(at, share * values, n_clusters * n_cells).reshape(n_clusters, n_cells)
-
-    weight = by_cluster(np.ones(len(rows)))
-    alone = options.variance == "leave_one_out"
-    _check_lone_clusters(np.count_nonzero(weight, axis=0) == 1, cells, refused=alone)
-    targets = sparse.coo_array((share, (rows, of)), shape=(sample.n_rows, n_cells))
-
-    slopes, rest = fit.slopes, fit.rest
-    moved = np.array([mean(fit.channels[rows, j]) for j in range(k)]).reshape(k, n_cells)
-    moved_psi = [
-        fit.channel_influence(j, targets, fitted_clusters, n_clusters)
-        + centred(by_cluster(fit.channels[rows, j]), weight, leave_one_out=alone)
-        for j in range(k)
-    ]
-    loadings_psi = fit.loadings_influence(fitted_clusters, n_clusters)
-    slopes_psi = loadings_psi.sum(axis=1)
-
-    through = options.channels
-    n_parts = 2 + k + bool(options.exposures)
-    values = np.empty((n_parts, n_cells))
-    psi = np.empty((n_clusters, n_parts, n_cells))
-    labels = [TOTAL, DIRECT, *through]
-    for j in range(k):
-        values[2 + j] = fit.loadings[j] @ moved
-        psi[:, 2 + j] = loadings_psi[:, j] @ moved
-        for i in np.flatnonzero(fit.loadings[j]):
-            psi[:, 2 + j] += fit.loadings[j, i] * moved_psi[i]
-
-    pieces: list[tuple[str, np.ndarray, np.ndarray]] = []
-    net, spill, spill_psi = rest[rows], np.zeros(n_cells), 0.0
-    if setup.basis is not None:
-        response = _response(setup, slopes_psi, fitted_clusters, n_clusters)
-        dose = np.array([mean(column) for column in setup.dose.T])
-        net = net - setup.dose @ response.theta
-        spill, spill_psi = response.theta @ dose, response.psi @ dose
-        labels.append(SPILLOVER)
-        values[-1], psi[:, -1] = spill, spill_psi
-        if len(options.exposures) > 1:
-            for j, name in enumerate(options.exposures):
-                own = setup.basis.of == j
-                pieces.append(
-                    (f"{SPILLOVER}: {name}", response.theta[own] @ dose[own], response.psi[:, own] @ dose[own])
-                )
-    values[1] = mean(net)
-    direct = fit.rest_influence(targets, fitted_clusters, n_clusters) - slopes_psi @ moved - spill_psi
-    psi[:, 1] = direct + centred(by_cluster(net), weight, leave_one_out=alone)
-    values[0], psi[:, 0] = values[1:].sum(axis=0), psi[:, 1:].sum(axis=1)
-
-    if options.interaction:
-        gap, gap_psi = _treated_slopes(options, setup, slopes, slopes_psi)
-        crossed = [
-            (f"{DIRECT}: interaction {name}", gap[j] * moved[j], gap[j] * moved_psi[j] + gap_psi[:, [j]] * moved[j])
-            for j, name in enumerate(through)
-        ]
-        own = values[1] - sum(value for _, value, _ in crossed)
-        own_psi = psi[:, 1] - sum(part for _, _, part in crossed)
-        pieces = [(f"{DIRECT}: at untreated channels", own, own_psi), *crossed, *pieces]
-    if pieces:
-        labels = [*labels, *(label for label, _, _ in pieces)]
-        values = np.vstack([values, *(value for _, value, _ in pieces)])
-        psi = np.concatenate([psi, *(part[:, None] for _, _, part in pieces)], axis=1)
-    return labels, values, psi, count
-
-
-@dataclass(frozen=True, eq=False)
-class ResponseFit:
-    """Coefficients of the response to exposure, shape (p,), and their influence functions, shape (clusters, p)."""
-
-    theta: np.ndarray
-    psi: np.ndarray
-
-
-def _response(setup: Setup, slopes_psi: np.ndarray, fitted_clusters: np.ndarray, n_clusters: int) -> ResponseFit:
-    r"""Regress what no channel carries on exposed untreated rows: :math:`\hat\theta = (B'WB)^{-1}B'Wr`."""
-    rows, fit = setup.exposed, setup.fit
-    B = setup.response
-    wB = B if setup.weights is None else B * setup.weights[rows, None]
-    bread = symmetric_inverse(wB.T @ B)
-    r = fit.rest[rows]
-    theta = bread @ (wB.T @ r)
-    at = np.nonzero(wB)
-    targets = sparse.coo_array((wB[at], (rows[at[0]], at[1])), shape=(setup.sample.n_rows, B.shape[1]))
-    scores = sum_by(setup.sample.cluster_codes[rows], wB * (r - B @ theta)[:, None], n_clusters)
-    scores += fit.rest_influence(targets, fitted_clusters, n_clusters)
-    scores -= slopes_psi @ (wB.T @ fit.channels[rows]).T
-    return ResponseFit(theta, scores @ bread)
-
-
-def _treated_slopes(
-    options: Decomposition, setup: Setup, slopes: np.ndarray, slopes_psi: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Slopes of the channels within treated rows less those on clean rows, and their influence functions."""
-    sample, cells = setup.sample, setup.cells
-    treated = np.zeros(sample.n_rows, dtype=bool)
-    treated[cells.rows] = True
-    cell = np.zeros(sample.n_rows, dtype=np.intp)
-    cell[cells.rows] = cells.cell
-    effects = FixedEffects([*setup.fit.effects.codes, cell], fitted=treated, weights=setup.weights)
-    keep, _ = independent(effects, setup.covariates, setup.weights)
-    extra = setup.covariates[:, keep]
-    if setup.basis is not None:
-        B = np.zeros((sample.n_rows, setup.dose.shape[1]))
-        B[cells.rows] = setup.dose
-        extra = np.hstack([extra, B])
-        extra = extra[:, independent(effects, extra, setup.weights)[0]]
-    try:
-        fit = fit_clean(setup.y, setup.channels, extra, effects, setup.weights, list(options.channels))
-    except CollinearError as error:
-        message = str(error).replace("the clean rows (untreated and unexposed)", "treated rows, as interaction needs")
-        raise CollinearError(message) from None
-    psi = fit.loadings_influence(sample.cluster_codes[effects.rows], len(sample.clusters)).sum(axis=1)
-    return fit.slopes - slopes, psi - slopes_psi
-
-
-def _check_lone_clusters(alone: np.ndarray, cells: Cells, *, refused: bool) -> None:
-    if not alone.any():
-        return
-    first = [f"({g}, {t})" for g, t in zip(cells.cohort[alone], cells.time[alone], strict=True)]
-    if refused:
-        raise EstimationError(
-            f"variance='leave_one_out' needs two clusters in every cohort-period; {len(first)} have one, first: "
-            f"{', '.join(first[:5])}"
-        )
-    message = f"{len(first)} cohort-periods have treated rows in one cluster only: their errors are too small"
-    warnings.warn(SmallCellWarning(message, count=len(first), first=first), stacklevel=4)

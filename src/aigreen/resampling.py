@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -24,9 +24,10 @@ from aigreen.dropped import Dropped
 from aigreen.effects import Effects
 from aigreen.errors import AigreenWarning, EstimationError, OptionError
 from aigreen.panel import Panel
+from aigreen.part_estimates import Setup, compute_parts, prepare
 
 if TYPE_CHECKING:
-    from aigreen.decomposition import Decomposition, Setup
+    from aigreen.decomposition import Decomposition
 
 Resampling = Literal["clusters", "exponential"]
 
@@ -77,10 +78,6 @@ def bootstrap(
     resampling: Resampling,
 ) -> Bootstrap:
     """Draw cluster weights and compute the parts for each; see `Decomposition.bootstrap`."""
-    from dataclasses import replace
-
-    from aigreen.decomposition import prepare
-
     if resampling not in get_args(Resampling):
         raise OptionError("resampling", resampling, get_args(Resampling))
     if n_draws < 2:
@@ -253,8 +250,6 @@ def refit(
     options: Decomposition, setup: Setup, outcome: str, covariates: Sequence[str] | None, omega: np.ndarray
 ) -> np.ndarray:
     """Compute the same draws by fitting each anew, shape (n_draws, parts, cells)."""
-    from aigreen.decomposition import compute_parts, prepare
-
     sample, cells = setup.sample, setup.cells
     labels = {(g, t): j for j, (g, t) in enumerate(zip(cells.cohort, cells.time, strict=True))}
     n_parts = 2 + len(options.channels) + bool(options.exposures)
