@@ -143,7 +143,7 @@ def _accounts(rng: Streams, firms: pd.DataFrame, years: np.ndarray, outcomes: Ou
     shape = outcomes.log_assets.shape
     n = shape[0]
     assets = np.round(np.exp(outcomes.log_assets))
-    debt = 0.455 + 0.16 * rng["leverage"].standard_normal((n, 1)) + 0.04 * firms["size"].to_numpy()[:, None]
+    debt = 0.475 + 0.16 * rng["leverage"].standard_normal((n, 1)) + 0.04 * firms["size"].to_numpy()[:, None]
     leverage = np.clip(debt + ar1(rng["leverage"], shape, 0.11, 0.75), 0.04, 1.3)
     margin = 0.041 + 0.03 * rng["profit"].standard_normal((n, 1)) + ar1(rng["profit"], shape, 0.05, 0.35)
     margin = np.clip(margin, -0.25, 0.22)

@@ -89,6 +89,8 @@ class Economy:
         Reports x dictionary.
     reports : DataFrame
         ``code, year, text``.
+    patents_factor : float
+        Factor on patents that are not green.
     drawn : datetime64
         Day on which the patent data were drawn.
     """
@@ -111,6 +113,7 @@ class Economy:
     links: dict[str, pd.DataFrame]
     words: np.ndarray
     reports: pd.DataFrame
+    patents_factor: float
     drawn: np.datetime64
 
     @property
@@ -192,6 +195,7 @@ def draw(
         links={side: raw_records.links(drawn.active, who, years, part, side, names) for side, part in partners.items()},
         words=words,
         reports=raw_reports.texts(saying, keys, words),
+        patents_factor=factor,
         drawn=day,
     )
 

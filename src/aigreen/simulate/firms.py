@@ -12,6 +12,7 @@ from aigreen.simulate.roster import roster
 PARTS = ("place", "entry", "industry", "owner", "age", "code", "move", "type", "size", "pollution")
 AI_TYPES = ("learning", "vision", "language", "robotics", "data", "hardware", "other")
 AI_TYPE_SHARES = (0.22, 0.14, 0.12, 0.14, 0.18, 0.14, 0.06)
+LAST_COUNT = (2024, 5361)  # all share types less those with B shares only: rows A060 and A061 of the facts
 MOVERS, LAST_MOVE = 0.015, 2016  # nobody moves after the first zone was prepared, so a firm has one cohort
 B_SHARES = 0.05  # of firms listed from the start
 
@@ -42,6 +43,10 @@ def draw_firms(rng: Streams, n: int, years: np.ndarray) -> pd.DataFrame:
         the size level), ``size`` (log assets in 2010 less 22.2) and ``growth``.
     """
     firms = roster(rng, n, int(years[0]), int(years[-1]))
+    entry = _entry_years(rng["entry"], n, years)
+    age = firms["entry"] - firms["founded"]
+    firms["founded"] = entry - np.round(4.5 + 0.5 * age).astype("int64")
+    firms["entry"] = entry
     firms["firm_id"] = _codes(rng["code"], firms["entry"].to_numpy())
     firms = firms.sort_values("firm_id", ignore_index=True)
     old = (firms["entry"] == years[0]) & (rng["code"].random(n) < B_SHARES)
@@ -80,6 +85,15 @@ def polluting_share(rng: np.random.Generator, firms: pd.DataFrame, years: np.nda
     level = np.where(polluting, 0.45 + 0.45 * rng.beta(4, 2, len(firms)), 0.10 + 0.25 * rng.random(len(firms)))
     path = level[:, None] - 0.004 * (years - years[0]) + ar1(rng, (len(firms), len(years)), 0.02, memory=0.6)
     return np.where(some[:, None], np.clip(path, 0.08, 0.97), 0.0)
+
+
+def _entry_years(rng: np.random.Generator, n: int, years: np.ndarray) -> np.ndarray:
+    """First year of each firm, in random order: as many in each year as the stock of listed A-share firms rose."""
+    published = facts.table("published_aggregates").query("quantity in ['Listed firms', 'Listed A-share firms']")
+    stock = published.groupby(published["year"].str[:4].astype(int))["value"].first().astype(float)
+    stock.loc[LAST_COUNT[0]] = LAST_COUNT[1]
+    path = np.interp(years, stock.index, stock)
+    return rng.permutation(np.repeat(years, np.diff(np.round(path / path[-1] * n), prepend=0).astype(int)))
 
 
 def _codes(rng: np.random.Generator, entry: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ The mean of green patents of mechanism m (prevention, end of pipe, other), firm 
 .. math::
     \ln \mu^m_{it} = \underbrace{\alpha^m_i + \gamma_{jt} + \lambda s_{it} + \eta a^0_{i,t-1}
         + \textstyle\sum_k b_k M^0_{kit} + \epsilon_{it}}_{\text{no zone anywhere}}
-        + \underbrace{r_m h_i \ln(1 + \delta(e)) D_{it} + \eta\, \Delta a_{i,t-1}}_{\text{direct}}
+        + \underbrace{r_m \bigl(h_i \ln(1 + \delta(e)) D_{it} + \eta\, \Delta a_{i,t-1}\bigr)}_{\text{direct}}
         + \underbrace{\textstyle\sum_k b_k\, \Delta M_{kit}}_{\text{channels}}
         + \underbrace{\sigma_1 S^{ring}_{ct} + \sigma_2 S^{peers}_{it} + \sigma_3 S^{chain}_{it}}_{\text{spillover}}
 
@@ -37,7 +37,7 @@ MIX = (0.62, 0.20, 0.18)  # shares of the mechanisms in green patents
 
 # Log mean of green patents: level, spread over firms, transitory spread of small firms, cap of the firm score; set
 # with `aigreen.simulate.calibration` in view.
-LEVEL, LEVEL_SD, SHOCK_SD, TOP = -2.75, 2.35, 0.75, 2.35
+LEVEL, LEVEL_SD, SHOCK_SD, SHOCK_POWER, TOP = -3.7, 3.2, 1.5, 0.2, 2.5
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class EconomyEffects:
         Years from the first to the last value of a pair.
     """
 
-    direct: tuple[float, float] = (0.055, 0.085)
+    direct: tuple[float, float] = (0.042, 0.050)
     mechanisms: tuple[float, float, float] = (1.26, 0.42, 0.75)
     large: float = 0.5
     east: float = 0.2
@@ -78,9 +78,9 @@ class EconomyEffects:
     ai_types: tuple[float, ...] = (0.4, 0.1, -0.1, 0.3, 0.0, -0.2, -0.5)
     words: float = 0.25
     adoption: float = 0.05
-    structure: tuple[float, float] = (0.06, 0.12)
-    polluting: tuple[float, float] = (-0.04, -0.10)
-    human: tuple[float, float] = (0.015, 0.03)
+    structure: tuple[float, float] = (0.03, 0.06)
+    polluting: tuple[float, float] = (-0.03, -0.06)
+    human: tuple[float, float] = (0.008, 0.015)
     structure_slope: float = 0.25
     polluting_slope: float = -0.4
     human_slope: float = 1.0
@@ -171,7 +171,7 @@ def draw_outcomes(
     shift["spillover_chain"] = effects.customers * network.exposure(links["customer"], treated)
     shift["spillover_chain"] += effects.suppliers * network.exposure(links["supplier"], treated)
     own = (_strength(firms, effects)[:, None] * np.log1p(response(effects.direct)))[..., None]
-    direct = own * np.array(effects.mechanisms) + effects.adoption * rise[..., None]
+    direct = (own + effects.adoption * rise[..., None]) * np.array(effects.mechanisms)
 
     score = np.minimum(rng["level"].standard_normal(n), TOP)
     level = LEVEL + LEVEL_SD * score + 0.5 * firms["high_tech"].to_numpy()
@@ -183,7 +183,7 @@ def draw_outcomes(
         + slopes["industry_structure"] * (structure - 1.0)
         + slopes["polluting_share"] * pollution
         + slopes["human_capital"] * (degree - 0.3)
-        + (SHOCK_SD / np.sqrt(1 + np.exp(level)))[:, None] * ar1(rng["shock"], (n, t), 1.0, memory=0.5)
+        + (SHOCK_SD / (1 + np.exp(level)) ** SHOCK_POWER)[:, None] * ar1(rng["shock"], (n, t), 1.0, memory=0.5)
     )
     mix = np.log(rng["mix"].dirichlet(6 * np.array(MIX), n) + 1e-3)
     invention = rng["mix"].beta(8, 6.5, n)
@@ -286,7 +286,7 @@ def _others(
     factor: float,
 ) -> np.ndarray:
     own = 0.45 * score + 0.85 * rng.standard_normal(len(firms)) + 0.7 * firms["high_tech"].to_numpy()
-    mean = 1.13 + own[:, None] + 0.55 * (assets - 22.2) + 0.09 * np.clip(years - 2010, -3, 12)
+    mean = 1.29 + own[:, None] + 0.55 * (assets - 22.2) + 0.09 * np.clip(years - 2010, -3, 12)
     manufacturing = firms["industry_code"].str.startswith("C").to_numpy()
     mean = np.exp(mean + np.where(manufacturing, 0.3, -0.9)[:, None])
     return rng.poisson(factor * np.minimum(mean, 6000)[..., None] * np.array([0.45, 0.45, 0.10]))

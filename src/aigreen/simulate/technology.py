@@ -48,10 +48,10 @@ _TRADES = {
     "electrical": "C38 D44 D45 D46", "electronics": "C39", "instruments": "C40 M74 M75",
     "building": "E47 E48 E49 E50 K70 N77 N78", "mining": "B06 B07 B08 B09 B10 B11 B12",
 }  # fmt: skip
-DESIGN_SYMBOLS = ("14-03", "12-08", "15-05")
-AI_SYMBOLS = ("G06N3/08", "G06N3/04", "G06N5/04", "G06N20/00", "G06V10/82", "G06V20/52", "G06V40/16", "G10L15/16", "G06K9/62",
-              "G06T7/13", "G10L15/26", "G06F16/35", "G06F40/30", "B25J9/16", "G05D1/02",
-              "G05B13/04")  # fmt: skip
+AI_SYMBOLS = (
+    *("G06N3/08", "G06N3/04", "G06N5/04", "G06N20/00", "G06V10/82", "G06V20/52", "G06V40/16", "G10L15/16"),
+    *("G06K9/62", "G06T7/13", "G10L15/26", "G06F16/35", "G06F40/30", "B25J9/16", "G05D1/02", "G05B13/04"),
+)
 
 
 @dataclass(frozen=True)

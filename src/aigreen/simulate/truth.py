@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+from math import factorial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -75,3 +77,46 @@ def true_cells(frame: pd.DataFrame, truth: pd.DataFrame, cells: pd.MultiIndex, *
 def true_average(cells: pd.Series, average: Effects) -> float:
     """Average true effects with the weights of an estimated overall average."""
     return float(cells.loc[average.weights.index].to_numpy() @ average.weights.iloc[:, 0].to_numpy())
+
+
+def true_parts(frame: pd.DataFrame, truth: pd.DataFrame, *, exposure: str) -> pd.DataFrame:
+    r"""Split the true average effect on ln(1 + green patents) into its parts.
+
+    The parts of the truth add up on the scale of the log mean, not on that of :math:`f(\mu) = E\ln(1 + Y)`, where what
+    a part does depends on which others are there. With :math:`\mu_S` the mean with the parts in S only, part k is
+
+    .. math:: \sum_{S \not\ni k} \frac{|S|!\,(K - |S| - 1)!}{K!}\,\{f(\mu_{S \cup k}) - f(\mu_S)\},
+
+    its change averaged over all orders in which parts can be added (Shapley), so that parts add up to the total.
+
+    Parameters
+    ----------
+    frame, truth : DataFrame
+        As for `true_cells`; `frame` also holds the exposure, and the parts are the further columns of `truth`.
+    exposure : str
+        Column of exposure to other zones.
+
+    Returns
+    -------
+    DataFrame, indexed by total and part
+        truth: the mean over the treated rows of firms that are seen untreated and unexposed at some time, as
+        `aigreen.Decomposition` compares them; low and high: the least and the greatest mean over orders; n_rows.
+    """
+    parts = [name for name in truth.columns if name not in {"firm_id", "year", "mean_without", "mean_with"}]
+    columns = ["firm_id", "year", "zone_year", exposure]
+    rows = frame[columns].merge(truth, on=["firm_id", "year"], validate="one_to_one")
+    treated = rows["year"] >= rows["zone_year"]
+    clean = rows.loc[~treated & (rows[exposure] == 0), "firm_id"]
+    rows = rows[treated & rows["firm_id"].isin(clean)]
+    k, added = len(parts), rows[parts].to_numpy()
+    subsets = [frozenset(chosen) for size in range(k + 1) for chosen in combinations(range(k), size)]
+    means = np.stack([rows["mean_without"] * np.exp(added[:, sorted(chosen)].sum(axis=1)) for chosen in subsets])
+    f = dict(zip(subsets, expected_log1p(means).mean(axis=1), strict=True))
+    whole = f[frozenset(range(k))] - f[frozenset()]
+    table = [{"part": "total", "truth": whole, "low": whole, "high": whole}]
+    for j, part in enumerate(parts):
+        changes = {chosen: f[chosen | {j}] - f[chosen] for chosen in subsets if j not in chosen}
+        weights = {chosen: factorial(len(chosen)) * factorial(k - len(chosen) - 1) / factorial(k) for chosen in changes}
+        shapley = sum(weights[chosen] * change for chosen, change in changes.items())
+        table.append({"part": part, "truth": shapley, "low": min(changes.values()), "high": max(changes.values())})
+    return pd.DataFrame(table).set_index("part").assign(n_rows=len(rows))
