@@ -58,7 +58,7 @@ class Decomposition:
         Number of quantile bins, or their lower edges after zero (for splines number of knots, or knots), of each
         exposure among exposed untreated rows. Default: one bin, so that any exposure counts the same; four knots.
     anticipation : int
-        Periods before treatment that are neither clean nor effects.
+        Periods before treatment, and before the first exposure, that are neither clean nor effects.
     ordered : bool
         Channels in causal order: the part of a channel is what it carries beyond the earlier ones, with what it passes
         on through the later ones. The sum over channels is the same as for parallel channels.

@@ -29,6 +29,7 @@ from aigreen.errors import (
     SmallCellWarning,
     UnreachedWarning,
 )
+from aigreen.exposure import first_period
 from aigreen.panel import Panel
 from aigreen.parts import DIRECT, SPILLOVER, TOTAL
 from aigreen.response import Basis
@@ -53,7 +54,9 @@ class Setup:
     basis : Basis, or None
         Functions of exposure.
     response, dose : ndarray, shape (n_exposed, q), (n_treated, q)
-        These on the exposed and on the treated rows.
+        Those of them that some exposed row has, on the exposed and on the treated rows.
+    of : ndarray of int, shape (q,)
+        Exposure of each.
     y : ndarray, shape (n,);  channels : ndarray, shape (n, K);  covariates : ndarray, shape (n, p)
     """
 
@@ -64,6 +67,7 @@ class Setup:
     basis: Basis | None
     response: np.ndarray
     dose: np.ndarray
+    of: np.ndarray
     y: np.ndarray
     channels: np.ndarray
     covariates: np.ndarray
@@ -95,7 +99,7 @@ def prepare(
         dropped.add(MissingRowsWarning, "rows", "weight zero", zero.size, sample.labels(zero[:5]), stacklevel=4)
         sample = sample._view(sample.weights > 0)
     split = split_rows(sample, options.fixed_effects, options.anticipation, dropped)
-    clean, exposure = _clean_rows(sample, split.fitted, exposures)
+    clean, exposure = _clean_rows(panel, sample, split.fitted, exposures, options.anticipation)
     y, M, X = sample.column(outcome), sample.matrix(channels), sample.matrix(names)
     effects = FixedEffects(split.codes, fitted=clean, weights=sample.weights)
     keep, reached = independent(effects, X, sample.weights)
@@ -106,17 +110,21 @@ def prepare(
     fit = fit_clean(y, M, X, effects, sample.weights, channels, ordered=options.ordered)
     cells = Cells.of(sample, reached_rows(sample, split.treated, reached, dropped))
     exposed = np.zeros(0, dtype=np.intp)
-    response, dose = np.zeros((0, 0)), np.zeros((len(cells.rows), 0))
+    response, dose, of = np.zeros((0, 0)), np.zeros((len(cells.rows), 0)), np.zeros(0, dtype=np.intp)
     if exposures:
-        exposed = _exposed_rows(sample, split.fitted & ~clean, reached, exposures, dropped)
+        exposed = _exposed_rows(sample, split.fitted & (exposure > 0).any(axis=1), reached, dropped)
         basis = basis or Basis.choose(exposures, options.response, options.bins, exposure[exposed])
         response, dose = basis(exposure[exposed]), basis(exposure[cells.rows])
-        _require_support(sample, exposed, cells.rows, exposure, basis, response)
-    return Setup(sample, fit, cells, exposed, basis, response, dose, y, M, X)
+        _require_support(sample, exposed, cells.rows, exposure, basis, response, dose)
+        shown = (response != 0).any(axis=0)
+        response, dose, of = response[:, shown], dose[:, shown], basis.of[shown]
+    return Setup(sample, fit, cells, exposed, basis, response, dose, of, y, M, X)
 
 
-def _clean_rows(sample: Panel, untreated: np.ndarray, exposures: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Mark untreated rows without exposure; also return the exposures, shape (n, J)."""
+def _clean_rows(
+    panel: Panel, sample: Panel, untreated: np.ndarray, exposures: list[str], anticipation: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mark untreated rows without exposure, now or within `anticipation` periods; also return exposures, (n, J)."""
     values = sample.matrix(exposures)
     for name, column in zip(exposures, values.T, strict=True):
         negative = np.flatnonzero(column < 0)
@@ -128,39 +136,51 @@ def _clean_rows(sample: Panel, untreated: np.ndarray, exposures: list[str]) -> t
                 first=sample.labels(negative[:5]),
             )
     clean = untreated & ~(values > 0).any(axis=1)
+    if anticipation and exposures:
+        onset = first_period(panel, (np.nan_to_num(panel.matrix(exposures)) > 0).any(axis=1))
+        wait = onset[panel.units.get_indexer(sample.units)][sample.unit_codes] - sample.time
+        clean &= ~((wait > 0) & (wait <= anticipation))
     if not clean.any():
         raise NoControlsError(f"no untreated row is free of exposure ({', '.join(exposures)})", count=0)
     return clean, values
 
 
-def _exposed_rows(
-    sample: Panel, exposed: np.ndarray, reached: np.ndarray, exposures: list[str], dropped: Dropped
-) -> np.ndarray:
+def _exposed_rows(sample: Panel, exposed: np.ndarray, reached: np.ndarray, dropped: Dropped) -> np.ndarray:
     """Positions of the untreated rows that show the response to exposure."""
     lost = np.flatnonzero(exposed & ~reached)
     reason = "exposed untreated rows whose fixed effects no clean row reaches"
     dropped.add(UnreachedWarning, "rows", reason, lost.size, sample.labels(lost[:5]), stacklevel=5)
-    rows = np.flatnonzero(exposed & reached)
-    if not rows.size:
-        raise NoControlsError(
-            f"no untreated row is exposed ({', '.join(exposures)}): the spillover is not identified",
-            count=lost.size,
-            first=sample.labels(lost[:5]),
-        )
-    return rows
+    return np.flatnonzero(exposed & reached)
 
 
 def _require_support(
-    sample: Panel, rows: np.ndarray, treated: np.ndarray, exposure: np.ndarray, basis: Basis, response: np.ndarray
+    sample: Panel,
+    rows: np.ndarray,
+    treated: np.ndarray,
+    exposure: np.ndarray,
+    basis: Basis,
+    response: np.ndarray,
+    dose: np.ndarray,
 ) -> None:
     """Refuse responses that exposed untreated rows do not identify; warn where they are carried beyond these rows."""
+    hidden = (response == 0).all(axis=0)
+    wanted = np.flatnonzero(hidden & (dose != 0).any(axis=0))
+    if wanted.size:
+        lost = treated[dose[:, wanted[0]] != 0]
+        raise NoControlsError(
+            f"{lost.size:,} treated rows have exposure {basis.terms[wanted[0]]!r} and no untreated row has it",
+            column=basis.columns[basis.of[wanted[0]]],
+            count=lost.size,
+            first=sample.labels(lost[:5]),
+        )
+    if hidden.all():
+        return
     weighted = response if sample.weights is None else response * sample.weights[rows, None]
     gram = weighted.T @ response
-    keep = independent_columns(gram, np.diag(gram))
-    if not keep.all():
-        bad = int(np.flatnonzero(~keep)[0])
-        why = "is determined by the other exposures" if gram[bad, bad] > 0 else "is zero"
-        raise CollinearError(f"exposure {basis.terms[bad]!r} {why} on the exposed untreated rows")
+    bad = np.flatnonzero(~independent_columns(gram, np.diag(gram)) & ~hidden)
+    if bad.size:
+        name = basis.terms[bad[0]]
+        raise CollinearError(f"exposure {name!r} is determined by the other exposures on the exposed untreated rows")
     seen, met = exposure[rows], exposure[treated]
     low = np.where(seen > 0, seen, np.inf).min(axis=0)
     beyond = treated[((met > seen.max(axis=0)) | ((met > 0) & (met < low))).any(axis=1)]
@@ -223,16 +243,16 @@ def compute_parts(options: Decomposition, setup: Setup) -> tuple[list[str], np.n
 
     pieces: list[tuple[str, np.ndarray, np.ndarray]] = []
     net, spill, spill_psi = rest[rows], np.zeros(n_cells), 0.0
-    if setup.basis is not None:
+    if options.exposures:
         response = _response(setup, slopes_psi, fitted_clusters, n_clusters)
-        dose = np.array([mean(column) for column in setup.dose.T])
+        dose = np.array([mean(column) for column in setup.dose.T]).reshape(-1, n_cells)
         net = net - setup.dose @ response.theta
         spill, spill_psi = response.theta @ dose, response.psi @ dose
         labels.append(SPILLOVER)
         values[-1], psi[:, -1] = spill, spill_psi
         if len(options.exposures) > 1:
             for j, name in enumerate(options.exposures):
-                own = setup.basis.of == j
+                own = setup.of == j
                 pieces.append(
                     (f"{SPILLOVER}: {name}", response.theta[own] @ dose[own], response.psi[:, own] @ dose[own])
                 )
@@ -270,6 +290,8 @@ def _response(setup: Setup, slopes_psi: np.ndarray, fitted_clusters: np.ndarray,
     rows, fit = setup.exposed, setup.fit
     B = setup.response
     wB = B if setup.weights is None else B * setup.weights[rows, None]
+    if not setup.of.size:
+        return ResponseFit(np.zeros(0), np.zeros((n_clusters, 0)))
     bread = symmetric_inverse(wB.T @ B)
     r = fit.rest[rows]
     theta = bread @ (wB.T @ r)
@@ -293,7 +315,7 @@ def _treated_slopes(
     effects = FixedEffects([*setup.fit.effects.codes, cell], fitted=treated, weights=setup.weights)
     keep, _ = independent(effects, setup.covariates, setup.weights)
     extra = setup.covariates[:, keep]
-    if setup.basis is not None:
+    if setup.of.size:
         B = np.zeros((sample.n_rows, setup.dose.shape[1]))
         B[cells.rows] = setup.dose
         extra = np.hstack([extra, B])

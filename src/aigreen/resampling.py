@@ -204,7 +204,7 @@ def parts_of(sums: Products, options: Decomposition, omega: np.ndarray) -> np.nd
     n_clusters, n_cells = sums.count.shape
     k, f = sums.n_channels, sums.gram.shape[1] - 1 - sums.n_channels
     q = sums.bases.shape[1]
-    n_parts = 2 + k + bool(q)
+    n_parts = 2 + k + bool(options.exposures)
     out = np.full((len(omega), n_parts, n_cells), np.nan)
     size = max(1, _BLOCK // max(1, sums.gram[0].size + sums.treated[0].size))
     for start in range(0, len(omega), size):
@@ -231,7 +231,7 @@ def parts_of(sums: Products, options: Decomposition, omega: np.ndarray) -> np.nd
         rest = means[..., 0] - np.einsum("rck,rk->rc", means[..., 1:], slopes)
         parts = np.full((len(means), n_parts, n_cells), np.nan)
         parts[:, 2 : 2 + k] = np.einsum("rjk,rck->rjc", loadings, means[..., 1:])
-        spill = 0.0
+        spill = np.zeros((len(means), n_cells))
         if q:
             on_exposed = crossed[..., f:] - crossed[..., :f] @ gamma
             right = on_exposed[..., 0] - np.einsum("rqk,rk->rq", on_exposed[..., 1:], slopes)
@@ -239,6 +239,7 @@ def parts_of(sums: Products, options: Decomposition, omega: np.ndarray) -> np.nd
             theta = np.full_like(right, np.nan)
             theta[shown] = np.linalg.solve(bases[good][shown], right[shown][..., None])[..., 0]
             spill = np.einsum("rcq,rq->rc", doses, theta)
+        if options.exposures:
             parts[:, -1] = spill
         parts[:, 1] = rest - spill
         parts[:, 0] = parts[:, 1:].sum(axis=1)
