@@ -191,7 +191,7 @@ class FixedEffects:
         return psi
 
     def pieces(
-        self, values: np.ndarray, groups: np.ndarray, n_groups: int
+        self, values: np.ndarray, groups: np.ndarray, n_groups: int, unions: sparse.csr_array | None = None
     ) -> tuple[sparse.csr_array, np.ndarray, np.ndarray]:
         r"""Inner products of the projections of parts of variables, each part the rows of one group.
 
@@ -205,11 +205,13 @@ class FixedEffects:
         groups : ndarray of int, shape (n_fitted,)
             Group of each fitted row.
         n_groups : int
+        unions : sparse array, shape (n_unions, n_groups), optional
+            Parts as sums of groups, one a row; by default each group is a part.
 
         Returns
         -------
-        a : sparse array, shape (n_groups, levels of the largest effect)
-        b, c : ndarray, shape (n_groups, levels of the other effects)
+        a : sparse array, shape (parts, levels of the largest effect)
+        b, c : ndarray, shape (parts, levels of the other effects)
         """
         weighted = values if self._w is None else values * self._w
         shape = (n_groups, self._n_first)
@@ -219,9 +221,12 @@ class FixedEffects:
         else:
             sums = np.bincount(self._u0, weighted, self._n_first)
             first = sparse.coo_array((sums, (owner, np.arange(self._n_first))), shape=shape).tocsr()
-        rest = np.zeros((n_groups, self._n_rest))
+        if unions is not None:
+            first = unions @ first
+        rest = np.zeros((first.shape[0], self._n_rest))
         for level, start, stop in zip(self._l0, self._offsets[:-1], self._offsets[1:], strict=True):
             part = _crosstab(groups, level - start, weighted, n_groups, int(stop - start))
+            part = part if unions is None else unions @ part
             rest[:, start:stop] = part if isinstance(part, np.ndarray) else part.toarray()
         through = first @ sparse.diags_array(self._a_inverse) @ self._b
         rest -= through if isinstance(through, np.ndarray) else through.toarray()

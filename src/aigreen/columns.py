@@ -29,6 +29,9 @@ def to_pandas(df: Any) -> pd.DataFrame:
 
 def factorize(series: pd.Series) -> tuple[np.ndarray, pd.Index]:
     """Code a key column without missing values; labels ascend."""
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind == "i" and len(series):
+        codes, labels = code_integers(series.to_numpy(dtype=np.int64))
+        return codes, pd.Index(labels, dtype=series.dtype, name=series.name)
     missing = series.isna().to_numpy()
     if missing.any():
         count = int(missing.sum())
@@ -82,6 +85,8 @@ def integer_times(series: pd.Series) -> np.ndarray:
         raise NonNumericError(
             f"column {series.name!r} holds dates; make integer periods of it (.dt.year)", column=str(series.name)
         )
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind == "i":
+        return series.to_numpy(dtype=np.int64)
     values = numeric(series)
     name = str(series.name)
     for bad, error, what in (
@@ -104,8 +109,7 @@ def code_integers(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return codes and ascending labels of an integer array; without sorting where the range is short."""
     low, high = int(values.min()), int(values.max())
     if high - low > len(values):
-        labels, codes = np.unique(values, return_inverse=True)
-        return codes, labels
+        return pd.factorize(values, sort=True)
     offset = values - low
     seen = np.zeros(high - low + 1, dtype=bool)
     seen[offset] = True

@@ -104,7 +104,7 @@ class Panel:
         self.times = times
         self.unit_codes = self._sorted(unit_codes)
         self.time_codes = self._sorted(time_codes)
-        self._check_unique()
+        self._check_unique(key[1:] == key[:-1] if order is None else np.diff(key[order]) == 0)
         if len(times) < 2:
             raise TooFewPeriodsError(f"column {time!r} has {len(times)} period; two are needed", column=time)
         self.unit_cohort = self._read_cohort() if cohort else np.full(len(units), NEVER)
@@ -308,9 +308,8 @@ class Panel:
 
     # -- checks --------------------------------------------------------------------------------------------------
 
-    def _check_unique(self) -> None:
-        same = (np.diff(self.unit_codes) == 0) & (np.diff(self.time_codes) == 0)
-        rows = np.flatnonzero(same) + 1
+    def _check_unique(self, repeated: np.ndarray) -> None:
+        rows = np.flatnonzero(repeated) + 1
         if rows.size:
             unit, time = self.names["unit"], self.names["time"]
             raise DuplicateRowsError(

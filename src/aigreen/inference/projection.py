@@ -19,7 +19,7 @@ _RANK_TOLERANCE = 1e-11
 
 @dataclass(frozen=True)
 class Pieces:
-    r"""Pieces (one a group of rows) of a variable in the projection space.
+    r"""Pieces (one a group of rows, or a union of groups) of a variable in the projection space.
 
     The product of two projected pieces is ``first . first + left . right``, each a row of these arrays.
     """
@@ -68,11 +68,15 @@ class Projection:
         within = self._effects.residualize(y)
         return within - self._x @ (self._x.T @ (self.weights * within.T).T)
 
-    def pieces(self, values: np.ndarray, groups: np.ndarray, n_groups: int) -> Pieces:
-        """Return the pieces of a variable, shape (n,), one for each group of rows."""
-        first, left, right = self._effects.pieces(values, groups, n_groups)
+    def pieces(
+        self, values: np.ndarray, groups: np.ndarray, n_groups: int, unions: sparse.csr_array | None = None
+    ) -> Pieces:
+        """Return the pieces of a variable, shape (n,), one for each group of rows, or row of `unions` of groups."""
+        first, left, right = self._effects.pieces(values, groups, n_groups, unions)
         weighted = self.weights * values
         on_x = [np.bincount(groups, weighted * column, minlength=n_groups) for column in self._x.T]
+        if unions is not None:
+            on_x = [unions @ column for column in on_x]
         return Pieces(first, np.column_stack([left, *on_x]), np.column_stack([right, *on_x]))
 
     def nested_in(self, groups: np.ndarray) -> bool:

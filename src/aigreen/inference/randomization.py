@@ -170,21 +170,21 @@ class _Plan:
         codes, labels = (sample.cluster_codes, sample.clusters) if by is None else sample.codes(by)
         code, labels = compact(codes), labels[np.bincount(codes, minlength=len(labels)) > 0]
         _constant(code, sample.unit_codes, sample.units, "the assigned cluster varies", "give each unit one cluster")
-        cohorts, position = np.unique(sample.cohort, return_inverse=True)
+        cohorts, position = np.unique(sample.unit_cohort, return_inverse=True)
         reached = cohorts <= sample.times[-1]
         if not reached.any():
             raise NoTreatedError("no unit is treated inside the sample: nothing to reassign")
         if len(cohorts) == 1:
             raise NoControlsError(f"all units are first treated in {cohorts[0]:g}: every reassignment is the same")
-        cohort = _constant(
-            position, code, labels, "cohorts vary", "reassign across clusters inside which they do not (by=)"
-        )
+        unit_code = code[sample.unit_first]
+        remedy = "reassign across clusters inside which they do not (by=)"
+        cohort = _constant(position, unit_code, labels, "cohorts vary", remedy)
         stratum = np.zeros(len(labels), dtype=np.intp)
         if strata is not None:
             stratum = _constant(
                 sample.codes(strata)[0], code, labels, f"column {strata!r} varies", "use another stratum"
             )
-        return cls(code, code[sample.unit_first], cohort, stratum, cohorts)
+        return cls(code, unit_code, cohort, stratum, cohorts)
 
     def panel(self, sample: Panel, assignment: np.ndarray) -> Panel:
         """Return the sample with these cohort positions of the assigned clusters."""
@@ -193,36 +193,33 @@ class _Plan:
 
 def _twfe_draws(fit: Regression, plan: _Plan, blocks: Iterator[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients of every assignment for the outcome, and for the actual treatment as the outcome."""
-    n, w, projection, time = len(plan.cohort), fit.projection.weights, fit.projection, fit.sample.time
-    k = len(plan.cohorts)
-    table = np.zeros((k, n, 3))
-    lefts, rights, firsts = [], [], []
+    projection, times, n = fit.projection, fit.sample.times, len(plan.cohort)
+    # Treatment of a cluster by a cohort is a union of its periods: rows are only summed by cluster and period.
+    cell = fit.sample.time_codes * n + plan.code
+    treated = (times >= plan.cohorts[:, None]).astype(float)
+    unions = sparse.csr_array(sparse.kron(treated, sparse.eye_array(n), format="csr"))
+    ones = np.ones(fit.n_rows)
+    table = [
+        unions @ np.bincount(cell, projection.weights * values, minlength=len(times) * n)
+        for values in (fit.within_outcome, fit.treatment, ones)
+    ]
+    pieces = projection.pieces(ones, cell, len(times) * n, unions)
     nested = projection.nested_in(plan.code)
-    for j, first in enumerate(plan.cohorts):
-        treated = (time >= first).astype(float)
-        weight = w * treated
-        for column, values in enumerate((fit.within_outcome, fit.treatment, 1.0)):
-            table[j, :, column] = np.bincount(plan.code, weight * values, minlength=n)
-        pieces = projection.pieces(treated, plan.code, n)
-        if nested:
-            table[j, :, 2] -= pieces.first.multiply(pieces.first).sum(axis=1)
-        lefts.append(pieces.left)
-        rights.append(pieces.right)
-        firsts.append(pieces.first)
-    terms = np.hstack([table.reshape(k * n, 3), np.vstack(lefts), np.vstack(rights)])
-    width = lefts[0].shape[1]
-    first = None if nested else sparse.vstack(firsts, format="csr")
+    if nested:
+        table[2] -= pieces.first.multiply(pieces.first).sum(axis=1)
+    terms = np.column_stack([*table, pieces.left, pieces.right])
+    width = pieces.left.shape[1]
     spread = fit.treatment_square
     parts = []
     for block in blocks:
         cells = block * n + np.arange(n)
         pick = sparse.csr_array(
-            (np.ones(cells.size), cells.ravel(), np.arange(0, cells.size + 1, n)), shape=(len(block), k * n)
+            (np.ones(cells.size), cells.ravel(), np.arange(0, cells.size + 1, n)), shape=(len(block), len(terms))
         )
         sums = pick @ terms
         square = sums[:, 2] - np.einsum("bj,bj->b", sums[:, 3 : 3 + width], sums[:, 3 + width :])
-        if first is not None:
-            on_first = pick @ first
+        if not nested:
+            on_first = pick @ pieces.first
             square -= on_first.multiply(on_first).sum(axis=1)
         square[square <= 1e-10 * spread] = np.nan
         parts.append(sums[:, :2] / square[:, None])
