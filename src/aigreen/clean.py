@@ -153,21 +153,18 @@ class Imputed:
         clusters = self.sample.cluster_codes[self.model.effects.rows]
         return self.model.influence(targets, clusters, len(self.sample.clusters))
 
-    def centred(self, cells: Cells, effect: np.ndarray, weight: np.ndarray, *, about_response: bool) -> np.ndarray:
+    def centred(self, cells: Cells, effect: np.ndarray, weight: np.ndarray) -> np.ndarray:
         r"""Sum w (tau - centre) by cluster and cell, from w tau and w (for counts w mu) of the cells' rows.
 
         The centre is :math:`\sum_c w_c (w\tau)_c / \sum_c w_c^2`; for counts
-        :math:`\sum_c (w\tau)_c / \sum_c (w\mu)_c`. With `about_response` it is zero where a cluster is alone in a cell.
+        :math:`\sum_c (w\tau)_c / \sum_c (w\mu)_c`.
         """
         values, size = self.by_cluster(cells, effect), self.by_cluster(cells, weight)
         top, bottom = (values, size) if self.poisson else (values * size, size * size)
         rest_top, rest_bottom = top.sum(axis=0), bottom.sum(axis=0)
-        alone = np.count_nonzero(size, axis=0) == 1
         if self.leave_one_out:
             rest_top, rest_bottom = rest_top - top, rest_bottom - bottom
         centre = np.divide(rest_top, rest_bottom, out=np.zeros_like(rest_top), where=rest_bottom > 0)
-        if about_response:
-            centre = np.where(alone, 0.0, centre)
         return values - size * centre
 
     # -- averages ------------------------------------------------------------------------------------------------
@@ -191,7 +188,7 @@ class Imputed:
         Parameters
         ----------
         about_response : bool
-            Centre of cells in one cluster, see `centred`.
+            Centre effects at the response, not at the mean of the cell.
         base : Average, optional
             Of the same cells without response; its denominators are used.
         own : ndarray, shape (clusters, k), optional
@@ -203,8 +200,11 @@ class Imputed:
         if own is None:
             every = () if response is None else np.arange(len(response.theta))
             whole, _ = self._baseline(rows, response, every)
-            weight = w * whole if self.poisson else w
-            own = self.centred(cells, w * (y - whole), weight, about_response=about_response)
+            residual = w * (y - whole)
+            if about_response:
+                own = self.by_cluster(cells, residual)
+            else:
+                own = self.centred(cells, residual, w * whole if self.poisson else w)
         error = self.influence(rows, of, w * factor, k)
         if response is not None and len(functions):
             slope = response.B[np.ix_(rows, functions)] * (w * baseline if self.poisson else w)[:, None]

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 
 from aigreen.aggregation import Mass
-from aigreen.clean import Average, ExposureResponse, Imputed
 from aigreen.did.imputation import Family, Scale
-from aigreen.did.sample import check_counts
-from aigreen.did.split import Cells, Split, distinct, reached_rows, split_rows
+from aigreen.did.split import distinct
 from aigreen.did.twfe import TWFE
-from aigreen.dropped import Dropped
 from aigreen.effects import Effects
-from aigreen.errors import DataError, MissingRowsWarning, NoControlsError, OptionError, UnreachedWarning
-from aigreen.exposure import first_period
-from aigreen.leads import leads
-from aigreen.panel import NEVER, Panel
-from aigreen.response import Basis, Response, check_cuts
+from aigreen.errors import NoControlsError, OptionError
+from aigreen.panel import Panel
+from aigreen.response import Response, check_cuts
+from aigreen.stage import Stage, prepare
 
 Variance = Literal["conservative", "leave_one_out"]
 Naive = Literal["imputation", "twfe"]
@@ -59,15 +54,16 @@ class Spillover:
     .. math:: \psi_c(a) = \sum_{c, \notin U} a_{it} (\hat\tau_{it} - \tilde\tau_{it})
               + \sum_{c, U} v_{it}\hat\varepsilon_{it}, \qquad v = -WF_0(F_0'WF_0)^{-1}F'a ,
 
-    where :math:`\tilde\tau_{it} = s(S_{it})` plus the mean of :math:`\hat\tau - s(S)` in the cohort (onset) and period,
-    with squared cluster weights (Borusyak, Jaravel and Spiess 2024); in :math:`\psi(wB)` it is s(S) alone. Then
+    where :math:`\tilde\tau_{it}` is :math:`s(S_{it})` on exposed rows, and on treated rows that plus the mean of
+    :math:`\hat\tau - s(S)` in the cohort-period, with squared cluster weights (Borusyak, Jaravel and Spiess 2024). Then
 
     .. math:: \psi_{\theta} = G^{-1}\psi(wB), \qquad \psi_{treated} = \psi(a), \qquad
               \psi_{spillover} = \bar B'\psi_\theta, \qquad \psi_{net} = \psi(a) - \bar B'\psi_\theta, \qquad
               \bar B = \sum a B .
 
     Treatment and exposure are taken as given. Errors are conservative: they include the spread of effects net of s(S)
-    inside cohort-periods. Cells of exposed rows in one cluster are centred at s(S).
+    inside cohort-periods. With fewer than about twenty treated clusters in a cohort those of treated and net are too
+    small by some percent, and ``variance="leave_one_out"`` is better. Derivation: ``docs/spillover.md``.
 
     Parameters
     ----------
@@ -127,12 +123,7 @@ class Spillover:
     scale: Scale = "level"
 
     def __post_init__(self) -> None:
-        for option, allowed in (
-            ("family", Family),
-            ("response", Response),
-            ("variance", Variance),
-            ("scale", Scale),
-        ):
+        for option, allowed in (("family", Family), ("response", Response), ("variance", Variance), ("scale", Scale)):
             if getattr(self, option) not in get_args(allowed):
                 raise OptionError(option, getattr(self, option), get_args(allowed))
         columns = self.columns
@@ -180,7 +171,7 @@ class Spillover:
         NoTreatedError, NoPrePeriodError, TooFewClustersError, CollinearError, ConvergenceError
             Where nothing can be estimated.
         """
-        stage = self._stage(panel, outcome, covariates)
+        stage = prepare(self, panel, outcome, covariates)
         imputed, response, treated = stage.imputed, stage.response, stage.treated
         every = np.arange(len(response.theta))
         total = imputed.average(treated, response)
@@ -238,7 +229,7 @@ class Spillover:
         Effects
             Index levels term (column) and level; for counts in percent.
         """
-        stage = self._stage(panel, outcome, covariates)
+        stage = prepare(self, panel, outcome, covariates)
         response = stage.response
         names, levels, rows = [], [], []
         for j, name in enumerate(self.columns):
@@ -288,7 +279,7 @@ class Spillover:
             robust = self.fit(panel, outcome, covariates=covariates)["treated"].overall()
             regression = TWFE(fixed_effects=self.fixed_effects).fit(panel, outcome, covariates=covariates)
             return regression.select(regression.index == "treated") - robust
-        stage = self._stage(panel, outcome, covariates)
+        stage = prepare(self, panel, outcome, covariates)
         cells = stage.treated
         robust = stage.imputed.average(cells, stage.response)
         ignoring = stage.naive.average(cells, own=robust.own)
@@ -303,31 +294,8 @@ class Spillover:
 
     # -- steps ---------------------------------------------------------------------------------------------------
 
-    def _stage(self, panel: Panel, outcome: str, covariates: Sequence[str] | None) -> _Stage:
-        """Split the rows, code the onsets of exposure."""
-        names, columns, dropped = list(covariates or []), self.columns, Dropped()
-        positive = np.nan_to_num(panel.matrix(columns)) > 0
-        onsets = [first_period(panel, positive.any(axis=1)), *(first_period(panel, column) for column in positive.T)]
-        sample = panel.complete(list(dict.fromkeys([outcome, *names, *columns])), dropped)
-        if sample.weights is not None and not sample.weights.all():
-            zero = np.flatnonzero(sample.weights == 0)
-            dropped.add(MissingRowsWarning, "rows", "weight zero", zero.size, sample.labels(zero[:5]), stacklevel=4)
-            sample = sample._view(sample.weights > 0)
-        onset, *column_onset = (first[panel.units.get_indexer(sample.units)] for first in onsets)
-        S = sample.matrix(columns)
-        _check_exposure(S, columns, sample)
-        if self.family == "poisson":
-            check_counts(sample.column(outcome), outcome, sample)
-        split = split_rows(sample, self.fixed_effects, self.anticipation, dropped)
-        exposed = (S > 0).any(axis=1)
-        wait = onset[sample.unit_codes] - sample.time
-        clean = split.fitted & ~exposed & ~((wait > 0) & (wait <= self.anticipation))
-        if not clean.any():
-            raise NoControlsError("no row is both untreated and unexposed", column=columns[0], count=0)
-        return _Stage(self, sample, outcome, names, S, split, clean, exposed, onset, column_onset, dropped)
-
     def _result(
-        self, stage: _Stage, *, values: np.ndarray, index: pd.Index, psi: np.ndarray, mass: Mass | None
+        self, stage: Stage, *, values: np.ndarray, index: pd.Index, psi: np.ndarray, mass: Mass | None
     ) -> Effects:
         sample = stage.sample
         used = np.concatenate([stage.imputed.model.effects.rows, stage.treated.rows, stage.exposed])
@@ -348,14 +316,14 @@ class Spillover:
             dropped=stage.dropped.to_frame(),
         )
 
-    def _conventions(self, stage: _Stage) -> dict[str, str]:
+    def _conventions(self, stage: Stage) -> dict[str, str]:
         sample, rows = stage.sample, stage.treated.rows
         own = "without the own cluster" if self.variance == "leave_one_out" else "squared cluster weights"
         if self.family == "poisson":
             own = "at the common ratio to the counterfactual"
         both = int(stage.is_exposed[rows].sum())
         told = {
-            "variance": f"clusters: {sample.clusters.name}; rows less s(S) centred by cohort (onset) x time, {own}",
+            "variance": f"clusters: {sample.clusters.name}; centred at s(S), the treated by cohort x time, {own}",
             "small-sample factor": "none",
             "fixed effects": ", ".join(self.fixed_effects or (sample.names["unit"], sample.names["time"])),
             "singletons": "kept",
@@ -370,97 +338,3 @@ class Spillover:
         if self.leads:
             told["leads"] = "separate regression on clean rows; reference: earlier periods, never treated or exposed"
         return told
-
-
-@dataclass(frozen=True, eq=False)
-class _Stage:
-    """One fit: rows by their role, counterfactuals, and the response to exposure.
-
-    Attributes
-    ----------
-    clean, is_exposed : ndarray of bool, shape (n,)
-    onset, column_onset : ndarray of float, shape (n_units,), and one for each column
-        First period of exposure; inf for never.
-    """
-
-    options: Spillover
-    sample: Panel
-    outcome: str
-    covariates: list[str]
-    S: np.ndarray
-    split: Split
-    clean: np.ndarray
-    is_exposed: np.ndarray
-    onset: np.ndarray
-    column_onset: list[np.ndarray]
-    dropped: Dropped
-
-    @cached_property
-    def imputed(self) -> Imputed:
-        """Counterfactuals from clean rows."""
-        return self._impute(self.clean, self.dropped)
-
-    @cached_property
-    def naive(self) -> Imputed:
-        """Counterfactuals from all untreated rows; what is left out is counted in the clean fit only."""
-        return self._impute(self.split.fitted, Dropped())
-
-    def _impute(self, fitted: np.ndarray, dropped: Dropped) -> Imputed:
-        return Imputed.fit(
-            self.sample,
-            self.sample.column(self.outcome),
-            self.sample.matrix(self.covariates),
-            self.covariates,
-            self.split.codes,
-            fitted,
-            dropped,
-            poisson=self.options.family == "poisson",
-            percent=self.options.scale == "percent",
-            leave_one_out=self.options.variance == "leave_one_out",
-        )
-
-    @cached_property
-    def treated(self) -> Cells:
-        """Treated rows that clean rows reach, by cohort and period."""
-        rows = reached_rows(self.sample, self.split.treated, self.imputed.reached, self.dropped)
-        cells = self.imputed.cells(self.sample.unit_cohort, rows, "treated rows", self.dropped)
-        self.imputed.check_alone(cells, "treated rows")
-        return cells
-
-    @cached_property
-    def exposed(self) -> np.ndarray:
-        """Positions of the exposed untreated rows that clean rows reach."""
-        exposed = self.split.fitted & self.is_exposed
-        lost = np.flatnonzero(exposed & ~self.imputed.reached)
-        reason = "exposed untreated rows whose fixed effects no clean row reaches"
-        self.dropped.add(UnreachedWarning, "rows", reason, lost.size, self.sample.labels(lost[:5]), stacklevel=5)
-        return np.flatnonzero(exposed & self.imputed.reached)
-
-    def leads(self) -> dict[str, tuple[Cells, Average]]:
-        """Coefficients of the periods before treatment, and before exposure where it comes first."""
-        cohort = self.sample.unit_cohort
-        onsets = {"treated": cohort, "exposed": np.where(self.onset < cohort, self.onset, NEVER)}
-        return leads(self.imputed, onsets, self.options.leads, self.options.anticipation, self.dropped)
-
-    def exposed_cells(self, rows: np.ndarray, onset: np.ndarray, what: str) -> Cells:
-        """Cells of exposed untreated rows by onset and period."""
-        return self.imputed.cells(onset, rows, what, self.dropped)
-
-    @cached_property
-    def response(self) -> ExposureResponse:
-        """Response of exposed untreated rows."""
-        options, exposed = self.options, self.exposed
-        basis = Basis.choose(options.columns, options.response, options.bins, self.S[exposed])
-        return self.imputed.respond(basis, self.S, exposed, self.treated.rows, self.dropped)
-
-
-def _check_exposure(S: np.ndarray, columns: Sequence[str], sample: Panel) -> None:
-    for name, values in zip(columns, S.T, strict=True):
-        rows = np.flatnonzero(values < 0)
-        if rows.size:
-            raise DataError(
-                f"column {name!r}: {rows.size:,} negative exposures; zero is unexposed",
-                column=name,
-                count=rows.size,
-                first=sample.labels(rows[:5]),
-            )

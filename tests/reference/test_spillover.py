@@ -1,8 +1,8 @@
 """Spillover regressions against published and independent results.
 
 RDSpillovers: data of Eberhardt, Helmers and Strauss (2013), Do Spillovers Matter When Estimating Private Returns to
-R&D?, Review of Economics and Statistics 95(2): 119 country-industries, 1980-2005; log value added on log labour, capital
-and R&D stock. The elasticity of R&D is .096 with year effects (pooled), .063 with country-industry and year effects.
+R&D?, Review of Economics and Statistics 95(2): 119 country-industries, 1980-2005; log value added on log labour,
+capital and R&D stock. The elasticity of R&D is .096 with year effects (pooled), .063 with both effects.
 """
 
 from __future__ import annotations

@@ -12,12 +12,12 @@ from aigreen.exposure import exposures, rings
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::aigreen.errors.AigreenWarning")]
 
 N_REPLICATIONS = 1_000
-N_CITIES, N_FIRMS, N_PERIODS = 100, 3, 8
+N_CITIES, N_TREATED, N_FIRMS, N_PERIODS = 100, 36, 3, 8
 CITY = np.repeat(np.arange(N_CITIES), N_FIRMS * N_PERIODS)
 FIRM = np.repeat(np.arange(N_CITIES * N_FIRMS), N_PERIODS)
 YEAR = np.tile(np.arange(1, N_PERIODS + 1), N_CITIES * N_FIRMS)
 KEYS = {"unit": "firm", "time": "year", "cohort": "first", "cluster": "city"}
-NEAR, FAR = "ring_0_100", "ring_100_200"
+NEAR, FAR = "ring_0_75", "ring_75_150"
 SPILLOVER = {NEAR: 0.4, FAR: 0.2}
 
 
@@ -31,17 +31,17 @@ def persistent(rng: np.random.Generator, n: int, rho: float = 0.5) -> np.ndarray
 
 
 def sample(rng: np.random.Generator, *, family: str = "gaussian") -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
-    """Cities on a map, a fifth treated in periods 4 and 6; also own effects and spillovers of all rows.
+    """Cities on a map, some treated in periods 4 and 6; also own effects and spillovers of all rows.
 
     Errors are correlated inside cities and over time; a sixth of the rows is missing, more often where x is large.
     """
     points = pd.DataFrame({"lat": rng.uniform(25, 37, N_CITIES), "lon": rng.uniform(105, 119, N_CITIES)})
     first = np.zeros(N_CITIES, dtype=int)
-    chosen = rng.choice(N_CITIES, 24, replace=False)
-    first[chosen] = np.resize([4, 6], 24)
+    chosen = rng.choice(N_CITIES, N_TREATED, replace=False)
+    first[chosen] = np.resize([4, 6], N_TREATED)
     df = pd.DataFrame({"firm": FIRM, "city": CITY, "year": YEAR, "first": first[CITY]})
     place = pd.Series(np.repeat(np.arange(N_CITIES), N_FIRMS))
-    maps = {name: ring.at_places(place) for name, ring in rings(points, [0, 100, 200]).items()}
+    maps = {name: ring.at_places(place) for name, ring in rings(points, [0, 75, 150]).items()}
     df = df.join(exposures(Panel(df, **KEYS), maps, how="any"))
     treated = (df["first"] > 0) & (df["first"] <= YEAR)
     own = np.where(treated, 0.5 + 0.1 * (YEAR - df["first"]), 0.0)
@@ -111,13 +111,15 @@ def test_linear_coverage(variance: str) -> None:
         np.mean(naive) / np.std(naive) * len(naive) ** 0.5,
     )
     assert (table["bias/noise"].abs() < 3).all()
-    assert table["coverage"].between(0.93, 0.97).all()
+    # With 18 treated clusters in a cohort, centring by cohort and period takes away some percent of the errors.
+    assert table["coverage"].between(0.93 if variance == "leave_one_out" else 0.92, 0.97).all()
+    assert table.loc[[NEAR, FAR], "coverage"].between(0.93, 0.97).all()
     assert np.mean(naive) < -3 * np.std(naive) / np.sqrt(N_REPLICATIONS)
 
 
 def test_poisson_coverage() -> None:
     rng = np.random.default_rng(20240702)
-    estimator = Spillover(exposure=[NEAR, FAR], family="poisson", scale="percent")
+    estimator = Spillover(exposure=[NEAR, FAR], family="poisson", scale="percent", variance="leave_one_out")
     gaps, errors = [], []
     for _ in range(N_REPLICATIONS):
         df, own, spill = sample(rng, family="poisson")
@@ -129,7 +131,7 @@ def test_poisson_coverage() -> None:
         target["treated"] = target["net"] + target["spillover"]
         gaps.append({part: overall.estimates[part] - value for part, value in target.items()})
         errors.append(overall.std_errors[list(target)].to_dict())
-    table = report("poisson, percent", gaps, errors)
+    table = report("poisson, percent, leave one out", gaps, errors)
     # Ratios of means have a bias of the order of their variance, 1 / clusters.
     assert (table["bias"].abs() < 0.02).all()
     assert table["coverage"].between(0.93, 0.97).all()

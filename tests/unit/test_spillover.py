@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from pyfixest import fepois
 
-from aigreen import Imputation, Panel, Spillover
+from aigreen import Decomposition, Effects, Imputation, Panel, Spillover
 from aigreen.errors import (
     CollinearError,
     CollinearWarning,
@@ -17,11 +17,13 @@ from aigreen.errors import (
     MissingRowsWarning,
     NoControlsError,
     OptionError,
+    OverlapWarning,
     SeparationWarning,
     SmallCellWarning,
     UnknownColumnError,
     UnreachedWarning,
 )
+from aigreen.inference.spatial import conley
 from aigreen.response import Basis
 
 KEYS = {"unit": "firm", "time": "year", "cohort": "first"}
@@ -29,7 +31,7 @@ RINGS = ["near", "far"]
 
 pytestmark = [
     pytest.mark.filterwarnings(f"ignore::aigreen.errors.{name}")
-    for name in ("AlwaysTreatedWarning", "CollinearWarning", "SeparationWarning", "SmallCellWarning")
+    for name in ("AlwaysTreatedWarning", "CollinearWarning", "OverlapWarning", "SeparationWarning", "SmallCellWarning")
 ]
 
 
@@ -98,17 +100,17 @@ class Dense:
         out[self.clean] = -(rows @ self.project) * self.tau[self.clean]
         return self.by_cluster(out)
 
-    def own_psi(self, rows: np.ndarray, cohort: np.ndarray, *, lone: bool) -> np.ndarray:
-        """Deviations from response and centre of the cohort-period (`lone`: none with one cluster), by cluster."""
+    def own_psi(self, rows: np.ndarray) -> np.ndarray:
+        """Deviations from the response, and for treated rows from the centre of the cohort-period, by cluster."""
         residual = rows * (self.tau - self.B @ self.theta)
-        df = pd.DataFrame({"c": self.panel.cluster_codes, "g": cohort, "t": self.panel.time, "v": rows, "vt": residual})
+        df = pd.DataFrame({"c": self.panel.cluster_codes, "v": rows, "vt": residual})
+        df["g"], df["t"] = self.panel.cohort, self.panel.time
         df = df[rows != 0]
+        if not self.treated[rows != 0].any():
+            return np.bincount(df.c, df.vt, len(self.panel.clusters))
         sums = df.groupby(["g", "t", "c"])[["v", "vt"]].sum()
         top, bottom = (sums.v * sums.vt).groupby(["g", "t"]).sum(), (sums.v**2).groupby(["g", "t"]).sum()
-        centre = top / bottom
-        if lone:
-            centre[sums.groupby(["g", "t"]).size() == 1] = 0.0
-        centre = centre.reindex(pd.MultiIndex.from_frame(df[["g", "t"]])).to_numpy()
+        centre = (top / bottom).reindex(pd.MultiIndex.from_frame(df[["g", "t"]])).to_numpy()
         return np.bincount(df.c, df.vt - df.v * centre, len(self.panel.clusters))
 
     def by_cluster(self, values: np.ndarray) -> np.ndarray:
@@ -119,10 +121,10 @@ class Dense:
         scores = [self.clean_psi(rows) + self.by_cluster(rows * residual) for rows in self.theta_rows]
         return np.column_stack(scores)
 
-    def part(self, rows: np.ndarray, cohort: np.ndarray, functions: list[int]) -> tuple[float, np.ndarray]:
+    def part(self, rows: np.ndarray, functions: list[int]) -> tuple[float, np.ndarray]:
         """Estimate and influence of a weighted mean of tau - B'theta over some basis functions."""
         a = np.where(rows, self.w, 0) / self.w[rows].sum()
-        psi = self.own_psi(a, cohort, lone=not self.treated[rows].any()) + self.clean_psi(a)
+        psi = self.own_psi(a) + self.clean_psi(a)
         psi -= self.theta_psi()[:, functions] @ (a @ self.B[:, functions])
         return a @ (self.tau - self.B[:, functions] @ self.theta[functions]), psi
 
@@ -154,7 +156,7 @@ def test_equals_dense_algebra(options: dict, keys: dict, covariates: list[str], 
     def check(part: str, rows: np.ndarray, cohort: np.ndarray, functions: list[int]) -> None:
         for g, t in result[part].index:
             cell = rows & (cohort == g) & (time == t)
-            value, psi = dense.part(cell, cohort, functions)
+            value, psi = dense.part(cell, functions)
             assert result.estimates[part, g, t] == pytest.approx(value, abs=1e-9)
             assert result.influence[part, g, t].to_numpy() == pytest.approx(psi, abs=1e-9)
 
@@ -181,8 +183,7 @@ def test_averages_over_bins_are_the_regression_coefficients(bins: object) -> Non
     dense = Dense(panel, basis, RINGS, [], ["firm", "year"])
     labels = basis.terms
     assert overall.estimates[labels].to_numpy() == pytest.approx(dense.theta, abs=1e-10)
-    errors = np.sqrt((dense.theta_psi() ** 2).sum(axis=0))
-    assert overall.std_errors[labels].to_numpy() == pytest.approx(errors, rel=0.15)
+    assert overall.influence[labels].to_numpy() == pytest.approx(dense.theta_psi(), abs=1e-10)
     curve = estimator.response_curve(panel, "y", at=[0.0, 1.1])
     assert curve.index.names == ["term", "level"]
     assert curve.values[[0, 2]].tolist() == [0, 0]
@@ -361,6 +362,43 @@ def test_contamination_is_naive_less_robust() -> None:
         Spillover(exposure=RINGS, family="poisson").contamination(panel, "count", naive="twfe")
 
 
+@pytest.mark.parametrize("options", [{}, {"response": "linear"}, {"bins": 3, "variance": "leave_one_out"}])
+def test_equals_a_decomposition_without_channels(options: dict) -> None:
+    panel = Panel(firms(), **KEYS, cluster="city", weights="w")
+    parts = Spillover(exposure=RINGS, **options).fit(panel, "y", covariates=["x"])
+    whole = Decomposition(channels=[], exposure=RINGS, **options).fit(panel, "y", covariates=["x"])
+    for ours, theirs in (("treated", "total"), ("net", "direct"), ("spillover", "spillover")):
+        assert parts[ours].values == pytest.approx(whole[theirs].values, abs=1e-12)
+        assert parts[ours].psi == pytest.approx(whole[theirs].psi, abs=1e-12)
+
+
+def test_errors_are_near_the_jackknife_over_clusters() -> None:
+    df = firms(n=300)
+    estimator = Spillover(exposure=RINGS)
+
+    def overall(rows: pd.DataFrame) -> Effects:
+        return estimator.fit(Panel(rows, **KEYS, cluster="city"), "y").overall()
+
+    draws = np.array([overall(df[df["city"] != c]).values for c in df["city"].unique()])
+    n = len(draws)
+    jackknife = np.sqrt((n - 1) / n * ((draws - draws.mean(axis=0)) ** 2).sum(axis=0))
+    ratio = overall(df).std_errors / jackknife
+    assert ratio.drop("spillover").between(0.93, 1.01).all()
+    # The exposure of the treated is taken as given; the jackknife adds its spread.
+    assert 0.85 < ratio["spillover"] < 0.95
+
+
+def test_spatial_errors_of_spillovers() -> None:
+    df = firms()
+    panel = Panel(df, **KEYS)
+    overall = Spillover(exposure=RINGS).fit(panel, "y").overall()
+    rng = np.random.default_rng(1)
+    places = pd.DataFrame({"lat": rng.uniform(20, 40, 150), "lon": rng.uniform(80, 120, 150)}, index=panel.units)
+    alone = conley(overall, places, 0.001)
+    assert alone.std_errors.to_numpy() == pytest.approx(overall.std_errors.to_numpy(), rel=1e-10)
+    assert (conley(overall, places, 500).std_errors != overall.std_errors).any()
+
+
 def test_row_order_and_labels_change_nothing() -> None:
     df = firms()
     result = Spillover(exposure=RINGS).fit(Panel(df, **KEYS), "y")
@@ -426,6 +464,13 @@ def test_bad_data() -> None:
         Spillover(exposure=["near", "twin"]).fit(Panel(df.assign(twin=df["near"]), **KEYS), "y")
     with pytest.raises(OptionError, match="too few values for a spline"):
         Spillover(exposure="one", response="spline").fit(Panel(df.assign(one=1.0 * (df["near"] > 0)), **KEYS), "y")
+    with pytest.raises(OptionError, match="outcome='near'"):
+        Spillover(exposure="near").fit(panel, "near")
+    with pytest.raises(OptionError, match="covariates="):
+        Spillover(exposure="near").fit(panel, "y", covariates=["near"])
+    far_out = df.assign(near=df["near"].where(~panel.treated | (df["near"] == 0), 9.0))
+    with pytest.warns(OverlapWarning, match=r"treated rows have exposures outside those of untreated rows"):
+        Spillover(exposure="near", response="linear").fit(Panel(far_out, **KEYS), "y")
     with pytest.raises(NoControlsError, match="no untreated row has such an exposure"):
         Spillover(exposure="far").response_curve(Panel(df.assign(far=0.0), **KEYS), "y")
 
@@ -454,7 +499,7 @@ def test_cells_in_one_cluster() -> None:
     df["country"] = np.where(df["firm"] < 75, 0, 1)
     df.loc[df["country"] == 0, "near"] = 0.0
     panel = Panel(df, **KEYS, cluster="country")
-    # Alone in their cells, exposed rows are centred at the response: their errors do not vanish.
+    # Exposed rows are centred at the response: alone in their cells, their errors do not vanish.
     result = Spillover(exposure="near").fit(panel, "y")
     assert (result["exposed"].influence.loc[1].abs() > 1e-6).all()
     lone = df.assign(first=df["first"] * (df["country"] == 0))
