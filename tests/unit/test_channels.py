@@ -74,6 +74,18 @@ def test_staff(rows, employees, share):
         assert got["production_share"] == pytest.approx(0.7)
 
 
+def test_below_college_is_beside_college_but_college_and_below_holds_it():
+    rows = staff(
+        ("education", "bachelor_or_above", 40), ("education", "college", 35), ("education", "below_bachelor", 25)
+    )
+    below = channels.staff_structure(rows.assign(detail=["本科及以上", "大专", "大专以下"])).iloc[0]
+    assert (below["employees"], below["human_capital"]) == (100, 0.4)
+    whole = channels.staff_structure(
+        rows.assign(detail=["本科及以上", "大专", "大专及以下"], persons=[40, 35, 60])
+    ).iloc[0]
+    assert (whole["employees"], whole["human_capital"]) == (100, 0.4)
+
+
 def test_polluting_share():
     rows = [("C26", 60.0), ("I65", 30.0), ("C30", 10.0), ("I64", -5.0)]
     segments = pd.DataFrame(rows, columns=["industry_code", "revenue"]).assign(firm_id="000001", year=2015)

@@ -91,3 +91,30 @@ def test_the_earlier_of_city_and_province_counts():
     cities = ["440100", "440300", "440400", "110000"]
     got = zones.policy_columns(rows, [2011, 2013], cities=cities, expand=True).table
     assert got["p"].tolist() == [1, 1, 0, 1, 0, 1, 0, 0]
+
+
+def test_a_firm_that_moves_has_one_cohort():
+    cohorts = pd.Series({"Z": 2019, "Y": 2021})
+    paths = {
+        "stays": (["Z"] * 4, 2019),
+        "late": (["Z"] * 4, 2019),
+        "comes before": (["A", "Z", "Z", "Z"], 2019),
+        "comes after": (["A", "A", "A", "Z"], 2020),
+        "leaves before": (["Z", "A", "A", "A"], None),
+        "leaves after": (["Z", "Z", "Z", "A"], 2019),
+        "not yet": (["Y"] * 4, 2021),
+        "never": (["A"] * 4, None),
+    }
+    rows = [
+        (name, year, city)
+        for name, (cities, _) in paths.items()
+        for year, city in zip(range(2017, 2021) if name != "late" else range(2020, 2024), cities, strict=True)
+    ]
+    frame = pd.DataFrame(rows, columns=["firm_id", "year", "city_code"]).sample(frac=1, random_state=1)
+    got = zones.firm_cohorts(frame, cohorts)
+    assert got.index.equals(frame.index)
+    by_firm = got.groupby(frame["firm_id"]).agg(["first", "nunique", "size"])
+    for name, (_, year) in paths.items():
+        assert by_firm.loc[name, "nunique"] == (0 if year is None else 1)
+        if year is not None:
+            assert by_firm.loc[name, "first"] == year

@@ -24,6 +24,7 @@ from aigreen.errors import DataError
 
 DEGREE = ("doctor", "postgraduate", "bachelor")
 KEY = ["firm_id", "year"]
+_BELOW_COLLEGE = r"^(?:大专|专科)以下"  # without those of a college, unlike 大专及以下
 _WHOLE = ("total", "profession", "age")
 BELOW = ("college", "secondary_or_below")
 
@@ -96,6 +97,8 @@ def staff_structure(staff: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         ``firm_id, year, employees, human_capital, production_share``; missing where the firm does not say.
     """
+    lowest = (staff["category"] == "below_bachelor") & staff["detail"].str.contains(_BELOW_COLLEGE).fillna(False)
+    staff = staff.assign(category=staff["category"].mask(lowest, "secondary_or_below"))
     school = _classes(staff, "education", (*DEGREE, "bachelor_or_above", *BELOW, "below_bachelor", "unclear"))
     degree = _larger(school["bachelor_or_above"], school[list(DEGREE)])
     below = _larger(school["below_bachelor"], school[list(BELOW)])

@@ -69,6 +69,37 @@ def timings(zones: pd.DataFrame, *, program: str = MOST) -> pd.DataFrame:
     return pd.DataFrame(columns).rename_axis("city_code")
 
 
+def firm_cohorts(frame: pd.DataFrame, cohorts: pd.Series) -> pd.Series:
+    """Give each firm one cohort, also where it moves between cities.
+
+    A firm that comes to a zone city is treated from the zone's year or its own arrival, whichever is later, and stays
+    treated; one that leaves before the zone begins is not. The city of its first row is where it always was.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        ``firm_id, year, city_code``.
+    cohorts : Series
+        First zone year by city.
+
+    Returns
+    -------
+    Series of float
+        Aligned to ``frame``; missing = never.
+    """
+    rows = frame.sort_values(["firm_id", "year"])
+    firm = rows["firm_id"]
+    new_firm = firm != firm.shift()
+    arrives = (rows["city_code"] != rows["city_code"].shift()) & ~new_firm
+    arrival = rows["year"].where(new_firm | arrives).astype(float).where(~new_firm, float("-inf"))
+    arrival = arrival.groupby(firm).ffill()
+    start = rows["city_code"].map(cohorts).astype(float)
+    begins = start.where(start >= arrival, arrival).where(start.notna())
+    first = begins.where(rows["year"] >= begins).groupby(firm).transform("min")
+    last = begins.groupby(firm).transform(lambda values: values.iloc[-1])
+    return first.fillna(last).reindex(frame.index).rename("zone_year")
+
+
 def policy_columns(
     policies: pd.DataFrame,
     years: Iterable[int],

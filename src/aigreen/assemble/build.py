@@ -1,0 +1,311 @@
+"""From a folder of raw files to the firm-year panel: adapters, counts, joins; a killed build goes on where it was.
+
+Tables are found by their names anywhere below the raw folder. Needed are the annual firm file (``STK_LISTEDCOINFOANL``)
+and balance sheets (``FS_Combas``); of the others, those that are there are used, and the rest leaves its columns out::
+
+    FS_Comins FS_Comscfd HLD_Contrshr PT_LCRDSPENDING PT_LCDOMFORAPPLY GPRD     firm-years
+    STK_CompanyStaff SC_TopFiveSaleInfo SC_TopFivePurchaseInfo                  staff, customers, suppliers
+    google/ (a folder of publications) or CNIPA                                 patents
+    company_names segments robots input_output prefecture_panel                 see aigreen.sources.extras and .cities
+    reports/ (a folder of code_year.txt files, or a table reports)              annual reports
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import pyarrow.parquet as pq
+from tqdm import tqdm
+
+from aigreen.assemble import adoption
+from aigreen.assemble.count_files import connect, count_files, match_applicants
+from aigreen.assemble.firm_years import Inputs, Options, firm_years
+from aigreen.assemble.match import match_names
+from aigreen.assemble.record import Assembled
+from aigreen.assemble.stages import Made, clear_parts, make, write_aside
+from aigreen.errors import SourceError
+from aigreen.sources import cities, cnipa, cnrds, csmar, csmar_records, extras, google_patents, policies, reports
+from aigreen.sources import firm_years as parts_of_firm_years
+from aigreen.sources.adapter import Options as Reading
+from aigreen.sources.reading import SUFFIXES, parts
+from aigreen.sources.record import Flow, Read, together
+
+TABLES = "canonical"
+_PARTS: dict[str, Callable[..., Read]] = {
+    "FS_Combas": csmar.balance_sheet,
+    "FS_Comins": csmar.income_statement,
+    "FS_Comscfd": csmar.cash_flow,
+    "HLD_Contrshr": csmar.equity_nature,
+    "PT_LCRDSPENDING": csmar.rd,
+    "PT_LCDOMFORAPPLY": csmar_records.patents,
+    "GPRD": cnrds.green_patents,
+}
+_NEEDED = ("STK_LISTEDCOINFOANL", "FS_Combas")
+_LINKS = {"SC_TopFiveSaleInfo": "customer", "SC_TopFivePurchaseInfo": "supplier"}
+_SINGLE: dict[str, tuple[str, Callable[..., Read]]] = {
+    "staff": ("STK_CompanyStaff", csmar_records.staff),
+    "city_years": (cities.PANEL, cities.prefecture_panel),
+    "company_names": (extras.NAMES, extras.company_names),
+    "segments": (extras.SEGMENTS, extras.segments),
+    "robots": (extras.ROBOTS, extras.robots),
+    "coefficients": (extras.INPUT_OUTPUT, extras.input_output),
+}
+_GOOGLE = (".parquet", ".json", ".jsonl", ".gz")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildOptions:
+    """How a panel is built.
+
+    Parameters
+    ----------
+    panel : Options
+        Sample and timing.
+    mapping : dict
+        The user's column names (`aigreen.sources.adapter.load_mapping`).
+    office : str
+        Patent office whose applications are counted.
+    memory_limit : str
+        Of DuckDB, for example ``"4GB"``; the result does not depend on it, nor on the threads.
+    threads : int
+        Of DuckDB.
+    """
+
+    panel: Options = field(default_factory=Options)
+    mapping: dict[str, dict[str, str]] = field(default_factory=dict)
+    office: str = "CN"
+    memory_limit: str = "4GB"
+    threads: int = 2
+
+
+class Built(NamedTuple):
+    """Files of a build, and the panel."""
+
+    panel: Path
+    codebook: Path
+    sample_flow: Path
+    source_flow: Path
+    assembled: Assembled
+
+
+def build(raw: Path | str, out: Path | str, options: BuildOptions | None = None, *, progress: bool = False) -> Built:
+    """Build the panel of a study from its raw files.
+
+    Parameters
+    ----------
+    raw : path
+        Folder of raw files; nothing outside it is read and nothing in it is written.
+    out : path
+        Folder of ``panel.parquet``, ``codebook.csv``, ``sample_flow.csv`` (rows of the panel after each step) and
+        ``source_flow.csv`` (what the adapters left out); canonical tables stand in ``canonical/`` below it.
+    options : BuildOptions, optional
+        Choices.
+    progress : bool
+        Show progress bars.
+
+    Returns
+    -------
+    Built
+
+    Raises
+    ------
+    SourceError, DataError
+        No such folder or needed table, or what adapters and assembly raise. No file of the panel is written then.
+    """
+    options, out = options or BuildOptions(), Path(out)
+    run = _Run(Path(raw), out, options, progress)
+    tables = run.tables()
+    inputs = Inputs(**{name: made.table() for name, made in tables.items() if name in Inputs.__dataclass_fields__})
+    assembled = firm_years(inputs, options.panel)
+    flow = together(*(made.flow() for made in tables.values()))
+    files = {
+        "source_flow.csv": _csv(flow),
+        "sample_flow.csv": _csv(assembled.flow),
+        "codebook.csv": _csv(assembled.codebook),
+        "panel.parquet": _parquet(assembled.frame),
+    }
+    for name, content in files.items():
+        write_aside(out / name, content)
+    return Built(*(out / name for name in reversed(files)), assembled)
+
+
+class _Run:
+    """Stages of one build."""
+
+    def __init__(self, raw: Path, out: Path, options: BuildOptions, progress: bool) -> None:
+        if not raw.is_dir():
+            raise SourceError(f"{raw}: no such folder")
+        self.raw, self.folder, self.options, self.progress = raw, out / TABLES, options, progress
+        self.reading = Reading(root=raw, mapping=options.mapping)
+        self.spill = out / ".spill"
+        clear_parts(out, self.folder)
+
+    def tables(self) -> dict[str, Made]:
+        """Make every table that the raw files allow, in order."""
+        for table in _NEEDED:
+            parts(self.raw, table, root=self.raw)
+        done: dict[str, Made] = {}
+        stages: list[Callable[[dict[str, Made]], None]] = [
+            self._firms, self._policies, self._single, self._links, self._words, self._patents, self._counts
+        ]  # fmt: skip
+        for stage in tqdm(stages, desc="build", disable=not self.progress):
+            stage(done)
+        return done
+
+    def _firms(self, done: dict[str, Made]) -> None:
+        files = {table: self._find(table) for table in (_NEEDED[0], *_PARTS)}
+
+        def combined() -> Iterator[Read]:
+            base = csmar.firm_file(self.raw, self.reading)
+            found = [read(self.raw, self.reading) for table, read in _PARTS.items() if files[table]]
+            yield parts_of_firm_years.combine(base, *found)
+
+        [done["firm_years"]] = self._make(["firm_years"], combined, [f for found in files.values() for f in found])
+        [done["firms"]] = self._make(["firms"], lambda: [csmar.firms(self.raw, self.reading)], files[_NEEDED[0]])
+
+    def _policies(self, done: dict[str, Made]) -> None:
+        names = ["zones", "policies"]
+        made = self._make(names, lambda: [policies.zones(), policies.policies()], [])
+        done |= dict(zip(names, made, strict=True))
+
+    def _single(self, done: dict[str, Made]) -> None:
+        for name, (table, read) in _SINGLE.items():
+            if files := self._find(table):
+                [done[name]] = self._make([name], lambda read=read: [read(self.raw, self.reading)], files)
+
+    def _links(self, done: dict[str, Made]) -> None:
+        files = {table: self._find(table) for table in _LINKS}
+        if not any(files.values()):
+            return
+
+        def both() -> Iterator[Read]:
+            found = [csmar_records.links(self.raw, way, self.reading) for table, way in _LINKS.items() if files[table]]
+            yield Read(pd.concat([part.table for part in found], ignore_index=True), together(*(p.flow for p in found)))
+
+        [done["links"]] = self._make(["links"], both, [f for found in files.values() for f in found])
+
+    def _words(self, done: dict[str, Made]) -> None:
+        folder = self.raw / "reports"
+        texts = sorted(folder.rglob("*.txt")) if folder.is_dir() else []
+        files = texts or self._find(reports.TABLE)
+        if files:
+            made = self._make(
+                ["words"], lambda: [self._counted_words(folder if texts else self.raw, bool(texts))], files
+            )
+            done["words"] = made[0]
+
+    def _counted_words(self, path: Path, folder: bool) -> Read:
+        if folder:
+            listed = reports.listing(path, self.reading)
+            stream, flow, size = reports.texts(listed), listed.flow, len(listed.table)
+        else:
+            read = _report_table(path, self.reading)
+            rows = read.table[["firm_id", "year", "text"]].itertuples(index=False, name=None)
+            stream, flow, size = rows, read.flow, len(read.table)
+        bar = tqdm(stream, desc="reports", total=size, disable=not self.progress)
+        return Read(adoption.report_words(bar), flow)
+
+    def _patents(self, done: dict[str, Made]) -> None:
+        folder = self.raw / "google"
+        names = ["patents", "patent_applicants", "citations"]
+        if folder.is_dir():
+            files = sorted(f for f in folder.rglob("*") if f.is_file() and f.suffix in _GOOGLE)
+            read = partial(google_patents.publications, folder, self.reading, progress=self.progress)
+        else:
+            files = self._find(cnipa.TABLE)
+            read = partial(cnipa.patent_records, self.raw, self.reading)
+        if files:
+            done |= dict(zip(names, self._make(names, read, files), strict=True))
+
+    def _counts(self, done: dict[str, Made]) -> None:
+        """Match names and count; customers and suppliers are matched by the same names."""
+        if "patents" not in done and "links" not in done:
+            return
+        registry = done.get("company_names", done["firms"])
+        options = {"office": self.options.office, "window": self.options.panel.window}
+        if "patents" in done:
+            used = [done[name] for name in ("patents", "patent_applicants", "citations")]
+            [matches] = self._make(
+                ["applicant_names"], lambda: [self._matched(used[1].path, registry)], [], [*used, registry]
+            )
+            done["applicant_names"] = matches
+            names = ["counts", "visible"]
+            made = self._make(names, lambda: self._counted(used, matches), [], [*used, matches], options)
+            done |= dict(zip(names, made, strict=True))
+        if "links" in done:
+            partners = done["links"]
+            [done["names"]] = self._make(["names"], lambda: [_partners(partners, registry)], [], [partners, registry])
+
+    def _matched(self, applicants: Path, registry: Made) -> Read:
+        return match_applicants(self._backend(), applicants, _registry(registry))[0]
+
+    def _counted(self, used: list[Made], matches: Made) -> Iterable[Read]:
+        patents, applicants, citations = (made.path for made in used)
+        return count_files(
+            self._backend(),
+            patents,
+            applicants,
+            matches.table(),
+            citations=citations if pq.read_metadata(citations).num_rows else None,
+            office=self.options.office,
+            window=self.options.panel.window,
+        )
+
+    def _backend(self):
+        return connect(self.spill, memory_limit=self.options.memory_limit, threads=self.options.threads)
+
+    def _find(self, table: str) -> list[Path]:
+        stem = table.casefold()
+        if not any(f.suffix.lower() in SUFFIXES and f.stem.casefold().startswith(stem) for f in self.raw.rglob("*")):
+            return []
+        return parts(self.raw, table, root=self.raw)
+
+    def _make(
+        self,
+        names: list[str],
+        maker: Callable[[], Iterable[Read]],
+        files: Iterable[Path],
+        made: Iterable[Made] = (),
+        options: dict[str, object] | None = None,
+    ) -> list[Made]:
+        given = {"mapping": self.options.mapping, **(options or {})}
+        return make(self.folder, names, maker, files=files, root=self.raw, made=made, options=given)
+
+
+def _report_table(path: Path, reading: Reading) -> Read:
+    [first, *_] = parts(path, reports.TABLE, root=reading.root)
+    return reports.reports(first, reading)
+
+
+def _registry(made: Made) -> pd.DataFrame:
+    """Names of listed firms; without a list of names, the short names of the firm file."""
+    table = made.table()
+    if "kind" in table:
+        return table[["firm_id", "name", "kind"]]
+    return table.dropna(subset=["name"])[["firm_id", "name"]].assign(kind="alias")
+
+
+def _partners(partners: Made, registry: Made) -> Read:
+    names = partners.table()["partner_name"].dropna().drop_duplicates().sort_values(ignore_index=True)
+    found = match_names(names, _registry(registry))
+    flow = Flow("partners", "firm_id")
+    for row in found.report.itertuples(index=False):
+        flow.note(f"{' by '.join(filter(None, [row.status, row.method]))}: {row.names:,} names", names.to_frame())
+    matched = found.matches[found.matches["status"] == "matched"]
+    return Read(matched[["firm_id"]].rename_axis("name").reset_index().astype("str"), flow.to_frame())
+
+
+def _csv(table: pd.DataFrame) -> bytes:
+    return table.to_csv(index=False, lineterminator="\n").encode()
+
+
+def _parquet(frame: pd.DataFrame) -> bytes:
+    content = io.BytesIO()
+    frame.to_parquet(content, index=False)
+    return content.getvalue()
