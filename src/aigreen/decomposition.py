@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,10 @@ import pandas as pd
 from aigreen.aggregation import Aggregation, Mass
 from aigreen.did.split import distinct
 from aigreen.dropped import Dropped
+from aigreen.effects import Effects
 from aigreen.errors import OptionError
 from aigreen.panel import Panel
-from aigreen.part_estimates import Setup, compute_parts, prepare
+from aigreen.part_estimates import Setup, compute_factors, compute_parts, prepare
 from aigreen.parts import DIRECT, SPILLOVER, TOTAL, Parts, assumptions
 from aigreen.resampling import Bootstrap, Resampling, bootstrap
 from aigreen.response import Response, check_cuts
@@ -151,28 +152,41 @@ class Decomposition:
         dropped = Dropped()
         setup = prepare(self, panel, outcome, covariates, dropped)
         labels, values, psi, count = compute_parts(self, setup)
-        cells, sample = setup.cells, setup.sample
+        cells = setup.cells
         n_cells = len(count)
         index = pd.MultiIndex.from_arrays(
             [np.repeat(labels, n_cells), np.tile(cells.cohort, len(labels)), np.tile(cells.time, len(labels))],
             names=["part", "cohort", "time"],
         )
-        used = np.concatenate([setup.fit.effects.rows, cells.rows, setup.exposed])
         return Parts(
             values=values.ravel(),
             index=index,
             psi=psi.reshape(len(psi), -1),
-            clusters=sample.clusters,
-            n_rows=used.size,
-            n_units=distinct(sample.unit_codes[used]),
-            n_clusters=distinct(sample.cluster_codes[used]),
             method="Decomposition",
-            outcome=outcome,
             mass=Mass(count, np.tile(np.arange(n_cells), len(labels))),
             post=np.ones(len(index), dtype=bool),
-            conventions=self._conventions(setup),
-            dropped=dropped.to_frame(),
+            **self._facts(setup, outcome, dropped),
         )
+
+    def factors(self, panel: Panel, outcome: str, *, covariates: Sequence[str] | None = None) -> Effects:
+        """Estimate the two factors of each channel: its slope b, and how far treated rows moved it on average.
+
+        The error of a product is the delta method's, which is too small where both factors are near zero; whether a
+        channel carries anything is then better judged by testing each factor (both must differ from zero).
+
+        Returns
+        -------
+        Effects
+            By channel and factor ("slope", "moved").
+        """
+        if not self.channels:
+            raise OptionError("channels", list(self.channels), ["one column at least"])
+        dropped = Dropped()
+        setup = prepare(self, panel, outcome, covariates, dropped)
+        values, psi = compute_factors(self, setup)
+        index = pd.MultiIndex.from_product([self.channels, ["slope", "moved"]], names=["channel", "factor"])
+        facts = self._facts(setup, outcome, dropped)
+        return Effects(values=values, index=index, psi=psi, method="Decomposition (factors)", **facts)
 
     def bootstrap(
         self,
@@ -204,6 +218,19 @@ class Decomposition:
             Draws of the parts that add up (no pieces), with errors and intervals.
         """
         return bootstrap(self, panel, outcome, covariates, how=how, n_draws=n_draws, seed=seed, resampling=resampling)
+
+    def _facts(self, setup: Setup, outcome: str, dropped: Dropped) -> dict[str, Any]:
+        sample = setup.sample
+        used = np.concatenate([setup.fit.effects.rows, setup.cells.rows, setup.exposed])
+        return {
+            "clusters": sample.clusters,
+            "n_rows": used.size,
+            "n_units": distinct(sample.unit_codes[used]),
+            "n_clusters": distinct(sample.cluster_codes[used]),
+            "outcome": outcome,
+            "conventions": self._conventions(setup),
+            "dropped": dropped.to_frame(),
+        }
 
     def _conventions(self, setup: Setup) -> dict[str, str]:
         sample, basis = setup.sample, setup.basis

@@ -189,6 +189,70 @@ def _require_support(
         warnings.warn(OverlapWarning(message, count=beyond.size, first=sample.labels(beyond[:5])), stacklevel=5)
 
 
+class CellMeans:
+    """Means over the treated rows of each cohort and period, and what these rows add to influence functions.
+
+    Attributes
+    ----------
+    count : ndarray, shape (cells,)
+        (Weighted) number of rows.
+    targets : sparse array, shape (n, cells)
+        Weights of the means on all rows.
+    """
+
+    def __init__(self, setup: Setup, *, leave_one_out: bool) -> None:
+        cells, sample = setup.cells, setup.sample
+        self.n_clusters, self.n_cells, self._of = len(sample.clusters), len(cells.cohort), cells.cell
+        w = np.ones(len(cells.rows)) if setup.weights is None else setup.weights[cells.rows]
+        self.count = np.bincount(cells.cell, w, self.n_cells)
+        self._share = w / self.count[cells.cell]
+        self._at = sample.cluster_codes[cells.rows].astype(np.intp) * self.n_cells + cells.cell
+        self.targets = sparse.coo_array((self._share, (cells.rows, cells.cell)), shape=(sample.n_rows, self.n_cells))
+        self._weight = self._by_cluster(np.ones(len(w)))
+        self._leave_one_out = leave_one_out
+        _check_lone_clusters(np.count_nonzero(self._weight, axis=0) == 1, cells, refused=leave_one_out)
+
+    def mean(self, values: np.ndarray) -> np.ndarray:
+        """Mean of values of treated rows in each cell."""
+        return np.bincount(self._of, self._share * values, self.n_cells)
+
+    def own(self, values: np.ndarray) -> np.ndarray:
+        """Centred sums of values of treated rows, shape (clusters, cells)."""
+        return centred(self._by_cluster(values), self._weight, leave_one_out=self._leave_one_out)
+
+    def of_channels(self, setup: Setup) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Mean deviation of each channel, shape (K, cells), and its influence functions, each (clusters, cells)."""
+        fit, rows = setup.fit, setup.cells.rows
+        clusters, k = setup.sample.cluster_codes[fit.effects.rows], fit.channels.shape[1]
+        moved = np.array([self.mean(fit.channels[rows, j]) for j in range(k)]).reshape(k, self.n_cells)
+        psi = [
+            fit.channel_influence(j, self.targets, clusters, self.n_clusters) + self.own(fit.channels[rows, j])
+            for j in range(k)
+        ]
+        return moved, psi
+
+    def _by_cluster(self, values: np.ndarray) -> np.ndarray:
+        size = self.n_clusters * self.n_cells
+        return np.bincount(self._at, self._share * values, size).reshape(self.n_clusters, self.n_cells)
+
+
+def compute_factors(options: Decomposition, setup: Setup) -> tuple[np.ndarray, np.ndarray]:
+    """Compute the slope of each channel and its mean deviation on treated rows, in turn, and their influence.
+
+    Returns
+    -------
+    values : ndarray, shape (2 K,);  psi : ndarray, shape (clusters, 2 K)
+    """
+    means = CellMeans(setup, leave_one_out=options.variance == "leave_one_out")
+    moved, moved_psi = means.of_channels(setup)
+    w = means.count / means.count.sum()
+    clusters = setup.sample.cluster_codes[setup.fit.effects.rows]
+    slopes_psi = setup.fit.loadings_influence(clusters, means.n_clusters).sum(axis=1)
+    values = np.column_stack([setup.fit.slopes, moved @ w]).ravel()
+    psi = np.stack([slopes_psi, np.stack([part @ w for part in moved_psi], axis=1)], axis=2)
+    return values, psi.reshape(means.n_clusters, -1)
+
+
 def compute_parts(options: Decomposition, setup: Setup) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
     """Compute all parts of all cells.
 
@@ -202,31 +266,10 @@ def compute_parts(options: Decomposition, setup: Setup) -> tuple[list[str], np.n
     """
     fit, cells, sample = setup.fit, setup.cells, setup.sample
     k, n_cells, n_clusters = len(options.channels), len(cells.cohort), len(sample.clusters)
-    rows, of, clusters = cells.rows, cells.cell, sample.cluster_codes
-    w = np.ones(len(rows)) if setup.weights is None else setup.weights[rows]
-    count = np.bincount(of, w, n_cells)
-    share = w / count[of]
-    at = clusters[rows].astype(np.intp) * n_cells + of
-    fitted_clusters = clusters[fit.effects.rows]
-
-    def mean(values: np.ndarray) -> np.ndarray:
-        return np.bincount(of, share * values, n_cells)
-
-    def by_cluster(values: np.ndarray) -> np.ndarray:
-        return np.bincount(at, share * values, n_clusters * n_cells).reshape(n_clusters, n_cells)
-
-    weight = by_cluster(np.ones(len(rows)))
-    alone = options.variance == "leave_one_out"
-    _check_lone_clusters(np.count_nonzero(weight, axis=0) == 1, cells, refused=alone)
-    targets = sparse.coo_array((share, (rows, of)), shape=(sample.n_rows, n_cells))
-
+    fitted_clusters = sample.cluster_codes[fit.effects.rows]
+    means = CellMeans(setup, leave_one_out=options.variance == "leave_one_out")
+    moved, moved_psi = means.of_channels(setup)
     slopes, rest = fit.slopes, fit.rest
-    moved = np.array([mean(fit.channels[rows, j]) for j in range(k)]).reshape(k, n_cells)
-    moved_psi = [
-        fit.channel_influence(j, targets, fitted_clusters, n_clusters)
-        + centred(by_cluster(fit.channels[rows, j]), weight, leave_one_out=alone)
-        for j in range(k)
-    ]
     loadings_psi = fit.loadings_influence(fitted_clusters, n_clusters)
     slopes_psi = loadings_psi.sum(axis=1)
 
@@ -242,10 +285,10 @@ def compute_parts(options: Decomposition, setup: Setup) -> tuple[list[str], np.n
             psi[:, 2 + j] += fit.loadings[j, i] * moved_psi[i]
 
     pieces: list[tuple[str, np.ndarray, np.ndarray]] = []
-    net, spill, spill_psi = rest[rows], np.zeros(n_cells), 0.0
+    net, spill, spill_psi = rest[cells.rows], np.zeros(n_cells), 0.0
     if options.exposures:
         response = _response(setup, slopes_psi, fitted_clusters, n_clusters)
-        dose = np.array([mean(column) for column in setup.dose.T]).reshape(-1, n_cells)
+        dose = np.array([means.mean(column) for column in setup.dose.T]).reshape(-1, n_cells)
         net = net - setup.dose @ response.theta
         spill, spill_psi = response.theta @ dose, response.psi @ dose
         labels.append(SPILLOVER)
@@ -256,9 +299,9 @@ def compute_parts(options: Decomposition, setup: Setup) -> tuple[list[str], np.n
                 pieces.append(
                     (f"{SPILLOVER}: {name}", response.theta[own] @ dose[own], response.psi[:, own] @ dose[own])
                 )
-    values[1] = mean(net)
-    direct = fit.rest_influence(targets, fitted_clusters, n_clusters) - slopes_psi @ moved - spill_psi
-    psi[:, 1] = direct + centred(by_cluster(net), weight, leave_one_out=alone)
+    values[1] = means.mean(net)
+    direct = fit.rest_influence(means.targets, fitted_clusters, n_clusters) - slopes_psi @ moved - spill_psi
+    psi[:, 1] = direct + means.own(net)
     values[0], psi[:, 0] = values[1:].sum(axis=0), psi[:, 1:].sum(axis=1)
 
     if options.interaction:
@@ -274,7 +317,7 @@ def compute_parts(options: Decomposition, setup: Setup) -> tuple[list[str], np.n
         labels = [*labels, *(label for label, _, _ in pieces)]
         values = np.vstack([values, *(value for _, value, _ in pieces)])
         psi = np.concatenate([psi, *(part[:, None] for _, _, part in pieces)], axis=1)
-    return labels, values, psi, count
+    return labels, values, psi, means.count
 
 
 @dataclass(frozen=True, eq=False)

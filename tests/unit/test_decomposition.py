@@ -263,6 +263,23 @@ def test_ordered_channels_are_differences_of_nested_fits(panel: Panel) -> None:
     assert ordered["direct"].psi == pytest.approx(parallel["direct"].psi, abs=1e-12)
 
 
+def test_factors_multiply_to_the_parts(panel: Panel) -> None:
+    estimator = Decomposition(**FULL)
+    overall, factors = estimator.fit(panel, "y").overall(), estimator.factors(panel, "y")
+    for name in ("m1", "m2"):
+        b, moved = factors.estimates[name]
+        assert overall.estimates[name] == pytest.approx(b * moved, abs=1e-12)
+        psi = factors.influence[name]
+        expected = b * psi["moved"] + moved * psi["slope"]
+        assert overall.influence[name].to_numpy() == pytest.approx(expected.to_numpy(), abs=1e-13)
+    free = panel._view(panel.treated | (panel.matrix(FULL["exposure"]) == 0).all(axis=1))
+    assert factors["m1"].estimates["moved"] == pytest.approx(
+        Imputation().fit(free, "m1").overall().values[0], abs=1e-10
+    )
+    with pytest.raises(OptionError):
+        Decomposition(channels=[], exposure="ring").factors(panel, "y")
+
+
 def test_exposure_that_is_zero_on_treated_rows_moves_nothing_to_them() -> None:
     df = economy()
     df["ring"] = df["ring"].where(df["first"] == 0, 0.0)
