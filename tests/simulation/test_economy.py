@@ -65,7 +65,7 @@ def test_no_part_is_left_behind(tmp_path):
 
 
 def test_unknown_scale_is_refused():
-    with pytest.raises(OptionError, match="'defualt'.*default"):
+    with pytest.raises(OptionError, match=r"'defualt'.*default"):
         economy.draw(seed=1, scale="defualt")
 
 

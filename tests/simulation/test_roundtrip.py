@@ -4,13 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from aigreen import facts
 from aigreen.assemble.classify import classify_patents
 from aigreen.assemble.match import match_names
 from aigreen.assemble.words import word_counts
 from aigreen.simulate import economy
 from aigreen.simulate.patents import KINDS, MECHANISM_NAMES
 from aigreen.simulate.raw_google import publication_numbers
-from aigreen.sources import cities, cnrds, csmar, csmar_records, firm_years, google_patents, reports
+from aigreen.sources import cities, cnrds, csmar, csmar_records, extras, firm_years, google_patents, reports
 
 KEY = ["firm_id", "year"]
 
@@ -107,6 +108,31 @@ def test_city_years(drawn, raw):
     pd.testing.assert_frame_equal(table, drawn.city_years[list(table)].astype(table.dtypes.to_dict()))
 
 
+def test_names_segments_robots_and_coefficients(drawn, raw):
+    registry = drawn.names.registry.drop_duplicates()
+    found = extras.company_names(raw / "names").table
+    pd.testing.assert_frame_equal(found, registry.astype("str").reset_index(drop=True))
+    for name, wanted in (
+        ("segments", drawn.segments),
+        ("robots", drawn.robots),
+        ("input_output", drawn.coefficients),
+    ):
+        key = list(wanted.columns[:2]) if name != "segments" else list(wanted.columns[:3])
+        wanted = wanted.sort_values(key, ignore_index=True)
+        found = getattr(extras, name)(raw).table
+        pd.testing.assert_frame_equal(found, wanted.astype(found.dtypes.to_dict()), rtol=1e-13, atol=0)
+
+
+def test_segments_show_the_polluting_share(drawn, raw):
+    table = extras.segments(raw).table
+    heavy = facts.table("industries").set_index("code")["heavy_polluting"] == "1"
+    dirty = table["revenue"].where(table["industry_code"].map(heavy), 0.0)
+    sums = pd.DataFrame({"dirty": dirty, "all": table["revenue"]}).groupby([table["firm_id"], table["year"]]).sum()
+    row, column = np.nonzero(drawn.outcomes.active)
+    latent = pd.Series(drawn.outcomes.polluting[row, column], pd.MultiIndex.from_frame(drawn.firm_years[KEY]))
+    np.testing.assert_allclose(sums["dirty"] / sums["all"], latent.reindex(sums.index), rtol=0, atol=1e-6)
+
+
 def test_report_words(drawn, raw):
     table = reports.reports(raw / "reports" / "reports.parquet").table
     assert len(table) == len(drawn.reports) < len(drawn.firm_years)
@@ -140,6 +166,19 @@ def test_applicants(drawn, read_patents, visible):
     ids = np.repeat(held.ids()[visible], there.sum(axis=1))
     np.testing.assert_array_equal(table["patent_id"], ids)
     np.testing.assert_array_equal(table["name"], np.char.strip(held.spelled[names[there]]))
+
+
+def test_families(drawn, raw, visible):
+    held = drawn.patents
+    table = google_patents.publications(raw / "google").patents.table
+    abroad = table[table["office"] == "US"]
+    assert len(abroad) == held.abroad[visible].sum() > 100
+    np.testing.assert_array_equal(
+        np.sort(abroad["family_id"]), np.sort(held.family[visible][held.abroad[visible]].astype(str))
+    )
+    owners = pd.Series(held.firm).groupby(held.family).agg(["nunique", "size"])
+    assert owners["nunique"].max() == 1
+    assert (owners["size"] > 1).sum() > 50
 
 
 def test_citations(drawn, read_patents, visible):

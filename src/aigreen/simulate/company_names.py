@@ -36,6 +36,7 @@ LETTERS = 0.04  # firms whose brand is in Latin letters
 MOST_SUBSIDIARIES = 4
 NOISE = ("clean", "spaced", "legal form", "no place", "full width", "English", "misspelt")
 NOISE_SHARES = (0.82, 0.05, 0.04, 0.03, 0.02, 0.03, 0.01)
+ALIKE = 0.03  # unlisted firms with a name like that of a listed one, by number of listed firms
 UNLISTED_WORDS = ("商贸", "实业", "投资管理", "配套", "物流", "工程技术")
 
 
@@ -105,6 +106,10 @@ def draw_names(rng: Streams, firms: pd.DataFrame, field: np.ndarray, n_unlisted:
         f"{city_zh.iloc[k % len(city_zh)]}{brand}{UNLISTED_WORDS[k % len(UNLISTED_WORDS)]}有限公司"
         for k, brand in enumerate(brands[n:])
     ]
+    for k in np.flatnonzero(
+        own.random(n_unlisted) < ALIKE * n / n_unlisted
+    ):  # a stranger with the brand and trade of a listed firm
+        unlisted[k] = f"{city_zh.iloc[k % len(city_zh)]}{brands[k % n]}{trade[k % n]}有限公司"
     institutes = [f"{name}{word}" for name in city_zh[:120] for word in ("大学", "理工学院", "电力科学研究所")]
     return Names(
         np.array(full),

@@ -19,6 +19,7 @@
       cities/  prefecture_panel.csv                city panel (sources.cities.prefecture_panel)
       names/   company_names.csv                   firm_id, name, kind: the registry for assemble.match
       segments/segments.csv                        Stkcd, Accper, SegmentIndustryCode, SegmentRevenue
+      industries/robots.csv input_output.csv       robots by industry and year; input-output coefficients
     truth_folder/
       truth.parquet       firm_id, year, mean_without, mean_with, direct, channels, spillovers, the same by mechanism
       patents.parquet     patent_id, firm_id, year, type, mechanism, green, strict, ai, applicant names
@@ -39,6 +40,7 @@ from aigreen.simulate import (
     accounts,
     company_names,
     firms,
+    industries,
     network,
     outcomes,
     patents,
@@ -60,7 +62,7 @@ Scale = Literal["small", "default", "full"]
 
 _MODULES = {
     "firms": firms, "network": network, "outcomes": outcomes, "names": company_names, "patents": patents,
-    "accounts": accounts, "records": raw_records, "reports": raw_reports,
+    "accounts": accounts, "records": raw_records, "reports": raw_reports, "industries": industries,
 }  # fmt: skip
 PARTS = ("cities.structure", *(f"{name}.{part}" for name, module in _MODULES.items() for part in module.PARTS))
 
@@ -83,6 +85,8 @@ class Economy:
         Field of technology of each firm.
     firm_years, days, staff, segments, city_years, filed, own_reports, green_counts : DataFrame
         Tables behind the raw files.
+    robots, coefficients : DataFrame
+        By industry.
     links : dict of DataFrame
         By direction.
     words : int array
@@ -111,6 +115,8 @@ class Economy:
     own_reports: pd.DataFrame
     green_counts: pd.DataFrame
     links: dict[str, pd.DataFrame]
+    robots: pd.DataFrame
+    coefficients: pd.DataFrame
     words: np.ndarray
     reports: pd.DataFrame
     patents_factor: float
@@ -164,7 +170,10 @@ def draw(
     who = firms.draw_firms(own("firms"), n, years)
     partners = network.draw_network(own("network"), who, years)
     cities = outcomes.city_structure(rng["cities.structure"], years)
-    drawn = outcomes.draw_outcomes(own("outcomes"), who, years, cities, partners, effects, patents=factor)
+    sector = own("industries")
+    robots = industries.draw_robots(sector, years)
+    density = industries.robot_density(robots, who["industry_code"], years)
+    drawn = outcomes.draw_outcomes(own("outcomes"), who, years, cities, density, partners, effects, patents=factor)
     field = field_of_trades(who["industry_code"])
     names = company_names.draw_names(own("names"), who, field, network.N_UNLISTED)
     tech, day = technology(), np.datetime64(f"{last_year + 1}{DRAWN}")
@@ -193,6 +202,8 @@ def draw(
         own_reports=raw_records.own_reports(record, keys, filed),
         green_counts=raw_records.green_counts(keys, inventions, who, day),
         links={side: raw_records.links(drawn.active, who, years, part, side, names) for side, part in partners.items()},
+        robots=robots,
+        coefficients=industries.draw_coefficients(sector),
         words=words,
         reports=raw_reports.texts(saying, keys, words),
         patents_factor=factor,
@@ -263,6 +274,7 @@ def write(economy: Economy, folder: Path, *, reports: Literal["table", "folder"]
     written.append(raw_records.write_city_years(folder / "cities", economy.city_years))
     written.append(raw_records.write_company_names(folder / "names", economy.names))
     written.append(raw_records.write_segments(folder / "segments", economy.segments))
+    written += industries.write(folder / "industries", economy.robots, economy.coefficients)
     return written
 
 

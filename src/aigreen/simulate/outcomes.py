@@ -33,6 +33,7 @@ TYPES = ("invention", "utility_model")
 CHANNELS = ("industry_structure", "polluting_share", "human_capital")
 SPILLOVERS = ("spillover_ring", "spillover_peers", "spillover_chain")
 RADIUS_KM = 100.0
+ROBOTS = 0.3  # of log exposure to robots on log AI words
 MIX = (0.62, 0.20, 0.18)  # shares of the mechanisms in green patents
 
 # Log mean of green patents: level, spread over firms, transitory spread of small firms, cap of the firm score; set
@@ -121,6 +122,7 @@ def draw_outcomes(
     firms: pd.DataFrame,
     years: np.ndarray,
     cities: CityPaths,
+    robots: np.ndarray,
     links: dict[str, network.Partners],
     effects: EconomyEffects,
     *,
@@ -132,8 +134,9 @@ def draw_outcomes(
     ----------
     rng : Streams
         With `PARTS`.
-    firms, years, cities, links
-        The firms, the calendar years, the industry structure of cities before any zone, the network.
+    firms, years, cities, robots, links
+        The firms, the calendar years, the industry structure of cities before any zone, robots per thousand workers
+        of the firms' industries (firms x years), the network.
     effects : EconomyEffects
         What zones do.
     patents : float
@@ -153,7 +156,7 @@ def draw_outcomes(
     pollution = polluting_share(rng["pollution"], firms, years)
     degree = _degree_share(rng["human"], firms, years)
     assets = log_assets(rng["assets"], firms, years)
-    ai = _log_words(rng["words"], firms, assets, years)
+    ai = _log_words(rng["words"], firms, assets, robots, years)
     more = {
         "industry_structure": response(effects.structure),
         "polluting_share": response(effects.polluting) * pollution,
@@ -245,10 +248,14 @@ def _degree_share(rng: np.random.Generator, firms: pd.DataFrame, years: np.ndarr
     return level[:, None] + 0.005 * (years - years[0]) + noise
 
 
-def _log_words(rng: np.random.Generator, firms: pd.DataFrame, assets: np.ndarray, years: np.ndarray) -> np.ndarray:
-    trend = -0.9 + 0.17 * np.maximum(years - 2010, -2) + 0.9 * firms["high_tech"].to_numpy()[:, None]
+def _log_words(
+    rng: np.random.Generator, firms: pd.DataFrame, assets: np.ndarray, robots: np.ndarray, years: np.ndarray
+) -> np.ndarray:
+    trend = -1.1 + 0.15 * np.maximum(years - 2010, -2) + 0.9 * firms["high_tech"].to_numpy()[:, None]
     person = 0.9 * rng.standard_normal((len(firms), 1)) + 0.1 * (assets - 22.2)
-    return trend + person + ar1(rng, assets.shape, 0.3, memory=0.5)
+    # Robots reach patents through AI words alone, so exposure to them is a valid instrument.
+    exposed = ROBOTS * np.log1p(np.exp(0.75 * firms["size"].to_numpy())[:, None] * robots)
+    return trend + person + exposed + ar1(rng, assets.shape, 0.3, memory=0.5)
 
 
 def _report_words(rng: np.random.Generator, log_words: np.ndarray) -> np.ndarray:

@@ -117,8 +117,6 @@ def draw_patents(
     published, granted = _lags(rng["lags"], filed, kind)
     entity = _entity(rng["applicants"], firm, names)
     applicants, alone, spelled, spelled_firm = _applicants(rng["applicants"], entity, names)
-    split = (rng["filing"].random(size) < DIVISIONAL) & (np.arange(size) > 0)
-    family = np.where(split, np.arange(size) - 1, np.arange(size)) + 50_000_001
     return Patents(
         firm,
         years[year],
@@ -131,7 +129,7 @@ def draw_patents(
         published,
         granted,
         _documents(published, kind),
-        family,
+        _families(rng["filing"], firm),
         (rng["lags"].random(size) < ABROAD) & (kind == 0),
         ipc,
         cpc,
@@ -176,6 +174,17 @@ def _filing_days(rng: np.random.Generator, year: np.ndarray, firm: np.ndarray) -
     start = (year - 1970).astype("datetime64[Y]").astype("datetime64[D]")
     days = start + np.floor(rng.random(len(year)) ** 0.8 * 365).astype(np.int64) * DAY
     return days, np.lexsort((rng.random(len(year)), days))
+
+
+def _families(rng: np.random.Generator, firm: np.ndarray) -> np.ndarray:
+    """Give family numbers: a new one, or that of the application that the firm filed before (divided from it)."""
+    order = np.argsort(firm, kind="stable")
+    divided = np.zeros(len(firm), dtype=bool)
+    divided[1:] = (firm[order][1:] == firm[order][:-1]) & (rng.random(len(firm)) < DIVISIONAL)[1:]
+    divided[1:] &= ~divided[:-1]
+    family = np.arange(len(firm)) + 50_000_001
+    family[order[divided]] = family[order[np.flatnonzero(divided) - 1]]
+    return family
 
 
 def _documents(published: np.ndarray, kind: np.ndarray) -> np.ndarray:
