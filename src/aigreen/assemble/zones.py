@@ -96,7 +96,7 @@ def firm_cohorts(frame: pd.DataFrame, cohorts: pd.Series) -> pd.Series:
     start = rows["city_code"].map(cohorts).astype(float)
     begins = start.where(start >= arrival, arrival).where(start.notna())
     first = begins.where(rows["year"] >= begins).groupby(firm).transform("min")
-    last = begins.groupby(firm).transform(lambda values: values.iloc[-1])
+    last = firm.map(begins.set_axis(firm)[~firm.duplicated(keep="last").to_numpy()])
     return first.fillna(last).reindex(frame.index).rename("zone_year")
 
 

@@ -31,6 +31,7 @@ MOST_COLUMNS = 2_000
 MOST_CELLS = 2_000_000_000
 MOST_DEPTH = 12  # Parquet counts two or three levels for one list of records
 GB2312_SHARE = 0.5
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 UNICODE_RELEASE = 118  # of the Stata format: text is UTF-8 from Stata 14 on
 
 
@@ -181,8 +182,8 @@ def is_blank(data: bytes) -> bool:
 
 
 def _is_chinese(text: str) -> bool:
-    far = [char for char in text if ord(char) > 127][:100_000]
-    return sum(bool(char.encode("gb2312", "ignore")) for char in far) >= GB2312_SHARE * len(far)
+    far = "".join(_BEYOND_ASCII.findall(text))[:100_000]
+    return len(far.encode("gb2312", "ignore")) >= 2 * GB2312_SHARE * len(far)  # two bytes a character
 
 
 def _delimiter(text: str) -> str:
