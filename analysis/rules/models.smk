@@ -1,6 +1,11 @@
 """Estimates, each with its tables and figures."""
 
 FORMATS = [".json", ".tex", ".typ", ".html"]
+EXPOSURES = [
+    config["decomposition"]["exposure"],
+    *config["decomposition"].get("alternatives", []),
+]
+MOVES = [config["decomposition"]["outcome"], *config["decomposition"]["channels"]]
 COLUMNS = [column["name"] for column in config["baseline"]]
 
 
@@ -53,3 +58,37 @@ rule event_study:
         config=config,
     script:
         "../scripts/event_study.py"
+
+
+rule decomposition:
+    input:
+        panel=rules.panel.output.panel,
+        codebook=rules.panel.output.codebook,
+        truth=rules.simulate.output.truth if SIMULATED else [],
+    output:
+        table=multiext(f"{RESULTS}/tables/decomposition", *FORMATS),
+        moves=multiext(f"{RESULTS}/tables/moves", *FORMATS),
+        exposures=multiext(f"{RESULTS}/tables/decomposition_exposures", *FORMATS),
+        truth=(
+            multiext(f"{RESULTS}/tables/decomposition_truth", *FORMATS)
+            if SIMULATED
+            else []
+        ),
+        figure=multiext(f"{RESULTS}/figures/decomposition", ".pdf", ".svg"),
+        by_horizon=multiext(f"{RESULTS}/figures/decomposition_horizons", ".pdf", ".svg"),
+        estimates=expand(
+            f"{RESULTS}/estimates/decomposition/{{name}}.json", name=EXPOSURES
+        ),
+        influence=expand(
+            f"{RESULTS}/estimates/decomposition/{{name}}.parquet", name=EXPOSURES
+        ),
+        moves_estimates=expand(f"{RESULTS}/estimates/moves/{{name}}.json", name=MOVES),
+        moves_influence=expand(
+            f"{RESULTS}/estimates/moves/{{name}}.parquet", name=MOVES
+        ),
+    log:
+        f"{LOGS}/decomposition.log",
+    params:
+        config=config,
+    script:
+        "../scripts/decomposition.py"

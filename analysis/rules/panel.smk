@@ -24,6 +24,7 @@ rule fetch:
         f"{LOGS}/fetch.log",
     params:
         source=config["source"],
+        file=config.get("file"),
     script:
         "../scripts/fetch_raw.py"
 
@@ -40,6 +41,7 @@ rule panel:
         f"{LOGS}/panel.log",
     params:
         source=config["source"],
+        file=config.get("file"),
         timing=config["panel"]["timing"],
     script:
         "../scripts/build_panel.py"

@@ -4,9 +4,13 @@
 rule numbers:
     input:
         panel=rules.panel.output.panel,
+        codebook=rules.panel.output.codebook,
+        sample_flow=rules.panel.output.sample_flow,
         truth=rules.simulate.output.truth if SIMULATED else [],
         baseline=rules.baseline.output.estimates,
         group_time=rules.event_study.output.estimates,
+        decomposition=rules.decomposition.output.estimates,
+        moves=rules.decomposition.output.moves_estimates,
     output:
         numbers=f"{RESULTS}/numbers.json",
     log:
@@ -38,6 +42,7 @@ rule paper:
             *rules.describe.output,
             *rules.baseline.output.table,
             *rules.event_study.output,
+            *rules.decomposition.output,
         ],
         typst=sorted(Path("paper").rglob("*.typ")),
         references="paper/references.bib",

@@ -26,7 +26,7 @@ with logged(snakemake.log[0]) as log:
     table = regression_table(
         results,
         key="baseline",
-        title="AI pilot zones and green patents: two-way fixed effects",
+        title="AI pilot zones: two-way fixed effects",
         terms={"treated": labels["treated"], **covariates},
         outcomes=labels.to_dict(),
         headings=[{"gaussian": "OLS", "poisson": "Poisson"}[column["family"]] for column in columns],

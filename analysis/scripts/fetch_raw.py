@@ -4,7 +4,8 @@ from aigreen.report.log import logged
 from aigreen.sources.registry import fetch, registry
 
 with logged(snakemake.log[0]) as log:
-    source = snakemake.params.source
-    for path in fetch(source, "data/raw"):
+    source, file = snakemake.params.source, snakemake.params.file
+    for path in fetch(source, "data/raw", file=file):
         log.info("have %s", path)
-    registry().query("source == @source").to_csv(snakemake.output.manifest, index=False)
+    rows = registry().query("source == @source")
+    rows[rows["file"] == file if file else rows.index >= 0].to_csv(snakemake.output.manifest, index=False)

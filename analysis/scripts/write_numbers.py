@@ -5,27 +5,56 @@ from pathlib import Path
 import pandas as pd
 
 from aigreen import Panel, load
-from aigreen.report.headline import add_averages, add_baseline, add_sample, add_truth
+from aigreen.report import headline
 from aigreen.report.log import logged
 from aigreen.report.numbers import Ledger
-from aigreen.simulate.truth import true_average, true_cells
+from aigreen.report.parts import part_labels, support
+from aigreen.simulate.truth import true_average, true_cells, true_parts
 
 AVERAGES = ("simple", "group", "event_study", "calendar")
 
 with logged(snakemake.log[0]):
     config = snakemake.params.config
-    roles, level = config["panel"], config["inference"]["level"]
+    roles, inference, options = config["panel"], config["inference"], config["decomposition"]
+    level, outcome = inference["level"], config["outcomes"]["level"]
     frame = pd.read_parquet(snakemake.input.panel)
+    book = pd.read_csv(snakemake.input.codebook, keep_default_na=False).set_index("column")
     panel = Panel(frame, **{role: roles[role] for role in ("unit", "time", "cohort", "cluster")})
     ledger = Ledger(rule="numbers")
-    add_sample(ledger, panel, config["outcomes"]["count"])
+    headline.add_sample(ledger, panel, outcome, unit=book.loc[outcome, "unit"])
+    headline.add_flow(ledger, pd.read_csv(snakemake.input.sample_flow))
+    places = "province" if roles["cluster"] == "province_code" else "prefecture"
+    headline.add_zones(ledger, frame[roles["cluster"]].unique(), places)
+    if "growth" in config:
+        headline.add_growth(ledger, frame, unit=roles["unit"], time=roles["time"], column=config["growth"])
     for column, path in zip(config["baseline"], snakemake.input.baseline, strict=True):
         result = load(Path(path).with_suffix(""))
-        add_baseline(ledger, column["name"], result, family=column["family"], level=level)
+        headline.add_baseline(ledger, column["name"], result, family=column["family"], level=level)
     att = load(Path(snakemake.input.group_time[0]).with_suffix(""))
     averages = {how: att.aggregate(how).overall() for how in AVERAGES}
-    add_averages(ledger, averages, att.event_study(window=config["event_study"]["horizons"]), level)
+    headline.add_averages(ledger, averages, att.event_study(window=config["event_study"]["horizons"]), level)
+
+    exposures = [options["exposure"], *options.get("alternatives", [])]
+    names = part_labels(options["channels"], book["label"])
+    bands = {"n_draws": inference["draws"], "multipliers": inference["multipliers"], "seed": config["seed"]}
+    parts = {
+        exposure: load(Path(path).with_suffix("")).overall()
+        for exposure, path in zip(exposures, snakemake.input.decomposition, strict=True)
+    }
+    overall = parts[options["exposure"]]
+    headline.add_decomposition(ledger, overall, names, level=level, **bands)
+    names_column = roles.get("name", roles["unit"])
+    name_of = frame.drop_duplicates(roles["unit"]).set_index(roles["unit"], drop=False)[names_column]
+    for exposure, result in parts.items():
+        untreated = {kind: name_of[units].tolist() for kind, units in support(panel, exposure).items()}
+        headline.add_exposure(ledger, exposure, result, untreated, level)
+    moved = [options["outcome"], *options["channels"]]
+    for name, path in zip(moved, snakemake.input.moves, strict=True):
+        headline.add_move(ledger, name, load(Path(path).with_suffix("")), level)
     if config["simulated"]:
-        cells = true_cells(frame, pd.read_parquet(snakemake.input.truth), att.index)
-        add_truth(ledger, true_average(cells, averages["simple"]), averages["simple"], level)
+        truth = pd.read_parquet(snakemake.input.truth)
+        cells = true_cells(frame, truth, att.index)
+        headline.add_truth(ledger, true_average(cells, averages["simple"]), averages["simple"], level)
+        true = true_parts(frame, truth, exposure=options["exposure"])
+        headline.add_true_parts(ledger, overall, true, names, level=level, **bands)
     ledger.write(snakemake.output.numbers)

@@ -17,8 +17,10 @@ from aigreen.report.paper import compile_paper
 
 ROOT = Path(__file__).parents[2]
 SECTIONS = sorted((ROOT / "paper" / "sections").glob("*.typ"))
-STUDIES = ["provinces", "simulated-firms"]
-TABLES = ["sample_flow", "descriptives", "baseline", "event_study", "overall"]
+STUDIES = ["cities", "provinces", "simulated-firms"]
+TABLES = ["sample_flow", "descriptives", "baseline", "event_study", "overall", "moves"]
+TABLES += ["decomposition", "decomposition_exposures", "decomposition_truth"]
+FIGURES = ["event_study", "trends", "decomposition", "decomposition_horizons"]
 
 
 def keys_of(study):
@@ -49,7 +51,7 @@ def root(tmp_path, study):
     horizons = pd.Index([-1, 0], name="horizon")
     facts = {"n_rows": 4, "n_units": 2, "n_clusters": 2, "method": "m", "outcome": "y"}
     effects = Effects(np.zeros(2), horizons, np.ones((2, 2)), pd.RangeIndex(2), **facts)
-    for name in ("event_study", "trends"):
+    for name in FIGURES:
         save_figure(event_study_figure(effects, simultaneous=False), results / "figures" / name)
     numbers = {key: {"value": 0.0, "text": "0.000"} for key in keys_of(study)}
     (results / "numbers.json").write_text(json.dumps(numbers), encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ import pandas as pd
 
 from aigreen.effects import Effects
 from aigreen.errors import ReportError, UnknownColumnError
-from aigreen.plot import effects_plot
+from aigreen.plot import INK, PALE, decomposition_plot, effects_plot
 from aigreen.storage import write_bytes
 
 if TYPE_CHECKING:
@@ -147,6 +148,82 @@ def cohort_trends_figure(
             ax.set_yscale("log")
             ax.yaxis.set_major_formatter("{x:,g}")
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4)
+        _finish(figure, ax, simulated)
+    return figure
+
+
+def parts_figure(
+    overall: Effects,
+    *,
+    ylabel: str = "Effect",
+    level: float = 0.95,
+    n_draws: int = 999,
+    multipliers: str = "rademacher",
+    seed: int = 0,
+    simulated: bool = False,
+) -> Figure:
+    """Bars of the total and of the parts that add up to it, each from zero, with pointwise and joint intervals.
+
+    Parameters
+    ----------
+    overall : Effects
+        By part, the total first, under the names to print.
+    """
+    if overall.index.names != ["part"]:
+        raise ReportError(f"bars of parts need one effect a part, not by {', '.join(map(str, overall.index.names))}")
+    wide = overall.conf_int(level, simultaneous=True, n_draws=n_draws, multipliers=multipliers, seed=seed)
+    narrow = overall.conf_int(level)
+    names = [textwrap.fill(str(name), 16) for name in overall.index]
+    at = np.arange(len(overall))
+    with style():
+        figure, ax = _canvas()
+        ax.axhline(0, color="black", linewidth=0.6, zorder=1)
+        ax.bar(
+            at, overall.values, width=0.5, color=[INK, *[PALE] * (len(at) - 1)], edgecolor=INK, linewidth=0.8, zorder=2
+        )
+        ax.vlines(
+            at, wide["low"], wide["high"], color="0.55", linewidth=1.0, label=f"{level:.0%} simultaneous", zorder=3
+        )
+        ends = {"linestyle": "none", "marker": "_", "markersize": 9, "color": "0.55", "zorder": 3}
+        ax.plot(np.tile(at, 2), np.concatenate([wide["low"], wide["high"]]), **ends)
+        ax.vlines(
+            at, narrow["low"], narrow["high"], color="black", linewidth=2.6, label=f"{level:.0%} pointwise", zorder=4
+        )
+        ax.plot(at, overall.values, linestyle="none", marker="o", markersize=5, color="black", mfc="white", zorder=5)
+        ax.axvline(0.5, color="black", linewidth=0.6, linestyle=":", zorder=1)
+        ax.set_xticks(at, names)
+        ax.tick_params(axis="x", length=0)
+        ax.set_ylabel(ylabel)
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+        _finish(figure, ax, simulated)
+    return figure
+
+
+def parts_horizon_figure(
+    study: Effects,
+    *,
+    ylabel: str = "Effect",
+    level: float = 0.95,
+    n_draws: int = 999,
+    multipliers: str = "rademacher",
+    seed: int = 0,
+    simulated: bool = False,
+) -> Figure:
+    """Stacked parts by horizon with the simultaneous band of the total.
+
+    Parameters
+    ----------
+    study : Effects
+        By part and horizon, the total first, under the names to print.
+    """
+    if study.index.names != ["part", "horizon"]:
+        raise ReportError(f"parts by horizon are needed, not by {', '.join(map(str, study.index.names))}")
+    with style():
+        figure, ax = _canvas()
+        decomposition_plot(study, ax, level=level, n_draws=n_draws, multipliers=multipliers, seed=seed)
+        ax.set_xlabel("Years since treatment")
+        ax.set_ylabel(ylabel)
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
         _finish(figure, ax, simulated)
     return figure
 

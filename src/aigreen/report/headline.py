@@ -1,19 +1,26 @@
-"""The numbers of a study's prose: sample, baseline, group-time averages and, where simulated, the truth."""
+"""The numbers of a study's prose: sample, baseline, group-time averages, decomposition, truth where simulated."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from aigreen import facts
 from aigreen.effects import Effects
 from aigreen.panel import Panel
+from aigreen.parts import DIRECT, SPILLOVER, TOTAL
 from aigreen.report.numbers import Ledger
+from aigreen.report.parts import shares
+
+FEW = 5
 
 
-def add_sample(ledger: Ledger, panel: Panel, count: str) -> None:
-    """Enter the size of the panel and the distribution of the count outcome."""
-    outcome = panel.column(count)
+def add_sample(ledger: Ledger, panel: Panel, outcome: str, *, unit: str = "") -> None:
+    """Enter the size of the panel and the distribution of the outcome in levels."""
+    values = panel.column(outcome)
     sizes = {
         "n_rows": panel.n_rows,
         "n_units": panel.n_units,
@@ -25,8 +32,35 @@ def add_sample(ledger: Ledger, panel: Panel, count: str) -> None:
         ledger.add(key, value, fmt="count", exhibit="tables/sample_flow")
     for key, year in (("first_year", panel.times[0]), ("last_year", panel.times[-1])):
         ledger.add(key, int(year), fmt="year", exhibit="tables/sample_flow")
-    ledger.add("outcome_mean", float(outcome.mean()), fmt="adaptive", unit="patents", exhibit="tables/descriptives")
-    ledger.add("outcome_zero_share", float((outcome == 0).mean()), fmt="share", exhibit="tables/descriptives")
+    ledger.add("outcome_mean", float(np.nanmean(values)), fmt="adaptive", unit=unit, exhibit="tables/descriptives")
+    ledger.add("outcome_zero_share", float((values == 0).mean()), fmt="share", exhibit="tables/descriptives")
+
+
+def add_flow(ledger: Ledger, flow: pd.DataFrame) -> None:
+    """Enter the units of the raw file and those left out on the way to the panel."""
+    units = flow["n_units"]
+    ledger.add("n_units_raw", int(units.iloc[0]), fmt="count", exhibit="tables/sample_flow")
+    ledger.add("n_units_left_out", int(units.iloc[0] - units.iloc[-1]), fmt="count", exhibit="tables/sample_flow")
+
+
+def add_zones(ledger: Ledger, places: Iterable[str], level: facts.Level) -> None:
+    """Enter how many places hold a pilot zone, and the names of those that have no row in the panel."""
+    names = {"prefecture": ("gb_code", "name_en"), "province": ("province_code", "province_en")}[level]
+    name_of = facts.table("divisions").drop_duplicates(names[0]).set_index(names[0])[names[1]]
+    zones, here = facts.pilot_zone_cohorts(level), set(places)
+    absent = sorted(name_of[code] for code in zones.index if code not in here)
+    ledger.add("n_zones", len(zones), fmt="count")
+    ledger.add("n_zones_absent", len(absent), fmt="count")
+    ledger.add("zones_absent", listed(absent))
+
+
+def add_growth(ledger: Ledger, frame: pd.DataFrame, *, unit: str, time: str, column: str) -> None:
+    """Enter how far apart units grow in a log column: the median over years of the interquartile range of changes."""
+    ordered = frame.sort_values([unit, time])
+    change = ordered.groupby(unit)[column].diff()
+    quartiles = change.groupby(ordered[time]).quantile([0.25, 0.75]).unstack().dropna()
+    spread = quartiles[0.75] - quartiles[0.25]
+    ledger.add("growth_spread", float(spread.median()), fmt="share", unit="log points", exhibit="tables/descriptives")
 
 
 def add_baseline(ledger: Ledger, name: str, result: Effects, *, family: str, level: float) -> None:
@@ -53,6 +87,104 @@ def add_truth(ledger: Ledger, truth: float, average: Effects, level: float) -> N
     bounds = average.conf_int(level).iloc[0]
     ledger.add("truth_att_log", truth, exhibit="tables/overall")
     ledger.add("truth_covered", "covers" if bounds["low"] <= truth <= bounds["high"] else "does not cover")
+
+
+def add_decomposition(
+    ledger: Ledger, overall: Effects, labels: Mapping[str, str], *, level: float, key: str = "dec", **band: Any
+) -> None:
+    """Enter every part with both intervals, its share of the total, and what can be said of them.
+
+    Parameters
+    ----------
+    overall : Effects
+        By part, the total first, under the names of the columns.
+    labels : mapping of part to printed name
+    key : str
+        Begins the keys.
+    """
+    exhibit = "tables/decomposition"
+    point, wide = overall.to_frame(level), overall.conf_int(level, simultaneous=True, **band)
+    ratio = shares(overall).to_frame(level)
+    for part, line in point.iterrows():
+        _add_estimate(ledger, f"{key}_{part}", line, exhibit)
+        for end in ("low", "high"):
+            ledger.add(f"{key}_{part}_band_{end}", wide.loc[part, end], exhibit=exhibit)
+    for part, line in ratio.iterrows():
+        for suffix, name in (("", "estimate"), ("_low", "conf_low"), ("_high", "conf_high")):
+            ledger.add(f"{key}_{part}_share{suffix}", line[name], fmt="share", exhibit=exhibit)
+    found = [part for part, (low, high) in wide.iterrows() if low > 0 or high < 0]
+    ledger.add(f"{key}_found", _phrase(found, labels), exhibit=exhibit)
+    clear = bool(point["conf_low"].iloc[0] > 0 or point["conf_high"].iloc[0] < 0)
+    ledger.add(
+        f"{key}_shares_verdict",
+        "shares of it can be read, with their intervals"
+        if clear
+        else "shares of a total that may be zero have no clear meaning and stand in the table for completeness only",
+        exhibit=exhibit,
+    )
+    total, *parts = overall.values
+    ledger.add(
+        f"{key}_signs",
+        "all parts have the sign of the total"
+        if all(part * total >= 0 for part in parts)
+        else "the parts do not all have the sign of the total, so that some shares lie outside zero to one",
+        exhibit=exhibit,
+    )
+
+
+def add_exposure(
+    ledger: Ledger, name: str, overall: Effects, support: Mapping[str, Sequence[str]], level: float
+) -> None:
+    """Enter total and spillover under an exposure, and the untreated units that it leaves clean and exposed."""
+    point = overall.to_frame(level)
+    exhibit = "tables/decomposition_exposures"
+    for part in (TOTAL, DIRECT, SPILLOVER):
+        _add_estimate(ledger, f"exposure_{name}_{part}", point.loc[part], exhibit)
+    for kind, units in support.items():
+        ledger.add(f"exposure_{name}_{kind}", len(units), fmt="count", exhibit=exhibit)
+        if len(units) <= FEW:
+            ledger.add(f"exposure_{name}_{kind}_names", listed(list(units)), exhibit=exhibit)
+
+
+def add_move(ledger: Ledger, name: str, result: Effects, level: float) -> None:
+    """Enter the average effect on a variable and the joint test of its movements before treatment."""
+    _add_estimate(ledger, f"move_{name}", result.overall().to_frame(level).iloc[0], "tables/moves")
+    p = result.event_study().pretrend_test().p_value
+    ledger.add(f"move_{name}_leads_p", p, fmt="p_value", exhibit="tables/moves")
+    verdict = "rejects" if p < 1 - level else "does not reject"
+    ledger.add(f"move_{name}_leads_verdict", verdict, exhibit="tables/moves")
+
+
+def add_true_parts(
+    ledger: Ledger, overall: Effects, truth: pd.DataFrame, labels: Mapping[str, str], *, level: float, **band: Any
+) -> None:
+    """Enter the truth of every part, which intervals miss it, and how far the order of parts matters."""
+    exhibit = "tables/decomposition_truth"
+    point, wide = overall.conf_int(level), overall.conf_int(level, simultaneous=True, **band)
+    for part in overall.index:
+        ledger.add(f"dec_{part}_truth", float(truth.loc[part, "truth"]), fmt="coefficient4", exhibit=exhibit)
+    for name, bounds in (("pointwise", point), ("band", wide)):
+        value = truth.loc[bounds.index, "truth"]
+        missed = bounds.index[(value < bounds["low"]) | (value > bounds["high"])]
+        ledger.add(f"dec_missed_{name}", _phrase(list(missed), labels), exhibit=exhibit)
+    gap = float((truth["high"] - truth["low"]).max())
+    ledger.add("dec_truth_order_gap", gap, fmt="coefficient4", exhibit=exhibit)
+
+
+def _phrase(parts: Sequence[str], labels: Mapping[str, str]) -> str:
+    """Name parts as in a sentence."""
+    plain = {TOTAL: "the total", DIRECT: "the direct part", SPILLOVER: "the spillover"}
+    names = [
+        plain[part] if part in plain else f"the part {labels[part][:1].lower()}{labels[part][1:]}" for part in parts
+    ]
+    return listed(names) if names else "none of them"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Join names as in a sentence; none where there are none."""
+    if not names:
+        return "none"
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _add_estimate(ledger: Ledger, key: str, line: Mapping[str, float], exhibit: str) -> None:
