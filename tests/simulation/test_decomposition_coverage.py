@@ -58,9 +58,9 @@ def sample(seed: int, n_cities: int) -> tuple[pd.DataFrame, dict[str, float]]:
     return df, {"total": sum(truth.values()), **truth}
 
 
-def replicate(n_cities: int, n_samples: int) -> pd.DataFrame:
+def replicate(n_cities: int, n_samples: int, variance: str = "conservative") -> pd.DataFrame:
     """Estimate, error and truth of parts and shares in each sample."""
-    estimator = Decomposition(channels=["m1", "m2"], exposure="ring")
+    estimator = Decomposition(channels=["m1", "m2"], exposure="ring", variance=variance)
     rows = []
     for seed in range(n_samples):
         df, truth = sample(seed, n_cities)
@@ -104,9 +104,11 @@ def test_bias_and_coverage_with_100_clusters() -> None:
 
 
 @pytest.mark.slow
-def test_20_clusters_cover_less() -> None:
+@pytest.mark.parametrize(("variance", "least"), [("conservative", 0.84), ("leave_one_out", 0.87)])
+def test_20_clusters_cover_less(variance: str, least: float) -> None:
     """Without a small-sample factor errors are too small with few clusters; the estimates stay unbiased."""
-    table = summary(replicate(20, 1_000))
+    table = summary(replicate(20, 1_000, variance))
     print(table.round(4).to_string())
-    assert (table["bias"].abs() < 3.5 * table["monte_carlo_error"])[["total", "direct", "m1", "m2", "spillover"]].all()
-    assert table["coverage"].between(0.80, 0.95).all()
+    parts = ["total", "direct", "m1", "m2", "spillover"]
+    assert (table["bias"].abs() < 3.5 * table["monte_carlo_error"])[parts].all()
+    assert table["coverage"].between(least, 0.97).all()
