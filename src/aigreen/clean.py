@@ -309,7 +309,7 @@ class Imputed:
         x, w, y, mean = B[np.ix_(exposed, seen)], self.w[exposed], self.y[exposed], self.model.mean[exposed]
         scale = np.sqrt(np.einsum("ij,i,ij->j", x, w, x))
         x = x / scale
-        if np.linalg.svd(x * np.sqrt(w)[:, None], compute_uv=False)[-1] < _COLLINEAR:
+        if len(x) < x.shape[1] or np.linalg.svd(x * np.sqrt(w)[:, None], compute_uv=False)[-1] < _COLLINEAR:
             raise CollinearError(f"the exposures {', '.join(terms[seen])} are collinear on untreated exposed rows")
         if self.poisson:
             beta, fitted = _log_response(x, w, y, mean)
@@ -333,7 +333,10 @@ def _log_response(x: np.ndarray, w: np.ndarray, y: np.ndarray, mean: np.ndarray)
     loss = w @ fitted
     for _ in range(_ITERATIONS):
         score = (x * w[:, None]).T @ (y - fitted)
-        step = np.linalg.solve((x * (w * fitted)[:, None]).T @ x, score)
+        try:
+            step = np.linalg.solve((x * (w * fitted)[:, None]).T @ x, score)
+        except np.linalg.LinAlgError:  # counterfactuals of zero in a whole bin
+            break
         size = 1.0
         while True:
             trial = beta + size * step
@@ -348,4 +351,7 @@ def _log_response(x: np.ndarray, w: np.ndarray, y: np.ndarray, mean: np.ndarray)
             break
         if np.abs(x @ step).max() < _STEP:
             return beta, fitted
-    raise ConvergenceError("the response of counts to exposure has no finite solution: a bin may hold only zeros")
+    raise ConvergenceError(
+        "the response of counts to exposure has no finite solution: a bin may hold only zeros or "
+        "counterfactuals of zero"
+    )

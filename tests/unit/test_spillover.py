@@ -462,6 +462,9 @@ def test_bad_data() -> None:
         Spillover(exposure="near").fit(Panel(only_treated, **KEYS), "y")
     with pytest.raises(CollinearError, match="near, twin are collinear"):
         Spillover(exposure=["near", "twin"]).fit(Panel(df.assign(twin=df["near"]), **KEYS), "y")
+    one_row = df.assign(near=np.where(~panel.treated & (df.index == df.index[~panel.treated][3]), 1.0, 0), far=0.0)
+    with pytest.raises(CollinearError, match="are collinear"):
+        Spillover(exposure="near", response="spline", bins=[0, 1, 2]).fit(Panel(one_row, **KEYS), "y")
     with pytest.raises(OptionError, match="too few values for a spline"):
         Spillover(exposure="one", response="spline").fit(Panel(df.assign(one=1.0 * (df["near"] > 0)), **KEYS), "y")
     with pytest.raises(OptionError, match="outcome='near'"):
@@ -480,6 +483,22 @@ def test_counts_that_are_all_zero_in_a_bin_have_no_response() -> None:
     df.loc[df["near"] > 0, "count"] = 0
     with pytest.raises(ConvergenceError, match="a bin may hold only zeros"):
         Spillover(exposure="near", family="poisson").fit(Panel(df, **KEYS), "count")
+
+
+def test_bins_whose_counterfactuals_are_all_zero_have_no_response() -> None:
+    df = firms(missing=0)
+    reached = df["firm"].isin(df.loc[df["near"] > 0, "firm"]) & (df["first"] == 0)
+    df.loc[reached & (df["near"] == 0), "count"] = 0
+    df.loc[(df["first"] > 0), "near"] = 0.0
+    with pytest.warns(SeparationWarning), pytest.raises(ConvergenceError, match="counterfactuals of zero"):
+        Spillover(exposure="near", family="poisson").fit(Panel(df, **KEYS), "count")
+
+
+def test_separated_counts_are_a_typed_error() -> None:
+    rows = [("a", 1, 0, 5), ("a", 2, 0, 0), ("b", 2, 0, 3), ("b", 3, 0, 2), ("d", 2, 3, 2), ("d", 3, 3, 1)]
+    df = pd.DataFrame(rows, columns=["firm", "year", "first", "count"]).assign(none=0)
+    with pytest.raises(ConvergenceError, match="did not converge"):
+        Spillover(exposure="none", family="poisson").fit(Panel(df, **KEYS), "count")
 
 
 def test_all_zero_pasts_have_a_counterfactual_of_zero() -> None:

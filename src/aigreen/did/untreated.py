@@ -138,8 +138,11 @@ def fit_poisson(y: np.ndarray, X: np.ndarray, effects: FixedEffects, weights: np
     deviance = np.inf
     for _ in range(_ITERATIONS):
         z = eta + (y0 - mu) / mu
-        inner = inner.reweight(w0 * mu)
-        step = _index(z, X0, inner, w0 * mu) - eta
+        try:
+            inner = inner.reweight(w0 * mu)
+            step = _index(z, X0, inner, w0 * mu) - eta
+        except (linalg.LinAlgError, EstimationError):  # means run to zero
+            break
         size = 1.0
         while True:
             trial = eta + size * step
