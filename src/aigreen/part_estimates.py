@@ -273,50 +273,46 @@ def compute_parts(options: Decomposition, setup: Setup) -> tuple[list[str], np.n
     loadings_psi = fit.loadings_influence(fitted_clusters, n_clusters)
     slopes_psi = loadings_psi.sum(axis=1)
 
-    through = options.channels
-    n_parts = 2 + k + bool(options.exposures)
-    values = np.empty((n_parts, n_cells))
-    psi = np.empty((n_clusters, n_parts, n_cells))
-    labels = [TOTAL, DIRECT, *through]
-    for j in range(k):
-        values[2 + j] = fit.loadings[j] @ moved
-        psi[:, 2 + j] = loadings_psi[:, j] @ moved
-        for i in np.flatnonzero(fit.loadings[j]):
-            psi[:, 2 + j] += fit.loadings[j, i] * moved_psi[i]
+    labels = [TOTAL, DIRECT, *options.channels, *([SPILLOVER] if options.exposures else [])]
+    n_parts = len(labels)
+    if options.interaction:
+        labels += [f"{DIRECT}: at untreated channels", *(f"{DIRECT}: interaction {name}" for name in options.channels)]
+    if len(options.exposures) > 1:
+        labels += [f"{SPILLOVER}: {name}" for name in options.exposures]
+    at = {label: j for j, label in enumerate(labels)}
+    values = np.zeros((len(labels), n_cells))
+    psi = np.zeros((n_clusters, len(labels), n_cells))
+    for j in range(2, 2 + k):
+        loading = fit.loadings[j - 2]
+        values[j], psi[:, j] = loading @ moved, loadings_psi[:, j - 2] @ moved
+        for i in np.flatnonzero(loading):
+            psi[:, j] += loading[i] * moved_psi[i]
 
-    pieces: list[tuple[str, np.ndarray, np.ndarray]] = []
-    net, spill, spill_psi = rest[cells.rows], np.zeros(n_cells), 0.0
+    net = rest[cells.rows]
+    psi[:, 1] = fit.rest_influence(means.targets, fitted_clusters, n_clusters) - slopes_psi @ moved
     if options.exposures:
         response = _response(setup, slopes_psi, fitted_clusters, n_clusters)
         dose = np.array([means.mean(column) for column in setup.dose.T]).reshape(-1, n_cells)
         net = net - setup.dose @ response.theta
-        spill, spill_psi = response.theta @ dose, response.psi @ dose
-        labels.append(SPILLOVER)
-        values[-1], psi[:, -1] = spill, spill_psi
-        if len(options.exposures) > 1:
-            for j, name in enumerate(options.exposures):
-                own = setup.of == j
-                pieces.append(
-                    (f"{SPILLOVER}: {name}", response.theta[own] @ dose[own], response.psi[:, own] @ dose[own])
-                )
+        j = at[SPILLOVER]
+        values[j], psi[:, j] = response.theta @ dose, response.psi @ dose
+        psi[:, 1] -= psi[:, j]
+        for i, name in enumerate(options.exposures if len(options.exposures) > 1 else []):
+            own, j = setup.of == i, at[f"{SPILLOVER}: {name}"]
+            values[j], psi[:, j] = response.theta[own] @ dose[own], response.psi[:, own] @ dose[own]
     values[1] = means.mean(net)
-    direct = fit.rest_influence(means.targets, fitted_clusters, n_clusters) - slopes_psi @ moved - spill_psi
-    psi[:, 1] = direct + means.own(net)
-    values[0], psi[:, 0] = values[1:].sum(axis=0), psi[:, 1:].sum(axis=1)
+    psi[:, 1] += means.own(net)
+    values[0], psi[:, 0] = values[1:n_parts].sum(axis=0), psi[:, 1:n_parts].sum(axis=1)
 
     if options.interaction:
         gap, gap_psi = _treated_slopes(options, setup, slopes, slopes_psi)
-        crossed = [
-            (f"{DIRECT}: interaction {name}", gap[j] * moved[j], gap[j] * moved_psi[j] + gap_psi[:, [j]] * moved[j])
-            for j, name in enumerate(through)
-        ]
-        own = values[1] - sum(value for _, value, _ in crossed)
-        own_psi = psi[:, 1] - sum(part for _, _, part in crossed)
-        pieces = [(f"{DIRECT}: at untreated channels", own, own_psi), *crossed, *pieces]
-    if pieces:
-        labels = [*labels, *(label for label, _, _ in pieces)]
-        values = np.vstack([values, *(value for _, value, _ in pieces)])
-        psi = np.concatenate([psi, *(part[:, None] for _, _, part in pieces)], axis=1)
+        rest_at = at[f"{DIRECT}: at untreated channels"]
+        values[rest_at], psi[:, rest_at] = values[1], psi[:, 1]
+        for i in range(k):
+            j = rest_at + 1 + i
+            values[j], psi[:, j] = gap[i] * moved[i], gap[i] * moved_psi[i] + gap_psi[:, [i]] * moved[i]
+            values[rest_at] -= values[j]
+            psi[:, rest_at] -= psi[:, j]
     return labels, values, psi, means.count
 
 
