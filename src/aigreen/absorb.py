@@ -183,7 +183,7 @@ class FixedEffects:
         by_first, gamma2 = self._adjoint(targets)
         psi = np.zeros((n_clusters, gamma2.shape[1]))
         for level, a, b in zip(self._l0, self._offsets[:-1], self._offsets[1:], strict=True):
-            psi += _crosstab(clusters, level - a, scores, n_clusters, int(b - a)) @ gamma2[a:b]
+            psi += crosstab(clusters, level - a, scores, n_clusters, int(b - a)) @ gamma2[a:b]
         if not self._sums_to_zero(scores, clusters):
             shape = (n_clusters, self._n_first)
             first = sparse.coo_array((scores * self._a_inverse[self._u0], (clusters, self._u0)), shape=shape).tocsr()
@@ -225,7 +225,7 @@ class FixedEffects:
             first = unions @ first
         rest = np.zeros((first.shape[0], self._n_rest))
         for level, start, stop in zip(self._l0, self._offsets[:-1], self._offsets[1:], strict=True):
-            part = _crosstab(groups, level - start, weighted, n_groups, int(stop - start))
+            part = crosstab(groups, level - start, weighted, n_groups, int(stop - start))
             part = part if unions is None else unions @ part
             rest[:, start:stop] = part if isinstance(part, np.ndarray) else part.toarray()
         through = first @ sparse.diags_array(self._a_inverse) @ self._b
@@ -284,7 +284,7 @@ class FixedEffects:
             self._a_inverse = np.where(a > 0, 1.0 / a, 0.0)
         w = np.ones(len(self._u0)) if weights is None else weights
         parts = [
-            _crosstab(self._u0, level - start, w, self._n_first, int(stop - start))
+            crosstab(self._u0, level - start, w, self._n_first, int(stop - start))
             for level, start, stop in zip(self._l0, self._offsets[:-1], self._offsets[1:], strict=True)
         ]
         if not parts:
@@ -429,7 +429,7 @@ def _sums(codes: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
     return out
 
 
-def _crosstab(
+def crosstab(
     row: np.ndarray, column: np.ndarray, values: np.ndarray, n_rows: int, n_columns: int
 ) -> np.ndarray | sparse.csr_array:
     """Sum `values` by two codes; dense where that is not larger than a few times the data."""

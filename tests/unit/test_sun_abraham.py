@@ -128,6 +128,18 @@ def test_singletons_and_determined_covariates_are_counted():
     assert result.dropped["count"].tolist() == [1, 1]
 
 
+@pytest.mark.parametrize("value", [0.1, 1e5 / 3, 1e-7 / 3])
+@pytest.mark.parametrize("weights", [None, "w"])
+def test_a_constant_covariate_is_left_out_though_its_mean_rounds(value, weights):
+    panel = Panel(make(missing=0.1).assign(same=value), weights=weights, **KEYS)
+    for model in (SunAbraham(), StackedDiD()):
+        plain = model.fit(panel, "y", covariates=["x"])
+        with pytest.warns(CollinearWarning, match="first: same"):
+            result = model.fit(panel, "y", covariates=["x", "same"])
+        np.testing.assert_allclose(result.values, plain.values, rtol=0, atol=1e-13)
+        np.testing.assert_allclose(result.psi, plain.psi, rtol=0, atol=1e-13)
+
+
 def test_bad_input():
     frame = make()
     with pytest.raises(NoTreatedError):

@@ -158,6 +158,9 @@ def test_missing_rows_are_counted_and_bad_input_is_named():
     assert (ours.estimate, ours.p_value) == (without.estimate, without.p_value)
     with pytest.warns(CollinearWarning, match=r"1 covariates left out.*industry"):
         assert wild_cluster_bootstrap(panel(make()), "y", covariates=["industry"]).dropped["count"].tolist() == [1]
+    for value in (0.1, 1e5 / 3, 1e-7 / 3):
+        with pytest.warns(CollinearWarning, match=r"1 covariates left out.*same"):
+            wild_cluster_bootstrap(panel(make().assign(same=value)), "y", covariates=["same"])
     sample = panel(make())
     with pytest.raises(OptionError, match="symmetric"):
         wild_cluster_bootstrap(sample, "y", alternative="symetric")

@@ -70,17 +70,22 @@ def project(values: np.ndarray, effects: Sequence[np.ndarray], weights: np.ndarr
 
 def column_scale(values: np.ndarray) -> np.ndarray:
     """Return the standard deviation of each column, one where that is zero: tolerances then hold in any unit."""
-    scale = values.std(axis=0)
-    return np.where(scale > 0, scale, 1.0)
+    return np.where(np.ptp(values, axis=0) > 0, values.std(axis=0), 1.0)
+
+
+def column_size(values: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """Return the weighted sum of squares of each column, about its mean unless it is constant."""
+    size = np.empty(values.shape[1])
+    for j, column in enumerate(values.T):
+        centred = column - np.average(column, weights=weights) if np.ptp(column) else column
+        size[j] = centred @ (centred if weights is None else weights * centred)
+    return size
 
 
 def independent(values: np.ndarray, projected: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
     """Mark the columns that neither the fixed effects nor earlier columns determine."""
-    w = np.ones(len(values)) if weights is None else weights
-    centred = values - np.average(values, axis=0, weights=w)
-    constant = values.std(axis=0) == 0
-    size = np.where(constant, w @ values**2, w @ centred**2)
-    return independent_columns((projected * w[:, None]).T @ projected, size)
+    weighted = projected if weights is None else projected * weights[:, None]
+    return independent_columns(weighted.T @ projected, column_size(values, weights))
 
 
 def least_squares(y: np.ndarray, X: np.ndarray, Z: np.ndarray | None, weights: np.ndarray | None) -> Regression:

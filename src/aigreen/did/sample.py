@@ -36,15 +36,19 @@ class Sample:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def take(self, values: np.ndarray) -> np.ndarray:
+        """Values of the rows; `values` itself, shape (n_rows,) or (n_rows, k), where the sample has all of them."""
+        return values if len(self) == self.panel.n_rows else take_rows(values, self.rows)
+
     @property
     def clusters(self) -> np.ndarray:
         """Positions in `panel.clusters` of the rows."""
-        return self.panel.cluster_codes[self.rows]
+        return self.take(self.panel.cluster_codes)
 
     @property
     def n_units(self) -> int:
         """Number of units with a row."""
-        return int(np.count_nonzero(np.bincount(self.panel.unit_codes[self.rows])))
+        return int(np.count_nonzero(np.bincount(self.take(self.panel.unit_codes))))
 
     @property
     def n_clusters(self) -> int:
@@ -53,7 +57,7 @@ class Sample:
 
     def matrix(self, names: Sequence[str]) -> np.ndarray:
         """Columns of the sample, shape (n, len(names))."""
-        return take_rows(self.panel.matrix(names), self.rows)
+        return self.take(self.panel.matrix(names))
 
     def without(self, gone: np.ndarray) -> Sample:
         """Drop rows (mask of shape (n,))."""
@@ -80,8 +84,9 @@ def draw_sample(panel: Panel, fixed_effects: Sequence[str], dropped: Dropped, *,
     rows = np.flatnonzero(keep)
     if not rows.size:
         raise EmptyDataError("no rows are left: every row is alone in a fixed effect or perfectly fitted", count=0)
-    weights = None if panel.weights is None else panel.weights[rows]
-    return Sample(panel, rows, [compact(c[rows])[0] for c in codes], weights)
+    whole = Sample(panel, rows, [], None)
+    weights = None if panel.weights is None else whole.take(panel.weights)
+    return Sample(panel, rows, [compact(whole.take(code))[0] for code in codes], weights)
 
 
 def check_counts(outcome: np.ndarray, name: str, panel: Panel) -> None:
@@ -105,8 +110,10 @@ def _prune(codes: Sequence[np.ndarray], keep: np.ndarray, counts: np.ndarray | N
     while changed:
         changed = False
         for code in codes:
+            size = np.bincount(code, keep)
+            if counts is None and not (size == 1).any():
+                continue
             rows = np.flatnonzero(keep)
-            size = np.bincount(code[rows])
             bad = rows[size[code[rows]] == 1]
             alone[bad] = True
             if counts is not None:

@@ -22,6 +22,8 @@ def sum_by(codes: np.ndarray, values: np.ndarray, n_groups: int) -> np.ndarray:
 def compact(codes: np.ndarray) -> tuple[np.ndarray, int]:
     """Renumber codes without gaps; also return how many there are."""
     present = np.flatnonzero(np.bincount(codes))
+    if len(present) == present[-1] + 1:
+        return codes, len(present)
     position = np.zeros(present[-1] + 1, dtype=np.intp)
     position[present] = np.arange(len(present))
     return position[codes], len(present)

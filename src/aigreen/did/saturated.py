@@ -19,9 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import coo_array, csgraph, csr_array
 
-from aigreen.absorb import beside, take_rows
-from aigreen.did.regression import column_scale
-from aigreen.did.sandwich import independent_columns, is_nested, sum_by
+from aigreen.absorb import crosstab
+from aigreen.did.regression import column_scale, column_size
+from aigreen.did.sandwich import independent_columns, is_nested
 
 
 @dataclass(frozen=True)
@@ -42,16 +42,20 @@ class Profiles:
     unit, group, time : ndarray of int, shape (n,)
         Codes without gaps; `group` is constant within units.
     weights : ndarray, shape (n,), or None
+
+    Attributes
+    ----------
+    size : ndarray, shape (groups, times)
+        Rows (sum of weights) of each group in each period.
     """
 
     def __init__(self, unit: np.ndarray, group: np.ndarray, time: np.ndarray, weights: np.ndarray | None) -> None:
-        self.unit, self.group, self.time = unit, group, time
+        self.unit, self.weights = unit, weights
         self.n_units, self.n_groups, self.n_times = (int(c.max()) + 1 for c in (unit, group, time))
-        self.weights = np.ones(len(unit)) if weights is None else weights
         self.cell = group * self.n_times + time
-        self.total = np.bincount(unit, self.weights, self.n_units)
-        shape = (self.n_units, self.n_times)
-        self._by_unit = np.bincount(unit * self.n_times + time, self.weights, shape[0] * shape[1]).reshape(shape)
+        self.size = self._table(group, time, self.n_groups)
+        self._by_unit = self._table(unit, time, self.n_units)
+        self.total = self._by_unit.sum(axis=1)
         self._unit_group = np.zeros(self.n_units, dtype=np.intp)
         self._unit_group[unit] = group
         self.component = np.full((self.n_groups, self.n_times), -1)
@@ -59,14 +63,24 @@ class Profiles:
         for g in range(self.n_groups):
             self._invert(g)
 
+    def _table(self, codes: np.ndarray, time: np.ndarray, n: int) -> np.ndarray:
+        """Rows (sum of weights) by code and period, shape (n, times)."""
+        sums = np.bincount(codes * self.n_times + time, self.weights, n * self.n_times)
+        return sums.reshape(n, self.n_times).astype(float, copy=False)
+
+    def _weighted(self, values: np.ndarray) -> np.ndarray:
+        return values if self.weights is None else values * self.weights
+
     def _invert(self, g: int) -> None:
         """Invert S_g, with the first period of each connected set of periods as its zero."""
         of_group = self._unit_group == g
         b = self._by_unit[of_group]
-        s = np.diag(b.sum(axis=0)) - (b / self.total[of_group, None]).T @ b
-        present = np.flatnonzero(b.any(axis=0))
-        touch = csr_array(b[:, present].T @ b[:, present])
-        labels = csgraph.connected_components(touch, directed=False)[1]
+        s = np.diag(self.size[g]) - (b / self.total[of_group, None]).T @ b
+        present = np.flatnonzero(self.size[g])
+        labels = np.zeros(len(present), dtype=int)
+        if not b[:, present].all(axis=1).any():
+            touch = csr_array(b[:, present].T @ b[:, present])
+            labels = csgraph.connected_components(touch, directed=False)[1]
         self.component[g, present] = labels
         free = np.setdiff1d(present, present[np.unique(labels, return_index=True)[1]])
         if free.size:
@@ -77,17 +91,22 @@ class Profiles:
         """Number of free parameters in each group's profile, shape (groups,): periods less connected sets."""
         return (self.component >= 0).sum(axis=1) - (self.component.max(axis=1) + 1)
 
-    def fit(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return profiles, shape (groups, times, k), and residuals, shape (n, k), of columns."""
-        weighted = values * self.weights[:, None]
-        mean = sum_by(self.unit, weighted, self.n_units) / self.total[:, None]
-        weighted -= take_rows(mean, self.unit) * self.weights[:, None]
-        right = sum_by(self.cell, weighted, self.n_groups * self.n_times)
+    def fit(self, values: np.ndarray) -> np.ndarray:
+        """Return profiles of columns, shape (groups, times, k), and leave their residuals in `values`, shape (n, k)."""
+        right = np.zeros((self.n_groups * self.n_times, values.shape[1]))
+        for j, column in enumerate(values.T):
+            self._centre(column)
+            right[:, j] = np.bincount(self.cell, self._weighted(column), len(right))
         profile = self.inverse @ right.reshape(self.n_groups, self.n_times, -1)
-        rest = values - take_rows(profile.reshape(-1, values.shape[1]), self.cell)
-        mean = sum_by(self.unit, rest * self.weights[:, None], self.n_units) / self.total[:, None]
-        rest -= take_rows(mean, self.unit)
-        return profile, rest
+        for j, column in enumerate(values.T):
+            column -= profile[:, :, j].ravel()[self.cell]
+            self._centre(column)
+        return profile
+
+    def _centre(self, column: np.ndarray) -> None:
+        """Take the means of units out of a column, in place."""
+        mean = np.bincount(self.unit, self._weighted(column), self.n_units) / self.total
+        column -= mean[self.unit]
 
     def identified(self, c: Contrast) -> bool:
         """Whether connected rows link both groups' period with their reference."""
@@ -103,27 +122,25 @@ class Profiles:
         scores : shape (n,)
             Weight times residual.
         """
-        nested = is_nested(self.unit, clusters)
-        psi = np.zeros((n_clusters, len(contrasts)))
-        for g in range(self.n_groups):
-            slopes = np.zeros((self.n_times, len(contrasts)))
-            for j, c in enumerate(contrasts):
-                sign = (c.group == g) - float(c.control == g)
-                if sign:
-                    slopes[:, j] = sign * (self.inverse[g][:, c.time] - self.inverse[g][:, c.reference])
-            columns = np.flatnonzero(slopes.any(axis=0))
-            if not columns.size:
-                continue
-            rows = np.flatnonzero(self.group == g)
-            who, s = clusters[rows], scores[rows]
-            cells = np.bincount(who * self.n_times + self.time[rows], s, n_clusters * self.n_times)
-            part = cells.reshape(n_clusters, self.n_times) @ slopes[:, columns]
-            if not nested:
-                unit = self.unit[rows]
-                sums = coo_array((s / self.total[unit], (who, unit)), shape=(n_clusters, self.n_units)).tocsr()
-                part -= sums @ (self._by_unit @ slopes[:, columns])
-            psi[:, columns] += part
+        group, time, reference, control = _codes(contrasts)
+        each = np.arange(len(contrasts))
+        slopes = np.zeros((self.n_groups, self.n_times, len(contrasts)))
+        slopes[group, :, each] = self.inverse[group, time] - self.inverse[group, reference]
+        slopes[control, :, each] = self.inverse[control, reference] - self.inverse[control, time]
+        cells = crosstab(clusters, self.cell, scores, n_clusters, self.n_groups * self.n_times)
+        psi = cells @ slopes.reshape(-1, len(contrasts))
+        if not is_nested(self.unit, clusters):
+            shape = (n_clusters, self.n_units)
+            sums = coo_array((scores / self.total[self.unit], (clusters, self.unit)), shape=shape).tocsc()
+            for g in range(self.n_groups):
+                units, columns = np.flatnonzero(self._unit_group == g), np.flatnonzero((group == g) | (control == g))
+                psi[:, columns] -= sums[:, units] @ (self._by_unit[units] @ slopes[g][:, columns])
         return psi
+
+
+def _codes(contrasts: Sequence[Contrast]) -> tuple[np.ndarray, ...]:
+    """Group, time, reference and control of the contrasts."""
+    return tuple(np.array([(c.group, c.time, c.reference, c.control) for c in contrasts], dtype=int).reshape(-1, 4).T)
 
 
 @dataclass(frozen=True)
@@ -144,33 +161,36 @@ class SaturatedFit:
 
 
 def saturated_fit(
-    profiles: Profiles,
-    y: np.ndarray,
-    X: np.ndarray,
-    contrasts: Sequence[Contrast],
-    clusters: np.ndarray,
-    n_clusters: int,
+    profiles: Profiles, values: np.ndarray, contrasts: Sequence[Contrast], clusters: np.ndarray, n_clusters: int
 ) -> SaturatedFit:
     r"""Estimate contrasts of profiles.
 
     With :math:`\gamma(\cdot)` the contrast of a column's profile, :math:`\hat\tau = \gamma(y) - \gamma(X)\hat\beta` and
 
     .. math:: \psi_c(\hat\tau) = \sum_{i \in c} w_i e_i f_i'(F'WF)^-f_\tau - \gamma(X)\psi_c(\hat\beta).
+
+    Parameters
+    ----------
+    values : ndarray, shape (n, 1 + p)
+        Outcome and covariates; overwritten.
     """
-    X = X / column_scale(X)
-    profile, residual = profiles.fit(beside(y, X))
-    w = profiles.weights
-    residual_y, residual_x = residual[:, 0], residual[:, 1:]
-    centred = X - np.average(X, axis=0, weights=w) if X.shape[1] else X
-    kept = independent_columns((residual_x * w[:, None]).T @ residual_x, w @ centred**2)
-    residual_x = residual_x[:, kept]
-    bread = np.linalg.inv((residual_x * w[:, None]).T @ residual_x)
-    beta = bread @ (residual_x.T @ (w * residual_y))
-    scores = w * (residual_y - residual_x @ beta)
-    g, t, r, c = (np.array([getattr(x, name) for x in contrasts]) for name in ("group", "time", "reference", "control"))
+    w, x = profiles.weights, values[:, 1:]
+    x /= column_scale(x)
+    size = column_size(x, w)
+    profile = profiles.fit(values)
+    weighted = x if w is None else x * w[:, None]
+    gram = weighted.T @ x
+    kept = independent_columns(gram, size)
+    bread = np.linalg.inv(gram[np.ix_(kept, kept)])
+    beta = np.zeros(len(kept))
+    beta[kept] = bread @ (weighted.T @ values[:, 0])[kept]
+    scores = values[:, 0] - x @ beta
+    if w is not None:
+        scores *= w
+    g, t, r, c = _codes(contrasts)
     gamma = profile[g, t] - profile[g, r] - profile[c, t] + profile[c, r]
-    of_y, of_x = gamma[:, 0], gamma[:, 1:][:, kept]
     psi = profiles.influence(scores, contrasts, clusters, n_clusters)
     if kept.any():
-        psi -= sum_by(clusters, residual_x * scores[:, None], n_clusters) @ bread @ of_x.T
-    return SaturatedFit(of_y - of_x @ beta, psi, kept)
+        slopes = [np.bincount(clusters, x[:, j] * scores, n_clusters) for j in np.flatnonzero(kept)]
+        psi -= np.column_stack(slopes) @ bread @ gamma[:, 1:][:, kept].T
+    return SaturatedFit(gamma[:, 0] - gamma[:, 1:] @ beta, psi, kept)

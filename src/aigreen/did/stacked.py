@@ -9,6 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
+from aigreen.absorb import take_rows
 from aigreen.aggregation import Mass
 from aigreen.did.sample import Sample, draw_sample
 from aigreen.did.sandwich import SMALL_SAMPLE, cluster_factor, compact, n_parameters
@@ -108,8 +109,7 @@ class StackedDiD:
         dropped.add(UnreachedWarning, "effects (cohort, horizon)", "not linked to horizon -1", len(lost), lost[:5])
         fit = saturated_fit(
             profiles,
-            sample.matrix([outcome])[rows, 0],
-            sample.matrix(covariates)[rows],
+            take_rows(sample.matrix([outcome, *covariates]), rows),
             contrasts,
             clusters,
             len(panel.clusters),
@@ -179,7 +179,7 @@ class StackedDiD:
         return rows, stack, treated
 
     def _mass(self, profiles: Profiles, contrasts: Sequence[Contrast]) -> np.ndarray:
-        size = np.bincount(profiles.cell, profiles.weights).reshape(profiles.n_groups, profiles.n_times)
+        size = profiles.size
         of_treated = np.array([size[c.group, c.reference] for c in contrasts])
         if self.weighting == "treated":
             return of_treated

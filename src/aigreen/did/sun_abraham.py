@@ -82,17 +82,17 @@ class SunAbraham:
         sample = draw_sample(complete, [panel.names["unit"], panel.names["time"]], dropped, counts=None)
         sample, control = self._comparable(sample, dropped)
 
-        time, _ = compact(complete.time_codes[sample.rows])
-        times = complete.times[np.bincount(complete.time_codes[sample.rows]).nonzero()[0]]
-        cohorts, group = _groups(sample)
-        profiles = Profiles(sample.effects[0], group, time, sample.weights)
+        times = _times(sample)
+        cohorts, group = np.unique(_unit_cohorts(sample), return_inverse=True)
+        unit, time = sample.effects
+        group = group[unit]
+        profiles = Profiles(unit, group, time, sample.weights)
         contrasts, cells = self._contrasts(profiles, cohorts, times, control, dropped)
         clusters, n_clusters = compact(sample.clusters)
         _warn_small(cohorts, group, clusters)
         fit = saturated_fit(
             profiles,
-            sample.matrix([outcome])[:, 0],
-            sample.matrix(covariates),
+            sample.matrix([outcome, *covariates]),
             contrasts,
             sample.clusters,
             len(panel.clusters),
@@ -102,8 +102,7 @@ class SunAbraham:
 
         k = int(profiles.n_free[cohorts != control].sum() + fit.kept.sum())
         factor = cluster_factor(len(sample), n_parameters(k, sample.effects, [clusters]), n_clusters)
-        weight = np.bincount(profiles.cell, profiles.weights, len(cohorts) * len(times))
-        mass = weight[[c.group * len(times) + c.time for c in contrasts]]
+        mass = np.array([profiles.size[c.group, c.time] for c in contrasts])
         return Effects(
             values=fit.values,
             index=pd.MultiIndex.from_frame(cells),
@@ -129,9 +128,9 @@ class SunAbraham:
 
     def _comparable(self, sample: Sample, dropped: Dropped) -> tuple[Sample, float]:
         """Leave out what cannot be compared; return the sample and the control cohort."""
-        times = sample.panel.time[sample.rows]
-        cohorts, group = _groups(sample)
-        cohort, treated = cohorts[group], cohorts[np.isfinite(cohorts)]
+        cohort, times, (unit, time) = _unit_cohorts(sample), _times(sample), sample.effects
+        cohorts = np.unique(cohort)
+        treated = cohorts[np.isfinite(cohorts)]
         if not treated.size:
             raise NoTreatedError("no unit is treated within the periods of the sample", count=0)
         control = NEVER
@@ -140,18 +139,18 @@ class SunAbraham:
             if len(treated) < 2:
                 raise NoControlsError(f"{len(treated)} cohort: none is left to compare with the last one", count=0)
             control = treated[-1]
-            never = ~np.isfinite(cohort)
+            never = ~np.isfinite(cohort)[unit]
             _count(dropped, UnreachedWarning, "rows", "never treated; the last cohort is the control", sample, never)
-            late = (times >= control) & ~never
+            late = (times >= control)[time] & ~never
             _count(dropped, UnreachedWarning, "rows", "periods in which the last cohort is treated", sample, late)
             gone = never | late
         elif treated.size == cohorts.size:
             raise NoControlsError("no unit is never treated; use control_group='last_treated'", count=0)
-        always = (cohort <= times.min()) & ~gone
+        always = (cohort <= times[0])[unit] & ~gone
         _count(dropped, AlwaysTreatedWarning, "rows", "units treated from the first period", sample, always)
         gone |= always
         sample = sample.without(gone) if gone.any() else sample
-        left, _ = _groups(sample)
+        left = _unit_cohorts(sample)
         if not (np.isfinite(left) & (left != control)).any():
             raise NoPrePeriodError("no cohort is seen before its treatment", count=0)
         return sample, control
@@ -179,13 +178,16 @@ class SunAbraham:
         return contrasts, pd.DataFrame(cells, columns=["cohort", "time"])
 
 
-def _groups(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
-    """Return the cohorts in the sample (never: last, and where treatment is after the last period) and rows' codes."""
-    by_unit = sample.panel.unit_cohort
-    cohorts, codes = np.unique(np.where(by_unit > sample.panel.times[-1], NEVER, by_unit), return_inverse=True)
-    codes = codes[sample.panel.unit_codes[sample.rows]]
-    present = np.bincount(codes, minlength=len(cohorts)) > 0
-    return cohorts[present], compact(codes)[0]
+def _unit_cohorts(sample: Sample) -> np.ndarray:
+    """Cohort of each unit of the sample, in the order of its codes; never where treatment is after the last period."""
+    panel = sample.panel
+    cohort = panel.unit_cohort[np.flatnonzero(np.bincount(sample.take(panel.unit_codes)))]
+    return np.where(cohort > panel.times[-1], NEVER, cohort)
+
+
+def _times(sample: Sample) -> np.ndarray:
+    """Periods of the sample, in the order of its codes."""
+    return sample.panel.times[np.flatnonzero(np.bincount(sample.take(sample.panel.time_codes)))]
 
 
 def _count(dropped: Dropped, category: type, what: str, reason: str, sample: Sample, gone: np.ndarray) -> None:

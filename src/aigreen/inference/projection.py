@@ -85,7 +85,8 @@ class Projection:
 
     def _orthonormal(self, covariates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Basis of the covariates within fixed effects, and which of them span it."""
-        centred = covariates - np.average(covariates, axis=0, weights=self.weights)
+        mean = np.average(covariates, axis=0, weights=self.weights)
+        centred = covariates - np.where(np.ptp(covariates, axis=0) > 0, mean, 0.0)
         scale = np.sqrt(self.weights @ centred**2)
         within = self._effects.residualize(covariates) / np.where(scale > 0, scale, 1.0)
         gram = within.T @ (self.weights[:, None] * within)
