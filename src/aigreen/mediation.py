@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -11,19 +12,27 @@ import pandas as pd
 
 from aigreen.absorb import FixedEffects
 from aigreen.aggregation import Mass
-from aigreen.channels import CleanFit, fit_clean
 from aigreen.decomposition import Decomposition
 from aigreen.did.cells import ControlGroup
 from aigreen.did.group_time import GroupTimeATT
-from aigreen.did.sample import draw_sample
-from aigreen.did.sandwich import SMALL_SAMPLE, cluster_factor, n_parameters, sum_by
+from aigreen.did.sample import Sample, draw_sample
+from aigreen.did.sandwich import SMALL_SAMPLE, cluster_factor, n_parameters
 from aigreen.did.untreated import independent
 from aigreen.dropped import Dropped
 from aigreen.effects import Effects
-from aigreen.errors import CollinearError, CollinearWarning, EstimationError, NoTreatedError, OptionError
+from aigreen.errors import (
+    AigreenWarning,
+    CollinearError,
+    CollinearWarning,
+    EstimationError,
+    NoTreatedError,
+    OptionError,
+)
 from aigreen.joint import merged
 from aigreen.panel import Panel
 from aigreen.parts import DIRECT, SPILLOVER, TOTAL, Parts
+from aigreen.product import Product, product_draws
+from aigreen.resampling import Bootstrap, Resampling, cluster_weights
 
 Design = Literal["regression", "staggered", "doubly_robust"]
 Variance = Literal["cluster", "iid"]
@@ -159,21 +168,82 @@ class Mediation:
         if repeated:
             raise OptionError("channels", sorted(map(str, repeated))[0], ["columns with no other role"])
         if self.design == "staggered":
-            return Decomposition(
-                channels=self.channels,
-                fixed_effects=self.fixed_effects,
-                anticipation=self.anticipation,
-                ordered=self.ordered,
-                interaction=self.interaction,
-            ).fit(panel, outcome, covariates=names)
+            return self._decomposition().fit(panel, outcome, covariates=names)
         if self.design == "doubly_robust":
             return self._doubly_robust(panel, outcome, names)
         return self._regression(panel, outcome, treatment, names)
 
+    def _decomposition(self) -> Decomposition:
+        return Decomposition(
+            channels=self.channels,
+            fixed_effects=self.fixed_effects,
+            anticipation=self.anticipation,
+            ordered=self.ordered,
+            interaction=self.interaction,
+        )
+
+    def _effects_told(self, panel: Panel) -> str:
+        if self.fixed_effects is None:
+            return f"{panel.names['unit']}, {panel.names['time']}"
+        return ", ".join(self.fixed_effects) or "none (intercept)"
+
     # -- product of coefficients ---------------------------------------------------------------------------------
 
-    def _regression(self, panel: Panel, outcome: str, treatment: str | None, names: list[str]) -> Parts:
-        dropped = Dropped()
+    def bootstrap(
+        self,
+        panel: Panel,
+        outcome: str,
+        *,
+        treatment: str | None = None,
+        covariates: Sequence[str] | None = None,
+        n_draws: int = 999,
+        seed: int = 0,
+        resampling: Resampling = "clusters",
+    ) -> Bootstrap:
+        """Draw clusters with replacement and estimate everything again, as matrix products where clusters hold units.
+
+        Parameters
+        ----------
+        panel, outcome, treatment, covariates
+            As for `fit`.
+        n_draws, seed : int
+        resampling : {"clusters", "exponential"}
+            As for `Decomposition.bootstrap`.
+
+        Returns
+        -------
+        Bootstrap
+            Draws of the overall parts.
+        """
+        if self.design == "doubly_robust" or self.interaction or self.vcov == "iid":
+            raise OptionError("design", self.design, ["regression or staggered, clustered, without interaction"])
+        if self.design == "staggered":
+            estimator = self._decomposition()
+            options = {"n_draws": n_draws, "seed": seed, "resampling": resampling}
+            return estimator.bootstrap(panel, outcome, covariates=covariates, **options)
+        effects = self.fit(panel, outcome, treatment=treatment, covariates=covariates)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AigreenWarning)
+            data = self._read(panel, outcome, treatment, list(covariates or []), Dropped())
+        sample = data.sample
+        omega = cluster_weights(sample.clusters, len(sample.panel.clusters), n_draws, seed, resampling)
+        draws = product_draws(
+            data.y,
+            data.M,
+            data.X,
+            data.codes,
+            sample.weights,
+            sample.clusters,
+            omega,
+            list(self.channels),
+            ordered=self.ordered,
+        )
+        return Bootstrap(pd.DataFrame(draws, columns=effects.index), effects)
+
+    def _read(
+        self, panel: Panel, outcome: str, treatment: str | None, names: list[str], dropped: Dropped
+    ) -> _Regressors:
+        """Draw the sample of the regressions; leave out covariates that the others determine."""
         columns = [outcome, *([treatment] if treatment else []), *self.channels, *names]
         complete = panel.complete(columns, dropped)
         effects_names = self.fixed_effects
@@ -191,19 +261,25 @@ class Mediation:
             raise CollinearError(f"treatment {treatment or 'treated'!r} is determined by the fixed effects")
         gone = [name for name, kept in zip(names, keep[1:], strict=True) if not kept]
         reason = "determined by treatment, fixed effects and others"
-        dropped.add(CollinearWarning, "covariates", reason, len(gone), gone, stacklevel=4)
+        dropped.add(CollinearWarning, "covariates", reason, len(gone), gone, stacklevel=5)
         M, y = sample.matrix(list(self.channels)), complete.column(outcome)[sample.rows]
-        X, k, labels = X[:, keep], len(self.channels), list(self.channels)
+        return _Regressors(sample, codes, effects, y, M, X[:, keep])
+
+    def _regression(self, panel: Panel, outcome: str, treatment: str | None, names: list[str]) -> Parts:
+        dropped = Dropped()
+        data = self._read(panel, outcome, treatment, names, dropped)
+        sample, complete, M, X = data.sample, data.sample.panel, data.M, data.X
+        k, labels = len(self.channels), list(self.channels)
         if self.interaction:
             M, labels = np.hstack([M, M * X[:, :1]]), [*labels, *(f"{name} x treatment" for name in labels)]
-        model = _Regression.of(y, M, X, effects, sample.weights, labels, ordered=self.ordered)
+        model = Product.of(data.y, M, X, data.effects, sample.weights, labels, ordered=self.ordered)
         clusters, n_clusters = sample.clusters, sample.n_clusters
         # the largest of the regressions gives one factor to all parts, so that their covariance adds up too
-        size = n_parameters(M.shape[1] + X.shape[1], codes, [clusters])
+        size = n_parameters(M.shape[1] + X.shape[1], data.codes, [clusters])
         values, psi, covariance = model.values, None, None
         labels = [TOTAL, DIRECT, *self.channels]
         if self.vcov == "iid":
-            covariance = model.classical(len(sample), n_parameters(X.shape[1], codes))
+            covariance = model.classical(len(sample), n_parameters(X.shape[1], data.codes))
         else:
             psi = model.influence(clusters, len(complete.clusters))
             if self.interaction:
@@ -215,7 +291,7 @@ class Mediation:
             "identity": f"{TOTAL} = {' + '.join([DIRECT, *self.channels])}",
             "variance": f"clusters: {complete.clusters.name}" if psi is not None else "classical (iid)",
             "small-sample factor": SMALL_SAMPLE if psi is not None else "1/(N-K)",
-            "fixed effects": ", ".join(effects_names) or "none (intercept)",
+            "fixed effects": self._effects_told(panel),
         }
         if self.ordered:
             told["channels"] = "ordered: each beyond the earlier ones"
@@ -287,108 +363,12 @@ class Mediation:
 
 
 @dataclass(frozen=True, eq=False)
-class _Regression:
-    """Product of coefficients: treatment `d` less fixed effects and covariates, and the fit given treatment too.
+class _Regressors:
+    """What the regressions are computed from; the first column of `X` is treatment."""
 
-    `fit` regresses outcome and channels on fixed effects, covariates and treatment, on all rows, so that its deviations
-    are the residuals u and u'b + e; `total` and `a` are the coefficients of treatment in these regressions.
-    """
-
-    d: np.ndarray
-    total: float
-    a: np.ndarray
-    fit: CleanFit
-
-    @classmethod
-    def of(
-        cls,
-        y: np.ndarray,
-        M: np.ndarray,
-        X: np.ndarray,
-        effects: FixedEffects,
-        weights: np.ndarray | None,
-        names: list[str],
-        *,
-        ordered: bool,
-    ) -> _Regression:
-        """Fit; the first column of `X` is treatment, the others are covariates."""
-        try:
-            fit = fit_clean(y, M, X, effects, weights, names, ordered=ordered)
-        except CollinearError as error:
-            message = str(error).replace("fixed effects", "fixed effects, covariates and treatment")
-            raise CollinearError(message.split(" on the clean rows")[0]) from None
-        d = fit.covariates @ fit.bread[0] / fit.bread[0, 0]
-        wd = d if weights is None else d * weights
-        return cls(d, float(wd @ y / (wd @ d)), M.T @ wd / (wd @ d), fit)
-
-    @property
-    def values(self) -> np.ndarray:
-        """Total, direct, channels."""
-        through = self.fit.loadings @ self.a
-        return np.concatenate([[self.total, self.total - through.sum()], through])
-
-    def influence(self, clusters: np.ndarray, n_clusters: int) -> np.ndarray:
-        r"""Influence by cluster of total, direct and channels: :math:`\psi_k = b_k \psi_{a_k} + a_k \psi_{b_k}`."""
-        wd = self.d if self.fit.weights is None else self.d * self.fit.weights
-        residuals = np.column_stack([self.fit.outcome, self.fit.channels])
-        psi = sum_by(clusters, residuals * (wd / (wd @ self.d))[:, None], n_clusters)
-        loadings = self.fit.loadings_influence(clusters, n_clusters)
-        through = psi[:, 1:] @ self.fit.loadings.T + loadings @ self.a
-        return np.column_stack([psi[:, 0], psi[:, 0] - through.sum(axis=1), through])
-
-    def interacted(
-        self, treatment: np.ndarray, M: np.ndarray, psi: np.ndarray, clusters: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        r"""Parts where the channels of the fit are M and their products with treatment, with slopes b and h.
-
-        With c the coefficient of treatment and :math:`\mu` the mean of :math:`M - aD`: direct at untreated channels
-        :math:`c + h'\mu`, interaction :math:`h_k a_k`, direct the sum of these, channels :math:`a_k b_k`.
-
-        Parameters
-        ----------
-        treatment : shape (n,);  M : shape (n, K)
-        psi : ndarray, shape (clusters, 2 + 2 K)
-            Influence of the total, direct and parts of the fit as it is.
-
-        Returns
-        -------
-        values, psi : of total, direct, channels, direct at untreated channels, interactions
-        """
-        k, n_clusters = M.shape[1], len(psi)
-        w = np.ones(len(M)) if self.fit.weights is None else self.fit.weights
-        w = w / w.sum()
-        a, b, h = self.a[:k], self.fit.slopes[:k], self.fit.slopes[k:]
-        wd = w * self.d / (w @ self.d**2)
-        a_psi = sum_by(clusters, self.fit.channels[:, :k] * wd[:, None], n_clusters)
-        slopes_psi = self.fit.loadings_influence(clusters, n_clusters).sum(axis=1)
-        b_psi, h_psi = slopes_psi[:, :k], slopes_psi[:, k:]
-        mean, dose = w @ M, w @ treatment
-        untreated = mean - a * dose
-        gaps = w[:, None] * (M - mean - np.outer(treatment - dose, a))
-        untreated_psi = sum_by(clusters, gaps, n_clusters) - a_psi * dose
-        c = self.values[1]
-        own = c + h @ untreated
-        own_psi = psi[:, 1] + h_psi @ untreated + untreated_psi @ h
-        crossed, crossed_psi = h * a, h_psi * a + a_psi * h
-        through, through_psi = a * b, a_psi * b + b_psi * a
-        direct, direct_psi = own + crossed.sum(), own_psi + crossed_psi.sum(axis=1)
-        total, total_psi = direct + through.sum(), direct_psi + through_psi.sum(axis=1)
-        values = np.concatenate([[total, direct], through, [own], crossed])
-        return values, np.column_stack([total_psi, direct_psi, through_psi, own_psi, crossed_psi])
-
-    def classical(self, n: int, size: int) -> np.ndarray:
-        """Covariance under independent errors of equal variance; `size` counts parameters of a channel's regression."""
-        b, m, k = self.fit.slopes, self.fit.channels, len(self.a)
-        w = np.ones(n) if self.fit.weights is None else self.fit.weights
-        gram, squares = (m * w[:, None]).T @ m, w @ self.d**2
-        noise = w @ self.fit.rest**2 / (n - size - k)
-        errors = np.zeros((1 + 2 * k, 1 + 2 * k))
-        errors[0, 0] = noise / squares
-        errors[1 : 1 + k, 1 : 1 + k] = noise * np.linalg.inv(gram)
-        errors[1 + k :, 1 + k :] = gram / (n - size) / squares
-        slope = np.zeros((2 + k, 1 + 2 * k))
-        slope[:2, 0] = 1.0
-        slope[0, 1 + k :] = b
-        slope[1, 1 : 1 + k] = -self.a
-        slope[2:, 1 : 1 + k], slope[2:, 1 + k :] = np.diag(self.a), np.diag(b)
-        return slope @ errors @ slope.T
+    sample: Sample
+    codes: list[np.ndarray]
+    effects: FixedEffects
+    y: np.ndarray
+    M: np.ndarray
+    X: np.ndarray

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 Resampling = Literal["clusters", "exponential"]
 
 _PIVOT = 1e-9
-_BLOCK = 2**22
-_LARGEST = 2**26
+BLOCK = 2**22
+LARGEST = 2**26
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,17 +78,14 @@ def bootstrap(
     resampling: Resampling,
 ) -> Bootstrap:
     """Draw cluster weights and compute the parts for each; see `Decomposition.bootstrap`."""
-    if resampling not in get_args(Resampling):
-        raise OptionError("resampling", resampling, get_args(Resampling))
-    if n_draws < 2:
-        raise OptionError("n_draws", n_draws, [999])
     options = replace(options, interaction=False)
     effects = options.fit(panel, outcome, covariates=covariates).aggregate(how)
     effects = effects.select(np.array([": " not in name for name in effects.index.get_level_values("part")]))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AigreenWarning)
         setup = prepare(options, panel, outcome, covariates, Dropped())
-        omega = cluster_weights(setup.sample, n_draws, seed, resampling)
+        sample = setup.sample
+        omega = cluster_weights(sample.cluster_codes, len(sample.clusters), n_draws, seed, resampling)
         sums = cluster_products(setup)
         cells = (
             parts_of(sums, options, omega) if sums is not None else refit(options, setup, outcome, covariates, omega)
@@ -97,11 +94,15 @@ def bootstrap(
     return Bootstrap(pd.DataFrame(averaged, columns=effects.index), effects)
 
 
-def cluster_weights(sample: Panel, n_draws: int, seed: int, resampling: Resampling) -> np.ndarray:
-    """Draw weights of all clusters, zero for those without rows, shape (n_draws, clusters)."""
+def cluster_weights(codes: np.ndarray, n_clusters: int, n_draws: int, seed: int, resampling: Resampling) -> np.ndarray:
+    """Draw weights of all clusters, zero for those without rows, shape (n_draws, n_clusters)."""
+    if resampling not in get_args(Resampling):
+        raise OptionError("resampling", resampling, get_args(Resampling))
+    if n_draws < 2:
+        raise OptionError("n_draws", n_draws, [999])
     rng = np.random.default_rng(seed)
-    present = np.flatnonzero(np.bincount(sample.cluster_codes, minlength=len(sample.clusters)))
-    omega = np.zeros((n_draws, len(sample.clusters)))
+    present = np.flatnonzero(np.bincount(codes, minlength=n_clusters))
+    omega = np.zeros((n_draws, n_clusters))
     n = len(present)
     if resampling == "clusters":
         omega[:, present] = rng.multinomial(n, np.full(n, 1 / n), size=n_draws)
@@ -149,7 +150,7 @@ def cluster_products(setup: Setup) -> Products | None:
     n_clusters, n_cells, q = len(sample.clusters), len(cells.cohort), setup.response.shape[1]
     k, p = setup.channels.shape[1], setup.covariates.shape[1]
     d = sum(sizes) + p + 1 + k
-    if not is_nested(unit, sample.cluster_codes) or n_clusters * d * (d + n_cells) > _LARGEST:
+    if not is_nested(unit, sample.cluster_codes) or n_clusters * d * (d + n_cells) > LARGEST:
         return None
     w = np.ones(sample.n_rows) if setup.weights is None else setup.weights
     clean = np.zeros(sample.n_rows, dtype=bool)
@@ -165,10 +166,11 @@ def cluster_products(setup: Setup) -> Products | None:
     used = np.flatnonzero(clean | (position["cell"] >= 0) | (position["exposed"] >= 0))
     order = used[np.argsort(sample.cluster_codes[used], kind="stable")]
     ends = np.searchsorted(sample.cluster_codes[order], np.arange(n_clusters + 1))
-    for start, stop in _blocks(ends, max(1, _BLOCK // d)):
+    for start, stop in cluster_blocks(ends, max(1, BLOCK // d)):
         rows = order[ends[start] : ends[stop]]
-        Z = _columns(setup, rows, rest, sizes, d)
-        _take_unit_means(Z, unit[rows], w[rows] * clean[rows])
+        D = dummies(rest, sizes, rows)
+        Z = np.column_stack([D, setup.covariates[rows], setup.y[rows], setup.channels[rows]])
+        take_unit_means(Z, unit[rows], w[rows] * clean[rows])
         for c in range(start, stop):
             part = slice(ends[c] - ends[start], ends[c + 1] - ends[start])
             here, z = rows[part], Z[part]
@@ -206,7 +208,7 @@ def parts_of(sums: Products, options: Decomposition, omega: np.ndarray) -> np.nd
     q = sums.bases.shape[1]
     n_parts = 2 + k + bool(options.exposures)
     out = np.full((len(omega), n_parts, n_cells), np.nan)
-    size = max(1, _BLOCK // max(1, sums.gram[0].size + sums.treated[0].size))
+    size = max(1, BLOCK // max(1, sums.gram[0].size + sums.treated[0].size))
     for start in range(0, len(omega), size):
         chosen = omega[start : start + size]
 
@@ -216,7 +218,7 @@ def parts_of(sums: Products, options: Decomposition, omega: np.ndarray) -> np.nd
         gram, treated, crossed = total(sums.gram), total(sums.treated), total(sums.crossed)
         count, dose, bases = total(sums.count), total(sums.dose), total(sums.bases)
         fixed = gram[:, :f, :f]
-        good = _regular(fixed) & _regular(gram)
+        good = regular(fixed) & regular(gram)
         gram, treated, crossed, fixed = gram[good], treated[good], crossed[good], fixed[good]
         if not good.any():
             continue
@@ -235,7 +237,7 @@ def parts_of(sums: Products, options: Decomposition, omega: np.ndarray) -> np.nd
         if q:
             on_exposed = crossed[..., f:] - crossed[..., :f] @ gamma
             right = on_exposed[..., 0] - np.einsum("rqk,rk->rq", on_exposed[..., 1:], slopes)
-            shown = _regular(bases[good])
+            shown = regular(bases[good])
             theta = np.full_like(right, np.nan)
             theta[shown] = np.linalg.solve(bases[good][shown], right[shown][..., None])[..., 0]
             spill = np.einsum("rcq,rq->rc", doses, theta)
@@ -269,21 +271,17 @@ def refit(
     return out
 
 
-def _columns(setup: Setup, rows: np.ndarray, rest: list[np.ndarray], sizes: list[int], d: int) -> np.ndarray:
-    """Dummies of the fixed effects that are not eliminated, covariates, outcome, channels."""
-    Z = np.zeros((len(rows), d))
+def dummies(codes: Sequence[np.ndarray], sizes: Sequence[int], rows: np.ndarray) -> np.ndarray:
+    """Lay out dummies of several fixed effects side by side, shape (len(rows), sum of sizes)."""
+    D = np.zeros((len(rows), sum(sizes)))
     start = 0
-    for code, size in zip(rest, sizes, strict=True):
-        Z[np.arange(len(rows)), start + code[rows]] = 1.0
+    for code, size in zip(codes, sizes, strict=True):
+        D[np.arange(len(rows)), start + code[rows]] = 1.0
         start += size
-    p = setup.covariates.shape[1]
-    Z[:, start : start + p] = setup.covariates[rows]
-    Z[:, start + p] = setup.y[rows]
-    Z[:, start + p + 1 :] = setup.channels[rows]
-    return Z
+    return D
 
 
-def _take_unit_means(Z: np.ndarray, unit: np.ndarray, w: np.ndarray) -> None:
+def take_unit_means(Z: np.ndarray, unit: np.ndarray, w: np.ndarray) -> None:
     """Subtract, in place, the mean over clean rows (positive w) of each row's unit."""
     present, code = np.unique(unit, return_inverse=True)
     size = np.bincount(code, w, len(present))
@@ -292,7 +290,7 @@ def _take_unit_means(Z: np.ndarray, unit: np.ndarray, w: np.ndarray) -> None:
     Z -= mean[code]
 
 
-def _regular(matrices: np.ndarray) -> np.ndarray:
+def regular(matrices: np.ndarray) -> np.ndarray:
     """Mark positive definite matrices of a stack, whatever the units of their columns."""
     n = matrices.shape[-1]
     if n == 0:
@@ -313,7 +311,7 @@ def _regular(matrices: np.ndarray) -> np.ndarray:
     return good
 
 
-def _blocks(ends: np.ndarray, size: int) -> list[tuple[int, int]]:
+def cluster_blocks(ends: np.ndarray, size: int) -> list[tuple[int, int]]:
     """Ranges of clusters of about `size` rows each."""
     blocks, start, n = [], 0, len(ends) - 1
     while start < n:

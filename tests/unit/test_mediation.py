@@ -167,6 +167,32 @@ def test_staggered_is_the_decomposition_without_exposure(panel: Panel) -> None:
     assert result.index.equals(expected.index)
 
 
+@pytest.mark.parametrize("resampling", ["clusters", "exponential"])
+@pytest.mark.parametrize("ordered", [False, True])
+def test_bootstrap_products_equal_refits(panel: Panel, ordered: bool, resampling: str, monkeypatch: object) -> None:
+    estimator = Mediation(channels=["m1", "m2"], ordered=ordered)
+    options = {"treatment": "ai", "covariates": ["x"], "n_draws": 8, "resampling": resampling}
+    fast = estimator.bootstrap(panel, "y", **options).draws
+    monkeypatch.setattr("aigreen.product.is_nested", lambda *codes: False)
+    slow = estimator.bootstrap(panel, "y", **options).draws
+    assert fast.to_numpy() == pytest.approx(slow.to_numpy(), abs=1e-10)
+    assert fast.notna().all(axis=None)
+
+
+def test_bootstrap_errors_are_near_those_of_influence_functions() -> None:
+    panel = Panel(firms(n=400), **KEYS)
+    draws = Mediation(channels=["m1", "m2"]).bootstrap(panel, "y", treatment="ai", seed=1)
+    assert (draws.std_errors / draws.effects.std_errors).between(0.9, 1.1).all()
+    staggered = Mediation(channels=["m1"], design="staggered").bootstrap(panel, "y", n_draws=50)
+    assert staggered.draws.columns.tolist() == ["total", "direct", "m1"]
+    pooled = Mediation(channels=["m1"], fixed_effects=[]).bootstrap(panel, "y", treatment="ai", n_draws=50)
+    assert pooled.draws.notna().all(axis=None)
+    with pytest.raises(OptionError):
+        Mediation(channels=["m1"], design="doubly_robust").bootstrap(panel, "y")
+    with pytest.raises(OptionError):
+        Mediation(channels=["m1"]).bootstrap(panel, "y", treatment="ai", n_draws=1)
+
+
 # -- doubly robust ---------------------------------------------------------------------------------------------------
 
 
