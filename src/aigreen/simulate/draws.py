@@ -29,6 +29,12 @@ def pick(rng: np.random.Generator, shares: Sequence[float], size: int | tuple[in
     return np.searchsorted(bounds / bounds[-1], rng.random(size), side="right")
 
 
+def spread(rng: np.random.Generator, shares: Sequence[float], size: int) -> np.ndarray:
+    """Draw positions systematically, in order: each as often as its share says, but for rounding."""
+    bounds = np.cumsum(shares)
+    return np.searchsorted(bounds / bounds[-1], (np.arange(size) + rng.random()) / size, side="right")
+
+
 def counted(values: np.ndarray) -> np.ndarray:
     """Count the earlier appearances of each value: ``[5, 5, 7, 5]`` gives ``[0, 1, 0, 2]``."""
     order = np.argsort(values, kind="stable")

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from aigreen import facts
-from aigreen.simulate.draws import Streams, ar1, counted, pick
-from aigreen.simulate.roster import roster
+from aigreen.simulate.draws import Streams, ar1, counted, pick, spread
+from aigreen.simulate.roster import places, roster
 
 PARTS = ("place", "entry", "industry", "owner", "age", "code", "move", "type", "size", "pollution")
 AI_TYPES = ("learning", "vision", "language", "robotics", "data", "hardware", "other")
@@ -43,6 +43,8 @@ def draw_firms(rng: Streams, n: int, years: np.ndarray) -> pd.DataFrame:
         the size level), ``size`` (log assets in 2010 less 22.2) and ``growth``.
     """
     firms = roster(rng, n, int(years[0]), int(years[-1]))
+    codes, weight = places()
+    firms["city_code"] = codes[rng["place"].permutation(spread(rng["place"], weight, n))]
     entry = _entry_years(rng["entry"], n, years)
     age = firms["entry"] - firms["founded"]
     firms["founded"] = entry - np.round(4.5 + 0.5 * age).astype("int64")

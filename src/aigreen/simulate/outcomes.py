@@ -36,9 +36,10 @@ RADIUS_KM = 100.0
 ROBOTS = 0.3  # of log exposure to robots on log AI words
 MIX = (0.62, 0.20, 0.18)  # shares of the mechanisms in green patents
 
-# Log mean of green patents: level, spread over firms, transitory spread of small firms, cap of the firm score; set
+# Log mean of green patents: level, spread over firms, transitory spread and how fast it falls with the level (large
+# firms swing less, or a few of them would rule a Poisson regression), cap of the firm score; set
 # with `aigreen.simulate.calibration` in view.
-LEVEL, LEVEL_SD, SHOCK_SD, SHOCK_POWER, TOP = -3.7, 3.2, 1.5, 0.2, 2.5
+LEVEL, LEVEL_SD, SHOCK_SD, SHOCK_POWER, TOP = -3.85, 3.3, 1.7, 0.45, 2.4
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
+
+from aigreen.simulate.writing import parquet
 
 FIRM_YEARS = "firm_years.parquet"
 TRUTH = "truth.parquet"
@@ -33,18 +31,4 @@ def write_raw_files(
     tuple of Path
         ``raw_folder/firm_years.parquet`` and ``truth_folder/truth.parquet``.
     """
-    return _write(frame, Path(raw_folder) / FIRM_YEARS), _write(truth, Path(truth_folder) / TRUTH)
-
-
-def _write(frame: pd.DataFrame, path: Path) -> Path:
-    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=path.parent, delete=False) as part:
-        try:
-            pq.write_table(table, part, compression="zstd", version="2.6", use_dictionary=True)
-            part.close()
-            os.replace(part.name, path)
-        except BaseException:
-            Path(part.name).unlink(missing_ok=True)
-            raise
-    return path
+    return parquet(Path(raw_folder) / FIRM_YEARS, frame), parquet(Path(truth_folder) / TRUTH, truth)

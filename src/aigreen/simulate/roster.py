@@ -31,7 +31,7 @@ def roster(rng: Mapping[str, np.random.Generator], n: int, first_year: int, last
     DataFrame
         ``firm_id, city_code, industry_code, high_tech`` (bool), ``ownership, entry, founded`` (years).
     """
-    places, place_weight = _places()
+    cities, place_weight = places()
     industries, industry_weight = _industries()
     entry = _entry_years(rng["entry"], n, first_year, last_year)
     age = np.clip(rng["age"].lognormal(2.3, 0.4, n), 3, 40) + (entry == first_year) * rng["age"].uniform(0, 9, n)
@@ -39,7 +39,7 @@ def roster(rng: Mapping[str, np.random.Generator], n: int, first_year: int, last
     return pd.DataFrame(
         {
             "firm_id": [f"S{i:05d}" for i in range(1, n + 1)],
-            "city_code": rng["place"].choice(places, size=n, p=place_weight),
+            "city_code": rng["place"].choice(cities, size=n, p=place_weight),
             "industry_code": industries["code"].to_numpy()[drawn],
             "high_tech": industries["hightech_broad"].to_numpy()[drawn] == "1",
             "ownership": rng["owner"].choice(list(OWNERSHIP_SHARES), size=n, p=list(OWNERSHIP_SHARES.values())),
@@ -49,8 +49,8 @@ def roster(rng: Mapping[str, np.random.Generator], n: int, first_year: int, last
     )
 
 
-def _places() -> tuple[np.ndarray, np.ndarray]:
-    """Prefectures and their shares of firms.
+def places() -> tuple[np.ndarray, np.ndarray]:
+    """Give prefectures and their shares of firms.
 
     Provinces have their published shares. Within a province the zone cities hold `ZONE_CITY_SHARE`; among equals the
     weight is one over the rank of the code, which runs from the capital down.

@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from aigreen import facts
+from aigreen.simulate.draws import ar1, streams
 from aigreen.simulate.roster import roster
 
 PARTS = (
@@ -109,7 +110,7 @@ def firm_panel(
         which add up to :math:`\ln(\mathrm{mean\_with} / \mathrm{mean\_without})`.
     """
     effects = effects or TrueEffects()
-    rng = _streams(seed)
+    rng = streams(seed, PARTS)
     firms = roster(rng, n_firms, first_year, last_year)
     years = np.arange(first_year, last_year + 1)
     cities, city = np.unique(firms["city_code"].to_numpy(dtype=str), return_inverse=True)
@@ -141,7 +142,7 @@ def firm_panel(
         + 0.35 * (log_assets - 22.2)
         + effects.structure_slope * (structure - 1.0)
         + effects.human_slope * (human - 0.3)
-        + shock_sd[:, None] * _ar1(rng["shock"], horizon.shape, 1.0, memory=0.5)
+        + shock_sd[:, None] * ar1(rng["shock"], horizon.shape, 1.0, memory=0.5)
     )
     log_with = log_without + sum(parts.values())
     log_words = 0.3 + 0.17 * (years - 2010) + 0.8 * high_tech[:, None] + effects.words * in_force
@@ -166,26 +167,21 @@ def firm_panel(
     return frame, truth
 
 
-def _streams(seed: int) -> dict[str, np.random.Generator]:
-    children = np.random.SeedSequence(seed).spawn(len(PARTS))
-    return {part: np.random.default_rng(child) for part, child in zip(PARTS, children, strict=True)}
-
-
 def _structure(rng: np.random.Generator, cities: int, years: np.ndarray) -> np.ndarray:
     level = rng.lognormal(-0.05, 0.3, cities)
-    return level[:, None] + 0.03 * (years - years[0]) + _ar1(rng, (cities, len(years)), 0.12, memory=0.4)
+    return level[:, None] + 0.03 * (years - years[0]) + ar1(rng, (cities, len(years)), 0.12, memory=0.4)
 
 
 def _human_capital(rng: np.random.Generator, high_tech: np.ndarray, years: np.ndarray) -> np.ndarray:
     level = 0.20 + 0.35 * rng.beta(2, 4, len(high_tech)) + 0.10 * high_tech
-    noise = np.clip(_ar1(rng, (len(high_tech), len(years)), 0.05, memory=0.4), -0.18, 0.18)
+    noise = np.clip(ar1(rng, (len(high_tech), len(years)), 0.05, memory=0.4), -0.18, 0.18)
     return level[:, None] + 0.006 * (years - years[0]) + noise
 
 
 def _log_assets(rng: np.random.Generator, state: pd.Series, years: np.ndarray) -> np.ndarray:
     level = 21.6 + 0.8 * state.to_numpy() + 1.1 * rng.standard_normal(len(state))
     growth = 0.06 + 0.04 * rng.standard_normal(len(state))
-    return level[:, None] + growth[:, None] * (years - 2010) + _ar1(rng, (len(state), len(years)), 0.25, memory=0.7)
+    return level[:, None] + growth[:, None] * (years - 2010) + ar1(rng, (len(state), len(years)), 0.25, memory=0.7)
 
 
 def _industry_years(rng: np.random.Generator, industry: pd.Series, years: np.ndarray) -> np.ndarray:
@@ -195,11 +191,3 @@ def _industry_years(rng: np.random.Generator, industry: pd.Series, years: np.nda
     walk = np.cumsum(0.04 * rng.standard_normal((len(names), len(years))), axis=1)
     common = 0.07 * np.minimum(years - 2010, 10)
     return (level[:, None] + walk + common)[code]
-
-
-def _ar1(rng: np.random.Generator, shape: tuple[int, ...], sd: float, memory: float) -> np.ndarray:
-    """Rows of stationary first-order autoregressions with standard deviation ``sd``."""
-    noise = sd * rng.standard_normal(shape)
-    for t in range(1, shape[1]):
-        noise[:, t] = memory * noise[:, t - 1] + np.sqrt(1 - memory**2) * noise[:, t]
-    return noise
