@@ -228,9 +228,11 @@ class FixedEffects:
             part = crosstab(groups, level - start, weighted, n_groups, int(stop - start))
             part = part if unions is None else unions @ part
             rest[:, start:stop] = part if isinstance(part, np.ndarray) else part.toarray()
-        through = first @ sparse.diags_array(self._a_inverse) @ self._b
+        root = sparse.diags_array(np.sqrt(self._a_inverse))
+        first = first @ root
+        through = first @ (root @ self._b)
         rest -= through if isinstance(through, np.ndarray) else through.toarray()
-        return first @ sparse.diags_array(np.sqrt(self._a_inverse)), rest, self._solver(rest.T).T
+        return first, rest, self._solver(rest.T).T
 
     def nested_in(self, groups: np.ndarray) -> bool:
         """Whether each level of the largest effect has its fitted rows in one group, groups of shape (n_fitted,)."""
@@ -434,7 +436,8 @@ def crosstab(
 ) -> np.ndarray | sparse.csr_array:
     """Sum `values` by two codes; dense where that is not larger than a few times the data."""
     if n_rows * n_columns <= max(4 * len(values), 1_000_000):
-        cell = row.astype(np.intp) * n_columns + column
+        cell = row.astype(np.intp, copy=False) * n_columns
+        cell += column
         return np.bincount(cell, values, n_rows * n_columns).reshape(n_rows, n_columns)
     return sparse.coo_array((values, (row, column)), shape=(n_rows, n_columns)).tocsr()
 
