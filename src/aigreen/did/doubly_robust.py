@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
+from scipy import linalg
 
 from aigreen.errors import EstimationError
 
@@ -194,10 +195,9 @@ def logit(
         if done:
             break
         score = xw @ (d - p)
-        try:
-            step = np.linalg.solve(information, score)
-        except np.linalg.LinAlgError:
-            raise NotIdentifiedError("the propensity score cannot be fitted") from None
+        _, step, failed = linalg.lapack.dposv(information, score)
+        if failed:
+            raise NotIdentifiedError("the propensity score cannot be fitted")
         beta = beta + step
         done = score @ step < tolerance
     if not done or not p.max() < NEAR_ONE:
