@@ -19,6 +19,11 @@ from aigreen.report.parts import (
 )
 from aigreen.simulate.truth import true_parts
 
+CENTRED = {
+    "conservative": "treated rows centred by cohort and year",
+    "leave_one_out": "treated rows centred by cohort and year without the own cluster",
+}
+
 with logged(snakemake.log[0]) as log:
     config = snakemake.params.config
     roles, options, inference = config["panel"], config["decomposition"], config["inference"]
@@ -51,7 +56,7 @@ with logged(snakemake.log[0]) as log:
     notes = (
         f"Effects on {labels[outcome]}, averaged over treated rows. The parts add up to the total. "
         f"Exposure: {labels[options['exposure']].lower()}. Fixed effects: {', '.join(crossed)}. "
-        f"Errors are clustered by {labels[roles['cluster']].lower()} ({options['variance'].replace('_', ' ')})."
+        f"Errors are clustered by {labels[roles['cluster']].lower()}, {CENTRED[options['variance']]}."
     )
     table = decomposition_table(
         overall, title="The effect and its parts", notes=f"{notes} Intervals of shares by the delta method.", **shown

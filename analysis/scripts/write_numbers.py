@@ -25,6 +25,10 @@ with logged(snakemake.log[0]):
     headline.add_flow(ledger, pd.read_csv(snakemake.input.sample_flow))
     places = "province" if roles["cluster"] == "province_code" else "prefecture"
     headline.add_zones(ledger, frame[roles["cluster"]].unique(), places)
+    names_column = roles.get("name", roles["unit"])
+    name_of = frame.drop_duplicates(roles["unit"]).set_index(roles["unit"], drop=False)[names_column]
+    for column in [outcome, *options["channels"]]:
+        headline.add_gaps(ledger, panel, column, name_of)
     if "growth" in config:
         headline.add_growth(ledger, frame, unit=roles["unit"], time=roles["time"], column=config["growth"])
     for column, path in zip(config["baseline"], snakemake.input.baseline, strict=True):
@@ -43,8 +47,6 @@ with logged(snakemake.log[0]):
     }
     overall = parts[options["exposure"]]
     headline.add_decomposition(ledger, overall, names, level=level, **bands)
-    names_column = roles.get("name", roles["unit"])
-    name_of = frame.drop_duplicates(roles["unit"]).set_index(roles["unit"], drop=False)[names_column]
     for exposure, result in parts.items():
         untreated = {kind: name_of[units].tolist() for kind, units in support(panel, exposure).items()}
         headline.add_exposure(ledger, exposure, result, untreated, level)

@@ -40,3 +40,19 @@ def test_wider_rings_hold_narrower_ones_and_emissions_are_intensity_times_output
     assert math.exp(beijing["ln_emissions"]) == pytest.approx(78_044_416, rel=1e-6)
     first = frame[frame["low_carbon_pilot"] == 1].groupby("city_code")["year"].min()
     assert (first == frame.drop_duplicates("city_code").set_index("city_code")["low_carbon_year"].dropna()).all()
+
+
+def test_values_cut_off_by_the_source_are_missing(built, shared):
+    frame = built.frame
+    assert frame[["carbon_intensity", "industrial_upgrading"]].isna().sum().tolist() == [74, 74]
+    gaps = frame[frame["treated"] == 1].set_index("city")[["carbon_intensity", "industrial_upgrading"]].isna()
+    assert gaps.groupby("city").sum().loc[["Beijing", "Shanghai", "Shenzhen"]].to_numpy().tolist() == [
+        [0, 5],
+        [0, 0],
+        [5, 0],
+    ]
+    path = shared / "data/cn_prefecture_lowcarbon/panel_2007_2023_full.xlsx"
+    assert frame["ln_carbon_intensity_published"].notna().all()
+    whole = cities(prefecture_panel(path).table, drop_capped=False).frame
+    assert whole["carbon_intensity"].notna().all()
+    assert whole.loc[whole["city"] == "Shenzhen", "carbon_intensity"].value_counts().max() == 16

@@ -1,6 +1,7 @@
-"""The workflow in a copy of the repository: errors are one clear line, outputs whole, bytes the same at any core count."""
+"""The workflow in a copy of the repository: clear errors, whole outputs, the same bytes at any core count."""
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PROVINCES = "cn_province_greenpatent_greenfinance/final_data.1.3.4_did.csv"
+CITIES = "cn_prefecture_lowcarbon/panel_2007_2023_full.xlsx"
 SMALL = ["--config", "simulation={n_firms: 300}", "inference={draws: 199}"]
 
 
@@ -90,3 +92,43 @@ def test_the_default_study_gives_the_same_bytes_at_one_and_two_cores(checkout):
     assert seen[0] == seen[1]
     again = snakemake(checkout, "--cores", "2", *SMALL)
     assert "Nothing to be done" in again.stderr + again.stdout
+
+
+@pytest.mark.parametrize(
+    ("study", "file", "sizes", "parts"),
+    [
+        ("provinces", PROVINCES, (738, 31, 16), ["secondary_share", "green_finance_index"]),
+        ("cities", CITIES, (3655, 215, 15), ["industrial_upgrading"]),
+    ],
+)
+def test_a_real_study_builds_from_the_mirror(checkout, shared, study, file, sizes, parts):
+    run = snakemake(
+        checkout, "--cores", "2", "--config", f"study={study}", "inference={draws: 199}", "notebooks=[]",
+        AIGREEN_DATA_MIRROR=str(shared / "data"),
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    results = checkout / "results" / study
+    assert (results / "paper.pdf").read_bytes().startswith(b"%PDF")
+    fetched = [path for path in (checkout / "data/raw" / Path(file).parent).iterdir() if path.is_file()]
+    assert [path.name for path in fetched] == [Path(file).name]
+    numbers = json.loads((results / "numbers.json").read_text(encoding="utf-8"))
+    assert tuple(numbers[key]["value"] for key in ("n_rows", "n_units", "n_treated_units")) == sizes
+    whole = sum(numbers[f"dec_{part}"]["value"] for part in ["direct", *parts, "spillover"])
+    assert whole == pytest.approx(numbers["dec_total"]["value"], abs=1e-10)
+    assert numbers["dec_total"]["value"] == pytest.approx(numbers[f"move_{outcome(study)}"]["value"], abs=0.01)
+    captions = [json.loads(path.read_text("utf-8"))["simulated"] for path in (results / "tables").glob("*.json")]
+    assert captions and not any(captions)
+
+
+def outcome(study: str) -> str:
+    return {"provinces": "green_invention_patents_log", "cities": "ln_carbon_intensity"}[study]
+
+
+def test_doctor_lists_what_each_study_reads(checkout, shared):
+    command = [sys.executable, "-m", "aigreen.cli", "doctor"]
+    environment = os.environ | {"PYTHONPATH": str(checkout / "src"), "AIGREEN_DATA_MIRROR": str(shared / "data")}
+    run = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    lines = run.stdout.splitlines()
+    assert f"  ready: {PROVINCES}" in lines
+    assert [line for line in lines if "cn_prefecture_lowcarbon" in line] == [f"  ready: {CITIES}"]

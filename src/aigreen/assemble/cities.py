@@ -8,11 +8,14 @@ import pandas as pd
 from aigreen import facts
 from aigreen.assemble.record import Assembled, Entry, SampleFlow, finish, merge_one
 
+CAPPED = ("carbon_intensity", "industrial_upgrading", "tertiary_share", "population")
+CAPPED_ROWS = 5
 RINGS_KM = {"ring_100km": 100.0, "ring_200km": 200.0}
 
 _RAW, _ZONES, _DIVISIONS = "cn_prefecture_lowcarbon", "ai_pilot_zones", "divisions"
+_AT_BOUND = "missing where the source cut it off at its greatest or least value"
 CODEBOOK = (
-    Entry("city_code", "City (prefecture-level unit)", coding="GB/T 2260, six digits, text", source=_DIVISIONS),
+    Entry("city_code", "City", coding="prefecture-level unit, GB/T 2260, six digits, text", source=_DIVISIONS),
     Entry("city", "City name", coding="English name", source=_DIVISIONS),
     Entry("province_code", "Province", coding="GB/T 2260, six digits, text", source=_DIVISIONS),
     Entry("region", "Region", coding="East, Central, West, Northeast", source=_DIVISIONS),
@@ -23,13 +26,15 @@ CODEBOOK = (
           "number of other cities with a zone in force whose seat is at most 100 km away, same year"),
     Entry("ring_200km", "Other zone cities within 200 km", "cities", "", f"{_ZONES}; {_DIVISIONS}",
           "as ring_100km, at most 200 km away"),
-    Entry("carbon_intensity", "Carbon intensity", "as published, unit not stated", "missing in 70 cities", _RAW),
+    Entry("carbon_intensity", "Carbon intensity", "as published, unit not stated", _AT_BOUND, _RAW),
     Entry("ln_carbon_intensity", "ln carbon intensity", "log", "", _RAW, "ln(carbon_intensity)"),
-    Entry("ln_emissions", "ln implied carbon emissions", "log", "", _RAW, "ln(carbon_intensity * gdp_real)"),
-    Entry("industrial_upgrading", "Industrial upgrading (tertiary / secondary)", "ratio", "", _RAW),
-    Entry("tertiary_share", "Tertiary-industry share", "share of GDP", "", _RAW),
+    Entry("ln_carbon_intensity_published", "ln intensity, cut-offs kept", "log", "", _RAW,
+          "ln(carbon_intensity), values at the bounds included"),
+    Entry("ln_emissions", "ln implied emissions", "log", "", _RAW, "ln(carbon_intensity * gdp_real)"),
+    Entry("industrial_upgrading", "Industrial upgrading (tertiary / secondary)", "ratio", _AT_BOUND, _RAW),
+    Entry("tertiary_share", "Tertiary-industry share", "share of GDP", _AT_BOUND, _RAW),
     Entry("ln_gdp", "ln real GDP", "log 100 million yuan presumed", "", _RAW, "ln(gdp_real)"),
-    Entry("ln_population", "ln population", "log 10,000 persons", "", _RAW, "ln(population)"),
+    Entry("ln_population", "ln population", "log 10,000 persons", _AT_BOUND, _RAW, "ln(population)"),
     Entry("ln_density", "ln population density", "log persons per square kilometre", "", _RAW,
           "ln(population_density)"),
     Entry("financial_development", "Financial development", "ratio to GDP", "", _RAW),
@@ -41,7 +46,7 @@ CODEBOOK = (
 )  # fmt: skip
 
 
-def cities(tidy: pd.DataFrame, *, timing: facts.Timing = "batch_year") -> Assembled:
+def cities(tidy: pd.DataFrame, *, timing: facts.Timing = "batch_year", drop_capped: bool = True) -> Assembled:
     """Build the city-year analysis panel.
 
     Parameters
@@ -50,6 +55,10 @@ def cities(tidy: pd.DataFrame, *, timing: facts.Timing = "batch_year") -> Assemb
         Canonical city years, as `aigreen.sources.cities.prefecture_panel` returns them.
     timing : {"batch_year", "first_full_year"}
         When a zone counts as in force.
+    drop_capped : bool
+        Take values as missing that stand at the bounds of a column the source has cut off at its first and last
+        percentile: all years of Shenzhen from 2008 have the same carbon intensity, all of Beijing from 2011 the same
+        industrial upgrading, so that no change in them could be seen.
 
     Returns
     -------
@@ -69,6 +78,9 @@ def cities(tidy: pd.DataFrame, *, timing: facts.Timing = "batch_year") -> Assemb
     attributes = divisions[["city_code", "city", "province_code", "region"]]
     frame = flow.add("divisions merged", merge_one(frame, attributes, "city_code"))
     frame = flow.add("carbon intensity never published: left out", _ever(frame, "carbon_intensity"))
+    frame["ln_carbon_intensity_published"] = np.log(frame["carbon_intensity"])
+    if drop_capped:
+        frame = frame.assign(**{name: frame[name].mask(capped(frame[name])) for name in CAPPED})
     frame["zone_year"] = frame["city_code"].map(facts.pilot_zone_cohorts("prefecture", timing)).astype(float)
     frame["treated"] = (frame["year"] >= frame["zone_year"]).astype("int64")
     for name, km in RINGS_KM.items():
@@ -85,6 +97,12 @@ def cities(tidy: pd.DataFrame, *, timing: facts.Timing = "batch_year") -> Assemb
     named = [entry.column for entry in CODEBOOK]
     frame = flow.add("pilot zones and exposure merged", frame.sort_values(["city_code", "year"], ignore_index=True))
     return finish(frame[named], flow, CODEBOOK)
+
+
+def capped(values: pd.Series) -> pd.Series:
+    """Mark the least and the greatest value where it stands in `CAPPED_ROWS` rows or more: a bound, not a value."""
+    repeats = values.groupby(values).transform("size")
+    return values.isin([values.min(), values.max()]) & (repeats >= CAPPED_ROWS)
 
 
 def _ever(frame: pd.DataFrame, column: str) -> pd.DataFrame:

@@ -191,7 +191,7 @@ def parts_figure(
         )
         ax.plot(at, overall.values, linestyle="none", marker="o", markersize=5, color="black", mfc="white", zorder=5)
         ax.axvline(0.5, color="black", linewidth=0.6, linestyle=":", zorder=1)
-        ax.set_xticks(at, names)
+        ax.set_xticks(at, names, linespacing=1.0)
         ax.tick_params(axis="x", length=0)
         ax.set_ylabel(ylabel)
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
@@ -223,7 +223,10 @@ def parts_horizon_figure(
         decomposition_plot(study, ax, level=level, n_draws=n_draws, multipliers=multipliers, seed=seed)
         ax.set_xlabel("Years since treatment")
         ax.set_ylabel(ylabel)
-        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
+        handles, labels = ax.get_legend_handles_labels()
+        by_row = [i for column in range(3) for i in range(column, len(labels), 3)]
+        place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 3}
+        ax.legend([handles[i] for i in by_row], [labels[i] for i in by_row], **place)
         _finish(figure, ax, simulated)
     return figure
 

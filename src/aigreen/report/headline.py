@@ -54,13 +54,23 @@ def add_zones(ledger: Ledger, places: Iterable[str], level: facts.Level) -> None
     ledger.add("zones_absent", listed(absent))
 
 
+def add_gaps(ledger: Ledger, panel: Panel, column: str, names: pd.Series) -> None:
+    """Enter the rows without a value of a column, and the treated units that have none after treatment."""
+    missing = np.isnan(panel.column(column))
+    after = panel.time >= panel.unit_cohort[panel.unit_codes]
+    seen = set(panel.unit_codes[after & ~missing])
+    lost = [panel.units[code] for code in sorted(set(panel.unit_codes[after]) - seen)]
+    ledger.add(f"gap_{column}_rows", int(missing.sum()), fmt="count", exhibit="tables/descriptives")
+    ledger.add(f"gap_{column}_treated", listed([str(names[unit]) for unit in lost]), exhibit="tables/descriptives")
+
+
 def add_growth(ledger: Ledger, frame: pd.DataFrame, *, unit: str, time: str, column: str) -> None:
     """Enter how far apart units grow in a log column: the median over years of the interquartile range of changes."""
     ordered = frame.sort_values([unit, time])
     change = ordered.groupby(unit)[column].diff()
     quartiles = change.groupby(ordered[time]).quantile([0.25, 0.75]).unstack().dropna()
     spread = quartiles[0.75] - quartiles[0.25]
-    ledger.add("growth_spread", float(spread.median()), fmt="share", unit="log points", exhibit="tables/descriptives")
+    ledger.add("growth_spread", float(spread.median()), fmt="share", exhibit="tables/descriptives")
 
 
 def add_baseline(ledger: Ledger, name: str, result: Effects, *, family: str, level: float) -> None:
@@ -79,6 +89,7 @@ def add_averages(ledger: Ledger, averages: Mapping[str, Effects], study: Effects
         _add_estimate(ledger, f"att_{how}", line, "tables/overall")
     pretrend = study.pretrend_test()
     ledger.add("pretrend_p", pretrend.p_value, fmt="p_value", exhibit="tables/event_study")
+    ledger.add("pretrend_verdict", _verdict(pretrend.p_value, level), exhibit="tables/event_study")
     ledger.add("pretrend_df", pretrend.df, fmt="count", exhibit="tables/event_study")
 
 
@@ -151,8 +162,7 @@ def add_move(ledger: Ledger, name: str, result: Effects, level: float) -> None:
     _add_estimate(ledger, f"move_{name}", result.overall().to_frame(level).iloc[0], "tables/moves")
     p = result.event_study().pretrend_test().p_value
     ledger.add(f"move_{name}_leads_p", p, fmt="p_value", exhibit="tables/moves")
-    verdict = "rejects" if p < 1 - level else "does not reject"
-    ledger.add(f"move_{name}_leads_verdict", verdict, exhibit="tables/moves")
+    ledger.add(f"move_{name}_leads_verdict", _verdict(p, level), exhibit="tables/moves")
 
 
 def add_true_parts(
@@ -169,6 +179,10 @@ def add_true_parts(
         ledger.add(f"dec_missed_{name}", _phrase(list(missed), labels), exhibit=exhibit)
     gap = float((truth["high"] - truth["low"]).max())
     ledger.add("dec_truth_order_gap", gap, fmt="coefficient4", exhibit=exhibit)
+
+
+def _verdict(p: float, level: float) -> str:
+    return "rejects" if p < 1 - level else "does not reject"
 
 
 def _phrase(parts: Sequence[str], labels: Mapping[str, str]) -> str:
