@@ -17,13 +17,14 @@ def make(rows: int, seed: int = 20240229) -> pd.DataFrame:
 
     Cohorts are given to cities, so that treatment is constant in them. `size` and `leverage` vary over time,
     `size_start` and `leverage_start` are their values in the first year. Effects on `y` differ by cohort and grow with
-    time; `placebo` has none. Trends depend on the starting value of `size`.
+    time; `placebo` has none, and the counts of treated cities nearby (`ring_near`, `ring_far`) have none. Trends depend on the starting value of `size`.
     """
     rng = np.random.default_rng(seed)
     firms = max(rows // PERIODS, 2 * CITIES)
     city_cohort = rng.permutation(np.resize(np.repeat([0, *COHORTS], _shares()), CITIES))
     city = rng.permutation(np.resize(np.arange(CITIES), firms))
     start = rng.standard_normal((2, firms))
+    near, far = _rings(city_cohort)
     level = rng.standard_normal(firms) + 0.3 * rng.standard_normal(CITIES)[city]
 
     firm = np.repeat(np.arange(firms), PERIODS)
@@ -52,6 +53,8 @@ def make(rows: int, seed: int = 20240229) -> pd.DataFrame:
             "leverage": leverage,
             "size_start": start[0][firm],
             "leverage_start": start[1][firm],
+            "ring_near": near[city[firm], year - FIRST_YEAR],
+            "ring_far": far[city[firm], year - FIRST_YEAR],
             "channel_1": channel_1,
             "channel_2": channel_2,
             "y": index + effect + 0.2 * channel_1 + 0.1 * channel_2 + noise,
@@ -59,6 +62,14 @@ def make(rows: int, seed: int = 20240229) -> pd.DataFrame:
             "count": count,
         }
     )
+
+
+def _rings(city_cohort: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Treated cities one step, and two or three steps, away along a circle of cities, by city and year."""
+    years = np.arange(FIRST_YEAR, FIRST_YEAR + PERIODS)
+    treated = ((city_cohort > 0)[:, None] & (years >= city_cohort[:, None])).astype(float)
+    steps = [np.roll(treated, step, axis=0) + np.roll(treated, -step, axis=0) for step in (1, 2, 3)]
+    return steps[0], steps[1] + steps[2]
 
 
 def _shares() -> list[int]:

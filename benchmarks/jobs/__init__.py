@@ -1,5 +1,6 @@
 """The jobs, by the name that `--jobs` takes. To add one: write its calls in a module here and name it below."""
 
+from jobs.decomposition import CHANNEL_BOOTSTRAP, WHOLE
 from jobs.job import Call, Job
 from jobs.regression import LEAST_SQUARES, POISSON
 from jobs.resampling import RANDOMIZATION, WILD
@@ -25,6 +26,8 @@ JOBS = {
     "poisson_imputation": POISSON_IMPUTATION,
     "wild": WILD,
     "randomization": RANDOMIZATION,
+    "channels": CHANNEL_BOOTSTRAP,
+    "decomposition": WHOLE,
 }
 
 __all__ = ["JOBS", "Call", "Job"]
