@@ -27,9 +27,11 @@ class Counted(NamedTuple):
 def connect(spill: Path, *, memory_limit: str = "4GB", threads: int = 2) -> ibis.BaseBackend:
     """Open DuckDB in memory; what does not fit goes to the folder ``spill``, which is emptied first."""
     shutil.rmtree(spill, ignore_errors=True)
-    return ibis.duckdb.connect(
+    backend = ibis.duckdb.connect(
         memory_limit=memory_limit, threads=threads, temp_directory=str(spill), preserve_insertion_order=False
     )
+    backend.raw_sql("set enable_progress_bar = false")
+    return backend
 
 
 def match_applicants(backend: ibis.BaseBackend, applicants: Path, registry: pd.DataFrame) -> tuple[Read, Matched]:
@@ -84,7 +86,8 @@ def count_files(
     for scheme in SCHEMES:
         symbols = backend.to_pandas(counts.distinct_symbols(table, scheme))["symbol"]
         classes[scheme] = ibis.memtable(symbol_flags(symbols.astype("str"), scheme), schema=_FLAGS)
-    owned = counts.owners(people, ibis.memtable(matches[["name", "firm_id"]]))
+    names = ibis.memtable(matches[["name", "firm_id"]])
+    owned = backend.create_table("owned", counts.owners(people, names), temp=True)  # used four times
     cited = None if citations is None else backend.read_parquet(citations)
     families = int(backend.execute(table.office.nunique())) > 1
     expression = counts.firm_year_counts(
