@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aigreen import errors, facts
+from aigreen import Panel, errors, facts
 from aigreen.assemble.build import BuildOptions, build
 from aigreen.assemble.firm_years import Options
 from aigreen.assemble.record import check_codebook
@@ -85,6 +85,34 @@ def test_counts_are_those_of_the_truth(world, built):
     assert (frame["green_patents"] <= expected["green"]).mean() > 0.99
     assert frame["green_patents"].sum() / expected["green"].sum() == pytest.approx(1, abs=0.02)
     assert np.corrcoef(frame["green_patents"], frame["green_patents_cnrds"])[0, 1] > 0.999
+
+
+def test_treatment_and_exposure_are_those_of_the_truth(world, built):
+    """Movers, rings and peers exactly; customers and suppliers only where reports name them."""
+    frame = pd.read_parquet(built.panel).set_index(["firm_id", "year"])
+    truth = pd.read_parquet(world / "truth/truth.parquet").set_index(["firm_id", "year"]).loc[frame.index]
+    effects = economy.EconomyEffects()
+    assert ((truth["direct"] > 0) == (frame["treated"] == 1)).all()
+    np.testing.assert_allclose(truth["spillover_ring"], effects.ring * frame["ring_100km"], atol=1e-12)
+    np.testing.assert_allclose(truth["spillover_peers"], effects.peers * frame["industry_peers"], atol=1e-12)
+    chain = effects.customers * frame["customer_exposure"] + effects.suppliers * frame["supplier_exposure"]
+    assert (chain <= truth["spillover_chain"] + 1e-9).all()
+    assert (frame["customer_known"] <= frame["customer_reported"] + 1e-9).all()
+
+
+def test_names_are_matched_with_precision_and_recall(world, built):
+    truth = pd.read_parquet(world / "truth/applicants.parquet").set_index("name")["firm_id"]
+    people = pd.read_parquet(world / "out/canonical/patent_applicants.parquet")["name"].drop_duplicates()
+    found = pd.read_parquet(world / "out/canonical/applicant_names.parquet").set_index("name")["firm_id"]
+    got, owner = people.map(found), people.map(truth)
+    right = got.notna() & (got == owner)
+    assert right[got.notna()].mean() >= 0.99
+    assert right[owner.notna()].mean() >= 0.95
+
+
+def test_the_panel_goes_into_an_estimator(built):
+    panel = Panel(built.assembled.frame, unit="firm_id", time="year", cohort="zone_year", cluster="home_city")
+    assert panel.n_rows == len(built.assembled.frame)
 
 
 def test_a_second_build_makes_nothing_again_and_gives_the_same_bytes(world, built):
