@@ -17,8 +17,8 @@ def make(rows: int, seed: int = 20240229) -> pd.DataFrame:
 
     Cohorts are given to cities, so that treatment is constant in them. `size` and `leverage` vary over time,
     `size_start` and `leverage_start` are their values in the first year. Effects on `y` differ by cohort and grow with
-    time; `placebo` has none, and the counts of treated cities nearby (`ring_near`, `ring_far`) do nothing. Trends depend
-    on the starting value of `size`.
+    time; `placebo` has none, and the counts of treated cities nearby (`ring_near`, `ring_far`) do nothing. Trends
+    depend on the starting value of `size`.
     """
     rng = np.random.default_rng(seed)
     firms = max(rows // PERIODS, 2 * CITIES)
