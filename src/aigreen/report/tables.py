@@ -85,7 +85,7 @@ def regression_table(
     }
     foot += [Row(label, tuple(_size(value) for value in values)) for label, values in sizes.items()]
     labels = outcomes or {}
-    variances = dict.fromkeys(result.conventions.get("variance", "") for result in results)
+    variances = dict.fromkeys(_variance(result, labels) for result in results)
     variance = "; ".join(filter(None, variances))
     variance = f"Variance: {variance}." if variance else ""
     return Table(
@@ -281,6 +281,12 @@ def sample_flow_table(
         notes=notes,
         simulated=simulated,
     )
+
+
+def _variance(result: Effects, labels: Mapping[str, str]) -> str:
+    """State how errors are computed, with the label of the clusters for their column."""
+    name = str(result.clusters.name)
+    return result.conventions.get("variance", "").replace(name, labels.get(name, name).lower())
 
 
 def _estimate(row: pd.Series | None, digits: int, stars: bool) -> Cell:

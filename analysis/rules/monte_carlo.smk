@@ -1,0 +1,54 @@
+"""Monte Carlo study of the decomposition: one job a design, then tables, figure, numbers and the paper."""
+
+from aigreen.simulate.designs import DESIGNS
+
+FORMATS = [".json", ".tex", ".typ", ".html"]
+
+
+rule replicate:
+    input:
+        code=["src/aigreen/simulate/designs.py", "src/aigreen/monte_carlo.py"],
+    output:
+        draws=f"{RESULTS}/draws/{{design}}.parquet",
+    log:
+        f"{LOGS}/replicate_{{design}}.log",
+    params:
+        options={key: config[key] for key in ("replications", "seed", "level")},
+    script:
+        "../scripts/replicate.py"
+
+
+rule summarise:
+    input:
+        draws=expand(rules.replicate.output.draws, design=DESIGNS),
+    output:
+        summary=f"{RESULTS}/summary.csv",
+        holds=multiext(f"{RESULTS}/tables/parts_holds", *FORMATS),
+        broken=multiext(f"{RESULTS}/tables/parts_broken", *FORMATS),
+        shares=multiext(f"{RESULTS}/tables/shares", *FORMATS),
+        rivals_holds=multiext(f"{RESULTS}/tables/rivals_holds", *FORMATS),
+        rivals_broken=multiext(f"{RESULTS}/tables/rivals_broken", *FORMATS),
+        figure=multiext(f"{RESULTS}/figures/bias", ".pdf", ".svg"),
+        numbers=f"{RESULTS}/numbers.json",
+    log:
+        f"{LOGS}/summarise.log",
+    params:
+        level=config["level"],
+    script:
+        "../scripts/summarise.py"
+
+
+rule paper:
+    input:
+        exhibits=rules.summarise.output,
+        typst=sorted(Path("paper").glob("*.typ"))
+        + sorted(Path("paper/sections").glob(f"{STUDY}*.typ")),
+        references="paper/references.bib",
+    output:
+        pdf=f"{RESULTS}/paper.pdf",
+    log:
+        f"{LOGS}/paper.log",
+    params:
+        config={key: config[key] for key in ("study", "title", "date", "simulated")},
+    script:
+        "../scripts/compile_paper.py"

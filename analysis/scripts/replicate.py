@@ -1,0 +1,15 @@
+"""Panels of one design, each estimated by all estimators."""
+
+import io
+from pathlib import Path
+
+from aigreen.monte_carlo import replicate
+from aigreen.report.log import logged
+from aigreen.storage import write_bytes
+
+with logged(snakemake.log[0]) as log:
+    draws = replicate(snakemake.wildcards.design, **snakemake.params.options)
+    log.info("%d lines, %d without an estimate", len(draws), draws["estimate"].isna().sum())
+    content = io.BytesIO()
+    draws.to_parquet(content, index=False)
+    write_bytes(Path(snakemake.output.draws), content.getvalue())
