@@ -20,9 +20,15 @@ RESULTS = f"results/{STUDY}"
 LOGS = f"logs/{STUDY}"
 
 
-include: "analysis/rules/panel.smk"
-include: "analysis/rules/models.smk"
-include: "analysis/rules/paper.smk"
+if config.get("kind") == "monte-carlo":
+
+    include: "analysis/rules/monte_carlo.smk"
+
+else:
+
+    include: "analysis/rules/panel.smk"
+    include: "analysis/rules/models.smk"
+    include: "analysis/rules/paper.smk"
 
 
 localrules:

@@ -67,10 +67,10 @@ def build_panel(study: str, raw: Path | None, out: Path | None) -> int:
     from aigreen.sources.adapter import load_mapping
 
     config = read_config({"study": study}, CONFIG)
-    if config["panel"]["unit"] != "firm_id":
-        raise SourceError(f"study {study!r} is no study of firms: snakemake builds its panel from one public file")
+    if config.get("panel", {}).get("unit") != "firm_id":
+        raise SourceError(f"study {study!r} is no study of firms: snakemake makes its data")
     chosen = dict(config.get("build", {}))
-    outer = {name: chosen.pop(name) for name in ("office", "memory_limit", "threads") if name in chosen}
+    outer = {name: chosen.pop(name) for name in ("office", "keywords", "memory_limit", "threads") if name in chosen}
     if "mapping" in chosen:
         outer["mapping"] = load_mapping(chosen.pop("mapping"))
     if "years" in chosen:

@@ -25,14 +25,13 @@ def read_config(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         What the user set; `study` names the file, other keys override it. A study without a file in `folder` must be
         complete in `given`.
     folder : Path
-        Holds schema.json and one YAML file a study.
+        Holds one YAML file a study, schema.json, and schema-KIND.json for studies with a key `kind`.
 
     Raises
     ------
     ConfigError
         For an unknown study or key, a missing key, or a value of the wrong kind.
     """
-    schema = json.loads((folder / "schema.json").read_text(encoding="utf-8"))
     name = str(given.get("study", DEFAULT))
     path = folder / f"{name}.yaml"
     known = studies(folder)
@@ -42,6 +41,7 @@ def read_config(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         base = {}
     else:
         raise ConfigError(f"no study {name!r}{did_you_mean(name, known)}; there are {', '.join(known)}")
+    schema = _schema(folder, base.get("kind", given.get("kind")))
     config = _overlaid(base, _typed(given, schema))
     problems = sorted({_explain(error) for error in _leaves(Draft202012Validator(schema).iter_errors(config))})
     if problems:
@@ -52,6 +52,14 @@ def read_config(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 def studies(folder: Path) -> list[str]:
     """Names of the studies that have a file."""
     return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+def _schema(folder: Path, kind: str | None) -> dict[str, Any]:
+    path = folder / ("schema.json" if kind is None else f"schema-{kind}.json")
+    if not path.is_file():
+        kinds = sorted(path.stem.removeprefix("schema-") for path in folder.glob("schema-*.json"))
+        raise ConfigError(f"no kind of study {kind!r}{did_you_mean(str(kind), kinds)}; there are {', '.join(kinds)}")
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _overlaid(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,16 +16,17 @@ def test_every_study_file_is_valid_and_named_after_its_study(name):
     assert read_config({"study": name}, FOLDER)["study"] == name
 
 
-def test_every_key_of_the_schema_has_a_description_and_nothing_else_is_allowed():
+@pytest.mark.parametrize(("name", "least"), [("schema.json", 6), ("schema-monte-carlo.json", 1)])
+def test_every_key_of_the_schema_has_a_description_and_nothing_else_is_allowed(name, least):
     def walk(node):
         for key, child in node.get("properties", {}).items():
             assert child.get("description"), key
             yield child
             yield from walk(child)
 
-    schema = json.loads((FOLDER / "schema.json").read_text(encoding="utf-8"))
+    schema = json.loads((FOLDER / name).read_text(encoding="utf-8"))
     objects = [schema, *(node for node in walk(schema) if node.get("type") == "object")]
-    assert len(objects) >= 6
+    assert len(objects) >= least
     assert all(node["additionalProperties"] is False for node in objects)
 
 
@@ -48,6 +49,8 @@ def test_nested_numbers_from_the_command_line_come_as_text():
         ({"event_study": {"method": "doubly"}}, "event_study.method: 'doubly' is not one of dr, ipw, reg"),
         ({"seed": "three"}, "seed: 'three' is not of type 'integer'"),
         ({"study": "mine", "seed": 1}, "'title' is a required property"),
+        ({"study": "monte-carlo", "replication": 4}, "unknown key replication (did you mean 'replications'?)"),
+        ({"study": "mine", "kind": "monte-crlo"}, "no kind of study 'monte-crlo' (did you mean 'monte-carlo'?)"),
     ],
 )
 def test_a_wrong_configuration_is_one_clear_line(given, message):

@@ -1,0 +1,213 @@
+"""Tables, figure and numbers of a Monte Carlo study of the decomposition."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from aigreen.monte_carlo import SHARE
+from aigreen.report.figures import COLOURS, MARKERS, WIDTH, style
+from aigreen.report.numbers import Ledger
+from aigreen.report.table import Cell, Group, Row, Spanner, Table
+from aigreen.simulate.designs import CHANNELS, DESIGNS, FIRMS, PARTS, PERIODS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+NAMES = {
+    "total": "Total",
+    "direct": "Direct",
+    "structure": "Through structure",
+    "skills": "Through skills",
+    "spillover": "Spillover",
+}
+RIVALS = {
+    "decomposition": "Decomposition",
+    "baron_kenny": "Baron–Kenny",
+    "imputation": "DiD",
+    "rings": "Rings",
+}
+CLEAR = 3.0  # a bias of so many Monte Carlo errors is one
+FAR = 4.0  # a share is shown where the total is so many of its standard deviations away from zero
+SIMPLE, LEAVE_ONE_OUT = "decomposition", "leave_one_out"
+# A product of two factors that are both zero: first-order errors are too large by construction.
+DEGENERATE = ("null", CHANNELS[1])
+
+
+def parts_table(summary: pd.DataFrame, *, holds: bool, key: str) -> Table:
+    """Every part in every design: truth, bias with its Monte Carlo error, spread, mean error, coverage, power.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        As `aigreen.monte_carlo.summarise` returns it.
+    holds : bool
+        Designs under the assumptions, or the others.
+    """
+    where = "under the assumptions" if holds else "with an assumption broken, and with few clusters"
+    return Table(
+        key=key,
+        title=f"The decomposition {where}",
+        stub="Part",
+        columns=("Truth", "Bias", "MC error", "Std. dev.", "Std. error", "Coverage", "Leave-one-out", "Rejects zero"),
+        groups=tuple(_group(summary, name, {part: NAMES[part] for part in PARTS}) for name in _designs(summary, holds)),
+        notes=f"{_size(summary)} MC error: standard deviation of the estimates less their truth (Std. dev.) over the "
+        "root of the number of replications. Std. error: mean over replications. Coverage: intervals that hold the "
+        "truth, with conservative and with leave-one-out centring. Rejects zero: intervals (conservative) that exclude "
+        "zero, which is power, or size where the truth is zero.",
+        simulated=True,
+    )
+
+
+def shares_table(summary: pd.DataFrame, *, key: str = "shares") -> Table:
+    """Shares of the total, in the designs whose total is far from zero."""
+    totals = summary.xs((SIMPLE, "total"), level=("estimator", "part"))
+    far = totals.index[totals["truth"].abs() > FAR * totals["spread"]]
+    labels = {SHARE + part: NAMES[part] for part in PARTS[1:]}
+    return Table(
+        key=key,
+        title="Shares of the total",
+        stub="Part",
+        columns=("Truth", "Bias", "MC error", "Std. dev.", "Std. error", "Coverage", "Leave-one-out", "Rejects zero"),
+        groups=tuple(_group(summary, name, labels) for name in DESIGNS if name in far),
+        notes=f"{_size(summary)} Intervals by the delta method. Designs whose total is less than four standard "
+        "deviations of its estimates away from zero are left out. Columns as in the tables of the parts.",
+        simulated=True,
+    )
+
+
+def rivals_table(summary: pd.DataFrame, *, holds: bool, key: str) -> Table:
+    """Bias and coverage of the decomposition and of the estimators that it replaces."""
+    groups = []
+    for name in _designs(summary, holds):
+        rows = []
+        for part in PARTS:
+            lines = [
+                summary.loc[(name, rival, part)] if (name, rival, part) in summary.index else None for rival in RIVALS
+            ]
+            bias = [Cell() if line is None else Cell.number(line["bias"], 3) for line in lines]
+            cover = [Cell() if line is None else Cell.number(line["coverage"], 3) for line in lines]
+            rows.append(Row(NAMES[part], (*bias, *cover)))
+        groups.append(Group(tuple(rows), DESIGNS[name].title))
+    where = "under the assumptions" if holds else "with an assumption broken, and with few clusters"
+    n = len(RIVALS)
+    return Table(
+        key=key,
+        title=f"The decomposition and what it replaces, {where}",
+        stub="Part",
+        columns=(*RIVALS.values(), *RIVALS.values()),
+        spanners=((Spanner("Bias", 0, n), Spanner("Coverage", n, 2 * n)),),
+        groups=tuple(groups),
+        notes=f"{_size(summary)} Baron–Kenny: two-way fixed-effects regressions of the outcome on treatment and "
+        "channels, and of the channels on treatment. DiD: imputation, with exposed rows as controls. Rings: "
+        "imputation on unexposed rows and the response of exposed rows, without channels; its spillover holds what "
+        "exposure does by way of channels, too.",
+        simulated=True,
+    )
+
+
+def bias_figure(draws: pd.DataFrame, parts: Sequence[str] = ("total", "direct", "structure", "spillover")) -> Figure:
+    """Mean and central 95 percent of estimates less their truth, by design and estimator, one panel a part."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    gap = (draws["estimate"] - draws["truth"]).groupby([draws["design"], draws["estimator"], draws["part"]])
+    table = gap.quantile([0.025, 0.975]).unstack().assign(mean=gap.mean())
+    names = [name for name in DESIGNS if name in table.index.get_level_values("design")]
+    with style():
+        figure = Figure(figsize=(WIDTH, 5.2), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots(1, len(parts), sharey=True)
+        for ax, part in zip(axes, parts, strict=True):
+            ax.axvline(0, color="black", linewidth=0.6, zorder=1)
+            ax.patch.set_visible(False)
+            for j, rival in enumerate(RIVALS):
+                if (names[0], rival, part) not in table.index:
+                    continue
+                lines = table.loc[[(name, rival, part) for name in names]]
+                at = np.arange(len(names)) + 0.19 * (j - 1.5)
+                look = {"color": COLOURS[j], "zorder": 3}
+                ax.hlines(at, lines[0.025], lines[0.975], linewidth=1.0, **look)
+                ax.plot(lines["mean"], at, linestyle="none", marker=MARKERS[j], markersize=3.6, **look)
+            ax.set_title(NAMES[part], fontsize=10)
+            ax.tick_params(axis="y", length=0)
+            for edge in np.arange(len(names) - 1) + 0.5:
+                ax.axhline(edge, color="0.85", linewidth=0.5, zorder=0)
+        axes[0].set_yticks(np.arange(len(names)), [textwrap.fill(DESIGNS[name].title, 18) for name in names])
+        axes[0].set_ylim(len(names) - 0.4, -0.6)
+        figure.supxlabel("Estimate less truth", fontsize=10)
+        looks = [
+            axes[0].plot([], [], color=COLOURS[j], marker=MARKERS[j], markersize=3.6, linewidth=1.0, label=label)[0]
+            for j, label in enumerate(RIVALS.values())
+        ]
+        figure.legend(handles=looks, loc="outside upper left", ncols=len(RIVALS))
+        look = {"ha": "center", "va": "center", "rotation": 18, "fontsize": 30, "color": "0.88", "zorder": -1}
+        figure.text(0.55, 0.5, "SIMULATED DATA", **look).set_in_layout(False)
+    return figure
+
+
+def add_monte_carlo(ledger: Ledger, summary: pd.DataFrame, level: float) -> None:
+    """Enter the sizes of the study, every bias and coverage, and the extremes over designs."""
+    exhibit = "tables/parts_holds"
+    few = min(DESIGNS, key=lambda name: DESIGNS[name].cities)
+    n = int((summary["n"] + summary["failed"]).max())
+    ledger.add("n_replications", n, fmt="count")
+    ledger.add("level", level, fmt="share")
+    ledger.add("n_cities", max(design.cities for design in DESIGNS.values()), fmt="count")
+    ledger.add("n_cities_few", DESIGNS[few].cities, fmt="count")
+    ledger.add("n_firms", FIRMS, fmt="count")
+    ledger.add("n_periods", PERIODS, fmt="count")
+    ledger.add("n_designs", len(DESIGNS), fmt="count")
+    ledger.add("n_designs_hold", sum(design.holds for design in DESIGNS.values()), fmt="count")
+    ledger.add("coverage_noise", np.sqrt(level * (1 - level) / n), fmt="share", unit="Monte Carlo error of a coverage")
+    ledger.add("n_failed", int(summary.groupby(["design", "estimator"])["failed"].max().sum()), fmt="count")
+    for (design, estimator, part), line in summary.iterrows():
+        stem = f"{design}_{estimator}_{part.replace(' ', '_')}"
+        table = "shares" if part.startswith(SHARE) else "parts_holds" if DESIGNS[design].holds else "parts_broken"
+        for name, fmt in (("bias", "coefficient"), ("coverage", "share"), ("rejects", "share")):
+            ledger.add(f"{stem}_{name}", line[name], fmt=fmt, exhibit=f"tables/{table}")
+        clear = abs(line["bias"]) > CLEAR * line["noise"]
+        ledger.add(f"{stem}_verdict", "is biased" if clear else "shows no bias", exhibit=f"tables/{table}")
+    for group, names in {"holds": _designs(summary, True), "few": [few]}.items():
+        for estimator in (SIMPLE, LEAVE_ONE_OUT):
+            cells = [(name, estimator, part) for name in names for part in PARTS if (name, part) != DEGENERATE]
+            lines = summary.loc[cells]
+            ratio = lines["bias"].abs() / lines["noise"]
+            stem = f"{group}_{estimator}"
+            ledger.add(f"{stem}_n", len(lines), fmt="count", exhibit=exhibit)
+            ledger.add(f"{stem}_worst_bias", ratio.max(), fmt="adaptive", unit="Monte Carlo errors", exhibit=exhibit)
+            ledger.add(f"{stem}_worst_place", _place(ratio.idxmax()), exhibit=exhibit)
+            ledger.add(f"{stem}_coverage_low", lines["coverage"].min(), fmt="share", exhibit=exhibit)
+            ledger.add(f"{stem}_coverage_low_place", _place(lines["coverage"].idxmin()), exhibit=exhibit)
+            ledger.add(f"{stem}_coverage_high", lines["coverage"].max(), fmt="share", exhibit=exhibit)
+            ledger.add(f"{stem}_coverage_mean", lines["coverage"].mean(), fmt="share", exhibit=exhibit)
+
+
+def _designs(summary: pd.DataFrame, holds: bool) -> list[str]:
+    there = set(summary.index.get_level_values("design"))
+    return [name for name, design in DESIGNS.items() if design.holds == holds and name in there]
+
+
+def _group(summary: pd.DataFrame, name: str, labels: dict[str, str]) -> Group:
+    rows = []
+    for part, label in labels.items():
+        line, other = summary.loc[(name, SIMPLE, part)], summary.loc[(name, LEAVE_ONE_OUT, part)]
+        shown = [line[column] for column in ("truth", "bias", "noise", "spread", "std_error", "coverage")]
+        shown += [other["coverage"], line["rejects"]]
+        rows.append(Row(label, tuple(Cell.number(value, 3) for value in shown)))
+    return Group(tuple(rows), DESIGNS[name].title)
+
+
+def _size(summary: pd.DataFrame) -> str:
+    stopped = int(summary["failed"].max())
+    lost = f" An estimator stopped with an error in {stopped} of them at most." if stopped else ""
+    return f"{int((summary['n'] + summary['failed']).max()):,} replications of each design.{lost}"
+
+
+def _place(cell: tuple[str, str, str]) -> str:
+    design, _, part = cell
+    return f"{NAMES[part].lower()}, design “{DESIGNS[design].title.lower()}”"

@@ -1,0 +1,76 @@
+"""Designs of the Monte Carlo study: the same panel for the same seed, and a truth that is what estimators aim at."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aigreen import Decomposition, Panel
+from aigreen.monte_carlo import ESTIMATORS, KEYS, replicate, summarise
+from aigreen.simulate import designs
+from aigreen.simulate.designs import CHANNELS, DESIGNS, PARTS, draw
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_a_design_is_deterministic_and_its_parts_add_up(name):
+    design = DESIGNS[name]
+    frame, truth = draw(design, np.random.default_rng(3))
+    again, same = draw(design, np.random.default_rng(3))
+    pd.testing.assert_frame_equal(frame, again)
+    assert truth == same and tuple(truth) == PARTS
+    assert truth["total"] == pytest.approx(sum(truth[part] for part in PARTS[1:]), abs=1e-15)
+    assert not frame.equals(draw(design, np.random.default_rng(4))[0])
+    assert frame["city"].nunique() == design.cities
+    assert frame.groupby("firm")["year"].min().eq(1).all()
+    assert 0.8 < len(frame) / (design.cities * designs.FIRMS * designs.PERIODS) < 0.9
+    assert set(frame["exposure"]) == {0.0, 1.0}
+
+
+def test_each_design_has_the_parts_of_its_name():
+    truth = {name: draw(design, np.random.default_rng(5))[1] for name, design in DESIGNS.items()}
+    present = {name: {part for part in PARTS[1:] if parts[part]} for name, parts in truth.items()}
+    assert present["null"] == set()
+    assert present["direct"] == {"direct"}
+    assert present["channels"] == set(CHANNELS)
+    assert present["spillover"] == {"spillover"}
+    for name in ("all", "heterogeneous", "confounded", "wrong_map", "few_clusters"):
+        assert present[name] == set(PARTS[1:])
+
+
+@pytest.mark.parametrize("name", [name for name, design in DESIGNS.items() if design.holds])
+def test_with_little_noise_the_estimate_is_the_truth(name, monkeypatch):
+    """Slopes of channels are ratios of noise to noise; all that does not need them is exact."""
+    monkeypatch.setattr(designs, "NOISE", 1e-3)
+    frame, truth = draw(DESIGNS[name], np.random.default_rng(6))
+    fit = Decomposition(channels=CHANNELS, exposure="exposure").fit(Panel(frame, **KEYS), "y").overall().estimates
+    assert fit["total"] == pytest.approx(truth["total"], abs=1e-3)
+    if DESIGNS[name].moved == (0.0, 0.0):
+        for part in PARTS:
+            assert fit[part] == pytest.approx(truth[part], abs=1e-3)
+
+
+def test_replications_do_not_depend_on_how_many_there_are():
+    few = replicate("all", replications=2, seed=1)
+    more = replicate("all", replications=3, seed=1)
+    pd.testing.assert_frame_equal(few, more[more["replication"] < 2])
+    assert set(few["estimator"]) == set(ESTIMATORS)
+    assert not np.isclose(few["truth"].iloc[0], replicate("few_clusters", replications=1, seed=1)["truth"].iloc[0])
+    split = few[few["estimator"] == "decomposition"].pivot(index="replication", columns="part", values="estimate")
+    assert np.allclose(split[list(PARTS[1:])].sum(axis=1), split["total"], atol=1e-12)
+
+
+def test_summary_of_known_draws():
+    lines = [("d", r, "e", "total", 1.0, 1.0 + gap, 0.5, gap, 2.0 + gap) for r, gap in enumerate([-0.3, 0.1, 1.1])]
+    names = ["design", "replication", "estimator", "part", "truth", "estimate", "std_error", "conf_low", "conf_high"]
+    lost = dict.fromkeys(names, np.nan) | {
+        "design": "d",
+        "replication": 3,
+        "estimator": "e",
+        "part": "total",
+        "truth": 1.0,
+    }
+    line = summarise(pd.concat([pd.DataFrame(lines, columns=names), pd.DataFrame([lost])])).loc[("d", "e", "total")]
+    assert line["bias"] == pytest.approx(0.3)
+    assert line["noise"] == pytest.approx(np.std([-0.3, 0.1, 1.1], ddof=1) / np.sqrt(3))
+    assert line["coverage"] == pytest.approx(2 / 3)
+    assert line["rejects"] == pytest.approx(2 / 3)
+    assert (line["n"], line["failed"]) == (3, 1)
