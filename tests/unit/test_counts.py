@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from aigreen.assemble import counts
 from aigreen.assemble.classify import classify_patents
+from aigreen.assemble.count_files import keyword_flags
 from aigreen.assemble.flags import MECHANISMS, bit, flag_names, symbol_flags
 from aigreen.assemble.truncation import lag_counts, visible_shares
 
@@ -155,6 +156,25 @@ def test_keywords_add_to_symbols():
         1,
         0,
     )
+
+
+def test_keywords_are_found_in_titles_and_abstracts(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "patent_id": ["CN1", "CN2", "CN3"],
+            "title": ["一种神经网络训练方法", None, "桌子"],
+            "abstract": [None, "A method of machine learning for tables", None],
+        }
+    )
+    frame.to_parquet(tmp_path / "patents.parquet")
+    got = keyword_flags(tmp_path / "patents.parquet").set_index("patent_id")["mask"]
+    flags = classify_patents(frame.assign(ipc=None), "ipc", title="title", abstract="abstract").flags
+    assert list(got.index) == ["CN1", "CN2"]
+    assert flags["ai"].tolist() == [True, True, False]
+    for mask, row in zip(got, flags.itertuples(), strict=False):
+        named = {name[3:] for name in flag_names() if name.startswith("ai_") and name != "ai_core" and mask & bit(name)}
+        assert named == set(row.ai_categories.lower().split("|"))
+        assert bool(mask & bit("ai_core")) == row.ai_core
 
 
 def by_pandas(frames, window):

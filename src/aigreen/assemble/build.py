@@ -71,6 +71,8 @@ class BuildOptions:
         The user's column names (`aigreen.sources.adapter.load_mapping`).
     office : str
         Patent office whose applications are counted.
+    keywords : bool
+        AI patents also by keywords in titles and abstracts.
     memory_limit : str
         Of DuckDB, for example ``"4GB"``; the result does not depend on it, nor on the threads.
     threads : int
@@ -80,6 +82,7 @@ class BuildOptions:
     panel: Options = field(default_factory=Options)
     mapping: dict[str, dict[str, str]] = field(default_factory=dict)
     office: str = "CN"
+    keywords: bool = False
     memory_limit: str = "4GB"
     threads: int = 2
 
@@ -228,7 +231,8 @@ class _Run:
         if "patents" not in done and "links" not in done:
             return
         registry = done.get("company_names", done["firms"])
-        options = {"office": self.options.office, "window": self.options.panel.window}
+        chosen = self.options
+        options = {"office": chosen.office, "keywords": chosen.keywords, "window": chosen.panel.window}
         if "patents" in done:
             used = [done[name] for name in ("patents", "patent_applicants", "citations")]
             [matches] = self._make(
@@ -254,6 +258,7 @@ class _Run:
             matches.table(),
             citations=citations if pq.read_metadata(citations).num_rows else None,
             office=self.options.office,
+            keywords=self.options.keywords,
             window=self.options.panel.window,
         )
 

@@ -8,12 +8,18 @@ from typing import NamedTuple
 
 import ibis
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
+from aigreen import facts
 from aigreen.assemble import counts, truncation
-from aigreen.assemble.flags import SCHEMES, symbol_flags
+from aigreen.assemble.flags import SCHEMES, ai_rule_bits, symbol_flags
+from aigreen.assemble.keywords import keyword_masks
 from aigreen.assemble.match import Matched, match_names
 from aigreen.sources.record import Flow, Read
 
+BATCH = 200_000
 _FLAGS = {"symbol": "string", "mask": "int64", "mechanism": "int64"}
 
 
@@ -67,6 +73,7 @@ def count_files(
     citations: Path | None = None,
     office: str = "CN",
     window: int = 5,
+    keywords: bool = False,
 ) -> Counted:
     """Count the patents of firms by year of filing.
 
@@ -80,6 +87,8 @@ def count_files(
         ``name, firm_id``.
     office, window
         See `aigreen.assemble.counts.firm_year_counts`.
+    keywords : bool
+        AI also by keywords in titles and abstracts.
     """
     table, people = backend.read_parquet(patents), backend.read_parquet(applicants)
     classes = {}
@@ -91,7 +100,15 @@ def count_files(
     cited = None if citations is None else backend.read_parquet(citations)
     families = int(backend.execute(table.office.nunique())) > 1
     expression = counts.firm_year_counts(
-        table, owned, classes["ipc"], classes["cpc"], office=office, citations=cited, window=window, families=families
+        table,
+        owned,
+        classes["ipc"],
+        classes["cpc"],
+        office=office,
+        keywords=ibis.memtable(keyword_flags(patents)) if keywords else None,
+        citations=cited,
+        window=window,
+        families=families,
     )
     counted = backend.to_pandas(expression.order_by("firm_id", "year")).astype({"firm_id": "str"})
     lags = [backend.to_pandas(truncation.lag_counts(table, event, office=office)) for event in truncation.EVENTS]
@@ -108,3 +125,24 @@ def count_files(
     return Counted(
         Read(counted, flow.to_frame()), Read(truncation.visible_shares(*lags).reset_index(), Flow("lags").to_frame())
     )
+
+
+def keyword_flags(patents: Path) -> pd.DataFrame:
+    """Search titles and abstracts of a canonical file for AI keywords, batch by batch.
+
+    Returns
+    -------
+    DataFrame
+        ``patent_id, mask`` (bits of `aigreen.assemble.flags.flag_names`) of the patents with any.
+    """
+    rules = facts.table("ai_classification")
+    bits = ai_rule_bits(rules)
+    parts = [pd.DataFrame({"patent_id": pd.Series([], dtype="str"), "mask": pd.Series([], dtype="int64")})]
+    for batch in pq.ParquetFile(patents).iter_batches(BATCH, columns=["patent_id", "title", "abstract"]):
+        texts = [pc.fill_null(pc.cast(batch[name], pa.large_string()), "") for name in ("title", "abstract")]
+        joined = pc.binary_join_element_wise(*texts, pa.scalar(" . ", pa.large_string()))
+        found = pd.DataFrame(
+            {"patent_id": batch["patent_id"].to_pandas(), "mask": keyword_masks(joined, rules, bits, None)}
+        )
+        parts.append(found[found["mask"] != 0].astype({"patent_id": "str"}))
+    return pd.concat(parts, ignore_index=True)

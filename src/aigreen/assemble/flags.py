@@ -77,6 +77,11 @@ def symbol_flags(symbols: Iterable[str], scheme: str) -> pd.DataFrame:
     return table[(table["mask"] != 0) | table["mechanism"].notna()].reset_index(drop=True)
 
 
+def ai_rule_bits(rules: pd.DataFrame) -> np.ndarray:
+    """Give the bits of each AI rule: AI, core where it is, and its category."""
+    return _listed(rules["category"].str.lower(), "ai_") | bit("ai") | _where(rules["core"] == "1", "ai_core")
+
+
 def _mechanism(index: pd.Index) -> pd.Series:
     rules = _green()
     best = rules.best(symbol_keys(index))
