@@ -159,7 +159,13 @@ class TableError(DataError):
     """Rows do not fit the schema of a canonical table."""
 
     def __init__(
-        self, table: str, fault: str, *, column: str | None = None, count: int | None = None, first: Iterable[object] = ()
+        self,
+        table: str,
+        fault: str,
+        *,
+        column: str | None = None,
+        count: int | None = None,
+        first: Iterable[object] = (),
     ) -> None:
         self.table = table
         counted = "" if count is None else f" ({count:,})"
