@@ -21,6 +21,7 @@ rule replicate:
 rule summarise:
     input:
         draws=expand(rules.replicate.output.draws, design=DESIGNS),
+        code="src/aigreen/report/monte_carlo.py",
     output:
         summary=f"{RESULTS}/summary.csv",
         holds=multiext(f"{RESULTS}/tables/parts_holds", *FORMATS),

@@ -48,17 +48,18 @@ def parts_table(summary: pd.DataFrame, *, holds: bool, key: str) -> Table:
     holds : bool
         Designs under the assumptions, or the others.
     """
+    names = _designs(summary, holds)
     where = "under the assumptions" if holds else "with an assumption broken, and with few clusters"
     return Table(
         key=key,
         title=f"The decomposition {where}",
         stub="Part",
         columns=("Truth", "Bias", "MC error", "Std. dev.", "Std. error", "Coverage", "Leave-one-out", "Rejects zero"),
-        groups=tuple(_group(summary, name, {part: NAMES[part] for part in PARTS}) for name in _designs(summary, holds)),
-        notes=f"{_size(summary)} MC error: standard deviation of the estimates less their truth (Std. dev.) over the "
-        "root of the number of replications. Std. error: mean over replications. Coverage: intervals that hold the "
-        "truth, with conservative and with leave-one-out centring. Rejects zero: intervals (conservative) that exclude "
-        "zero, which is power, or size where the truth is zero.",
+        groups=tuple(_group(summary, name, {part: NAMES[part] for part in PARTS}) for name in names),
+        notes=f"{_size(summary, names)} MC error: standard deviation of the estimates less their truth (Std. dev.) "
+        "over the root of the number of replications. Std. error: mean over replications. Coverage: intervals that "
+        "hold the truth, with conservative and with leave-one-out centring. Rejects zero: intervals (conservative) "
+        "that exclude zero, which is power, or size where the truth is zero.",
         simulated=True,
     )
 
@@ -66,15 +67,16 @@ def parts_table(summary: pd.DataFrame, *, holds: bool, key: str) -> Table:
 def shares_table(summary: pd.DataFrame, *, key: str = "shares") -> Table:
     """Shares of the total, in the designs whose total is far from zero."""
     totals = summary.xs((SIMPLE, "total"), level=("estimator", "part"))
-    far = totals.index[totals["truth"].abs() > FAR * totals["spread"]]
+    far = totals["truth"].abs() > FAR * totals["spread"]
+    names = [name for name in DESIGNS if far.get(name, False)]
     labels = {SHARE + part: NAMES[part] for part in PARTS[1:]}
     return Table(
         key=key,
         title="Shares of the total",
         stub="Part",
         columns=("Truth", "Bias", "MC error", "Std. dev.", "Std. error", "Coverage", "Leave-one-out", "Rejects zero"),
-        groups=tuple(_group(summary, name, labels) for name in DESIGNS if name in far),
-        notes=f"{_size(summary)} Intervals by the delta method. Designs whose total is less than four standard "
+        groups=tuple(_group(summary, name, labels) for name in names),
+        notes=f"{_size(summary, names)} Intervals by the delta method. Designs whose total is less than four standard "
         "deviations of its estimates away from zero are left out. Columns as in the tables of the parts.",
         simulated=True,
     )
@@ -82,8 +84,8 @@ def shares_table(summary: pd.DataFrame, *, key: str = "shares") -> Table:
 
 def rivals_table(summary: pd.DataFrame, *, holds: bool, key: str) -> Table:
     """Bias and coverage of the decomposition and of the estimators that it replaces."""
-    groups = []
-    for name in _designs(summary, holds):
+    names, groups = _designs(summary, holds), []
+    for name in names:
         rows = []
         for part in PARTS:
             lines = [
@@ -102,8 +104,8 @@ def rivals_table(summary: pd.DataFrame, *, holds: bool, key: str) -> Table:
         columns=(*RIVALS.values(), *RIVALS.values()),
         spanners=((Spanner("Bias", 0, n), Spanner("Coverage", n, 2 * n)),),
         groups=tuple(groups),
-        notes=f"{_size(summary)} Baron–Kenny: two-way fixed-effects regressions of the outcome on treatment and "
-        "channels, and of the channels on treatment. DiD: imputation, with exposed rows as controls. Rings: "
+        notes=f"{_size(summary, names)} Baron–Kenny: two-way fixed-effects regressions of the outcome on treatment "
+        "and channels, and of the channels on treatment. DiD: imputation, with exposed rows as controls. Rings: "
         "imputation on unexposed rows and the response of exposed rows, without channels; its spillover holds what "
         "exposure does by way of channels, too.",
         simulated=True,
@@ -137,7 +139,9 @@ def bias_figure(draws: pd.DataFrame, parts: Sequence[str] = ("total", "direct", 
             ax.tick_params(axis="y", length=0)
             for edge in np.arange(len(names) - 1) + 0.5:
                 ax.axhline(edge, color="0.85", linewidth=0.5, zorder=0)
-        axes[0].set_yticks(np.arange(len(names)), [textwrap.fill(DESIGNS[name].title, 18) for name in names])
+        axes[0].set_yticks(
+            np.arange(len(names)), [textwrap.fill(DESIGNS[name].title, 18) for name in names], linespacing=1
+        )
         axes[0].set_ylim(len(names) - 0.4, -0.6)
         figure.supxlabel("Estimate less truth", fontsize=10)
         looks = [
@@ -185,6 +189,9 @@ def add_monte_carlo(ledger: Ledger, summary: pd.DataFrame, level: float) -> None
             ledger.add(f"{stem}_coverage_low_place", _place(lines["coverage"].idxmin()), exhibit=exhibit)
             ledger.add(f"{stem}_coverage_high", lines["coverage"].max(), fmt="share", exhibit=exhibit)
             ledger.add(f"{stem}_coverage_mean", lines["coverage"].mean(), fmt="share", exhibit=exhibit)
+    errors = summary.loc[[(name, SIMPLE, "spillover") for name in _designs(summary, True)]]
+    ratio = float((errors["std_error"] / errors["spread"]).mean())
+    ledger.add("holds_spillover_error_ratio", ratio, fmt="coefficient", unit="standard deviations", exhibit=exhibit)
 
 
 def _designs(summary: pd.DataFrame, holds: bool) -> list[str]:
@@ -202,10 +209,11 @@ def _group(summary: pd.DataFrame, name: str, labels: dict[str, str]) -> Group:
     return Group(tuple(rows), DESIGNS[name].title)
 
 
-def _size(summary: pd.DataFrame) -> str:
-    stopped = int(summary["failed"].max())
-    lost = f" An estimator stopped with an error in {stopped} of them at most." if stopped else ""
-    return f"{int((summary['n'] + summary['failed']).max()):,} replications of each design.{lost}"
+def _size(summary: pd.DataFrame, names: Sequence[str]) -> str:
+    lines = summary[summary.index.get_level_values("design").isin(names)]
+    stopped = int(lines["failed"].max())
+    lost = f" An estimator stopped with an error in {stopped} of those of a design at most." if stopped else ""
+    return f"{int((lines['n'] + lines['failed']).max()):,} replications of each design.{lost}"
 
 
 def _place(cell: tuple[str, str, str]) -> str:
