@@ -337,6 +337,8 @@ class Effects(Maketables):
                 return self
             raise EffectsError(f"{self.method} effects have no weights for an overall average; use combine(weights)")
         part = self.select(self._post())
+        if not len(part):
+            raise EffectsError("no effect after treatment is left to average")
         others = [name for name in self.index.names if name not in {"cohort", "time", "horizon", "effect"}]
         return part._averaged(*group_index({name: part.index.get_level_values(name) for name in others}, len(part)))
 
@@ -395,7 +397,12 @@ class Effects(Maketables):
         """Joint Wald test that the effects before treatment are zero."""
         if self.post is None:
             raise EffectsError("only effects by cohort and time, or by horizon, have pre-trends")
-        return self.select(~self.post).test()
+        before = self.select(~self.post)
+        try:
+            return before.test()
+        except EffectsError as error:
+            hint = "; test the event study: event_study().pretrend_test()" if "cohort" in self.index.names else ""
+            raise type(error)(f"{error}{hint}") from None
 
     def share(self, part: Hashable, whole: Hashable) -> Effects:
         """Return the effect labelled `part` as a share of the one labelled `whole`."""

@@ -253,6 +253,8 @@ def refit(
     options: Decomposition, setup: Setup, outcome: str, covariates: Sequence[str] | None, omega: np.ndarray
 ) -> np.ndarray:
     """Compute the same draws by fitting each anew, shape (n_draws, parts, cells)."""
+    # Leave-one-out errors may not exist in a draw that misses a cluster; they are not used either.
+    options = replace(options, variance="conservative")
     sample, cells = setup.sample, setup.cells
     labels = {(g, t): j for j, (g, t) in enumerate(zip(cells.cohort, cells.time, strict=True))}
     n_parts = 2 + len(options.channels) + bool(options.exposures)

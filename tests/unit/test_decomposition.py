@@ -41,7 +41,6 @@ def economy(
 ) -> pd.DataFrame:
     """Cities treated in 4, 6 or never, some exposed from 5 or 6 on; firms with two channels and two exposures."""
     rng = np.random.default_rng(seed)
-    n_cities, per_city, periods = 24, 5, 8
     n = n_cities * per_city
     firm, year = np.repeat(np.arange(n), periods), np.tile(np.arange(1, periods + 1), n)
     city = firm // per_city
@@ -561,6 +560,13 @@ def test_bootstrap_errors_are_near_those_of_influence_functions() -> None:
     assert np.all((low < draws.effects.values) & (draws.effects.values < high))
     share_error = draws.effects.shares().std_errors["m1"]
     assert draws.share("m1").std() == pytest.approx(share_error, rel=0.25)
+
+
+def test_bootstrap_does_not_need_leave_one_out_errors_in_every_draw(panel: Panel) -> None:
+    options = {"channels": ["m1"], "fixed_effects": ["firm", "year"]}
+    left_out = Decomposition(**options, variance="leave_one_out").bootstrap(panel, "y", n_draws=10, seed=1)
+    conservative = Decomposition(**options).bootstrap(panel, "y", n_draws=10, seed=1)
+    pd.testing.assert_frame_equal(left_out.draws, conservative.draws)
 
 
 def test_bootstrap_of_industry_year_effects_and_moving_clusters(panel: Panel) -> None:

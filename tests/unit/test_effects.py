@@ -266,6 +266,19 @@ def test_what_cannot_be_aggregated_is_named():
 # -- tests -------------------------------------------------------------------------------------------------------
 
 
+def test_an_average_of_nothing_is_refused():
+    before = group_time().select(~group_time().post)
+    with pytest.raises(EffectsError, match="no effect after treatment is left"):
+        before.overall()
+
+
+def test_singular_pretrends_by_cell_point_to_the_event_study():
+    cells = group_time()
+    repeated = replace(cells, psi=np.repeat(cells.psi[:, :1], len(cells), axis=1))
+    with pytest.raises(EffectsError, match=r"not full rank.*event_study\(\)\.pretrend_test"):
+        repeated.pretrend_test()
+
+
 def test_wald():
     e = make()
     R = np.array([[1, -1, 0], [0, 1, -1.0]])
