@@ -17,7 +17,15 @@ import pandas as pd
 
 from aigreen.dropped import Dropped
 from aigreen.effects import Effects
-from aigreen.errors import AigreenWarning, EstimationError, NoControlsError, NoTreatedError, OptionError
+from aigreen.errors import (
+    AigreenWarning,
+    EstimationError,
+    NoControlsError,
+    NoTreatedError,
+    OptionError,
+    SmallCellWarning,
+    TooFewClustersError,
+)
 from aigreen.panel import Panel
 
 SynthVariance = Literal["placebo", "jackknife", "bootstrap"]
@@ -98,7 +106,7 @@ class ChaisemartinDHaultfoeuille:
             )
         effects = {step - 1: cell for step, cell in result.event_study_effects.items()}
         effects |= {step - 1: cell for step, cell in (result.placebo_event_study or {}).items()}
-        rows = {h: (cell["effect"], cell["se"]) for h, cell in effects.items() if np.isfinite(cell["effect"])}
+        rows = {h: (cell["effect"], cell["se"]) for h, cell in effects.items()}
         variance = "diff-diff, analytic, by unit"
         return _event_study(rows, sample, dropped, "de Chaisemartin-D'Haultfoeuille", outcome, variance, None)
 
@@ -131,6 +139,8 @@ class LocalProjections:
         """Fit and return effects by `horizon`, reference -1 included; errors clustered by the panel's clusters."""
         dropped = Dropped()
         frame, sample = _frame(panel, outcome, list(covariates or []), dropped)
+        if sample.n_clusters < 2:
+            raise TooFewClustersError("one cluster: no variance can be computed", count=1)
         names = [name for name in frame.columns if name.startswith("x")]
         low, high = self.window
         with _diff_diff("local projections"):
@@ -147,7 +157,7 @@ class LocalProjections:
         rows = {
             int(h): (b, se)
             for h, b, se in zip(table["horizon"], table["coefficient"], table["se"], strict=True)
-            if h != -1 and np.isfinite(b)
+            if h != -1
         }
         variance = f"diff-diff, clustered by {panel.clusters.name}"
         df = len(np.unique(sample.cluster_codes)) - 1
@@ -259,6 +269,11 @@ def _event_study(
     variance: str,
     df: int | None,
 ) -> Effects:
+    lost = [h for h, (effect, _) in rows.items() if not np.isfinite(effect)]
+    dropped.add(SmallCellWarning, "horizons", f"not estimated by diff-diff's {method}", len(lost), lost)
+    rows = {h: cell for h, cell in rows.items() if h not in lost}
+    if not any(h >= 0 for h in rows):
+        raise EstimationError(f"{method}: no horizon after treatment can be estimated")
     rows = dict(sorted((rows | {-1: (0.0, 0.0)}).items()))
     post = np.array(list(rows)) >= 0
     return _effects(rows, "horizon", sample, dropped, method, outcome, variance, post, df)
@@ -270,6 +285,9 @@ def _effects(
 ) -> Effects:  # fmt: skip
     """Estimates and errors, with unknown covariances."""
     values, errors = (np.array(column, dtype=float) for column in zip(*rows.values(), strict=True))
+    if not np.isfinite(errors).all():
+        which = ", ".join(str(label) for label, error in zip(rows, errors, strict=True) if not np.isfinite(error))
+        raise EstimationError(f"{method}: diff-diff gives no standard error for {level} {which}")
     covariance = np.full((len(rows), len(rows)), np.nan)
     covariance[errors == 0, :] = covariance[:, errors == 0] = 0.0
     np.fill_diagonal(covariance, errors**2)
