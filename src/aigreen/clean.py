@@ -11,6 +11,7 @@ from scipy import linalg, sparse
 
 from aigreen.absorb import FixedEffects
 from aigreen.aggregation import Mass
+from aigreen.did.sandwich import sum_by
 from aigreen.did.split import Cells, without_zero_groups
 from aigreen.did.untreated import Untreated, fit_linear, fit_poisson, independent
 from aigreen.dropped import Dropped
@@ -23,6 +24,7 @@ from aigreen.errors import (
     SeparationWarning,
     SmallCellWarning,
 )
+from aigreen.leave_out import check_lone_terms, without_each
 from aigreen.panel import Panel
 from aigreen.response import Basis
 
@@ -73,6 +75,8 @@ class ExposureResponse:
     psi : ndarray, shape (clusters, q)
     identified : ndarray of bool, shape (q,)
         Basis functions that some exposed untreated row has.
+    shift : ndarray, shape (clusters, q)
+        theta less theta without the cluster (for counts to first order), where that is left out; zero otherwise.
     """
 
     basis: Basis
@@ -80,6 +84,7 @@ class ExposureResponse:
     theta: np.ndarray
     psi: np.ndarray
     identified: np.ndarray
+    shift: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +193,7 @@ class Imputed:
         Parameters
         ----------
         about_response : bool
-            Centre effects at the response, not at the mean of the cell.
+            Centre effects at the response, not at the mean of the cell; without the own cluster if that is left out.
         base : Average, optional
             Of the same cells without response; its denominators are used.
         own : ndarray, shape (clusters, k), optional
@@ -200,11 +205,12 @@ class Imputed:
         if own is None:
             every = () if response is None else np.arange(len(response.theta))
             whole, _ = self._baseline(rows, response, every)
-            residual = w * (y - whole)
+            residual, weight = w * (y - whole), w * whole if self.poisson else w
             if about_response:
-                own = self.by_cluster(cells, residual)
+                shift = response.shift[self.sample.cluster_codes[rows]]
+                own = self.by_cluster(cells, residual + weight * np.einsum("ij,ij->i", response.B[rows], shift))
             else:
-                own = self.centred(cells, residual, w * whole if self.poisson else w)
+                own = self.centred(cells, residual, weight)
         error = self.influence(rows, of, w * factor, k)
         if response is not None and len(functions):
             slope = response.B[np.ix_(rows, functions)] * (w * baseline if self.poisson else w)[:, None]
@@ -287,6 +293,8 @@ class Imputed:
             Treated rows have an exposure that no untreated row has.
         CollinearError
             The basis functions are not independent on exposed untreated rows.
+        EstimationError
+            A cluster to be left out is the only one to identify a coefficient.
         """
         B = basis(S)
         q, n_clusters = B.shape[1], len(self.sample.clusters)
@@ -303,9 +311,9 @@ class Imputed:
             )
         gone = list(terms[~seen])
         dropped.add(CollinearWarning, "terms of exposure", "no row has them", len(gone), gone, stacklevel=5)
-        theta, psi = np.zeros(q), np.zeros((n_clusters, q))
+        theta, psi, shift = np.zeros(q), np.zeros((n_clusters, q)), np.zeros((n_clusters, q))
         if not seen.any():
-            return ExposureResponse(basis, B, theta, psi, seen)
+            return ExposureResponse(basis, B, theta, psi, seen, shift)
         x, w, y, mean = B[np.ix_(exposed, seen)], self.w[exposed], self.y[exposed], self.model.mean[exposed]
         scale = np.sqrt(np.einsum("ij,i,ij->j", x, w, x))
         x = x / scale
@@ -317,14 +325,18 @@ class Imputed:
         else:
             beta = np.linalg.solve((x * w[:, None]).T @ x, (x * w[:, None]).T @ (y - mean))
             fitted, slope = mean + x @ beta, np.ones(len(y))
-        bread = linalg.inv((x * (w * slope)[:, None]).T @ x)
-        scores = x * (w * (y - fitted))[:, None]
-        own = np.column_stack([np.bincount(self.sample.cluster_codes[exposed], s, n_clusters) for s in scores.T])
+        gram, clusters = (x * (w * slope)[:, None]).T @ x, self.sample.cluster_codes[exposed]
+        bread = linalg.inv(gram)
+        own = sum_by(clusters, x * (w * (y - fitted))[:, None], n_clusters)
+        moved, alone = without_each(x, w * slope, own, clusters)
+        check_lone_terms(alone, terms[seen], refused=self.leave_one_out)
+        if self.leave_one_out:
+            own, shift[:, seen] = moved @ gram, moved / scale
         factor = w * (fitted / np.where(mean > 0, mean, 1.0) if self.poisson else 1.0)
         row, column = np.nonzero(x)
         error = self.influence(exposed[row], column, (x * factor[:, None])[row, column], x.shape[1])
         theta[seen], psi[:, seen] = beta / scale, (own - error) @ bread / scale
-        return ExposureResponse(basis, B, theta, psi, seen)
+        return ExposureResponse(basis, B, theta, psi, seen, shift)
 
 
 def _log_response(x: np.ndarray, w: np.ndarray, y: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -68,8 +68,8 @@ class Decomposition:
         cohort by period), and the direct part is shown as well in pieces: that at untreated channels, and the
         interaction with each channel.
     variance : {"conservative", "leave_one_out"}
-        Centring of treated rows, as in `Imputation`: leave_one_out gives larger errors, better with few treated
-        clusters.
+        Centring of treated rows, as in `Imputation`, and of exposed untreated rows, at :math:`s(S)`. leave_one_out: the
+        centre without the own cluster; larger errors, better with few treated or few exposed clusters.
 
     Notes
     -----
@@ -147,7 +147,7 @@ class Decomposition:
         CollinearError
             Where a channel does not vary on the clean rows, or an exposure is determined by the others.
         EstimationError
-            Where an exposure has no exposed untreated row.
+            Where an exposure has no exposed untreated row, or leave_one_out needs a second cluster.
         """
         dropped = Dropped()
         setup = prepare(self, panel, outcome, covariates, dropped)
@@ -235,10 +235,11 @@ class Decomposition:
     def _conventions(self, setup: Setup) -> dict[str, str]:
         sample, basis = setup.sample, setup.basis
         additive = [DIRECT, *self.channels, *([SPILLOVER] if self.exposures else [])]
+        rows = "treated rows centred by cohort x time" + (", exposed rows at s(S)" if self.exposures else "")
         told = {
             "identity": f"{TOTAL} = {' + '.join(additive)}",
             "clean rows": f"{setup.fit.effects.rows.size:,} untreated and unexposed rows",
-            "variance": f"clusters: {sample.clusters.name}; treated rows centred by cohort x time ({self.variance})",
+            "variance": f"clusters: {sample.clusters.name}; {rows} ({self.variance})",
             "small-sample factor": "none",
             "fixed effects": ", ".join(self.fixed_effects or (sample.names["unit"], sample.names["time"])),
         }

@@ -30,6 +30,7 @@ from aigreen.errors import (
     UnreachedWarning,
 )
 from aigreen.exposure import first_period
+from aigreen.leave_out import check_lone_terms, without_each
 from aigreen.panel import Panel
 from aigreen.parts import DIRECT, SPILLOVER, TOTAL
 from aigreen.response import Basis
@@ -55,8 +56,8 @@ class Setup:
         Functions of exposure.
     response, dose : ndarray, shape (n_exposed, q), (n_treated, q)
         Those of them that some exposed row has, on the exposed and on the treated rows.
-    of : ndarray of int, shape (q,)
-        Exposure of each.
+    of : ndarray of int, shape (q,);  terms : list of str, length q
+        Exposure and name of each.
     y : ndarray, shape (n,);  channels : ndarray, shape (n, K);  covariates : ndarray, shape (n, p)
     """
 
@@ -68,6 +69,7 @@ class Setup:
     response: np.ndarray
     dose: np.ndarray
     of: np.ndarray
+    terms: list[str]
     y: np.ndarray
     channels: np.ndarray
     covariates: np.ndarray
@@ -111,6 +113,7 @@ def prepare(
     cells = Cells.of(sample, reached_rows(sample, split.treated, reached, dropped))
     exposed = np.zeros(0, dtype=np.intp)
     response, dose, of = np.zeros((0, 0)), np.zeros((len(cells.rows), 0)), np.zeros(0, dtype=np.intp)
+    terms: list[str] = []
     if exposures:
         exposed = _exposed_rows(sample, split.fitted & (exposure > 0).any(axis=1), reached, dropped)
         basis = basis or Basis.choose(exposures, options.response, options.bins, exposure[exposed])
@@ -118,7 +121,8 @@ def prepare(
         _require_support(sample, exposed, cells.rows, exposure, basis, response, dose)
         shown = (response != 0).any(axis=0)
         response, dose, of = response[:, shown], dose[:, shown], basis.of[shown]
-    return Setup(sample, fit, cells, exposed, basis, response, dose, of, y, M, X)
+        terms = list(np.array(basis.terms, dtype=object)[shown])
+    return Setup(sample, fit, cells, exposed, basis, response, dose, of, terms, y, M, X)
 
 
 def _clean_rows(
@@ -291,7 +295,7 @@ def compute_parts(options: Decomposition, setup: Setup) -> tuple[list[str], np.n
     net = rest[cells.rows]
     psi[:, 1] = fit.rest_influence(means.targets, fitted_clusters, n_clusters) - slopes_psi @ moved
     if options.exposures:
-        response = _response(setup, slopes_psi, fitted_clusters, n_clusters)
+        response = _response(options, setup, slopes_psi, fitted_clusters, n_clusters)
         dose = np.array([means.mean(column) for column in setup.dose.T]).reshape(-1, n_cells)
         net = net - setup.dose @ response.theta
         j = at[SPILLOVER]
@@ -324,19 +328,26 @@ class ResponseFit:
     psi: np.ndarray
 
 
-def _response(setup: Setup, slopes_psi: np.ndarray, fitted_clusters: np.ndarray, n_clusters: int) -> ResponseFit:
+def _response(
+    options: Decomposition, setup: Setup, slopes_psi: np.ndarray, fitted_clusters: np.ndarray, n_clusters: int
+) -> ResponseFit:
     r"""Regress what no channel carries on exposed untreated rows: :math:`\hat\theta = (B'WB)^{-1}B'Wr`."""
-    rows, fit = setup.exposed, setup.fit
-    B = setup.response
-    wB = B if setup.weights is None else B * setup.weights[rows, None]
+    rows, fit, clusters = setup.exposed, setup.fit, setup.sample.cluster_codes[setup.exposed]
+    B, w = setup.response, np.ones(len(rows)) if setup.weights is None else setup.weights[rows]
+    wB = B * w[:, None]
     if not setup.of.size:
         return ResponseFit(np.zeros(0), np.zeros((n_clusters, 0)))
-    bread = symmetric_inverse(wB.T @ B)
-    r = fit.rest[rows]
+    gram, r = wB.T @ B, fit.rest[rows]
+    bread = symmetric_inverse(gram)
     theta = bread @ (wB.T @ r)
     at = np.nonzero(wB)
     targets = sparse.coo_array((wB[at], (rows[at[0]], at[1])), shape=(setup.sample.n_rows, B.shape[1]))
-    scores = sum_by(setup.sample.cluster_codes[rows], wB * (r - B @ theta)[:, None], n_clusters)
+    scores = sum_by(clusters, wB * (r - B @ theta)[:, None], n_clusters)
+    moved, alone = without_each(B, w, scores, clusters)
+    leave_one_out = options.variance == "leave_one_out"
+    check_lone_terms(alone, setup.terms, refused=leave_one_out)
+    if leave_one_out:
+        scores = moved @ gram
     scores += fit.rest_influence(targets, fitted_clusters, n_clusters)
     scores -= slopes_psi @ (wB.T @ fit.channels[rows]).T
     return ResponseFit(theta, scores @ bread)

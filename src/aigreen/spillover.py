@@ -63,7 +63,8 @@ class Spillover:
 
     Treatment and exposure are taken as given. Errors are conservative: they include the spread of effects net of s(S)
     inside cohort-periods. With fewer than about twenty treated clusters in a cohort those of treated and net are too
-    small by some percent, and ``variance="leave_one_out"`` is better. Derivation: ``docs/spillover.md``.
+    small by some percent, with fewer than about thirty exposed clusters those of the response are, and
+    ``variance="leave_one_out"`` is better. Derivation: ``docs/spillover.md``.
 
     Parameters
     ----------
@@ -81,7 +82,8 @@ class Spillover:
         bins: a number of bins with equal numbers of exposed rows, or inner edges, as ``[1, 2]`` for (0, 1], (1, 2] and
         above. Default: exposed or not. spline: a number of knots (3 to 5), or knots; default 4.
     variance : {"conservative", "leave_one_out"}
-        As for `Imputation`; for the treated every cohort-period then needs two clusters.
+        leave_one_out: the centre of a treated cohort-period and the s(S) of exposed rows are those of all other
+        clusters; every cohort-period then needs two clusters, and so does every term of exposure.
     anticipation : int
         Periods before treatment, and before the first exposure, that are neither clean nor effects.
     leads : int
@@ -170,6 +172,8 @@ class Spillover:
             No clean row; or treated rows with an exposure that no untreated row has.
         NoTreatedError, NoPrePeriodError, TooFewClustersError, CollinearError, ConvergenceError
             Where nothing can be estimated.
+        EstimationError
+            Where leave_one_out needs a second cluster.
         """
         stage = prepare(self, panel, outcome, covariates)
         imputed, response, treated = stage.imputed, stage.response, stage.treated

@@ -104,7 +104,7 @@ def test_bias_and_coverage_with_100_clusters() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("variance", "least"), [("conservative", 0.84), ("leave_one_out", 0.87)])
+@pytest.mark.parametrize(("variance", "least"), [("conservative", 0.84), ("leave_one_out", 0.89)])
 def test_20_clusters_cover_less(variance: str, least: float) -> None:
     """Without a small-sample factor errors are too small with few clusters; the estimates stay unbiased."""
     table = summary(replicate(20, 1_000, variance))

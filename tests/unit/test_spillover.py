@@ -25,6 +25,7 @@ from aigreen.errors import (
 )
 from aigreen.inference.spatial import conley
 from aigreen.response import Basis
+from aigreen.stage import prepare
 
 KEYS = {"unit": "firm", "time": "year", "cohort": "first"}
 RINGS = ["near", "far"]
@@ -69,9 +70,16 @@ class Dense:
     """The estimator by dense matrices: linear weights of every part on all outcomes."""
 
     def __init__(
-        self, panel: Panel, basis: Basis, columns: list[str], covariates: list[str], effects: list[str]
+        self,
+        panel: Panel,
+        basis: Basis,
+        columns: list[str],
+        covariates: list[str],
+        effects: list[str],
+        *,
+        leave_one_out: bool = False,
     ) -> None:
-        df = panel.frame
+        df, self.leave_one_out = panel.frame, leave_one_out
         self.panel, self.S, self.y = panel, panel.matrix(columns), panel.column("y")
         self.w = np.ones(len(df)) if panel.weights is None else panel.weights
         parts = [pd.get_dummies(df[name].astype(str)).to_numpy(float) for name in effects]
@@ -88,7 +96,18 @@ class Dense:
         self.theta_rows = np.zeros((b.shape[1], len(df)))  # weights of theta on tau
         self.theta_rows[:, self.E] = np.linalg.solve((b * w[:, None]).T @ b, (b * w[:, None]).T)
         self.theta = self.theta_rows @ self.tau
+        self.residual = self.tau - self.B @ self.theta
+        if leave_one_out:
+            self.without = np.array([self.theta_on(panel.cluster_codes != c) for c in range(len(panel.clusters))])
+            around = np.einsum("ij,ij->i", self.B, self.without[panel.cluster_codes])
+            self.residual[self.E] = (self.tau - around)[self.E]
         self.onset = [self.first(exposed), *(self.first(s > 0) for s in self.S.T)]
+
+    def theta_on(self, kept: np.ndarray) -> np.ndarray:
+        """Response from some of the exposed rows."""
+        rows = self.E & kept
+        root = np.sqrt(self.w[rows])
+        return np.linalg.lstsq(self.B[rows] * root[:, None], self.tau[rows] * root, rcond=None)[0]
 
     def first(self, positive: np.ndarray) -> np.ndarray:
         df = self.panel.frame
@@ -102,24 +121,25 @@ class Dense:
 
     def own_psi(self, rows: np.ndarray) -> np.ndarray:
         """Deviations from the response, and for treated rows from the centre of the cohort-period, by cluster."""
-        residual = rows * (self.tau - self.B @ self.theta)
-        df = pd.DataFrame({"c": self.panel.cluster_codes, "v": rows, "vt": residual})
+        df = pd.DataFrame({"c": self.panel.cluster_codes, "v": rows, "vt": rows * self.residual})
         df["g"], df["t"] = self.panel.cohort, self.panel.time
         df = df[rows != 0]
         if not self.treated[rows != 0].any():
             return np.bincount(df.c, df.vt, len(self.panel.clusters))
         sums = df.groupby(["g", "t", "c"])[["v", "vt"]].sum()
-        top, bottom = (sums.v * sums.vt).groupby(["g", "t"]).sum(), (sums.v**2).groupby(["g", "t"]).sum()
-        centre = (top / bottom).reindex(pd.MultiIndex.from_frame(df[["g", "t"]])).to_numpy()
+        squares = pd.DataFrame({"top": sums.v * sums.vt, "bottom": sums.v**2})
+        around = squares.groupby(["g", "t"]).transform("sum") - self.leave_one_out * squares
+        centre = (around.top / around.bottom).reindex(pd.MultiIndex.from_frame(df[["g", "t", "c"]])).to_numpy()
         return np.bincount(df.c, df.vt - df.v * centre, len(self.panel.clusters))
 
     def by_cluster(self, values: np.ndarray) -> np.ndarray:
         return np.bincount(self.panel.cluster_codes, values, len(self.panel.clusters))
 
     def theta_psi(self) -> np.ndarray:
-        residual = self.tau - self.B @ self.theta
-        scores = [self.clean_psi(rows) + self.by_cluster(rows * residual) for rows in self.theta_rows]
-        return np.column_stack(scores)
+        clean = np.column_stack([self.clean_psi(rows) for rows in self.theta_rows])
+        if self.leave_one_out:
+            return clean + self.theta - self.without
+        return clean + np.column_stack([self.by_cluster(rows * self.residual) for rows in self.theta_rows])
 
     def part(self, rows: np.ndarray, functions: list[int]) -> tuple[float, np.ndarray]:
         """Estimate and influence of a weighted mean of tau - B'theta over some basis functions."""
@@ -137,6 +157,9 @@ CASES = [
     ({"bins": [1.2, 2]}, {"cluster": "city"}, ["x"], ["firm", "year"]),
     ({"bins": 3}, {"weights": "w"}, [], ["firm", "year"]),
     ({"fixed_effects": ["firm", "industry^year"]}, {"cluster": "city"}, ["x"], ["firm", "iy"]),
+    ({"variance": "leave_one_out"}, {"cluster": "city", "weights": "w"}, ["x"], ["firm", "year"]),
+    ({"variance": "leave_one_out", "bins": 3}, {"cluster": "city"}, [], ["firm", "year"]),
+    ({"variance": "leave_one_out", "response": "spline", "bins": 3}, {"weights": "w"}, ["x"], ["firm", "year"]),
 ]
 
 
@@ -149,7 +172,7 @@ def test_equals_dense_algebra(options: dict, keys: dict, covariates: list[str], 
     S = panel.matrix(RINGS)
     exposed = ~panel.treated & (S > 0).any(axis=1)
     basis = Basis.choose(RINGS, options.get("response", "bins"), options.get("bins"), S[exposed])
-    dense = Dense(panel, basis, RINGS, covariates, effects)
+    dense = Dense(panel, basis, RINGS, covariates, effects, leave_one_out="variance" in options)
     every = list(range(len(basis.of)))
     time = panel.time
 
@@ -175,12 +198,13 @@ def test_equals_dense_algebra(options: dict, keys: dict, covariates: list[str], 
 
 
 @pytest.mark.parametrize("bins", [None, [1.2, 2], 3])
-def test_averages_over_bins_are_the_regression_coefficients(bins: object) -> None:
+@pytest.mark.parametrize("variance", ["conservative", "leave_one_out"])
+def test_averages_over_bins_are_the_regression_coefficients(bins: object, variance: str) -> None:
     panel = Panel(firms(), **KEYS, cluster="city", weights="w")
-    estimator = Spillover(exposure=RINGS, bins=bins)
+    estimator = Spillover(exposure=RINGS, bins=bins, variance=variance)
     overall = estimator.fit(panel, "y").overall()
     basis = Basis.choose(RINGS, "bins", bins, panel.matrix(RINGS)[~panel.treated])
-    dense = Dense(panel, basis, RINGS, [], ["firm", "year"])
+    dense = Dense(panel, basis, RINGS, [], ["firm", "year"], leave_one_out=variance == "leave_one_out")
     labels = basis.terms
     assert overall.estimates[labels].to_numpy() == pytest.approx(dense.theta, abs=1e-10)
     assert overall.influence[labels].to_numpy() == pytest.approx(dense.theta_psi(), abs=1e-10)
@@ -256,6 +280,28 @@ def test_poisson_influence_of_clean_units_equals_numerical_derivatives(response:
         expected = derivative(estimator, df, "count", mean, (df["firm"] == unit).to_numpy())
         assert np.abs(expected).max() > 1e-4
         assert result.influence.loc[unit].to_numpy() == pytest.approx(expected, abs=2e-5)
+
+
+@pytest.mark.parametrize("scale", ["level", "percent"])
+def test_poisson_ratio_leaves_the_own_cluster_out(scale: str) -> None:
+    """With one dummy the first-order shift is exact: deviations from mu times the ratio of the other clusters."""
+    df = firms().assign(near=lambda f: 1.0 * (f["near"] > 0))
+    panel = Panel(df, **KEYS, cluster="city")
+    options = {"exposure": "near", "family": "poisson", "scale": scale}
+    plain, larger = (
+        Spillover(**options, variance=v).fit(panel, "count").overall() for v in ("conservative", "leave_one_out")
+    )
+    stage = prepare(Spillover(**options), panel, "count", None)
+    rows, n = stage.exposed, len(panel.clusters)
+    y, mu = (
+        np.bincount(panel.cluster_codes[rows], values[rows], n)
+        for values in (panel.column("count"), stage.imputed.model.mean)
+    )
+    own, without = y - mu * y.sum() / mu.sum(), y - mu * (y.sum() - y) / (mu.sum() - mu)
+    size = mu.sum() if scale == "percent" else len(rows)
+    gap = larger.influence["exposed"] - plain.influence["exposed"]
+    assert gap.to_numpy() == pytest.approx((without - own) / size, abs=1e-10)
+    assert larger.std_errors["spillover"] > plain.std_errors["spillover"]
 
 
 def test_poisson_parts_by_hand() -> None:
@@ -519,8 +565,11 @@ def test_cells_in_one_cluster() -> None:
     df.loc[df["country"] == 0, "near"] = 0.0
     panel = Panel(df, **KEYS, cluster="country")
     # Exposed rows are centred at the response: alone in their cells, their errors do not vanish.
-    result = Spillover(exposure="near").fit(panel, "y")
+    with pytest.warns(SmallCellWarning, match="exposed untreated rows in one cluster only"):
+        result = Spillover(exposure="near").fit(panel, "y")
     assert (result["exposed"].influence.loc[1].abs() > 1e-6).all()
+    with pytest.raises(EstimationError, match="every term of exposure; 1 have one, first: near"):
+        Spillover(exposure="near", variance="leave_one_out").fit(panel, "y")
     lone = df.assign(first=df["first"] * (df["country"] == 0))
     with pytest.warns(SmallCellWarning, match="treated rows in one cluster only"):
         Spillover(exposure="near").fit(Panel(lone, **KEYS, cluster="country"), "y")
