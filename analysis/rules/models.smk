@@ -14,9 +14,13 @@ rule describe:
         panel=rules.panel.output.panel,
         codebook=rules.panel.output.codebook,
         sample_flow=rules.panel.output.sample_flow,
+        calibration=rules.simulate.output.calibration if SIMULATED else [],
     output:
         sample_flow=multiext(f"{RESULTS}/tables/sample_flow", *FORMATS),
         descriptives=multiext(f"{RESULTS}/tables/descriptives", *FORMATS),
+        calibration=(
+            multiext(f"{RESULTS}/tables/calibration", *FORMATS) if SIMULATED else []
+        ),
         trends=multiext(f"{RESULTS}/figures/trends", ".pdf", ".svg"),
     log:
         f"{LOGS}/describe.log",

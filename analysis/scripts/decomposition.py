@@ -17,7 +17,7 @@ from aigreen.report.parts import (
     support,
     truth_table,
 )
-from aigreen.simulate.truth import true_parts
+from aigreen.simulate.truth import study_truth, true_parts
 
 CENTRED = {
     "conservative": "treated rows centred by cohort and year",
@@ -88,7 +88,8 @@ with logged(snakemake.log[0]) as log:
     )
     columns.write(Path(snakemake.output.exposures[0]).with_suffix(""))
     if simulated:
-        truth = true_parts(frame, pd.read_parquet(snakemake.input.truth), exposure=options["exposure"])
+        known = study_truth(pd.read_parquet(snakemake.input.truth), options["channels"])
+        truth = true_parts(frame, known, exposure=options["exposure"])
         truth_table(
             overall,
             truth.rename(index=names),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from aigreen.report.calibration import calibration_table
 from aigreen.report.figures import cohort_trends_figure, save_figure
 from aigreen.report.log import logged
 from aigreen.report.tables import descriptives_table, sample_flow_table
@@ -18,6 +19,9 @@ with logged(snakemake.log[0]):
     flow.write(Path(snakemake.output.sample_flow[0]).with_suffix(""))
     described = descriptives_table(frame, labels[config["describe"]].to_dict(), simulated=simulated)
     described.write(Path(snakemake.output.descriptives[0]).with_suffix(""))
+    if simulated:
+        reached = calibration_table(pd.read_csv(snakemake.input.calibration))
+        reached.write(Path(snakemake.output.calibration[0]).with_suffix(""))
     outcome = config["outcomes"]["log"]
     figure = cohort_trends_figure(
         frame,

@@ -1,12 +1,17 @@
-"""Draw the synthetic firms and write their raw file; the truth goes to a file that no estimator reads."""
+"""Draw the synthetic economy and write its raw files; the truth goes to a folder that no adapter or estimator reads."""
 
 from pathlib import Path
 
 from aigreen.report.log import logged
-from aigreen.simulate.raw_files import write_raw_files
-from aigreen.simulate.world import firm_panel
+from aigreen.simulate.calibration import calibration
+from aigreen.simulate.economy import draw, write, write_truth
+from aigreen.simulate.outcomes import EconomyEffects
 
-with logged(snakemake.log[0]):
-    frame, truth = firm_panel(seed=snakemake.params.seed, **snakemake.params.simulation)
-    folder = Path(snakemake.output.raw).parent
-    write_raw_files(frame, truth, raw_folder=folder, truth_folder=folder)
+with logged(snakemake.log[0]) as log:
+    options = dict(snakemake.params.simulation)
+    effects = EconomyEffects(**options.pop("effects", {}))
+    economy = draw(seed=snakemake.params.seed, effects=effects, **options)
+    files = write(economy, Path(snakemake.output.raw))
+    log.info("raw files\n%s", "\n".join(map(str, files)))
+    write_truth(economy, Path(snakemake.output.truth).parent)
+    calibration(economy).to_csv(snakemake.output.calibration, index=False, lineterminator="\n")

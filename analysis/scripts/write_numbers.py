@@ -9,7 +9,7 @@ from aigreen.report import headline
 from aigreen.report.log import logged
 from aigreen.report.numbers import Ledger
 from aigreen.report.parts import part_labels, support
-from aigreen.simulate.truth import true_average, true_cells, true_parts
+from aigreen.simulate.truth import study_truth, true_average, true_cells, true_parts
 
 AVERAGES = ("simple", "group", "event_study", "calendar")
 
@@ -57,6 +57,6 @@ with logged(snakemake.log[0]):
         truth = pd.read_parquet(snakemake.input.truth)
         cells = true_cells(frame, truth, att.index)
         headline.add_truth(ledger, true_average(cells, averages["simple"]), averages["simple"], level)
-        true = true_parts(frame, truth, exposure=options["exposure"])
+        true = true_parts(frame, study_truth(truth, options["channels"]), exposure=options["exposure"])
         headline.add_true_parts(ledger, overall, true, names, level=level, **bands)
     ledger.write(snakemake.output.numbers)

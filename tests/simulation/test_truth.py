@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from aigreen.simulate.truth import expected_log1p, true_parts
+from aigreen.simulate.economy import draw
+from aigreen.simulate.truth import expected_log1p, study_truth, true_parts
 
 
 def test_expected_log1p_against_the_distribution():
@@ -52,3 +53,13 @@ def test_the_order_of_parts_does_not_matter_where_counts_are_large(firms):
     parts = true_parts(frame, truth, exposure="ring")
     assert parts.loc["direct", ["truth", "low", "high"]].tolist() == pytest.approx([0.2] * 3, abs=1e-6)
     assert parts.loc["m", "truth"] == pytest.approx(0.1, abs=1e-6)
+
+
+@pytest.mark.parametrize("channels", [["industry_structure", "polluting_share", "human_capital"], ["human_capital"]])
+def test_the_parts_of_a_study_add_up_to_the_truth_of_the_economy(channels):
+    truth = draw(seed=3, scale="small").truth
+    known = study_truth(truth, channels)
+    assert list(known)[4:] == ["direct", *channels, "spillover"]
+    whole = np.log(truth["mean_with"] / truth["mean_without"])
+    assert whole.max() > 0
+    np.testing.assert_allclose(known[["direct", *channels, "spillover"]].sum(axis=1), whole, atol=1e-12)

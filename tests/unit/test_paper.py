@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 SECTIONS = sorted((ROOT / "paper" / "sections").glob("*.typ"))
 STUDIES = ["cities", "provinces", "simulated-firms"]
 TABLES = ["sample_flow", "descriptives", "baseline", "event_study", "overall", "moves"]
-TABLES += ["decomposition", "decomposition_exposures", "decomposition_truth"]
+TABLES += ["calibration", "decomposition", "decomposition_exposures", "decomposition_truth"]
 FIGURES = ["event_study", "trends", "decomposition", "decomposition_horizons"]
 
 

@@ -31,8 +31,13 @@ def test_every_key_of_the_schema_has_a_description_and_nothing_else_is_allowed(n
 
 
 def test_a_command_line_value_overrides_one_key():
-    config = read_config({"study": "simulated-firms", "simulation": {"n_firms": 99}}, FOLDER)
-    assert config["simulation"] == {"n_firms": 99, "first_year": 2010, "last_year": 2023}
+    config = read_config({"study": "simulated-firms", "simulation": {"first_year": 2010}}, FOLDER)
+    assert config["simulation"] == {
+        "scale": "default",
+        "first_year": 2010,
+        "last_year": 2024,
+        "effects": {"peers": 0, "customers": 0, "suppliers": 0},
+    }
 
 
 def test_nested_numbers_from_the_command_line_come_as_text():

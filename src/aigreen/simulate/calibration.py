@@ -48,8 +48,9 @@ def calibration(economy: Economy) -> pd.DataFrame:
     frame = _panel(economy)
     scale = FULL_FIRMS / len(economy.firms)
     stock = published[published["quantity"].isin(["Listed firms", "Listed A-share firms"])]
-    for row, year in stock["year"].str[:4].astype(int).items():
-        add(row, f"Listed A-share firms {year}", (frame["year"] == year).sum() * scale)
+    for row, year in stock["year"].str[:4].astype(int).sort_values().items():
+        if year in economy.years:
+            add(row, f"Listed A-share firms {year}", (frame["year"] == year).sum() * scale)
     recent = frame[frame["year"] >= 2019]
     shares = recent["province"].value_counts(normalize=True)
     for row, place in published.loc[published["quantity"] == "Share of A-share firm-years", "geography"].items():

@@ -10,7 +10,11 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from aigreen.simulate.outcomes import CHANNELS, SPILLOVERS
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aigreen.effects import Effects
 
 EXACT_BELOW = 200.0
@@ -77,6 +81,28 @@ def true_cells(frame: pd.DataFrame, truth: pd.DataFrame, cells: pd.MultiIndex, *
 def true_average(cells: pd.Series, average: Effects) -> float:
     """Average true effects with the weights of an estimated overall average."""
     return float(cells.loc[average.weights.index].to_numpy() @ average.weights.iloc[:, 0].to_numpy())
+
+
+def study_truth(truth: pd.DataFrame, channels: Sequence[str]) -> pd.DataFrame:
+    """Sum the log parts of a synthetic economy to those that a study distinguishes.
+
+    Parameters
+    ----------
+    truth : DataFrame
+        As `aigreen.simulate.economy.write_truth` writes it.
+    channels : sequence of str
+        Channels of the study; what goes through others is left in its direct part.
+
+    Returns
+    -------
+    DataFrame
+        firm_id, year, mean_without, mean_with, direct, the channels, and spillover, over all ways in which zones
+        elsewhere reach a firm. Parts of a row add up to the log ratio of its means.
+    """
+    rest = [name for name in CHANNELS if name not in channels]
+    kept = truth[["firm_id", "year", "mean_without", "mean_with"]]
+    direct = truth[["direct", *rest]].sum(axis=1)
+    return kept.assign(direct=direct, **truth[list(channels)], spillover=truth[list(SPILLOVERS)].sum(axis=1))
 
 
 def true_parts(frame: pd.DataFrame, truth: pd.DataFrame, *, exposure: str) -> pd.DataFrame:

@@ -1,0 +1,49 @@
+"""The table that holds a synthetic economy against published numbers."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from aigreen.report.formats import adaptive
+from aigreen.report.table import Cell, Group, Row, Table
+
+PRIOR = "prior"
+
+
+def calibration_table(
+    reached: pd.DataFrame,
+    *,
+    key: str = "calibration",
+    title: str = "The synthetic economy and published numbers",
+    notes: str = "",
+    simulated: bool = True,
+) -> Table:
+    """One row a quantity: target, what the economy has, and where the target comes from.
+
+    Parameters
+    ----------
+    reached : DataFrame
+        quantity, target, achieved, source, as `aigreen.simulate.calibration.calibration` returns it.
+    """
+    groups = []
+    for prior in (False, True):
+        rows = reached[(reached["source"] == PRIOR) == prior]
+        lines = tuple(
+            Row(row.quantity, (_cell(row.target), _cell(row.achieved), Cell("" if prior else row.source)))
+            for row in rows.itertuples()
+        )
+        if lines:
+            groups.append(Group(lines, "Prior of this project" if prior else "Published"))
+    return Table(
+        key=key,
+        title=title,
+        stub="",
+        columns=("Target", "Achieved", "Source"),
+        groups=tuple(groups),
+        notes=f"Source: row of data/facts/published_aggregates.csv. {notes}".strip(),
+        simulated=simulated,
+    )
+
+
+def _cell(value: float) -> Cell:
+    return Cell(adaptive(value), float(value))
