@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PROVINCES = "cn_province_greenpatent_greenfinance/final_data.1.3.4_did.csv"
 CITIES = "cn_prefecture_lowcarbon/panel_2007_2023_full.xlsx"
-SMALL = ["--config", "simulation={n_firms: 300, patents_factor: 0.05}", "inference={draws: 199}"]
+SMALL = ["--config", "simulation={n_firms: 300, patents_factor: 0.05}", "inference={draws: 199}", "notebooks=[]"]
 
 
 @pytest.fixture(scope="module")
