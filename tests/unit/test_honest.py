@@ -104,13 +104,13 @@ class LinearProgram:
 @pytest.mark.parametrize("weights", WEIGHTS)
 @pytest.mark.parametrize(("order", "option"), [(1, {"relative": 0.8}), (2, {"relative": 0.8}), (2, {"absolute": 0.3})])
 def test_closed_form_of_the_test_equals_linear_programs(weights, order, option):
-    l = np.array(WEIGHTS[weights])  # noqa: E741
+    weighted = np.array(WEIGHTS[weights])
     values, covariance = drawn(order)
-    for bound in step_bounds(3, l, order, **option)[:3]:
+    for bound in step_bounds(3, weighted, order, **option)[:3]:
         vertices = DualVertices.of(bound, values, covariance)
-        program = LinearProgram(bound, l, covariance)
+        program = LinearProgram(bound, weighted, covariance)
         first_stage = vertices.least_favourable(0.005)
-        centre, sd = l @ values[3:], np.sqrt(bound.effect @ covariance @ bound.effect)
+        centre, sd = weighted @ values[3:], np.sqrt(bound.effect @ covariance @ bound.effect)
         for theta in centre + sd * np.array([-3.0, -1.2, 2.2]):
             ours = vertices.margin(np.array([theta]), 0.05, 0.005, first_stage)[0]
             theirs = program.margin(values, theta, 0.05, 0.005, first_stage)
@@ -147,8 +147,8 @@ def test_smoothness_of_zero_is_generalised_least_squares_on_a_linear_trend(examp
     X = np.column_stack([time, np.vstack([np.zeros((3, 3)), np.eye(3)])])
     precision = np.linalg.inv(example.covariance)
     variance = np.linalg.inv(X.T @ precision @ X)
-    l = np.r_[0.0, WEIGHTS[weights]]  # noqa: E741
-    centre, error = l @ variance @ X.T @ precision @ example.values, np.sqrt(l @ variance @ l)
+    weighted = np.r_[0.0, WEIGHTS[weights]]
+    centre, error = weighted @ variance @ X.T @ precision @ example.values, np.sqrt(weighted @ variance @ weighted)
     np.testing.assert_allclose([ours.low, ours.high], centre + error * 1.959963984540054 * np.array([-1, 1]), rtol=1e-9)
 
 
