@@ -14,6 +14,7 @@ from jsonschema.exceptions import ValidationError
 from aigreen.errors import ConfigError, did_you_mean
 
 DEFAULT = "simulated-firms"
+CONFIG = Path("analysis/config")
 
 
 def read_config(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
