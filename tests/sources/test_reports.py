@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from aigreen.errors import SourceError
+from aigreen.errors import SourceError, UnreadableFileError
 from aigreen.sources import reports
 from aigreen.sources.adapter import Options
 
@@ -55,3 +55,27 @@ def test_texts_come_one_by_one(folder):
     assert next(walk) == ("000001", 2015, "人工智能\n 与 绿色")
     assert isinstance(walk, type(x for x in ()))
     assert pd.DataFrame(walk).shape == (1, 3)
+
+
+REPORT = "公司持续推进人工智能与机器学习，建设数字化工厂。" * 40
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
+def test_encodings_of_a_report(export, encoding):
+    (export.folder / "000001_2020.txt").write_text(REPORT, encoding=encoding)
+    assert list(reports.texts(reports.listing(export.folder))) == [("000001", 2020, REPORT)]
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (REPORT.encode()[:-1], r"000001_2020.txt: damaged UTF-8 at byte 2,877"),
+        (REPORT.encode()[:600] + REPORT.encode()[602:], "damaged UTF-8 at byte 600"),
+        ("Société Générale, Müller".encode("latin-1"), "neither UTF-8 nor GB18030"),
+        (b"\x89PDF\0\0", "binary content"),
+    ],
+)
+def test_damaged_reports_are_not_reports_without_words(export, data, words):
+    (export.folder / "000001_2020.txt").write_bytes(data)
+    with pytest.raises(UnreadableFileError, match=words):
+        list(reports.texts(reports.listing(export.folder)))

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aigreen import facts
-from aigreen.assemble.words import ai_dictionary, ai_words, ai_words_in_folder, fold, read_report, word_counts
-from aigreen.errors import MissingValueError, SourceError, UnknownColumnError
+from aigreen.assemble.words import ai_dictionary, ai_words, fold, word_counts
+from aigreen.errors import MissingValueError, UnknownColumnError
 
 TYPES = ["data", "finance", "hardware", "language", "learning", "other", "robotics", "vision"]
 REPORT = "公司以人工智能为核心，建设大数据平台，应用卷积神经网络、ＡＩ芯片与智能环保。"
@@ -86,27 +86,3 @@ def test_types_add_up_and_no_character_counts_twice(listed):
     assert sum(len(word) * count for word, count in words.items()) <= done["length"]
     assert done["ai_words"] == sum(done[f"ai_words_{kind}"] for kind in TYPES) == words.sum()
     assert done["ai_words_core"] <= done["ai_words"]
-
-
-def test_folder_in_two_encodings(tmp_path):
-    (tmp_path / "000001_2020.txt").write_bytes(REPORT.encode("gb18030"))
-    (tmp_path / "000002_2020.txt").write_bytes(b"\xef\xbb\xbf" + REPORT.encode())
-    (tmp_path / "notes.md").write_text("人工智能", encoding="utf-8")
-    done = ai_words_in_folder(tmp_path)
-    assert done.index.tolist() == ["000001_2020", "000002_2020"]
-    assert done["encoding"].tolist() == ["gb18030", "utf-8"]
-    assert done["ai_words"].tolist() == [5, 5]
-    assert done["length"].tolist() == [38, 38]
-
-
-def test_damaged_and_foreign_files(tmp_path):
-    whole = (REPORT * 20).encode()
-    (tmp_path / "cut.txt").write_bytes(whole[:-1])
-    with pytest.raises(SourceError, match=r"cut.txt: damaged UTF-8 at byte \d+"):
-        read_report(tmp_path / "cut.txt")
-    (tmp_path / "utf16.txt").write_bytes(REPORT.encode("utf-16"))
-    with pytest.raises(SourceError, match=r"utf16.txt: neither UTF-8 nor GB18030"):
-        read_report(tmp_path / "utf16.txt")
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(SourceError, match="empty: no text files"):
-        ai_words_in_folder(tmp_path / "empty")

@@ -10,16 +10,13 @@ from __future__ import annotations
 
 import unicodedata
 from functools import cache
-from pathlib import Path
 
 import pandas as pd
-from tqdm import tqdm
 
 from aigreen import facts
-from aigreen.errors import MissingValueError, SourceError, UnknownColumnError
+from aigreen.errors import MissingValueError, UnknownColumnError
 
 TAKEN = "\x1f"
-DAMAGED_SHARE = 0.01
 
 
 def ai_dictionary() -> pd.DataFrame:
@@ -92,62 +89,6 @@ def ai_words(texts: pd.Series, dictionary: pd.DataFrame | None = None) -> pd.Dat
     for kind, words in dictionary.groupby("ai_type")["word"]:
         sums[f"ai_words_{kind}"] = counts[list(words)].sum(axis=1)
     return pd.DataFrame(sums).assign(length=counts["length"])
-
-
-def ai_words_in_folder(
-    folder: Path | str, dictionary: pd.DataFrame | None = None, *, progress: bool = False
-) -> pd.DataFrame:
-    """Count AI words in a folder of reports, one text file each, one file in memory at a time.
-
-    Parameters
-    ----------
-    folder : path
-        Holds ``*.txt`` in UTF-8 (with or without byte-order mark) or GB18030.
-    dictionary : DataFrame, optional
-        As in `ai_words`.
-    progress : bool
-        Show a progress bar.
-
-    Returns
-    -------
-    DataFrame
-        Index ``report`` (file name without ``.txt``), sorted; the columns of `ai_words` and ``encoding``.
-
-    Raises
-    ------
-    SourceError
-        No text files, or a file in another encoding or damaged.
-    """
-    paths = sorted(Path(folder).glob("*.txt"))
-    if not paths:
-        raise SourceError(f"{Path(folder).name}: no text files (*.txt)")
-    parts = []
-    for path in tqdm(paths, desc="reports", disable=not progress):
-        text, encoding = read_report(path)
-        parts.append(ai_words(pd.Series([text], index=[path.stem]), dictionary).assign(encoding=encoding))
-    return pd.concat(parts).rename_axis("report")
-
-
-def read_report(path: Path | str) -> tuple[str, str]:
-    """Read one report; gives its text and its encoding (``utf-8`` or ``gb18030``).
-
-    A damaged UTF-8 file can often be read as GB18030 and then holds no known word. So a file that is no GB18030, or
-    whose bytes are UTF-8 but for less than one per cent, is an error and not an empty report.
-    """
-    path = Path(path)
-    content = path.read_bytes()
-    try:
-        return content.decode("utf-8-sig"), "utf-8"
-    except UnicodeDecodeError as reason:
-        nearly = content.decode("utf-8", errors="replace")
-        beyond_ascii = sum(not letter.isascii() for letter in nearly)
-        damaged = nearly.count("\N{REPLACEMENT CHARACTER}") < max(2, DAMAGED_SHARE * beyond_ascii)
-        if damaged and beyond_ascii > 1:
-            raise SourceError(f"{path.name}: damaged UTF-8 at byte {reason.start}") from reason
-    try:
-        return content.decode("gb18030"), "gb18030"
-    except UnicodeDecodeError as reason:
-        raise SourceError(f"{path.name}: neither UTF-8 nor GB18030 (byte {reason.start})") from reason
 
 
 def _count(text: str, words: tuple[str, ...]) -> list[int]:

@@ -31,6 +31,9 @@ MOST_COLUMNS = 2_000
 MOST_CELLS = 2_000_000_000
 MOST_DEPTH = 12  # Parquet counts two or three levels for one list of records
 GB2312_SHARE = 0.5
+DAMAGED_SHARE = 0.01
+NEAR = 50_000  # bytes looked at on either side of a fault
+REPLACED = "\N{REPLACEMENT CHARACTER}"
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 UNICODE_RELEASE = 118  # of the Stata format: text is UTF-8 from Stata 14 on
 
@@ -148,12 +151,13 @@ def sniff_encoding(data: bytes, where: str) -> str:
     """Tell UTF-8 (with or without mark), UTF-16 (with mark) and GB18030 apart.
 
     Bytes of a western code page can often be read as GB18030, but then give rare characters: text is accepted as
-    GB18030 only if half of its characters beyond ASCII are in GB 2312.
+    GB18030 only if half of its characters beyond ASCII are in GB 2312. Damaged UTF-8 can often be read so, too: bytes
+    that are UTF-8 but for less than one per cent around the first fault are refused.
 
     Raises
     ------
     UnreadableFileError
-        Empty, binary, or in another encoding.
+        Empty, binary, damaged, or in another encoding.
     """
     if is_blank(data):
         raise UnreadableFileError(f"{where}: the file is empty")
@@ -166,6 +170,8 @@ def sniff_encoding(data: bytes, where: str) -> str:
             text = data.decode(encoding)
         except UnicodeDecodeError as failure:
             at = failure.start
+            if encoding == "utf-8-sig" and _is_nearly_utf8(data[max(0, at - NEAR) : at + NEAR]):
+                raise UnreadableFileError(f"{where}: damaged UTF-8 at byte {at:,}") from failure
             continue
         if encoding == "utf-8-sig" or _is_chinese(text):
             return encoding
@@ -179,6 +185,11 @@ def sniff_encoding(data: bytes, where: str) -> str:
 def is_blank(data: bytes) -> bool:
     """Tell whether there is nothing but a byte-order mark and blanks."""
     return not data.removeprefix(codecs.BOM_UTF8).removeprefix(codecs.BOM_UTF16_LE).strip(b" \t\r\n\0")
+
+
+def _is_nearly_utf8(data: bytes) -> bool:
+    far = "".join(_BEYOND_ASCII.findall(data.decode("utf-8", "replace")))
+    return len(far) > 1 and far.count(REPLACED) <= max(1, DAMAGED_SHARE * len(far))
 
 
 def _is_chinese(text: str) -> bool:
