@@ -1,6 +1,8 @@
 """Raw files and the analysis panel."""
 
 SIMULATED = config["source"] == "simulated"
+LICENSED = config["source"] == "licensed"
+BUILD = config.get("build", {})
 
 
 if SIMULATED:
@@ -24,10 +26,33 @@ if SIMULATED:
         script:
             "../scripts/simulate_raw.py"
 
+    RAW = f"{RESULTS}/raw"
+    RAW_FILES = rules.simulate.output.raw
+
+
+if LICENSED:
+
+    # Placed there by the user; texts of annual reports are too many to list.
+    RAW = "data/restricted"
+    RAW_FILES = [
+        str(path)
+        for path in sorted(Path(RAW).rglob("*"))
+        if path.is_file() and path.suffix != ".txt"
+    ]
+    if not RAW_FILES:
+        raise WorkflowError(
+            f"study {STUDY} reads licensed files from {RAW}, and there are none: "
+            f"`aigreen doctor --study {STUDY}` says which and where to get them"
+        )
+
+
+if SIMULATED or LICENSED:
+
     rule panel:
         input:
-            raw=rules.simulate.output.raw,
+            raw=RAW_FILES,
             facts=Path("data/facts").glob("*.csv"),
+            mapping=BUILD.get("mapping", []),
         output:
             panel=f"{RESULTS}/panel.parquet",
             codebook=f"{RESULTS}/codebook.csv",
@@ -35,13 +60,25 @@ if SIMULATED:
             source_flow=f"{RESULTS}/source_flow.csv",
         log:
             f"{LOGS}/panel.log",
+        threads: BUILD.get("threads", 2)
         params:
+            raw=RAW,
             timing=config["panel"]["timing"],
-            years=config["panel"].get("years"),
+            # The script reads the whole configuration; memory and threads do not change the panel.
+            build={
+                key: value
+                for key, value in BUILD.items()
+                if key not in ("memory_limit", "threads")
+            },
         script:
             "../scripts/build_firms.py"
 
 else:
+
+    if BUILD:
+        raise WorkflowError(
+            f"study {STUDY}: keys under build are for studies of firms; source {config['source']} takes none"
+        )
 
     rule fetch:
         output:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -25,8 +24,9 @@ from tqdm import tqdm
 
 from aigreen.assemble import adoption
 from aigreen.assemble.count_files import connect, count_files, match_applicants
-from aigreen.assemble.firm_years import Inputs, Options, firm_years
+from aigreen.assemble.firm_years import Inputs, firm_years
 from aigreen.assemble.match import match_names
+from aigreen.assemble.options import BuildOptions
 from aigreen.assemble.record import Assembled
 from aigreen.assemble.stages import Made, clear_parts, make, write_aside
 from aigreen.errors import SourceError
@@ -57,34 +57,6 @@ _SINGLE: dict[str, tuple[str, Callable[..., Read]]] = {
     "coefficients": (extras.INPUT_OUTPUT, extras.input_output),
 }
 _GOOGLE = (".parquet", ".json", ".jsonl", ".gz")
-
-
-@dataclass(frozen=True, kw_only=True)
-class BuildOptions:
-    """How a panel is built.
-
-    Parameters
-    ----------
-    panel : Options
-        Sample and timing.
-    mapping : dict
-        The user's column names (`aigreen.sources.adapter.load_mapping`).
-    office : str
-        Patent office whose applications are counted.
-    keywords : bool
-        AI patents also by keywords in titles and abstracts.
-    memory_limit : str
-        Of DuckDB, for example ``"4GB"``; the result does not depend on it, nor on the threads.
-    threads : int
-        Of DuckDB.
-    """
-
-    panel: Options = field(default_factory=Options)
-    mapping: dict[str, dict[str, str]] = field(default_factory=dict)
-    office: str = "CN"
-    keywords: bool = False
-    memory_limit: str = "4GB"
-    threads: int = 2
 
 
 class Built(NamedTuple):

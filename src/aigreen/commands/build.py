@@ -19,20 +19,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Build the firm-year panel of a study and print its sample flow."""
-    from aigreen.assemble.build import BuildOptions, build
-    from aigreen.assemble.firm_years import Options
-    from aigreen.sources.adapter import load_mapping
+    from aigreen.assemble.build import build
+    from aigreen.assemble.options import UNIT, from_config
 
     config = read_config({"study": given.study}, CONFIG)
-    if config.get("panel", {}).get("unit") != "firm_id":
+    if config.get("panel", {}).get("unit") != UNIT:
         raise SourceError(f"study {given.study!r} is no study of firms: snakemake makes its data")
-    chosen = dict(config.get("build", {}))
-    outer = {name: chosen.pop(name) for name in ("office", "keywords", "memory_limit", "threads") if name in chosen}
-    if "mapping" in chosen:
-        outer["mapping"] = load_mapping(chosen.pop("mapping"))
-    if "years" in chosen:
-        chosen["years"] = tuple(chosen["years"])
-    options = BuildOptions(panel=Options(timing=config["panel"]["timing"], **chosen), **outer)
+    options = from_config(config)
     folder = Path("results") / given.study
     built = build(given.raw or folder / "raw", given.out or folder, options, progress=sys.stderr.isatty())
     print(built.assembled.flow.to_string(index=False))

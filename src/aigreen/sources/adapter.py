@@ -51,9 +51,11 @@ def load_mapping(path: Path | str) -> dict[str, dict[str, str]]:
     Raises
     ------
     MappingError
-        Another layout, or the same expected column twice.
+        No such file, another layout, or the same expected column twice.
     """
     path = Path(path)
+    if not path.is_file():
+        raise MappingError(f"no file of column names {path}")
     if path.suffix.lower() == ".csv":
         with path.open(encoding="utf-8-sig", newline="") as lines:
             rows = list(csv.DictReader(lines))

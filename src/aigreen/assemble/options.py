@@ -1,0 +1,70 @@
+"""Choices of a build, and how a study's configuration gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from aigreen.assemble.firm_years import Options
+from aigreen.sources.adapter import load_mapping
+
+UNIT = "firm_id"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildOptions:
+    """How a panel is built.
+
+    Parameters
+    ----------
+    panel : Options
+        Sample and timing.
+    mapping : dict
+        The user's column names (`aigreen.sources.adapter.load_mapping`).
+    office : str
+        Patent office whose applications are counted.
+    keywords : bool
+        AI patents also by keywords in titles and abstracts.
+    memory_limit : str
+        Of DuckDB, for example ``"4GB"``; the result does not depend on it, nor on the threads.
+    threads : int
+        Of DuckDB.
+    """
+
+    panel: Options = field(default_factory=Options)
+    mapping: dict[str, dict[str, str]] = field(default_factory=dict)
+    office: str = "CN"
+    keywords: bool = False
+    memory_limit: str = "4GB"
+    threads: int = 2
+
+
+def from_config(config: Mapping[str, Any], *, top: Path | str = ".") -> BuildOptions:
+    """Read the options of a build from the configuration of a study.
+
+    Parameters
+    ----------
+    config : mapping
+        As `aigreen.study.read_config` gives it: ``panel.timing``, and the keys under ``build``.
+    top : path
+        Folder that ``build.mapping`` is relative to.
+
+    Raises
+    ------
+    MappingError
+        No such file of column names, or one of another layout.
+    """
+    chosen = dict(config.get("build", {}))
+    if "years" in chosen:
+        chosen["years"] = tuple(chosen["years"])
+    if "mapping" in chosen:
+        chosen["mapping"] = load_mapping(Path(top) / chosen["mapping"])
+    if "winsorise" in chosen:
+        chosen["winsorise"] = {entry["column"]: entry["share"] for entry in chosen["winsorise"]}
+    outer = {entry.name for entry in fields(BuildOptions)}
+    panel = Options(
+        timing=config["panel"]["timing"], **{key: value for key, value in chosen.items() if key not in outer}
+    )
+    return BuildOptions(panel=panel, **{key: value for key, value in chosen.items() if key in outer})
