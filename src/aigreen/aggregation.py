@@ -15,6 +15,7 @@ Aggregation = Literal["simple", "group", "event_study", "calendar"]
 
 _ASCENDING = {"cohort", "time", "horizon"}
 KEYS = {"simple": None, "group": "cohort", "event_study": "horizon", "calendar": "time"}
+_ROWS = 4_096
 
 
 @dataclass(frozen=True)
@@ -76,12 +77,20 @@ def weighted_mean(
     means = weights.T @ estimates
     if influence is None:
         return means, None, weights
-    result = influence @ weights
+    result = _product(influence, weights)
     if mass.influence is not None:
         slope = np.zeros((len(mass.value), n_groups))
         np.add.at(slope, (mass.of, groups), (estimates - means[groups]) / total[groups])
         result += mass.influence @ slope
     return means, result, weights
+
+
+def _product(influence: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Multiply by blocks of rows: for tall matrices the buffers of a matrix product are as large as the matrix."""
+    result = np.empty((len(influence), weights.shape[1]))
+    for start in range(0, len(influence), _ROWS):
+        np.matmul(influence[start : start + _ROWS], weights, out=result[start : start + _ROWS])
+    return result
 
 
 def group_index(levels: Mapping[str, pd.Index], n: int) -> tuple[np.ndarray, pd.Index]:

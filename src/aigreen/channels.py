@@ -96,7 +96,8 @@ class CleanFit:
         self, residual: np.ndarray, targets: sparse.sparray, clusters: np.ndarray, n_clusters: int
     ) -> np.ndarray:
         scores = residual if self.weights is None else residual * self.weights
-        psi = -self.effects.cluster_sums(scores, targets, clusters, n_clusters)
+        psi = self.effects.cluster_sums(scores, targets, clusters, n_clusters)
+        np.negative(psi, out=psi)
         if self.bread.size:
             by_cluster = sum_by(clusters, self.covariates[self.effects.rows] * scores[:, None], n_clusters)
             psi -= by_cluster @ self.bread @ (targets.T @ self.covariates).T

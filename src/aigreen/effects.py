@@ -211,6 +211,8 @@ class Effects(Maketables):
             raise EffectsError(
                 f"a mask is a boolean array of length {len(self)}, got {mask.dtype} of shape {mask.shape}"
             )
+        if mask.all():
+            return self
         rows = np.flatnonzero(mask)
         return replace(
             self,

@@ -11,8 +11,8 @@ import numpy as np
 from scipy import sparse
 
 from aigreen.absorb import FixedEffects
+from aigreen.cell_means import CellMeans
 from aigreen.channels import CleanFit, fit_clean, symmetric_inverse
-from aigreen.did.imputation import centred
 from aigreen.did.sandwich import independent_columns, sum_by
 from aigreen.did.split import Cells, reached_rows, split_rows
 from aigreen.did.untreated import independent
@@ -21,12 +21,10 @@ from aigreen.errors import (
     CollinearError,
     CollinearWarning,
     DataError,
-    EstimationError,
     MissingRowsWarning,
     NoControlsError,
     OptionError,
     OverlapWarning,
-    SmallCellWarning,
     UnreachedWarning,
 )
 from aigreen.exposure import first_period
@@ -58,7 +56,9 @@ class Setup:
         Those of them that some exposed row has, on the exposed and on the treated rows.
     of : ndarray of int, shape (q,);  terms : list of str, length q
         Exposure and name of each.
-    y : ndarray, shape (n,);  channels : ndarray, shape (n, K);  covariates : ndarray, shape (n, p)
+    outcome : str
+    covariates : ndarray, shape (n, p)
+        Those that enter the fit.
     """
 
     sample: Panel
@@ -70,14 +70,18 @@ class Setup:
     dose: np.ndarray
     of: np.ndarray
     terms: list[str]
-    y: np.ndarray
-    channels: np.ndarray
+    outcome: str
+    channel_names: list[str]
     covariates: np.ndarray
 
     @property
     def weights(self) -> np.ndarray | None:
         """Weights of the rows, shape (n,)."""
         return self.sample.weights
+
+    def raw(self) -> tuple[np.ndarray, np.ndarray]:
+        """Read outcome, shape (n,), and channels, shape (n, K), from the panel again: they are not kept."""
+        return self.sample.column(self.outcome), self.sample.matrix(self.channel_names)
 
 
 def prepare(
@@ -122,7 +126,7 @@ def prepare(
         shown = (response != 0).any(axis=0)
         response, dose, of = response[:, shown], dose[:, shown], basis.of[shown]
         terms = list(np.array(basis.terms, dtype=object)[shown])
-    return Setup(sample, fit, cells, exposed, basis, response, dose, of, terms, y, M, X)
+    return Setup(sample, fit, cells, exposed, basis, response, dose, of, terms, outcome, channels, X)
 
 
 def _clean_rows(
@@ -193,53 +197,6 @@ def _require_support(
         warnings.warn(OverlapWarning(message, count=beyond.size, first=sample.labels(beyond[:5])), stacklevel=5)
 
 
-class CellMeans:
-    """Means over the treated rows of each cohort and period, and what these rows add to influence functions.
-
-    Attributes
-    ----------
-    count : ndarray, shape (cells,)
-        (Weighted) number of rows.
-    targets : sparse array, shape (n, cells)
-        Weights of the means on all rows.
-    """
-
-    def __init__(self, setup: Setup, *, leave_one_out: bool) -> None:
-        cells, sample = setup.cells, setup.sample
-        self.n_clusters, self.n_cells, self._of = len(sample.clusters), len(cells.cohort), cells.cell
-        w = np.ones(len(cells.rows)) if setup.weights is None else setup.weights[cells.rows]
-        self.count = np.bincount(cells.cell, w, self.n_cells)
-        self._share = w / self.count[cells.cell]
-        self._at = sample.cluster_codes[cells.rows].astype(np.intp) * self.n_cells + cells.cell
-        self.targets = sparse.coo_array((self._share, (cells.rows, cells.cell)), shape=(sample.n_rows, self.n_cells))
-        self._weight = self._by_cluster(np.ones(len(w)))
-        self._leave_one_out = leave_one_out
-        _check_lone_clusters(np.count_nonzero(self._weight, axis=0) == 1, cells, refused=leave_one_out)
-
-    def mean(self, values: np.ndarray) -> np.ndarray:
-        """Mean of values of treated rows in each cell."""
-        return np.bincount(self._of, self._share * values, self.n_cells)
-
-    def own(self, values: np.ndarray) -> np.ndarray:
-        """Centred sums of values of treated rows, shape (clusters, cells)."""
-        return centred(self._by_cluster(values), self._weight, leave_one_out=self._leave_one_out)
-
-    def of_channels(self, setup: Setup) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Mean deviation of each channel, shape (K, cells), and its influence functions, each (clusters, cells)."""
-        fit, rows = setup.fit, setup.cells.rows
-        clusters, k = setup.sample.cluster_codes[fit.effects.rows], fit.channels.shape[1]
-        moved = np.array([self.mean(fit.channels[rows, j]) for j in range(k)]).reshape(k, self.n_cells)
-        psi = [
-            fit.channel_influence(j, self.targets, clusters, self.n_clusters) + self.own(fit.channels[rows, j])
-            for j in range(k)
-        ]
-        return moved, psi
-
-    def _by_cluster(self, values: np.ndarray) -> np.ndarray:
-        size = self.n_clusters * self.n_cells
-        return np.bincount(self._at, self._share * values, size).reshape(self.n_clusters, self.n_cells)
-
-
 def compute_factors(options: Decomposition, setup: Setup) -> tuple[np.ndarray, np.ndarray]:
     """Compute the slope of each channel and its mean deviation on treated rows, in turn, and their influence.
 
@@ -248,13 +205,13 @@ def compute_factors(options: Decomposition, setup: Setup) -> tuple[np.ndarray, n
     values : ndarray, shape (2 K,);  psi : ndarray, shape (clusters, 2 K)
     """
     means = CellMeans(setup, leave_one_out=options.variance == "leave_one_out")
-    moved, moved_psi = means.of_channels(setup)
+    moved = means.of_channels(setup)
     w = means.count / means.count.sum()
     clusters = setup.sample.cluster_codes[setup.fit.effects.rows]
     slopes_psi = setup.fit.loadings_influence(clusters, means.n_clusters).sum(axis=1)
     values = np.column_stack([setup.fit.slopes, moved @ w]).ravel()
-    psi = np.stack([slopes_psi, np.stack([part @ w for part in moved_psi], axis=1)], axis=2)
-    return values, psi.reshape(means.n_clusters, -1)
+    moved_psi = np.stack([means.channel_influence(setup, j) @ w for j in range(len(moved))], axis=1)
+    return values, np.stack([slopes_psi, moved_psi], axis=2).reshape(means.n_clusters, -1)
 
 
 def compute_parts(options: Decomposition, setup: Setup) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
@@ -272,8 +229,8 @@ def compute_parts(options: Decomposition, setup: Setup) -> tuple[list[str], np.n
     k, n_cells, n_clusters = len(options.channels), len(cells.cohort), len(sample.clusters)
     fitted_clusters = sample.cluster_codes[fit.effects.rows]
     means = CellMeans(setup, leave_one_out=options.variance == "leave_one_out")
-    moved, moved_psi = means.of_channels(setup)
-    slopes, rest = fit.slopes, fit.rest
+    moved = means.of_channels(setup)
+    slopes = fit.slopes
     loadings_psi = fit.loadings_influence(fitted_clusters, n_clusters)
     slopes_psi = loadings_psi.sum(axis=1)
 
@@ -286,14 +243,27 @@ def compute_parts(options: Decomposition, setup: Setup) -> tuple[list[str], np.n
     at = {label: j for j, label in enumerate(labels)}
     values = np.zeros((len(labels), n_cells))
     psi = np.zeros((n_clusters, len(labels), n_cells))
-    for j in range(2, 2 + k):
-        loading = fit.loadings[j - 2]
-        values[j], psi[:, j] = loading @ moved, loadings_psi[:, j - 2] @ moved
-        for i in np.flatnonzero(loading):
-            psi[:, j] += loading[i] * moved_psi[i]
+    channels = slice(2, 2 + k)
+    values[channels] = fit.loadings @ moved
+    for j in range(k):
+        psi[:, 2 + j] = loadings_psi[:, j] @ moved
+    if options.interaction:
+        gap, gap_psi = _treated_slopes(options, setup, slopes, slopes_psi)
+        pieces = at[f"{DIRECT}: at untreated channels"] + 1 + np.arange(k)
+        values[pieces] = gap[:, None] * moved
+        for i in range(k):
+            psi[:, pieces[i]] = gap_psi[:, [i]] * moved[i]
+    for i in range(k):
+        moved_psi = means.channel_influence(setup, i)
+        for j in np.flatnonzero(fit.loadings[:, i]):
+            psi[:, 2 + j] += fit.loadings[j, i] * moved_psi
+        if options.interaction:
+            psi[:, pieces[i]] += gap[i] * moved_psi
+        del moved_psi
 
-    net = rest[cells.rows]
-    psi[:, 1] = fit.rest_influence(means.targets, fitted_clusters, n_clusters) - slopes_psi @ moved
+    net = fit.rest[cells.rows]
+    psi[:, 1] = fit.rest_influence(means.targets, fitted_clusters, n_clusters)
+    psi[:, 1] -= slopes_psi @ moved
     if options.exposures:
         response = _response(options, setup, slopes_psi, fitted_clusters, n_clusters)
         dose = np.array([means.mean(column) for column in setup.dose.T]).reshape(-1, n_cells)
@@ -306,17 +276,12 @@ def compute_parts(options: Decomposition, setup: Setup) -> tuple[list[str], np.n
             values[j], psi[:, j] = response.theta[own] @ dose[own], response.psi[:, own] @ dose[own]
     values[1] = means.mean(net)
     psi[:, 1] += means.own(net)
-    values[0], psi[:, 0] = values[1:n_parts].sum(axis=0), psi[:, 1:n_parts].sum(axis=1)
-
+    values[0] = values[1:n_parts].sum(axis=0)
+    np.sum(psi[:, 1:n_parts], axis=1, out=psi[:, 0])
     if options.interaction:
-        gap, gap_psi = _treated_slopes(options, setup, slopes, slopes_psi)
-        rest_at = at[f"{DIRECT}: at untreated channels"]
-        values[rest_at], psi[:, rest_at] = values[1], psi[:, 1]
-        for i in range(k):
-            j = rest_at + 1 + i
-            values[j], psi[:, j] = gap[i] * moved[i], gap[i] * moved_psi[i] + gap_psi[:, [i]] * moved[i]
-            values[rest_at] -= values[j]
-            psi[:, rest_at] -= psi[:, j]
+        rest = at[f"{DIRECT}: at untreated channels"]
+        values[rest] = values[1] - values[pieces].sum(axis=0)
+        psi[:, rest] = psi[:, 1] - psi[:, pieces].sum(axis=1)
     return labels, values, psi, means.count
 
 
@@ -371,22 +336,9 @@ def _treated_slopes(
         extra = np.hstack([extra, B])
         extra = extra[:, independent(effects, extra, setup.weights)[0]]
     try:
-        fit = fit_clean(setup.y, setup.channels, extra, effects, setup.weights, list(options.channels))
+        fit = fit_clean(*setup.raw(), extra, effects, setup.weights, list(options.channels))
     except CollinearError as error:
         message = str(error).replace("the clean rows (untreated and unexposed)", "treated rows, as interaction needs")
         raise CollinearError(message) from None
     psi = fit.loadings_influence(sample.cluster_codes[effects.rows], len(sample.clusters)).sum(axis=1)
     return fit.slopes - slopes, psi - slopes_psi
-
-
-def _check_lone_clusters(alone: np.ndarray, cells: Cells, *, refused: bool) -> None:
-    if not alone.any():
-        return
-    first = [f"({g}, {t})" for g, t in zip(cells.cohort[alone], cells.time[alone], strict=True)]
-    if refused:
-        raise EstimationError(
-            f"variance='leave_one_out' needs two clusters in every cohort-period; {len(first)} have one, first: "
-            f"{', '.join(first[:5])}"
-        )
-    message = f"{len(first)} cohort-periods have treated rows in one cluster only: their errors are too small"
-    warnings.warn(SmallCellWarning(message, count=len(first), first=first), stacklevel=4)

@@ -148,11 +148,12 @@ def cluster_products(setup: Setup) -> Products | None:
     unit, rest = codes[first], [code for j, code in enumerate(codes) if j != first]
     sizes = [int(code.max()) + 1 for code in rest]
     n_clusters, n_cells, q = len(sample.clusters), len(cells.cohort), setup.response.shape[1]
-    k, p = setup.channels.shape[1], setup.covariates.shape[1]
+    k, p = len(setup.channel_names), setup.covariates.shape[1]
     d = sum(sizes) + p + 1 + k
     if not is_nested(unit, sample.cluster_codes) or n_clusters * d * (d + n_cells) > LARGEST:
         return None
     w = np.ones(sample.n_rows) if setup.weights is None else setup.weights
+    y, M = setup.raw()
     clean = np.zeros(sample.n_rows, dtype=bool)
     clean[setup.fit.effects.rows] = True
     position = {"cell": np.full(sample.n_rows, -1), "exposed": np.full(sample.n_rows, -1)}
@@ -169,7 +170,7 @@ def cluster_products(setup: Setup) -> Products | None:
     for start, stop in cluster_blocks(ends, max(1, BLOCK // d)):
         rows = order[ends[start] : ends[stop]]
         D = dummies(rest, sizes, rows)
-        Z = np.column_stack([D, setup.covariates[rows], setup.y[rows], setup.channels[rows]])
+        Z = np.column_stack([D, setup.covariates[rows], y[rows], M[rows]])
         take_unit_means(Z, unit[rows], w[rows] * clean[rows])
         for c in range(start, stop):
             part = slice(ends[c] - ends[start], ends[c + 1] - ends[start])

@@ -323,11 +323,13 @@ class _Leads:
 
 
 def centred(tau: np.ndarray, v: np.ndarray, *, leave_one_out: bool) -> np.ndarray:
-    """Sum v (tau - centre) by cluster and cell; `tau` holds the sums of v tau, `v` those of v."""
+    """Sum v (tau - centre) by cluster and cell, in place of `tau`, the sums of v tau; `v` holds those of v."""
     top, bottom = np.einsum("ck,ck->k", tau, v), np.einsum("ck,ck->k", v, v)
     if leave_one_out:
-        return tau - v * ((top - tau * v) / (bottom - v * v))
-    return tau - v * (top / bottom)
+        tau -= v * ((top - tau * v) / (bottom - v * v))
+    else:
+        tau -= v * (top / bottom)
+    return tau
 
 
 def _at_common_ratio(seen: np.ndarray, mean: np.ndarray, *, leave_one_out: bool) -> np.ndarray:
