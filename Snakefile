@@ -5,14 +5,19 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
-from aigreen.errors import ConfigError
+from aigreen.errors import AigreenError
+from aigreen.report.workflow import depend_on_code
+from aigreen.specification.registry import read_registry
 from aigreen.study import read_config
 
 min_version("9.0")
 
+CONFIG = Path(workflow.basedir) / "analysis/config"
+
 try:
-    config = read_config(config, Path(workflow.basedir) / "analysis/config")
-except ConfigError as error:
+    config = read_config(config, CONFIG)
+    EXHIBITS = {} if "kind" in config else read_registry(CONFIG, config)
+except AigreenError as error:
     raise WorkflowError(str(error)) from None
 
 STUDY = config["study"]
@@ -28,6 +33,7 @@ else:
 
     include: "analysis/rules/panel.smk"
     include: "analysis/rules/models.smk"
+    include: "analysis/rules/exhibits.smk"
     include: "analysis/rules/paper.smk"
 
 
@@ -40,3 +46,9 @@ rule all:
     input:
         f"{RESULTS}/paper.pdf",
         expand(f"{RESULTS}/notebooks/{{name}}.html", name=config.get("notebooks", [])),
+
+
+try:
+    depend_on_code(workflow, workflow.basedir)
+except AigreenError as error:
+    raise WorkflowError(str(error)) from None

@@ -6,8 +6,6 @@ FORMATS = [".json", ".tex", ".typ", ".html"]
 
 
 rule replicate:
-    input:
-        code=["src/aigreen/simulate/designs.py", "src/aigreen/monte_carlo.py"],
     output:
         draws=f"{RESULTS}/draws/{{design}}.parquet",
     log:
@@ -21,7 +19,6 @@ rule replicate:
 rule summarise:
     input:
         draws=expand(rules.replicate.output.draws, design=DESIGNS),
-        code="src/aigreen/report/monte_carlo.py",
     output:
         summary=f"{RESULTS}/summary.csv",
         holds=multiext(f"{RESULTS}/tables/parts_holds", *FORMATS),

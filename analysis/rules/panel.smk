@@ -8,9 +8,6 @@ BUILD = config.get("build", {})
 if SIMULATED:
 
     rule simulate:
-        input:
-            code=sorted(Path("src/aigreen/simulate").glob("*.py")),
-            facts=sorted(Path("data/facts").glob("*.csv")),
         output:
             raw=directory(f"{RESULTS}/raw"),
             truth=f"{RESULTS}/truth/truth.parquet",
@@ -94,7 +91,6 @@ else:
     rule panel:
         input:
             raw=rules.fetch.output.manifest,
-            facts=Path("data/facts").glob("*.csv"),
         output:
             panel=f"{RESULTS}/panel.parquet",
             codebook=f"{RESULTS}/codebook.csv",
