@@ -38,23 +38,23 @@ from aigreen.sources.record import Flow, Read, together
 
 TABLES = "canonical"
 _PARTS: dict[str, Callable[..., Read]] = {
-    "FS_Combas": csmar.balance_sheet,
-    "FS_Comins": csmar.income_statement,
-    "FS_Comscfd": csmar.cash_flow,
-    "HLD_Contrshr": csmar.equity_nature,
-    "PT_LCRDSPENDING": csmar.rd,
-    "PT_LCDOMFORAPPLY": csmar_records.patents,
-    "GPRD": cnrds.green_patents,
+    csmar.BALANCE.table: csmar.balance_sheet,
+    csmar.INCOME.table: csmar.income_statement,
+    csmar.CASH.table: csmar.cash_flow,
+    csmar.CONTROLLERS.table: csmar.equity_nature,
+    csmar.RD.table: csmar.rd,
+    csmar_records.PATENTS.table: csmar_records.patents,
+    cnrds.GREEN.table: cnrds.green_patents,
 }
-_NEEDED = ("STK_LISTEDCOINFOANL", "FS_Combas")
-_LINKS = {"SC_TopFiveSaleInfo": "customer", "SC_TopFivePurchaseInfo": "supplier"}
+_NEEDED = (csmar.FIRM_FILE.table, csmar.BALANCE.table)
+_LINKS = {expected.table: direction for direction, expected in csmar_records.LINKS.items()}
 _SINGLE: dict[str, tuple[str, Callable[..., Read]]] = {
-    "staff": ("STK_CompanyStaff", csmar_records.staff),
-    "city_years": (cities.PANEL, cities.prefecture_panel),
-    "company_names": (extras.NAMES, extras.company_names),
-    "segments": (extras.SEGMENTS, extras.segments),
-    "robots": (extras.ROBOTS, extras.robots),
-    "coefficients": (extras.INPUT_OUTPUT, extras.input_output),
+    "staff": (csmar_records.STAFF.table, csmar_records.staff),
+    "city_years": (cities.PREFECTURES.table, cities.prefecture_panel),
+    "company_names": (extras.NAMES.table, extras.company_names),
+    "segments": (extras.SEGMENTS.table, extras.segments),
+    "robots": (extras.ROBOTS.table, extras.robots),
+    "coefficients": (extras.INPUT_OUTPUT.table, extras.input_output),
 }
 _GOOGLE = (".parquet", ".json", ".jsonl", ".gz")
 

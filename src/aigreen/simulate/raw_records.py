@@ -18,9 +18,9 @@ from aigreen.simulate.raw_csmar import labels
 from aigreen.sources.cities import PANEL
 from aigreen.sources.cnrds import GREEN_FIELDS
 from aigreen.sources.cnrds import TABLE as GREEN_TABLE
+from aigreen.sources.csmar_records import LINKS
 
 PARTS = ("reports", "cities")
-LINK_TABLES = {"customer": "SC_TopFiveSaleInfo", "supplier": "SC_TopFivePurchaseInfo"}
 OWN_REPORT = 0.55  # firm-years with patents by own report
 UNKNOWN_PILOT, NO_CODE = 0.1, 0.25
 
@@ -65,7 +65,7 @@ def write_links(folder: Path, frame: pd.DataFrame, direction: str) -> list[Path]
     whole = pd.concat([raw, raw[::13].assign(StateTypeCode=2)]).sort_values(
         ["Symbol", "EndDate"], kind="stable", ignore_index=True
     )
-    return writing.csv_parts(folder, LINK_TABLES[direction], whole, labels(list(whole.columns)))
+    return writing.csv_parts(folder, LINKS[direction].table, whole, labels(list(whole.columns)))
 
 
 def filed_by_kind(patents: Patents, firms: pd.DataFrame) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import yaml
@@ -18,6 +19,24 @@ from aigreen.sources.reading import RawTable, read
 from aigreen.sources.record import Flow
 
 Names = Mapping[str, str]
+
+
+class Expected(NamedTuple):
+    """Columns of a raw table.
+
+    Parameters
+    ----------
+    table : str
+        Name of the table, and of its files.
+    required : tuple of str
+        Columns that the adapter needs.
+    optional : tuple of str
+        Columns that it reads where they are.
+    """
+
+    table: str
+    required: tuple[str, ...]
+    optional: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

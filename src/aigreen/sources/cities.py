@@ -9,7 +9,7 @@ import pandas as pd
 from aigreen import tables
 from aigreen.errors import SourceError
 from aigreen.sources import values
-from aigreen.sources.adapter import DEFAULT, Options, measured, one_row, open_table, years
+from aigreen.sources.adapter import DEFAULT, Expected, Options, measured, one_row, open_table, years
 from aigreen.sources.checks import Field
 from aigreen.sources.record import Read
 
@@ -26,6 +26,9 @@ PANEL_FIELDS = tuple(
 PILOT_FIELDS = (
     Field("pilot_year", "low_carbon_year", "year", 2010, 2017, whole=True, may_miss=True),
     Field("treat", "treat", "0/1", 0, 1, whole=True, may_miss=True),
+)
+PREFECTURES = Expected(
+    PANEL, ("city_name", "year", "city_code", *(field.raw for field in (*PANEL_FIELDS, *PILOT_FIELDS)))
 )
 PLACE_FIELDS = (
     Field("longitude", "longitude", "degrees", 70, 140),
@@ -52,8 +55,7 @@ def prefecture_panel(path: Path | str, options: Options = DEFAULT) -> Read:
         Unknown city names, a code that is not the city's, a pilot year that varies within a city or contradicts
         ``treat``.
     """
-    required = ["city_name", "year", "city_code", *(field.raw for field in (*PANEL_FIELDS, *PILOT_FIELDS))]
-    frame, flow, where = open_table(path, PANEL, required, options=options, unit="city")
+    frame, flow, where = open_table(path, *PREFECTURES, options=options, unit="city")
     by_name = values.codes_by_name()
     names = values.clean(frame["city_name"])
     _refuse(~names.isin(by_name.index), names, where, "city names in no division table")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from aigreen import tables
-from aigreen.sources.adapter import DEFAULT, Options, a_shares, measured, one_row, open_table, years
+from aigreen.sources.adapter import DEFAULT, Expected, Options, a_shares, measured, one_row, open_table, years
 from aigreen.sources.checks import Field
 from aigreen.sources.record import Read
 
@@ -28,6 +28,11 @@ GREEN_FIELDS = tuple(
     for way in _WAYS
     for kind in _KINDS
 )
+GREEN = Expected(
+    TABLE,
+    ("股票代码", "会计年度", *(field.raw for field in GREEN_FIELDS if "申请" in field.raw)),
+    tuple(field.raw for field in GREEN_FIELDS if "获得" in field.raw),
+)
 
 
 def green_patents(path: Path | str, options: Options = DEFAULT, *, table: str = TABLE) -> Read:
@@ -45,9 +50,7 @@ def green_patents(path: Path | str, options: Options = DEFAULT, *, table: str = 
     table : str
         File name without part number and suffix, where ``path`` is a folder.
     """
-    filed = [field.raw for field in GREEN_FIELDS if "申请" in field.raw]
-    granted = [field.raw for field in GREEN_FIELDS if "获得" in field.raw]
-    frame, flow, where = open_table(path, table, ["股票代码", "会计年度", *filed], granted, options=options)
+    frame, flow, where = open_table(path, table, GREEN.required, GREEN.optional, options=options)
     frame = a_shares(frame, "股票代码", flow, where)
     frame.insert(1, "year", years(frame, "会计年度", where))
     frame = one_row(frame.drop(columns="会计年度"), KEY, flow, where)

@@ -14,7 +14,7 @@ import pandas as pd
 from aigreen import facts, tables
 from aigreen.errors import SourceError
 from aigreen.sources import values
-from aigreen.sources.adapter import DEFAULT, Options, a_shares, measured, one_row, open_table, year_ends
+from aigreen.sources.adapter import DEFAULT, Expected, Options, a_shares, measured, one_row, open_table, year_ends
 from aigreen.sources.checks import Field
 from aigreen.sources.record import Flow, Read
 
@@ -69,22 +69,45 @@ PLACE_FIELDS = (
 )
 
 
+def _statement_columns(table: str, fields: tuple[Field, ...]) -> Expected:
+    first, *others = (field.raw for field in fields)
+    return Expected(table, ("Stkcd", "Accper", "Typrep", first), tuple(others))
+
+
+BALANCE = _statement_columns("FS_Combas", BALANCE_FIELDS)
+INCOME = _statement_columns("FS_Comins", INCOME_FIELDS)
+CASH = _statement_columns("FS_Comscfd", CASH_FIELDS)
+FIRM_FILE = Expected(
+    "STK_LISTEDCOINFOANL",
+    ("Symbol", "EndDate", "CITYCODE"),
+    ("ShortName", "PROVINCECODE", "CITY", "LISTINGSTATE", *(field.raw for field in PLACE_FIELDS)),
+)
+FIRMS = Expected(
+    FIRM_FILE.table, ("Symbol", "EndDate"), ("ShortName", "SocialCreditCode", "EstablishDate", "LISTINGDATE")
+)
+CONTROLLERS = Expected("HLD_Contrshr", ("Stkcd", "Reptdt", "S0702b"))
+RD = Expected(
+    "PT_LCRDSPENDING", ("Symbol", "EndDate"), ("Source", "StateTypeCode", *(field.raw for field in RD_FIELDS))
+)
+CSRC_INDUSTRY = "IndustryCodeC"
+
+
 def balance_sheet(path: Path | str, options: Options = DEFAULT) -> Read:
     """Read ``FS_Combas``: consolidated year-end balance sheets."""
-    return _statement(path, "FS_Combas", BALANCE_FIELDS, options)
+    return _statement(path, BALANCE, BALANCE_FIELDS, options)
 
 
 def income_statement(path: Path | str, options: Options = DEFAULT) -> Read:
     """Read ``FS_Comins``: consolidated annual income statements."""
-    return _statement(path, "FS_Comins", INCOME_FIELDS, options)
+    return _statement(path, INCOME, INCOME_FIELDS, options)
 
 
 def cash_flow(path: Path | str, options: Options = DEFAULT) -> Read:
     """Read ``FS_Comscfd``: consolidated annual cash flows, direct method."""
-    return _statement(path, "FS_Comscfd", CASH_FIELDS, options)
+    return _statement(path, CASH, CASH_FIELDS, options)
 
 
-def firm_file(path: Path | str, options: Options = DEFAULT, *, industry: str = "IndustryCodeC") -> Read:
+def firm_file(path: Path | str, options: Options = DEFAULT, *, industry: str = CSRC_INDUSTRY) -> Read:
     """Read ``STK_LISTEDCOINFOANL``: one row a firm and year, so that moves between cities and industries are seen.
 
     Parameters
@@ -96,9 +119,8 @@ def firm_file(path: Path | str, options: Options = DEFAULT, *, industry: str = "
     industry : str
         Column that holds the CSRC 2012 code; the label row of the export says which one does.
     """
-    optional = ["ShortName", "PROVINCECODE", "CITY", "LISTINGSTATE", *(field.raw for field in PLACE_FIELDS)]
-    table = "STK_LISTEDCOINFOANL"
-    frame, flow, where = open_table(path, table, ["Symbol", "EndDate", "CITYCODE", industry], optional, options=options)
+    table, required, optional = FIRM_FILE
+    frame, flow, where = open_table(path, table, [*required, industry], optional, options=options)
     frame = a_shares(frame, "Symbol", flow, where)
     frame = year_ends(frame, "EndDate", flow, where)
     frame = one_row(frame, KEY, flow, where)
@@ -124,12 +146,10 @@ def firm_file(path: Path | str, options: Options = DEFAULT, *, industry: str = "
 
 def firms(path: Path | str, options: Options = DEFAULT) -> Read:
     """Read what does not change from ``STK_LISTEDCOINFOANL``: canonical ``firms``, the last year's word counting."""
-    table = "STK_LISTEDCOINFOANL"
-    optional = ["ShortName", "SocialCreditCode", "EstablishDate", "LISTINGDATE"]
-    frame, flow, where = open_table(path, table, ["Symbol", "EndDate"], optional, options=options)
+    frame, flow, where = open_table(path, *FIRMS, options=options)
     frame = a_shares(frame, "Symbol", flow, where)
     frame = year_ends(frame, "EndDate", flow, where)
-    frame = one_row(frame.reindex(columns=[*KEY, *optional]), KEY, flow, where)
+    frame = one_row(frame.reindex(columns=[*KEY, *FIRMS.optional]), KEY, flow, where)
     seen = frame.groupby("firm_id")["year"].agg(first_year="min", last_year="max").reset_index()
     last = frame.sort_values(KEY).groupby("firm_id").last().reset_index()
     credit = values.clean(last["SocialCreditCode"]).str.upper()
@@ -148,7 +168,7 @@ def firms(path: Path | str, options: Options = DEFAULT) -> Read:
 
 def equity_nature(path: Path | str, options: Options = DEFAULT) -> Read:
     """Read ``HLD_Contrshr``: nature codes of the ultimate controllers (``S0702b``, lists joined by commas)."""
-    frame, flow, where = open_table(path, "HLD_Contrshr", ["Stkcd", "Reptdt", "S0702b"], options=options)
+    frame, flow, where = open_table(path, *CONTROLLERS, options=options)
     frame = a_shares(frame, "Stkcd", flow, where)
     frame = year_ends(frame, "Reptdt", flow, where)
     frame = flow.without_repeats(frame)
@@ -171,8 +191,7 @@ def equity_nature(path: Path | str, options: Options = DEFAULT) -> Read:
 
 def rd(path: Path | str, options: Options = DEFAULT) -> Read:
     """Read ``PT_LCRDSPENDING``: R&D staff and spending; consolidated, annual report before other sources."""
-    optional = ["Source", "StateTypeCode", *(field.raw for field in RD_FIELDS)]
-    frame, flow, where = open_table(path, "PT_LCRDSPENDING", ["Symbol", "EndDate"], optional, options=options)
+    frame, flow, where = open_table(path, *RD, options=options)
     frame = a_shares(frame, "Symbol", flow, where)
     frame = year_ends(frame, "EndDate", flow, where)
     frame = consolidated(frame, flow)
@@ -201,9 +220,8 @@ def prefer_annual_report(frame: pd.DataFrame, unique: list[str], flow: Flow) -> 
     return kept.drop(columns=["_other", "_source"])
 
 
-def _statement(path: Path | str, table: str, fields: tuple[Field, ...], options: Options) -> Read:
-    required, optional = ["Stkcd", "Accper", "Typrep", fields[0].raw], [field.raw for field in fields[1:]]
-    frame, flow, where = open_table(path, table, required, optional, options=options)
+def _statement(path: Path | str, expected: Expected, fields: tuple[Field, ...], options: Options) -> Read:
+    frame, flow, where = open_table(path, *expected, options=options)
     frame = a_shares(frame, "Stkcd", flow, where)
     kind = values.clean(frame["Typrep"]).str.upper()
     odd = ~kind.isin(["A", "B"])

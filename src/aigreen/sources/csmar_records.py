@@ -10,7 +10,7 @@ import pandas as pd
 from aigreen import tables
 from aigreen.errors import OptionError, SourceError
 from aigreen.sources import values
-from aigreen.sources.adapter import DEFAULT, Options, a_shares, measured, one_row, open_table, year_ends
+from aigreen.sources.adapter import DEFAULT, Expected, Options, a_shares, measured, one_row, open_table, year_ends
 from aigreen.sources.checks import Field
 from aigreen.sources.csmar import KEY, consolidated, prefer_annual_report
 from aigreen.sources.record import Flow, Read
@@ -28,6 +28,20 @@ PATENT_FIELDS = tuple(
         ("Design", "designs_filed"),
     )
 )
+PATENTS = Expected(
+    "PT_LCDOMFORAPPLY",
+    ("Symbol", "EndDate", "ApplyType", "Patents"),
+    ("StateTypeCode", "Area", "Source", *(field.raw for field in PATENT_FIELDS[1:])),
+)
+STAFF = Expected("STK_CompanyStaff", ("Symbol", "EndDate", "EmployStructure", "EmployDetail", "Amount"))
+LINKS = {
+    direction: Expected(
+        table,
+        ("Symbol", "EndDate", "InstitutionName", "ProportionOfTotalValue"),
+        ("StateTypeCode", "BusinessSymbol", "IsListed"),
+    )
+    for direction, table in (("customer", "SC_TopFiveSaleInfo"), ("supplier", "SC_TopFivePurchaseInfo"))
+}
 
 _STRUCTURES = (
     ("education", r"学历|教育|文化|educat"),
@@ -76,9 +90,7 @@ def patents(path: Path | str, options: Options = DEFAULT) -> Read:
     SourceError
         A type of count that is none of these, or what the adapters raise.
     """
-    optional = ["StateTypeCode", "Area", "Source", *(field.raw for field in PATENT_FIELDS[1:])]
-    required = ["Symbol", "EndDate", "ApplyType", "Patents"]
-    frame, flow, where = open_table(path, "PT_LCDOMFORAPPLY", required, optional, options=options)
+    frame, flow, where = open_table(path, *PATENTS, options=options)
     frame = a_shares(frame, "Symbol", flow, where)
     frame = year_ends(frame, "EndDate", flow, where)
     frame = consolidated(frame, flow)
@@ -103,8 +115,7 @@ def patents(path: Path | str, options: Options = DEFAULT) -> Read:
 
 def staff(path: Path | str, options: Options = DEFAULT) -> Read:
     """Read ``STK_CompanyStaff``: staff by education, profession and age; wording put into categories."""
-    required = ["Symbol", "EndDate", "EmployStructure", "EmployDetail", "Amount"]
-    frame, flow, where = open_table(path, "STK_CompanyStaff", required, options=options)
+    frame, flow, where = open_table(path, *STAFF, options=options)
     frame = a_shares(frame, "Symbol", flow, where)
     frame = year_ends(frame, "EndDate", flow, where)
     frame["detail"] = values.clean(frame["EmployDetail"])
@@ -141,11 +152,7 @@ def links(path: Path | str, direction: str, options: Options = DEFAULT) -> Read:
     """
     if direction not in tables.DIRECTIONS:
         raise OptionError("direction", direction, tables.DIRECTIONS)
-    table = {"customer": "SC_TopFiveSaleInfo", "supplier": "SC_TopFivePurchaseInfo"}[direction]
-    required = ["Symbol", "EndDate", "InstitutionName", "ProportionOfTotalValue"]
-    frame, flow, where = open_table(
-        path, table, required, ["StateTypeCode", "BusinessSymbol", "IsListed"], options=options
-    )
+    frame, flow, where = open_table(path, *LINKS[direction], options=options)
     frame = a_shares(frame, "Symbol", flow, where)
     frame = year_ends(frame, "EndDate", flow, where)
     frame = consolidated(frame, flow)

@@ -9,17 +9,30 @@ import pandas as pd
 from aigreen.assemble.match import KINDS
 from aigreen.errors import SourceError
 from aigreen.sources import values
-from aigreen.sources.adapter import DEFAULT, Options, a_shares, measured, one_row, open_table, year_ends, years
+from aigreen.sources.adapter import (
+    DEFAULT,
+    Expected,
+    Options,
+    a_shares,
+    measured,
+    one_row,
+    open_table,
+    year_ends,
+    years,
+)
 from aigreen.sources.checks import Field
 from aigreen.sources.record import Read
 
-NAMES, SEGMENTS, ROBOTS, INPUT_OUTPUT = "company_names", "segments", "robots", "input_output"
+NAMES = Expected("company_names", ("firm_id", "name", "kind"))
+SEGMENTS = Expected("segments", ("Stkcd", "Accper", "SegmentIndustryCode", "SegmentRevenue"))
+ROBOTS = Expected("robots", ("industry_code", "year", "robots", "employment"))
+INPUT_OUTPUT = Expected("input_output", ("industry_code", "partner_industry", "coefficient"))
 _CODE = r"^[A-S]\d{2}$"
 
 
 def company_names(path: Path | str, options: Options = DEFAULT) -> Read:
     """Read the names of listed firms: ``firm_id, name, kind`` (firm, subsidiary, alias)."""
-    frame, flow, where = open_table(path, NAMES, ["firm_id", "name", "kind"], options=options)
+    frame, flow, where = open_table(path, *NAMES, options=options)
     frame = a_shares(frame.rename(columns={"firm_id": "code"}), "code", flow, where)
     frame["name"], frame["kind"] = values.clean(frame["name"]), values.clean(frame["kind"])
     frame = flow.keep(frame, frame["name"].notna(), "no name", show="firm_id")
@@ -30,8 +43,7 @@ def company_names(path: Path | str, options: Options = DEFAULT) -> Read:
 
 def segments(path: Path | str, options: Options = DEFAULT) -> Read:
     """Read revenue by segment: ``firm_id, year, industry_code`` (two digits), ``revenue`` (yuan)."""
-    required = ["Stkcd", "Accper", "SegmentIndustryCode", "SegmentRevenue"]
-    frame, flow, where = open_table(path, SEGMENTS, required, options=options)
+    frame, flow, where = open_table(path, *SEGMENTS, options=options)
     frame = a_shares(frame, "Stkcd", flow, where)
     frame = year_ends(frame, "Accper", flow, where)
     frame = one_row(frame, ["firm_id", "year", "SegmentIndustryCode"], flow, where)
@@ -44,9 +56,7 @@ def segments(path: Path | str, options: Options = DEFAULT) -> Read:
 
 def robots(path: Path | str, options: Options = DEFAULT) -> Read:
     """Read robots by industry: ``industry_code, year, robots`` (stock), ``employment`` (persons, of the base year)."""
-    frame, flow, where = open_table(
-        path, ROBOTS, ["industry_code", "year", "robots", "employment"], options=options, unit="industry_code"
-    )
+    frame, flow, where = open_table(path, *ROBOTS, options=options, unit="industry_code")
     fields = [Field("robots", "robots", "robots", 0, 1e9), Field("employment", "employment", "persons", 1, 1e10)]
     tidy = pd.DataFrame(
         {"industry_code": _industry(frame["industry_code"], where), "year": years(frame, "year", where)}
@@ -57,9 +67,7 @@ def robots(path: Path | str, options: Options = DEFAULT) -> Read:
 
 def input_output(path: Path | str, options: Options = DEFAULT) -> Read:
     """Read input-output coefficients: ``industry_code, partner_industry, coefficient``."""
-    frame, flow, where = open_table(
-        path, INPUT_OUTPUT, ["industry_code", "partner_industry", "coefficient"], options=options, unit="industry_code"
-    )
+    frame, flow, where = open_table(path, *INPUT_OUTPUT, options=options, unit="industry_code")
     tidy = pd.DataFrame({name: _industry(frame[name], where) for name in ("industry_code", "partner_industry")})
     tidy = tidy.join(measured(frame, [Field("coefficient", "coefficient", "share", 0, 1)], where))
     tidy = one_row(tidy, ["industry_code", "partner_industry"], flow, where)
