@@ -14,6 +14,7 @@ from aigreen.effects import Effects
 from aigreen.joint import concat, share
 from aigreen.mediation import Mediation
 from aigreen.panel import Panel
+from aigreen.shift_share import ShiftShare
 from aigreen.spillover import Spillover
 from aigreen.storage import load
 
@@ -29,6 +30,7 @@ __all__ = [
     "LocalProjections",
     "Mediation",
     "Panel",
+    "ShiftShare",
     "Spillover",
     "StackedDiD",
     "SunAbraham",
