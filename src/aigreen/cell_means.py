@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import TYPE_CHECKING
-
 import numpy as np
 from scipy import sparse
 
-from aigreen.did.imputation import centred
+from aigreen.did.centring import centred
 from aigreen.did.split import Cells
+from aigreen.dropped import warn
 from aigreen.errors import EstimationError, SmallCellWarning
-
-if TYPE_CHECKING:
-    from aigreen.part_estimates import Setup
+from aigreen.part_setup import Setup
 
 
 class CellMeans:
@@ -74,4 +70,4 @@ def _check_lone_clusters(alone: np.ndarray, cells: Cells, *, refused: bool) -> N
             f"{', '.join(first[:5])}"
         )
     message = f"{len(first)} cohort-periods have treated rows in one cluster only: their errors are too small"
-    warnings.warn(SmallCellWarning(message, count=len(first), first=first), stacklevel=4)
+    warn(SmallCellWarning(message, count=len(first), first=first))

@@ -2,7 +2,6 @@ r"""Outcomes imputed from clean rows, averages of them with influence functions,
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -11,10 +10,11 @@ from scipy import linalg, sparse
 
 from aigreen.absorb import FixedEffects
 from aigreen.aggregation import Mass
+from aigreen.did.centring import at_common_ratio, centred
 from aigreen.did.sandwich import sum_by
 from aigreen.did.split import Cells, without_zero_groups
 from aigreen.did.untreated import Untreated, fit_linear, fit_poisson, independent
-from aigreen.dropped import Dropped
+from aigreen.dropped import Dropped, warn
 from aigreen.errors import (
     CollinearError,
     CollinearWarning,
@@ -165,12 +165,8 @@ class Imputed:
         :math:`\sum_c (w\tau)_c / \sum_c (w\mu)_c`.
         """
         values, size = self.by_cluster(cells, effect), self.by_cluster(cells, weight)
-        top, bottom = (values, size) if self.poisson else (values * size, size * size)
-        rest_top, rest_bottom = top.sum(axis=0), bottom.sum(axis=0)
-        if self.leave_one_out:
-            rest_top, rest_bottom = rest_top - top, rest_bottom - bottom
-        centre = np.divide(rest_top, rest_bottom, out=np.zeros_like(rest_top), where=rest_bottom > 0)
-        return values - size * centre
+        centre = at_common_ratio if self.poisson else centred
+        return centre(values, size, leave_one_out=self.leave_one_out)
 
     # -- averages ------------------------------------------------------------------------------------------------
 
@@ -273,7 +269,7 @@ class Imputed:
                 f"have one, first: {', '.join(first[:5])}"
             )
         message = f"{len(first)} cohort-periods have {what} in one cluster only: their errors are too small"
-        warnings.warn(SmallCellWarning(message, count=len(first), first=first), stacklevel=5)
+        warn(SmallCellWarning(message, count=len(first), first=first))
 
     # -- response to exposure ------------------------------------------------------------------------------------
 

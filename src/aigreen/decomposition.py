@@ -4,27 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
 
-import numpy as np
-import pandas as pd
-
-from aigreen.aggregation import Aggregation, Mass
-from aigreen.did.split import distinct
-from aigreen.dropped import Dropped
+from aigreen.aggregation import Aggregation
 from aigreen.effects import Effects
-from aigreen.errors import OptionError
 from aigreen.panel import Panel
-from aigreen.part_estimates import Setup, compute_factors, compute_parts, prepare
-from aigreen.parts import DIRECT, SPILLOVER, TOTAL, Parts, assumptions
+from aigreen.part_fit import fit_factors, fit_parts, fit_path
+from aigreen.part_options import PartOptions
+from aigreen.parts import Parts
 from aigreen.resampling import Bootstrap, Resampling, bootstrap
-from aigreen.response import Response, check_cuts
-
-Variance = Literal["conservative", "leave_one_out"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decomposition:
+class Decomposition(PartOptions):
     r"""Effects of staggered adoption, split into direct, through channels and spillover from other treated units.
 
     On clean rows (untreated and unexposed)
@@ -60,6 +51,13 @@ class Decomposition:
         exposure among exposed untreated rows. Default: one bin, so that any exposure counts the same; four knots.
     anticipation : int
         Periods before treatment, and before the first exposure, that are neither clean nor effects.
+    leads : int
+        Number of periods before treatment, and those of anticipation, with placebo effects of every part: one
+        regression on clean rows with a dummy for each lead, as in `Imputation`, and for each lead of exposure. Total,
+        direct and channels (b times the lead of the channel) are those of treatment; spillover is the mean exposure of
+        treated rows times the lead of what no channel carries before exposure. They add up; test one part by
+        ``parts["direct"].event_study().pretrend_test()``, all by ``parts.additive.event_study().pretrend_test()``.
+        Reference: all earlier periods, and units never treated or exposed (for one path through zero see `path`).
     ordered : bool
         Channels in causal order: the part of a channel is what it carries beyond the earlier ones, with what it passes
         on through the later ones. The sum over channels is the same as for parallel channels.
@@ -88,42 +86,6 @@ class Decomposition:
     {'total': 2.5, 'direct': 2.0, 'm': 0.5}
     """
 
-    channels: Sequence[str]
-    exposure: str | Sequence[str] | None = None
-    fixed_effects: Sequence[str] | None = None
-    response: Response = "bins"
-    bins: int | Sequence[float] | None = None
-    anticipation: int = 0
-    ordered: bool = False
-    interaction: bool = False
-    variance: Variance = "conservative"
-
-    def __post_init__(self) -> None:
-        if self.response not in get_args(Response):
-            raise OptionError("response", self.response, get_args(Response))
-        if self.variance not in get_args(Variance):
-            raise OptionError("variance", self.variance, get_args(Variance))
-        check_cuts(self.response, self.bins)
-        if isinstance(self.anticipation, bool) or not isinstance(self.anticipation, int) or self.anticipation < 0:
-            raise OptionError("anticipation", self.anticipation, ["0", "1", "2", "..."])
-        if isinstance(self.fixed_effects, str) or (self.fixed_effects is not None and not len(self.fixed_effects)):
-            raise OptionError("fixed_effects", self.fixed_effects, ["a list of columns", None])
-        if isinstance(self.channels, str):
-            raise OptionError("channels", self.channels, [[self.channels]])
-        taken = [*self.channels, *self.exposures]
-        if len(set(taken)) < len(taken) or not taken:
-            raise OptionError("channels", list(self.channels), ["distinct columns, none an exposure"])
-        bad = [name for name in taken if name in {TOTAL, DIRECT, SPILLOVER} or ": " in name]
-        if bad:
-            raise OptionError("channels", bad[0], ["a column not called total, direct, spillover, without ': '"])
-
-    @property
-    def exposures(self) -> list[str]:
-        """Columns of exposure."""
-        if self.exposure is None:
-            return []
-        return [self.exposure] if isinstance(self.exposure, str) else list(self.exposure)
-
     def fit(self, panel: Panel, outcome: str, *, covariates: Sequence[str] | None = None) -> Parts:
         """Estimate the parts by cohort and time.
 
@@ -149,24 +111,37 @@ class Decomposition:
         EstimationError
             Where an exposure has no exposed untreated row, or leave_one_out needs a second cluster.
         """
-        dropped = Dropped()
-        setup = prepare(self, panel, outcome, covariates, dropped)
-        labels, values, psi, count = compute_parts(self, setup)
-        cells = setup.cells
-        n_cells = len(count)
-        index = pd.MultiIndex.from_arrays(
-            [np.repeat(labels, n_cells), np.tile(cells.cohort, len(labels)), np.tile(cells.time, len(labels))],
-            names=["part", "cohort", "time"],
-        )
-        return Parts(
-            values=values.ravel(),
-            index=index,
-            psi=psi.reshape(len(psi), -1),
-            method="Decomposition",
-            mass=Mass(count, np.tile(np.arange(n_cells), len(labels))),
-            post=np.ones(len(index), dtype=bool),
-            **self._facts(setup, outcome, dropped),
-        )
+        return fit_parts(self, panel, outcome, covariates)
+
+    def path(self, panel: Panel, outcome: str, *, covariates: Sequence[str] | None = None) -> Parts:
+        r"""Estimate the parts by horizon, all relative to the last period before treatment, for `honest_did`.
+
+        The leads of `fit` and its effects are of two kinds, relative to different periods: under a violation
+        :math:`\delta_h` of parallel trends at horizon h they are not on one path. Here a dummy for every period before
+        treatment, and before exposure, but the last enters all regressions on clean rows, and
+        :math:`E[\hat\beta_h] = \tau_h + \delta_h - \delta_{-1}` at every horizon. Estimates after treatment differ from
+        those of `fit` and are less precise: their counterfactual starts from one period.
+
+        Parameters
+        ----------
+        panel, outcome, covariates
+            As for `fit`; units never treated and never exposed are needed.
+
+        Returns
+        -------
+        Parts
+            By part and horizon, from ``-leads`` on; ``honest_did(path["direct"])``.
+
+        Raises
+        ------
+        OptionError
+            With fewer than two leads, or without effects of units.
+        CollinearError
+            Where the dummies and the fixed effects are not independent.
+        NoPrePeriodError
+            Where no unit is seen clean in the last period before treatment, or none before that.
+        """
+        return fit_path(self, panel, outcome, covariates)
 
     def factors(self, panel: Panel, outcome: str, *, covariates: Sequence[str] | None = None) -> Effects:
         """Estimate the two factors of each channel: its slope b, and how far treated rows moved it on average.
@@ -179,14 +154,7 @@ class Decomposition:
         Effects
             By channel and factor ("slope", "moved").
         """
-        if not self.channels:
-            raise OptionError("channels", list(self.channels), ["one column at least"])
-        dropped = Dropped()
-        setup = prepare(self, panel, outcome, covariates, dropped)
-        values, psi = compute_factors(self, setup)
-        index = pd.MultiIndex.from_product([self.channels, ["slope", "moved"]], names=["channel", "factor"])
-        facts = self._facts(setup, outcome, dropped)
-        return Effects(values=values, index=index, psi=psi, method="Decomposition (factors)", **facts)
+        return fit_factors(self, panel, outcome, covariates)
 
     def bootstrap(
         self,
@@ -218,35 +186,3 @@ class Decomposition:
             Draws of the parts that add up (no pieces), with errors and intervals.
         """
         return bootstrap(self, panel, outcome, covariates, how=how, n_draws=n_draws, seed=seed, resampling=resampling)
-
-    def _facts(self, setup: Setup, outcome: str, dropped: Dropped) -> dict[str, Any]:
-        sample = setup.sample
-        used = np.concatenate([setup.fit.effects.rows, setup.cells.rows, setup.exposed])
-        return {
-            "clusters": sample.clusters,
-            "n_rows": used.size,
-            "n_units": distinct(sample.unit_codes[used]),
-            "n_clusters": distinct(sample.cluster_codes[used]),
-            "outcome": outcome,
-            "conventions": self._conventions(setup),
-            "dropped": dropped.to_frame(),
-        }
-
-    def _conventions(self, setup: Setup) -> dict[str, str]:
-        sample, basis = setup.sample, setup.basis
-        additive = [DIRECT, *self.channels, *([SPILLOVER] if self.exposures else [])]
-        rows = "treated rows centred by cohort x time" + (", exposed rows at s(S)" if self.exposures else "")
-        told = {
-            "identity": f"{TOTAL} = {' + '.join(additive)}",
-            "clean rows": f"{setup.fit.effects.rows.size:,} untreated and unexposed rows",
-            "variance": f"clusters: {sample.clusters.name}; {rows} ({self.variance})",
-            "small-sample factor": "none",
-            "fixed effects": ", ".join(self.fixed_effects or (sample.names["unit"], sample.names["time"])),
-        }
-        if basis is not None:
-            told["response"] = f"{self.response} ({', '.join(basis.terms)}), {setup.exposed.size:,} exposed rows"
-        if self.ordered:
-            told["channels"] = "ordered: each beyond the earlier ones"
-        if self.anticipation:
-            told["anticipation"] = f"{self.anticipation} periods before treatment left out"
-        return told | assumptions(channels=bool(self.channels), exposure=basis is not None)

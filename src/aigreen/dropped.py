@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterable
 
@@ -27,15 +28,23 @@ class Dropped:
         count: int,
         first: Iterable[object] = (),
         *,
-        stacklevel: int = 3,
+        stacklevel: int | None = None,
     ) -> None:
         """Record and warn that `count` `what` ("rows", "units", ...) were left out for `reason`; nothing if zero."""
         if count == 0:
             return
         warning = category(f"{count:,} {what} left out: {reason}", count=count, first=first)
         self._rows.append((what, reason, count, ", ".join(str(x) for x in warning.first)))
-        warnings.warn(warning, stacklevel=stacklevel)
+        warn(warning)
 
     def to_frame(self) -> pd.DataFrame:
         """Columns what, reason, count, first; one row an entry."""
         return pd.DataFrame(self._rows, columns=["what", "reason", "count", "first"])
+
+
+def warn(warning: AigreenWarning) -> None:
+    """Issue a warning that points to the first line outside the package, the one that the reader of it wrote."""
+    level, frame = 2, sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "aigreen":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(warning, stacklevel=level)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 from scipy.linalg import solve_triangular
 
 from aigreen.did.sandwich import sum_by
+from aigreen.dropped import warn
 from aigreen.errors import EstimationError, SmallCellWarning
 
 _ALONE = 1e-9
@@ -66,4 +66,4 @@ def check_lone_terms(alone: np.ndarray, terms: Sequence[str], *, refused: bool) 
             f"{len(first)} have one, first: {', '.join(first[:5])}"
         )
     message = f"{len(first)} terms of exposure have exposed untreated rows in one cluster only: errors are too small"
-    warnings.warn(SmallCellWarning(message, count=len(first), first=first), stacklevel=5)
+    warn(SmallCellWarning(message, count=len(first), first=first))

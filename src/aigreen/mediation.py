@@ -5,14 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from aigreen.absorb import FixedEffects
 from aigreen.aggregation import Mass
-from aigreen.decomposition import Decomposition
 from aigreen.did.cells import ControlGroup
 from aigreen.did.group_time import GroupTimeATT
 from aigreen.did.sample import Sample, draw_sample
@@ -29,10 +28,13 @@ from aigreen.errors import (
     OptionError,
 )
 from aigreen.joint import merged
+from aigreen.options import check_choice, check_columns
 from aigreen.panel import Panel
+from aigreen.part_fit import fit_parts
+from aigreen.part_options import PartOptions
 from aigreen.parts import DIRECT, SPILLOVER, TOTAL, Parts
 from aigreen.product import Product, product_draws
-from aigreen.resampling import Bootstrap, Resampling, cluster_weights
+from aigreen.resampling import Bootstrap, Resampling, bootstrap, cluster_weights
 
 Design = Literal["regression", "staggered", "doubly_robust"]
 Variance = Literal["cluster", "iid"]
@@ -113,16 +115,12 @@ class Mediation:
 
     def __post_init__(self) -> None:
         for option, allowed in (("design", Design), ("vcov", Variance), ("control_group", ControlGroup)):
-            if getattr(self, option) not in get_args(allowed):
-                raise OptionError(option, getattr(self, option), get_args(allowed))
+            check_choice(option, getattr(self, option), allowed)
         if isinstance(self.fixed_effects, str):
             raise OptionError("fixed_effects", self.fixed_effects, [[self.fixed_effects]])
-        names = self.channels
-        if isinstance(names, str) or not len(names) or len(set(names)) < len(names):
-            raise OptionError("channels", names, ["a list of distinct columns"])
-        bad = [name for name in names if name in {TOTAL, DIRECT, SPILLOVER} or ": " in name]
-        if bad:
-            raise OptionError("channels", bad[0], ["a column not called total, direct, spillover, without ': '"])
+        check_columns("channels", self.channels, {TOTAL, DIRECT, SPILLOVER})
+        if not len(self.channels):
+            raise OptionError("channels", self.channels, ["one column at least"])
         if self.vcov == "iid" and (self.design != "regression" or self.ordered or self.interaction):
             raise OptionError("vcov", self.vcov, ["cluster (iid is for design='regression', parallel channels)"])
         if self.interaction and (self.design == "doubly_robust" or (self.design == "regression" and self.ordered)):
@@ -168,13 +166,15 @@ class Mediation:
         if repeated:
             raise OptionError("channels", sorted(map(str, repeated))[0], ["columns with no other role"])
         if self.design == "staggered":
-            return self._decomposition().fit(panel, outcome, covariates=names)
+            return fit_parts(self._split, panel, outcome, names)
         if self.design == "doubly_robust":
             return self._doubly_robust(panel, outcome, names)
         return self._regression(panel, outcome, treatment, names)
 
-    def _decomposition(self) -> Decomposition:
-        return Decomposition(
+    @property
+    def _split(self) -> PartOptions:
+        """Options of the staggered design."""
+        return PartOptions(
             channels=self.channels,
             fixed_effects=self.fixed_effects,
             anticipation=self.anticipation,
@@ -218,9 +218,8 @@ class Mediation:
         if self.design == "doubly_robust" or self.interaction or self.vcov == "iid":
             raise OptionError("design", self.design, ["regression or staggered, clustered, without interaction"])
         if self.design == "staggered":
-            estimator = self._decomposition()
-            options = {"n_draws": n_draws, "seed": seed, "resampling": resampling}
-            return estimator.bootstrap(panel, outcome, covariates=covariates, **options)
+            how = {"how": "simple", "n_draws": n_draws, "seed": seed, "resampling": resampling}
+            return bootstrap(self._split, panel, outcome, covariates, **how)
         effects = self.fit(panel, outcome, treatment=treatment, covariates=covariates)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AigreenWarning)

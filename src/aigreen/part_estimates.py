@@ -1,203 +1,25 @@
-"""From a panel to the parts of an effect: the rows, the fit on clean ones, and every part of every cohort-period."""
+"""Every part of every cohort-period of a decomposition, with influence functions by cluster."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import sparse
 
 from aigreen.absorb import FixedEffects
 from aigreen.cell_means import CellMeans
-from aigreen.channels import CleanFit, fit_clean, symmetric_inverse
-from aigreen.did.sandwich import independent_columns, sum_by
-from aigreen.did.split import Cells, reached_rows, split_rows
+from aigreen.channels import fit_clean, symmetric_inverse
+from aigreen.did.sandwich import sum_by
 from aigreen.did.untreated import independent
-from aigreen.dropped import Dropped
-from aigreen.errors import (
-    CollinearError,
-    CollinearWarning,
-    DataError,
-    MissingRowsWarning,
-    NoControlsError,
-    OptionError,
-    OverlapWarning,
-    UnreachedWarning,
-)
-from aigreen.exposure import first_period
+from aigreen.errors import CollinearError
 from aigreen.leave_out import check_lone_terms, without_each
-from aigreen.panel import Panel
+from aigreen.part_options import PartOptions
+from aigreen.part_setup import Setup
 from aigreen.parts import DIRECT, SPILLOVER, TOTAL
-from aigreen.response import Basis
-
-if TYPE_CHECKING:
-    from aigreen.decomposition import Decomposition
 
 
-@dataclass(frozen=True, eq=False)
-class Setup:
-    """What a decomposition is computed from.
-
-    Attributes
-    ----------
-    sample : Panel
-        Rows without missing values.
-    fit : CleanFit
-    cells : Cells
-        Treated rows by cohort and period.
-    exposed : ndarray of int
-        Untreated but exposed rows that the clean rows reach.
-    basis : Basis, or None
-        Functions of exposure.
-    response, dose : ndarray, shape (n_exposed, q), (n_treated, q)
-        Those of them that some exposed row has, on the exposed and on the treated rows.
-    of : ndarray of int, shape (q,);  terms : list of str, length q
-        Exposure and name of each.
-    outcome : str
-    covariates : ndarray, shape (n, p)
-        Those that enter the fit.
-    """
-
-    sample: Panel
-    fit: CleanFit
-    cells: Cells
-    exposed: np.ndarray
-    basis: Basis | None
-    response: np.ndarray
-    dose: np.ndarray
-    of: np.ndarray
-    terms: list[str]
-    outcome: str
-    channel_names: list[str]
-    covariates: np.ndarray
-
-    @property
-    def weights(self) -> np.ndarray | None:
-        """Weights of the rows, shape (n,)."""
-        return self.sample.weights
-
-    def raw(self) -> tuple[np.ndarray, np.ndarray]:
-        """Read outcome, shape (n,), and channels, shape (n, K), from the panel again: they are not kept."""
-        return self.sample.column(self.outcome), self.sample.matrix(self.channel_names)
-
-
-def prepare(
-    options: Decomposition,
-    panel: Panel,
-    outcome: str,
-    covariates: Sequence[str] | None,
-    dropped: Dropped,
-    basis: Basis | None = None,
-) -> Setup:
-    """Read the columns, split the rows and fit the clean ones; bins and knots are chosen unless a basis is given."""
-    names, exposures, channels = list(covariates or []), options.exposures, list(options.channels)
-    if outcome in {*channels, *exposures, *names}:
-        raise OptionError("outcome", outcome, ["a column that is no channel, exposure or covariate"])
-    repeated = sorted({*names} & {*channels, *exposures})
-    if repeated:
-        raise OptionError("covariates", repeated[0], ["columns that are no channel and no exposure"])
-    sample = panel.complete([outcome, *channels, *exposures, *names], dropped)
-    if sample.weights is not None and not sample.weights.all():
-        zero = np.flatnonzero(sample.weights == 0)
-        dropped.add(MissingRowsWarning, "rows", "weight zero", zero.size, sample.labels(zero[:5]), stacklevel=4)
-        sample = sample._view(sample.weights > 0)
-    split = split_rows(sample, options.fixed_effects, options.anticipation, dropped)
-    clean, exposure = _clean_rows(panel, sample, split.fitted, exposures, options.anticipation)
-    y, M, X = sample.column(outcome), sample.matrix(channels), sample.matrix(names)
-    effects = FixedEffects(split.codes, fitted=clean, weights=sample.weights)
-    keep, reached = independent(effects, X, sample.weights)
-    gone = [name for name, kept in zip(names, keep, strict=True) if not kept]
-    reason = "determined by fixed effects and others"
-    dropped.add(CollinearWarning, "covariates", reason, len(gone), gone, stacklevel=4)
-    X = X[:, keep]
-    fit = fit_clean(y, M, X, effects, sample.weights, channels, ordered=options.ordered)
-    cells = Cells.of(sample, reached_rows(sample, split.treated, reached, dropped))
-    exposed = np.zeros(0, dtype=np.intp)
-    response, dose, of = np.zeros((0, 0)), np.zeros((len(cells.rows), 0)), np.zeros(0, dtype=np.intp)
-    terms: list[str] = []
-    if exposures:
-        exposed = _exposed_rows(sample, split.fitted & (exposure > 0).any(axis=1), reached, dropped)
-        basis = basis or Basis.choose(exposures, options.response, options.bins, exposure[exposed])
-        response, dose = basis(exposure[exposed]), basis(exposure[cells.rows])
-        _require_support(sample, exposed, cells.rows, exposure, basis, response, dose)
-        shown = (response != 0).any(axis=0)
-        response, dose, of = response[:, shown], dose[:, shown], basis.of[shown]
-        terms = list(np.array(basis.terms, dtype=object)[shown])
-    return Setup(sample, fit, cells, exposed, basis, response, dose, of, terms, outcome, channels, X)
-
-
-def _clean_rows(
-    panel: Panel, sample: Panel, untreated: np.ndarray, exposures: list[str], anticipation: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mark untreated rows without exposure, now or within `anticipation` periods; also return exposures, (n, J)."""
-    values = sample.matrix(exposures)
-    for name, column in zip(exposures, values.T, strict=True):
-        negative = np.flatnonzero(column < 0)
-        if negative.size:
-            raise DataError(
-                f"exposure {name!r}: {negative.size:,} negative values; zero stands for no exposure",
-                column=name,
-                count=negative.size,
-                first=sample.labels(negative[:5]),
-            )
-    clean = untreated & ~(values > 0).any(axis=1)
-    if anticipation and exposures:
-        onset = first_period(panel, (np.nan_to_num(panel.matrix(exposures)) > 0).any(axis=1))
-        wait = onset[panel.units.get_indexer(sample.units)][sample.unit_codes] - sample.time
-        clean &= ~((wait > 0) & (wait <= anticipation))
-    if not clean.any():
-        raise NoControlsError(f"no untreated row is free of exposure ({', '.join(exposures)})", count=0)
-    return clean, values
-
-
-def _exposed_rows(sample: Panel, exposed: np.ndarray, reached: np.ndarray, dropped: Dropped) -> np.ndarray:
-    """Positions of the untreated rows that show the response to exposure."""
-    lost = np.flatnonzero(exposed & ~reached)
-    reason = "exposed untreated rows whose fixed effects no clean row reaches"
-    dropped.add(UnreachedWarning, "rows", reason, lost.size, sample.labels(lost[:5]), stacklevel=5)
-    return np.flatnonzero(exposed & reached)
-
-
-def _require_support(
-    sample: Panel,
-    rows: np.ndarray,
-    treated: np.ndarray,
-    exposure: np.ndarray,
-    basis: Basis,
-    response: np.ndarray,
-    dose: np.ndarray,
-) -> None:
-    """Refuse responses that exposed untreated rows do not identify; warn where they are carried beyond these rows."""
-    hidden = (response == 0).all(axis=0)
-    wanted = np.flatnonzero(hidden & (dose != 0).any(axis=0))
-    if wanted.size:
-        lost = treated[dose[:, wanted[0]] != 0]
-        raise NoControlsError(
-            f"{lost.size:,} treated rows have exposure {basis.terms[wanted[0]]!r} and no untreated row has it",
-            column=basis.columns[basis.of[wanted[0]]],
-            count=lost.size,
-            first=sample.labels(lost[:5]),
-        )
-    if hidden.all():
-        return
-    weighted = response if sample.weights is None else response * sample.weights[rows, None]
-    gram = weighted.T @ response
-    bad = np.flatnonzero(~independent_columns(gram, np.diag(gram)) & ~hidden)
-    if bad.size:
-        name = basis.terms[bad[0]]
-        raise CollinearError(f"exposure {name!r} is determined by the other exposures on the exposed untreated rows")
-    seen, met = exposure[rows], exposure[treated]
-    low = np.where(seen > 0, seen, np.inf).min(axis=0)
-    beyond = treated[((met > seen.max(axis=0)) | ((met > 0) & (met < low))).any(axis=1)]
-    if beyond.size:
-        message = f"{beyond.size:,} treated rows have exposures that no untreated row has: the response is extrapolated"
-        warnings.warn(OverlapWarning(message, count=beyond.size, first=sample.labels(beyond[:5])), stacklevel=5)
-
-
-def compute_factors(options: Decomposition, setup: Setup) -> tuple[np.ndarray, np.ndarray]:
+def compute_factors(options: PartOptions, setup: Setup) -> tuple[np.ndarray, np.ndarray]:
     """Compute the slope of each channel and its mean deviation on treated rows, in turn, and their influence.
 
     Returns
@@ -214,7 +36,7 @@ def compute_factors(options: Decomposition, setup: Setup) -> tuple[np.ndarray, n
     return values, np.stack([slopes_psi, moved_psi], axis=2).reshape(means.n_clusters, -1)
 
 
-def compute_parts(options: Decomposition, setup: Setup) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
+def compute_parts(options: PartOptions, setup: Setup) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
     """Compute all parts of all cells.
 
     Returns
@@ -248,7 +70,7 @@ def compute_parts(options: Decomposition, setup: Setup) -> tuple[list[str], np.n
     for j in range(k):
         psi[:, 2 + j] = loadings_psi[:, j] @ moved
     if options.interaction:
-        gap, gap_psi = _treated_slopes(options, setup, slopes, slopes_psi)
+        gap, gap_psi = treated_slopes(options, setup, slopes, slopes_psi)
         pieces = at[f"{DIRECT}: at untreated channels"] + 1 + np.arange(k)
         values[pieces] = gap[:, None] * moved
         for i in range(k):
@@ -265,7 +87,7 @@ def compute_parts(options: Decomposition, setup: Setup) -> tuple[list[str], np.n
     psi[:, 1] = fit.rest_influence(means.targets, fitted_clusters, n_clusters)
     psi[:, 1] -= slopes_psi @ moved
     if options.exposures:
-        response = _response(options, setup, slopes_psi, fitted_clusters, n_clusters)
+        response = response_to_exposure(options, setup, slopes_psi, fitted_clusters, n_clusters)
         dose = np.array([means.mean(column) for column in setup.dose.T]).reshape(-1, n_cells)
         net = net - setup.dose @ response.theta
         j = at[SPILLOVER]
@@ -293,8 +115,8 @@ class ResponseFit:
     psi: np.ndarray
 
 
-def _response(
-    options: Decomposition, setup: Setup, slopes_psi: np.ndarray, fitted_clusters: np.ndarray, n_clusters: int
+def response_to_exposure(
+    options: PartOptions, setup: Setup, slopes_psi: np.ndarray, fitted_clusters: np.ndarray, n_clusters: int
 ) -> ResponseFit:
     r"""Regress what no channel carries on exposed untreated rows: :math:`\hat\theta = (B'WB)^{-1}B'Wr`."""
     rows, fit, clusters = setup.exposed, setup.fit, setup.sample.cluster_codes[setup.exposed]
@@ -318,8 +140,8 @@ def _response(
     return ResponseFit(theta, scores @ bread)
 
 
-def _treated_slopes(
-    options: Decomposition, setup: Setup, slopes: np.ndarray, slopes_psi: np.ndarray
+def treated_slopes(
+    options: PartOptions, setup: Setup, slopes: np.ndarray, slopes_psi: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Slopes of the channels within treated rows less those on clean rows, and their influence functions."""
     sample, cells = setup.sample, setup.cells

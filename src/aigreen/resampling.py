@@ -11,7 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -24,10 +24,10 @@ from aigreen.dropped import Dropped
 from aigreen.effects import Effects
 from aigreen.errors import AigreenWarning, EstimationError, OptionError
 from aigreen.panel import Panel
-from aigreen.part_estimates import Setup, compute_parts, prepare
-
-if TYPE_CHECKING:
-    from aigreen.decomposition import Decomposition
+from aigreen.part_estimates import compute_parts
+from aigreen.part_fit import fit_parts
+from aigreen.part_options import PartOptions
+from aigreen.part_setup import Setup, prepare
 
 Resampling = Literal["clusters", "exponential"]
 
@@ -67,7 +67,7 @@ class Bootstrap:
 
 
 def bootstrap(
-    options: Decomposition,
+    options: PartOptions,
     panel: Panel,
     outcome: str,
     covariates: Sequence[str] | None,
@@ -78,8 +78,8 @@ def bootstrap(
     resampling: Resampling,
 ) -> Bootstrap:
     """Draw cluster weights and compute the parts for each; see `Decomposition.bootstrap`."""
-    options = replace(options, interaction=False)
-    effects = options.fit(panel, outcome, covariates=covariates).aggregate(how)
+    options = replace(options, interaction=False, leads=0)
+    effects = fit_parts(options, panel, outcome, covariates).aggregate(how)
     effects = effects.select(np.array([": " not in name for name in effects.index.get_level_values("part")]))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AigreenWarning)
@@ -202,7 +202,7 @@ def cluster_products(setup: Setup) -> Products | None:
     return Products(gram[:, kept[:, None], kept], treated[..., kept], count, dose, bases, crossed[..., kept], k)
 
 
-def parts_of(sums: Products, options: Decomposition, omega: np.ndarray) -> np.ndarray:
+def parts_of(sums: Products, options: PartOptions, omega: np.ndarray) -> np.ndarray:
     """Compute parts of all cells for cluster weights, shape (n_draws, parts, cells); nan where not identified."""
     n_clusters, n_cells = sums.count.shape
     k, f = sums.n_channels, sums.gram.shape[1] - 1 - sums.n_channels
@@ -251,7 +251,7 @@ def parts_of(sums: Products, options: Decomposition, omega: np.ndarray) -> np.nd
 
 
 def refit(
-    options: Decomposition, setup: Setup, outcome: str, covariates: Sequence[str] | None, omega: np.ndarray
+    options: PartOptions, setup: Setup, outcome: str, covariates: Sequence[str] | None, omega: np.ndarray
 ) -> np.ndarray:
     """Compute the same draws by fitting each anew, shape (n_draws, parts, cells)."""
     # Leave-one-out errors may not exist in a draw that misses a cluster; they are not used either.

@@ -15,6 +15,7 @@ from aigreen.did.split import distinct
 from aigreen.did.twfe import TWFE
 from aigreen.effects import Effects
 from aigreen.errors import NoControlsError, OptionError
+from aigreen.options import check_choice, check_columns, check_fixed_effects, check_periods
 from aigreen.panel import Panel
 from aigreen.response import Response, check_cuts
 from aigreen.stage import Stage, prepare
@@ -126,21 +127,17 @@ class Spillover:
 
     def __post_init__(self) -> None:
         for option, allowed in (("family", Family), ("response", Response), ("variance", Variance), ("scale", Scale)):
-            if getattr(self, option) not in get_args(allowed):
-                raise OptionError(option, getattr(self, option), get_args(allowed))
-        columns = self.columns
-        if not columns or len(set(columns)) < len(columns) or set(columns) & set(PARTS):
-            raise OptionError("exposure", self.exposure, ["different columns, not named as a part", *PARTS])
-        for option in ("anticipation", "leads"):
-            value = getattr(self, option)
-            if not isinstance(value, int | np.integer) or value < 0:
-                raise OptionError(option, value, ["0", "1", "2", "..."])
+            check_choice(option, getattr(self, option), allowed)
+        check_columns("exposure", self.columns, set(PARTS))
+        if not self.columns:
+            raise OptionError("exposure", self.exposure, ["one column at least"])
+        check_periods("anticipation", self.anticipation)
+        check_periods("leads", self.leads)
         if self.leads and self.family == "poisson" and self.scale == "level":
             raise OptionError("scale", self.scale, ["percent (leads of a count model are growth rates)"])
         if self.scale == "percent" and self.family != "poisson":
             raise OptionError("scale", self.scale, ["level (percent is for family='poisson')"])
-        if isinstance(self.fixed_effects, str) or (self.fixed_effects is not None and not len(self.fixed_effects)):
-            raise OptionError("fixed_effects", self.fixed_effects, ["a list of columns", None])
+        check_fixed_effects(self.fixed_effects)
         check_cuts(self.response, self.bins)
 
     @property
@@ -182,12 +179,12 @@ class Spillover:
         net = imputed.average(treated, response, every, base=total)
         blocks = [("treated", treated, total), ("net", treated, net), ("spillover", treated, total.less(net))]
         if stage.exposed.size:
-            cells = stage.exposed_cells(stage.exposed, stage.onset, "exposed rows")
+            cells = stage.exposed_cells(stage.exposed, stage.roles.onset, "exposed rows")
             blocks.append(("exposed", cells, imputed.average(cells, response, about_response=True)))
         for label, j, functions in response.basis.parts:
             rows = stage.exposed[(response.B[np.ix_(stage.exposed, functions)] != 0).any(axis=1)]
             if rows.size:
-                cells = stage.exposed_cells(rows, stage.column_onset[j], f"rows of {label}")
+                cells = stage.exposed_cells(rows, stage.column_onset(j), f"rows of {label}")
                 others = np.setdiff1d(every, functions)
                 average = imputed.average(cells, response, others, about_response=True)
                 blocks.append((label, cells, average))
@@ -237,7 +234,7 @@ class Spillover:
         response = stage.response
         names, levels, rows = [], [], []
         for j, name in enumerate(self.columns):
-            values = stage.S[stage.exposed, j]
+            values = stage.roles.exposure[stage.exposed, j]
             values = values[values > 0]
             if at is None and not values.size:
                 continue
@@ -325,7 +322,7 @@ class Spillover:
         own = "without the own cluster" if self.variance == "leave_one_out" else "squared cluster weights"
         if self.family == "poisson":
             own = "at the common ratio to the counterfactual"
-        both = int(stage.is_exposed[rows].sum())
+        both = int((stage.roles.exposure[rows] > 0).any(axis=1).sum())
         told = {
             "variance": f"clusters: {sample.clusters.name}; centred at s(S), the treated by cohort x time, {own}",
             "small-sample factor": "none",

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -13,19 +12,20 @@ from scipy import sparse
 
 from aigreen.absorb import FixedEffects
 from aigreen.aggregation import Mass
+from aigreen.did.centring import at_common_ratio, centred
 from aigreen.did.sample import check_counts
-from aigreen.did.split import Cells, distinct, identified_cells, split_rows, without_zero_groups
+from aigreen.did.split import Cells, distinct, identified_cells, split_rows, with_weight, without_zero_groups
 from aigreen.did.untreated import Untreated, fit_linear, fit_poisson, independent
-from aigreen.dropped import Dropped
+from aigreen.dropped import Dropped, warn
 from aigreen.effects import Effects
 from aigreen.errors import (
     CollinearWarning,
     EstimationError,
-    MissingRowsWarning,
     NoPrePeriodError,
     OptionError,
     SmallCellWarning,
 )
+from aigreen.options import check_choice, check_fixed_effects, check_periods
 from aigreen.panel import Panel
 
 Family = Literal["gaussian", "poisson"]
@@ -114,18 +114,14 @@ class Imputation:
 
     def __post_init__(self) -> None:
         for option, allowed in (("family", Family), ("variance", Variance), ("scale", Scale), ("separated", Separated)):
-            if getattr(self, option) not in get_args(allowed):
-                raise OptionError(option, getattr(self, option), get_args(allowed))
-        for option in ("anticipation", "leads"):
-            value = getattr(self, option)
-            if not isinstance(value, int | np.integer) or value < 0:
-                raise OptionError(option, value, ["0", "1", "2", "..."])
+            check_choice(option, getattr(self, option), allowed)
+        check_periods("anticipation", self.anticipation)
+        check_periods("leads", self.leads)
         if self.scale == "percent" and self.family != "poisson":
             raise OptionError("scale", self.scale, ["level (percent is for family='poisson')"])
         if self.leads and self.family == "poisson" and self.scale == "level":
             raise OptionError("scale", self.scale, ["percent (leads of a count model are growth rates)"])
-        if isinstance(self.fixed_effects, str) or (self.fixed_effects is not None and not len(self.fixed_effects)):
-            raise OptionError("fixed_effects", self.fixed_effects, ["a list of columns", None])
+        check_fixed_effects(self.fixed_effects)
 
     def fit(self, panel: Panel, outcome: str, *, covariates: Sequence[str] | None = None) -> Effects:
         """Estimate the effects by cohort and time.
@@ -150,11 +146,7 @@ class Imputation:
         """
         names = list(covariates or [])
         dropped = Dropped()
-        sample = panel.complete([outcome, *names], dropped)
-        if sample.weights is not None and not sample.weights.all():
-            zero = np.flatnonzero(sample.weights == 0)
-            dropped.add(MissingRowsWarning, "rows", "weight zero", zero.size, sample.labels(zero[:5]))
-            sample = sample._view(sample.weights > 0)
+        sample = with_weight(panel.complete([outcome, *names], dropped), dropped)
         y, X = sample.column(outcome), sample.matrix(names)
         split = split_rows(sample, self.fixed_effects, self.anticipation, dropped)
         fitted, zero = split.fitted, np.zeros(len(y), dtype=bool)
@@ -235,7 +227,7 @@ class Imputation:
             else:
                 own = centred(own, weight, leave_one_out=self.variance == "leave_one_out")
             return gap / count, (own - counterfactual) / count, Mass(count, np.arange(k))
-        own = _at_common_ratio(by_cluster(seen), weight, leave_one_out=self.variance == "leave_one_out")
+        own = at_common_ratio(by_cluster(seen), weight, leave_one_out=self.variance == "leave_one_out")
         if self.scale == "level":
             return gap / count, (own - counterfactual) / count, Mass(count, np.arange(k))
         total = np.bincount(of, mean, k)
@@ -287,7 +279,7 @@ class Imputation:
                 f"{', '.join(first[:5])}"
             )
         message = f"{len(first)} cohort-periods have treated rows in one cluster only: their errors are too small"
-        warnings.warn(SmallCellWarning(message, count=len(first), first=first), stacklevel=4)
+        warn(SmallCellWarning(message, count=len(first), first=first))
 
     def _conventions(self, sample: Panel, n_zero: int) -> dict[str, str]:
         centring = {
@@ -320,21 +312,3 @@ class _Leads:
     values: np.ndarray
     psi: np.ndarray
     mass: np.ndarray
-
-
-def centred(tau: np.ndarray, v: np.ndarray, *, leave_one_out: bool) -> np.ndarray:
-    """Sum v (tau - centre) by cluster and cell, in place of `tau`, the sums of v tau; `v` holds those of v."""
-    top, bottom = np.einsum("ck,ck->k", tau, v), np.einsum("ck,ck->k", v, v)
-    if leave_one_out:
-        tau -= v * ((top - tau * v) / (bottom - v * v))
-    else:
-        tau -= v * (top / bottom)
-    return tau
-
-
-def _at_common_ratio(seen: np.ndarray, mean: np.ndarray, *, leave_one_out: bool) -> np.ndarray:
-    """Sum w (y - ratio mu) by cluster and cell, the ratio being that of the cell."""
-    top, bottom = seen.sum(axis=0), mean.sum(axis=0)
-    if leave_one_out:
-        return seen - mean * ((top - seen) / (bottom - mean))
-    return seen - mean * (top / bottom)

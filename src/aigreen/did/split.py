@@ -10,6 +10,7 @@ import numpy as np
 from aigreen.dropped import Dropped
 from aigreen.errors import (
     AlwaysTreatedWarning,
+    MissingRowsWarning,
     NoControlsError,
     NoPrePeriodError,
     NoTreatedError,
@@ -48,6 +49,15 @@ class Cells:
         position = np.zeros(len(cohorts) * periods, dtype=np.intp)
         position[present] = np.arange(len(present))
         return cls(cohorts[present // periods].astype(np.int64), sample.times[present % periods], rows, position[code])
+
+
+def with_weight(sample: Panel, dropped: Dropped) -> Panel:
+    """Leave out and count rows of weight zero."""
+    if sample.weights is None or sample.weights.all():
+        return sample
+    zero = np.flatnonzero(sample.weights == 0)
+    dropped.add(MissingRowsWarning, "rows", "weight zero", zero.size, sample.labels(zero[:5]))
+    return sample._view(sample.weights > 0)
 
 
 def split_rows(sample: Panel, fixed_effects: Sequence[str] | None, anticipation: int, dropped: Dropped) -> Split:

@@ -1,0 +1,41 @@
+"""Checks of options that several estimators share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, get_args
+
+import numpy as np
+
+from aigreen.errors import OptionError
+
+
+def check_choice(option: str, value: object, allowed: Any) -> None:
+    """Refuse a value that is not one of the literals `allowed`."""
+    if value not in get_args(allowed):
+        raise OptionError(option, value, get_args(allowed))
+
+
+def check_periods(option: str, value: object) -> None:
+    """Refuse what is not a number of periods."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
+        raise OptionError(option, value, ["0", "1", "2", "..."])
+
+
+def check_fixed_effects(value: Sequence[str] | None) -> None:
+    """Refuse one column in place of a list, and an empty list."""
+    if isinstance(value, str) or (value is not None and not len(value)):
+        raise OptionError("fixed_effects", value, ["a list of columns", None])
+
+
+def check_columns(option: str, names: Sequence[str], reserved: set[str]) -> None:
+    """Refuse repeated columns, and those called as a part of the result is."""
+    if isinstance(names, str):
+        raise OptionError(option, names, [[names]])
+    if len(set(names)) < len(names):
+        raise OptionError(option, list(names), ["distinct columns"])
+    bad = [name for name in names if name in reserved or ": " in name]
+    if bad:
+        raise OptionError(
+            option, bad[0], [f"a column not named as a part ({', '.join(sorted(reserved))}), without ': '"]
+        )
