@@ -6,7 +6,6 @@ EXPOSURES = [
     *config["decomposition"].get("alternatives", []),
 ]
 MOVES = [config["decomposition"]["outcome"], *config["decomposition"]["channels"]]
-COLUMNS = [column["name"] for column in config["baseline"]]
 
 
 rule describe:
@@ -28,22 +27,6 @@ rule describe:
         config=config,
     script:
         "../scripts/describe.py"
-
-
-rule baseline:
-    input:
-        panel=rules.panel.output.panel,
-        codebook=rules.panel.output.codebook,
-    output:
-        table=multiext(f"{RESULTS}/tables/baseline", *FORMATS),
-        estimates=expand(f"{RESULTS}/estimates/baseline/{{name}}.json", name=COLUMNS),
-        influence=expand(f"{RESULTS}/estimates/baseline/{{name}}.parquet", name=COLUMNS),
-    log:
-        f"{LOGS}/baseline.log",
-    params:
-        config=config,
-    script:
-        "../scripts/baseline.py"
 
 
 rule event_study:

@@ -7,7 +7,7 @@ rule numbers:
         codebook=rules.panel.output.codebook,
         sample_flow=rules.panel.output.sample_flow,
         truth=rules.simulate.output.truth if SIMULATED else [],
-        baseline=rules.baseline.output.estimates,
+        estimates=ESTIMATES,
         group_time=rules.event_study.output.estimates,
         decomposition=rules.decomposition.output.estimates,
         moves=rules.decomposition.output.moves_estimates,
@@ -17,6 +17,7 @@ rule numbers:
         f"{LOGS}/numbers.log",
     params:
         config=config,
+        exhibits=[shown.printed() for shown in EXHIBITS.values()],
     script:
         "../scripts/write_numbers.py"
 
@@ -40,7 +41,7 @@ rule paper:
         numbers=rules.numbers.output.numbers,
         exhibits=[
             *rules.describe.output,
-            *rules.baseline.output.table,
+            *DRAWN,
             *rules.event_study.output,
             *rules.decomposition.output,
         ],

@@ -6,10 +6,13 @@ import pandas as pd
 
 from aigreen import Panel, load
 from aigreen.report import headline
+from aigreen.report.exhibit_numbers import add_exhibit
 from aigreen.report.log import logged
 from aigreen.report.numbers import Ledger
 from aigreen.report.parts import part_labels, support
 from aigreen.simulate.truth import study_truth, true_average, true_cells, true_parts
+from aigreen.specification.registry import Exhibit
+from aigreen.specification.results import read_results
 
 AVERAGES = ("simple", "group", "event_study", "calendar")
 
@@ -31,9 +34,6 @@ with logged(snakemake.log[0]):
         headline.add_gaps(ledger, panel, column, name_of)
     if "growth" in config:
         headline.add_growth(ledger, frame, unit=roles["unit"], time=roles["time"], column=config["growth"])
-    for column, path in zip(config["baseline"], snakemake.input.baseline, strict=True):
-        result = load(Path(path).with_suffix(""))
-        headline.add_baseline(ledger, column["name"], result, family=column["family"], level=level)
     att = load(Path(snakemake.input.group_time[0]).with_suffix(""))
     averages = {how: att.aggregate(how).overall() for how in AVERAGES}
     headline.add_averages(ledger, averages, att.event_study(window=config["event_study"]["horizons"]), level)
@@ -59,4 +59,7 @@ with logged(snakemake.log[0]):
         headline.add_truth(ledger, true_average(cells, averages["simple"]), averages["simple"], level)
         true = true_parts(frame, study_truth(truth, options["channels"]), exposure=options["exposure"])
         headline.add_true_parts(ledger, overall, true, names, level=level, **bands)
+    for record, folder in zip(snakemake.params.exhibits, snakemake.input.estimates, strict=True):
+        results = read_results(folder, Exhibit.from_printed(record))
+        add_exhibit(ledger, results, level=level, **bands)
     ledger.write(snakemake.output.numbers)

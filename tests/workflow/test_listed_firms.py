@@ -26,7 +26,7 @@ def test_the_two_studies_of_firms_differ_in_their_raw_files_only(repository):
     simulated, listed = (
         read_config({"study": name}, repository / "analysis/config") for name in ("simulated-firms", "listed-firms")
     )
-    for key in ("panel", "build", "outcomes", "baseline", "describe", "event_study", "decomposition", "inference"):
+    for key in ("panel", "build", "outcomes", "describe", "event_study", "decomposition", "inference"):
         assert listed[key] == simulated[key], key
     assert (listed["simulated"], listed["source"]) == (False, "licensed")
 

@@ -1,4 +1,4 @@
-"""The numbers of a study's prose: sample, baseline, group-time averages, decomposition, truth where simulated."""
+"""The numbers of a study's prose: sample, group-time averages, decomposition, truth where simulated."""
 
 from __future__ import annotations
 
@@ -73,23 +73,14 @@ def add_growth(ledger: Ledger, frame: pd.DataFrame, *, unit: str, time: str, col
     ledger.add("growth_spread", float(spread.median()), fmt="share", exhibit="tables/descriptives")
 
 
-def add_baseline(ledger: Ledger, name: str, result: Effects, *, family: str, level: float) -> None:
-    """Enter the treatment coefficient of a column of the baseline table, of Poisson also in percent."""
-    line = result.to_frame(level).loc["treated"]
-    _add_estimate(ledger, f"twfe_{name}_treated", line, "tables/baseline")
-    if family == "poisson":
-        percent = 100 * np.expm1(line["estimate"])
-        ledger.add(f"twfe_{name}_treated_percent", percent, fmt="percent", unit="%", exhibit="tables/baseline")
-
-
 def add_averages(ledger: Ledger, averages: Mapping[str, Effects], study: Effects, level: float) -> None:
     """Enter overall averages of group-time effects and the pre-trend test of their event study."""
     for how, average in averages.items():
         line = average.to_frame(level).iloc[0]
-        _add_estimate(ledger, f"att_{how}", line, "tables/overall")
+        add_estimate(ledger, f"att_{how}", line, "tables/overall")
     pretrend = study.pretrend_test()
     ledger.add("pretrend_p", pretrend.p_value, fmt="p_value", exhibit="tables/event_study")
-    ledger.add("pretrend_verdict", _verdict(pretrend.p_value, level), exhibit="tables/event_study")
+    ledger.add("pretrend_verdict", verdict(pretrend.p_value, level), exhibit="tables/event_study")
     ledger.add("pretrend_df", pretrend.df, fmt="count", exhibit="tables/event_study")
 
 
@@ -117,7 +108,7 @@ def add_decomposition(
     point, wide = overall.to_frame(level), overall.conf_int(level, simultaneous=True, **band)
     ratio = shares(overall).to_frame(level)
     for part, line in point.iterrows():
-        _add_estimate(ledger, f"{key}_{part}", line, exhibit)
+        add_estimate(ledger, f"{key}_{part}", line, exhibit)
         for end in ("low", "high"):
             ledger.add(f"{key}_{part}_band_{end}", wide.loc[part, end], exhibit=exhibit)
     for part, line in ratio.iterrows():
@@ -150,7 +141,7 @@ def add_exposure(
     point = overall.to_frame(level)
     exhibit = "tables/decomposition_exposures"
     for part in (TOTAL, DIRECT, SPILLOVER):
-        _add_estimate(ledger, f"exposure_{name}_{part}", point.loc[part], exhibit)
+        add_estimate(ledger, f"exposure_{name}_{part}", point.loc[part], exhibit)
     for kind, units in support.items():
         ledger.add(f"exposure_{name}_{kind}", len(units), fmt="count", exhibit=exhibit)
         if len(units) <= FEW:
@@ -159,10 +150,10 @@ def add_exposure(
 
 def add_move(ledger: Ledger, name: str, result: Effects, level: float) -> None:
     """Enter the average effect on a variable and the joint test of its movements before treatment."""
-    _add_estimate(ledger, f"move_{name}", result.overall().to_frame(level).iloc[0], "tables/moves")
+    add_estimate(ledger, f"move_{name}", result.overall().to_frame(level).iloc[0], "tables/moves")
     p = result.event_study().pretrend_test().p_value
     ledger.add(f"move_{name}_leads_p", p, fmt="p_value", exhibit="tables/moves")
-    ledger.add(f"move_{name}_leads_verdict", _verdict(p, level), exhibit="tables/moves")
+    ledger.add(f"move_{name}_leads_verdict", verdict(p, level), exhibit="tables/moves")
 
 
 def add_true_parts(
@@ -181,7 +172,8 @@ def add_true_parts(
     ledger.add("dec_truth_order_gap", gap, fmt="coefficient4", exhibit=exhibit)
 
 
-def _verdict(p: float, level: float) -> str:
+def verdict(p: float, level: float) -> str:
+    """Say in words what a test does at one less `level`."""
     return "rejects" if p < 1 - level else "does not reject"
 
 
@@ -201,8 +193,9 @@ def listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _add_estimate(ledger: Ledger, key: str, line: Mapping[str, float], exhibit: str) -> None:
+def add_estimate(ledger: Ledger, key: str, line: Mapping[str, float], exhibit: str, **source: Any) -> None:
+    """Enter an estimate with its error, interval and verdict; `source` are more fields of the entries."""
     low, high = line["conf_low"], line["conf_high"]
     for suffix, value in (("", line["estimate"]), ("_se", line["std_error"]), ("_low", low), ("_high", high)):
-        ledger.add(f"{key}{suffix}", value, exhibit=exhibit)
-    ledger.add(f"{key}_verdict", "includes zero" if low <= 0 <= high else "excludes zero", exhibit=exhibit)
+        ledger.add(f"{key}{suffix}", value, exhibit=exhibit, **source)
+    ledger.add(f"{key}_verdict", "includes zero" if low <= 0 <= high else "excludes zero", exhibit=exhibit, **source)

@@ -44,6 +44,9 @@ class Ledger:
         unit: str = "",
         exhibit: str = "",
         rule: str | None = None,
+        spec: str = "",
+        n: int | None = None,
+        errors: str = "",
     ) -> None:
         """Enter a number, or a word such as a verdict.
 
@@ -61,6 +64,12 @@ class Ledger:
             Table or figure that shows it, as ``tables/baseline``.
         rule : str, optional
             Rule that computed it, where that is not the ledger's.
+        spec : str, optional
+            Specification that it comes from, as ``exhibit/id``.
+        n : int, optional
+            Rows of the estimation sample.
+        errors : str, optional
+            How its standard error is computed.
 
         Raises
         ------
@@ -88,6 +97,8 @@ class Ledger:
             "exhibit": exhibit,
             "rule": self.rule if rule is None else rule,
         }
+        facts = {"spec": spec, "n": n, "errors": errors}
+        self._entries[key] |= {name: fact for name, fact in facts.items() if fact}
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         return self._entries[key]

@@ -1,0 +1,129 @@
+"""Exhibits of the specification registry: one job estimates an exhibit, another draws it."""
+
+
+def exhibit_names(*kinds):
+    """Match the names of the study's exhibits of these kinds, or nothing."""
+    names = [name for name, shown in EXHIBITS.items() if shown.kind in kinds]
+    return "|".join(names) or "(?!)"
+
+
+def estimated(wildcards):
+    return EXHIBITS[wildcards.exhibit].estimated()
+
+
+def printed(wildcards):
+    return EXHIBITS[wildcards.exhibit].printed()
+
+
+rule estimate:
+    input:
+        panel=rules.panel.output.panel,
+    output:
+        estimates=directory(f"{RESULTS}/estimates/{{exhibit}}"),
+    log:
+        f"{LOGS}/estimate_{{exhibit}}.log",
+    wildcard_constraints:
+        exhibit="|".join(EXHIBITS) or "(?!)",
+    params:
+        specifications=estimated,
+        roles=config["panel"],
+    script:
+        "../scripts/estimate.py"
+
+
+rule render_columns:
+    input:
+        estimates=rules.estimate.output.estimates,
+        codebook=rules.panel.output.codebook,
+    output:
+        table=multiext(f"{RESULTS}/tables/{{exhibit}}", *FORMATS),
+    log:
+        f"{LOGS}/render_{{exhibit}}.log",
+    wildcard_constraints:
+        exhibit=exhibit_names("columns"),
+    params:
+        exhibit=printed,
+        roles=config["panel"],
+        simulated=config["simulated"],
+    script:
+        "../scripts/render_columns.py"
+
+
+rule render_estimates:
+    input:
+        estimates=rules.estimate.output.estimates,
+    output:
+        table=multiext(f"{RESULTS}/tables/{{exhibit}}", *FORMATS),
+    log:
+        f"{LOGS}/render_{{exhibit}}.log",
+    wildcard_constraints:
+        exhibit=exhibit_names("estimates"),
+    params:
+        exhibit=printed,
+        inference=config["inference"],
+        simulated=config["simulated"],
+    script:
+        "../scripts/render_estimates.py"
+
+
+rule render_contrast:
+    input:
+        estimates=rules.estimate.output.estimates,
+    output:
+        table=multiext(f"{RESULTS}/tables/{{exhibit}}", *FORMATS),
+    log:
+        f"{LOGS}/render_{{exhibit}}.log",
+    wildcard_constraints:
+        exhibit=exhibit_names("contrast"),
+    params:
+        exhibit=printed,
+        inference=config["inference"],
+        seed=config["seed"],
+        simulated=config["simulated"],
+    script:
+        "../scripts/render_contrast.py"
+
+
+rule render_figure:
+    input:
+        estimates=rules.estimate.output.estimates,
+        codebook=rules.panel.output.codebook,
+    output:
+        figure=multiext(f"{RESULTS}/figures/{{exhibit}}", ".pdf", ".svg"),
+    log:
+        f"{LOGS}/render_{{exhibit}}.log",
+    wildcard_constraints:
+        exhibit=exhibit_names("figure"),
+    params:
+        exhibit=printed,
+        inference=config["inference"],
+        simulated=config["simulated"],
+    script:
+        "../scripts/render_figure.py"
+
+
+rule render_curve:
+    input:
+        estimates=rules.estimate.output.estimates,
+        codebook=rules.panel.output.codebook,
+    output:
+        figure=multiext(f"{RESULTS}/figures/{{exhibit}}", ".pdf", ".svg"),
+    log:
+        f"{LOGS}/render_{{exhibit}}.log",
+    wildcard_constraints:
+        exhibit=exhibit_names("curve"),
+    params:
+        exhibit=printed,
+        inference=config["inference"],
+        seed=config["seed"],
+        simulated=config["simulated"],
+    script:
+        "../scripts/render_curve.py"
+
+
+ESTIMATES = expand(f"{RESULTS}/estimates/{{exhibit}}", exhibit=EXHIBITS)
+DRAWN = [
+    f"{RESULTS}/{'figures' if shown.drawn else 'tables'}/{name}{ending}"
+    for name, shown in EXHIBITS.items()
+    for ending in ([".pdf", ".svg"] if shown.drawn else FORMATS)
+]

@@ -1,0 +1,21 @@
+"""A registry exhibit of kind contrast: estimates, their differences and joint tests."""
+
+from pathlib import Path
+
+from aigreen.report.log import logged
+from aigreen.report.specifications import contrast_table
+from aigreen.specification.registry import Exhibit
+from aigreen.specification.results import read_results
+
+with logged(snakemake.log[0]):
+    results = read_results(snakemake.input.estimates, Exhibit.from_printed(snakemake.params.exhibit))
+    inference = snakemake.params.inference
+    table = contrast_table(
+        results,
+        level=inference["level"],
+        simulated=snakemake.params.simulated,
+        n_draws=inference["draws"],
+        multipliers=inference["multipliers"],
+        seed=snakemake.params.seed,
+    )
+    table.write(Path(snakemake.output.table[0]).with_suffix(""))

@@ -1,0 +1,28 @@
+"""A registry exhibit of kind curve: all specifications in order, their joint tests, and the choices that make them."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from aigreen.report.figures import save_figure, specification_curve
+from aigreen.report.log import logged
+from aigreen.report.specifications import choices, outcome_label
+from aigreen.specification.registry import Exhibit
+from aigreen.specification.results import read_results
+
+with logged(snakemake.log[0]):
+    results = read_results(snakemake.input.estimates, Exhibit.from_printed(snakemake.params.exhibit))
+    labels = pd.read_csv(snakemake.input.codebook).set_index("column")["label"]
+    inference = snakemake.params.inference
+    figure = specification_curve(
+        results.single,
+        choices(results, labels),
+        preferred=results.estimated[0].id,
+        ylabel=f"Effect on {outcome_label(results, labels)}",
+        level=inference["level"],
+        n_draws=inference["draws"],
+        multipliers=inference["multipliers"],
+        seed=snakemake.params.seed,
+        simulated=snakemake.params.simulated,
+    )
+    save_figure(figure, Path(snakemake.output.figure[0]).with_suffix(""))

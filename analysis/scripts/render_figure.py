@@ -1,0 +1,22 @@
+"""A registry exhibit of kind figure: estimates by group, one line each."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from aigreen.report.figures import coefficient_figure, save_figure
+from aigreen.report.log import logged
+from aigreen.report.specifications import grouped, outcome_label
+from aigreen.specification.registry import Exhibit
+from aigreen.specification.results import read_results
+
+with logged(snakemake.log[0]):
+    results = read_results(snakemake.input.estimates, Exhibit.from_printed(snakemake.params.exhibit))
+    labels = pd.read_csv(snakemake.input.codebook).set_index("column")["label"]
+    figure = coefficient_figure(
+        grouped(results),
+        xlabel=f"Effect on {outcome_label(results, labels)}",
+        level=snakemake.params.inference["level"],
+        simulated=snakemake.params.simulated,
+    )
+    save_figure(figure, Path(snakemake.output.figure[0]).with_suffix(""))

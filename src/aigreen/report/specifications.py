@@ -1,0 +1,193 @@
+"""Tables of registry exhibits: regressions in columns, estimates in lines, contrasts within groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from aigreen.effects import Effects
+from aigreen.report.formats import count, p_value
+from aigreen.report.table import Cell, Group, Row, Spanner, Table
+from aigreen.report.tables import regression_table
+from aigreen.specification.estimators import dose_column
+from aigreen.specification.registry import Specification
+from aigreen.specification.results import Results, stack
+
+
+def columns_table(
+    results: Results, labels: Mapping[str, str], roles: Mapping[str, str], *, simulated: bool = False
+) -> Table:
+    """One column a specification: treatment, then controls, with fixed effects and sizes at the foot.
+
+    Parameters
+    ----------
+    results : Results
+        Of regressions.
+    labels : mapping of column to label
+    roles : mapping
+        Columns unit and time of the study.
+    """
+    parts, exhibit = results.estimated, results.exhibit
+    terms = {dose_column(part) or "treated": _treatment(part, labels) for part in parts}
+    terms |= {name: labels[name] for part in parts for name in part.covariates}
+    known = {str(term) for part in parts for term in results.fitted[part.id].index}
+    return regression_table(
+        {part.id: results.fitted[part.id] for part in parts},
+        key=exhibit.exhibit,
+        title=exhibit.title,
+        terms={term: label for term, label in terms.items() if term in known},
+        outcomes=dict(labels),
+        headings=[part.label or part.method.label for part in parts],
+        facts=_effects_rows(parts, labels, roles),
+        notes=_notes(results),
+        simulated=simulated,
+    )
+
+
+def estimates_table(results: Results, *, level: float, simulated: bool = False) -> Table:
+    """One line an estimate, under its group: estimate, error, interval, rows and units."""
+    groups = [
+        Group(tuple(Row(part.label, _line(results, part, level)) for part in parts), title)
+        for title, parts in results.groups.items()
+    ]
+    return _table(results, groups, (), level, simulated)
+
+
+def contrast_table(results: Results, *, level: float, simulated: bool = False, **bootstrap: Any) -> Table:
+    """As `estimates_table`, with p-values alone and adjusted, differences within groups and their joint test.
+
+    Parameters
+    ----------
+    bootstrap
+        Options of `aigreen.inference.multiple.multiple_testing`.
+    """
+    single, of_gaps = results.adjusted(**bootstrap), results.adjusted_differences(**bootstrap)
+    groups = []
+    for title, parts in results.groups.items():
+        rows = [
+            Row(part.label, (*_line(results, part, level), *_p_values(results.single[part.id], single[part.id])))
+            for part in parts
+        ]
+        if title in results.compared:
+            label = {part.id: part.label for part in parts}
+            for key, gap in results.differences(title).items():
+                cells = (*_numbers(gap, level), Cell(), Cell(), *_p_values(gap, of_gaps[title, key]))
+                rows.append(Row(f"{label[key]} less {parts[0].label.lower()}", cells))
+            if len(parts) > 2:
+                rows.append(Row("All equal", (*[Cell()] * 6, _p(results.equality(title).p_value), Cell())))
+        groups.append(Group(tuple(rows), title))
+    adjusted = (
+        "Adjusted p-values are those of Romano and Wolf, over all estimates of the table and over all differences."
+    )
+    return _table(results, groups, ("p-value", "Adjusted"), level, simulated, adjusted)
+
+
+def _table(
+    results: Results, groups: list[Group], more: tuple[str, ...], level: float, simulated: bool, *notes: str
+) -> Table:
+    return Table(
+        key=results.exhibit.exhibit,
+        title=results.exhibit.title,
+        stub="",
+        columns=("Estimate", "Std. error", "low", "high", "Observations", "Units", *more),
+        spanners=((Spanner(f"{level:.0%} interval", 2, 4),),),
+        groups=tuple(groups),
+        notes=_notes(results, *notes),
+        simulated=simulated,
+    )
+
+
+def _line(results: Results, part: Specification, level: float) -> tuple[Cell, ...]:
+    fitted = results.fitted[part.id]
+    sizes = (Cell(count(size), float(size)) for size in (fitted.n_rows, fitted.n_units))
+    return (*_numbers(results.single[part.id], level), *sizes)
+
+
+def _numbers(effect: Effects, level: float) -> tuple[Cell, ...]:
+    line = effect.to_frame(level).iloc[0]
+    names = ("estimate", "std_error", "conf_low", "conf_high")
+    return tuple(Cell.number(line[name], brackets="()" if name == "std_error" else "") for name in names)
+
+
+def _p_values(effect: Effects, adjusted: float) -> tuple[Cell, Cell]:
+    return _p(effect.to_frame()["p_value"].iloc[0]), _p(adjusted)
+
+
+def _p(value: float) -> Cell:
+    return Cell(p_value(value), float(value))
+
+
+def _notes(results: Results, *more: str) -> str:
+    variances = dict.fromkeys(effects.conventions.get("variance", "") for effects in results.fitted.values())
+    said = [results.exhibit.notes, *more]
+    if len(variances) > 1 or results.exhibit.kind != "columns":
+        said.append(f"Errors: {'; '.join(filter(None, variances))}.")
+    label = {part.id: part.label or part.id for part in results.exhibit.specifications}
+    said += [f"Not estimated: {label[key].lower()} ({why})." for key, why in results.failures.items()]
+    return " ".join(filter(None, said))
+
+
+def _treatment(part: Specification, labels: Mapping[str, str]) -> str:
+    if not part.dose:
+        return labels["treated"]
+    lag = part.options.get("lag", "0")
+    return labels[part.dose] + (f", lagged by {lag}" if lag != "0" else "")
+
+
+def _effects_rows(
+    parts: list[Specification], labels: Mapping[str, str], roles: Mapping[str, str]
+) -> dict[str, list[str]]:
+    """Rows that say which fixed effects a column has."""
+    default = (roles["unit"], roles["time"])
+    used = [part.fixed_effects or default for part in parts]
+    rows = {}
+    for effect in dict.fromkeys(name for names in used for name in names):
+        label = " × ".join(labels[name] if i == 0 else labels[name].lower() for i, name in enumerate(effect.split("^")))
+        rows[f"{label} effects"] = ["Yes" if effect in names else "No" for names in used]
+    return rows
+
+
+def grouped(results: Results) -> dict[str, Effects]:
+    """Single effects under their labels by group, for a coefficient figure."""
+    return {
+        title or results.exhibit.title: stack({part.label: results.single[part.id] for part in parts})
+        for title, parts in results.groups.items()
+    }
+
+
+def choices(results: Results, labels: Mapping[str, str]) -> pd.DataFrame:
+    """Say in words what was chosen in each specification; one row a specification.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by id; columns Estimator, Outcome, Treatment, Controls, Fixed effects, Sample, Clusters, Options.
+    """
+
+    def said(names: Iterable[str], otherwise: str) -> str:
+        return ", ".join(labels.get(name, name) for name in names) or otherwise
+
+    rows = {
+        part.id: {
+            "Estimator": part.method.label,
+            "Outcome": labels[part.outcome],
+            "Treatment": _treatment(part, labels)
+            if part.dose
+            else said([part.cohort] * bool(part.cohort), "AI pilot zone"),
+            "Controls": said(part.covariates, "none"),
+            "Fixed effects": said(part.fixed_effects, "default"),
+            "Sample": part.sample or "all rows",
+            "Clusters": said(part.cluster, "default"),
+            "Options": ", ".join(f"{key} {value}" for key, value in part.options.items()) or "default",
+        }
+        for part in results.estimated
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def outcome_label(results: Results, labels: Mapping[str, str]) -> str:
+    """Label of the outcome where all specifications have one, else "the outcome"."""
+    outcomes = {part.outcome for part in results.estimated}
+    return labels[outcomes.pop()] if len(outcomes) == 1 else "the outcome"

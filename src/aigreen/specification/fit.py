@@ -1,0 +1,131 @@
+"""A specification and the study's frame in, Effects out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from aigreen.effects import Effects
+from aigreen.errors import AigreenError, ConfigError, EffectsError, did_you_mean
+from aigreen.panel import Panel
+from aigreen.parts import TOTAL
+from aigreen.specification.estimators import dose_column
+from aigreen.specification.registry import Specification
+from aigreen.specification.sample import sample_mask
+
+PLACE = "specification"
+
+
+def fit(specification: Specification, frame: pd.DataFrame, roles: Mapping[str, str]) -> Effects:
+    """Estimate one specification.
+
+    Parameters
+    ----------
+    specification : Specification
+        Completed with the study's defaults.
+    frame : DataFrame
+        The study's whole panel. Samples are views of it, so the influence functions of any two specifications with the
+        same clusters stand on the same rows and can be differenced.
+    roles : mapping
+        Columns unit, time, cohort and cluster of the study.
+
+    Returns
+    -------
+    Effects
+        As the estimator gives them, with the specification's name and sample among the conventions.
+
+    Raises
+    ------
+    ConfigError
+        For a sample that cannot be drawn.
+    AigreenError
+        Of the estimator, beginning with the specification's name.
+    """
+    try:
+        panel = panel_of(specification, frame, roles)
+        effects = specification.method.fit(specification, panel)
+    except AigreenError as error:
+        error.args = (f"specification {specification.name}: {error}", *error.args[1:])
+        raise
+    said = {PLACE: f"{specification.exhibit}/{specification.id}"}
+    if specification.sample:
+        said["sample"] = specification.sample
+    return replace(effects, conventions=dict(effects.conventions) | said)
+
+
+def panel_of(specification: Specification, frame: pd.DataFrame, roles: Mapping[str, str]) -> Panel:
+    """Return the view of the study's panel that a specification uses: its columns, its cohorts, its sample."""
+    unit, time = roles["unit"], roles["time"]
+    cohort, options = specification.cohort or roles["cohort"], specification.options
+    cluster = specification.cluster[0] if len(specification.cluster) == 1 else roles["cluster"]
+    named = [unit, time, cohort, roles["cohort"], cluster, *specification.columns]
+    own = frame[list(dict.fromkeys(named))]
+    lagged = dose_column(specification)
+    if lagged != specification.dose:
+        own = own.assign(**{lagged: lag(own, specification.dose, int(options["lag"]), unit=unit, time=time)})
+    panel = Panel(own, unit=unit, time=time, cohort=cohort, cluster=cluster, weights=options.get("weights") or None)
+    first = float(panel.cohorts.min()) if panel.cohorts.size else np.inf
+    mask = sample_mask(specification.sample, own, unit=unit, time=time, first_treated=first)
+    year = own[cohort].to_numpy(dtype=float, na_value=np.nan)
+    never = ~(np.isfinite(year) & (year > 0))
+    if options.get("controls") == "all":
+        mask |= never
+    if "cohort" in options:
+        mask &= never | (year == float(options["cohort"]))
+    if options.get("balanced") == "yes":
+        mask &= _seen_throughout(own, mask, specification, unit, time)
+    return panel if mask.all() else panel[mask]
+
+
+def one_effect(specification: Specification, effects: Effects) -> Effects:
+    """Return the one effect that a specification is about: its term, its part, or its average over treated rows."""
+    wanted, names = specification.options, effects.index.names
+    if "term" in names:
+        chosen = wanted.get("term") or dose_column(specification) or "treated"
+        return _chosen(specification, effects, "term", chosen)
+    if "horizon" in names and effects.psi is None:
+        return _chosen(specification, effects, "horizon", int(wanted.get("horizon", "0")))
+    if "cohort" in names:
+        effects = _average(effects, wanted.get("average", "simple"))
+    if "part" in effects.index.names:
+        first = effects.index[0] if TOTAL not in effects.index else TOTAL
+        return _chosen(specification, effects, "part", wanted.get("part") or first)
+    if len(effects) != 1:
+        raise EffectsError(f"specification {specification.name}: {len(effects)} effects, none of them chosen")
+    return effects
+
+
+def lag(frame: pd.DataFrame, column: str, periods: int, *, unit: str, time: str) -> np.ndarray:
+    """Values of a column so many periods earlier, missing where the unit has no row then."""
+    earlier = frame[[unit, time, column]].assign(**{time: frame[time] + periods})
+    keys = frame[[unit, time]]
+    return keys.merge(earlier, on=[unit, time], how="left", validate="one_to_one")[column].to_numpy()
+
+
+def _average(effects: Effects, how: str) -> Effects:
+    return effects.overall() if how == "simple" else effects.aggregate(how).overall()
+
+
+def _chosen(specification: Specification, effects: Effects, level: str, label: object) -> Effects:
+    labels = list(effects.index.get_level_values(level))
+    if label not in labels:
+        known = [str(name) for name in labels]
+        raise ConfigError(
+            f"specification {specification.name}: no {level} {label!r}{did_you_mean(str(label), known)}; "
+            f"there are {', '.join(known[:8])}"
+        )
+    return effects.select(np.array([name == label for name in labels]))
+
+
+def _seen_throughout(
+    frame: pd.DataFrame, mask: np.ndarray, specification: Specification, unit: str, time: str
+) -> np.ndarray:
+    """Rows of the units that have all values in every period of the sample."""
+    used = [specification.outcome, *specification.covariates]
+    complete = frame.loc[mask & frame[used].notna().all(axis=1).to_numpy(), [unit, time]]
+    periods = frame.loc[mask, time].nunique()
+    rows = complete.groupby(unit)[time].size()
+    return frame[unit].isin(rows.index[rows == periods]).to_numpy()

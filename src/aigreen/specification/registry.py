@@ -1,0 +1,388 @@
+"""Specifications and exhibits of a study, read from two tables and checked before anything is computed."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from aigreen.errors import ConfigError, did_you_mean
+from aigreen.specification.estimators import ESTIMATORS, Estimator
+from aigreen.specification.sample import parse
+
+SPECIFICATIONS, EXHIBITS = "specifications.csv", "exhibits.csv"
+KINDS = ("columns", "estimates", "contrast", "figure", "curve")
+JOINT = ("contrast", "curve")
+SECTIONS = ("results", "heterogeneity", "robustness", "appendix")
+
+ATTACKS = {
+    "logs": "ln(1 + y) depends on units",
+    "channels": "channels are post-treatment",
+    "weights": "negative weights",
+    "clusters": "few treated clusters",
+    "anticipation": "anticipation and pre-trends",
+    "selection": "selection of hubs",
+    "pilots": "other pilots",
+    "spillovers": "spillovers contaminate controls",
+    "links": "links are endogenous",
+    "talk": "AI talk, not use",
+    "mechanical": "mechanical overlap of AI and green",
+    "strategic": "strategic patents",
+    "truncation": "truncation of patent records",
+    "coincidences": "coincidences of 2020",
+    "fishing": "fishing",
+}
+
+_LISTS = ("channels", "covariates", "exposure", "fixed_effects", "cluster")
+_SINCE = re.compile(r"since\((\w+)\)")
+_IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Specification:
+    """One estimate: what is regressed on what, on which rows, by which estimator.
+
+    Attributes
+    ----------
+    exhibit, id : str
+        Name it; files and numbers are called ``<exhibit>/<id>`` and ``<exhibit>_<id>``.
+    label, group : str
+        Printed name, and the heading under which it stands; contrasts are tested within groups.
+    estimator : str
+        One of `aigreen.specification.estimators.ESTIMATORS`.
+    outcome : str
+    treatment : str
+        Empty for the study's cohorts, ``since(column)`` for those in another column, or a numeric column (a dose).
+    exposure, channels, covariates, fixed_effects : tuple of str
+    cluster : tuple of str
+        Empty for the study's clusters; two for two-way clustering.
+    sample : str
+        Rows used; see `aigreen.specification.sample`.
+    options : mapping of str to str
+        Of the estimator, as written.
+    line : int
+        Line of the table, for messages; 0 where unknown.
+    """
+
+    exhibit: str
+    id: str
+    estimator: str
+    label: str = ""
+    group: str = ""
+    outcome: str = ""
+    treatment: str = ""
+    exposure: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    covariates: tuple[str, ...] = ()
+    fixed_effects: tuple[str, ...] = ()
+    cluster: tuple[str, ...] = ()
+    sample: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+    line: int = field(default=0, compare=False)
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Specification:
+        """Read what `record` wrote."""
+        lists = {name: tuple(record[name]) for name in _LISTS if name in record}
+        return cls(**{**record, **lists})
+
+    def record(self, *, printed: bool = False) -> dict[str, Any]:
+        """Plain values, as a parameter of a rule: what is estimated, or with `printed` also how it is called."""
+        record = asdict(self)
+        record = {name: list(value) if isinstance(value, tuple) else value for name, value in record.items()}
+        for name in ("line",) if printed else ("line", "label", "group"):
+            del record[name]
+        return record
+
+    @property
+    def method(self) -> Estimator:
+        """The estimator's entry."""
+        return ESTIMATORS[self.estimator]
+
+    @property
+    def name(self) -> str:
+        """``exhibit/id``, with the line where it is known."""
+        return f"{self.exhibit}/{self.id}" + (f" (line {self.line})" if self.line else "")
+
+    @property
+    def cohort(self) -> str:
+        """Column of first treated periods that replaces the study's; empty for none."""
+        found = _SINCE.fullmatch(self.treatment)
+        return found[1] if found else ""
+
+    @property
+    def dose(self) -> str:
+        """Numeric treatment column; empty for none."""
+        return "" if self.cohort else self.treatment
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Columns of the panel that it reads, each with its role."""
+        named: dict[str, str] = {}
+        single = {"outcome": self.outcome, "treatment": self.cohort or self.dose}
+        for role, name in single.items():
+            if name:
+                named.setdefault(name, role)
+        for role in ("exposure", "channels", "covariates", "cluster"):
+            for name in getattr(self, role):
+                named.setdefault(name, role)
+        for effect in self.fixed_effects:
+            for name in effect.split("^"):
+                named.setdefault(name, "fixed_effects")
+        for condition in parse(self.sample):
+            named.setdefault(condition.column, "sample")
+        for option in ("instruments", "weights"):
+            for name in filter(None, self.options.get(option, "").split(",")):
+                named.setdefault(name, option)
+        return named
+
+    def completed(self, config: Mapping[str, Any]) -> Specification:
+        """Fill what is empty with the study's defaults (outcome, channels, exposure)."""
+        outcomes, parts = config["outcomes"], config["decomposition"]
+        filled: dict[str, Any] = {"outcome": self.outcome or outcomes["level" if self.method.counts else "log"]}
+        if "channels" in self.method.reads:
+            filled["channels"] = self.channels or tuple(parts["channels"])
+        if "exposure" in self.method.reads:
+            filled["exposure"] = self.exposure or (parts["exposure"],)
+        return replace(self, **filled)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exhibit:
+    """A table or figure made of specifications.
+
+    Attributes
+    ----------
+    exhibit : str
+        Name of its files.
+    kind : {"columns", "estimates", "contrast", "figure", "curve"}
+    title, notes : str
+        Printed.
+    attack : tuple of str
+        Objections that it answers, keys of `ATTACKS`.
+    section : str
+        Where the paper has it, one of `SECTIONS`.
+    specifications : tuple of Specification
+    """
+
+    exhibit: str
+    kind: str
+    title: str
+    notes: str = ""
+    attack: tuple[str, ...] = ()
+    section: str = "results"
+    specifications: tuple[Specification, ...] = ()
+    line: int = field(default=0, compare=False)
+
+    @property
+    def drawn(self) -> bool:
+        """Whether it is a figure; else it is a table."""
+        return self.kind in ("figure", "curve")
+
+    def estimated(self) -> list[dict[str, Any]]:
+        """Return what is estimated, as a parameter of a rule."""
+        return [specification.record() for specification in self.specifications]
+
+    def printed(self) -> dict[str, Any]:
+        """Return all that its page shows, as a parameter of a rule."""
+        record = {name: getattr(self, name) for name in ("exhibit", "kind", "title", "notes")}
+        return record | {"specifications": [part.record(printed=True) for part in self.specifications]}
+
+    @classmethod
+    def from_printed(cls, record: Mapping[str, Any]) -> Exhibit:
+        """Read what `printed` wrote."""
+        parts = tuple(Specification.from_record(part) for part in record["specifications"])
+        return cls(**{**record, "specifications": parts})
+
+
+def read_registry(folder: str | Path, config: Mapping[str, Any]) -> dict[str, Exhibit]:
+    """Read the exhibits of a study, in the order of exhibits.csv, each with its specifications.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds specifications.csv and exhibits.csv. A row belongs to the studies that its first column names.
+    config : mapping
+        Configuration of the study, whose defaults fill empty fields.
+
+    Raises
+    ------
+    ConfigError
+        Listing every problem of both tables, of all studies, with file, line and the nearest name.
+    """
+    folder = Path(folder)
+    problems: list[str] = []
+    exhibits, rows = [], []
+    for line, row in _rows(folder / EXHIBITS, _EXHIBIT_COLUMNS, problems):
+        found, make = _exhibit_problems(row), partial(_exhibit, row, line)
+        exhibits.append(_read(row, f"{EXHIBITS}, line {line}", found, make, problems))
+    for line, row in _rows(folder / SPECIFICATIONS, _SPECIFICATION_COLUMNS, problems):
+        found, make = _specification_problems(row), partial(_specification, row, line)
+        rows.append(_read(row, f"{SPECIFICATIONS}, line {line}", found, make, problems))
+    study, exhibits, rows = config["study"], list(filter(None, exhibits)), list(filter(None, rows))
+    kept: dict[str, Exhibit] = {}
+    for name in sorted({name for studies, _ in [*exhibits, *rows] for name in studies}):
+        own = [exhibit for studies, exhibit in exhibits if name in studies]
+        of_study = [specification for studies, specification in rows if name in studies]
+        together = _together(name, own, of_study, problems)
+        if name == study:
+            kept = together
+    if problems:
+        raise ConfigError("; ".join(dict.fromkeys(problems)))
+    return {
+        name: replace(shown, specifications=tuple(part.completed(config) for part in shown.specifications))
+        for name, shown in kept.items()
+    }
+
+
+def check_columns(specifications: Iterable[Specification], columns: Sequence[str]) -> None:
+    """Raise `ConfigError`, listing every column that specifications name and the panel does not have."""
+    problems = [
+        f"specification {specification.name}: {role}: no column {name!r}{did_you_mean(name, columns)}"
+        for specification in specifications
+        for name, role in specification.columns.items()
+        if name not in columns
+    ]
+    if problems:
+        raise ConfigError("; ".join(problems))
+
+
+_EXHIBIT_COLUMNS = ("study", "exhibit", "kind", "title", "notes", "attack", "section")
+_SPECIFICATION_COLUMNS = (
+    "study", "exhibit", "id", "label", "group", "estimator", "outcome", "treatment", "exposure", "channels",
+    "covariates", "fixed_effects", "cluster", "sample", "options",
+)  # fmt: skip
+
+
+def _rows(path: Path, columns: Sequence[str], problems: list[str]) -> list[tuple[int, dict[str, str]]]:
+    """Rows of a table with their lines; a wrong header or a row of another length is a problem."""
+    with path.open(encoding="utf-8", newline="") as text:
+        lines = csv.reader(text)
+        header = next(lines, [])
+        if header != list(columns):
+            odd = [f"{name!r}{did_you_mean(name, columns)}" for name in header if name not in columns]
+            absent = [name for name in columns if name not in header]
+            told = f"unknown {', '.join(odd)}" if odd else f"missing {', '.join(absent)}" if absent else "another order"
+            problems.append(f"{path.name}, line 1: columns are {', '.join(columns)}; {told}")
+            return []
+        rows = []
+        for cells in lines:
+            if len(cells) == len(columns):
+                row = dict(zip(columns, (cell.strip() for cell in cells), strict=True))
+                rows.append((lines.line_num, row))
+            elif cells:
+                problems.append(f"{path.name}, line {lines.line_num}: {len(cells)} cells, {len(columns)} are needed")
+        return rows
+
+
+def _read(
+    row: Mapping[str, str],
+    where: str,
+    found: list[str],
+    make: Callable[[], Any],
+    problems: list[str],
+) -> tuple[list[str], Any] | None:
+    """Return the studies and the object of a row, or None with its problems noted."""
+    found = [problem for problem in [*found, "" if row["study"] else "study is empty"] if problem]
+    problems += [f"{where}: {problem}" for problem in found]
+    return None if found else (row["study"].split(), make())
+
+
+def _exhibit_problems(row: Mapping[str, str]) -> list[str]:
+    out = [_unknown("kind", row["kind"], KINDS), _unknown("section", row["section"], SECTIONS)]
+    out += [_unknown("attack", key, list(ATTACKS)) for key in row["attack"].split()]
+    return [*out, _not_identifier("exhibit", row["exhibit"]), "" if row["title"] else "title is empty"]
+
+
+def _exhibit(row: Mapping[str, str], line: int) -> Exhibit:
+    fields = {name: row[name] for name in ("exhibit", "kind", "title", "notes", "section")}
+    return Exhibit(**fields, attack=tuple(row["attack"].split()), line=line)
+
+
+def _specification_problems(row: Mapping[str, str]) -> list[str]:
+    out = [_not_identifier("exhibit", row["exhibit"]), _not_identifier("id", row["id"])]
+    out.append(_unknown("estimator", row["estimator"], list(ESTIMATORS)))
+    try:
+        parse(row["sample"])
+    except ConfigError as error:
+        out.append(str(error))
+    return out + (_misused(row, ESTIMATORS[row["estimator"]]) if row["estimator"] in ESTIMATORS else [])
+
+
+def _specification(row: Mapping[str, str], line: int) -> Specification:
+    lists = {name: tuple(row[name].split()) for name in _LISTS}
+    texts = {name: row[name] for name in _SPECIFICATION_COLUMNS if name not in (*_LISTS, "study", "options")}
+    return Specification(**texts, **lists, options=_options(row["options"]), line=line)
+
+
+def _options(text: str) -> dict[str, str]:
+    return dict(part.partition("=")[::2] for part in text.split())
+
+
+def _misused(row: Mapping[str, str], estimator: Estimator) -> list[str]:
+    """Fields that the estimator does not read, and options it does not know or cannot read."""
+    name = row["estimator"]
+    fields = ("treatment", "exposure", "channels", "covariates", "fixed_effects")
+    out = [f"{field}: {name} takes none" for field in fields if row[field] and field not in estimator.reads]
+    if row["treatment"] and estimator.cohorts and not _SINCE.fullmatch(row["treatment"]):
+        out.append(f"treatment: {name} takes first treated periods, write since({row['treatment']})")
+    if len(row["cluster"].split()) > (2 if estimator.two_way else 1):
+        out.append(f"cluster: {name} takes {'two columns at most' if estimator.two_way else 'one column'}")
+    parts = row["options"].split()
+    for key, times in Counter(part.partition("=")[0] for part in parts).items():
+        if times > 1:
+            out.append(f"option {key!r} stands {times} times")
+    for key, value in _options(row["options"]).items():
+        if key not in estimator.options:
+            known = ", ".join(sorted(estimator.options))
+            out.append(f"option {key!r}{did_you_mean(key, list(estimator.options))}: {name} takes {known}")
+            continue
+        try:
+            estimator.options[key](value)
+        except ValueError as error:
+            out.append(f"option {key}={value}: {error}")
+    return out
+
+
+def _unknown(what: str, value: str, allowed: Sequence[str]) -> str:
+    return "" if value in allowed else f"no {what} {value!r}{did_you_mean(value, allowed)}; use {', '.join(allowed)}"
+
+
+def _not_identifier(what: str, value: str) -> str:
+    return "" if _IDENTIFIER.fullmatch(value) else f"{what} {value!r}: use lower-case letters, digits and _"
+
+
+def _together(
+    study: str, exhibits: Sequence[Exhibit], rows: Sequence[Specification], problems: list[str]
+) -> dict[str, Exhibit]:
+    """Join the specifications of a study to its exhibits; note what stands twice, is empty or has no home."""
+    shown: dict[str, Exhibit] = {}
+    for exhibit in exhibits:
+        if exhibit.exhibit in shown:
+            problems.append(f"{EXHIBITS}, line {exhibit.line}: {study} has exhibit {exhibit.exhibit!r} twice")
+        shown[exhibit.exhibit] = exhibit
+    seen: dict[tuple[str, str], int] = {}
+    for row in rows:
+        where = f"{SPECIFICATIONS}, line {row.line}"
+        if row.exhibit not in shown:
+            nearest = did_you_mean(row.exhibit, list(shown))
+            problems.append(f"{where}: {study} has no exhibit {row.exhibit!r}{nearest} in {EXHIBITS}")
+        elif shown[row.exhibit].kind in JOINT and not row.method.influence:
+            kind = shown[row.exhibit].kind
+            problems.append(
+                f"{where}: {row.estimator} has no influence functions, which an exhibit of kind {kind} needs"
+            )
+        if (row.exhibit, row.id) in seen:
+            first = seen[row.exhibit, row.id]
+            problems.append(f"{where}: {study} has {row.exhibit}/{row.id} in line {first} already")
+        seen.setdefault((row.exhibit, row.id), row.line)
+    own = {name: tuple(row for row in rows if row.exhibit == name) for name in shown}
+    for name, exhibit in shown.items():
+        if not own[name]:
+            problems.append(f"{EXHIBITS}, line {exhibit.line}: {study} has no specification of exhibit {name!r}")
+    return {name: replace(exhibit, specifications=own[name]) for name, exhibit in shown.items()}
