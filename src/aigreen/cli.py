@@ -16,7 +16,7 @@ COMMANDS = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a command; return the exit code (1 for an error made by the input)."""
+    """Run a command; return the exit code (1 for an error made by the input or by the file system)."""
     parser = argparse.ArgumentParser(prog="aigreen", description=__doc__)
     choices = parser.add_subparsers(dest="command", required=True)
     modules = {name: import_module(f"aigreen.commands.{name}") for name in COMMANDS}
@@ -25,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     given = parser.parse_args(argv)
     try:
         return modules[given.command].run(given)
-    except AigreenError as error:
+    except (AigreenError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
 

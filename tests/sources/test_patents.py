@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from aigreen.errors import MappingError, SourceError, UnreadableFileError
+from aigreen.errors import MappingError, SourceError, TooLargeError, UnreadableFileError
 from aigreen.sources import cnipa, cnrds, google_patents, patentsview
 from aigreen.sources.adapter import Options
 from aigreen.sources.patent_tables import chinese_numbers
@@ -221,3 +221,18 @@ def test_patentsview(export, dropped):
     assert read.table["title"].iloc[0] == "Cell, dry"
     assert dropped(read.flow)["not in g_patent"] == 1
     assert patentsview.cpc_symbols(path).table["grant_date"].isna().all()
+
+
+def test_google_json_nested_without_end_is_refused_before_parsing(export, monkeypatch):
+    """Arrow's parser would end the process. Depth is counted by line, over the blocks that are read."""
+    path = export.folder / "p.json"
+    path.write_text(('{"a":' * 200 + "1" + "}" * 200 + "\n") * 3)
+    for block in (7, 1 << 22):
+        monkeypatch.setattr(google_patents, "BLOCK", block)
+        with pytest.raises(SourceError, match="missing columns"):
+            google_patents.publications(path)
+    path.write_text('{"x": "[("}\n' * 300 + '{"a":' * 201 + "1" + "}" * 201)
+    for block in (7, 1 << 22):
+        monkeypatch.setattr(google_patents, "BLOCK", block)
+        with pytest.raises(TooLargeError, match=r"p.json: 20[12] levels of nesting, more than 200"):
+            google_patents.publications(path)

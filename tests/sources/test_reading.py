@@ -275,7 +275,7 @@ BROKEN = {
     "truncated workbook": (truncated_workbook, errors.UnreadableFileError, "not a whole workbook"),
     "zip bomb": (zip_bomb, errors.TooLargeError, "unfolds to 83,886,080 bytes"),
     "formula cells": (formulas, errors.UnreadableFileError, "1 formula cells hold no stored value.*D2"),
-    "merged data cells": (merged_data, errors.UnreadableFileError, "merged across columns in data row 2"),
+    "merged data cells": (merged_data, errors.UnreadableFileError, "merged across columns in row 2"),
     "empty workbook": (empty_workbook, errors.UnreadableFileError, "no cells with content"),
     "csv named xlsx": (csv_named_xlsx, errors.UnreadableFileError, r"not a whole .xlsx file: begins with b'Stkcd"),
     "workbook named csv": (workbook_named_csv, errors.UnreadableFileError, "content of a .xlsx file"),
@@ -357,3 +357,49 @@ def test_absent_files_and_tables(export):
         errors.SourceError, match=r"FS_Combas\(1\).csv: other columns than FS_Combas.csv: A001000000, A002000000"
     ):
         read(export.folder, "FS_Combas")
+
+
+def test_formulas_are_looked_for_in_the_sheet_that_is_read(export):
+    """Parts of a workbook keep their numbers when its sheets are put in another order."""
+    openpyxl = pytest.importorskip("openpyxl")
+    workbook = openpyxl.Workbook()
+    workbook.active.title = "data"
+    for row in (COLUMNS, [*ROW[:3], "=1+1"]):
+        workbook.active.append(row)
+    workbook.create_sheet("hidden").append(["=2+2"])
+    workbook["hidden"].sheet_state = "hidden"
+    workbook.move_sheet("data", 1)
+    workbook.active = 1
+    workbook.save(path := export.folder / "t.xlsx")
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    for old, new in (("sheet1", "part"), ("sheet2", "sheet1"), ("part", "sheet2")):  # numbers against the order
+        parts = {
+            name.replace(f"{old}.xml", f"{new}.xml"): data.replace(f"/{old}.xml".encode(), f"/{new}.xml".encode())
+            for name, data in parts.items()
+        }
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    with pytest.raises(errors.UnreadableFileError, match=r"1 formula cells hold no stored value.*D2"):
+        read(path)
+
+
+def test_hidden_sheets_are_passed_over_and_counted(export):
+    openpyxl = pytest.importorskip("openpyxl")
+    workbook = openpyxl.Workbook()
+    workbook.active.append(["old", "table"])
+    workbook.active.sheet_state = "hidden"
+    for row in (COLUMNS, ROW):
+        (workbook["data"] if "data" in workbook.sheetnames else workbook.create_sheet("data")).append(row)
+    workbook.active = 1
+    workbook.save(path := export.folder / "t.xlsx")
+    raw = read(path)
+    assert raw.frame.iloc[0].tolist() == ROW
+    assert dict(raw.notes) == {"hidden sheets": 1}
+
+
+def test_error_cells_are_no_missing_values(export):
+    path = book(export.folder / "t.xlsx", [COLUMNS, [*ROW[:3], "#DIV/0!"], ROW])
+    with pytest.raises(errors.UnreadableFileError, match=r"1 cells hold an Excel error.*first: D2"):
+        read(path)

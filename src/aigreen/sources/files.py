@@ -12,6 +12,7 @@ import statistics
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pandas as pd
 import pyarrow as pa
@@ -35,6 +36,8 @@ DAMAGED_SHARE = 0.01
 NEAR = 50_000  # bytes looked at on either side of a fault
 REPLACED = "\N{REPLACEMENT CHARACTER}"
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
+_FORMULA = re.compile(rb'<c r="([A-Z]+\d+)"[^>/]*>((?:(?!</c>).)*?<f.*?)</c>', re.S)
+_ERROR_CELL = re.compile(rb'<c r="([A-Z]+\d+)"[^>]* t="e"')
 UNICODE_RELEASE = 118  # of the Stata format: text is UTF-8 from Stata 14 on
 
 
@@ -74,25 +77,26 @@ def from_excel(path: Path, sheet: str | None = None) -> Cells:
     _check_zip(path)
     try:
         book = calamine.CalamineWorkbook.from_path(path)
-        table = _sheet(book, sheet, path.name)
+        table, hidden = _sheet(book, sheet, path.name)
         merged = table.merged_cell_ranges or [] if path.suffix.lower() == ".xlsx" else []
         rows = [[_cell_text(cell) for cell in row] for row in table.to_python(skip_empty_area=False)]
     except (calamine.CalamineError, OSError, ValueError) as reason:
         raise UnreadableFileError(f"{path.name}: not a readable workbook ({reason})") from reason
-    _check_formulas(path, book.sheet_names.index(table.name))
+    _check_cells(path, table.name)
     found = layout.find(rows[: layout.SAMPLE_ROWS], path.name, merged)
     repeated = 0
     for (top, left), (bottom, right) in merged:
         if top >= found.start:
             if right > left:
-                raise UnreadableFileError(f"{path.name}: cells merged across columns in data row {top + 1}")
+                raise UnreadableFileError(f"{path.name}: cells merged across columns in row {top + 1}")
             repeated += bottom - top
             for at in range(top + 1, bottom + 1):
                 rows[at][left] = rows[top][left]
     columns = list(zip(*rows[found.start :], strict=True)) or [[] for _ in found.header]
     body = pa.table([pa.array(column, pa.string()) for column in columns], [str(at) for at in range(len(columns))])
     cells = _cells(body, found, path.name)
-    return Cells(cells.frame, cells.labels, [*cells.notes, ("cells filled from merged cells", repeated)])
+    notes = [("cells filled from merged cells", repeated), ("hidden sheets", hidden)]
+    return Cells(cells.frame, cells.labels, [*cells.notes, *notes])
 
 
 def from_stata(path: Path) -> Cells:
@@ -272,16 +276,19 @@ def _cells(body: pa.Table, found: layout.Layout, where: str) -> Cells:
     return Cells(frame, labels, [*notes, ("notes below the table", tail), ("cells beside the table", aside)])
 
 
-def _sheet(book: calamine.CalamineWorkbook, sheet: str | None, where: str) -> calamine.CalamineSheet:
+def _sheet(book: calamine.CalamineWorkbook, sheet: str | None, where: str) -> tuple[calamine.CalamineSheet, int]:
+    """Give the sheet named, or the only visible one with content (with the number of hidden ones passed over)."""
     if sheet is not None:
         if sheet not in book.sheet_names:
             raise UnreadableFileError(f"{where}: no sheet {sheet!r}; it has {', '.join(book.sheet_names)}")
-        return book.get_sheet_by_name(sheet)
+        return book.get_sheet_by_name(sheet), 0
     full = [table for name in book.sheet_names if (table := book.get_sheet_by_name(name)).height]
-    if len(full) != 1:
-        fault = "no cells with content" if not full else f"{len(full)} sheets with content; name one of"
-        raise UnreadableFileError(f"{where}: {fault} {', '.join(table.name for table in full)}".rstrip())
-    return full[0]
+    shown = {entry.name for entry in book.sheets_metadata if entry.visible == calamine.SheetVisibleEnum.Visible}
+    chosen = [table for table in full if table.name in shown] or full
+    if len(chosen) != 1:
+        fault = "no cells with content" if not full else f"{len(chosen)} sheets with content; name one of"
+        raise UnreadableFileError(f"{where}: {fault} {', '.join(table.name for table in chosen)}".rstrip())
+    return chosen[0], len(full) - 1
 
 
 def _cell_text(cell: object) -> str:
@@ -305,24 +312,36 @@ def _check_zip(path: Path) -> None:
         raise TooLargeError(f"{path.name}: unfolds to {size:,} bytes, {ratio:,.0f} times its own size")
 
 
-def _check_formulas(path: Path, place: int) -> None:
+def _check_cells(path: Path, sheet: str) -> None:
+    """Refuse what the workbook shows but does not store: formulas without a value, and error values."""
     if path.suffix.lower() != ".xlsx":
         return
     with zipfile.ZipFile(path) as archive:
-        sheets = sorted(
-            (name for name in archive.namelist() if re.fullmatch(r"xl/worksheets/sheet\d+\.xml", name)),
-            key=lambda name: int(re.findall(r"\d+", name)[-1]),
-        )
-        xml = archive.read(sheets[place]) if place < len(sheets) else b""
-    if b"<f" not in xml:
-        return
-    cells = re.findall(rb'<c r="([A-Z]+\d+)"[^>]*>((?:(?!</c>).)*?<f.*?)</c>', xml, re.S)
-    empty = [name.decode() for name, body in cells if not re.search(rb"<v>[^<]+</v>", body)]
-    if empty:
-        raise UnreadableFileError(
-            f"{path.name}: {len(empty)} formula cells hold no stored value (save values, or recalculate); "
-            f"first: {', '.join(empty[:5])}"
-        )
+        xml = archive.read(_sheet_file(archive, sheet))
+    formulas = _FORMULA.findall(xml) if b"<f" in xml else []
+    empty = [name for name, body in formulas if not re.search(rb"<v>[^<]+</v>", body)]
+    for cells, fault in (
+        (empty, "formula cells hold no stored value (save values, or recalculate)"),
+        (_ERROR_CELL.findall(xml), "cells hold an Excel error such as #N/A (give them a value, or empty them)"),
+    ):
+        if cells:
+            first = ", ".join(name.decode() for name in cells[:5])
+            raise UnreadableFileError(f"{path.name}: {len(cells)} {fault}; first: {first}")
+
+
+def _sheet_file(archive: zipfile.ZipFile, sheet: str) -> str:
+    """Name of a sheet's part: the order of parts in the archive need not be that of the sheets."""
+    book = ElementTree.fromstring(archive.read("xl/workbook.xml"))
+    links = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))
+    [key] = [
+        value
+        for entry in book.iterfind("{*}sheets/{*}sheet")
+        if entry.get("name") == sheet
+        for name, value in entry.items()
+        if name.endswith("}id")
+    ]
+    [target] = [link.get("Target", "") for link in links if link.get("Id") == key]
+    return target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
 
 
 def _as_text(table: pa.Table, where: str) -> pd.DataFrame:

@@ -17,10 +17,10 @@ import pyarrow.json
 from tqdm import tqdm
 
 from aigreen import tables
-from aigreen.errors import MappingError, SourceError, UnreadableFileError, did_you_mean
+from aigreen.errors import MappingError, SourceError, TooLargeError, UnreadableFileError, did_you_mean
 from aigreen.sources import values
 from aigreen.sources.adapter import DEFAULT, Names, Options
-from aigreen.sources.files import open_parquet
+from aigreen.sources.files import MOST_BYTES, open_parquet
 from aigreen.sources.patent_tables import PatentTables, applicants, one_per_application, patents
 from aigreen.sources.reading import parts
 from aigreen.sources.record import Flow, Read
@@ -49,6 +49,10 @@ _NO_RECORDS = pa.list_(
 )
 CHINESE_NUMBER = r"^CN-?(\d{12}|\d{8})\d?(?:-?[A-Z]\d?)?$"
 GRANTED_KINDS = r"^[BCUYSD]"
+BLOCK = 4 << 20
+MOST_LEVELS = 200  # brackets open at once in a line; those inside text count, too
+_TEXT = bytes(set(range(256)) - set(b"{[]}\n"))
+_SQUARE = bytes.maketrans(b"{}", b"[]")
 
 
 def publications(
@@ -115,6 +119,7 @@ def _open(path: Path, names: Names) -> pa.Table:
             chosen = _chosen(file.schema_arrow.names, names, path.name)
             table = file.read(columns=list(chosen.values()))
         else:
+            _check_json(path)
             with pa.input_stream(str(path), compression="detect") as stream:
                 table = pyarrow.json.read_json(stream, pyarrow.json.ReadOptions(use_threads=False, block_size=64 << 20))
             chosen = _chosen(table.column_names, names, path.name)
@@ -122,6 +127,25 @@ def _open(path: Path, names: Names) -> pa.Table:
         kind = "Parquet content" if path.suffix == ".parquet" else "JSON lines"
         raise UnreadableFileError(f"{path.name}: not readable {kind} ({reason})") from reason
     return pa.table({name: table[mine].combine_chunks() for name, mine in chosen.items()})
+
+
+def _check_json(path: Path) -> None:
+    """Refuse lines nested so deep that Arrow's parser would break off the process, and too many bytes when unzipped."""
+    size = depth = 0
+    with pa.input_stream(str(path), compression="detect") as stream:
+        while block := stream.read(BLOCK):
+            size += len(block)
+            marks = np.frombuffer(b"[" * depth + block.translate(_SQUARE, _TEXT), np.uint8)
+            running = np.cumsum((marks == ord("[")).astype(np.int32) - (marks == ord("]")))
+            ends = np.flatnonzero(marks == ord("\n"))
+            before = np.repeat(np.append(0, running[ends]), np.diff(np.concatenate([[0], ends + 1, [len(marks)]])))
+            within = np.append(running - before, 0)
+            depth = max(int(within[-2]), 0) if len(marks) else 0
+            for what, found, most in (
+                ("levels of nesting", within.max(), MOST_LEVELS), ("bytes when unfolded", size, MOST_BYTES)
+            ):  # fmt: skip
+                if found > most:
+                    raise TooLargeError(f"{path.name}: {found:,} {what}, more than {most:,}")
 
 
 def _chosen(present: Sequence[str], names: Names, where: str) -> dict[str, str]:

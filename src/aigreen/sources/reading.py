@@ -17,9 +17,10 @@ from aigreen.errors import OutsideFolderError, SourceError, TooLargeError, Unrea
 from aigreen.sources import files
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".xls", ".dta", ".parquet")
+_OLE = b"\xd0\xcf\x11\xe0"
 _MAGIC = {
     b"PK\x03\x04": (".xlsx",),
-    b"\xd0\xcf\x11\xe0": (".xls",),
+    _OLE: (".xls",),
     b"PAR1": (".parquet",),
     b"<stata_dta>": (".dta",),
 }
@@ -134,6 +135,8 @@ def _read_file(path: Path, sheet: str | None, encoding: str | None) -> files.Cel
     for magic, kinds in _MAGIC.items():
         if head.startswith(magic) != (suffix in kinds) and not (suffix == ".dta" and head[0] in range(0x69, 0x74)):
             fault = f"content of a {kinds[0]} file" if head.startswith(magic) else f"begins with {head[:8]!r}"
+            if suffix == ".xlsx" and head.startswith(_OLE):
+                fault = "an old or a password-protected workbook; save it as .xlsx without a password"
             raise UnreadableFileError(f"{path.name}: not a whole {suffix} file: {fault}")
     match suffix:
         case ".xlsx" | ".xls":
