@@ -8,7 +8,7 @@ import pytest
 
 from aigreen.errors import ChecksumError, SourceError
 from aigreen.sources import registry as module
-from aigreen.sources.registry import COLUMNS, MIRROR, fetch, registry, sha256
+from aigreen.sources.registry import COLUMNS, FETCHED, MIRROR, fetch, registry, sha256
 
 CONTENT = b"a,b\n1,2\n" * 5000
 
@@ -73,17 +73,17 @@ def left_in(folder):
 
 def test_project_registry_is_complete():
     rows = registry()
-    public = rows[rows["access"] == "public"]
-    assert public["sha256"].str.fullmatch(r"[0-9a-f]{64}").all()
-    assert public["url"].str.startswith("https://").all()
-    assert (public["bytes"].astype(int) > 0).all()
-    assert not public["file"].duplicated().any()
+    held = rows[rows["access"].isin(FETCHED)]
+    assert held["sha256"].str.fullmatch(r"[0-9a-f]{64}").all()
+    assert (held["url"].str.startswith("https://") == (held["access"] == "public")).all()
+    assert (held["bytes"].astype(int) > 0).all()
+    assert not held["file"].duplicated().any()
     assert (rows[["citation", "licence", "description", "obtain"]] != "").all(axis=None)
     assert set(rows["source"]) >= {"csmar", "cnrds", "wei2025_peer_green_innovation"}
 
 
 def test_registry_agrees_with_the_mirror(shared):
-    rows = registry().query("access == 'public'")
+    rows = registry().query("access in @FETCHED")
     for entry in rows.itertuples():
         path = shared / "data" / entry.file
         assert path.stat().st_size == int(entry.bytes), entry.file
@@ -179,6 +179,22 @@ def test_unreachable_address_says_what_to_do(listing, no_mirror, server, tmp_pat
     assert MIRROR in message
     assert "\n" not in message
     assert left_in(tmp_path / "raw") == []
+
+
+def test_converted_files_come_from_the_mirror(listing, mirror, tmp_path):
+    sources = listing(row("", access="converted", obtain="Write it yourself."))
+    (path,) = fetch("toy", tmp_path / "raw", registry_path=sources)
+    assert path.read_bytes() == CONTENT
+
+
+def test_converted_files_without_a_mirror_say_how_to_make_them(listing, no_mirror, tmp_path):
+    sources = listing(row("", access="converted", obtain="Write it yourself."))
+    with pytest.raises(SourceError, match=r"^toy: no address holds toy/x\.csv\. Write it yourself\.$"):
+        fetch("toy", tmp_path / "raw", registry_path=sources)
+    made = tmp_path / "raw" / "toy" / "x.csv"
+    made.parent.mkdir(parents=True)
+    made.write_bytes(CONTENT)
+    assert fetch("toy", tmp_path / "raw", registry_path=sources) == [made]
 
 
 def test_only_web_addresses_are_read(listing, no_mirror, tmp_path):

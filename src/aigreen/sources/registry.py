@@ -35,7 +35,8 @@ COLUMNS = (
     "description",
     "obtain",
 )
-ACCESS = ("public", "manual", "licensed")
+ACCESS = ("public", "converted", "manual", "licensed")
+FETCHED = ("public", "converted")
 TIMEOUT_SECONDS = 30
 CHUNK = 1 << 15
 
@@ -71,7 +72,10 @@ def fetch(
     progress: bool | None = None,
     registry_path: Path | None = None,
 ) -> list[Path]:
-    """Put the files of a public source into a folder, checked.
+    """Put the files of a public or converted source into a folder, checked.
+
+    Public files have a URL. Converted ones were made from another format, so no URL holds them: they come from the
+    mirror folder, or the registry says how to make them.
 
     A file already there with the right sha256 is left alone; one with another content is removed and fetched again.
     With the environment variable ``AIGREEN_DATA_MIRROR`` files are copied from that local folder, laid out as the
@@ -98,13 +102,13 @@ def fetch(
     Raises
     ------
     SourceError
-        Unknown source or file; a source that is not public (the message says how to obtain it); a download that
+        Unknown source or file; a source that cannot be fetched (the message says how to obtain it); a download that
         cannot be made or exceeds the registered size.
     ChecksumError
         The content is not the registered one. Nothing is left behind.
     """
     rows = _select(registry(registry_path), source, file)
-    closed = rows[rows["access"] != "public"]
+    closed = rows[~rows["access"].isin(FETCHED)]
     if not closed.empty:
         first = closed.iloc[0]
         raise SourceError(f"{source}: not downloadable (access: {first['access']}). {first['obtain']}")
@@ -162,6 +166,8 @@ def _from_mirror(row: dict[str, str], mirror: Path) -> _Copy:
 
 
 def _from_net(row: dict[str, str], show: bool) -> _Copy:
+    if row["access"] == "converted":
+        raise SourceError(f"{row['source']}: no address holds {row['file']}. {row['obtain']}")
     if not row["url"].startswith(("https://", "http://")):
         raise SourceError(f"{row['source']}: {row['url']!r} is not a web address; {_instead(row)}")
 
