@@ -17,7 +17,8 @@ Decomposed = Literal["bars", "waterfall"]
 
 INK = "#1b3a57"
 PALE = "#b9cbd8"
-FILLS = ("#4f7ca3", "#e0a458", "#7fa37a", "#b07a9e", "#8c8c8c", "#c9b458", "#6f9fb0")
+# Neighbours differ in lightness, so that a stack can be read in grey.
+FILLS = ("#2f6690", "#f2c57c", "#5f9e7e", "#7b2d5b", "#cfd8dc", "#c9793b", "#3d3d3d")
 
 
 def effects_plot(
