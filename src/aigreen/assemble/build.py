@@ -30,10 +30,21 @@ from aigreen.assemble.options import BuildOptions
 from aigreen.assemble.record import Assembled
 from aigreen.assemble.stages import Made, clear_parts, make, write_aside
 from aigreen.errors import SourceError
-from aigreen.sources import cities, cnipa, cnrds, csmar, csmar_records, extras, google_patents, policies, reports
+from aigreen.sources import (
+    cities,
+    cnipa,
+    cnrds,
+    csmar,
+    csmar_records,
+    extras,
+    google_patents,
+    inventory,
+    policies,
+    reports,
+)
 from aigreen.sources import firm_years as parts_of_firm_years
 from aigreen.sources.adapter import Options as Reading
-from aigreen.sources.reading import SUFFIXES, parts
+from aigreen.sources.reading import parts
 from aigreen.sources.record import Flow, Read, together
 
 TABLES = "canonical"
@@ -56,7 +67,6 @@ _SINGLE: dict[str, tuple[str, Callable[..., Read]]] = {
     "robots": (extras.ROBOTS.table, extras.robots),
     "coefficients": (extras.INPUT_OUTPUT.table, extras.input_output),
 }
-_GOOGLE = (".parquet", ".json", ".jsonl", ".gz")
 
 
 class Built(NamedTuple):
@@ -166,10 +176,9 @@ class _Run:
         [done["links"]] = self._make(["links"], both, [f for found in files.values() for f in found])
 
     def _words(self, done: dict[str, Made]) -> None:
-        folder = self.raw / "reports"
-        texts = sorted(folder.rglob("*.txt")) if folder.is_dir() else []
-        files = texts or self._find(reports.TABLE)
-        if files:
+        texts = inventory.report_texts(self.raw)
+        folder = self.raw / inventory.REPORTS_FOLDER
+        if files := texts or self._find(reports.TABLE):
             made = self._make(
                 ["words"], lambda: [self._counted_words(folder if texts else self.raw, bool(texts))], files
             )
@@ -187,10 +196,9 @@ class _Run:
         return Read(adoption.report_words(bar), flow)
 
     def _patents(self, done: dict[str, Made]) -> None:
-        folder = self.raw / "google"
         names = ["patents", "patent_applicants", "citations"]
-        if folder.is_dir():
-            files = sorted(f for f in folder.rglob("*") if f.is_file() and f.suffix in _GOOGLE)
+        if files := inventory.publications(self.raw):
+            folder = self.raw / inventory.GOOGLE_FOLDER
             read = partial(google_patents.publications, folder, self.reading, progress=self.progress)
         else:
             files = self._find(cnipa.TABLE)
@@ -238,10 +246,7 @@ class _Run:
         return connect(self.spill, memory_limit=self.options.memory_limit, threads=self.options.threads)
 
     def _find(self, table: str) -> list[Path]:
-        stem = table.casefold()
-        if not any(f.suffix.lower() in SUFFIXES and f.stem.casefold().startswith(stem) for f in self.raw.rglob("*")):
-            return []
-        return parts(self.raw, table, root=self.raw)
+        return inventory.find(self.raw, table)
 
     def _make(
         self,

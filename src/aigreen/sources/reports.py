@@ -14,12 +14,13 @@ import pandas as pd
 from aigreen import tables
 from aigreen.errors import OutsideFolderError, SourceError
 from aigreen.sources import values
-from aigreen.sources.adapter import DEFAULT, Options, a_shares, one_row, open_table, years
+from aigreen.sources.adapter import DEFAULT, Expected, Options, a_shares, one_row, open_table, years
 from aigreen.sources.checks import require_unique
 from aigreen.sources.files import is_blank, sniff_encoding
 from aigreen.sources.record import Flow, Read, together
 
 TABLE = "reports"
+REPORTS = Expected(TABLE, ("code", "year", "text"))
 KEY = ["firm_id", "year"]
 _NAME = re.compile(r"(?:SZ|SH|BJ)?(\d{6})[_ -]+(?:.*?[_ -])?((?:19|20)\d{2})(?!\d).*", re.IGNORECASE)
 
@@ -93,7 +94,7 @@ def reports(path: Path | str, options: Options = DEFAULT, *, table: str = TABLE)
         files = listing(path, options)
         frame, flow, begun = pd.DataFrame(texts(files), columns=[*KEY, "text"]), Flow(TABLE, "firm_id"), [files.flow]
     else:
-        frame, flow, where = open_table(path, table, ["code", "year", "text"], options=options)
+        frame, flow, where = open_table(path, table, REPORTS.required, options=options)
         frame, begun = a_shares(frame, "code", flow, where), []
         frame["year"] = years(frame, "year", where)
         frame = one_row(frame, KEY, flow, where)

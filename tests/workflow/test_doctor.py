@@ -1,0 +1,151 @@
+"""The doctor: tables of a licensed study present, missing or broken; headers only; exit code of the study asked for."""
+
+import shutil
+
+import pandas as pd
+import pytest
+
+from aigreen.cli import main
+from aigreen.simulate import economy
+from aigreen.sources import headers, inventory
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("受限")
+    economy.write_raw(folder / "raw", seed=3, truth_folder=folder / "truth", n_firms=50, patents_factor=0.02)
+    return folder / "raw"
+
+
+@pytest.fixture
+def here(repository, tmp_path, monkeypatch):
+    shutil.copytree(repository / "analysis/config", tmp_path / "analysis/config")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("AIGREEN_DATA_MIRROR", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def doctor(here, capsys):
+    def run(*arguments):
+        code = main(["doctor", *arguments])
+        said = capsys.readouterr()
+        return code, said.out.splitlines(), said.err
+
+    return run
+
+
+def test_nothing_there(doctor):
+    code, lines, _ = doctor("--study", "listed-firms")
+    assert code == 1
+    assert "  FS_Combas: missing (needed)" in lines
+    assert "  FS_Comins: missing (the study names columns of it)" in lines
+    assert "  input_output: missing (optional)" in lines
+    assert any(line.startswith("    needed columns: Stkcd (Security code), Accper") for line in lines)
+    assert any("股票代码 (Security code), 会计年度 (Year)" in line for line in lines)
+    assert any(line.startswith("  source cnrds (licence: licensed)") and "GPRD" in line for line in lines)
+    assert "    files: GPRD.csv, GPRD(1).csv ... (csv, tsv, txt, xlsx, xls, dta, parquet)" in lines
+    assert lines[-1] == "  cannot run: files go into data/restricted"
+    assert doctor()[0] == 0
+
+
+def test_all_there_is_ready_and_the_panel_has_what_was_promised(doctor, here, raw):
+    shutil.copytree(raw, here / "data/restricted")
+    code, lines, _ = doctor("--study", "listed-firms")
+    assert (code, lines[-1]) == (0, "  ready")
+    assert "  FS_Combas: present (csmar/FS_Combas.csv, csmar/FS_Combas(1).csv)" in lines
+    assert [line for line in lines if "missing" in line] == ["  CNIPA: missing (optional)"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda raw: (raw / "csmar/FS_Combas.csv").write_bytes(b""), "FS_Combas.csv: the file is empty"),
+        (
+            lambda raw: pd.DataFrame({"code": ["000001"], "jahr": [2015], "text": ["x"]}).to_parquet(
+                raw / "reports/reports.parquet"
+            ),
+            "reports.parquet: 1 missing columns: year; found: code, jahr, text",
+        ),
+        (
+            lambda raw: (raw / "names/company_names.csv").write_text("firm_id,name,knd\n000001,A,firm\n"),
+            "company_names.csv: 1 missing columns: kind (did you mean 'knd'?); found: firm_id, name, knd",
+        ),
+        (
+            lambda raw: (raw / "google/publications-0000.parquet").write_bytes(b"PAR1"),
+            "publications-0000.parquet: not a readable Parquet file",
+        ),
+    ],
+)
+def test_a_present_file_that_cannot_be_read_is_named(doctor, here, raw, spoil, message):
+    shutil.copytree(raw, here / "data/restricted")
+    spoil(here / "data/restricted")
+    code, lines, _ = doctor("--study", "listed-firms")
+    assert code == 1
+    assert any(message in line for line in lines)
+    assert doctor()[0] == 0
+
+
+def test_without_patent_records_the_study_lacks_their_columns(doctor, here, raw):
+    shutil.copytree(raw, here / "data/restricted")
+    shutil.rmtree(here / "data/restricted/google")
+    code, lines, _ = doctor("--study", "listed-firms")
+    assert code == 1
+    [line] = [line for line in lines if line.startswith("  publications or CNIPA: needed for")]
+    assert "patents" in line and "green_patents," not in line
+
+
+def test_the_mapping_of_the_study_is_used(doctor, here, raw):
+    shutil.copytree(raw, here / "data/restricted")
+    path = here / "data/restricted/names/company_names.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("kind", "art", 1), encoding="utf-8")
+    assert doctor("--study", "listed-firms")[0] == 1
+    (here / "names.yaml").write_text("company_names: {kind: art}\n", encoding="utf-8")
+    config = here / "analysis/config/listed-firms.yaml"
+    config.write_text(config.read_text("utf-8").replace("build:\n", "build:\n  mapping: names.yaml\n"), "utf-8")
+    assert doctor("--study", "listed-firms")[0] == 0
+
+
+def test_other_studies(doctor, here, tmp_path, monkeypatch):
+    assert doctor("--study", "simulated-firms")[0] == 0
+    assert doctor("--study", "provinces")[0] == 0  # public: can be downloaded
+    monkeypatch.setenv("AIGREEN_DATA_MIRROR", str(tmp_path / "mirror"))
+    assert doctor("--study", "provinces")[0] == 1
+    assert doctor()[0] == 0
+    code, _, error = doctor("--study", "listed-firm")
+    assert (code, "did you mean 'listed-firms'" in error) == (1, True)
+
+
+def test_columns_promised_by_tables_are_those_of_the_panel(raw, tmp_path):
+    from aigreen.assemble.build import build
+
+    made = build(raw, tmp_path / "out").assembled.codebook
+    by_source = made.groupby("source")["column"].agg(set)
+    given = {entry.expected.table: set(entry.gives) for entry in inventory.TABLES}
+    assert given["segments"] == by_source["segments"]
+    assert given["prefecture_panel"] == by_source["city_years"]
+    assert given["SC_TopFiveSaleInfo"] | given["SC_TopFivePurchaseInfo"] == by_source["links"]
+    assert given["publications"] <= by_source["patents"]
+    others = by_source["patents"] - given["publications"]
+    assert all(column.startswith(("tag_", "ai_")) for column in others)
+    assert all(set(entry.gives) <= set(made["column"]) for entry in inventory.TABLES)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "utf-16"])
+@pytest.mark.parametrize("delimiter", [",", "\t", ";"])
+def test_headers_of_delimited_files(tmp_path, encoding, delimiter):
+    rows = [["证券代码", "年度", "名称"], *([f"{k:06d}", "2015", "绿色技术股份有限公司"] for k in range(30_000))]
+    path = tmp_path / "x.csv"
+    path.write_bytes("\n".join(delimiter.join(row) for row in rows).encode(encoding))
+    assert headers.columns(path) == rows[0]
+
+
+def test_headers_of_other_files(tmp_path):
+    frame = pd.DataFrame({"Stkcd": ["000001", "000002"], "A001": [1.5, 2.5]})
+    for suffix, write in {".dta": frame.to_stata, ".parquet": frame.to_parquet, ".xlsx": frame.to_excel}.items():
+        path = tmp_path / f"x{suffix}"
+        write(path, **({"write_index": False} if suffix == ".dta" else {"index": False}))
+        assert headers.columns(path) == ["Stkcd", "A001"], suffix
+    path = tmp_path / "x.json"
+    frame.to_json(path, orient="records", lines=True)
+    assert headers.columns(path) == ["Stkcd", "A001"]
