@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,16 +15,16 @@ from jobs import JOBS
 BELOW = ("numpy", "scipy", "pandas", "numba", "polars")
 
 
-def describe() -> dict[str, object]:
-    """Date, processor, memory, system and versions."""
-    packages = sorted({call.package for job in JOBS.values() for call in job.calls})
+def describe(packages: Sequence[str] = ()) -> dict[str, object]:
+    """Date, processor, memory, system and versions (of the packages that the jobs call, unless some are named)."""
+    measured = (*sorted({call.package for job in JOBS.values() for call in job.calls}), *BELOW)
     return {
         "date": date.today().isoformat(),
         "processor": _processor(),
         "cores": os.cpu_count(),
         "memory_gb": round(psutil.virtual_memory().total / 1e9),
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-        "versions": {name: _version(name) for name in (*packages, *BELOW)},
+        "versions": {name: _version(name) for name in packages or measured},
     }
 
 

@@ -1,11 +1,11 @@
 """Firm-year counts of millions of patent records in Parquet: aigreen, a hand-written DuckDB query, polars, pandas.
 
-    python benchmarks/panel_build.py --rows 10000000
-    python benchmarks/panel_build.py --rows 100000000 --only aigreen --memory 3GB
+    python3 run.py python benchmarks/panel_build.py --rows 10000000 --repeat 3
+    python3 run.py python benchmarks/panel_build.py --rows 100000000 --only aigreen --memory 2GB
 
 Each engine runs in a process of its own, reads the same files, classifies the same distinct symbols with the same
-table and gives the same 46 columns, which are compared. Time is that of the whole process but its imports; memory is
-the peak of resident memory.
+table and gives the same columns, which are compared. Engines take turns. Time is that of the whole process but its
+imports; memory is its peak of resident memory. The table stands in results.md afterwards.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from statistics import median
 
 import duckdb
 import pandas as pd
@@ -27,6 +29,7 @@ from aigreen import facts
 from aigreen.assemble.counts import PARTS, measures
 from aigreen.assemble.flags import MECHANISMS, PLACES, SCHEMES, bit, flag_names, symbol_flags
 
+HERE = Path(__file__).resolve().parent
 FIRMS, NAMES = 5_000, 200_000
 TABLES = ("patents", "applicants", "matches")
 COLUMNS = [measure.name for measure in measures()]
@@ -237,55 +240,108 @@ def _sums(flag: dict, column: Callable, equal: Callable) -> dict:
     return named | {f"{name}_patents": rule for name, rule in flag.items() if name.startswith(("tag_", "ai"))}
 
 
+MODULES = {"aigreen": ("aigreen.assemble.count_files", "ibis.backends.duckdb"), "polars": ("polars",)}
+GENERATE = "generate"
 ENGINES = {"aigreen": ours, "DuckDB by hand": by_hand, "polars": with_polars, "pandas": with_pandas}
 
 
 def measure(engine: str, folder: Path, memory: str) -> None:
     """Run one engine in this process and write its result and cost."""
+    for module in MODULES.get(engine, ()):
+        import_module(module)
     started = time.perf_counter()
     table = ENGINES[engine](folder, memory)
     seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    cost = {"seconds": seconds, "peak_gb": peak_resident() / 1e9}
     table = table.sort_values(["firm_id", "year"], ignore_index=True)[["firm_id", "year", *COLUMNS]]
     table.astype({name: "float64" for name in COLUMNS}).to_parquet(folder / f"{engine}.parquet")
-    (folder / f"{engine}.json").write_text(json.dumps({"engine": engine, "seconds": seconds, "peak_gb": peak / 1e9}))
+    (folder / f"{engine}.json").write_text(json.dumps(cost))
+
+
+def peak_resident() -> int:
+    """Largest resident memory of this process, bytes.
+
+    Not `ru_maxrss` where it can be helped: on Linux a new process begins with the peak of the one that started it.
+    """
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else 1024 * peak
+    return 1024 * int(status.split("VmHWM:")[1].split()[0])
+
+
+def take_turns(folder: Path, given: argparse.Namespace) -> list[dict]:
+    """Run the engines in turn, compare what they give, and print what it cost."""
+    size = sum((folder / f"{table}.parquet").stat().st_size for table in TABLES) / 1e9
+    print(f"{given.rows:,} patents, {size:.3f} GB of Parquet", flush=True)
+    costs: dict[str, list[dict]] = {engine: [] for engine in given.only}
+    problems = dict.fromkeys(given.only, "")
+    first = None
+    for _ in range(given.repeat):
+        for engine in given.only:
+            if problems[engine]:
+                continue
+            code = subprocess.run(_child(engine, folder, given), stdout=subprocess.DEVNULL, check=False).returncode
+            if code:
+                problems[engine] = f"failed with exit code {code}"
+                print(f"{engine:<16} {problems[engine]}", flush=True)
+                continue
+            costs[engine].append(json.loads((folder / f"{engine}.json").read_text()))
+            table = pd.read_parquet(folder / f"{engine}.parquet")
+            first = table if first is None else first
+            pd.testing.assert_frame_equal(table, first, check_dtype=False)
+            last = costs[engine][-1]
+            ratio = last["seconds"] / costs[given.only[0]][-1]["seconds"] if costs[given.only[0]] else float("nan")
+            print(f"{engine:<16} {last['seconds']:8.1f} s {ratio:6.2f} x {last['peak_gb']:6.2f} GB", flush=True)
+    print(
+        f"{len(first):,} firm-years of {len(COLUMNS)} columns, the same from every engine" if first is not None else ""
+    )
+    return [
+        {
+            "patents": given.rows,
+            "parquet_gb": size,
+            "engine": engine,
+            "seconds": median(cost["seconds"] for cost in found) if found else None,
+            "peak_gb": max(cost["peak_gb"] for cost in found) if found else None,
+            "limit": given.memory if engine in ("aigreen", "DuckDB by hand") else "",
+            "rounds": len(found),
+            "problem": problems[engine],
+        }
+        for engine, found in costs.items()
+    ]
 
 
 def main() -> None:
-    """Generate, run every engine, compare and print."""
+    """Generate, run every engine, compare, print, and write the section of results.md."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--only", nargs="+", choices=list(ENGINES), default=list(ENGINES))
     parser.add_argument("--memory", default="4GB", help="limit of DuckDB (default: %(default)s)")
+    parser.add_argument("--repeat", type=int, default=1, help="rounds (default: %(default)s)")
     parser.add_argument("--folder", type=Path, help="keep the files here (default: a temporary folder)")
-    parser.add_argument("--run", choices=list(ENGINES), help=argparse.SUPPRESS)
+    parser.add_argument("--output", type=Path, default=HERE, help="folder of results.md and results.json")
+    parser.add_argument("--run", choices=[GENERATE, *ENGINES], help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.run == GENERATE:
+        generate(given.rows, given.folder)
+        return
     if given.run:
         measure(given.run, given.folder, given.memory)
         return
+    from panel_report import store
+
     with tempfile.TemporaryDirectory() as place:
         folder = given.folder or Path(place)
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / "matches.parquet").exists():
-            generate(given.rows, folder)
-        sizes = sum((folder / f"{table}.parquet").stat().st_size for table in TABLES)
-        print(f"{given.rows:,} patents, {sizes / 1e9:.2f} GB of Parquet", flush=True)
-        first = None
-        for engine in given.only:
-            command = [sys.executable, __file__, "--run", engine, "--folder", str(folder), "--memory", given.memory]
-            code = subprocess.run(command, stdout=subprocess.DEVNULL).returncode
-            if code:
-                print(f"{engine:<16} failed with exit code {code}", flush=True)
-                continue
-            cost = json.loads((folder / f"{engine}.json").read_text())
-            table = pd.read_parquet(folder / f"{engine}.parquet")
-            first = (cost, table) if first is None else first
-            pd.testing.assert_frame_equal(table, first[1], check_dtype=False)
-            ratio = cost["seconds"] / first[0]["seconds"]
-            print(
-                f"{engine:<16} {cost['seconds']:8.1f} s {ratio:6.2f} x {cost['peak_gb']:6.2f} GB  {len(table):,} rows",
-                flush=True,
-            )
+            subprocess.run(_child(GENERATE, folder, given), check=True)
+        store(given.output, take_turns(folder, given))
+
+
+def _child(what: str, folder: Path, given: argparse.Namespace) -> list[str]:
+    options = ["--rows", str(given.rows), "--folder", str(folder), "--memory", given.memory]
+    return [sys.executable, __file__, "--run", what, *options]
 
 
 if __name__ == "__main__":

@@ -7,7 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import panel_report
 from jobs import JOBS
+from panel_report import KEY, replace
 
 GOAL_SIZES = (75_000, 750_000)
 HEAD = """# Speed
@@ -23,9 +25,10 @@ def write(folder: Path, done: dict[tuple, Any], machine: dict[str, Any], options
     """Write both files, each whole or not at all."""
     records = [_record(entry) for entry in done.values()]
     settings = {"repeat": options.repeat, "limit_seconds": options.limit}
-    text = json.dumps({"machine": machine, "settings": settings, "measurements": records}, indent=1)
-    _replace(folder / "results.json", text + "\n")
-    _replace(folder / "results.md", markdown(done, machine))
+    panel = panel_report.recorded(folder)
+    whole = {"machine": machine, "settings": settings, "measurements": records} | ({KEY: panel} if panel else {})
+    replace(folder / "results.json", json.dumps(whole, indent=1) + "\n")
+    replace(folder / "results.md", f"{markdown(done, machine)}\n{panel_report.section(panel)}".rstrip() + "\n")
 
 
 def markdown(done: dict[tuple, Any], machine: dict[str, Any]) -> str:
@@ -137,9 +140,3 @@ def _record(entry: Any) -> dict[str, Any]:
         "problem": entry.problem,
         "differences": differences,
     }
-
-
-def _replace(path: Path, text: str) -> None:
-    partial = path.with_suffix(path.suffix + ".partial")
-    partial.write_text(text, "utf-8")
-    partial.replace(path)
