@@ -52,6 +52,7 @@ rule render_columns:
 rule render_estimates:
     input:
         estimates=rules.estimate.output.estimates,
+        codebook=rules.panel.output.codebook,
     output:
         table=multiext(f"{RESULTS}/tables/{{exhibit}}", *FORMATS),
     log:
@@ -69,6 +70,7 @@ rule render_estimates:
 rule render_contrast:
     input:
         estimates=rules.estimate.output.estimates,
+        codebook=rules.panel.output.codebook,
     output:
         table=multiext(f"{RESULTS}/tables/{{exhibit}}", *FORMATS),
     log:
@@ -114,6 +116,7 @@ rule render_curve:
         exhibit=exhibit_names("curve"),
     params:
         exhibit=printed,
+        roles=config["panel"],
         inference=config["inference"],
         seed=config["seed"],
         simulated=config["simulated"],

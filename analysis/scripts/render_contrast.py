@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pandas as pd
+
 from aigreen.report.log import logged
 from aigreen.report.specifications import contrast_table
 from aigreen.specification.registry import Exhibit
@@ -9,9 +11,11 @@ from aigreen.specification.results import read_results
 
 with logged(snakemake.log[0]):
     results = read_results(snakemake.input.estimates, Exhibit.from_printed(snakemake.params.exhibit))
+    labels = pd.read_csv(snakemake.input.codebook).set_index("column")["label"]
     inference = snakemake.params.inference
     table = contrast_table(
         results,
+        labels,
         level=inference["level"],
         simulated=snakemake.params.simulated,
         n_draws=inference["draws"],

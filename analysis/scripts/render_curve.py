@@ -16,7 +16,7 @@ with logged(snakemake.log[0]):
     inference = snakemake.params.inference
     figure = specification_curve(
         results.single,
-        choices(results, labels),
+        choices(results, labels, snakemake.params.roles),
         preferred=results.estimated[0].id,
         ylabel=f"Effect on {outcome_label(results, labels)}",
         level=inference["level"],

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pandas as pd
+
 from aigreen.report.log import logged
 from aigreen.report.specifications import estimates_table
 from aigreen.specification.registry import Exhibit
@@ -9,5 +11,7 @@ from aigreen.specification.results import read_results
 
 with logged(snakemake.log[0]):
     results = read_results(snakemake.input.estimates, Exhibit.from_printed(snakemake.params.exhibit))
+    labels = pd.read_csv(snakemake.input.codebook).set_index("column")["label"]
     level, simulated = snakemake.params.inference["level"], snakemake.params.simulated
-    estimates_table(results, level=level, simulated=simulated).write(Path(snakemake.output.table[0]).with_suffix(""))
+    table = estimates_table(results, labels, level=level, simulated=simulated)
+    table.write(Path(snakemake.output.table[0]).with_suffix(""))

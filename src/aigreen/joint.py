@@ -97,7 +97,7 @@ def merged(parts: Sequence[Effects]) -> dict[str, Any]:
     for part in parts:
         for key, text in part.conventions.items():
             known = conventions.setdefault(key, text)
-            if text not in known.split("; "):
+            if f"; {text}; " not in f"; {known}; ":
                 conventions[key] = f"{known}; {text}"
     return {
         "method": " / ".join(dict.fromkeys(part.method for part in parts)),

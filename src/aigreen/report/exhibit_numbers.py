@@ -94,7 +94,8 @@ def _add_curve(
 def _add(ledger: Ledger, key: str, effect: Effects, place: str, level: float, source: dict[str, Any]) -> None:
     line = effect.to_frame(level).iloc[0]
     add_estimate(ledger, key, line, place, **source)
-    ledger.add(f"{key}_p", line["p_value"], fmt="p_value", exhibit=place, **source)
+    if np.isfinite(line["p_value"]):
+        ledger.add(f"{key}_p", line["p_value"], fmt="p_value", exhibit=place, **source)
 
 
 def _source(fitted: Effects, spec: str) -> dict[str, Any]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from aigreen.effects import Effects
-from aigreen.report.formats import count, p_value
+from aigreen.report.formats import MINUS, count, p_value
 from aigreen.report.table import Cell, Group, Row, Spanner, Table
 from aigreen.report.tables import regression_table
 from aigreen.specification.estimators import dose_column
@@ -46,20 +48,28 @@ def columns_table(
     )
 
 
-def estimates_table(results: Results, *, level: float, simulated: bool = False) -> Table:
-    """One line an estimate, under its group: estimate, error, interval, rows and units."""
+def estimates_table(results: Results, labels: Mapping[str, str], *, level: float, simulated: bool = False) -> Table:
+    """One line an estimate, under its group: estimate, error, interval, rows and units.
+
+    Parameters
+    ----------
+    labels : mapping of column to label
+    """
     groups = [
         Group(tuple(Row(part.label, _line(results, part, level)) for part in parts), title)
         for title, parts in results.groups.items()
     ]
-    return _table(results, groups, (), level, simulated)
+    return _table(results, labels, groups, (), level, simulated)
 
 
-def contrast_table(results: Results, *, level: float, simulated: bool = False, **bootstrap: Any) -> Table:
+def contrast_table(
+    results: Results, labels: Mapping[str, str], *, level: float, simulated: bool = False, **bootstrap: Any
+) -> Table:
     """As `estimates_table`, with p-values alone and adjusted, differences within groups and their joint test.
 
     Parameters
     ----------
+    labels : mapping of column to label
     bootstrap
         Options of `aigreen.inference.multiple.multiple_testing`.
     """
@@ -74,18 +84,24 @@ def contrast_table(results: Results, *, level: float, simulated: bool = False, *
             label = {part.id: part.label for part in parts}
             for key, gap in results.differences(title).items():
                 cells = (*_numbers(gap, level), Cell(), Cell(), *_p_values(gap, of_gaps[title, key]))
-                rows.append(Row(f"{label[key]} less {parts[0].label.lower()}", cells))
+                rows.append(Row(f"{label[key]} {MINUS} {parts[0].label}", cells))
             if len(parts) > 2:
                 rows.append(Row("All equal", (*[Cell()] * 6, _p(results.equality(title).p_value), Cell())))
         groups.append(Group(tuple(rows), title))
     adjusted = (
         "Adjusted p-values are those of Romano and Wolf, over all estimates of the table and over all differences."
     )
-    return _table(results, groups, ("p-value", "Adjusted"), level, simulated, adjusted)
+    return _table(results, labels, groups, ("p-value", "Adjusted"), level, simulated, adjusted)
 
 
 def _table(
-    results: Results, groups: list[Group], more: tuple[str, ...], level: float, simulated: bool, *notes: str
+    results: Results,
+    labels: Mapping[str, str],
+    groups: list[Group],
+    more: tuple[str, ...],
+    level: float,
+    simulated: bool,
+    *notes: str,
 ) -> Table:
     return Table(
         key=results.exhibit.exhibit,
@@ -94,7 +110,7 @@ def _table(
         columns=("Estimate", "Std. error", "low", "high", "Observations", "Units", *more),
         spanners=((Spanner(f"{level:.0%} interval", 2, 4),),),
         groups=tuple(groups),
-        notes=_notes(results, *notes),
+        notes=_notes(results, *notes, _errors(results, labels)),
         simulated=simulated,
     )
 
@@ -116,17 +132,39 @@ def _p_values(effect: Effects, adjusted: float) -> tuple[Cell, Cell]:
 
 
 def _p(value: float) -> Cell:
+    if not np.isfinite(value):
+        return Cell()
     return Cell(p_value(value), float(value))
 
 
 def _notes(results: Results, *more: str) -> str:
-    variances = dict.fromkeys(effects.conventions.get("variance", "") for effects in results.fitted.values())
     said = [results.exhibit.notes, *more]
-    if len(variances) > 1 or results.exhibit.kind != "columns":
-        said.append(f"Errors: {'; '.join(filter(None, variances))}.")
     label = {part.id: part.label or part.id for part in results.exhibit.specifications}
-    said += [f"Not estimated: {label[key].lower()} ({why})." for key, why in results.failures.items()]
+    said += [f"Not estimated: {label[key]} ({why})." for key, why in results.failures.items()]
     return " ".join(filter(None, said))
+
+
+def _errors(results: Results, labels: Mapping[str, str]) -> str:
+    """Say by what most errors are clustered, and which estimates have others."""
+    own = {part.label: results.fitted[part.id] for part in results.estimated}
+    clusters = Counter(str(effects.clusters.name) for effects in own.values() if effects.psi is not None)
+    said = []
+    if clusters:
+        usual = clusters.most_common(1)[0][0]
+        said.append(f"Errors are clustered by {labels.get(usual, usual).lower()}.")
+    for label, effects in own.items():
+        if effects.psi is None:
+            stated = effects.conventions["variance"].split(";")[0]
+            said.append(f"{label}: errors of {_named(stated, effects, labels)}.")
+        elif effects.clusters.name != usual:
+            said.append(f"{label}: {_named(f'clustered by {effects.clusters.name}', effects, labels)}.")
+    return " ".join(said)
+
+
+def _named(text: str, effects: Effects, labels: Mapping[str, str]) -> str:
+    """Write the label of the clusters for their column."""
+    name = str(effects.clusters.name)
+    return text.replace(name, labels.get(name, name).lower())
 
 
 def _treatment(part: Specification, labels: Mapping[str, str]) -> str:
@@ -140,13 +178,20 @@ def _effects_rows(
     parts: list[Specification], labels: Mapping[str, str], roles: Mapping[str, str]
 ) -> dict[str, list[str]]:
     """Rows that say which fixed effects a column has."""
-    default = (roles["unit"], roles["time"])
-    used = [part.fixed_effects or default for part in parts]
-    rows = {}
-    for effect in dict.fromkeys(name for names in used for name in names):
-        label = " × ".join(labels[name] if i == 0 else labels[name].lower() for i, name in enumerate(effect.split("^")))
-        rows[f"{label} effects"] = ["Yes" if effect in names else "No" for names in used]
-    return rows
+    used = [_effects(part, roles) for part in parts]
+    return {
+        f"{_effect_label(effect, labels)} effects": ["Yes" if effect in names else "No" for names in used]
+        for effect in dict.fromkeys(name for names in used for name in names)
+    }
+
+
+def _effects(part: Specification, roles: Mapping[str, str]) -> tuple[str, ...]:
+    return part.fixed_effects or (roles["unit"], roles["time"])
+
+
+def _effect_label(effect: str, labels: Mapping[str, str]) -> str:
+    first, *others = (labels[name] for name in effect.split("^"))
+    return " × ".join([first, *map(str.lower, others)])
 
 
 def grouped(results: Results) -> dict[str, Effects]:
@@ -157,13 +202,16 @@ def grouped(results: Results) -> dict[str, Effects]:
     }
 
 
-def choices(results: Results, labels: Mapping[str, str]) -> pd.DataFrame:
-    """Say in words what was chosen in each specification; one row a specification.
+def choices(results: Results, labels: Mapping[str, str], roles: Mapping[str, str]) -> pd.DataFrame:
+    """Say in words what was chosen in each specification.
+
+    A sample is called by the specification's group, where it has one.
 
     Returns
     -------
     DataFrame
-        Indexed by id; columns Estimator, Outcome, Treatment, Controls, Fixed effects, Sample, Clusters, Options.
+        One row a specification, indexed by id; columns Estimator, Outcome, Treatment, Controls, Fixed effects, Sample,
+        Clusters and, where they are no mere consequence of the estimator, Options.
     """
 
     def said(names: Iterable[str], otherwise: str) -> str:
@@ -173,18 +221,18 @@ def choices(results: Results, labels: Mapping[str, str]) -> pd.DataFrame:
         part.id: {
             "Estimator": part.method.label,
             "Outcome": labels[part.outcome],
-            "Treatment": _treatment(part, labels)
-            if part.dose
-            else said([part.cohort] * bool(part.cohort), "AI pilot zone"),
+            "Treatment": _treatment(part, labels) if part.dose else said(filter(None, [part.cohort]), "AI pilot zone"),
             "Controls": said(part.covariates, "none"),
-            "Fixed effects": said(part.fixed_effects, "default"),
-            "Sample": part.sample or "all rows",
-            "Clusters": said(part.cluster, "default"),
+            "Fixed effects": ", ".join(_effect_label(name, labels) for name in _effects(part, roles)),
+            "Sample": part.group or part.sample or "all rows",
+            "Clusters": said(part.cluster, labels[roles["cluster"]]),
             "Options": ", ".join(f"{key} {value}" for key, value in part.options.items()) or "default",
         }
         for part in results.estimated
     }
-    return pd.DataFrame.from_dict(rows, orient="index")
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    idle = (table.groupby("Estimator")["Options"].nunique() == 1).all()
+    return table.drop(columns="Options") if idle else table
 
 
 def outcome_label(results: Results, labels: Mapping[str, str]) -> str:

@@ -2,6 +2,8 @@
 
 Options of all: ``cohort=2019`` keeps one cohort and the never treated; ``controls=all`` keeps all never treated units,
 so that the sample chooses among the treated only; ``balanced=yes`` keeps units seen in every period of the sample.
+Options of those that take weights: ``weights=column``; ``balance=size,age@2018`` weighs never treated units to the
+means of the treated in that year (entropy balancing), and ``match=size,age@2018`` matches them by propensity score.
 """
 
 from __future__ import annotations
@@ -83,6 +85,15 @@ def names(text: str) -> list[str]:
     return found
 
 
+def at_year(text: str) -> tuple[list[str], int]:
+    """Read columns and a year, as ``size,age@2018``."""
+    columns, _, year = text.partition("@")
+    try:
+        return names(columns), whole(year)
+    except ValueError:
+        raise ValueError("write columns and a year before treatment as size,age@2018") from None
+
+
 def word(text: str) -> str:
     """Read a name."""
     if not text:
@@ -127,8 +138,9 @@ class Estimator:
         return {key: self.options[key](text) for key, text in specification.options.items() if key in wanted}
 
 
+_WEIGHTS = {"weights": word, "balance": at_year, "match": at_year}
 _SAMPLE = {"cohort": whole, "balanced": flag, "controls": one_of("sample", "all")}
-_MEAN = _SAMPLE | {"average": one_of("simple", "group", "event_study", "calendar"), "weights": word}
+_MEAN = _SAMPLE | {"average": one_of("simple", "group", "event_study", "calendar")} | _WEIGHTS
 _FE = "fixed_effects"
 
 
@@ -187,7 +199,7 @@ def _synthetic(specification: Specification, panel: Panel) -> Effects:
     return SyntheticDiD(**settings).fit(panel, specification.outcome, covariates=list(specification.covariates))
 
 
-_REGRESSION = _SAMPLE | {"term": word, "lag": whole, "weights": word}
+_REGRESSION = _SAMPLE | {"term": word, "lag": whole} | _WEIGHTS
 _CONTROL = one_of("not_yet_treated", "never_treated")
 _VARIANCE = one_of("conservative", "leave_one_out")
 _IMPUTATION = {"variance": _VARIANCE, "anticipation": whole, "leads": whole} | _MEAN

@@ -8,15 +8,17 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from aigreen.did.balance import Balance, entropy_balance, match
 from aigreen.effects import Effects
 from aigreen.errors import AigreenError, ConfigError, EffectsError, did_you_mean
 from aigreen.panel import Panel
 from aigreen.parts import TOTAL
-from aigreen.specification.estimators import dose_column
+from aigreen.specification.estimators import at_year, dose_column
 from aigreen.specification.registry import Specification
 from aigreen.specification.sample import sample_mask
 
-PLACE = "specification"
+PLACE, WEIGHT = "specification", "balance_weight"
+COMPARABLE = {"balance": entropy_balance, "match": match}
 
 
 def fit(specification: Specification, frame: pd.DataFrame, roles: Mapping[str, str]) -> Effects:
@@ -66,18 +68,38 @@ def panel_of(specification: Specification, frame: pd.DataFrame, roles: Mapping[s
     lagged = dose_column(specification)
     if lagged != specification.dose:
         own = own.assign(**{lagged: lag(own, specification.dose, int(options["lag"]), unit=unit, time=time)})
-    panel = Panel(own, unit=unit, time=time, cohort=cohort, cluster=cluster, weights=options.get("weights") or None)
+    keys = {"unit": unit, "time": time, "cohort": cohort, "cluster": cluster}
+    panel = Panel(own, **keys, weights=options.get("weights") or None)
+    mask = _rows(specification, own, panel)
+    comparable = [name for name in COMPARABLE if name in options]
+    if comparable:
+        balance = _balance(comparable[0], options[comparable[0]], panel[mask])
+        own = own.assign(**{WEIGHT: own[unit].map(balance.weights).fillna(0.0)})
+        panel = Panel(own, **keys, weights=WEIGHT)
+        mask &= own[WEIGHT].to_numpy() > 0
+    return panel if mask.all() else panel[mask]
+
+
+def _rows(specification: Specification, frame: pd.DataFrame, panel: Panel) -> np.ndarray:
+    """Rows of the frame that the sample and the options about it keep."""
+    unit, time, options = panel.names["unit"], panel.names["time"], specification.options
     first = float(panel.cohorts.min()) if panel.cohorts.size else np.inf
-    mask = sample_mask(specification.sample, own, unit=unit, time=time, first_treated=first)
-    year = own[cohort].to_numpy(dtype=float, na_value=np.nan)
+    mask = sample_mask(specification.sample, frame, unit=unit, time=time, first_treated=first)
+    year = frame[panel.names["cohort"]].to_numpy(dtype=float, na_value=np.nan)
     never = ~(np.isfinite(year) & (year > 0))
     if options.get("controls") == "all":
         mask |= never
     if "cohort" in options:
         mask &= never | (year == float(options["cohort"]))
     if options.get("balanced") == "yes":
-        mask &= _seen_throughout(own, mask, specification, unit, time)
-    return panel if mask.all() else panel[mask]
+        mask &= _seen_throughout(frame, mask, specification, unit, time)
+    return mask
+
+
+def _balance(kind: str, text: str, panel: Panel) -> Balance:
+    """Make controls comparable on columns in a year before treatment."""
+    columns, year = at_year(text)
+    return COMPARABLE[kind](panel, columns, period=year)
 
 
 def one_effect(specification: Specification, effects: Effects) -> Effects:

@@ -136,8 +136,8 @@ class Specification:
                 named.setdefault(name, "fixed_effects")
         for condition in parse(self.sample):
             named.setdefault(condition.column, "sample")
-        for option in ("instruments", "weights"):
-            for name in filter(None, self.options.get(option, "").split(",")):
+        for option in ("instruments", "weights", "balance", "match"):
+            for name in filter(None, self.options.get(option, "").partition("@")[0].split(",")):
                 named.setdefault(name, option)
         return named
 

@@ -3,7 +3,7 @@
 A sample is one or more conditions joined by ``&``:
 
 - ``column op value`` with ``==``, ``!=``, ``<``, ``<=``, ``>``, ``>=``, as ``year <= 2021``;
-- ``column in [value, value]``, as ``region in [East, Central]``;
+- ``column in [value, value]`` or ``not in``, as ``region in [East, Central]``;
 - ``above_median(column, year)`` and ``below_median(column, year)``: units whose value in that year is above, or at
   most, the median over the units seen in it;
 - ``at(column, year) op value``, as ``at(ownership, 2018) == state``: all rows of the units whose value in that year
@@ -35,9 +35,12 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     ">": operator.gt,
 }
 _MEDIANS = ("above_median", "below_median")
+_LISTS = ("in", "not in")
 _AT = "at"
 _CALL = re.compile(r"(?P<function>\w+)\s*\(\s*(?P<column>\w+)\s*,\s*(?P<year>-?\d+)\s*\)")
-_COMPARISON = re.compile(r"(?P<left>\w+(?:\s*\([^()]*\))?)\s*(?P<op>==|!=|<=|>=|<|>|\bin\b)\s*(?P<right>.+)")
+_COMPARISON = re.compile(
+    r"(?P<left>\w+(?:\s*\([^()]*\))?)\s*(?P<op>==|!=|<=|>=|<|>|\bnot\s+in\b|\bin\b)\s*(?P<right>.+)"
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Condition:
     ----------
     column : str
     op : str
-        A comparison, "in", "above_median" or "below_median".
+        A comparison, "in", "not in", "above_median" or "below_median".
     values : tuple of str
         Right-hand side as written; empty for medians.
     year : int, optional
@@ -64,7 +67,7 @@ class Condition:
         if self.op in _MEDIANS:
             return f"{self.op}({self.column}, {self.year})"
         left = self.column if self.year is None else f"{_AT}({self.column}, {self.year})"
-        return f"{left} {self.op} {self.values[0] if self.op != 'in' else '[' + ', '.join(self.values) + ']'}"
+        return f"{left} {self.op} {'[' + ', '.join(self.values) + ']' if self.op in _LISTS else self.values[0]}"
 
 
 def parse(text: str) -> tuple[Condition, ...]:
@@ -136,10 +139,10 @@ def _condition(part: str) -> Condition:
                 f"sample: cannot read {column!r}; before a comparison write 'column' or 'at(column, 2018)'"
             )
         column, year = inner["column"], int(inner["year"])
-    right, op = comparison["right"].strip(), comparison["op"]
-    if op == "in":
+    right, op = comparison["right"].strip(), " ".join(comparison["op"].split())
+    if op in _LISTS:
         if not (right.startswith("[") and right.endswith("]")) or not right[1:-1].strip():
-            raise ConfigError(f"sample: {part!r}: write 'in [value, value]'")
+            raise ConfigError(f"sample: {part!r}: write '{op} [value, value]'")
         return Condition(column, op, tuple(_unquoted(value) for value in right[1:-1].split(",")), year)
     return Condition(column, op, (_unquoted(right),), year)
 
@@ -178,10 +181,13 @@ def _compare(condition: Condition, series: pd.Series) -> np.ndarray:
         right: list[Any] = [_number(condition, value) for value in condition.values]
     else:
         left, right = series.astype(object).to_numpy(), [_level(condition, value, series) for value in condition.values]
-        if condition.op not in ("==", "!=", "in"):
-            raise ConfigError(f"sample {str(condition)!r}: column {condition.column!r} holds text, use ==, != or in")
-    if condition.op == "in":
-        return seen & np.logical_or.reduce([left == value for value in right])
+        if condition.op not in ("==", "!=", *_LISTS):
+            raise ConfigError(
+                f"sample {str(condition)!r}: column {condition.column!r} holds text, use ==, !=, in or not in"
+            )
+    if condition.op in _LISTS:
+        found = np.logical_or.reduce([left == value for value in right])
+        return seen & (found if condition.op == "in" else ~found)
     return seen & np.asarray(_OPERATORS[condition.op](left, right[0]), dtype=bool)
 
 
