@@ -22,6 +22,30 @@ rule numbers:
         "../scripts/write_numbers.py"
 
 
+QUOTED = [
+    (study, table)
+    for study, tables in config.get("quoted", {}).items()
+    for table in tables
+]
+
+
+rule quote_studies:
+    input:
+        tables=[f"paper/expected/{study}/tables/{name}.json" for study, name in QUOTED],
+    output:
+        tables=[
+            f"{RESULTS}/quoted/{study}/{name}{ending}"
+            for study, name in QUOTED
+            for ending in FORMATS
+        ],
+    log:
+        f"{LOGS}/quote_studies.log",
+    params:
+        stems=[f"{RESULTS}/quoted/{study}/{name}" for study, name in QUOTED],
+    script:
+        "../scripts/quote_studies.py"
+
+
 rule notebook:
     input:
         panel=rules.panel.output.panel,
@@ -44,6 +68,11 @@ rule paper:
             *DRAWN,
             *rules.event_study.output,
             *rules.decomposition.output,
+            *(rules.quote_studies.output if QUOTED else []),
+        ],
+        quoted=[
+            f"paper/expected/{study}/numbers.json"
+            for study in config.get("quoted", {})
         ],
         typst=sorted(Path("paper").rglob("*.typ")),
         references="paper/references.bib",
