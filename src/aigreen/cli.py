@@ -11,6 +11,7 @@ from aigreen.errors import AigreenError
 COMMANDS = {
     "doctor": "which studies can run here, and where the missing inputs come from",
     "build": "make the firm-year panel of a study from its raw files",
+    "publications": "download patent publications from BigQuery",
     "codebook": "print the codebook of a panel, or the columns of the canonical tables",
     "verify": "hold the results of a study against its accepted values",
     "diff": "show the numbers and cells that changed since a git revision",
