@@ -91,7 +91,7 @@ def _leaves(errors: Iterator[ValidationError]) -> Iterator[ValidationError]:
 def _explain(error: ValidationError) -> str:
     where = ".".join(str(step) for step in error.absolute_path)
     if error.validator == "additionalProperties":
-        known = list(error.schema["properties"])
+        known = list(error.schema.get("properties", {}))
         unknown = sorted(set(error.instance) - set(known))
         keys = ", ".join(f"{'.'.join(filter(None, [where, key]))}{did_you_mean(key, known)}" for key in unknown)
         return f"unknown key {keys}"
