@@ -56,7 +56,8 @@ def firm_panel(path: Path | str, options: Options = DEFAULT) -> Read:
         ``firm``, ``year``, the names of `TEXT` and `FIELDS`, sorted by firm and year. The rows with all `CONTROLS` and
         an industry name are the 14,378 of the published Table 1.
     """
-    frame, flow, where = open_table(path, TABLE, [*TEXT, *(field.raw for field in FIELDS)], options=options, unit="id")
+    columns = [*(field.raw for field in FIELDS), *TEXT]
+    frame, flow, where = open_table(path, TABLE, columns, options=options, unit="firm")
     empty = values.clean(frame["Nindnme"]).isna()
     flow.note("industry names empty, missing", frame, int(empty.sum()))
     frame = flow.keep(frame, frame["year"].notna(), "no year", show="id")
