@@ -5,10 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from aigreen.did.centring import centred
-from aigreen.did.split import Cells
-from aigreen.dropped import warn
-from aigreen.errors import EstimationError, SmallCellWarning
+from aigreen.did.centring import centred, check_lone_cells
 from aigreen.part_setup import Setup
 
 
@@ -33,7 +30,8 @@ class CellMeans:
         self.targets = sparse.coo_array((self._share, (cells.rows, cells.cell)), shape=(sample.n_rows, self.n_cells))
         self._weight = self._by_cluster(np.ones(len(w)))
         self._leave_one_out = leave_one_out
-        _check_lone_clusters(np.count_nonzero(self._weight, axis=0) == 1, cells, refused=leave_one_out)
+        alone = np.count_nonzero(self._weight, axis=0) == 1
+        check_lone_cells(alone, cells, sample.cluster_codes[cells.rows], leave_one_out=leave_one_out)
 
     def mean(self, values: np.ndarray) -> np.ndarray:
         """Mean of values of treated rows in each cell."""
@@ -58,16 +56,3 @@ class CellMeans:
     def _by_cluster(self, values: np.ndarray) -> np.ndarray:
         size = self.n_clusters * self.n_cells
         return np.bincount(self._at, self._share * values, size).reshape(self.n_clusters, self.n_cells)
-
-
-def _check_lone_clusters(alone: np.ndarray, cells: Cells, *, refused: bool) -> None:
-    if not alone.any():
-        return
-    first = [f"({g}, {t})" for g, t in zip(cells.cohort[alone], cells.time[alone], strict=True)]
-    if refused:
-        raise EstimationError(
-            f"variance='leave_one_out' needs two clusters in every cohort-period; {len(first)} have one, first: "
-            f"{', '.join(first[:5])}"
-        )
-    message = f"{len(first)} cohort-periods have treated rows in one cluster only: their errors are too small"
-    warn(SmallCellWarning(message, count=len(first), first=first))

@@ -10,19 +10,17 @@ from scipy import linalg, sparse
 
 from aigreen.absorb import FixedEffects
 from aigreen.aggregation import Mass
-from aigreen.did.centring import at_common_ratio, centred
+from aigreen.did.centring import at_common_ratio, centred, check_lone_cells
 from aigreen.did.sandwich import sum_by
 from aigreen.did.split import Cells, without_zero_groups
 from aigreen.did.untreated import Untreated, fit_linear, fit_poisson, independent
-from aigreen.dropped import Dropped, warn
+from aigreen.dropped import Dropped
 from aigreen.errors import (
     CollinearError,
     CollinearWarning,
     ConvergenceError,
-    EstimationError,
     NoControlsError,
     SeparationWarning,
-    SmallCellWarning,
 )
 from aigreen.leave_out import check_lone_terms, without_each
 from aigreen.panel import Panel
@@ -260,16 +258,9 @@ class Imputed:
         k = len(cells.cohort)
         pairs = np.unique(self.sample.cluster_codes[cells.rows].astype(np.intp) * k + cells.cell)
         alone = np.bincount(pairs % k, minlength=k) == 1
-        if not alone.any():
-            return
-        first = [f"({g}, {t})" for g, t in zip(cells.cohort[alone], cells.time[alone], strict=True)]
-        if self.leave_one_out:
-            raise EstimationError(
-                f"variance='leave_one_out' needs two clusters in every cohort-period; {len(first)} cells of {what} "
-                f"have one, first: {', '.join(first[:5])}"
-            )
-        message = f"{len(first)} cohort-periods have {what} in one cluster only: their errors are too small"
-        warn(SmallCellWarning(message, count=len(first), first=first))
+        check_lone_cells(
+            alone, cells, self.sample.cluster_codes[cells.rows], leave_one_out=self.leave_one_out, what=what
+        )
 
     # -- response to exposure ------------------------------------------------------------------------------------
 

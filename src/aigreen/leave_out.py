@@ -63,7 +63,8 @@ def check_lone_terms(alone: np.ndarray, terms: Sequence[str], *, refused: bool) 
     if refused:
         raise EstimationError(
             "variance='leave_one_out' needs two clusters of exposed untreated rows for every term of exposure; "
-            f"{len(first)} have one, first: {', '.join(first[:5])}"
+            f"{len(first)} have one, first: {', '.join(first[:5])}; take wider bins, or variance='conservative', whose "
+            "errors are then too small"
         )
     message = f"{len(first)} terms of exposure have exposed untreated rows in one cluster only: errors are too small"
     warn(SmallCellWarning(message, count=len(first), first=first))

@@ -91,11 +91,13 @@ def result_facts(options: PartOptions, setup: Setup, outcome: str, dropped: Drop
     """Sizes, conventions and left-out rows, as `Effects` takes them."""
     sample = setup.sample
     used = np.concatenate([setup.fit.effects.rows, setup.cells.rows, setup.exposed])
+    n_clusters = distinct(sample.cluster_codes[used])
     return {
         "clusters": sample.clusters,
         "n_rows": used.size,
         "n_units": distinct(sample.unit_codes[used]),
-        "n_clusters": distinct(sample.cluster_codes[used]),
+        "n_clusters": n_clusters,
+        "df": n_clusters - 1,
         "outcome": outcome,
         "conventions": _conventions(options, setup),
         "dropped": dropped.to_frame(),

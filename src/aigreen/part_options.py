@@ -27,7 +27,7 @@ class PartOptions:
     leads: int = 0
     ordered: bool = False
     interaction: bool = False
-    variance: Variance = "conservative"
+    variance: Variance = "leave_one_out"
 
     def __post_init__(self) -> None:
         check_choice("response", self.response, Response)

@@ -62,10 +62,10 @@ class Spillover:
               \psi_{spillover} = \bar B'\psi_\theta, \qquad \psi_{net} = \psi(a) - \bar B'\psi_\theta, \qquad
               \bar B = \sum a B .
 
-    Treatment and exposure are taken as given. Errors are conservative: they include the spread of effects net of s(S)
-    inside cohort-periods. With fewer than about twenty treated clusters in a cohort those of treated and net are too
-    small by some percent, with fewer than about thirty exposed clusters those of the response are, and
-    ``variance="leave_one_out"`` is better. Derivation: ``docs/spillover.md``.
+    Treatment and exposure are taken as given. Errors include the spread of effects net of s(S) inside cohort-periods.
+    With ``variance="conservative"`` those of treated and net are too small by some percent where a cohort has fewer
+    than about twenty treated clusters, and those of the response with fewer than about thirty exposed clusters.
+    t intervals with G - 1 degrees of freedom. Derivation: ``docs/spillover.md``.
 
     Parameters
     ----------
@@ -82,9 +82,10 @@ class Spillover:
     bins : int or sequence of float, optional
         bins: a number of bins with equal numbers of exposed rows, or inner edges, as ``[1, 2]`` for (0, 1], (1, 2] and
         above. Default: exposed or not. spline: a number of knots (3 to 5), or knots; default 4.
-    variance : {"conservative", "leave_one_out"}
+    variance : {"leave_one_out", "conservative"}
         leave_one_out: the centre of a treated cohort-period and the s(S) of exposed rows are those of all other
-        clusters; every cohort-period then needs two clusters, and so does every term of exposure.
+        clusters. Where a cohort-period is in one cluster, the centre is that of all other treated rows; terms of
+        exposure need two clusters each. conservative: centres with the own cluster.
     anticipation : int
         Periods before treatment, and before the first exposure, that are neither clean nor effects.
     leads : int
@@ -108,8 +109,8 @@ class Spillover:
     Examples
     --------
     >>> import pandas as pd
-    >>> df = pd.DataFrame({"city": list("aabbccddee"), "year": [1, 2] * 5, "first": [2, 2] + [0] * 8,
-    ...                    "near": [0, 0, 0, 1, 0, 1, 0, 0, 0, 0], "y": [1, 6, 1, 3, 2, 5, 1, 2, 4, 5]})
+    >>> df = pd.DataFrame({"city": list("aabbccddeeff"), "year": [1, 2] * 6, "first": [2] * 4 + [0] * 8,
+    ...                    "near": [0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0], "y": [1, 6, 2, 7, 1, 3, 2, 5, 1, 2, 4, 5]})
     >>> result = Spillover(exposure="near").fit(Panel(df, unit="city", time="year", cohort="first"), "y")
     >>> result.overall().estimates.to_dict()
     {'treated': 4.0, 'net': 4.0, 'spillover': 0.0, 'exposed': 1.5, 'near': 1.5}
@@ -120,7 +121,7 @@ class Spillover:
     fixed_effects: Sequence[str] | None = None
     response: Response = "bins"
     bins: int | Sequence[float] | None = None
-    variance: Variance = "conservative"
+    variance: Variance = "leave_one_out"
     anticipation: int = 0
     leads: int = 0
     scale: Scale = "level"
@@ -170,7 +171,7 @@ class Spillover:
         NoTreatedError, NoPrePeriodError, TooFewClustersError, CollinearError, ConvergenceError
             Where nothing can be estimated.
         EstimationError
-            Where leave_one_out needs a second cluster.
+            Where leave_one_out has one cluster of treated rows, or of exposed rows of a term.
         """
         stage = prepare(self, panel, outcome, covariates)
         imputed, response, treated = stage.imputed, stage.response, stage.treated
@@ -300,6 +301,7 @@ class Spillover:
     ) -> Effects:
         sample = stage.sample
         used = np.concatenate([stage.imputed.model.effects.rows, stage.treated.rows, stage.exposed])
+        n_clusters = distinct(sample.cluster_codes[used])
         scale = "" if self.family == "gaussian" else f", {self.family}, {self.scale}"
         return Effects(
             values=values,
@@ -308,7 +310,8 @@ class Spillover:
             clusters=sample.clusters,
             n_rows=used.size,
             n_units=distinct(sample.unit_codes[used]),
-            n_clusters=distinct(sample.cluster_codes[used]),
+            n_clusters=n_clusters,
+            df=n_clusters - 1,
             method=f"Spillover ({self.response}{scale})",
             outcome=stage.outcome,
             mass=mass,

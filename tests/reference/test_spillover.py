@@ -51,7 +51,7 @@ def cities(seed: int, n: int = 150, periods: int = 8) -> pd.DataFrame:
 def test_rings_agree_with_diff_diff(seed: int) -> None:
     df = cities(seed)
     panel = Panel(df, unit="city", time="year", cohort="first")
-    ours = Spillover(exposure=["ring_0_60", "ring_60_120"]).fit(panel, "y").overall()
+    ours = Spillover(exposure=["ring_0_60", "ring_60_120"], variance="conservative").fit(panel, "y").overall()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         peer = SpilloverDiD(rings=[0, 60, 120], conley_coords=("lat", "lon"), cluster="city")
@@ -70,6 +70,6 @@ def test_mpdta_without_exposure_is_the_imputation_estimate(shared: Path) -> None
     panel = Panel(df, unit="countyreal", time="year", cohort="first.treat")
     with pytest.warns(UserWarning, match="no row has them"):
         result = Spillover(exposure="none").fit(panel, "lemp")["treated"].overall()
-    plain = Imputation().fit(panel, "lemp").overall()
+    plain = Imputation(variance="leave_one_out").fit(panel, "lemp").overall()
     assert result.values == pytest.approx(plain.values, abs=1e-13)
     assert result.std_errors.to_numpy() == pytest.approx(plain.std_errors.to_numpy(), abs=1e-13)

@@ -158,7 +158,7 @@ def paper_centre(panel: Panel, w: np.ndarray, target: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("covariates", [[], ["x"]])
 def test_equals_dense_least_squares(weights: str | None, covariates: list[str]) -> None:
     panel = Panel(economy(), **CITY, weights=weights)
-    result = Decomposition(**FULL, response="linear").fit(panel, "y", covariates=covariates)
+    result = Decomposition(**FULL, response="linear", variance="conservative").fit(panel, "y", covariates=covariates)
     dense = Dense(panel, ["m1", "m2"], ["ring", "peers"], covariates).solve()
     for g, t in [(4, 4), (4, 7), (6, 8)]:
         target = (panel.cohort == g) & (panel.time == t)
@@ -190,7 +190,7 @@ def test_parts_add_up_at_every_aggregation(how: str, options: dict) -> None:
 def test_total_is_imputation_from_clean_rows(panel: Panel) -> None:
     """Omitted-variable identity: without exposure the deviation of Y is Y less its own imputation."""
     total = Decomposition(channels=["m1", "m2"]).fit(panel, "y", covariates=["x"])["total"]
-    plain = Imputation().fit(panel, "y", covariates=["x"])
+    plain = Imputation(variance="leave_one_out").fit(panel, "y", covariates=["x"])
     assert total.values == pytest.approx(plain.values, abs=1e-12)
     assert total.psi == pytest.approx(plain.psi, abs=1e-12)
     assert total.index.equals(plain.index)
@@ -208,7 +208,7 @@ def test_influence_is_the_derivative_by_cluster_weights(panel: Panel) -> None:
     spline = {"channels": ["m1", "m2"], "exposure": "peers", "response": "spline"}
     kinds = [spline, {**FULL, "ordered": True}]
     for options in kinds:
-        estimator = Decomposition(**options)
+        estimator = Decomposition(**options, variance="conservative")
         base = estimator.fit(Panel(df.assign(w=1.0), **CITY, weights="w"), "y", covariates=["x"])
         treated = (df["first"] > 0) & (df["year"] >= df["first"])
         free = {c for c in df["city"].unique() if not treated[df["city"] == c].any()}
@@ -252,7 +252,8 @@ def test_interaction_is_the_gap_of_slopes_on_treated_and_clean_rows(panel: Panel
 
 def test_ordered_channels_are_differences_of_nested_fits(panel: Panel) -> None:
     both = Decomposition(channels=["m1", "m2"], ordered=True).fit(panel, "y")
-    short, none = Decomposition(channels=["m1"]).fit(panel, "y"), Imputation().fit(panel, "y")
+    short = Decomposition(channels=["m1"]).fit(panel, "y")
+    none = Imputation(variance="leave_one_out").fit(panel, "y")
     assert both["m1"].values == pytest.approx(none.values - short["direct"].values, abs=1e-12)
     assert both["m1"].psi == pytest.approx(none.psi - short["direct"].psi, abs=1e-12)
     assert both["m2"].values == pytest.approx((short["direct"] - both["direct"]).values, abs=1e-12)
@@ -411,7 +412,7 @@ def test_collinear_covariates_and_lone_clusters_warn() -> None:
     df = economy(missing=0).assign(copy=lambda d: d["x"] + d["year"])
     lone = df[(df["first"] != 6) | (df["city"] == df.loc[df["first"] == 6, "city"].min())]
     with pytest.warns(CollinearWarning, match="copy"), pytest.warns(SmallCellWarning, match="3 cohort-periods"):
-        Decomposition(channels=["m1"]).fit(Panel(lone, **CITY), "y", covariates=["x", "copy"])
+        Decomposition(channels=["m1"], variance="conservative").fit(Panel(lone, **CITY), "y", covariates=["x", "copy"])
 
 
 @pytest.mark.parametrize(
@@ -617,9 +618,31 @@ def test_leave_one_out_errors_are_larger(panel: Panel) -> None:
     once = lone["ring"] * (lone["city"] == lone.loc[(lone["ring"] > 0) & (lone["first"] == 0), "city"].min())
     panel = Panel(lone.assign(ring=once), **CITY)
     with pytest.raises(EstimationError, match="every term of exposure; 1 have one, first: ring"):
-        Decomposition(channels=["m1"], exposure="ring", variance="leave_one_out").fit(panel, "y")
-    with pytest.warns(SmallCellWarning, match="exposed untreated rows in one cluster only"):
         Decomposition(channels=["m1"], exposure="ring").fit(panel, "y")
-    lone = lone[(lone["first"] != 6) | (lone["city"] == lone.loc[lone["first"] == 6, "city"].min())]
-    with pytest.raises(EstimationError, match="needs two clusters"):
-        Decomposition(channels=["m1"], variance="leave_one_out").fit(Panel(lone, **CITY), "y")
+    with pytest.warns(SmallCellWarning, match="exposed untreated rows in one cluster only"):
+        Decomposition(channels=["m1"], exposure="ring", variance="conservative").fit(panel, "y")
+
+
+def test_a_cohort_in_one_cluster_is_centred_at_the_other_treated_rows() -> None:
+    df = economy(missing=0)
+    df = df[(df["first"] != 6) | (df["city"] == df.loc[df["first"] == 6, "city"].min())]
+    panel = Panel(df, **CITY)
+    with pytest.warns(SmallCellWarning, match="3 cohort-periods"):
+        plain = Decomposition(channels=["m1"], variance="conservative").fit(panel, "y")
+    wider = Decomposition(channels=["m1"]).fit(panel, "y")
+    city = df.loc[df["first"] == 6, "city"].min()
+    for part, deviations in {"total": "total", "direct": "direct"}.items():
+        cells = wider[part]
+        sizes = panel.treated & (panel.cohort == 4)
+        top = bottom = 0.0
+        for t in np.unique(panel.time[sizes]):
+            share = df[(df["first"] == 4) & (df["year"] == t)].groupby("city").size()
+            share = share / share.sum()
+            top += cells.estimates[4, t] * (share**2).sum()
+            bottom += (share**2).sum()
+        assert share.nunique() == 1 and deviations  # equal cities: the centre is the mean of cells
+        added = wider.influence[part, 6, 8] - plain.influence[part, 6, 8]
+        assert added[city] == pytest.approx(cells.estimates[6, 8] - top / bottom, abs=1e-10)
+        assert np.abs(added.drop(city)).max() < 1e-12
+    with pytest.raises(EstimationError, match="two clusters with treated rows, and all are in one"):
+        Decomposition(channels=["m1"]).fit(Panel(df[df["first"] != 4], **CITY), "y")

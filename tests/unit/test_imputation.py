@@ -277,13 +277,20 @@ def test_covariate_that_moves_only_after_treatment_leaves_its_rows_unreached() -
     assert result.index.tolist() == [(4, 4), (4, 5), (4, 6), (6, 6), (6, 7), (6, 8)]
 
 
-def test_cell_with_one_unit_warns_and_cannot_be_left_one_out() -> None:
+def test_cell_with_one_unit_warns_or_is_centred_at_the_others() -> None:
     df = firms(missing=0)
     df = df[(df["first"] != 6) | (df["firm"] == df.loc[df["first"] == 6, "firm"].min())]
     with pytest.warns(SmallCellWarning, match=r"3 cohort-periods .* first: \(6, 6\)"):
         Imputation().fit(Panel(df, **KEYS), "y")
-    with pytest.raises(EstimationError, match="two clusters in every cohort-period; 3 have one"):
-        Imputation(variance="leave_one_out").fit(Panel(df, **KEYS), "y")
+    wider = Imputation(variance="leave_one_out").fit(Panel(df, **KEYS), "y")
+    plain = Imputation().fit(Panel(df, **KEYS), "y")
+    firm = df.loc[df["first"] == 6, "firm"].min()
+    weights = df[df["first"] == 4].groupby("year")["firm"].nunique().loc[4:]
+    others = np.average(plain.estimates[4], weights=1 / weights)
+    added = (wider.influence - plain.influence).loc[firm]
+    assert added[6].to_numpy() == pytest.approx(plain.estimates[6].to_numpy() - others, abs=1e-10)
+    with pytest.raises(EstimationError, match="two clusters with treated rows, and all are in one"):
+        Imputation(variance="leave_one_out").fit(Panel(df[df["first"] != 4], **KEYS), "y")
 
 
 # -- bad input -------------------------------------------------------------------------------------------------------

@@ -12,18 +12,16 @@ from scipy import sparse
 
 from aigreen.absorb import FixedEffects
 from aigreen.aggregation import Mass
-from aigreen.did.centring import at_common_ratio, centred
+from aigreen.did.centring import at_common_ratio, centred, check_lone_cells
 from aigreen.did.sample import check_counts
 from aigreen.did.split import Cells, distinct, identified_cells, split_rows, with_weight, without_zero_groups
 from aigreen.did.untreated import Untreated, fit_linear, fit_poisson, independent
-from aigreen.dropped import Dropped, warn
+from aigreen.dropped import Dropped
 from aigreen.effects import Effects
 from aigreen.errors import (
     CollinearWarning,
-    EstimationError,
     NoPrePeriodError,
     OptionError,
-    SmallCellWarning,
 )
 from aigreen.options import check_choice, check_fixed_effects, check_periods
 from aigreen.panel import Panel
@@ -218,16 +216,18 @@ class Imputation:
             return np.bincount(at, values, n_clusters * k).reshape(n_clusters, k)
 
         weight = by_cluster(w if self.family == "gaussian" else mean)
-        self._check_cells(np.count_nonzero(weight, axis=0) == 1, cells)
+        leave_one_out = self.variance == "leave_one_out"
+        alone = np.count_nonzero(weight, axis=0) == 1
+        check_lone_cells(alone, cells, sample.cluster_codes[cells.rows], leave_one_out=leave_one_out)
         gap = np.bincount(of, seen - mean, k)
         if self.family == "gaussian":
             own = by_cluster(seen - mean)
             if self.variance == "conservative_rows":
                 own -= weight * (np.bincount(of, w * (seen - mean), k) / np.bincount(of, w * w, k))
             else:
-                own = centred(own, weight, leave_one_out=self.variance == "leave_one_out")
+                own = centred(own, weight, leave_one_out=leave_one_out)
             return gap / count, (own - counterfactual) / count, Mass(count, np.arange(k))
-        own = at_common_ratio(by_cluster(seen), weight, leave_one_out=self.variance == "leave_one_out")
+        own = at_common_ratio(by_cluster(seen), weight, leave_one_out=leave_one_out)
         if self.scale == "level":
             return gap / count, (own - counterfactual) / count, Mass(count, np.arange(k))
         total = np.bincount(of, mean, k)
@@ -267,19 +267,6 @@ class Imputation:
         lead = np.searchsorted(-horizons, -(cells.cohort - cells.time - self.anticipation))
         mass = np.bincount(cells.cell, w, len(cells.cohort))
         return _Leads(cells.cohort, cells.time, beta[lead], psi[:, lead], mass)
-
-    def _check_cells(self, alone: np.ndarray, cells: Cells) -> None:
-        """Warn of cells in one cluster, where treated rows add nothing to the variance."""
-        if not alone.any():
-            return
-        first = [f"({g}, {t})" for g, t in zip(cells.cohort[alone], cells.time[alone], strict=True)]
-        if self.variance == "leave_one_out":
-            raise EstimationError(
-                f"variance='leave_one_out' needs two clusters in every cohort-period; {len(first)} have one, first: "
-                f"{', '.join(first[:5])}"
-            )
-        message = f"{len(first)} cohort-periods have treated rows in one cluster only: their errors are too small"
-        warn(SmallCellWarning(message, count=len(first), first=first))
 
     def _conventions(self, sample: Panel, n_zero: int) -> dict[str, str]:
         centring = {
