@@ -79,3 +79,47 @@ def test_damaged_reports_are_not_reports_without_words(export, data, words):
     (export.folder / "000001_2020.txt").write_bytes(data)
     with pytest.raises(UnreadableFileError, match=words):
         list(reports.texts(reports.listing(export.folder)))
+
+
+@pytest.fixture
+def stored(export):
+    frame = pd.DataFrame(
+        {
+            "Scode": ["1", "600000", "600000", "200001", "2", "3"],
+            "Year": [2015, 2015, 2015, 2015, 2016, 2016],
+            "Content": ["人工智能", "机器学习", "机器学习", "B", " ", None],
+        }
+    )
+    frame[:2].to_parquet(export.folder / "reports.parquet")
+    frame[2:].to_parquet(export.folder / "reports(1).parquet")
+    return export.folder, Options(mapping={"reports": {"code": "Scode", "year": "Year", "text": "Content"}})
+
+
+def test_a_stored_table_is_read_in_batches_as_it_is_at_once(stored, dropped, monkeypatch):
+    folder, options = stored
+    whole = reports.table(folder, options)
+    for rows in (1, 4, 256):
+        monkeypatch.setattr(reports, "ROWS", rows)
+        listed = reports.stored_listing(folder, options)
+        assert list(reports.stored_texts(folder, listed, options)) == [
+            ("000001", 2015, "人工智能"),
+            ("600000", 2015, "机器学习"),
+        ]
+        counts = dropped(listed.flow)
+        assert (counts["rows given twice, all columns equal"], counts["B share"], counts["no text"]) == (1, 1, 2)
+        assert dropped(whole.flow) == counts
+    assert whole.table[["firm_id", "year", "text"]].values.tolist() == [list(row) for row in
+           reports.stored_texts(folder, listed, options)]  # fmt: skip
+
+
+def test_a_stored_table_with_two_reports_for_a_firm_and_year_is_refused(stored):
+    folder, options = stored
+    pd.DataFrame({"Scode": ["000001"], "Year": [2015], "Content": ["x"]}).to_parquet(folder / "reports(2).parquet")
+    with pytest.raises(SourceError, match="repeat firm_id and year; first: 000001 2015"):
+        reports.stored_listing(folder, options)
+
+
+def test_a_stored_table_without_a_column_is_refused(stored):
+    folder, _ = stored
+    with pytest.raises(SourceError, match=r"reports\.parquet: 2 missing columns: code .*, text; found: Scode, Year, Content"):
+        reports.stored_listing(folder)

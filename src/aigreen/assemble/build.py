@@ -176,24 +176,21 @@ class _Run:
         [done["links"]] = self._make(["links"], both, [f for found in files.values() for f in found])
 
     def _words(self, done: dict[str, Made]) -> None:
-        texts = inventory.report_texts(self.raw)
-        folder = self.raw / inventory.REPORTS_FOLDER
-        if files := texts or self._find(reports.TABLE):
-            made = self._make(
-                ["words"], lambda: [self._counted_words(folder if texts else self.raw, bool(texts))], files
-            )
-            done["words"] = made[0]
+        if files := inventory.report_texts(self.raw) or self._find(reports.TABLE):
+            [done["words"]] = self._make(["words"], lambda: [self._counted_words(files)], files)
 
-    def _counted_words(self, path: Path, folder: bool) -> Read:
-        if folder:
-            listed = reports.listing(path, self.reading)
-            stream, flow, size = reports.texts(listed), listed.flow, len(listed.table)
+    def _counted_words(self, files: list[Path]) -> Read:
+        if files[0].suffix == ".txt" and inventory.report_texts(self.raw):
+            listed = reports.listing(self.raw / inventory.REPORTS_FOLDER, self.reading)
+            stream = reports.texts(listed)
+        elif all(file.suffix == ".parquet" for file in files):
+            listed = reports.stored_listing(self.raw, self.reading)
+            stream = reports.stored_texts(self.raw, listed, self.reading)
         else:
-            read = _report_table(path, self.reading)
-            rows = read.table[["firm_id", "year", "text"]].itertuples(index=False, name=None)
-            stream, flow, size = rows, read.flow, len(read.table)
-        bar = tqdm(stream, desc="reports", total=size, disable=not self.progress)
-        return Read(adoption.report_words(bar), flow)
+            listed = reports.table(self.raw, self.reading)
+            stream = listed.table[["firm_id", "year", "text"]].itertuples(index=False, name=None)
+        bar = tqdm(stream, desc="reports", total=len(listed.table), disable=not self.progress)
+        return Read(adoption.report_words(bar), listed.flow)
 
     def _patents(self, done: dict[str, Made]) -> None:
         names = ["patents", "patent_applicants", "citations"]
@@ -258,11 +255,6 @@ class _Run:
     ) -> list[Made]:
         given = {"mapping": self.options.mapping, **(options or {})}
         return make(self.folder, names, maker, files=files, root=self.raw, made=made, options=given)
-
-
-def _report_table(path: Path, reading: Reading) -> Read:
-    [first, *_] = parts(path, reports.TABLE, root=reading.root)
-    return reports.reports(first, reading)
 
 
 def _registry(made: Made) -> pd.DataFrame:
