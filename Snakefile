@@ -29,6 +29,10 @@ if config.get("kind") == "monte-carlo":
 
     include: "analysis/rules/monte_carlo.smk"
 
+elif config.get("kind") == "replications":
+
+    include: "analysis/rules/replications.smk"
+
 else:
 
     include: "analysis/rules/panel.smk"

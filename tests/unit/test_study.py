@@ -16,7 +16,9 @@ def test_every_study_file_is_valid_and_named_after_its_study(name):
     assert read_config({"study": name}, FOLDER)["study"] == name
 
 
-@pytest.mark.parametrize(("name", "least"), [("schema.json", 6), ("schema-monte-carlo.json", 1)])
+@pytest.mark.parametrize(
+    ("name", "least"), [("schema.json", 6), ("schema-monte-carlo.json", 1), ("schema-replications.json", 1)]
+)
 def test_every_key_of_the_schema_has_a_description_and_nothing_else_is_allowed(name, least):
     def walk(node):
         for key, child in node.get("properties", {}).items():

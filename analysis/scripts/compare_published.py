@@ -1,0 +1,23 @@
+"""Published numbers and ours side by side: table, and numbers for the prose."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from aigreen.replications import compare, read_published
+from aigreen.report.log import logged
+from aigreen.report.numbers import Ledger
+from aigreen.report.replications import add_replications, replications_table
+from aigreen.storage import write_bytes
+
+with logged(snakemake.log[0]) as log:
+    found = pd.concat(
+        [pd.read_csv(path, keep_default_na=False, na_values={"ours": [""]}) for path in snakemake.input.found]
+    )
+    comparison = compare(read_published(snakemake.input.published), found)
+    log.info("\n%s", comparison.drop(columns="reason").to_string(index=False))
+    write_bytes(Path(snakemake.output.comparison), comparison.to_csv(index=False, lineterminator="\n").encode())
+    replications_table(comparison).write(Path(snakemake.output.table[0]).with_suffix(""))
+    ledger = Ledger(rule="compare_published")
+    add_replications(ledger, comparison)
+    ledger.write(snakemake.output.numbers)
