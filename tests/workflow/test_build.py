@@ -66,6 +66,19 @@ def test_the_panel_is_whole(built):
     assert (frame["treated"] == (frame["year"] >= frame["zone_year"])).all()
 
 
+def test_zones_of_the_other_programme_and_firms_that_move(built):
+    """Qingdao and Nanjing hold pioneer zones only; a firm that moves is seen to, and keeps one cohort."""
+    frame = pd.read_parquet(built.panel)
+    pioneers = frame[frame["home_city"].isin(["370200", "320100"])]
+    assert not pioneers.empty
+    assert pioneers["zone_year"].isna().all()
+    assert pioneers["pioneer_year"].notna().all()
+    cities = frame.groupby("firm_id")["city_code"].nunique()
+    movers = frame[frame["firm_id"].isin(cities[cities > 1].index)]
+    assert movers["firm_id"].nunique() >= 1
+    assert movers.groupby("firm_id")[["home_city", "zone_year"]].nunique(dropna=False).eq(1).all(axis=None)
+
+
 def test_the_sample_flow_adds_up(built):
     flow = pd.read_csv(built.sample_flow)
     assert (flow["n_rows"].diff().fillna(0) == -flow["dropped"]).all()
