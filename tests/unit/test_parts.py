@@ -173,10 +173,11 @@ def test_figures_draw_every_part_with_both_intervals(overall, parts, labels):
     wide, narrow = ([segment[:, 1] for segment in lines.get_segments()] for lines in ax.collections)
     assert np.array(wide) == pytest.approx(overall.conf_int(simultaneous=True, **BAND).to_numpy())
     assert np.array(narrow) == pytest.approx(overall.conf_int().to_numpy())
-    study = parts_horizon_figure(named(parts.event_study(), labels), simulated=True, **BAND).axes[0]
+    figure = parts_horizon_figure(named(parts.event_study(), labels), simulated=True, **BAND)
+    study = figure.axes[0]
     shown = [text.get_text() for text in study.get_legend().get_texts()]
     assert shown == ["Total, 95% simultaneous", "Spillover", "Direct", "Through industry structure"]  # by column
-    assert [text.get_text() for text in study.texts] == ["SIMULATED DATA"]
+    assert [text.get_text() for text in figure.texts] == ["SIMULATED DATA"]
     with pytest.raises(ReportError, match="by horizon"):
         parts_horizon_figure(overall)
     with pytest.raises(ReportError, match="one effect a part"):

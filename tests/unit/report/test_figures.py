@@ -34,7 +34,7 @@ def frame():
 
 
 def texts(figure):
-    return [text.get_text() for text in figure.axes[0].texts]
+    return [text.get_text() for text in figure.texts]
 
 
 @pytest.mark.parametrize("ending", ["pdf", "svg"])

@@ -1,0 +1,159 @@
+"""Joint tests of one effect under many specifications."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from aigreen.effects import Effects
+from aigreen.errors import EffectsError, IncompatibleEffectsError
+from aigreen.multiplier import Multipliers, draws, sup_t_critical
+
+
+@dataclass(frozen=True, eq=False)
+class SpecificationTests:
+    """Result of `specification_tests`.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        By specification, in the order given: estimate, std_error, p_value, low and high (pointwise), joint_low and
+        joint_high (cover all specifications at once).
+    tests : DataFrame
+        By statistic (median, share_significant, mean_z): value and p_value.
+    sign : int
+        Sign of the larger number of significant effects; 0 where there are as many of each.
+    level : float
+    n_draws, n_clusters : int
+    """
+
+    frame: pd.DataFrame = field(repr=False)
+    tests: pd.DataFrame
+    sign: int
+    level: float
+    n_draws: int
+    n_clusters: int
+
+
+def specification_tests(
+    results: Mapping[str, Effects],
+    *,
+    level: float = 0.95,
+    n_draws: int = 999,
+    multipliers: Multipliers = "rademacher",
+    seed: int = 0,
+) -> SpecificationTests:
+    r"""Test that an effect is zero in all specifications, from their joint distribution over common clusters.
+
+    Under the null, estimates are distributed like the draws :math:`\theta^*_j = \sum_c \xi_c \psi_{cj}`, with the same
+    multipliers in every specification, so that specifications that say the same thing count once. The statistics are
+
+    =================  =====================================================================================
+    median             :math:`\mathrm{med}_j\, \hat\theta_j`, in absolute value
+    share_significant  the larger of the shares of specifications significant with plus and with minus sign
+    mean_z             :math:`J^{-1} \sum_j \hat\theta_j / \hat\sigma_j`, in absolute value
+    =================  =====================================================================================
+
+    and a p-value is :math:`(1 + \#\{T^*_b \ge T\}) / (1 + B)`.
+
+    Parameters
+    ----------
+    results : mapping of label to Effects
+        One effect each, with influence functions by the same kind of cluster. A cluster outside the sample of a
+        specification has no influence on it.
+    level : float
+        Coverage of the intervals; one less it is the level of significance.
+    n_draws, multipliers, seed
+        Of the bootstrap.
+
+    Notes
+    -----
+    Source: Simonsohn, Simmons and Nelson (2020), whose bootstrap under the null refits every specification; here the
+    influence functions stand for the refits, as in Chernozhukov, Chetverikov and Kato (2013). The sign is chosen by
+    the data, in the draws as in the estimates.
+
+    Raises
+    ------
+    EffectsError
+        Where a result holds more than one effect or has no variance, or `n_draws` is not positive.
+    NoInfluenceError
+    IncompatibleEffectsError
+        Where specifications are clustered by different columns.
+    """
+    if n_draws < 1:
+        raise EffectsError(f"n_draws={n_draws}: at least one draw is needed")
+    psi, n_clusters = _common_influence(results)
+    frame = pd.concat(
+        [
+            effects.to_frame(level).set_axis(pd.Index([label], name="specification"))
+            for label, effects in results.items()
+        ]
+    )
+    frame = frame.rename(columns={"conf_low": "low", "conf_high": "high"}).drop(columns="statistic")
+    values, errors = frame["estimate"].to_numpy(), frame["std_error"].to_numpy()
+    if not (errors > 0).all():
+        flat = frame.index[~(errors > 0)]
+        raise EffectsError(f"{len(flat)} specifications without variance; first: {', '.join(flat[:5])}")
+    options = {"n_draws": n_draws, "kind": multipliers, "seed": seed}
+    joint = sup_t_critical(psi, errors, level=level, **options)
+    frame = frame.assign(joint_low=values - joint * errors, joint_high=values + joint * errors)
+
+    critical = (frame["high"].to_numpy() - values) / errors
+    observed = _statistics(values[None], errors, critical)
+    drawn = np.vstack([_statistics(block, errors, critical) for block in draws(psi, **options)])
+    # Rounding must not turn a tie with a discrete statistic into a difference.
+    p_values = (1 + (drawn >= observed * (1 - 1e-12)).sum(axis=0)) / (1 + n_draws)
+    z = values / errors
+    ups, downs = int((z > critical).sum()), int((z < -critical).sum())
+    return SpecificationTests(
+        frame=frame,
+        tests=pd.DataFrame(
+            {"value": [np.median(values), observed[0, 1], z.mean()], "p_value": p_values},
+            index=pd.Index(["median", "share_significant", "mean_z"], name="statistic"),
+        ),
+        sign=int(np.sign(ups - downs)),
+        level=level,
+        n_draws=n_draws,
+        n_clusters=n_clusters,
+    )
+
+
+def _statistics(values: np.ndarray, errors: np.ndarray, critical: np.ndarray) -> np.ndarray:
+    """Statistics of draws of all specifications, shape (draws, specifications) to (draws, 3)."""
+    z = values / errors
+    shares = np.maximum((z > critical).mean(axis=1), (z < -critical).mean(axis=1))
+    return np.column_stack([np.abs(np.median(values, axis=1)), shares, np.abs(z.mean(axis=1))])
+
+
+def _common_influence(results: Mapping[str, Effects]) -> tuple[np.ndarray, int]:
+    """Influence functions on the union of the clusters, shape (clusters, specifications), and clusters in use."""
+    if not results:
+        raise EffectsError("no specification to test")
+    many = [label for label, effects in results.items() if len(effects) != 1]
+    if many:
+        raise EffectsError(
+            f"a specification has one effect (use overall()); {len(many)} have none or several; first: "
+            f"{', '.join(map(str, many[:5]))}"
+        )
+    columns = {
+        label: effects.require_influence(f"the joint test of specifications ({label!r})")
+        for label, effects in results.items()
+    }
+    names = {effects.clusters.name for effects in results.values()}
+    if len(names) > 1:
+        raise IncompatibleEffectsError(
+            f"specifications are clustered by {', '.join(sorted(map(repr, names)))}: a joint test needs one kind"
+        )
+    first = next(iter(results.values())).clusters
+    union = first
+    for effects in results.values():
+        if effects.clusters is not first:
+            union = union.union(effects.clusters, sort=False)
+    psi = np.zeros((len(union), len(results)))
+    for j, (label, effects) in enumerate(results.items()):
+        rows = slice(None) if effects.clusters is union else union.get_indexer(effects.clusters)
+        psi[rows, j] = columns[label][:, 0]
+    return psi, int((psi != 0).any(axis=1).sum())

@@ -1,0 +1,140 @@
+"""The look of all figures, and vector files with the same bytes on every run."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from aigreen.errors import ReportError, UnknownColumnError
+from aigreen.storage import write_bytes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH = 6.3  # inches: the text width of the paper
+HEIGHT = 3.3
+TALLEST = 8.8  # what a page holds beside a caption
+SMALL = 8.0  # points: the smallest type in use
+
+# Okabe-Ito colours, ordered so that their lightness differs too; dashes and markers repeat the distinction in grey.
+COLOURS = ("#000000", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
+DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.2, 1.2, 1.2)), (0, (8, 2)), (0, (3, 3)), (0, (1, 2.5)))
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+BAR = "0.55"  # simultaneous intervals where pointwise ones are black
+STRIPE = (0, 0, 0, 0.045)  # lets the mark of simulated data through
+RULE = {"color": "black", "linewidth": 0.6, "zorder": 1}  # the line at zero
+ABOVE = {"loc": "lower left", "bbox_to_anchor": (0, 1)}  # a legend over the axes, flush left
+
+_STYLE: dict[str, Any] = {
+    "font.family": "STIXGeneral",
+    "font.size": 10,
+    "mathtext.fontset": "stix",
+    "axes.labelsize": 10,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.unicode_minus": True,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "legend.columnspacing": 1.4,
+    "legend.handletextpad": 0.5,
+    "legend.borderaxespad": 0.2,
+    "lines.linewidth": 1.4,
+    "hatch.linewidth": 0.5,
+    "figure.figsize": (WIDTH, HEIGHT),
+    "pdf.fonttype": 42,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "aigreen",
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Use the look of the paper inside the block, whatever the user's own settings."""
+    import matplotlib as mpl
+
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
+        yield
+
+
+def blank(height: float = HEIGHT, *, layout: str = "constrained") -> Figure:
+    """Make a figure of text width outside pyplot's list, so that nothing has to be closed."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    if height > TALLEST:
+        raise ReportError(f"the figure would be {height:.1f} inches high; a page holds {TALLEST}: show fewer rows")
+    figure = Figure(figsize=(WIDTH, height), layout=layout)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def canvas(height: float = HEIGHT) -> tuple[Figure, Axes]:
+    """Make a figure with one pair of axes."""
+    figure = blank(height)
+    return figure, figure.add_subplot()
+
+
+def finish(figure: Figure, *, simulated: bool) -> Figure:
+    """Align the labels and, where the data are simulated, say so behind everything drawn."""
+    if simulated:
+        for ax in figure.axes:
+            ax.patch.set_visible(False)
+        look = {"ha": "center", "va": "center", "rotation": 18, "fontsize": 30, "color": "0.88", "zorder": -1}
+        figure.text(0.55, 0.5, "SIMULATED DATA", **look).set_in_layout(False)
+    figure.align_labels()
+    return figure
+
+
+def distinct(count: int, what: str) -> None:
+    """Refuse more series than one figure can tell apart, in colour and in grey."""
+    if not count:
+        raise ReportError(f"no {what} to draw")
+    if count > len(COLOURS):
+        raise ReportError(f"{count} {what}: at most {len(COLOURS)} can be told apart in one figure")
+
+
+def require_columns(frame: pd.DataFrame, names: Sequence[str], role: str = "") -> None:
+    """Refuse a frame without one of the columns."""
+    for name in names:
+        if name not in frame.columns:
+            raise UnknownColumnError(name, list(frame.columns), role=role)
+
+
+def number(value: float, spec: str = ".3g") -> str:
+    """Write a number with a true minus sign."""
+    return format(value, spec).replace("-", "\N{MINUS SIGN}")
+
+
+def p_text(p: float) -> str:
+    """Write a p-value for a figure, as ``p = 0.034``."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def save_figure(figure: Figure, stem: str | Path) -> None:
+    """Write `stem`.pdf and `stem`.svg, without dates, each aside and moved."""
+    stem = Path(stem)
+    # Some packages turn on INFO messages of all others when imported; font subsetting has hundreds.
+    logging.getLogger("fontTools").setLevel(logging.WARNING)
+    metadata = {
+        "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
+        "svg": {"Date": None, "Creator": None},
+    }
+    with style():
+        for ending, facts in metadata.items():
+            content = io.BytesIO()
+            figure.savefig(content, format=ending, metadata=facts)
+            write_bytes(stem.with_name(f"{stem.name}.{ending}"), content.getvalue())
