@@ -6,7 +6,7 @@ import pandas as pd
 
 from aigreen.report.figures import coefficient_figure, save_figure
 from aigreen.report.log import logged
-from aigreen.report.specifications import grouped, outcome_label
+from aigreen.report.specifications import equalities, grouped, outcome_label
 from aigreen.specification.registry import Exhibit
 from aigreen.specification.results import read_results
 
@@ -15,6 +15,7 @@ with logged(snakemake.log[0]):
     labels = pd.read_csv(snakemake.input.codebook).set_index("column")["label"]
     figure = coefficient_figure(
         grouped(results),
+        p_values=equalities(results),
         xlabel=f"Effect on {outcome_label(results, labels)}",
         level=snakemake.params.inference["level"],
         simulated=snakemake.params.simulated,

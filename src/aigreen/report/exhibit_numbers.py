@@ -71,8 +71,9 @@ def _add_contrasts(
             _add(ledger, key, gap, place, level, _source(gap, f"{name}/{id_} - {name}/{first}"))
             ledger.add(f"{key}_p_adjusted", adjusted[group, id_], fmt="p_value", exhibit=place)
         equal = results.equality(group)
-        ledger.add(f"{base}_equal_p", equal.p_value, fmt="p_value", exhibit=place)
-        ledger.add(f"{base}_equal_verdict", verdict(equal.p_value, level), exhibit=place)
+        if equal is not None:
+            ledger.add(f"{base}_equal_p", equal.p_value, fmt="p_value", exhibit=place)
+            ledger.add(f"{base}_equal_verdict", verdict(equal.p_value, level), exhibit=place)
 
 
 def _add_curve(

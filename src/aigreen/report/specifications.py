@@ -86,7 +86,7 @@ def contrast_table(
                 cells = (*_numbers(gap, level), Cell(), Cell(), *_p_values(gap, of_gaps[title, key]))
                 rows.append(Row(f"{label[key]} {MINUS} {parts[0].label}", cells))
             if len(parts) > 2:
-                rows.append(Row("All equal", (*[Cell()] * 6, _p(results.equality(title).p_value), Cell())))
+                rows.append(Row("All equal", (*[Cell()] * 6, _equal(results, title), Cell())))
         groups.append(Group(tuple(rows), title))
     adjusted = (
         "Adjusted p-values are those of Romano and Wolf, over all estimates of the table and over all differences."
@@ -125,6 +125,11 @@ def _numbers(effect: Effects, level: float) -> tuple[Cell, ...]:
     line = effect.to_frame(level).iloc[0]
     names = ("estimate", "std_error", "conf_low", "conf_high")
     return tuple(Cell.number(line[name], brackets="()" if name == "std_error" else "") for name in names)
+
+
+def _equal(results: Results, group: str) -> Cell:
+    test = results.equality(group)
+    return Cell("no full rank") if test is None else _p(test.p_value)
 
 
 def _p_values(effect: Effects, adjusted: float) -> tuple[Cell, Cell]:
@@ -200,6 +205,12 @@ def grouped(results: Results) -> dict[str, Effects]:
         title or results.exhibit.title: stack({part.label: results.single[part.id] for part in parts})
         for title, parts in results.groups.items()
     }
+
+
+def equalities(results: Results) -> dict[str, float]:
+    """P-values of the joint tests that the effects of a group are equal, under the headings of `grouped`."""
+    tests = {group or results.exhibit.title: results.equality(group) for group in results.compared}
+    return {heading: test.p_value for heading, test in tests.items() if test is not None}
 
 
 def choices(results: Results, labels: Mapping[str, str], roles: Mapping[str, str]) -> pd.DataFrame:

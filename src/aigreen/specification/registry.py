@@ -17,7 +17,7 @@ from aigreen.specification.sample import parse
 
 SPECIFICATIONS, EXHIBITS = "specifications.csv", "exhibits.csv"
 KINDS = ("columns", "estimates", "contrast", "figure", "curve")
-JOINT = ("contrast", "curve")
+JOINT = ("contrast", "figure", "curve")
 SECTIONS = ("results", "heterogeneity", "robustness", "appendix")
 
 ATTACKS = {
@@ -367,22 +367,32 @@ def _together(
             problems.append(f"{EXHIBITS}, line {exhibit.line}: {study} has exhibit {exhibit.exhibit!r} twice")
         shown[exhibit.exhibit] = exhibit
     seen: dict[tuple[str, str], int] = {}
+    first: dict[str, Specification] = {}
     for row in rows:
         where = f"{SPECIFICATIONS}, line {row.line}"
-        if row.exhibit not in shown:
-            nearest = did_you_mean(row.exhibit, list(shown))
-            problems.append(f"{where}: {study} has no exhibit {row.exhibit!r}{nearest} in {EXHIBITS}")
-        elif shown[row.exhibit].kind in JOINT and not row.method.influence:
-            kind = shown[row.exhibit].kind
-            problems.append(
-                f"{where}: {row.estimator} has no influence functions, which an exhibit of kind {kind} needs"
-            )
+        problem = _unfit(row, shown, first.setdefault(row.exhibit, row))
+        if problem:
+            problems.append(f"{where}: {study} {problem}")
         if (row.exhibit, row.id) in seen:
-            first = seen[row.exhibit, row.id]
-            problems.append(f"{where}: {study} has {row.exhibit}/{row.id} in line {first} already")
+            problems.append(f"{where}: {study} has {row.exhibit}/{row.id} in line {seen[row.exhibit, row.id]} already")
         seen.setdefault((row.exhibit, row.id), row.line)
     own = {name: tuple(row for row in rows if row.exhibit == name) for name in shown}
     for name, exhibit in shown.items():
         if not own[name]:
             problems.append(f"{EXHIBITS}, line {exhibit.line}: {study} has no specification of exhibit {name!r}")
     return {name: replace(exhibit, specifications=own[name]) for name, exhibit in shown.items()}
+
+
+def _unfit(row: Specification, shown: Mapping[str, Exhibit], first: Specification) -> str:
+    """Say why a row cannot stand in its exhibit, next to the first one; empty where it can."""
+    if row.exhibit not in shown:
+        return f"has no exhibit {row.exhibit!r}{did_you_mean(row.exhibit, list(shown))} in {EXHIBITS}"
+    kind = shown[row.exhibit].kind
+    if kind not in JOINT:
+        return ""
+    if len(row.cluster) == 2 or not row.method.influence:
+        what = "two-way clustering" if len(row.cluster) == 2 else row.estimator
+        return f"{row.exhibit}/{row.id}: {what} has no influence functions, which an exhibit of kind {kind} needs"
+    if row.cluster != first.cluster:
+        return f"{row.exhibit}/{row.id}: all rows of an exhibit of kind {kind} need the same clusters"
+    return ""

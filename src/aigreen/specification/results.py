@@ -9,13 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from aigreen.effects import Effects, Wald
 from aigreen.errors import EffectsError, ReportError
 from aigreen.inference.multiple import multiple_testing
-from aigreen.joint import concat, merged
+from aigreen.joint import concat
 from aigreen.specification.fit import one_effect
 from aigreen.specification.registry import Exhibit, Specification
 from aigreen.storage import load, write_bytes
@@ -68,9 +67,15 @@ class Results:
         first, *others = self.groups[group]
         return {part.id: self.single[part.id] - self.single[first.id] for part in others}
 
-    def equality(self, group: str) -> Wald:
-        """Test jointly that all effects of a group are equal."""
-        return stack(self.differences(group)).test()
+    def equality(self, group: str) -> Wald | None:
+        """Test jointly that all effects of a group are equal; None where their covariance has not full rank.
+
+        So it is where one effect is an average of the others by construction, or there are more of them than clusters.
+        """
+        try:
+            return stack(self.differences(group)).test()
+        except EffectsError:
+            return None
 
     @property
     def compared(self) -> list[str]:
@@ -115,14 +120,8 @@ def read_results(folder: str | Path, exhibit: Exhibit) -> Results:
 
 
 def stack(single: Mapping[str, Effects]) -> Effects:
-    """Stack single effects under these labels, with their joint covariance where all have influence functions."""
+    """Stack single effects under these labels, with their joint covariance."""
     if not single:
         raise EffectsError("no estimates to stack")
     index = pd.Index(list(single), name="specification")
-    if all(effect.psi is not None for effect in single.values()):
-        return replace(concat(single, name="specification"), index=index, post=None)
-    errors = np.array([effect.std_errors.iloc[0] for effect in single.values()])
-    covariance = np.diag(errors**2) + np.where(np.eye(len(errors), dtype=bool), 0.0, np.nan)
-    values = np.concatenate([effect.values for effect in single.values()])
-    first, facts = next(iter(single.values())), merged(list(single.values()))
-    return replace(first, values=values, index=index, psi=None, covariance=covariance, mass=None, post=None, **facts)
+    return replace(concat(single, name="specification"), index=index, post=None)
