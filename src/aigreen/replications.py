@@ -98,19 +98,27 @@ def job_search(path: Path) -> Found:
     return {number: (parts.estimates[part], parts.n_rows) for number, part in names.items()}
 
 
-def import_competition(regions: Path, shares: Path) -> Found:
-    """Chinese imports and employment of commuting zones: shift-share instrument, exposure-robust intervals."""
+def import_competition(regions: Path, shares: Path, industries: Path) -> Found:
+    """Chinese imports and employment of commuting zones: shift-share instrument, exposure-robust intervals.
+
+    Every industry and period is a shock of its own for manufacturing employment; for all employment those of a
+    three-digit industry are one cluster.
+    """
     frame = pd.read_csv(regions).astype({"t2": int})
     table = pd.read_csv(shares).set_index(pd.MultiIndex.from_frame(frame[["czone", "t2"]]))
+    groups = dict(zip(table.columns, pd.read_csv(industries)["x"] // 10, strict=True))
     panel = Panel(frame, unit="czone", time="t2", weights="weights")
-    iv = ShiftShare(shares=table, shocks="IV", fixed_effects=["t2", "division"])
     asked = {"treatment": "shock", "covariates": list(ADH_CONTROLS)}
-    result = iv.fit(panel, "d_sh_empl_mfg", **asked)
-    ((low, high),) = iv.confidence_set(panel, "d_sh_empl_mfg", **asked).intervals
-    bounds = result.conf_int().iloc[0]
-    values = {"manufacturing": result.values[0], "akm_low": bounds["low"], "akm_high": bounds["high"]}
-    values |= {"akm0_low": low, "akm0_high": high}
-    return {number: (value, result.n_rows) for number, value in values.items()}
+    found = {}
+    for name, outcome, clusters in (("manufacturing", "d_sh_empl_mfg", None), ("all", "d_sh_empl", groups)):
+        iv = ShiftShare(shares=table, shocks="IV", shock_clusters=clusters, fixed_effects=["t2", "division"])
+        result = iv.fit(panel, outcome, **asked)
+        ((low, high),) = iv.confidence_set(panel, outcome, **asked).intervals
+        bounds = result.conf_int().iloc[0]
+        values = {name: result.values[0], f"{name}_akm_low": bounds["low"], f"{name}_akm_high": bounds["high"]}
+        values |= {f"{name}_akm0_low": low, f"{name}_akm0_high": high}
+        found |= {number: (value, result.n_rows) for number, value in values.items()}
+    return found
 
 
 def patent_lags(path: Path) -> Found:
@@ -138,7 +146,7 @@ REPLICATIONS = {
     "castle": Replication("did_bacondecomp", ("castle.csv",), castle_doctrine),
     "mpdta": Replication("did_mpdta", ("mpdta.csv",), minimum_wages),
     "jobs": Replication("med_mediation_pkg", ("jobs.csv",), job_search),
-    "adh": Replication("ssiv_adh", ("ADH_reg.csv", "ADH_W.csv"), import_competition),
+    "adh": Replication("ssiv_adh", ("ADH_reg.csv", "ADH_W.csv", "ADH_sic.csv"), import_competition),
     "hgh": Replication("patents_hgh_rd", ("PatentsRDUS.csv",), patent_lags),
     "rdspillovers": Replication("spill_rdspillovers", ("RDSpillovers.csv",), returns_to_research),
 }
