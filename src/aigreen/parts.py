@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
+from aigreen.confidence_set import ratio_set
 from aigreen.effects import Effects
 from aigreen.errors import EffectsError
 from aigreen.joint import share
@@ -55,12 +57,29 @@ class Parts(Effects):
         return self.select(np.array([name != TOTAL and ": " not in name for name in names]))
 
     def shares(self) -> Effects:
-        """Every part as a share of the total, with intervals by the delta method."""
+        """Every part as a share of the total, with intervals by the delta method; near zero see `share_sets`."""
         names = [name for name in self.index.get_level_values("part").unique() if name != TOTAL]
         if self.index.nlevels > 1:
             raise EffectsError("shares() is for overall(); by horizon or cohort use share(part, 'total')")
         whole = self.select(np.asarray(self.index == TOTAL))
         return share(self.select(self.index.isin(names)), whole)
+
+    def share_sets(self, level: float = 0.95) -> pd.Series:
+        """Invert the tests of shares of the total (Fieller), for totals near zero too.
+
+        Returns
+        -------
+        Series of ConfidenceSet, by part
+            An interval where the total differs from zero at this level; else two rays or the whole line.
+        """
+        if self.index.nlevels > 1:
+            raise EffectsError("share_sets() is for overall() or another average of which each part has one")
+        at = {name: j for j, name in enumerate(self.index)}
+        psi = self.require_influence("a share")
+        whole = (self.values[at[TOTAL]], psi[:, at[TOTAL]])
+        names = [name for name in at if name != TOTAL]
+        sets = [ratio_set((self.values[at[name]], psi[:, at[name]]), whole, level, self.df) for name in names]
+        return pd.Series(sets, index=pd.Index(names, name="part"), name="share", dtype=object)
 
     @property
     def assumptions(self) -> dict[str, str]:

@@ -8,32 +8,14 @@ from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
+from aigreen.confidence_set import ConfidenceSet, ratio_set
 from aigreen.effects import Effects
-from aigreen.errors import DataError, EffectsError, OptionError
+from aigreen.errors import DataError, OptionError
 from aigreen.panel import Panel
 from aigreen.shock_design import INSTRUMENT, Design
 
 Errors = Literal["akm", "bhj", "cluster"]
-
-
-@dataclass(frozen=True)
-class ConfidenceSet:
-    """Values that a test does not reject: an interval, two rays, or the whole line.
-
-    Attributes
-    ----------
-    intervals : tuple of (float, float)
-        Ascending; infinite ends where the instrument is too weak to bound the effect.
-    level : float
-    """
-
-    intervals: tuple[tuple[float, float], ...]
-    level: float
-
-    def __contains__(self, value: float) -> bool:
-        return any(low <= value <= high for low, high in self.intervals)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -154,21 +136,10 @@ class ShiftShare:
         .. math:: \Big(\sum w \ddot z (Y - b D)\Big)^2 \le z_{1 - \alpha/2}^2 \sum_c
                   \Big(\sum_{k \in c} h_k \sum w\, s_k (\ddot Y - b \ddot D)\Big)^2 .
         """
-        if not 0 < level < 1:
-            raise EffectsError(f"level={level}: a number between 0 and 1 is needed")
         design = Design.of(self, panel, outcome, treatment, covariates)
         a, d = design.cross(design.y), design.cross(design.x)
         of_y, of_x = design.scores(design.y), design.scores(design.x)
-        critical = special.ndtri((1 + level) / 2) ** 2
-        square = d**2 - critical * of_x @ of_x
-        middle = a * d - critical * of_y @ of_x
-        constant = a**2 - critical * of_y @ of_y
-        root = middle**2 - square * constant
-        if square < 0 and root <= 0:
-            return ConfidenceSet(((-np.inf, np.inf),), level)
-        low, high = sorted((middle + sign * np.sqrt(max(root, 0.0))) / square for sign in (-1, 1))
-        ends = ((low, high),) if square > 0 else ((-np.inf, low), (high, np.inf))
-        return ConfidenceSet(tuple((float(lower), float(upper)) for lower, upper in ends), level)
+        return ratio_set((a, of_y), (d, of_x), level)
 
     def instrument(self, panel: Panel) -> pd.Series:
         """Return the instrument on the index of the panel's frame, missing where there are no shares."""

@@ -27,7 +27,7 @@ from aigreen.sources.simulated import firm_years
 pytestmark = pytest.mark.filterwarnings("ignore::aigreen.errors.AigreenWarning")
 
 AGGREGATIONS = [None, "simple", "event_study", "group", "calendar"]
-ONE_UNIT_COHORTS = {"castle", "provinces"}  # no doubly robust effects; leave_one_out refuses castle
+ONE_UNIT_COHORTS = {"castle", "provinces"}  # no doubly robust effects
 Case = tuple[Panel, str, dict]
 
 
@@ -141,7 +141,7 @@ def largest(name: str, what: str, views: dict[str, Effects]) -> float:
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"ordered": True}, {"interaction": True}, {"variance": "leave_one_out"}], ids=str
+    "options", [{}, {"ordered": True}, {"interaction": True}, {"variance": "conservative"}], ids=str
 )
 def test_decomposition(case: tuple[str, Case], options: dict) -> None:
     name, (panel, outcome, roles) = case

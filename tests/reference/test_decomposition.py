@@ -87,7 +87,7 @@ def test_bootstrap_and_formula_errors_agree(case: tuple[Panel, str, dict]) -> No
     Where both are, draws of their product spread by the product of their variances more than the delta method says.
     """
     panel, outcome, options = case
-    # Weights that are drawn do not move the mean of a cell with one cluster; conservative errors do not count it either.
+    # Drawn weights do not move the mean of a cell with one cluster; conservative errors do not count it either.
     estimator = Decomposition(**options, variance="conservative")
     draws = estimator.bootstrap(panel, outcome, resampling="exponential")
     factors = estimator.factors(panel, outcome).std_errors
