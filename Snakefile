@@ -41,6 +41,9 @@ else:
     include: "analysis/rules/paper.smk"
 
 
+include: "analysis/rules/trust.smk"
+
+
 localrules:
     all,
 
@@ -49,6 +52,8 @@ rule all:
     default_target: True
     input:
         f"{RESULTS}/paper.pdf",
+        rules.provenance.output,
+        rules.ledger.output,
         expand(f"{RESULTS}/notebooks/{{name}}.html", name=config.get("notebooks", [])),
 
 

@@ -48,7 +48,6 @@ if SIMULATED or LICENSED:
     rule panel:
         input:
             raw=RAW_FILES,
-            facts=Path("data/facts").glob("*.csv"),
             mapping=BUILD.get("mapping", []),
         output:
             panel=f"{RESULTS}/panel.parquet",

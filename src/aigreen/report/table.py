@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from aigreen.errors import ReportError
@@ -29,12 +29,18 @@ class Cell:
         Number of significance stars.
     centred : bool
         Centre a number as if it were a word (sample sizes below coefficients).
+    spec : str
+        Specification that the number comes from, a key of the table's `specifications`.
+    unit : str
+        What the number counts or measures, where row and column do not say.
     """
 
     text: str = ""
     value: float | None = None
     stars: int = 0
     centred: bool = False
+    spec: str = ""
+    unit: str = ""
 
     @classmethod
     def number(cls, value: float, digits: int = 3, *, brackets: str = "", stars: int = 0) -> Cell:
@@ -102,6 +108,9 @@ class Table:
         Below the table.
     simulated : bool
         The caption then says so.
+    specifications : mapping of name to facts
+        For each specification that cells name: its `method`, `outcome`, `n_rows`, `n_units`, `n_clusters` and `errors`
+        (how standard errors are computed).
     """
 
     key: str
@@ -112,6 +121,7 @@ class Table:
     spanners: tuple[tuple[Spanner, ...], ...] = ()
     notes: str = ""
     simulated: bool = False
+    specifications: Mapping[str, Mapping[str, str | int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -123,6 +133,9 @@ class Table:
             covered = [i for spanner in line for i in range(spanner.start, spanner.stop)]
             if covered != sorted(set(covered)) or any(not 0 <= i < len(self.columns) for i in covered):
                 raise ReportError(f"table {self.key!r}: spanners overlap or leave the table")
+        unknown = {cell.spec for row in self.rows for cell in row.cells if cell.spec} - set(self.specifications)
+        if unknown:
+            raise ReportError(f"table {self.key!r}: no facts on the specification {', '.join(sorted(unknown))}")
 
     @property
     def rows(self) -> list[Row]:
@@ -140,7 +153,12 @@ class Table:
 
     def to_json(self) -> str:
         """Text that `from_json` reads back."""
-        return json.dumps(asdict(self), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+        facts = asdict(self)
+        for cell in (cell for group in facts["groups"] for row in group["rows"] for cell in row["cells"]):
+            for name in ("spec", "unit"):
+                if not cell[name]:
+                    del cell[name]
+        return json.dumps(facts, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ __all__ = [
     "Row",
     "Spanner",
     "Table",
+    "attributed",
     "descriptives_table",
     "effects_table",
     "overall_table",
@@ -88,7 +90,7 @@ def regression_table(
     variances = dict.fromkeys(_variance(result, labels) for result in results)
     variance = "; ".join(filter(None, variances))
     variance = f"Variance: {variance}." if variance else ""
-    return Table(
+    table = Table(
         key=key,
         title=title,
         stub="",
@@ -101,6 +103,7 @@ def regression_table(
         notes=_sentences("Standard errors in parentheses.", notes, variance, STARS_NOTE if stars else ""),
         simulated=simulated,
     )
+    return attributed(table, columns=[(f"{key}/{name}", result) for name, result in columns.items()])
 
 
 def effects_table(
@@ -148,7 +151,7 @@ def effects_table(
     ]
     percent = f"{level:.0%}"
     names = [f"{percent} pointwise", f"{percent} simultaneous"][: len(bounds)]
-    return Table(
+    table = Table(
         key=key,
         title=title,
         stub="Years since treatment",
@@ -158,6 +161,7 @@ def effects_table(
         notes=_sentences(notes, _stated(effects, "base period"), _stated(effects, "small-sample factor")),
         simulated=simulated,
     )
+    return attributed(table, rows=[(key, effects)] * len(rows))
 
 
 def overall_table(
@@ -190,7 +194,7 @@ def overall_table(
         if truth is not None:
             cells.append(Cell.number(truth[label], digits) if label in truth else Cell())
         rows.append(Row(label, tuple(cells)))
-    return Table(
+    table = Table(
         key=key,
         title=title,
         stub="Average over",
@@ -200,6 +204,7 @@ def overall_table(
         notes=notes,
         simulated=simulated,
     )
+    return attributed(table, rows=[(f"{key}/{label}", part) for label, part in parts.items()])
 
 
 def descriptives_table(
@@ -281,6 +286,56 @@ def sample_flow_table(
         notes=notes,
         simulated=simulated,
     )
+
+
+def attributed(
+    table: Table,
+    *,
+    columns: Sequence[tuple[str, Effects] | None] | None = None,
+    rows: Sequence[tuple[str, Effects] | None] | None = None,
+) -> Table:
+    """Say which result the numbers of a table come from, for the number ledger.
+
+    Parameters
+    ----------
+    table : Table
+    columns, rows : sequence of (specification, Effects) or None
+        One entry a column, or one a row, of which one is given; None where numbers come from no estimation.
+    """
+    if (columns is None) == (rows is None):
+        raise ReportError(f"table {table.key!r}: attribute columns or rows, one of the two")
+    given = columns if rows is None else rows
+    if len(given) != (len(table.columns) if rows is None else len(table.rows)):
+        raise ReportError(f"table {table.key!r}: {len(given)} results to attribute to")
+
+    def named(i: int, j: int, cell: Cell) -> Cell:
+        source = given[j] if rows is None else given[i]
+        return cell if source is None or cell.value is None else replace(cell, spec=source[0])
+
+    numbers = iter(range(len(table.rows)))
+    groups = tuple(
+        replace(
+            group,
+            rows=tuple(
+                replace(row, cells=tuple(named(i, j, cell) for j, cell in enumerate(row.cells)))
+                for row, i in zip(group.rows, numbers, strict=False)
+            ),
+        )
+        for group in table.groups
+    )
+    facts = {source[0]: _facts_of(source[1]) for source in given if source is not None}
+    return replace(table, groups=groups, specifications={**table.specifications, **facts})
+
+
+def _facts_of(result: Effects) -> dict[str, str | int]:
+    return {
+        "method": result.method,
+        "outcome": result.outcome,
+        "n_rows": int(result.n_rows),
+        "n_units": int(result.n_units),
+        "n_clusters": int(result.n_clusters),
+        "errors": result.conventions.get("variance", ""),
+    }
 
 
 def _variance(result: Effects, labels: Mapping[str, str]) -> str:

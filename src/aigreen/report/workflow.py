@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -52,35 +52,62 @@ def _parameter(reader: CodeReader, files: list[str]) -> str | Callable[[Any], st
     return lambda wildcards: reader.code(files[0], *(file.format(**wildcards) for file in files[1:])).digest
 
 
-def producers(workflow: Any, targets: list[str]) -> dict[str, dict[str, Any]]:
-    """Follow files back to the rules that write them.
+def exhibit_graph(workflow: Any, root: str | Path, results: str) -> dict[str, Any]:
+    """Follow what the paper shows back to where it starts.
+
+    Parameters
+    ----------
+    workflow : snakemake.workflow.Workflow
+        With a rule `paper`, whose inputs below `results` are the exhibits and the numbers.
+    root : path
+        The project.
+    results : str
+        Folder of the study's results, relative to the project.
 
     Returns
     -------
     dict
-        For each file that a rule writes, among the targets and below them: its `rule`, and the `inputs` and the
-        `outputs` of that job by name.
+        `shown`: files that the paper reads; `jobs`: for each job above it the `rule`, its `script` relative to the
+        project, and the `inputs` and `outputs` by name.
     """
-    jobs: dict[str, dict[str, Any]] = {}
-    waiting = list(targets)
+    paper = next(rule for rule in workflow.rules if rule.name == "paper")
+    shown = [str(file) for file in paper.input if str(file).startswith(f"{results}/")]
+    jobs, made, waiting = [], set(), list(shown)
     while waiting:
-        file = str(waiting.pop())
-        if file in jobs:
+        file = waiting.pop()
+        rule = next((rule for rule in workflow.rules if any(output.match(file) for output in rule.output)), None)
+        if file in made or rule is None:
             continue
-        for rule in workflow.rules:
-            if any(output.match(file) for output in rule.output):
-                wildcards = rule.get_wildcards(file)
-                inputs, *_ = rule.expand_input(wildcards)
-                outputs, _ = rule.expand_output(wildcards)
-                jobs[file] = {"rule": rule.name, "inputs": dict(_named(inputs)), "outputs": dict(_named(outputs))}
-                waiting += [str(item) for item in inputs]
-                break
-    return jobs
+        wildcards = rule.get_wildcards(file)
+        inputs, *_ = rule.expand_input(wildcards)
+        outputs, _ = rule.expand_output(wildcards)
+        script = Path(script_of(rule)).relative_to(Path(root).resolve()).as_posix()
+        jobs.append({"rule": rule.name, "script": script, "inputs": _by_name(inputs), "outputs": _by_name(outputs)})
+        made.update(map(str, outputs))
+        waiting += map(str, inputs)
+    return {"shown": sorted(shown), "jobs": sorted(jobs, key=lambda job: min(map(min, job["outputs"].values())))}
 
 
-def _named(files: Any) -> Iterator[tuple[str, list[str]]]:
-    """Names of a rule's inputs or outputs with their files, in order."""
-    named = list(files._allitems())
-    for i, (name, item) in enumerate(named):
-        several = isinstance(item, list) or not isinstance(item, str)
-        yield name or str(i), [str(part) for part in item] if several else [str(item)]
+def _by_name(files: Any) -> dict[str, list[str]]:
+    """Files of a rule's inputs or outputs under their names; those without one under their position."""
+    named = {}
+    for i, (name, item) in enumerate(files._allitems()):
+        paths = [item] if isinstance(item, str) else list(item)
+        if paths:
+            named[name or str(i)] = [str(path) for path in paths]
+    return named
+
+
+def load_workflow(root: Path, study: str) -> Any:
+    """Read the Snakefile for a study, without running anything."""
+    from snakemake.api import SnakemakeApi
+    from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, ResourceSettings
+
+    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+        loaded = api.workflow(
+            resource_settings=ResourceSettings(cores=1),
+            config_settings=ConfigSettings(config={"study": study}),
+            snakefile=root / "Snakefile",
+            workdir=root,
+        )
+        return loaded._workflow

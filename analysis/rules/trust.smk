@@ -1,0 +1,40 @@
+"""What the paper rests on: where each exhibit comes from, and every number with its facts."""
+
+from aigreen.report.workflow import exhibit_graph
+
+SHOWN = [file for file in rules.paper.input if file.startswith(f"{RESULTS}/")]
+
+
+rule provenance:
+    input:
+        shown=SHOWN,
+    output:
+        provenance=f"{RESULTS}/provenance.json",
+    log:
+        f"{LOGS}/provenance.log",
+    params:
+        graph=exhibit_graph(workflow, workflow.basedir, RESULTS),
+        of={
+            "study": STUDY,
+            "source": config.get("source"),
+            "file": config.get("file"),
+        },
+    script:
+        "../scripts/write_provenance.py"
+
+
+rule ledger:
+    input:
+        numbers=f"{RESULTS}/numbers.json",
+        tables=[
+            file
+            for file in SHOWN
+            if file.startswith(f"{RESULTS}/tables/") and file.endswith(".json")
+        ],
+        provenance=rules.provenance.output.provenance,
+    output:
+        ledger=f"{RESULTS}/ledger.json",
+    log:
+        f"{LOGS}/ledger.log",
+    script:
+        "../scripts/write_ledger.py"

@@ -1,0 +1,11 @@
+"""The README's list of exhibits is the one that the workflow gives."""
+
+from aigreen.commands.exhibits import END, START, listed, open_studies
+
+
+def test_the_readme_has_the_generated_table(repository, monkeypatch):
+    monkeypatch.chdir(repository)
+    readme = (repository / "README.md").read_text(encoding="utf-8")
+    shown = readme.partition(START)[2].partition(END)[0].strip()
+    assert shown == listed(repository, open_studies(repository)).strip(), "run `aigreen exhibits --write-readme`"
+    assert "| `tables/baseline` | cities, provinces, simulated-firms | `render_columns` |" in shown
