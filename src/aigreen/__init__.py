@@ -14,6 +14,7 @@ from aigreen.effects import Effects
 from aigreen.joint import concat, share
 from aigreen.mediation import Mediation
 from aigreen.panel import Panel
+from aigreen.ring_curve import ring_curve
 from aigreen.shift_share import ShiftShare
 from aigreen.spillover import Spillover
 from aigreen.storage import load
@@ -38,5 +39,6 @@ __all__ = [
     "bacon_weights",
     "concat",
     "load",
+    "ring_curve",
     "share",
 ]

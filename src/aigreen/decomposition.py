@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
+from aigreen.additivity import fit_additivity
 from aigreen.aggregation import Aggregation
 from aigreen.effects import Effects
 from aigreen.panel import Panel
 from aigreen.part_fit import fit_factors, fit_parts, fit_path
 from aigreen.part_options import PartOptions
+from aigreen.part_sensitivity import RHO, split_sensitivity
 from aigreen.parts import Parts
 from aigreen.resampling import Bootstrap, Resampling, bootstrap
 
@@ -65,16 +69,17 @@ class Decomposition(PartOptions):
         Let the slopes of the channels differ under treatment. They are estimated within treated rows (fixed effects and
         cohort by period), and the direct part is shown as well in pieces: that at untreated channels, and the
         interaction with each channel.
-    variance : {"conservative", "leave_one_out"}
+    variance : {"leave_one_out", "conservative"}
         Centring of treated rows, as in `Imputation`, and of exposed untreated rows, at :math:`s(S)`. leave_one_out: the
-        centre without the own cluster; larger errors, better with few treated or few exposed clusters.
+        centre without the own cluster. conservative: with it; errors are smaller, too small with few treated or few
+        exposed clusters.
 
     Notes
     -----
-    Influence functions: ``docs/decomposition.md``. Treated rows are centred by cohort and period as in `Imputation`
-    (conservative); exposures are taken as fixed, as treatment is. No small-sample factor. Rows of the result whose part
-    holds a colon (``"direct: interaction m"``, ``"spillover: ring"``) are pieces of the part before the colon and not
-    parts of their own.
+    Influence functions: ``docs/decomposition.md``. Treated rows are centred by cohort and period as in `Imputation`;
+    exposures are taken as fixed, as treatment is. No small-sample factor; t intervals with as many degrees of freedom
+    as clusters less one. Rows of the result whose part holds a colon (``"direct: interaction m"``,
+    ``"spillover: ring"``) are pieces of the part before the colon and not parts of their own.
 
     Examples
     --------
@@ -109,7 +114,8 @@ class Decomposition(PartOptions):
         CollinearError
             Where a channel does not vary on the clean rows, or an exposure is determined by the others.
         EstimationError
-            Where an exposure has no exposed untreated row, or leave_one_out needs a second cluster.
+            Where an exposure has no exposed untreated row, or leave_one_out has one cluster of treated rows, or of
+            exposed rows of a term.
         """
         return fit_parts(self, panel, outcome, covariates)
 
@@ -155,6 +161,65 @@ class Decomposition(PartOptions):
             By channel and factor ("slope", "moved").
         """
         return fit_factors(self, panel, outcome, covariates)
+
+    def additivity(self, panel: Panel, outcome: str, *, covariates: Sequence[str] | None = None) -> Effects:
+        """Estimate how much more exposure does to treated than to untreated rows: zero if it adds to own treatment.
+
+        On treated rows what no channel carries is regressed on exposure, within cohort and period, and the response of
+        untreated rows is subtracted. Direct effects that differ between treated units with and without exposure for
+        any other reason show up as well.
+
+        Parameters
+        ----------
+        panel, outcome, covariates
+            As for `fit`.
+
+        Returns
+        -------
+        Effects
+            By term of exposure; ``.test()`` is the joint Wald test.
+
+        Raises
+        ------
+        EstimationError
+            Where treated rows of one cohort and period all have the same exposure.
+        """
+        return fit_additivity(self, panel, outcome, covariates)
+
+    def sensitivity(
+        self,
+        panel: Panel,
+        outcome: str,
+        *,
+        covariates: Sequence[str] | None = None,
+        rho: Sequence[float] = RHO,
+        level: float = 0.95,
+    ) -> pd.DataFrame:
+        r"""Show what correlated errors or an omitted variable do to each channel, for parallel channels.
+
+        Parameters
+        ----------
+        panel, outcome, covariates
+            As for `fit`.
+        rho : sequence of float
+            Correlations, inside (-1, 1), of the errors of channel and outcome on the clean rows.
+        level : float
+            Of the intervals and of significance.
+
+        Returns
+        -------
+        DataFrame
+            By channel and rho: mediated, std_error, low, high (overall part of the channel at that correlation); the
+            same in all rows of a channel: rho_at_zero (correlation that brings it to zero) with
+            rho_at_zero_std_error; and for its slope b partial_r2, robustness_value and robustness_value_significance
+            (share of the residual variance of channel and outcome that an omitted variable must explain to bring b to
+            zero, or to insignificance; classical degrees of freedom).
+
+        Notes
+        -----
+        Imai, Keele and Yamamoto (2010), theorem 4, on residuals within fixed effects; Cinelli and Hazlett (2020).
+        """
+        return split_sensitivity(self, panel, outcome, covariates, rho, level)
 
     def bootstrap(
         self,

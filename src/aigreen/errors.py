@@ -250,6 +250,10 @@ class CovarianceWarning(AigreenWarning):
     """A covariance estimate had negative eigenvalues, which were set to zero."""
 
 
+class RefitWarning(AigreenWarning):
+    """A bootstrap fits every draw anew, which takes long."""
+
+
 def did_you_mean(name: str, known: Sequence[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the nearest known name, or an empty string."""
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)

@@ -13,25 +13,23 @@ import pandas as pd
 from aigreen.absorb import FixedEffects
 from aigreen.aggregation import Mass
 from aigreen.did.cells import ControlGroup
-from aigreen.did.group_time import GroupTimeATT
 from aigreen.did.sample import Sample, draw_sample
 from aigreen.did.sandwich import SMALL_SAMPLE, cluster_factor, n_parameters
 from aigreen.did.untreated import independent
+from aigreen.doubly_robust_parts import fit_doubly_robust
 from aigreen.dropped import Dropped
-from aigreen.effects import Effects
 from aigreen.errors import (
     AigreenWarning,
     CollinearError,
     CollinearWarning,
-    EstimationError,
     NoTreatedError,
     OptionError,
 )
-from aigreen.joint import merged
 from aigreen.options import check_choice, check_columns
 from aigreen.panel import Panel
 from aigreen.part_fit import fit_parts
 from aigreen.part_options import PartOptions
+from aigreen.part_sensitivity import RHO, ChannelFit, split_sensitivity
 from aigreen.parts import DIRECT, SPILLOVER, TOTAL, Parts
 from aigreen.product import Product, product_draws
 from aigreen.resampling import Bootstrap, Resampling, bootstrap, cluster_weights
@@ -168,7 +166,7 @@ class Mediation:
         if self.design == "staggered":
             return fit_parts(self._split, panel, outcome, names)
         if self.design == "doubly_robust":
-            return self._doubly_robust(panel, outcome, names)
+            return fit_doubly_robust(self.channels, self.control_group, self.anticipation, panel, outcome, names)
         return self._regression(panel, outcome, treatment, names)
 
     @property
@@ -238,6 +236,54 @@ class Mediation:
             ordered=self.ordered,
         )
         return Bootstrap(pd.DataFrame(draws, columns=effects.index), effects)
+
+    def sensitivity(
+        self,
+        panel: Panel,
+        outcome: str,
+        *,
+        treatment: str | None = None,
+        covariates: Sequence[str] | None = None,
+        rho: Sequence[float] = RHO,
+        level: float = 0.95,
+    ) -> pd.DataFrame:
+        """Show what correlated errors or an omitted variable do to each channel, for parallel channels.
+
+        Parameters
+        ----------
+        panel, outcome, treatment, covariates
+            As for `fit`.
+        rho, level
+            As for `Decomposition.sensitivity`.
+
+        Returns
+        -------
+        DataFrame
+            By channel and rho, as `Decomposition.sensitivity`; regression: the effect through the channel is a b.
+        """
+        if self.design == "doubly_robust" or self.ordered or self.interaction:
+            allowed = ["regression or staggered, parallel channels without interaction"]
+            raise OptionError("design", self.design, allowed)
+        if self.design == "staggered":
+            return split_sensitivity(self._split, panel, outcome, covariates, rho, level)
+        data = self._read(panel, outcome, treatment, list(covariates or []), Dropped())
+        names, weights = list(self.channels), data.sample.weights
+        model = Product.of(data.y, data.M, data.X, data.effects, weights, names, ordered=False)
+        n, size = len(data.sample), n_parameters(data.M.shape[1] + data.X.shape[1], data.codes, [data.sample.clusters])
+        factor = np.sqrt(cluster_factor(n, size, data.sample.n_clusters))
+        psi = model.factor_influence(data.sample.clusters, len(data.sample.panel.clusters)) * factor
+        found = ChannelFit(
+            names,
+            model.a,
+            model.fit.slopes,
+            psi,
+            model.fit.channels,
+            model.fit.rest,
+            weights,
+            data.sample.clusters,
+            n - data.effects.rank - data.X.shape[1] - len(names),
+        )
+        return found.frame(rho, level)
 
     def _read(
         self, panel: Panel, outcome: str, treatment: str | None, names: list[str], dropped: Dropped
@@ -310,54 +356,6 @@ class Mediation:
             df=n_clusters - 1 if psi is not None else None,
             conventions=told,
             dropped=dropped.to_frame(),
-        )
-
-    # -- doubly robust -------------------------------------------------------------------------------------------
-
-    def _doubly_robust(self, panel: Panel, outcome: str, names: list[str]) -> Parts:
-        dropped = Dropped()
-        sample = panel.complete([outcome, *self.channels, *names], dropped)
-        estimator = GroupTimeATT(control_group=self.control_group, anticipation=self.anticipation)
-        stages: list[Effects] = []
-        for j in range(len(self.channels) + 1):
-            earlier = list(self.channels[:j])
-            stages.append(estimator.fit(sample, outcome, covariates=[*names, *earlier], current=earlier))
-        common = stages[0].index
-        for stage in stages[1:]:
-            common = common[common.isin(stage.index)]
-        if not len(common):
-            raise EstimationError("no cohort and period can be computed given the channels: no overlap")
-        stages = [stage.select(stage.index.isin(common)) for stage in stages]
-        values = np.array([stage.values for stage in stages])
-        psi = np.stack([stage.psi for stage in stages])
-        labels = [TOTAL, DIRECT, *self.channels]
-        values = np.concatenate([values[[0, -1]], values[:-1] - values[1:]])
-        psi = np.concatenate([psi[[0, -1]], psi[:-1] - psi[1:]])
-        n_parts, n_cells = values.shape
-        mass = stages[0].mass
-        facts = merged(stages)
-        facts["dropped"] = pd.concat([dropped.to_frame(), facts["dropped"]], ignore_index=True)
-        facts["conventions"] = {
-            "identity": f"{TOTAL} = {' + '.join([DIRECT, *self.channels])}",
-            **stages[0].conventions,
-            "channels": "ordered: each beyond the earlier ones; conditioned on in both periods",
-        }
-        facts["method"] = "Mediation (doubly robust)"
-        return Parts(
-            values=values.ravel(),
-            index=pd.MultiIndex.from_arrays(
-                [
-                    np.repeat(labels, n_cells),
-                    np.tile(common.get_level_values("cohort"), n_parts),
-                    np.tile(common.get_level_values("time"), n_parts),
-                ],
-                names=["part", "cohort", "time"],
-            ),
-            psi=psi.transpose(1, 0, 2).reshape(psi.shape[1], -1),
-            clusters=sample.clusters,
-            mass=Mass(mass.value, np.tile(mass.of, n_parts), mass.influence),
-            post=np.tile(stages[0].post, n_parts),
-            **facts,
         )
 
 

@@ -41,15 +41,22 @@ class LeadDummies:
         Periods to wait, those of anticipation not counted.
     term : ndarray of int, shape (p,)
         Basis function of exposure; -1 for treatment.
+    names : ndarray of str, shape (p,)
+        As "treated -2", "ring -3".
     """
 
     Z: np.ndarray
     distance: np.ndarray
     term: np.ndarray
+    names: np.ndarray
 
     @classmethod
     def of(cls, setup: Setup, anticipation: int, distances: Sequence[int] | range) -> LeadDummies:
-        """Lay out the dummies that some clean row has; of exposure those of basis functions treated rows have."""
+        """Lay out the dummies that some clean row has; of exposure those of basis functions treated rows have.
+
+        Those of exposure start with the nearest: where all clean periods of exposed units are leads, the first of them
+        is the reference.
+        """
         sample, clean = setup.sample, setup.fit.effects.rows
         cohort = sample.unit_cohort
         wait = cohort[sample.unit_codes] - sample.time - anticipation
@@ -63,19 +70,20 @@ class LeadDummies:
         dose = later_dose(setup)
         wait = np.where(setup.onset < cohort, setup.onset, np.inf)[sample.unit_codes] - sample.time - anticipation
         for q in np.flatnonzero(mean_dose(setup)):
-            for h in distances:
+            for h in sorted(distances):
                 at = np.where(wait == h, dose[sample.unit_codes, q], 0.0)
                 if at[clean].any():
                     columns.append(at)
                     distance.append(h)
                     term.append(int(q))
         Z = np.column_stack(columns) if columns else np.zeros((sample.n_rows, 0))
-        return cls(Z, np.array(distance, dtype=np.intp), np.array(term, dtype=np.intp))
-
-    def names(self, setup: Setup, which: np.ndarray) -> list[str]:
-        """Name dummies as "treated -2", "ring -3"."""
         label = {_TREATMENT: "treated"} | dict(enumerate(setup.terms))
-        return [f"{label[int(q)]} {-h}" for q, h in zip(self.term[which], self.distance[which], strict=True)]
+        names = [f"{label[q]} {-h - anticipation}" for q, h in zip(term, distance, strict=True)]
+        return cls(Z, np.array(distance, dtype=np.intp), np.array(term, dtype=np.intp), np.array(names, dtype=object))
+
+    def select(self, which: np.ndarray) -> LeadDummies:
+        """Return some of the dummies, marked or by position."""
+        return LeadDummies(self.Z[:, which], self.distance[which], self.term[which], self.names[which])
 
 
 def mean_dose(setup: Setup) -> np.ndarray:
@@ -122,8 +130,8 @@ class LeadFit:
         p = setup.covariates.shape[1]
         both = np.column_stack([setup.covariates, dummies.Z])
         keep = independent(fit.effects, both, setup.weights)[0][p:]
-        lost = dummies.names(setup, ~keep)
-        dummies = LeadDummies(dummies.Z[:, keep], dummies.distance[keep], dummies.term[keep])
+        lost = list(dummies.names[~keep])
+        dummies = dummies.select(keep)
         z = (dummies.Z - fit.effects.predict(fit.effects.coefficients(dummies.Z)))[rows]
         if p:
             x = fit.covariates[rows]
@@ -254,10 +262,9 @@ def placebo_leads(
     reason = "determined by fixed effects and other leads"
     dropped.add(CollinearWarning, "leads", reason, len(fit.lost), fit.lost)
     found = lead_parts(options, setup, fit, labels, gap)
-    known = np.unique(fit.dummies.distance[fit.dummies.term == _TREATMENT])
-    without = np.setdiff1d(known, found.distance)[::-1]
-    reason = "no exposed unit is seen clean as long before its exposure, so the spillover has no lead"
-    dropped.add(CollinearWarning, "leads", reason, without.size, [f"treated {-h}" for h in without])
+    alone = (fit.dummies.term == _TREATMENT) & ~np.isin(fit.dummies.distance, found.distance)
+    reason = "the spillover has no lead as long before exposure, where no exposed unit, or each, is seen clean"
+    dropped.add(CollinearWarning, "leads", reason, int(alone.sum()), list(fit.dummies.names[alone]))
     if not found.distance.size:
         raise NoPrePeriodError(f"no lead of {options.leads} is identified in all parts", count=0)
     return found

@@ -11,7 +11,7 @@ from aigreen.absorb import FixedEffects
 from aigreen.channels import CleanFit, channel_loadings, fit_clean
 from aigreen.did.sandwich import independent_columns, is_nested, sum_by
 from aigreen.errors import CollinearError
-from aigreen.resampling import BLOCK, LARGEST, cluster_blocks, dummies, regular, take_unit_means
+from aigreen.resampling import BLOCK, LARGEST, cluster_blocks, dummies, regular, take_unit_means, warn_of_refits
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +63,12 @@ class Product:
         loadings = self.fit.loadings_influence(clusters, n_clusters)
         through = psi[:, 1:] @ self.fit.loadings.T + loadings @ self.a
         return np.column_stack([psi[:, 0], psi[:, 0] - through.sum(axis=1), through])
+
+    def factor_influence(self, clusters: np.ndarray, n_clusters: int) -> np.ndarray:
+        """Influence by cluster of a and b of each channel, shape (clusters, K, 2)."""
+        wd = self.d if self.fit.weights is None else self.d * self.fit.weights
+        a_psi = sum_by(clusters, self.fit.channels * (wd / (wd @ self.d))[:, None], n_clusters)
+        return np.stack([a_psi, self.fit.loadings_influence(clusters, n_clusters).sum(axis=1)], axis=2)
 
     def interacted(
         self, treatment: np.ndarray, M: np.ndarray, psi: np.ndarray, clusters: np.ndarray
@@ -153,6 +159,7 @@ def product_draws(
     k, f, n_clusters = M.shape[1], sum(sizes) + X.shape[1] - 1, omega.shape[1]
     d = f + 2 + k
     if not is_nested(codes[first], clusters) or n_clusters * d * d > LARGEST:
+        warn_of_refits(len(omega))
         return _refits(y, M, X, codes, weights, clusters, omega, names, ordered=ordered)
     w = np.ones(len(y)) if weights is None else weights
     order = np.argsort(clusters, kind="stable")

@@ -20,9 +20,9 @@ from scipy import sparse
 from aigreen.aggregation import Aggregation
 from aigreen.channels import channel_loadings
 from aigreen.did.sandwich import independent_columns, is_nested
-from aigreen.dropped import Dropped
+from aigreen.dropped import Dropped, warn
 from aigreen.effects import Effects
-from aigreen.errors import AigreenWarning, EstimationError, OptionError
+from aigreen.errors import AigreenWarning, EstimationError, OptionError, RefitWarning
 from aigreen.panel import Panel
 from aigreen.part_estimates import compute_parts
 from aigreen.part_fit import fit_parts
@@ -84,14 +84,23 @@ def bootstrap(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AigreenWarning)
         setup = prepare(options, panel, outcome, covariates, Dropped())
-        sample = setup.sample
-        omega = cluster_weights(sample.cluster_codes, len(sample.clusters), n_draws, seed, resampling)
-        sums = cluster_products(setup)
+    sample, sums = setup.sample, cluster_products(setup)
+    omega = cluster_weights(sample.cluster_codes, len(sample.clusters), n_draws, seed, resampling)
+    if sums is None:
+        warn_of_refits(n_draws)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AigreenWarning)
         cells = (
             parts_of(sums, options, omega) if sums is not None else refit(options, setup, outcome, covariates, omega)
         )
     averaged = _average(cells, effects, setup)
     return Bootstrap(pd.DataFrame(averaged, columns=effects.index), effects)
+
+
+def warn_of_refits(n_draws: int) -> None:
+    """Warn that draws are not matrix products."""
+    why = "no fixed effect is nested in clusters, or there are too many clusters and fixed effects for one product"
+    warn(RefitWarning(f"each of {n_draws:,} draws is fitted anew: {why}", count=n_draws))
 
 
 def cluster_weights(codes: np.ndarray, n_clusters: int, n_draws: int, seed: int, resampling: Resampling) -> np.ndarray:

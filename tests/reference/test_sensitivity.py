@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from aigreen import Mediation, Panel
 from aigreen.inference import adjusted_estimate, rho_sensitivity, robustness
 
 
@@ -32,6 +33,12 @@ def synthetic(shared):
     return residuals(data, ["tr", "m", "y"], ["x1", "x2"])
 
 
+def cross_section(df):
+    """Rows as units of two periods of their own making, for pooled regressions."""
+    df = df.reset_index(drop=True).assign(row=lambda d: np.arange(len(d)), half=lambda d: d["row"] % 2)
+    return Panel(df, unit="row", time="half")
+
+
 def column(case, name):
     return np.array(case[name], dtype=float).ravel()
 
@@ -53,6 +60,26 @@ def test_jobs_curve_in_small_steps(oracle, jobs):
     near = np.abs(column(case, "rho")) < 0.62
     np.testing.assert_allclose(ours.frame["mediated"][near], column(case, "d0")[near], atol=1e-3)
     assert round(ours.rho_at_zero, 2) == case["err_cr_d"][0] == -0.27
+
+
+def test_the_sensitivity_of_a_mediation_is_that_of_its_regressions(oracle, shared):
+    """Jobs: their curve and the correlation at zero. Framing: within a step of theirs, which is of a probit."""
+    jobs = cross_section(pd.read_csv(shared / "data/med_mediation_pkg/jobs.csv"))
+    estimator, covariates = Mediation(channels=["job_seek"], fixed_effects=[]), ["econ_hard", "sex", "age"]
+    case = oracle["jobs_linear_rho.1"]
+    ours = estimator.sensitivity(jobs, "depress2", treatment="treat", covariates=covariates, rho=column(case, "rho"))
+    np.testing.assert_allclose(ours["mediated"], column(case, "d0"), atol=1e-5)
+    assert ours["rho_at_zero"].iloc[0] == pytest.approx(-0.27347, abs=1e-5)
+    assert ours["partial_r2"].iloc[0] == pytest.approx(0.27347**2, abs=1e-5)
+    df = pd.read_csv(shared / "data/med_mediation_pkg/framing.csv")
+    df = df.join(pd.get_dummies(df["educ"], prefix="educ", drop_first=True, dtype=float))
+    df["female"] = 1.0 * (df["gender"] == "female")
+    covariates = ["age", "female", "income", *(c for c in df.columns if c.startswith("educ_"))]
+    estimator = Mediation(channels=["emo"], fixed_effects=[])
+    ours = estimator.sensitivity(cross_section(df), "cong_mesg", treatment="treat", covariates=covariates)
+    step = oracle["framing_probit_y_rho.1"]["rho_by"]
+    assert ours["rho_at_zero"].iloc[0] == pytest.approx(0.353025, abs=1e-6)
+    assert abs(ours["rho_at_zero"].iloc[0] - oracle["framing_probit_y_rho.1"]["err_cr_d"][0]) < step
 
 
 def test_own_panel(oracle, synthetic):
