@@ -15,6 +15,7 @@ from aigreen import (
     LocalProjections,
     Mediation,
     Panel,
+    ShiftShare,
     Spillover,
     StackedDiD,
     SunAbraham,
@@ -43,6 +44,10 @@ ESTIMATORS = {
     "de Chaisemartin": ChaisemartinDHaultfoeuille(horizons=1),
     "local projections": LocalProjections(window=(-2, 1)),
     "synthetic": SyntheticDiD(n_draws=20),
+    "shift-share": ShiftShare(
+        shares=pd.DataFrame(np.random.default_rng(1).dirichlet(np.ones(5), 40)),
+        shocks=pd.DataFrame(np.random.default_rng(2).normal(size=(5, 6)), columns=range(2001, 2007)),
+    ),
 }
 
 

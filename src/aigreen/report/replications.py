@@ -23,7 +23,7 @@ TITLES = MappingProxyType(
     }
 )
 GAP_DIGITS = 7
-WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 def replications_table(comparison: pd.DataFrame, *, key: str = "replications") -> Table:
