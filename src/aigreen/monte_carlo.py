@@ -11,45 +11,47 @@ import pandas as pd
 
 from aigreen.decomposition import Decomposition
 from aigreen.did.imputation import Imputation
-from aigreen.effects import Effects
 from aigreen.errors import AigreenError, AigreenWarning
 from aigreen.mediation import Mediation
 from aigreen.panel import Panel
-from aigreen.parts import Parts
 from aigreen.simulate.designs import CHANNELS, DESIGNS, PARTS, draw
 from aigreen.spillover import Spillover
 
 KEYS = {"unit": "firm", "time": "year", "cohort": "first", "cluster": "city"}
 SHARE = "share "
+COLUMNS = ("truth", "estimate", "std_error", "conf_low", "conf_high")
+Truth = Mapping[str, float]
 
 
-def _decomposition(panel: Panel, variance: str) -> dict[str, Effects]:
-    parts: Parts = Decomposition(channels=CHANNELS, exposure="exposure", variance=variance).fit(panel, "y").overall()
-    shares = parts.shares()
-    return {name: parts.select(parts.index == name) for name in PARTS} | {
-        SHARE + name: shares.select(shares.index == name) for name in PARTS[1:]
-    }
+def _decomposition(panel: Panel, truth: Truth, level: float, **options: str) -> pd.DataFrame:
+    parts = Decomposition(channels=CHANNELS, exposure="exposure", **options).fit(panel, "y").overall()
+    found = parts.to_frame(level).loc[list(PARTS)]
+    if not truth["total"]:
+        return found
+    names = list(PARTS[1:])
+    shares, sets = parts.shares().to_frame(level).loc[names], parts.share_sets(level)
+    shares["in_set"] = [float(truth[SHARE + name] in sets[name]) for name in names]
+    return pd.concat([found, shares.set_axis([SHARE + name for name in names])])
 
 
-def _baron_kenny(panel: Panel) -> dict[str, Effects]:
-    parts = Mediation(channels=CHANNELS).fit(panel, "y")
-    return {name: parts.select(parts.index == name) for name in PARTS[:-1]}
+def _baron_kenny(panel: Panel, _: Truth, level: float) -> pd.DataFrame:
+    return Mediation(channels=CHANNELS).fit(panel, "y").to_frame(level).loc[list(PARTS[:-1])]
 
 
-def _imputation(panel: Panel) -> dict[str, Effects]:
-    return {"total": Imputation().fit(panel, "y").overall()}
+def _imputation(panel: Panel, _: Truth, level: float) -> pd.DataFrame:
+    return Imputation().fit(panel, "y").overall().to_frame(level).set_axis(["total"])
 
 
-def _rings(panel: Panel) -> dict[str, Effects]:
-    parts = Spillover(exposure="exposure").fit(panel, "y").overall()
-    named = {"total": "treated", "spillover": "spillover"}
-    return {name: parts.select(parts.index == part) for name, part in named.items()}
+def _rings(panel: Panel, _: Truth, level: float) -> pd.DataFrame:
+    parts = Spillover(exposure="exposure").fit(panel, "y").overall().to_frame(level)
+    return parts.loc[["treated", "spillover"]].set_axis(["total", "spillover"])
 
 
-ESTIMATORS: Mapping[str, Callable[[Panel], dict[str, Effects]]] = MappingProxyType(
+Estimator = Callable[[Panel, Truth, float], pd.DataFrame]
+ESTIMATORS: Mapping[str, Estimator] = MappingProxyType(
     {
-        "decomposition": lambda panel: _decomposition(panel, "conservative"),
-        "leave_one_out": lambda panel: _decomposition(panel, "leave_one_out"),
+        "decomposition": _decomposition,
+        "conservative": lambda *given: _decomposition(*given, variance="conservative"),
         "baron_kenny": _baron_kenny,
         "imputation": _imputation,
         "rings": _rings,
@@ -74,7 +76,8 @@ def replicate(name: str, *, replications: int, seed: int, level: float = 0.95) -
     -------
     DataFrame
         A row for each replication, estimator and part (``share direct`` for a share): truth, estimate, std_error,
-        conf_low, conf_high; missing where an estimator stopped with an error.
+        conf_low, conf_high, missing where an estimator stopped with an error; in_set, for shares, whether
+        `Parts.share_sets` holds the truth.
     """
     design, position = DESIGNS[name], list(DESIGNS).index(name)
     blocks = []
@@ -87,27 +90,19 @@ def replicate(name: str, *, replications: int, seed: int, level: float = 0.95) -
         for label, estimate in ESTIMATORS.items():
             blocks.append(_attempt(estimate, panel, truth, level).assign(replication=r, estimator=label))
     draws = pd.concat(blocks, ignore_index=True)
-    return draws.assign(design=name)[
-        ["design", "replication", "estimator", "part", "truth", "estimate", "std_error", "conf_low", "conf_high"]
-    ]
+    return draws.assign(design=name)[["design", "replication", "estimator", "part", *COLUMNS, "in_set"]]
 
 
-def _attempt(
-    estimate: Callable[[Panel], dict[str, Effects]], panel: Panel, truth: Mapping[str, float], level: float
-) -> pd.DataFrame:
+def _attempt(estimate: Estimator, panel: Panel, truth: Truth, level: float) -> pd.DataFrame:
     """One estimator in one sample; a total without estimate where it stops with an error."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AigreenWarning)
         try:
-            found = estimate(panel)
+            found = estimate(panel, truth, level)
         except AigreenError:
-            return pd.DataFrame({"part": ["total"], "truth": [truth["total"]]})
-    lines = [
-        {"part": part, "truth": truth[part], **effect.to_frame(level).iloc[0].to_dict()}
-        for part, effect in found.items()
-        if part in truth
-    ]
-    return pd.DataFrame(lines)
+            found = pd.DataFrame(index=["total"])
+    found = found.assign(truth=[truth[part] for part in found.index])
+    return found.reindex(columns=[*COLUMNS, "in_set"]).rename_axis("part").reset_index()
 
 
 def summarise(draws: pd.DataFrame) -> pd.DataFrame:
@@ -122,8 +117,9 @@ def summarise(draws: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         By design, estimator and part: truth (mean), bias, noise (its Monte Carlo error, the standard deviation over
-        the root of the number of replications), spread, std_error (mean), coverage, rejects (share of intervals that
-        exclude zero: power, or size where the truth is zero), n and failed.
+        the root of the number of replications), median (of estimates less their truth), spread, std_error (mean),
+        coverage, in_set (share of sets that hold the truth), rejects (share of intervals that exclude zero: power, or
+        size where the truth is zero), n and failed.
     """
     table = draws.assign(
         gap=draws["estimate"] - draws["truth"],
@@ -132,7 +128,7 @@ def summarise(draws: pd.DataFrame) -> pd.DataFrame:
     )
     there = table[table["estimate"].notna()]
     by = there.groupby(["design", "estimator", "part"], sort=False)
-    means = by[["truth", "gap", "std_error", "covered", "rejects"]].mean()
+    means = by[["truth", "gap", "std_error", "covered", "in_set", "rejects"]].mean()
     spread, n = by["gap"].std(), by.size()
     total = draws.groupby(["design", "estimator"])["replication"].nunique()
     summary = pd.DataFrame(
@@ -140,9 +136,11 @@ def summarise(draws: pd.DataFrame) -> pd.DataFrame:
             "truth": means["truth"],
             "bias": means["gap"],
             "noise": spread / np.sqrt(n),
+            "median": by["gap"].median(),
             "spread": spread,
             "std_error": means["std_error"],
             "coverage": means["covered"],
+            "in_set": means["in_set"],
             "rejects": means["rejects"],
             "n": n,
         }

@@ -21,7 +21,7 @@ from aigreen.simulate.designs import DESIGNS, PARTS
 
 KNOWN = {
     "decomposition": [*PARTS, *(SHARE + part for part in PARTS[1:])],
-    "leave_one_out": [*PARTS, *(SHARE + part for part in PARTS[1:])],
+    "conservative": [*PARTS, *(SHARE + part for part in PARTS[1:])],
     "baron_kenny": list(PARTS[:-1]),
     "imputation": ["total"],
     "rings": ["total", "spillover"],
@@ -39,8 +39,10 @@ def draws():
                     truth = (10.0 if design == "all" else 0.1) if part == "total" else 0.2
                     bias = 10.0 if (design, estimator, part) == ("confounded", "decomposition", "structure") else 0.0
                     at = truth + bias + gap
-                    lines.append((design, r, estimator, part, truth, at, 0.3, at - 0.6, at + 0.6))
+                    inside = 0.5 * r if part.startswith(SHARE) else np.nan
+                    lines.append((design, r, estimator, part, truth, at, 0.3, at - 0.6, at + 0.6, inside))
     names = ["design", "replication", "estimator", "part", "truth", "estimate", "std_error", "conf_low", "conf_high"]
+    names.append("in_set")
     return pd.DataFrame(lines, columns=names)
 
 
@@ -55,9 +57,14 @@ def test_tables_hold_the_designs_of_their_kind(draws):
     assert holds.simulated and "2 replications" in holds.notes
 
 
-def test_shares_are_shown_where_the_total_is_far_from_zero(draws):
+def test_shares_have_moments_where_the_total_is_far_from_zero(draws):
     table = shares_table(summarise(draws))
-    assert [group.title for group in table.groups] == [DESIGNS["all"].title]
+    assert [group.title for group in table.groups] == [design.title for design in DESIGNS.values()]
+    shown = {group.title: [cell.value for cell in group.rows[0].cells] for group in table.groups}
+    far = shown.pop(DESIGNS["all"].title)
+    assert far == pytest.approx([0.2, 0.0, 0.5, 0.0, np.sqrt(0.5), 0.3, 1.0, 0.25])
+    for near in shown.values():
+        assert [value is None for value in near] == [False, True, True, False, True, True, False, False]
 
 
 def test_an_estimator_has_cells_for_its_own_parts_only(draws):

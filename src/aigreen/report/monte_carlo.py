@@ -32,8 +32,8 @@ RIVALS = {
     "rings": "Rings",
 }
 CLEAR = 3.0  # a bias of so many Monte Carlo errors is one
-FAR = 4.0  # a share is shown where the total is so many of its standard deviations away from zero
-SIMPLE, LEAVE_ONE_OUT = "decomposition", "leave_one_out"
+FAR = 4.0  # a share has useful moments where the total is so many of its standard deviations away from zero
+DEFAULT, CONSERVATIVE = "decomposition", "conservative"
 # A product of two factors that are both zero: first-order errors are too large by construction.
 DEGENERATE = ("null", CHANNELS[1])
 
@@ -54,30 +54,32 @@ def parts_table(summary: pd.DataFrame, *, holds: bool, key: str) -> Table:
         key=key,
         title=f"The decomposition {where}",
         stub="Part",
-        columns=("Truth", "Bias", "MC error", "Std. dev.", "Std. error", "Coverage", "Leave-one-out", "Rejects zero"),
-        groups=tuple(_group(summary, name, {part: NAMES[part] for part in PARTS}) for name in names),
+        columns=("Truth", "Bias", "MC error", "Std. dev.", "Std. error", "Coverage", "Conservative", "Rejects zero"),
+        groups=tuple(_group(summary, name) for name in names),
         notes=f"{_size(summary, names)} MC error: standard deviation of the estimates less their truth (Std. dev.) "
         "over the root of the number of replications. Std. error: mean over replications. Coverage: intervals that "
-        "hold the truth, with conservative and with leave-one-out centring. Rejects zero: intervals (conservative) "
-        "that exclude zero, which is power, or size where the truth is zero.",
+        "hold the truth, by default (centred without the own cluster) and with conservative centring. Rejects zero: "
+        "intervals that exclude zero, which is power, or size where the truth is zero.",
         simulated=True,
     )
 
 
 def shares_table(summary: pd.DataFrame, *, key: str = "shares") -> Table:
-    """Shares of the total, in the designs whose total is far from zero."""
-    totals = summary.xs((SIMPLE, "total"), level=("estimator", "part"))
+    """Shares of the total, in the designs that have one; without moments where the total is near zero."""
+    totals = summary.xs((DEFAULT, "total"), level=("estimator", "part"))
+    names = [name for name in DESIGNS if totals["truth"].get(name, 0.0)]
     far = totals["truth"].abs() > FAR * totals["spread"]
-    names = [name for name in DESIGNS if far.get(name, False)]
-    labels = {SHARE + part: NAMES[part] for part in PARTS[1:]}
     return Table(
         key=key,
         title="Shares of the total",
         stub="Part",
-        columns=("Truth", "Bias", "MC error", "Std. dev.", "Std. error", "Coverage", "Leave-one-out", "Rejects zero"),
-        groups=tuple(_group(summary, name, labels) for name in names),
-        notes=f"{_size(summary, names)} Intervals by the delta method. Designs whose total is less than four standard "
-        "deviations of its estimates away from zero are left out. Columns as in the tables of the parts.",
+        columns=("Truth", "Bias", "MC error", "Median bias", "Std. dev.", "Std. error", "Delta method", "Fieller"),
+        spanners=((Spanner("Coverage", 6, 8),),),
+        groups=tuple(_share_group(summary, name, moments=far[name]) for name in names),
+        notes=f"{_size(summary, names)} Columns as in the tables of the parts. Median bias: median of the estimates "
+        "less their truth. A ratio of estimates is biased where its denominator is uncertain, and moments are left out "
+        "where the total is less than four standard deviations of its estimates away from zero. Fieller: sets of "
+        "shares for which part less share times total is not rejected.",
         simulated=True,
     )
 
@@ -176,8 +178,9 @@ def add_monte_carlo(ledger: Ledger, summary: pd.DataFrame, level: float) -> None
             ledger.add(f"{stem}_{name}", line[name], fmt=fmt, exhibit=f"tables/{table}")
         clear = abs(line["bias"]) > CLEAR * line["noise"]
         ledger.add(f"{stem}_verdict", "is biased" if clear else "shows no bias", exhibit=f"tables/{table}")
+    _add_shares(ledger, summary)
     for group, names in {"holds": _designs(summary, True), "few": [few]}.items():
-        for estimator in (SIMPLE, LEAVE_ONE_OUT):
+        for estimator in (DEFAULT, CONSERVATIVE):
             cells = [(name, estimator, part) for name in names for part in PARTS if (name, part) != DEGENERATE]
             lines = summary.loc[cells]
             ratio = lines["bias"].abs() / lines["noise"]
@@ -189,9 +192,22 @@ def add_monte_carlo(ledger: Ledger, summary: pd.DataFrame, level: float) -> None
             ledger.add(f"{stem}_coverage_low_place", _place(lines["coverage"].idxmin()), exhibit=exhibit)
             ledger.add(f"{stem}_coverage_high", lines["coverage"].max(), fmt="share", exhibit=exhibit)
             ledger.add(f"{stem}_coverage_mean", lines["coverage"].mean(), fmt="share", exhibit=exhibit)
-    errors = summary.loc[[(name, SIMPLE, "spillover") for name in _designs(summary, True)]]
-    ratio = float((errors["std_error"] / errors["spread"]).mean())
-    ledger.add("holds_spillover_error_ratio", ratio, fmt="coefficient", unit="standard deviations", exhibit=exhibit)
+    for estimator in (DEFAULT, CONSERVATIVE):
+        errors = summary.loc[[(name, estimator, "spillover") for name in _designs(summary, True)]]
+        ratio = float((errors["std_error"] / errors["spread"]).mean())
+        stem = f"holds_{estimator}_spillover"
+        ledger.add(f"{stem}_error_ratio", ratio, fmt="coefficient", unit="standard deviations", exhibit=exhibit)
+        ledger.add(f"{stem}_coverage_mean", errors["coverage"].mean(), fmt="share", exhibit=exhibit)
+
+
+def _add_shares(ledger: Ledger, summary: pd.DataFrame) -> None:
+    """Enter the extremes of the coverage of shares, under the assumptions, by the delta method and by Fieller."""
+    names = [name for name in _designs(summary, True) if (name, DEFAULT, SHARE + PARTS[1]) in summary.index]
+    lines = summary.loc[[(name, DEFAULT, SHARE + part) for name in names for part in PARTS[1:]]]
+    for column, stem in (("coverage", "delta"), ("in_set", "fieller")):
+        for what in ("min", "max"):
+            value = float(lines[column].agg(what))
+            ledger.add(f"holds_shares_{stem}_{what}", value, fmt="share", exhibit="tables/shares")
 
 
 def _designs(summary: pd.DataFrame, holds: bool) -> list[str]:
@@ -199,13 +215,24 @@ def _designs(summary: pd.DataFrame, holds: bool) -> list[str]:
     return [name for name, design in DESIGNS.items() if design.holds == holds and name in there]
 
 
-def _group(summary: pd.DataFrame, name: str, labels: dict[str, str]) -> Group:
+def _group(summary: pd.DataFrame, name: str) -> Group:
     rows = []
-    for part, label in labels.items():
-        line, other = summary.loc[(name, SIMPLE, part)], summary.loc[(name, LEAVE_ONE_OUT, part)]
+    for part in PARTS:
+        line, other = summary.loc[(name, DEFAULT, part)], summary.loc[(name, CONSERVATIVE, part)]
         shown = [line[column] for column in ("truth", "bias", "noise", "spread", "std_error", "coverage")]
         shown += [other["coverage"], line["rejects"]]
-        rows.append(Row(label, tuple(Cell.number(value, 3) for value in shown)))
+        rows.append(Row(NAMES[part], tuple(Cell.number(value, 3) for value in shown)))
+    return Group(tuple(rows), DESIGNS[name].title)
+
+
+def _share_group(summary: pd.DataFrame, name: str, *, moments: bool) -> Group:
+    rows = []
+    for part in PARTS[1:]:
+        line = summary.loc[(name, DEFAULT, SHARE + part)]
+        columns = ("truth", "bias", "noise", "median", "spread", "std_error", "coverage", "in_set")
+        hidden = () if moments else ("bias", "noise", "spread", "std_error")
+        cells = [Cell() if column in hidden else Cell.number(line[column], 3) for column in columns]
+        rows.append(Row(NAMES[part], tuple(cells)))
     return Group(tuple(rows), DESIGNS[name].title)
 
 
