@@ -42,9 +42,9 @@ class ShiftShare:
         the column of the panel that holds the instrument. Sectors without shares are not used.
     errors : {"akm", "bhj", "cluster"}
         "akm": :math:`h` are the coefficients of :math:`\ddot z` on the shares, within periods if shocks have them
-        (Adao, Kolesar and Morales 2019, remark 5; needs more rows than sectors). "bhj": :math:`h_k` are the shocks less
+        (Adao, Kolesar and Morales 2019; needs more rows than sectors). "bhj": :math:`h_k` are the shocks less
         their share-weighted mean, by period, which gives the errors of the equivalent regression between shocks
-        (Borusyak, Hull and Jaravel 2022, proposition 5); sums of shares must be controlled for. "cluster": by the
+        (Borusyak, Hull and Jaravel 2022); sums of shares must be controlled for. "cluster": by the
         panel's clusters, as `TWFE`; for comparison.
     shock_clusters : Series or mapping, optional
         Sector to cluster. Default: the sector, so that shocks of one sector in several periods are one cluster.
@@ -130,7 +130,7 @@ class ShiftShare:
     ) -> ConfidenceSet:
         r"""Invert the test that imposes the null on the residuals, which holds with a weak instrument and few shocks.
 
-        With errors "akm" this is AKM0 (Adao, Kolesar and Morales 2019, remark 6), with "cluster" Anderson and Rubin's:
+        With errors "akm" this is AKM0 (Adao, Kolesar and Morales 2019), with "cluster" Anderson and Rubin's:
         all b with
 
         .. math:: \Big(\sum w \ddot z (Y - b D)\Big)^2 \le z_{1 - \alpha/2}^2 \sum_c

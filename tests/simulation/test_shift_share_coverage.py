@@ -1,4 +1,4 @@
-"""Coverage where residuals are correlated among units with like shares (Adao, Kolesar and Morales 2019, section II).
+"""Coverage where residuals are correlated among units with like shares (Adao, Kolesar and Morales 2019).
 
 Places are clustered by geography, which has nothing to do with shares: errors clustered by place cover too little.
 """
