@@ -8,7 +8,6 @@ from aigreen import Decomposition, Imputation, Panel
 from aigreen.report.figures import parts_figure, parts_horizon_figure, save_figure
 from aigreen.report.log import logged
 from aigreen.report.parts import (
-    clean_view,
     decomposition_table,
     exposures_table,
     moves_table,
@@ -62,7 +61,7 @@ with logged(snakemake.log[0]) as log:
         overall, title="The effect and its parts", notes=f"{notes} Intervals of shares by the delta method.", **shown
     )
     table.write(Path(snakemake.output.table[0]).with_suffix(""))
-    clean = clean_view(panel, options["exposure"])
+    clean = panel.clean(options["exposure"])
     estimator = Imputation(
         fixed_effects=options.get("fixed_effects"), variance=options["variance"], leads=options["leads"]
     )

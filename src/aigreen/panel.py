@@ -261,6 +261,14 @@ class Panel:
         values = seen.cat.remove_unused_categories().cat.categories if categorical else factorize(seen)[1]
         return {value: self[(series == value).to_numpy(dtype=bool, na_value=False)] for value in values}
 
+    def clean(self, exposure: str | Sequence[str]) -> Panel:
+        """Return the view of the rows that are treated, or for certain exposed to none of the columns.
+
+        An estimator that takes untreated rows as controls then has the controls of `Spillover` and `Decomposition`.
+        """
+        names = [exposure] if isinstance(exposure, str) else list(exposure)
+        return self._view(self.treated | (self.matrix(names) == 0).all(axis=1))
+
     def reassign(self, unit_cohort: np.ndarray) -> Panel:
         """Return a panel of the same rows with other first treated periods (placebos), shape (n_units,)."""
         other = object.__new__(Panel)

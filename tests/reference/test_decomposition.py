@@ -75,8 +75,7 @@ def test_total_is_imputation_from_clean_rows(case: tuple[Panel, str, dict]) -> N
     panel, outcome, options = case
     columns = [outcome, *options["channels"], *options.get("exposure", [])]
     view = panel[panel.frame[columns].notna().all(axis=1)]
-    exposed = (view.matrix(options.get("exposure", [])) > 0).any(axis=1)
-    free = view._view(view.treated | ~exposed)
+    free = view.clean(options.get("exposure", []))
     total = Decomposition(**options).fit(panel, outcome)["total"].overall()
     assert total.values == pytest.approx(Imputation().fit(free, outcome).overall().values, abs=1e-10)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -272,7 +274,7 @@ def test_factors_multiply_to_the_parts(panel: Panel) -> None:
         psi = factors.influence[name]
         expected = b * psi["moved"] + moved * psi["slope"]
         assert overall.influence[name].to_numpy() == pytest.approx(expected.to_numpy(), abs=1e-13)
-    free = panel._view(panel.treated | (panel.matrix(FULL["exposure"]) == 0).all(axis=1))
+    free = panel.clean(FULL["exposure"])
     assert factors["m1"].estimates["moved"] == pytest.approx(
         Imputation().fit(free, "m1").overall().values[0], abs=1e-10
     )
@@ -361,7 +363,14 @@ def test_event_study_bars_and_waterfall(panel: Panel) -> None:
     result = Decomposition(**FULL).fit(panel, "y")
     for drawn, kind in ((result.event_study(), "bars"), (result.overall(), "bars"), (result.overall(), "waterfall")):
         ax = drawn.plot(kind=kind)
-        assert ax.get_legend() is not None or kind == "waterfall"
+        ax.figure.draw_without_rendering()
+        if kind == "bars":
+            assert ax.get_legend().get_window_extent().x0 > ax.get_window_extent().x1  # beside the bars, not over them
+        else:
+            bars = [patch.get_x() + patch.get_width() for patch in ax.patches]
+            assert bars == pytest.approx([*drawn.estimates[["direct", "m1", "m2", "spillover"]].cumsum(), bars[3]])
+            names = [label.get_window_extent() for label in ax.get_yticklabels()]
+            assert not any(a.overlaps(b) for a, b in pairwise(names))
         mpl.pyplot.close(ax.figure)
 
 

@@ -297,3 +297,13 @@ def test_reassign_changes_cohorts_only():
     for bad in (np.ones(3), np.array([np.nan, 1, 1, 1])):
         with pytest.raises(DataError, match="each of 4 units"):
             root.reassign(bad)
+
+
+def test_clean_rows_are_treated_or_exposed_to_nothing() -> None:
+    df = pd.DataFrame({"i": [1, 1, 2, 2, 3, 3], "t": [1, 2] * 3, "g": [2, 2, 0, 0, 0, 0]})
+    df = df.assign(near=[0, 1, 0, 1, 0, 0], far=[0, 0, 0, 0, np.nan, 0.5])
+    panel = Panel(df, unit="i", time="t", cohort="g")
+    assert panel.clean("near").labels(range(5)) == ["(1, 1)", "(1, 2)", "(2, 1)", "(3, 1)", "(3, 2)"]
+    both = panel.clean(["near", "far"])
+    assert both.labels(range(len(both))) == ["(1, 1)", "(1, 2)", "(2, 1)"]
+    assert both.clusters is panel.clusters

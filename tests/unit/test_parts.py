@@ -11,7 +11,6 @@ from aigreen.report import headline
 from aigreen.report.figures import parts_figure, parts_horizon_figure
 from aigreen.report.numbers import Ledger
 from aigreen.report.parts import (
-    clean_view,
     decomposition_table,
     exposures_table,
     moves_table,
@@ -104,7 +103,7 @@ def test_support_counts_untreated_units_of_the_last_period(panel):
 
 
 def test_total_is_imputation_on_the_clean_view(panel, parts):
-    clean = clean_view(panel, "ring")
+    clean = panel.clean("ring")
     assert clean.n_rows == panel.n_rows - 5 * 4 - 5
     result = Imputation(leads=2).fit(clean, "y")
     assert result.overall().values == pytest.approx(parts.overall().values[:1])

@@ -224,12 +224,6 @@ def moves_table(
     )
 
 
-def clean_view(panel: Panel, exposure: str) -> Panel:
-    """Return the panel without rows that are exposed but untreated, whose clusters stay those of the panel."""
-    treated = panel.time >= panel.unit_cohort[panel.unit_codes]
-    return panel._view(treated | (panel.column(exposure) == 0))
-
-
 def _overall(effects: Effects, where: str) -> Effects:
     if effects.index.names != ["part"] or len(effects) < 2:
         raise ReportError(
