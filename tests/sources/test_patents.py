@@ -35,7 +35,7 @@ def test_cnrds_independent_and_joint(export, dropped):
 
 def test_cnrds_fraction_of_a_patent(export):
     with pytest.raises(
-        SourceError, match=r"当年独立申请的绿色发明数量: 1 cells are not whole numbers; first: '1.5' in data row 1"
+        SourceError, match=r"当年独立申请的绿色发明数量: 1 cells are not whole numbers; first: '1.5' of 000001"
     ):
         cnrds.green_patents(export("GPRD.csv", GPRD, [["000001", "2019", "1.5", *["0"] * 7]], labels=False))
 

@@ -306,7 +306,7 @@ BROKEN = {
     "duplicate keys": (rows_csv(ROW, [*ROW[:3], "6"]),
         errors.SourceError, "1 rows repeat firm_id and year; first: 000001 2019"),
     "negative assets": (rows_csv([*ROW[:3], "-5"]),
-        errors.SourceError, "A001000000: 1 cells are not numbers from 0 .*'-5' in data row 1"),
+        errors.SourceError, "A001000000: 1 cells are not numbers from 0 .*'-5' of 000001 2019"),
     "text for a number": (rows_csv([*ROW[:3], "five"]),
         errors.SourceError, "A001000000: 1 cells are not numbers.*'five'"),
     "year 20225": (rows_csv(["000001", "20225-12-31", "A", "5"]),

@@ -14,7 +14,7 @@ import yaml
 from aigreen import tables
 from aigreen.errors import MappingError, SourceError, did_you_mean
 from aigreen.sources import values
-from aigreen.sources.checks import Field, numbers, require_unique
+from aigreen.sources.checks import Field, numbers, place, require_unique
 from aigreen.sources.reading import RawTable, read
 from aigreen.sources.record import Flow
 
@@ -199,12 +199,12 @@ def measured(frame: pd.DataFrame, fields: Iterable[Field], where: str) -> pd.Dat
         if rule.raw not in frame:
             continue
         cells = values.unformatted(frame[rule.raw]).to_frame(rule.raw)
-        read_in = numbers(cells, rule._replace(whole=False, may_miss=True), where)
+        read_in = numbers(cells, rule._replace(whole=False, may_miss=True), where, frame)
         if rule.whole and (broken := read_in.dropna() % 1 > 0).any():
             first = broken[broken].index[0]
             raise SourceError(
                 f"{where}: column {rule.raw}: {int(broken.sum())} cells are not whole numbers; "
-                f"first: {cells[rule.raw][first]!r} in data row {frame.index.get_loc(first) + 1}"
+                f"first: {cells[rule.raw][first]!r} {place(frame, frame.index.get_loc(first))}"
             )
         read_in = read_in / 100 if rule.unit == "percent" else read_in
         done[rule.name] = read_in.astype("Int64") if rule.whole else read_in.astype("float64")

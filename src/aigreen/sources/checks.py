@@ -32,8 +32,11 @@ def require_columns(raw: pd.DataFrame, columns: Sequence[str], where: str) -> No
         raise SourceError(f"{where}: {len(missing)} missing columns: {listed}")
 
 
-def numbers(raw: pd.DataFrame, field: Field, where: str) -> pd.Series:
-    """Column as int64 (``whole``) or float64, or a `SourceError` with the count and the first bad cell."""
+def numbers(raw: pd.DataFrame, field: Field, where: str, rows: pd.DataFrame | None = None) -> pd.Series:
+    """Column as int64 (``whole``) or float64, or a `SourceError` with the count and the first bad cell.
+
+    ``rows`` are the same rows with their keys, where rows of the file have been left out already.
+    """
     cells = raw[field.raw]
     values = pd.to_numeric(cells, errors="coerce").astype(float)
     bad = ~values.between(field.low, field.high)
@@ -46,9 +49,16 @@ def numbers(raw: pd.DataFrame, field: Field, where: str) -> pd.Series:
         row = int(np.argmax(bad))
         raise SourceError(
             f"{where}: column {field.raw}: {int(bad.sum())} cells are not {kind} from {field.low:g} to "
-            f"{field.high:g}; first: {cells.iloc[row]!r} in data row {row + 1}"
+            f"{field.high:g}; first: {cells.iloc[row]!r} {place(raw if rows is None else rows, row)}"
         )
     return values.astype("int64") if field.whole else values
+
+
+def place(frame: pd.DataFrame, row: int) -> str:
+    """Say where a row stands: by its firm and year if it has them, else by its number."""
+    if "firm_id" not in frame:
+        return f"in data row {row + 1}"
+    return f"of {' '.join(str(frame[key].iloc[row]) for key in ('firm_id', 'year') if key in frame)}"
 
 
 def require_unique(frame: pd.DataFrame, keys: Sequence[str], where: str) -> None:

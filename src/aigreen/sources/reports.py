@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from aigreen import tables
-from aigreen.errors import OutsideFolderError, SourceError
+from aigreen.errors import OutsideFolderError, SourceError, UnreadableFileError
 from aigreen.sources import values
 from aigreen.sources.adapter import DEFAULT, Expected, Options, a_shares, one_row, open_table, pick, years
 from aigreen.sources.checks import require_unique
@@ -132,8 +132,13 @@ def _batches(files: Sequence[Path], options: Options) -> Iterator[dict[str, pa.A
         head = RawTable(TABLE, pd.DataFrame([present], columns=present), {}, (file,), ())
         names = options.mapping.get(TABLE, {})
         own = pick(head, TABLE, REPORTS.required, (), names=names, where=file.name).iloc[0]
-        for batch in stored.iter_batches(ROWS, columns=list(own)):
-            yield {name: pc.cast(batch[mine], pa.string()) for name, mine in own.items()}
+        if nested := [name for name in own if pa.types.is_nested(stored.schema_arrow.field(name).type)]:
+            raise UnreadableFileError(f"{file.name}: {len(nested)} nested columns where text belongs: {nested[0]}")
+        try:
+            for batch in stored.iter_batches(ROWS, columns=list(own)):
+                yield {name: pc.cast(batch[mine], pa.string()) for name, mine in own.items()}
+        except (pa.ArrowException, OSError) as reason:
+            raise UnreadableFileError(f"{file.name}: not readable Parquet content ({reason})") from reason
 
 
 def _keys(batch: Mapping[str, pa.Array]) -> pd.DataFrame:
