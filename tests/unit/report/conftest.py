@@ -51,7 +51,7 @@ def specifications():
     for i in range(12):
         noise = common + 0.5 * rng.standard_normal(60)
         results[f"s{i}"] = make_effects([0.3 + 0.02 * i], pd.Index(["treated"], name="term"), n=60,
-                                        psi=0.1 * noise[:, None] / np.sqrt(60))  # fmt: skip
+                                        psi=(0.1 + 0.02 * i) * noise[:, None] / np.sqrt(60))  # fmt: skip
         choices[f"s{i}"] = {
             "Controls": ["None", "Size"][i % 2],
             "Sample": ["All", "Late", "Early"][i % 3],

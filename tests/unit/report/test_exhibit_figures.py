@@ -9,6 +9,7 @@ from aigreen import TWFE, Panel
 from aigreen.effects import Effects
 from aigreen.errors import DataError, NoInfluenceError, OptionError, ReportError, UnknownColumnError
 from aigreen.inference import honest_did, rho_sensitivity
+from aigreen.inference.specification_curve import specification_tests
 from aigreen.report.figures import (
     bacon_figure,
     binned_means,
@@ -195,22 +196,27 @@ def test_dark_bars_are_the_draws_as_extreme():
 # -- binned scatter --------------------------------------------------------------------------------------------------
 
 
-def test_bins_without_controls_are_plain_means(panel):
-    found = binned_means(panel, "y", "x", fixed_effects=[], bins=5)
-    frame = panel.frame.assign(bin=pd.qcut(panel.frame["x"], 5, labels=False))
-    assert_allclose(found.means.values, frame.groupby("bin")["y"].mean())
-    assert_allclose(found.at, frame.groupby("bin")["x"].mean())
+def test_bins_of_a_linear_relation_within_units_lie_on_its_line(panel):
+    frame = panel.frame.assign(z=2.0 * panel.frame["x"] + panel.frame["firm"] ** 1.5 - 0.3 * panel.frame["year"])
+    found = binned_means(Panel(frame, unit="firm", time="year"), "z", "x", bins=5)
+    assert_allclose(found.means.values, frame["z"].mean() + 2.0 * (found.at - frame["x"].mean()))
+    assert_allclose(found.at, frame.groupby(pd.qcut(frame["x"], 5, labels=False))["x"].mean())
 
 
 def test_bins_are_adjusted_at_the_mean_of_the_controls(panel):
     found = binned_means(panel, "y", "x", covariates=["w"], bins=4)
-    frame = panel.frame.assign(bin=pd.qcut(panel.frame["x"], 4, labels=False))
-    dummies = [pd.get_dummies(frame[name], dtype=float).to_numpy() for name in ("bin", "firm", "year")]
-    X = np.hstack([*dummies, frame[["w"]].to_numpy()])
+    frame = panel.frame
+    knots = frame["x"].quantile([0, 0.25, 0.5, 0.75, 1]).to_numpy()
+
+    def spline(x):
+        return np.column_stack([x, *(np.maximum(x - knot, 0) for knot in knots[1:-1])])
+
+    dummies = [pd.get_dummies(frame[name], dtype=float).to_numpy() for name in ("firm", "year")]
+    X = np.hstack([spline(frame["x"].to_numpy()), *dummies, frame[["w"]].to_numpy()])
     beta = np.linalg.lstsq(X, frame["y"].to_numpy(), rcond=None)[0]
     point = X.mean(axis=0)
     for b in range(4):
-        point[:4] = np.eye(4)[b]
+        point[:4] = spline(found.at[[b]])[0]
         assert found.means.values[b] == pytest.approx(point @ beta)
     slope = TWFE().fit(panel, "y", treatment="x", covariates=["w"])
     assert found.slope.values[0] == pytest.approx(slope.values[0])
@@ -236,8 +242,11 @@ def test_curve_orders_specifications_and_marks_choices(specifications):
     results = dict(reversed(specifications.results.items()))
     figure = specification_curve(results, specifications.choices, preferred="s4", ylabel="Effect on y", **BAND)
     top, bottom = figure.axes
-    points = next(line for line in top.lines if line.get_label() == "Zero outside")
-    assert_allclose(points.get_ydata(), 0.3 + 0.02 * np.arange(12))
+    shown = {line.get_label(): line for line in top.lines}
+    outside = [effects.conf_int()["low"].iloc[0] > 0 for effects in specifications.results.values()]
+    assert shown["Zero outside"].get_xdata().tolist() == np.flatnonzero(outside).tolist()
+    assert_allclose(shown["Zero inside"].get_ydata(), 0.3 + 0.02 * np.flatnonzero(~np.array(outside)))
+    assert 0 < sum(outside) < 12
     preferred = next(line for line in top.lines if line.get_label() == "Preferred")
     assert preferred.get_xdata() == [4]
     rows = [label.get_text() for label in bottom.get_yticklabels()]
@@ -249,7 +258,10 @@ def test_curve_orders_specifications_and_marks_choices(specifications):
     }
     assert chosen[1] == [0, 2, 4, 6, 8, 10]
     assert chosen[5] == [1, 4, 7, 10]
-    assert figure.get_suptitle().startswith("Median 0.41 (p = 0.010); 100% significant at 5% and positive (p = 0.0")
+    tests = specification_tests(results, **BAND).tests
+    p = [f"p = {value:.3f}" for value in tests["p_value"]]
+    share = f"{sum(outside) / 12:.0%} significant at 5% and positive ({p[1]})"
+    assert figure.get_supxlabel() == f"Median 0.41 ({p[0]}); {share}; tests of no effect in any specification"
 
 
 def test_curve_refuses_choices_that_do_not_match(specifications):

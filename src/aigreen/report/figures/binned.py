@@ -1,4 +1,4 @@
-"""Binned scatter: adjusted means of an outcome by quantile bins of another variable."""
+"""Binned scatter: an outcome at the quantile bins of another variable, other things equal."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class BinnedMeans:
     Attributes
     ----------
     means : Effects
-        Adjusted mean of the outcome by bin.
+        Adjusted outcome by bin.
     at : ndarray, shape (bins,)
         Mean of x in each bin.
     slope : Effects
@@ -53,14 +53,14 @@ def binned_means(
     fixed_effects: Sequence[str] | None = None,
     bins: int = 20,
 ) -> BinnedMeans:
-    r"""Mean outcome by quantile bin of x, at the mean of covariates and fixed effects.
+    r"""Outcome at the quantile bins of x, at the mean of covariates and fixed effects.
 
-    Bins are quantiles of x itself. In the regression
+    Bins are quantiles of x itself. The regression
 
-    .. math:: y_{it} = \sum_b \beta_b\, 1\{x_{it} \in b\} + w_{it}'\gamma + \alpha_i + \lambda_t + e_{it}
+    .. math:: y_{it} = f(x_{it}) + w_{it}'\gamma + \alpha_i + \lambda_t + e_{it}
 
-    the adjusted mean of bin b is :math:`\beta_b + \bar w'\gamma + \bar\alpha + \bar\lambda`, which is
-    :math:`\bar y + \beta_b - \sum_a s_a \beta_a` with :math:`s_a` the share of rows in bin a.
+    has f linear inside each bin and continuous between them; shown is
+    :math:`\bar y + \hat f(\bar x_b) - \overline{\hat f(x)}` at the mean :math:`\bar x_b` of each bin.
 
     Parameters
     ----------
@@ -68,22 +68,24 @@ def binned_means(
     outcome, x : str
     covariates : sequence of str
     fixed_effects : sequence of str, optional
-        Default: unit and time. An empty sequence gives plain means where there are no covariates either.
+        Default: unit and time.
     bins : int
         Three or more. Ties in x can leave fewer.
 
     Notes
     -----
-    Errors are those of the difference to the overall mean, clustered as the panel is. Source: Cattaneo, Crump, Farrell
-    and Feng (2024), who show that residualising x and y first, as is often done, distorts the shape. Bins here are of
-    equal size and not chosen by them to minimise error.
+    Source: Cattaneo, Crump, Farrell and Feng (2024), with polynomials of degree one and one smoothness constraint. They
+    show that residualising x and y first, as is often done, distorts the shape. With f constant inside bins, the most
+    common form, fixed effects would leave only units that change bins to speak, and a slope within units would seem
+    flatter than it is; here a linear relation is found exactly. Bins hold equally many rows, and their number is not
+    chosen to minimise error. Errors are those of the difference to the overall mean, clustered as the panel is.
 
     Raises
     ------
     OptionError, DataError
         Where x takes too few values for three bins.
     CollinearError
-        Where the fixed effects determine the bins.
+        Where the fixed effects determine x.
     """
     if bins < _FEWEST:
         raise OptionError("bins", bins, [10, 20, 50])
@@ -91,29 +93,29 @@ def binned_means(
     sample = panel.complete([outcome, x, *covariates], dropped)
     values, y = sample.column(x), sample.column(outcome)
     weights = np.ones(len(y)) if sample.weights is None else sample.weights
-    cuts = np.unique(np.quantile(values, np.arange(1, bins) / bins))
-    code = np.unique(np.searchsorted(cuts, values, side="left"), return_inverse=True)[1]
+    knots = np.unique(np.quantile(values, np.arange(bins + 1) / bins))
+    code = np.unique(np.searchsorted(knots[1:-1], values, side="left"), return_inverse=True)[1]
     count = int(code.max()) + 1
     if count < _FEWEST:
         raise DataError(f"column {x!r} takes too few values for {_FEWEST} quantile bins", column=x, count=count)
+    at = np.bincount(code, weights * values) / np.bincount(code, weights)
     names = [panel.names["unit"], panel.names["time"]] if fixed_effects is None else list(fixed_effects)
-    dummies = [f"bin {b}" for b in range(1, count)]
-    work = _panel(sample, {"y": y, "x": values} | {name: 1.0 * (code == b + 1) for b, name in enumerate(dummies)},
-                  covariates, names)  # fmt: skip
+    # Hat functions of the knots; they sum to one, so that the first is left out.
+    hats, hats_at = (np.column_stack([np.interp(v, knots, e) for e in np.eye(len(knots))[1:]]) for v in (values, at))
+    terms = [f"knot {k}" for k in range(1, len(knots))]
+    work = _panel(sample, {"y": y, "x": values} | dict(zip(terms, hats.T, strict=True)), covariates, names)
     effects = [f"effect {j}" for j in range(len(names))]
     controls = [f"covariate {j}" for j in range(len(covariates))]
     model = TWFE(fixed_effects=effects)
-    fitted = model.fit(work, "y", treatment=dummies, covariates=controls)
+    fitted = model.fit(work, "y", treatment=terms, covariates=controls)
     slope = model.fit(work, "y", treatment="x", covariates=controls)
-    share = np.bincount(code, weights) / weights.sum()
     contrast = np.zeros((len(fitted), count))
-    contrast[: count - 1, 1:] = np.eye(count - 1)
-    contrast[: count - 1] -= share[1:, None]
+    contrast[: len(terms)] = (hats_at - np.average(hats, axis=0, weights=weights)).T
     gaps = fitted.combine(pd.DataFrame(contrast, index=fitted.index, columns=pd.RangeIndex(count, name="bin")))
     centre = (float(np.average(values, weights=weights)), float(np.average(y, weights=weights)))
     return BinnedMeans(
         means=replace(gaps, values=gaps.values + centre[1], dropped=pd.concat([dropped.to_frame(), gaps.dropped])),
-        at=np.bincount(code, weights * values) / np.bincount(code, weights),
+        at=at,
         slope=slope.select(np.arange(len(slope)) == 0),
         centre=centre,
     )
@@ -122,7 +124,7 @@ def binned_means(
 def binned_scatter(
     binned: BinnedMeans, *, xlabel: str, ylabel: str, level: float = 0.95, simulated: bool = False
 ) -> Figure:
-    """Draw adjusted means by bin with their intervals, and the line of the same regression on x.
+    """Draw the adjusted outcome by bin with its intervals, and the line of the same regression on x.
 
     Parameters
     ----------
@@ -138,7 +140,7 @@ def binned_scatter(
         ax.plot(ends, binned.centre[1] + slope * (ends - binned.centre[0]), color="#d55e00", label=text, zorder=2)
         ax.vlines(binned.at, bounds["low"], bounds["high"], color=BAR, linewidth=1.0, zorder=3)
         point = {"linestyle": "none", "marker": "o", "markersize": 4.5, "color": COLOURS[1], "zorder": 4}
-        label = f"Adjusted mean of {len(binned.at)} bins, {level:.0%} interval"
+        label = f"{len(binned.at)} quantile bins, {level:.0%} interval"
         ax.plot(binned.at, binned.means.values, label=label, **point)
         ax.set_xlabel(xlabel)
         ax.set_ylabel(ylabel)

@@ -31,6 +31,8 @@ _TITLES = {
     "relative_smoothness": "Relative smoothness",
 }
 _BROKEN = "#d55e00"
+_ASIDE = 0.2  # of the range of bounds: where the interval under parallel trends stands
+_FAR = 0.015  # product of shares under which a contour would run along the axes
 
 
 def honest_figure(*results: HonestDiD, ylabel: str = "Effect", simulated: bool = False) -> Figure:
@@ -60,8 +62,8 @@ def honest_figure(*results: HonestDiD, ylabel: str = "Effect", simulated: bool =
 
 def _draw_honest(ax: Axes, result: HonestDiD) -> None:
     bounds = result.frame["bound"].to_numpy()
-    step = np.diff(bounds).min() if len(bounds) > 1 else max(bounds[0], 1.0)
-    original = bounds[0] - step
+    span = float(np.ptp(bounds)) or 1.0
+    original = bounds[0] - _ASIDE * span
     ax.axhline(0, **RULE)
     robust = np.vstack([result.frame["low"], result.frame["high"]])
     holds = (robust[0] <= 0) & (robust[1] >= 0)
@@ -72,13 +74,15 @@ def _draw_honest(ax: Axes, result: HonestDiD) -> None:
     gaps = np.abs(np.array(result.original) - result.estimate)[:, None]
     ax.errorbar([original], [result.estimate], gaps, **_whisker("black", 3.0))
     ax.plot(original, result.estimate, marker="o", markersize=5, color="black", mfc="white", zorder=5)
-    ax.axvline(original + step / 2, color="0.8", linewidth=0.6, zorder=1)
-    left, right = original - step / 2, bounds[-1] + step / 2
+    ax.axvline(original + _ASIDE / 2 * span, color="0.8", linewidth=0.6, zorder=1)
+    left, right = original - _ASIDE / 2 * span, bounds[-1] + _ASIDE / 2 * span
     if 0 < result.breakdown <= right:
         ax.axvline(result.breakdown, color=_BROKEN, linewidth=1.0, linestyle=":", zorder=2)
     ax.set_xlim(left, right)
-    shown = bounds[:: len(bounds) // 6 + 1]
-    ax.set_xticks([original, *shown], ["parallel", *(f"{bound:.3g}" for bound in shown)])
+    ticks = [bounds[0]]
+    for bound in bounds[1:]:
+        ticks += [bound] * bool(bound - ticks[-1] >= 0.75 * _ASIDE * span)
+    ax.set_xticks([original, *ticks], ["parallel", *(f"{bound:.3g}" for bound in ticks)])
     ax.set_xlabel(_XLABELS[result.restriction])
     ax.set_title(f"{_TITLES[result.restriction]}: {_breakdown(result.breakdown)}", fontsize=10, loc="left")
 
@@ -162,11 +166,13 @@ def sensitivity_contour(
     with style():
         figure, ax = canvas(4.0)
         levels = MaxNLocator(9).tick_values(surface.min(), surface.max())
+        ratio = ((levels - effect) / slope) ** 2
+        levels = levels[(levels != 0) & (ratio / (1 + ratio) > _FAR)]
         lines = ax.contour(
             share,
             share,
             surface,
-            levels=levels[levels != 0],
+            levels=levels,
             colors=[INK],
             linewidths=0.8,
             negative_linestyles="dashed",

@@ -12,7 +12,7 @@ from aigreen.effects import Effects
 from aigreen.errors import ReportError
 from aigreen.inference.specification_curve import SpecificationTests, specification_tests
 from aigreen.plot import INK, PALE
-from aigreen.report.figures.style import ABOVE, RULE, SMALL, STRIPE, blank, finish, number, p_text, style
+from aigreen.report.figures.style import RULE, SMALL, STRIPE, blank, finish, number, p_text, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +48,7 @@ def specification_curve(
 
     Notes
     -----
-    The line above the curve gives the joint tests of `aigreen.inference.specification_curve.specification_tests`.
+    The line under the figure gives the joint tests of `aigreen.inference.specification_curve.specification_tests`.
 
     Raises
     ------
@@ -73,8 +73,8 @@ def specification_curve(
             for ax in (top, bottom):
                 ax.axvline(at, color=_MARK, linewidth=0.7, zorder=1)
         top.set_ylabel(ylabel)
-        top.legend(ncols=4, **ABOVE)
-        figure.suptitle(_sentence(tests), fontsize=9, x=0.01, ha="left")
+        figure.legend(*top.get_legend_handles_labels(), loc="outside upper left", ncols=5)
+        figure.supxlabel(_sentence(tests), fontsize=9, x=0.01, ha="left")
         return finish(figure, simulated=simulated)
 
 
@@ -100,7 +100,7 @@ def _draw_curve(ax: Axes, frame: pd.DataFrame, level: float) -> None:
     width = float(np.clip(220 / len(frame), 0.7, 5))
     ax.axhline(0, **RULE)
     look = {"color": PALE, "linewidth": width, "zorder": 2}
-    ax.vlines(at, frame["joint_low"], frame["joint_high"], label=f"{level:.0%} for all jointly", **look)
+    ax.vlines(at, frame["joint_low"], frame["joint_high"], label=f"{level:.0%} joint", **look)
     ax.vlines(
         at, frame["low"], frame["high"], color=INK, linewidth=min(width, 1.0), label=f"{level:.0%} pointwise", zorder=3
     )
