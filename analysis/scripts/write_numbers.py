@@ -39,6 +39,7 @@ with logged(snakemake.log[0]):
     headline.add_averages(ledger, averages, att.event_study(window=config["event_study"]["horizons"]), level)
 
     exposures = [options["exposure"], *options.get("alternatives", [])]
+    headline.add_settings(ledger, level, exposures)
     names = part_labels(options["channels"], book["label"])
     bands = {"n_draws": inference["draws"], "multipliers": inference["multipliers"], "seed": config["seed"]}
     parts = {

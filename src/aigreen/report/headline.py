@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,22 @@ from aigreen.report.numbers import Ledger
 from aigreen.report.parts import shares
 
 FEW = 5
+
+
+def add_settings(ledger: Ledger, level: float, exposures: Iterable[str]) -> None:
+    """Enter what the configuration sets and the prose repeats: the level of intervals, the radius of exposures.
+
+    Parameters
+    ----------
+    level : float
+        Coverage of intervals; enters as ``level_percent``.
+    exposures : iterable of str
+        Columns; those with a radius in their name, as ring_100km, enter as ``ring_100km_km``.
+    """
+    ledger.add("level_percent", 100 * level, fmt="count", unit="percent")
+    for name in exposures:
+        if radius := re.search(r"(\d+)km", name):
+            ledger.add(f"{name}_km", int(radius[1]), fmt="count", unit="km")
 
 
 def add_sample(ledger: Ledger, panel: Panel, outcome: str, *, unit: str = "") -> None:

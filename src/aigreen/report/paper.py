@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from aigreen.errors import ReportError
@@ -33,6 +33,13 @@ def compile_paper(
     ReportError
         With file and line, for anything Typst objects to: a number that numbers.json does not have, a missing table.
     """
+    write_bytes(Path(output), typeset(config, results, root=root))
+
+
+def typeset(
+    config: Mapping[str, object], results: str | Path, *, root: str | Path = ".", masks: Iterable[str] = ()
+) -> bytes:
+    """Return the PDF of a study's paper, without what the masks of `aigreen.report.lint` name."""
     import typst
 
     root = Path(root).resolve()
@@ -41,14 +48,13 @@ def compile_paper(
         raise ReportError(f"{results}: Typst reads only below {root}")
     printed = {key: config[key] for key in ("study", "title", "date", "simulated")}
     inputs = {"config": json.dumps(printed), "results": f"/{folder.relative_to(root).as_posix()}"}
+    if masks:
+        inputs["masked"] = " ".join(masks)
     source = root / "paper" / "paper.typ"
     try:
-        content = typst.compile(
-            source, root=root, sys_inputs=inputs, ignore_system_fonts=True, timestamp=0, format="pdf"
-        )
+        return typst.compile(source, root=root, sys_inputs=inputs, ignore_system_fonts=True, timestamp=0, format="pdf")
     except typst.TypstError as error:
         raise ReportError(_explain(error, root)) from None
-    write_bytes(Path(output), content)
 
 
 def _explain(error: Exception, root: Path) -> str:
