@@ -248,7 +248,7 @@ class Imputed:
                 raise NoControlsError(f"no positive counterfactual of {what}", count=len(rows))
             lost = rows[~positive[cells.cell]]
             reason = "without a positive counterfactual in their cohort and period (separated)"
-            dropped.add(SeparationWarning, what, reason, lost.size, self.sample.labels(lost[:5]), stacklevel=5)
+            dropped.add(SeparationWarning, what, reason, lost.size, self.sample.labels(lost[:5]))
             if lost.size:
                 cells = Cells.of(by_cohort, rows[positive[cells.cell]])
         return cells
@@ -297,7 +297,7 @@ class Imputed:
                 first=terms[needed & ~seen],
             )
         gone = list(terms[~seen])
-        dropped.add(CollinearWarning, "terms of exposure", "no row has them", len(gone), gone, stacklevel=5)
+        dropped.add(CollinearWarning, "terms of exposure", "no row has them", len(gone), gone)
         theta, psi, shift = np.zeros(q), np.zeros((n_clusters, q)), np.zeros((n_clusters, q))
         if not seen.any():
             return ExposureResponse(basis, B, theta, psi, seen, shift)

@@ -10,6 +10,8 @@ import pandas as pd
 
 from aigreen.errors import AigreenWarning
 
+_PASSED = {"aigreen", "functools"}  # cached properties stand between two frames of the package
+
 
 class Dropped:
     """Counted record of left-out rows and units; every entry also warns.
@@ -27,8 +29,6 @@ class Dropped:
         reason: str,
         count: int,
         first: Iterable[object] = (),
-        *,
-        stacklevel: int | None = None,
     ) -> None:
         """Record and warn that `count` `what` ("rows", "units", ...) were left out for `reason`; nothing if zero."""
         if count == 0:
@@ -43,8 +43,8 @@ class Dropped:
 
 
 def warn(warning: AigreenWarning) -> None:
-    """Issue a warning that points to the first line outside the package, the one that the reader of it wrote."""
+    """Issue a warning that points to the first line outside the package, the one that its reader wrote."""
     level, frame = 2, sys._getframe(1)
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "aigreen":
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _PASSED:
         level, frame = level + 1, frame.f_back
     warnings.warn(warning, stacklevel=level)

@@ -56,7 +56,7 @@ def leads(
     keep = independent(effects, np.column_stack([X, Z]), sample.weights)[0][X.shape[1] :]
     names = [f"{kind} {-h - anticipation}" for kind, h in zip(kinds, horizons, strict=True)]
     gone = [name for name, kept in zip(names, keep, strict=True) if not kept]
-    dropped.add(CollinearWarning, "leads", "determined by fixed effects and other leads", len(gone), gone, stacklevel=5)
+    dropped.add(CollinearWarning, "leads", "determined by fixed effects and other leads", len(gone), gone)
     fit = fit_poisson if imputed.poisson else fit_linear
     model = fit(imputed.y, np.column_stack([X, Z[:, keep]]), effects, sample.weights)
     p, n_clusters = X.shape[1], len(sample.clusters)

@@ -306,7 +306,7 @@ class Mediation:
             raise CollinearError(f"treatment {treatment or 'treated'!r} is determined by the fixed effects")
         gone = [name for name, kept in zip(names, keep[1:], strict=True) if not kept]
         reason = "determined by treatment, fixed effects and others"
-        dropped.add(CollinearWarning, "covariates", reason, len(gone), gone, stacklevel=5)
+        dropped.add(CollinearWarning, "covariates", reason, len(gone), gone)
         M, y = sample.matrix(list(self.channels)), complete.column(outcome)[sample.rows]
         return _Regressors(sample, codes, effects, y, M, X[:, keep])
 

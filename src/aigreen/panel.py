@@ -293,7 +293,7 @@ class Panel:
             raise EmptyDataError(f"every row has a missing value in {', '.join(culprits)}", count=self.n_rows)
         rows = np.flatnonzero(missing)
         reason = f"missing {', '.join(culprits)}"
-        dropped.add(MissingRowsWarning, "rows", reason, rows.size, self.labels(rows[:5]), stacklevel=4)
+        dropped.add(MissingRowsWarning, "rows", reason, rows.size, self.labels(rows[:5]))
         return self._view(~missing)
 
     def _view(self, keep: np.ndarray) -> Panel:

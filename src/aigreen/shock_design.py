@@ -162,7 +162,7 @@ def _with_shares(panel: Panel, options: ShiftShare, dropped: Dropped) -> Panel:
             "no row of the panel has shares", column=panel.names["unit"], count=len(found), first=panel.units[:5]
         )
     lost = np.flatnonzero(~found)
-    dropped.add(MissingRowsWarning, "rows", "no shares", lost.size, panel.labels(lost[:5]), stacklevel=5)
+    dropped.add(MissingRowsWarning, "rows", "no shares", lost.size, panel.labels(lost[:5]))
     return panel if found.all() else panel._view(found)
 
 
@@ -185,7 +185,7 @@ def _within(
     out = project(scaled, sample.effects, sample.weights)
     keep = independent(scaled[:, k:], out[:, k:], sample.weights)
     lost = [name for name, stays in zip(names, keep[: len(names)], strict=True) if not stays]
-    dropped.add(CollinearWarning, "covariates", "determined by fixed effects and others", len(lost), lost, stacklevel=5)
+    dropped.add(CollinearWarning, "covariates", "determined by fixed effects and others", len(lost), lost)
     root = np.ones((len(out), 1)) if sample.weights is None else np.sqrt(sample.weights)[:, None]
     X = out[:, k:][:, keep]
     slopes = np.linalg.lstsq(X * root, out[:, :k] * root, rcond=None)[0]

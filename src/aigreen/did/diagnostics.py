@@ -15,7 +15,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from aigreen.dropped import Dropped
+from aigreen.dropped import Dropped, warn
 from aigreen.effects import Effects
 from aigreen.errors import (
     AigreenWarning,
@@ -257,7 +257,7 @@ def _diff_diff(what: str) -> Iterator[None]:
         except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
             raise EstimationError(f"{what}: {error}") from error
     for text in dict.fromkeys(str(w.message) for w in heard if issubclass(w.category, UserWarning)):
-        warnings.warn(AigreenWarning(f"diff-diff, {what}: {text}"), stacklevel=4)
+        warn(AigreenWarning(f"diff-diff, {what}: {text}"))
 
 
 def _event_study(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -15,7 +14,7 @@ from aigreen.did.cells import BasePeriod, Cells, ControlGroup, plan
 from aigreen.did.comparisons import NO_CONTROLS, Computed, compare_rows, compare_units
 from aigreen.did.doubly_robust import Method
 from aigreen.did.layout import lengthen, widen
-from aigreen.dropped import Dropped
+from aigreen.dropped import Dropped, warn
 from aigreen.effects import Effects
 from aigreen.errors import (
     AlwaysTreatedWarning,
@@ -181,12 +180,12 @@ class GroupTimeATT:
             )
         cohort[always] = np.nan
         reason = "treated from the start, so without a period before treatment"
-        dropped.add(AlwaysTreatedWarning, "units", reason, int(always.sum()), sample.units[always][:5], stacklevel=4)
+        dropped.add(AlwaysTreatedWarning, "units", reason, int(always.sum()), sample.units[always][:5])
         if self.sampling == "balanced":
             rows = np.bincount(sample.unit_codes, minlength=sample.n_units)
             partly = (rows < sample.n_periods) & ~always
             first = sample.units[partly][:5]
-            dropped.add(UnbalancedWarning, "units", "not seen in every period", int(partly.sum()), first, stacklevel=4)
+            dropped.add(UnbalancedWarning, "units", "not seen in every period", int(partly.sum()), first)
             cohort[partly] = np.nan
             if not (cohort <= times[-1]).any():
                 raise NoTreatedError("no treated unit is seen in every period; use sampling='panel'")
@@ -260,7 +259,7 @@ def _report(
         raise EstimationError(f"no group-time effect can be computed: {'; '.join(reasons)}")
     for reason in reasons:
         which = [labels[cell] for cell in sorted(result.reasons) if result.reasons[cell] == reason]
-        dropped.add(OverlapWarning, "group-time effects", reason, len(which), which, stacklevel=5)
+        dropped.add(OverlapWarning, "group-time effects", reason, len(which), which)
     clusters = {g: len(np.unique(sample.unit_cluster[cohort == g])) for g in np.unique(cells.cohort)}
     few = np.array([clusters[g] < SMALL for g in cells.cohort])
     small = np.flatnonzero(computed & (few | (result.smallest < SMALL)))
@@ -270,7 +269,7 @@ def _report(
             "comparison units: their errors are too small"
         )
         first = [labels[cell] for cell in small[:5]]
-        warnings.warn(SmallCellWarning(message, count=small.size, first=first), stacklevel=4)
+        warn(SmallCellWarning(message, count=small.size, first=first))
 
 
 def _cohort_shares(sample: Panel, cohort: np.ndarray, of_cell: np.ndarray) -> Mass:

@@ -134,7 +134,7 @@ def regressors(sample: Panel, covariates: Sequence[str], dropped: Dropped) -> li
         else:
             collinear.append(names[j])
     reason = "determined by the intercept and the others"
-    dropped.add(CollinearWarning, "covariates", reason, len(collinear), collinear, stacklevel=5)
+    dropped.add(CollinearWarning, "covariates", reason, len(collinear), collinear)
     return [columns[j] for j in kept]
 
 

@@ -129,4 +129,4 @@ def _prune(codes: Sequence[np.ndarray], keep: np.ndarray, counts: np.ndarray | N
 
 def _count(dropped: Dropped, category: type, reason: str, panel: Panel, gone: np.ndarray) -> None:
     rows = np.flatnonzero(gone)
-    dropped.add(category, "rows", reason, rows.size, panel.labels(rows[:5]), stacklevel=5)
+    dropped.add(category, "rows", reason, rows.size, panel.labels(rows[:5]))

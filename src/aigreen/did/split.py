@@ -79,7 +79,7 @@ def split_rows(sample: Panel, fixed_effects: Sequence[str] | None, anticipation:
             first = sample.units[always][:5]
             raise NoPrePeriodError("no treated unit is seen untreated", count=int(always.sum()), first=first)
         reason = "treated in all their periods"
-        dropped.add(AlwaysTreatedWarning, "units", reason, int(always.sum()), sample.units[always][:5], stacklevel=4)
+        dropped.add(AlwaysTreatedWarning, "units", reason, int(always.sum()), sample.units[always][:5])
         if always.any():
             treated = treated & ~always[sample.unit_codes]
     return Split(fitted, treated, [sample.effect_codes(name) for name in names])
@@ -109,7 +109,7 @@ def without_zero_groups(
         raise NoControlsError("every untreated outcome is zero", count=int(fitted.sum()))
     gone = np.flatnonzero(fitted & ~keep)
     reason = "untreated outcome always zero in a fixed effect (separated)"
-    dropped.add(SeparationWarning, "untreated rows", reason, gone.size, sample.labels(gone[:5]), stacklevel=4)
+    dropped.add(SeparationWarning, "untreated rows", reason, gone.size, sample.labels(gone[:5]))
     zero, seen = np.zeros_like(keep), np.ones_like(keep)
     for code in codes:
         size = int(code.max()) + 1
@@ -134,7 +134,7 @@ def identified_cells(
         left[cells.rows] = ~positive[cells.cell]
     rows = np.flatnonzero(left)
     reason = "treated rows without a positive counterfactual (separated)"
-    dropped.add(SeparationWarning, "rows", reason, rows.size, sample.labels(rows[:5]), stacklevel=4)
+    dropped.add(SeparationWarning, "rows", reason, rows.size, sample.labels(rows[:5]))
     treated = treated & ~left
     return Cells.of(sample, reached_rows(sample, treated, reached | zero, dropped))
 
@@ -150,7 +150,7 @@ def reached_rows(sample: Panel, treated: np.ndarray, reached: np.ndarray, droppe
             first=sample.labels(lost[:5]),
         )
     reason = "treated rows whose fixed effects no untreated row reaches"
-    dropped.add(UnreachedWarning, "rows", reason, lost.size, sample.labels(lost[:5]), stacklevel=4)
+    dropped.add(UnreachedWarning, "rows", reason, lost.size, sample.labels(lost[:5]))
     return rows
 
 

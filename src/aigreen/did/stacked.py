@@ -158,7 +158,7 @@ class StackedDiD:
         whole = (every + low >= times[0]) & (every + high <= times[-1])
         outside = [f"{g:g}" for g in every[~whole]]
         reason = "their window leaves the panel (they still serve as controls before treatment)"
-        dropped.add(UnreachedWarning, "cohorts", reason, len(outside), outside, stacklevel=4)
+        dropped.add(UnreachedWarning, "cohorts", reason, len(outside), outside)
         if not whole.any():
             raise NoTreatedError(f"no cohort is seen from horizon {low} to {high}; take a shorter window=", count=0)
         return every[whole]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -14,7 +13,7 @@ from aigreen.aggregation import Mass
 from aigreen.did.sample import Sample, draw_sample
 from aigreen.did.sandwich import SMALL_SAMPLE, cluster_factor, compact, n_parameters
 from aigreen.did.saturated import Contrast, Profiles, saturated_fit
-from aigreen.dropped import Dropped
+from aigreen.dropped import Dropped, warn
 from aigreen.effects import Effects
 from aigreen.errors import (
     AlwaysTreatedWarning,
@@ -192,7 +191,7 @@ def _times(sample: Sample) -> np.ndarray:
 
 def _count(dropped: Dropped, category: type, what: str, reason: str, sample: Sample, gone: np.ndarray) -> None:
     rows = sample.rows[gone]
-    dropped.add(category, what, reason, rows.size, sample.panel.labels(rows[:5]), stacklevel=5)
+    dropped.add(category, what, reason, rows.size, sample.panel.labels(rows[:5]))
 
 
 def _warn_small(cohorts: np.ndarray, group: np.ndarray, clusters: np.ndarray) -> None:
@@ -202,4 +201,4 @@ def _warn_small(cohorts: np.ndarray, group: np.ndarray, clusters: np.ndarray) ->
     if alone.size:
         names = [f"cohort {g:g}" if np.isfinite(g) else "never treated" for g in alone]
         text = f"{alone.size} cohorts stand in a single cluster: their own sampling error is not in the standard errors"
-        warnings.warn(SmallCellWarning(text, count=alone.size, first=names), stacklevel=4)
+        warn(SmallCellWarning(text, count=alone.size, first=names))

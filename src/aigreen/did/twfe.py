@@ -297,7 +297,7 @@ def _identified(
             f"{count} of {n_treatments} treatment effects are not identified, as fixed effects or other treatments "
             f"determine them: {', '.join(lost[:5])}"
         )
-    dropped.add(CollinearWarning, "covariates", "determined by fixed effects and others", len(lost), lost, stacklevel=4)
+    dropped.add(CollinearWarning, "covariates", "determined by fixed effects and others", len(lost), lost)
     return X[:, keep], [label for label, k in zip(labels, keep, strict=True) if k], projected[:, keep]
 
 
@@ -323,7 +323,7 @@ def _without_separated(
 ) -> tuple[Sample, np.ndarray, np.ndarray, np.ndarray | None]:
     first = sample.panel.labels(sample.rows[gone][:5])
     reason = "zero outcomes that the covariates separate"
-    dropped.add(SeparationWarning, "rows", reason, int(gone.sum()), first, stacklevel=4)
+    dropped.add(SeparationWarning, "rows", reason, int(gone.sum()), first)
     left = ~gone
     return sample.without(gone), X[left], y[left], None if offset is None else offset[left]
 

@@ -38,14 +38,14 @@ class Design:
         sample = panel.complete([*names, *covariates], dropped)
         if sample.weights is not None and not sample.weights.all():
             rows = np.flatnonzero(sample.weights == 0)
-            dropped.add(MissingRowsWarning, "rows", "weight zero", rows.size, sample.labels(rows[:5]), stacklevel=5)
+            dropped.add(MissingRowsWarning, "rows", "weight zero", rows.size, sample.labels(rows[:5]))
             sample = sample._view(sample.weights > 0)
         if fixed_effects is None:
             fixed_effects = [panel.names["unit"], panel.names["time"]]
         codes = [sample.effect_codes(name) for name in fixed_effects]
         projection = Projection(codes, sample.n_rows, sample.weights, sample.matrix(covariates))
         lost = [name for name, kept in zip(covariates, projection.kept, strict=True) if not kept]
-        dropped.add(CollinearWarning, "covariates", "collinear with the others", len(lost), lost, stacklevel=5)
+        dropped.add(CollinearWarning, "covariates", "collinear with the others", len(lost), lost)
         return cls(sample, sample.column(names[0]), projection, int(projection.kept.sum()) + (not codes))
 
 

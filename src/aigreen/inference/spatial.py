@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal, get_args
@@ -12,6 +11,7 @@ import pandas as pd
 from scipy import sparse
 from scipy.spatial import cKDTree
 
+from aigreen.dropped import warn
 from aigreen.effects import Effects
 from aigreen.errors import (
     CovarianceWarning,
@@ -162,5 +162,5 @@ def _positive(covariance: np.ndarray) -> np.ndarray:
         "smaller cutoff may avoid this",
         count=int(negative.sum()),
     )
-    warnings.warn(warning, stacklevel=3)
+    warn(warning)
     return (vectors * np.maximum(values, 0)) @ vectors.T
