@@ -44,6 +44,26 @@ def test_city_structure():
     assert got["industry_structure"].tolist() == [2.0, 1.0, 1.5]
     assert got["structure_level"][0] == pytest.approx(0.1 + 2 * 0.3 + 3 * 0.6)
     assert got["structure_level"][1:].isna().all()  # 0.9 + 0.9 is more than all; no tertiary share
+    assert got["rationalisation"].isna().all()  # no employment
+
+
+def test_rationalisation_of_cities():
+    """Output 0.1, 0.3, 0.6; workers alike in the first row, in other proportions in the second, unknown after that."""
+    cities = pd.DataFrame(
+        {
+            "city_code": ["110000"] * 4,
+            "year": range(2010, 2014),
+            "tertiary_share": 0.6,
+            "industrial_upgrading": 2.0,
+            "employment_primary": [1.0, 5.0, np.nan, 0.0],
+            "employment_secondary": [3.0, 2.0, 1.0, 1.0],
+            "employment_tertiary": [6.0, 3.0, 1.0, 1.0],
+        }
+    )
+    got = channels.city_structure(cities)["rationalisation"]
+    assert got[0] == pytest.approx(0, abs=1e-15)
+    assert got[1] == pytest.approx(0.1 * np.log(0.1 / 0.5) + 0.3 * np.log(0.3 / 0.2) + 0.6 * np.log(0.6 / 0.3))
+    assert got[2:].isna().all()
 
 
 def staff(*rows):

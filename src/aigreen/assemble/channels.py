@@ -22,6 +22,7 @@ import pandas as pd
 from aigreen import facts
 from aigreen.errors import DataError
 
+EMPLOYMENT = ["employment_primary", "employment_secondary", "employment_tertiary"]
 DEGREE = ("doctor", "postgraduate", "bachelor")
 KEY = ["firm_id", "year"]
 _BELOW_COLLEGE = r"^(?:大专|专科)以下"  # without those of a college, unlike 大专及以下
@@ -64,19 +65,26 @@ def city_structure(city_years: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     city_years : DataFrame
-        Canonical ``city_years``: ``tertiary_share``, ``industrial_upgrading``.
+        Canonical ``city_years``: ``tertiary_share``, ``industrial_upgrading``, and employment by sector where known.
 
     Returns
     -------
     DataFrame
-        ``city_code, year, industry_structure, structure_level``; the level is missing where the shares contradict
-        each other (secondary and tertiary above one).
+        ``city_code, year, industry_structure, structure_level, rationalisation``; the level is missing where the
+        shares contradict each other (secondary and tertiary above one), and rationalisation also where employment of
+        a sector is.
     """
     tertiary, ratio = city_years["tertiary_share"], city_years["industrial_upgrading"]
     secondary = tertiary / ratio.where(ratio > 0)
     level = (1 - secondary - tertiary) + 2 * secondary + 3 * tertiary
+    possible = secondary + tertiary <= 1
+    output = pd.concat([1 - secondary - tertiary, secondary, tertiary], axis=1).where(possible)
+    staffed = city_years.reindex(columns=EMPLOYMENT).astype(float)
+    known = (output.notna().all(axis=1) & staffed.notna().all(axis=1) & (staffed.sum(axis=1) > 0)).to_numpy()
+    theil = np.full(len(city_years), np.nan)
+    theil[known] = rationalisation(output[known].to_numpy(), staffed[known].to_numpy())
     return city_years[["city_code", "year"]].assign(
-        industry_structure=ratio, structure_level=level.where(secondary + tertiary <= 1)
+        industry_structure=ratio, structure_level=level.where(possible), rationalisation=theil
     )
 
 

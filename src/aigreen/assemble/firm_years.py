@@ -253,6 +253,9 @@ def _channels(sheet: Sheet, inputs: Inputs) -> None:
                   "tertiary over secondary value added of the city")  # fmt: skip
         sheet.add(None, "structure_level", "Industry structure (level)", "1 to 3", "", "city_years",
                   "sum of k times the share of sector k")  # fmt: skip
+        sheet.add(None, "rationalisation", "Industry structure (Theil mismatch)", "index",
+                  "0 = balanced; missing without employment by sector", "city_years",
+                  "sum over sectors of (Y_k / Y) ln[(Y_k / L_k) / (Y / L)]")  # fmt: skip
     if inputs.segments is not None:
         sheet.merge(channels.polluting_share(inputs.segments), "segments")
         sheet.add(None, "polluting_share", "Polluting segments", "share of revenue", "", "segments",

@@ -20,9 +20,10 @@ from aigreen.sources.cnrds import GREEN_FIELDS
 from aigreen.sources.cnrds import TABLE as GREEN_TABLE
 from aigreen.sources.csmar_records import LINKS
 
-PARTS = ("reports", "cities")
+PARTS = ("reports", "cities", "employment")
 OWN_REPORT = 0.55  # firm-years with patents by own report
 UNKNOWN_PILOT, NO_CODE = 0.1, 0.25
+EMPLOYED, STAFF_OF_OUTPUT = 0.55, (2.5, 0.9, 0.95)  # of the population; of a sector, relative to its output
 
 
 def links(
@@ -162,6 +163,7 @@ def city_years(rng: Streams, cities: CityPaths, structure: np.ndarray) -> pd.Dat
         "carbon_intensity": 2.5 / growth * np.exp(0.3 * draw.standard_normal((shape[0], 1))),
         "tertiary_share": (1 - primary) * structure / (1 + structure),
         "industrial_upgrading": structure,
+        **_employment(rng["employment"], people * growth**0.1, primary, structure),
         "road_area": 12 * np.exp(0.3 * draw.standard_normal(shape)),
         "fdi": 1e3 * np.exp(draw.standard_normal((shape[0], 1))) * growth,
         "fdi_openness": 0.02 * np.exp(0.5 * draw.standard_normal(shape)),
@@ -178,6 +180,18 @@ def city_years(rng: Streams, cities: CityPaths, structure: np.ndarray) -> pd.Dat
     frame["low_carbon_year"] = pd.array(pilot.ravel(), dtype="Int64")
     frame["low_carbon_known"] = pd.array(np.repeat(known[:, 0], shape[1]), dtype="boolean")
     return frame
+
+
+def _employment(
+    draw: np.random.Generator, people: np.ndarray, primary: np.ndarray, structure: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Workers by sector: too many in agriculture for its output, so that output and employment do not match."""
+    secondary = (1 - primary) / (1 + structure)
+    output = np.stack(np.broadcast_arrays(primary, secondary, secondary * structure))
+    weight = output * np.array(STAFF_OF_OUTPUT)[:, None, None] * np.exp(0.1 * draw.standard_normal((3, len(people), 1)))
+    workers = EMPLOYED * people * weight / weight.sum(axis=0)
+    sectors = ("employment_primary", "employment_secondary", "employment_tertiary")
+    return dict(zip(sectors, workers, strict=True))
 
 
 def write_city_years(folder: Path, frame: pd.DataFrame) -> Path:

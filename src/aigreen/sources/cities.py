@@ -23,12 +23,18 @@ PANEL_FIELDS = tuple(
     Field(raw, "population_density" if raw == "pop_density" else raw, "", 0, high, may_miss=True)
     for raw, high in _SIZES.items()
 )
+EMPLOYMENT_FIELDS = tuple(
+    Field(f"employment_{sector}", f"employment_{sector}", "10,000 persons", 0, 1e5, may_miss=True)
+    for sector in ("primary", "secondary", "tertiary")
+)
 PILOT_FIELDS = (
     Field("pilot_year", "low_carbon_year", "year", 2010, 2017, whole=True, may_miss=True),
     Field("treat", "treat", "0/1", 0, 1, whole=True, may_miss=True),
 )
 PREFECTURES = Expected(
-    PANEL, ("city_name", "year", "city_code", *(field.raw for field in (*PANEL_FIELDS, *PILOT_FIELDS)))
+    PANEL,
+    ("city_name", "year", "city_code", *(field.raw for field in (*PANEL_FIELDS, *PILOT_FIELDS))),
+    tuple(field.raw for field in EMPLOYMENT_FIELDS),
 )
 PLACE_FIELDS = (
     Field("longitude", "longitude", "degrees", 70, 140),
@@ -42,7 +48,8 @@ def prefecture_panel(path: Path | str, options: Options = DEFAULT) -> Read:
     Codes stand as floats and are missing in a quarter of the rows; every name is in the division tables, so the code
     is found by name and compared with the one given. Logs, squares, treatment dummies and the second definition of
     industrial upgrading (``industrial_advanced``) are transforms and are not read. Where ``treat`` is missing the
-    source does not state whether the city is a pilot: ``low_carbon_known`` is false there.
+    source does not state whether the city is a pilot: ``low_carbon_known`` is false there. Employment by sector is not
+    in the public file; it is read where a file has it.
 
     Returns
     -------
@@ -64,7 +71,7 @@ def prefecture_panel(path: Path | str, options: Options = DEFAULT) -> Read:
     _refuse(given.notna() & (given != code), given, where, "codes are not of the city named")
     flow.note("codes missing, found by name", frame, int(given.isna().sum()), list(names[given.isna()].unique()[:5]))
     tidy = pd.DataFrame({"city_code": code.astype("str"), "year": years(frame, "year", where), "city": names})
-    tidy = tidy.join(measured(frame, (*PANEL_FIELDS, *PILOT_FIELDS), where))
+    tidy = tidy.join(measured(frame, (*PANEL_FIELDS, *EMPLOYMENT_FIELDS, *PILOT_FIELDS), where))
     tidy = one_row(tidy, KEY, flow, where)
     pilot = tidy["low_carbon_year"]
     _refuse(
@@ -77,7 +84,7 @@ def prefecture_panel(path: Path | str, options: Options = DEFAULT) -> Read:
     flow.note("pilot status not stated", tidy, int(unknown.sum()), list(tidy.loc[unknown, "city"].unique()[:5]))
     gaps = tidy["city_code"].nunique() * tidy["year"].nunique() - len(tidy)
     flow.note("city-years absent from a full panel", tidy, gaps)
-    return Read(tables.check("city_years", tidy.drop(columns="treat")), flow.to_frame())
+    return Read(tables.check("city_years", tables.completed("city_years", tidy.drop(columns="treat"))), flow.to_frame())
 
 
 def coordinates(path: Path | str, options: Options = DEFAULT) -> Read:
