@@ -7,8 +7,9 @@ import pandas as pd
 from aigreen.errors import DataError, EstimationError
 from aigreen.report.log import logged
 from aigreen.specification.fit import fit
-from aigreen.specification.registry import Specification, check_columns
+from aigreen.specification.registry import check_columns
 from aigreen.specification.results import write_results
+from aigreen.specification.rows import Specification
 
 with logged(snakemake.log[0]) as log:
     specifications = [Specification.from_record(record) for record in snakemake.params.specifications]

@@ -6,8 +6,8 @@ import pandas as pd
 
 from aigreen.report.log import logged
 from aigreen.report.specifications import contrast_table
-from aigreen.specification.registry import Exhibit
 from aigreen.specification.results import read_results
+from aigreen.specification.rows import Exhibit
 
 with logged(snakemake.log[0]):
     results = read_results(snakemake.input.estimates, Exhibit.from_printed(snakemake.params.exhibit))

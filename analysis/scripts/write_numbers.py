@@ -11,8 +11,8 @@ from aigreen.report.log import logged
 from aigreen.report.numbers import Ledger
 from aigreen.report.parts import part_labels, support
 from aigreen.simulate.truth import study_truth, true_average, true_cells, true_parts
-from aigreen.specification.registry import Exhibit
 from aigreen.specification.results import read_results
+from aigreen.specification.rows import Exhibit
 
 AVERAGES = ("simple", "group", "event_study", "calendar")
 

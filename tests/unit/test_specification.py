@@ -14,8 +14,9 @@ from aigreen.report.exhibit_numbers import add_exhibit
 from aigreen.report.numbers import Ledger
 from aigreen.report.specifications import choices, columns_table, contrast_table, estimates_table
 from aigreen.specification.fit import fit, one_effect
-from aigreen.specification.registry import Exhibit, Specification, check_columns, read_registry
+from aigreen.specification.registry import check_columns, read_registry
 from aigreen.specification.results import Results, read_results, write_results
+from aigreen.specification.rows import Exhibit, Specification
 from aigreen.study import read_config, studies
 
 FOLDER = Path(__file__).parents[2] / "analysis/config"
@@ -97,6 +98,7 @@ def test_the_two_studies_of_firms_run_the_same_list():
 def tables(folder, shown, fitted):
     (folder / "exhibits.csv").write_text(SHOWN + shown, encoding="utf-8")
     (folder / "specifications.csv").write_text(FITTED + fitted, encoding="utf-8")
+    (folder / "other.yaml").touch()
     return folder
 
 
@@ -135,7 +137,7 @@ def test_all_problems_are_listed_at_once_with_lines_and_nearest_names(tmp_path):
         "s,e,a,A,,olss,,,,,,,,,\ns,k,b b,B,,ols,,,,,,,,year ~ 3,\ns,kk,c,,,group_time,,dose,m,,,firm,a b,,laag=1\n"
         "s,k,d,,,imputation,,,,,,,,,leads=-1 leads=2\n,k,e,,,ols,,,,,,,,,\ns,k,f,,,local_projection,,,,,,,,,\n"
         "s,k,f,,,imputation,,,,,,,,,\ns,k,short\n"
-        "s,k,g,,,ols,,,,,,,a b,,\ns,k,h,,,ols,,,,,,,a,,\n",
+        "s,k,g,,,ols,,,,,,,a b,,\ns,k,h,,,ols,,,,,,,a,,\nohter,k,h,,,ols,,,,,,,a,,\n",
     )
     with pytest.raises(ConfigError) as caught:
         read_registry(tmp_path, CONFIG)
@@ -161,6 +163,7 @@ def test_all_problems_are_listed_at_once_with_lines_and_nearest_names(tmp_path):
         "specifications.csv, line 9: 3 cells, 15 are needed",
         "specifications.csv, line 10: s k/g: two-way clustering has no influence functions",
         "specifications.csv, line 11: s k/h: all rows of an exhibit of kind contrast need the same clusters",
+        "specifications.csv, line 12: no study 'ohter' (did you mean 'other'?)",
     ):
         assert message in text, message
 

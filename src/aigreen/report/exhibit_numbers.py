@@ -11,8 +11,8 @@ from aigreen.effects import Effects
 from aigreen.inference.specification_curve import specification_tests
 from aigreen.report.headline import add_estimate, verdict
 from aigreen.report.numbers import Ledger
-from aigreen.specification.registry import Specification
 from aigreen.specification.results import Results
+from aigreen.specification.rows import Specification
 
 
 def add_exhibit(ledger: Ledger, results: Results, *, level: float, **bootstrap: Any) -> None:

@@ -12,10 +12,10 @@ import pandas as pd
 from aigreen.effects import Effects
 from aigreen.report.formats import MINUS, count, p_value
 from aigreen.report.table import Cell, Group, Row, Spanner, Table
-from aigreen.report.tables import regression_table
+from aigreen.report.tables import attributed, regression_table
 from aigreen.specification.estimators import dose_column
-from aigreen.specification.registry import Specification
 from aigreen.specification.results import Results, stack
+from aigreen.specification.rows import Specification
 
 
 def columns_table(
@@ -59,7 +59,8 @@ def estimates_table(results: Results, labels: Mapping[str, str], *, level: float
         Group(tuple(Row(part.label, _line(results, part, level)) for part in parts), title)
         for title, parts in results.groups.items()
     ]
-    return _table(results, labels, groups, (), level, simulated)
+    made_by = [_estimated_by(results, part) for parts in results.groups.values() for part in parts]
+    return attributed(_table(results, labels, groups, (), level, simulated), rows=made_by)
 
 
 def contrast_table(
@@ -74,8 +75,10 @@ def contrast_table(
         Options of `aigreen.inference.multiple.multiple_testing`.
     """
     single, of_gaps = results.adjusted(**bootstrap), results.adjusted_differences(**bootstrap)
-    groups = []
+    groups: list[Group] = []
+    made_by: list[tuple[str, Effects] | None] = []
     for title, parts in results.groups.items():
+        made_by += [_estimated_by(results, part) for part in parts]
         rows = [
             Row(part.label, (*_line(results, part, level), *_p_values(results.single[part.id], single[part.id])))
             for part in parts
@@ -85,13 +88,16 @@ def contrast_table(
             for key, gap in results.differences(title).items():
                 cells = (*_numbers(gap, level), Cell(), Cell(), *_p_values(gap, of_gaps[title, key]))
                 rows.append(Row(f"{label[key]} {MINUS} {parts[0].label}", cells))
+                made_by.append((f"{results.exhibit.exhibit}/{key} less {parts[0].id}", gap))
             if len(parts) > 2:
                 rows.append(Row("All equal", (*[Cell()] * 6, _equal(results, title), Cell())))
+                made_by.append(None)
         groups.append(Group(tuple(rows), title))
     adjusted = (
         "Adjusted p-values are those of Romano and Wolf, over all estimates of the table and over all differences."
     )
-    return _table(results, labels, groups, ("p-value", "Adjusted"), level, simulated, adjusted)
+    table = _table(results, labels, groups, ("p-value", "Adjusted"), level, simulated, adjusted)
+    return attributed(table, rows=made_by)
 
 
 def _table(
@@ -113,6 +119,11 @@ def _table(
         notes=_notes(results, *notes, _errors(results, labels)),
         simulated=simulated,
     )
+
+
+def _estimated_by(results: Results, part: Specification) -> tuple[str, Effects]:
+    """Name a specification as the number ledger does, with its result."""
+    return f"{results.exhibit.exhibit}/{part.id}", results.fitted[part.id]
 
 
 def _line(results: Results, part: Specification, level: float) -> tuple[Cell, ...]:

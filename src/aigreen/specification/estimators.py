@@ -26,7 +26,7 @@ from aigreen.spillover import Spillover
 if TYPE_CHECKING:
     from aigreen.effects import Effects
     from aigreen.panel import Panel
-    from aigreen.specification.registry import Specification
+    from aigreen.specification.rows import Specification
 
 Reader = Callable[[str], Any]
 

@@ -14,7 +14,7 @@ from aigreen.errors import AigreenError, ConfigError, EffectsError, did_you_mean
 from aigreen.panel import Panel
 from aigreen.parts import TOTAL
 from aigreen.specification.estimators import at_year, dose_column
-from aigreen.specification.registry import Specification
+from aigreen.specification.rows import Specification
 from aigreen.specification.sample import sample_mask
 
 PLACE, WEIGHT = "specification", "balance_weight"

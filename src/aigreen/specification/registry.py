@@ -6,14 +6,16 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from aigreen.errors import ConfigError, did_you_mean
 from aigreen.specification.estimators import ESTIMATORS, Estimator
+from aigreen.specification.rows import LISTS, SINCE, Exhibit, Specification
 from aigreen.specification.sample import parse
+from aigreen.study import studies
 
 SPECIFICATIONS, EXHIBITS = "specifications.csv", "exhibits.csv"
 KINDS = ("columns", "estimates", "contrast", "figure", "curve")
@@ -38,166 +40,7 @@ ATTACKS = {
     "fishing": "fishing",
 }
 
-_LISTS = ("channels", "covariates", "exposure", "fixed_effects", "cluster")
-_SINCE = re.compile(r"since\((\w+)\)")
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Specification:
-    """One estimate: what is regressed on what, on which rows, by which estimator.
-
-    Attributes
-    ----------
-    exhibit, id : str
-        Name it; files and numbers are called ``<exhibit>/<id>`` and ``<exhibit>_<id>``.
-    label, group : str
-        Printed name, and the heading under which it stands; contrasts are tested within groups.
-    estimator : str
-        One of `aigreen.specification.estimators.ESTIMATORS`.
-    outcome : str
-    treatment : str
-        Empty for the study's cohorts, ``since(column)`` for those in another column, or a numeric column (a dose).
-    exposure, channels, covariates, fixed_effects : tuple of str
-    cluster : tuple of str
-        Empty for the study's clusters; two for two-way clustering.
-    sample : str
-        Rows used; see `aigreen.specification.sample`.
-    options : mapping of str to str
-        Of the estimator, as written.
-    line : int
-        Line of the table, for messages; 0 where unknown.
-    """
-
-    exhibit: str
-    id: str
-    estimator: str
-    label: str = ""
-    group: str = ""
-    outcome: str = ""
-    treatment: str = ""
-    exposure: tuple[str, ...] = ()
-    channels: tuple[str, ...] = ()
-    covariates: tuple[str, ...] = ()
-    fixed_effects: tuple[str, ...] = ()
-    cluster: tuple[str, ...] = ()
-    sample: str = ""
-    options: Mapping[str, str] = field(default_factory=dict)
-    line: int = field(default=0, compare=False)
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Specification:
-        """Read what `record` wrote."""
-        lists = {name: tuple(record[name]) for name in _LISTS if name in record}
-        return cls(**{**record, **lists})
-
-    def record(self, *, printed: bool = False) -> dict[str, Any]:
-        """Plain values, as a parameter of a rule: what is estimated, or with `printed` also how it is called."""
-        record = asdict(self)
-        record = {name: list(value) if isinstance(value, tuple) else value for name, value in record.items()}
-        for name in ("line",) if printed else ("line", "label", "group"):
-            del record[name]
-        return record
-
-    @property
-    def method(self) -> Estimator:
-        """The estimator's entry."""
-        return ESTIMATORS[self.estimator]
-
-    @property
-    def name(self) -> str:
-        """``exhibit/id``, with the line where it is known."""
-        return f"{self.exhibit}/{self.id}" + (f" (line {self.line})" if self.line else "")
-
-    @property
-    def cohort(self) -> str:
-        """Column of first treated periods that replaces the study's; empty for none."""
-        found = _SINCE.fullmatch(self.treatment)
-        return found[1] if found else ""
-
-    @property
-    def dose(self) -> str:
-        """Numeric treatment column; empty for none."""
-        return "" if self.cohort else self.treatment
-
-    @property
-    def columns(self) -> dict[str, str]:
-        """Columns of the panel that it reads, each with its role."""
-        named: dict[str, str] = {}
-        single = {"outcome": self.outcome, "treatment": self.cohort or self.dose}
-        for role, name in single.items():
-            if name:
-                named.setdefault(name, role)
-        for role in ("exposure", "channels", "covariates", "cluster"):
-            for name in getattr(self, role):
-                named.setdefault(name, role)
-        for effect in self.fixed_effects:
-            for name in effect.split("^"):
-                named.setdefault(name, "fixed_effects")
-        for condition in parse(self.sample):
-            named.setdefault(condition.column, "sample")
-        for option in ("instruments", "weights", "balance", "match"):
-            for name in filter(None, self.options.get(option, "").partition("@")[0].split(",")):
-                named.setdefault(name, option)
-        return named
-
-    def completed(self, config: Mapping[str, Any]) -> Specification:
-        """Fill what is empty with the study's defaults (outcome, channels, exposure)."""
-        outcomes, parts = config["outcomes"], config["decomposition"]
-        filled: dict[str, Any] = {"outcome": self.outcome or outcomes["level" if self.method.counts else "log"]}
-        if "channels" in self.method.reads:
-            filled["channels"] = self.channels or tuple(parts["channels"])
-        if "exposure" in self.method.reads:
-            filled["exposure"] = self.exposure or (parts["exposure"],)
-        return replace(self, **filled)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Exhibit:
-    """A table or figure made of specifications.
-
-    Attributes
-    ----------
-    exhibit : str
-        Name of its files.
-    kind : {"columns", "estimates", "contrast", "figure", "curve"}
-    title, notes : str
-        Printed.
-    attack : tuple of str
-        Objections that it answers, keys of `ATTACKS`.
-    section : str
-        Where the paper has it, one of `SECTIONS`.
-    specifications : tuple of Specification
-    """
-
-    exhibit: str
-    kind: str
-    title: str
-    notes: str = ""
-    attack: tuple[str, ...] = ()
-    section: str = "results"
-    specifications: tuple[Specification, ...] = ()
-    line: int = field(default=0, compare=False)
-
-    @property
-    def drawn(self) -> bool:
-        """Whether it is a figure; else it is a table."""
-        return self.kind in ("figure", "curve")
-
-    def estimated(self) -> list[dict[str, Any]]:
-        """Return what is estimated, as a parameter of a rule."""
-        return [specification.record() for specification in self.specifications]
-
-    def printed(self) -> dict[str, Any]:
-        """Return all that its page shows, as a parameter of a rule."""
-        record = {name: getattr(self, name) for name in ("exhibit", "kind", "title", "notes")}
-        return record | {"specifications": [part.record(printed=True) for part in self.specifications]}
-
-    @classmethod
-    def from_printed(cls, record: Mapping[str, Any]) -> Exhibit:
-        """Read what `printed` wrote."""
-        parts = tuple(Specification.from_record(part) for part in record["specifications"])
-        return cls(**{**record, "specifications": parts})
 
 
 def read_registry(folder: str | Path, config: Mapping[str, Any]) -> dict[str, Exhibit]:
@@ -226,9 +69,15 @@ def read_registry(folder: str | Path, config: Mapping[str, Any]) -> dict[str, Ex
         rows.append(_read(row, f"{SPECIFICATIONS}, line {line}", found, make, problems))
     study, exhibits, rows = config["study"], list(filter(None, exhibits)), list(filter(None, rows))
     kept: dict[str, Exhibit] = {}
-    for name in sorted({name for studies, _ in [*exhibits, *rows] for name in studies}):
-        own = [exhibit for studies, exhibit in exhibits if name in studies]
-        of_study = [specification for studies, specification in rows if name in studies]
+    known = [*studies(folder), study]
+    for name in sorted({name for named, _ in [*exhibits, *rows] for name in named}):
+        own = [exhibit for named, exhibit in exhibits if name in named]
+        of_study = [specification for named, specification in rows if name in named]
+        if name not in known:
+            where = [f"{EXHIBITS}, line {shown.line}" for shown in own]
+            where += [f"{SPECIFICATIONS}, line {part.line}" for part in of_study]
+            problems.append(f"{where[0]}: no study {name!r}{did_you_mean(name, known)}")
+            continue
         together = _together(name, own, of_study, problems)
         if name == study:
             kept = together
@@ -315,8 +164,8 @@ def _specification_problems(row: Mapping[str, str]) -> list[str]:
 
 
 def _specification(row: Mapping[str, str], line: int) -> Specification:
-    lists = {name: tuple(row[name].split()) for name in _LISTS}
-    texts = {name: row[name] for name in _SPECIFICATION_COLUMNS if name not in (*_LISTS, "study", "options")}
+    lists = {name: tuple(row[name].split()) for name in LISTS}
+    texts = {name: row[name] for name in _SPECIFICATION_COLUMNS if name not in (*LISTS, "study", "options")}
     return Specification(**texts, **lists, options=_options(row["options"]), line=line)
 
 
@@ -329,7 +178,7 @@ def _misused(row: Mapping[str, str], estimator: Estimator) -> list[str]:
     name = row["estimator"]
     fields = ("treatment", "exposure", "channels", "covariates", "fixed_effects")
     out = [f"{field}: {name} takes none" for field in fields if row[field] and field not in estimator.reads]
-    if row["treatment"] and estimator.cohorts and not _SINCE.fullmatch(row["treatment"]):
+    if row["treatment"] and estimator.cohorts and not SINCE.fullmatch(row["treatment"]):
         out.append(f"treatment: {name} takes first treated periods, write since({row['treatment']})")
     if len(row["cluster"].split()) > (2 if estimator.two_way else 1):
         out.append(f"cluster: {name} takes {'two columns at most' if estimator.two_way else 'one column'}")

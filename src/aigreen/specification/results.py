@@ -16,7 +16,7 @@ from aigreen.errors import EffectsError, ReportError
 from aigreen.inference.multiple import multiple_testing
 from aigreen.joint import concat
 from aigreen.specification.fit import one_effect
-from aigreen.specification.registry import Exhibit, Specification
+from aigreen.specification.rows import Exhibit, Specification
 from aigreen.storage import load, write_bytes
 
 FAILURES = "failures.json"
