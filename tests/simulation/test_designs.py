@@ -59,8 +59,10 @@ def test_replications_do_not_depend_on_how_many_there_are():
 
 
 def test_summary_of_known_draws():
-    lines = [("d", r, "e", "total", 1.0, 1.0 + gap, 0.5, gap, 2.0 + gap) for r, gap in enumerate([-0.3, 0.1, 1.1])]
+    gaps = [-0.3, 0.1, 1.1]
+    lines = [("d", r, "e", "total", 1.0, 1.0 + gap, 0.5, gap, 2.0 + gap, gap > 0) for r, gap in enumerate(gaps)]
     names = ["design", "replication", "estimator", "part", "truth", "estimate", "std_error", "conf_low", "conf_high"]
+    names.append("in_set")
     lost = dict.fromkeys(names, np.nan) | {
         "design": "d",
         "replication": 3,
@@ -71,6 +73,7 @@ def test_summary_of_known_draws():
     line = summarise(pd.concat([pd.DataFrame(lines, columns=names), pd.DataFrame([lost])])).loc[("d", "e", "total")]
     assert line["bias"] == pytest.approx(0.3)
     assert line["noise"] == pytest.approx(np.std([-0.3, 0.1, 1.1], ddof=1) / np.sqrt(3))
-    assert line["coverage"] == pytest.approx(2 / 3)
+    assert line["median"] == pytest.approx(0.1)
+    assert line["coverage"] == line["in_set"] == pytest.approx(2 / 3)
     assert line["rejects"] == pytest.approx(2 / 3)
     assert (line["n"], line["failed"]) == (3, 1)
