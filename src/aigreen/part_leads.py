@@ -19,6 +19,7 @@ from aigreen.did.split import Cells
 from aigreen.did.untreated import independent
 from aigreen.dropped import Dropped
 from aigreen.errors import CollinearError, CollinearWarning, NoPrePeriodError
+from aigreen.leave_out import without_each
 from aigreen.parts import DIRECT, SPILLOVER
 
 if TYPE_CHECKING:
@@ -111,8 +112,9 @@ class LeadFit:
         Those that are independent.
     coefficients : ndarray, shape (p, 1 + K)
     residuals : ndarray, shape (n_clean, 1 + K)
-    scores : ndarray, shape (n_clean, p)
-        Weights A of the clean rows in the coefficients.
+    z : ndarray, shape (n_clean, p)
+        Dummies less fixed effects and covariates.
+    w : ndarray, shape (n_clean,)
     lost : list of str
         Names of dummies that fixed effects, covariates and other dummies determine.
     """
@@ -120,7 +122,8 @@ class LeadFit:
     dummies: LeadDummies
     coefficients: np.ndarray
     residuals: np.ndarray
-    scores: np.ndarray
+    z: np.ndarray
+    w: np.ndarray
     lost: list[str]
 
     @classmethod
@@ -137,11 +140,25 @@ class LeadFit:
             x = fit.covariates[rows]
             wx = x if w is None else x * w[:, None]
             z = z - x @ (fit.bread @ (wx.T @ z))
-        wz = z if w is None else z * w[:, None]
-        scores = wz @ symmetric_inverse(wz.T @ z)
+        weights = np.ones(len(rows)) if w is None else w
+        wz = z * weights[:, None]
         deviations = np.column_stack([fit.outcome[rows], fit.channels[rows]])
-        coefficients = scores.T @ deviations
-        return cls(dummies, coefficients, deviations - z @ coefficients, scores, lost)
+        coefficients = symmetric_inverse(wz.T @ z) @ (wz.T @ deviations)
+        return cls(dummies, coefficients, deviations - z @ coefficients, z, weights, lost)
+
+    def influence(
+        self, residual: np.ndarray, clusters: np.ndarray, n_clusters: int, *, leave_one_out: bool
+    ) -> np.ndarray:
+        r"""Influence of clean rows on the coefficients of a variable with this residual, shape (clusters, p).
+
+        :math:`G^{-1}s_c`, or how far the cluster moves the coefficients, :math:`(G - G_c)^{-1}s_c`: far leads stand on
+        few rows, and their residuals are small for that.
+        """
+        wz = self.z * self.w[:, None]
+        scores = sum_by(clusters, wz * residual[:, None], n_clusters)
+        if leave_one_out:
+            return without_each(self.z, self.w, scores, clusters)[0]
+        return scores @ symmetric_inverse(wz.T @ self.z)
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,10 +208,12 @@ def lead_parts(
     clusters, n_clusters = sample.cluster_codes[fit.effects.rows], len(sample.clusters)
     loadings_psi = fit.loadings_influence(clusters, n_clusters)
     slopes, slopes_psi = fit.slopes, loadings_psi.sum(axis=1)
-    coefficients, residuals, scores = leads.coefficients, leads.residuals, leads.scores
+    coefficients, residuals = leads.coefficients, leads.residuals
+    leave_one_out = options.variance == "leave_one_out"
     rho = coefficients[:, 0] - coefficients[:, 1:] @ slopes
     rest = residuals[:, 0] - residuals[:, 1:] @ slopes
-    rho_psi = sum_by(clusters, scores * rest[:, None], n_clusters) - slopes_psi @ coefficients[:, 1:].T
+    rho_psi = leads.influence(rest, clusters, n_clusters, leave_one_out=leave_one_out)
+    rho_psi -= slopes_psi @ coefficients[:, 1:].T
 
     own, through = _contrasts(leads.dummies, mean_dose(setup))
     at = {label: j for j, label in enumerate(labels)}
@@ -206,7 +225,7 @@ def lead_parts(
     for j in range(n_channels):
         psi[:, 2 + j] = loadings_psi[:, j] @ moved
     for i in range(n_channels):
-        moved_psi = sum_by(clusters, scores[:, own] * residuals[:, [1 + i]], n_clusters)
+        moved_psi = leads.influence(residuals[:, 1 + i], clusters, n_clusters, leave_one_out=leave_one_out)[:, own]
         for j in np.flatnonzero(fit.loadings[:, i]):
             psi[:, 2 + j] += fit.loadings[j, i] * moved_psi
         if gap is not None:

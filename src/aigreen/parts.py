@@ -22,7 +22,7 @@ TOTAL, DIRECT, SPILLOVER = "total", "direct", "spillover"
 _ASSUMPTIONS = {
     "no anticipation, parallel trends": (
         "outcome and channels, of treated and exposed units, follow the clean rows' fixed effects without treatment",
-        "Imputation(leads=...).event_study().pretrend_test() of the outcome and of each channel",
+        "Decomposition(leads=...).fit, by part: event_study().pretrend_test(); honest_did of a path",
     ),
     "linear in channels": (
         "the untreated outcome is additive in fixed effects and linear in the channels",
@@ -30,15 +30,15 @@ _ASSUMPTIONS = {
     ),
     "no confounding of channels": (
         "nothing that treatment moves, and no shock, moves both a channel and the outcome given the fixed effects",
-        "sensitivity of each channel: rho and robustness values",
+        "Decomposition.sensitivity: rho and robustness values of each channel",
     ),
     "exposure": (
         "all that others' treatment does to a unit goes through the exposure columns; none reaches clean rows",
-        "Spillover with wider maps and the choice-of-ring curve, placebo maps",
+        "ring_curve over wider maps, placebo maps",
     ),
     "additive exposure": (
         "exposure does the same to treated and untreated rows",
-        "test of own treatment times exposure",
+        "Decomposition.additivity: own treatment times exposure",
     ),
 }
 

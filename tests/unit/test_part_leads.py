@@ -93,8 +93,9 @@ def test_leads_of_a_channel_are_slopes_times_its_own_leads(panel: Panel) -> None
 
 
 def test_leads_of_the_spillover_are_those_of_exposure_times_the_dose(panel: Panel) -> None:
-    parts = Decomposition(channels=[], exposure="ring", leads=3).fit(panel, "y").event_study()
-    rings = Spillover(exposure="ring", leads=3).fit(panel, "y")
+    estimator = Decomposition(channels=[], exposure="ring", leads=3, variance="conservative")
+    parts = estimator.fit(panel, "y").event_study()
+    rings = Spillover(exposure="ring", leads=3, variance="conservative").fit(panel, "y")
     treated, exposed = rings["treated"].event_study(), rings["exposed"].event_study()
     dose = panel.column("ring")[panel.treated].mean()
     assert parts["total"].values == pytest.approx(treated.values, abs=1e-12)
@@ -230,3 +231,15 @@ def test_the_bootstrap_has_no_leads(panel: Panel) -> None:
         Decomposition(channels=["m1"], leads=n).bootstrap(panel, "y", n_draws=20, how="event_study") for n in (0, 2)
     )
     pd.testing.assert_frame_equal(plain.draws, more.draws)
+
+
+def test_leads_without_the_own_cluster_have_larger_errors(panel: Panel) -> None:
+    """As a jackknife of the regressions on leads; values and additivity stay."""
+    plain, larger = (
+        Decomposition(**FULL, leads=3, variance=variance).fit(panel, "y").event_study()
+        for variance in ("conservative", "leave_one_out")
+    )
+    assert larger.values == pytest.approx(plain.values, abs=1e-12)
+    before = ~plain.post
+    ratio = (larger.std_errors / plain.std_errors)[before]
+    assert ((ratio > 1.0) & (ratio < 1.5)).all()
