@@ -16,6 +16,7 @@ from aigreen.panel import Panel
 from aigreen.parts import DIRECT, SPILLOVER, TOTAL
 from aigreen.report.formats import count, p_value
 from aigreen.report.table import Cell, Group, Row, Spanner, Table
+from aigreen.report.tables import attributed
 
 
 def part_labels(channels: Sequence[str], labels: Mapping[str, str]) -> dict[str, str]:
@@ -85,7 +86,7 @@ def decomposition_table(
         rows.append(Row(str(part), tuple(cells)))
     percent = f"{level:.0%}"
     spans = (Spanner(f"{percent} pointwise", 2, 4), Spanner(f"{percent} simultaneous", 4, 6))
-    return Table(
+    table = Table(
         key=key,
         title=title,
         stub="Part",
@@ -95,6 +96,7 @@ def decomposition_table(
         notes=notes,
         simulated=simulated,
     )
+    return attributed(table, rows=[(key, overall)] * len(rows))
 
 
 def exposures_table(
@@ -127,7 +129,7 @@ def exposures_table(
         "Untreated units with exposure, last year": "exposed",
     }
     counts = [Row(label, tuple(_size(len(support_of[name][kind])) for name in results)) for label, kind in foot.items()]
-    return Table(
+    table = Table(
         key=key,
         title=title,
         stub="Exposure",
@@ -136,6 +138,7 @@ def exposures_table(
         notes=f"Standard errors in parentheses. {notes}".strip(),
         simulated=simulated,
     )
+    return attributed(table, columns=[(f"{key}/{label}", result) for label, result in results.items()])
 
 
 def truth_table(
@@ -176,7 +179,7 @@ def truth_table(
             ]
         rows.append(Row(str(part), tuple(cells)))
     percent = f"{level:.0%}"
-    return Table(
+    table = Table(
         key=key,
         title=title,
         stub="Part",
@@ -186,6 +189,7 @@ def truth_table(
         notes=notes,
         simulated=simulated,
     )
+    return attributed(table, rows=[(key, overall)] * len(rows))
 
 
 def moves_table(
@@ -212,7 +216,7 @@ def moves_table(
         cells += [Cell.number(line[end], digits) for end in ("conf_low", "conf_high")]
         cells += [Cell.number(test.statistic, 2), Cell.number(test.df, 0), Cell(p_value(test.p_value), test.p_value)]
         rows.append(Row(label, tuple(cells)))
-    return Table(
+    table = Table(
         key=key,
         title=title,
         stub="Variable",
@@ -222,6 +226,7 @@ def moves_table(
         notes=notes,
         simulated=simulated,
     )
+    return attributed(table, rows=[(f"{key}/{label}", result) for label, result in results.items()])
 
 
 def _overall(effects: Effects, where: str) -> Effects:
