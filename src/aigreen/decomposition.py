@@ -248,6 +248,7 @@ class Decomposition(PartOptions):
         Returns
         -------
         Bootstrap
-            Draws of the parts that add up (no pieces), with errors and intervals.
+            Draws of the parts that add up (no pieces, no leads), with errors and intervals. A `RefitWarning` says where
+            draws are no matrix products.
         """
         return bootstrap(self, panel, outcome, covariates, how=how, n_draws=n_draws, seed=seed, resampling=resampling)

@@ -11,6 +11,7 @@ from aigreen import GroupTimeATT, Panel
 from aigreen.effects import Effects
 from aigreen.inference import honest_did
 from aigreen.inference.honest_tests import hull, step_bounds
+from aigreen.parts import Parts
 
 CASES = {
     "RM_CLF": {"restriction": "relative_magnitudes"},
@@ -59,6 +60,33 @@ def test_mpdta_sets(mpdta, case):
     ours = honest_did(effects, bounds=expected["bound"], **CASES[case])
     np.testing.assert_allclose(ours.frame[["low", "high"]], expected[["lb", "ub"]], atol=7e-4)
     np.testing.assert_allclose(ours.original, [mpdta["original"]["lb"], mpdta["original"]["ub"]], atol=1e-10)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_each_part_of_a_path_has_the_set_of_its_own_estimates(mpdta, case):
+    """A total of which 60 % are direct: sets of the parts are the reference's, scaled."""
+    expected = pd.DataFrame(mpdta[case])
+    study = by_horizon([*mpdta["betahat"], 0.0], np.pad(mpdta["sigma"], (0, 1)), [*mpdta["horizons"], -1])
+    share = {"total": 1.0, "direct": 0.6, "m": 0.4}
+    weights = np.array(list(share.values()))
+    path = Parts(
+        values=np.kron(weights, study.values),
+        index=pd.MultiIndex.from_product([share, study.index], names=["part", "horizon"]),
+        psi=None,
+        covariance=np.kron(np.outer(weights, weights), study.covariance),
+        clusters=study.clusters,
+        n_rows=1,
+        n_units=1,
+        n_clusters=500,
+        method="reported",
+        outcome="y",
+        post=np.tile(study.post, 3),
+    )
+    for part, scale in share.items():
+        bounds = expected["bound"] * (scale if CASES[case]["restriction"] == "smoothness" else 1.0)
+        ours = honest_did(path[part], bounds=bounds, **CASES[case])
+        assert ours.reference == -1
+        np.testing.assert_allclose(ours.frame[["low", "high"]], scale * expected[["lb", "ub"]], atol=7e-4)
 
 
 def test_conditional_test_without_first_stage(shared, mpdta):

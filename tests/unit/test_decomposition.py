@@ -25,6 +25,7 @@ from aigreen.errors import (
     NoTreatedError,
     OptionError,
     OverlapWarning,
+    RefitWarning,
     SmallCellWarning,
     TooFewClustersError,
     UnknownColumnError,
@@ -582,7 +583,8 @@ def test_bootstrap_does_not_need_leave_one_out_errors_in_every_draw(panel: Panel
 def test_bootstrap_of_industry_year_effects_and_moving_clusters(panel: Panel) -> None:
     df = economy()
     moving = Panel(df.assign(city=np.random.default_rng(0).integers(0, 30, len(df))), **CITY)
-    draws = Decomposition(channels=["m1"]).bootstrap(moving, "y", n_draws=20)
+    with pytest.warns(RefitWarning, match="each of 20 draws is fitted anew"):
+        draws = Decomposition(channels=["m1"]).bootstrap(moving, "y", n_draws=20)
     assert draws.draws.notna().all(axis=None)
     effects = Decomposition(channels=["m1"], fixed_effects=["firm", "industry^year"])
     assert effects.bootstrap(panel, "y", n_draws=20).std_errors["total"] > 0

@@ -137,5 +137,6 @@ def _reference(horizons: np.ndarray, fixed: np.ndarray) -> int:
     if len(missing) == 1 and missing[0] < 0:
         return int(missing[0])
     raise EffectsError(
-        "no reference period: effects before treatment must be relative to one period, as with base_period='universal'"
+        "no reference period: effects before treatment must be relative to one period, as with "
+        "GroupTimeATT(base_period='universal') and Decomposition(leads=...).path"
     )
