@@ -13,6 +13,7 @@ and balance sheets (``FS_Combas``); of the others, those that are there are used
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -37,13 +38,14 @@ from aigreen.sources import (
     csmar,
     csmar_records,
     extras,
-    google_patents,
     inventory,
     policies,
     reports,
 )
 from aigreen.sources import firm_years as parts_of_firm_years
 from aigreen.sources.adapter import Options as Reading
+from aigreen.sources.patent_tables import PatentTables
+from aigreen.sources.publication_parts import publications_in_parts
 from aigreen.sources.reading import parts
 from aigreen.sources.record import Flow, Read, together
 
@@ -128,7 +130,7 @@ class _Run:
             raise SourceError(f"{raw}: no such folder")
         self.raw, self.folder, self.options, self.progress = raw, out / TABLES, options, progress
         self.reading = Reading(root=raw, mapping=options.mapping)
-        self.spill = out / ".spill"
+        self.spill, self.parts = out / ".spill", out / ".publications"
         clear_parts(out, self.folder)
 
     def tables(self) -> dict[str, Made]:
@@ -196,12 +198,16 @@ class _Run:
         names = ["patents", "patent_applicants", "citations"]
         if files := inventory.publications(self.raw):
             folder = self.raw / inventory.GOOGLE_FOLDER
-            read = partial(google_patents.publications, folder, self.reading, progress=self.progress)
+            read = partial(self._publications, folder)
         else:
             files = self._find(cnipa.TABLE)
             read = partial(cnipa.patent_records, self.raw, self.reading)
         if files:
             done |= dict(zip(names, self._make(names, read, files), strict=True))
+            shutil.rmtree(self.parts, ignore_errors=True)
+
+    def _publications(self, folder: Path) -> PatentTables:
+        return publications_in_parts(folder, self.parts, self._backend(), self.reading, progress=self.progress)
 
     def _counts(self, done: dict[str, Made]) -> None:
         """Match names and count; customers and suppliers are matched by the same names."""

@@ -26,6 +26,7 @@ from aigreen.sources.record import FLOW, Read
 _STAMP, _FLOW = b"aigreen.stamp", b"aigreen.flow"
 _MAKERS, _BELOW = ("sources", "assemble"), ("facts.py", "schemas.py", "tables.py")
 CHUNK = 1 << 22
+ROWS = 1 << 18
 
 
 class Made(NamedTuple):
@@ -88,7 +89,10 @@ def make(
     if all(_stamp(table.path) == table.stamp for table in done.values()):
         return list(done.values())
     for table, result in zip(done.values(), maker(), strict=True):
-        write_aside(table.path, _parquet(result, table.stamp))
+        if isinstance(result.table, Path):
+            _copy_aside(table.path, result.table, _notes(result, table.stamp))
+        else:
+            write_aside(table.path, _parquet(result, table.stamp))
     return list(done.values())
 
 
@@ -143,11 +147,32 @@ def _stamp(path: Path) -> str | None:
 
 def _parquet(result: Read, stamp: str) -> bytes:
     table = pa.Table.from_pandas(result.table, preserve_index=False)
-    ledger = json.dumps(result.flow[FLOW].to_numpy().tolist(), ensure_ascii=False, default=int).encode()
-    table = table.replace_schema_metadata({**(table.schema.metadata or {}), _STAMP: stamp.encode(), _FLOW: ledger})
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), **_notes(result, stamp)})
     content = io.BytesIO()
     pq.write_table(table, content, compression="zstd", version="2.6")
     return content.getvalue()
+
+
+def _notes(result: Read, stamp: str) -> dict[bytes, bytes]:
+    ledger = json.dumps(result.flow[FLOW].to_numpy().tolist(), ensure_ascii=False, default=int).encode()
+    return {_STAMP: stamp.encode(), _FLOW: ledger}
+
+
+def _copy_aside(path: Path, source: Path, notes: dict[bytes, bytes]) -> None:
+    """Copy a Parquet file batch by batch, with notes, beside the place and move it there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with pq.ParquetFile(source) as stored:
+            schema = stored.schema_arrow.with_metadata(notes)
+            with aside.open("wb") as part, pq.ParquetWriter(part, schema, compression="zstd", version="2.6") as writer:
+                for batch in stored.iter_batches(ROWS):
+                    writer.write_batch(batch.cast(schema))
+        with aside.open("rb") as part:
+            os.fsync(part.fileno())
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def _digest(content: bytes) -> str:

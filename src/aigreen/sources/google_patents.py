@@ -6,8 +6,9 @@ table is an application.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -77,14 +78,47 @@ def publications(
         Patents, applicants (of the last publication that names any) and citations. Chinese utility models and
         designs, and granted inventions, without a day of grant get the day of publication.
     """
+    flow, listed = Flow(TABLE, "patent_id"), files(path, options)
+    pieces = list(unfolded(listed, flow, options, office=office, progress=progress))
+    whole = [pd.concat([getattr(piece, name) for piece in pieces], ignore_index=True) for name in PARTS]
+    flow.note(f"read from {len(listed)} files", whole[0])
+    flow.note(f"office other than {office}", whole[0], sum(piece.foreign for piece in pieces))
+    return finished(*whole, flow)
+
+
+class Piece(NamedTuple):
+    """Publications of some rows of an export: ``rows`` of publications, ``people`` and ``cited`` by publication.
+
+    ``foreign`` counts the publications of other offices, which are left out.
+    """
+
+    rows: pd.DataFrame
+    people: pd.DataFrame
+    cited: pd.DataFrame
+    foreign: int
+
+
+PARTS = ("rows", "people", "cited")
+
+
+def unfolded(
+    listed: Sequence[Path],
+    flow: Flow,
+    options: Options = DEFAULT,
+    *,
+    office: str | None = None,
+    batch: int | None = None,
+    progress: bool = False,
+) -> Iterator[Piece]:
+    """Unfold the lists of each file; of Parquet files ``batch`` rows at a time, if given."""
     names = options.mapping.get(TABLE, {})
-    flow, pieces = Flow(TABLE, "patent_id"), []
-    listed = _files(Path(path), options)
     for file in tqdm(listed, desc=TABLE, disable=not progress):
-        pieces.append(_piece(_open(file, names), file.name, office, flow))
-    rows = pd.concat([piece["rows"] for piece in pieces], ignore_index=True)
-    flow.note(f"read from {len(listed)} files", rows)
-    flow.note(f"office other than {office}", rows, sum(piece["foreign"] for piece in pieces))
+        for table in _batches(file, names, batch) if batch and file.suffix == ".parquet" else [_open(file, names)]:
+            yield _piece(table, file.name, office, flow)
+
+
+def finished(rows: pd.DataFrame, people: pd.DataFrame, cited: pd.DataFrame, flow: Flow) -> PatentTables:
+    """Make canonical tables of all publications of some applications."""
     rows = flow.keep(rows, rows["patent_id"].notna(), "no application number", show="publication")
     rows = flow.keep(rows, ~rows.duplicated(), "rows given twice, all columns equal", show="publication")
     fill = rows["grant_date"].isna() & (rows["office"] == "CN") & rows["kind"].str.contains(GRANTED_KINDS).fillna(False)
@@ -93,12 +127,13 @@ def publications(
     unclear = rows["patent_type"].isna()
     flow.note("type of patent unclear", rows, int(unclear.sum()), list(rows.loc[unclear, "kind"].unique()[:5]))
     last = rows.sort_values(["patent_id", "publication_date"], kind="stable")
-    people, cited = (pd.concat([piece[name] for piece in pieces], ignore_index=True) for name in ("people", "cited"))
     whole = one_per_application(rows.drop(columns=["publication", "kind"]), flow)
     return PatentTables(patents(whole, flow), _people(people, last), _citations(cited, rows))
 
 
-def _files(path: Path, options: Options) -> list[Path]:
+def files(path: Path | str, options: Options = DEFAULT) -> list[Path]:
+    """List the files of an export: one, or those of a folder."""
+    path = Path(path)
     if not path.is_dir():
         return parts(path, root=options.root)
     found = sorted(
@@ -127,6 +162,18 @@ def _open(path: Path, names: Names) -> pa.Table:
         kind = "Parquet content" if path.suffix == ".parquet" else "JSON lines"
         raise UnreadableFileError(f"{path.name}: not readable {kind} ({reason})") from reason
     return pa.table({name: table[mine].combine_chunks() for name, mine in chosen.items()})
+
+
+def _batches(path: Path, names: Names, rows: int) -> Iterator[pa.Table]:
+    if path.stat().st_size == 0:
+        raise UnreadableFileError(f"{path.name}: the file is empty")
+    try:
+        file = open_parquet(path)
+        chosen = _chosen(file.schema_arrow.names, names, path.name)
+        for batch in file.iter_batches(rows, columns=list(chosen.values())):
+            yield pa.table({name: batch[mine] for name, mine in chosen.items()})
+    except (pa.ArrowException, OSError) as reason:
+        raise UnreadableFileError(f"{path.name}: not readable Parquet content ({reason})") from reason
 
 
 def _check_json(path: Path) -> None:
@@ -160,7 +207,7 @@ def _chosen(present: Sequence[str], names: Names, where: str) -> dict[str, str]:
     return {name: names.get(name, name) for name in known if names.get(name, name) in present}
 
 
-def _piece(table: pa.Table, where: str, office: str | None, flow: Flow) -> dict:
+def _piece(table: pa.Table, where: str, office: str | None, flow: Flow) -> Piece:
     whole = table.num_rows
     if office is not None:
         table = table.filter(pc.equal(table["country_code"], office))
@@ -190,7 +237,7 @@ def _piece(table: pa.Table, where: str, office: str | None, flow: Flow) -> dict:
     )
     people = _unfold(table, "assignee_harmonized", ("name", "country_code"), text["publication_number"], where)
     cited = _unfold(table, "citation", ("publication_number",), text["publication_number"], where)
-    return {"rows": rows, "people": people, "cited": cited, "foreign": whole - table.num_rows}
+    return Piece(rows, people, cited, whole - table.num_rows)
 
 
 def _application(numbers: pd.Series, chinese: pd.Series) -> pd.Series:

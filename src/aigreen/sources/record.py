@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -16,14 +17,14 @@ class Read:
 
     Parameters
     ----------
-    table : DataFrame
-        Passed by `aigreen.tables.check`.
+    table : DataFrame or Path
+        Passed by `aigreen.tables.check`; a Parquet file where it may be larger than memory.
     flow : DataFrame
         ``source, step, n_rows, n_units, dropped, first``: rows and units after each step, the number the step left
         out (or altered, where ``n_rows`` does not change), and the first of them.
     """
 
-    table: pd.DataFrame
+    table: pd.DataFrame | Path
     flow: pd.DataFrame
 
 
@@ -63,6 +64,16 @@ class Flow:
     def to_frame(self) -> pd.DataFrame:
         """Give the ledger as a frame with the columns `FLOW`."""
         return pd.DataFrame(self._rows, columns=FLOW)
+
+
+def summed(flows: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Add ledgers of the same steps on parts of a table; first offenders are those of the first parts."""
+
+    def first(shown: pd.Series) -> str:
+        return ", ".join(list(dict.fromkeys(", ".join(filter(None, shown)).split(", ")))[:5])
+
+    rule = {"n_rows": "sum", "n_units": "sum", "dropped": "sum", "first": first}
+    return together(*flows).groupby(["source", "step"], sort=False).agg(rule).reset_index()[FLOW]
 
 
 def together(*flows: pd.DataFrame) -> pd.DataFrame:
