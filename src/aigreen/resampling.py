@@ -32,7 +32,7 @@ from aigreen.part_setup import Setup, prepare
 Resampling = Literal["clusters", "exponential"]
 
 _PIVOT = 1e-9
-BLOCK = 2**22
+BLOCK = 2**18
 LARGEST = 2**26
 
 
