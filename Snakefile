@@ -6,7 +6,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 from aigreen.errors import AigreenError
-from aigreen.report.workflow import depend_on_code
+from aigreen.report.workflow import depend_on_code, show_in_report
 from aigreen.specification.registry import read_registry
 from aigreen.study import read_config
 
@@ -59,5 +59,6 @@ rule all:
 
 try:
     depend_on_code(workflow, workflow.basedir)
+    show_in_report(workflow, workflow.basedir, RESULTS)
 except AigreenError as error:
     raise WorkflowError(str(error)) from None

@@ -88,7 +88,8 @@ def test_the_default_study_gives_the_same_bytes_at_one_and_two_cores(checkout):
         run = snakemake(checkout, "--cores", cores, *SMALL)
         assert run.returncode == 0, run.stderr
         seen.append(digests(results))
-    assert {"paper.pdf", "numbers.json", "tables/baseline.typ", "figures/event_study.pdf"} <= set(seen[0])
+    assert {"paper.pdf", "numbers.json", "ledger.json", "provenance.json"} <= set(seen[0])
+    assert {"tables/baseline.typ", "figures/event_study.pdf"} <= set(seen[0])
     assert seen[0] == seen[1]
     again = snakemake(checkout, "--cores", "2", *SMALL)
     assert "Nothing to be done" in again.stderr + again.stdout

@@ -111,3 +111,25 @@ def load_workflow(root: Path, study: str) -> Any:
             workdir=root,
         )
         return loaded._workflow
+
+
+def show_in_report(workflow: Any, root: str | Path, results: str) -> None:
+    """Put every table and figure of the paper into `snakemake --report`, with its rule and the lines that write it.
+
+    Call it after the last rule. A table is shown as its page, a figure as its drawing.
+    """
+    from snakemake.io import report
+
+    forms = {f"{results}/tables/": ".html", f"{results}/figures/": ".svg"}
+    for rule in workflow.rules:
+        for output in rule.output:
+            path = str(output)
+            folder = next(
+                (folder for folder, form in forms.items() if path.startswith(folder) and path.endswith(form)), ""
+            )
+            if folder:
+                name = path.removeprefix(folder).rpartition(".")[0]
+                script = Path(script_of(rule)).relative_to(Path(root).resolve()).as_posix()
+                labels = {"exhibit": name, "rule": rule.name, "script": script}
+                category = Path(folder).name.capitalize()
+                output._file = report(output._file, category=category, labels=labels)
