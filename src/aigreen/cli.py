@@ -17,7 +17,7 @@ COMMANDS = {
     "diff": "show the numbers and cells that changed since a git revision",
     "accept": "take the results of a study as its accepted values, with a reason",
     "lint": "find numbers in the paper that no key stands behind",
-    "exhibits": "list the exhibits with the rule and the lines that make them",
+    "exhibits": "list the exhibits with the rule and the script that make them",
 }
 
 

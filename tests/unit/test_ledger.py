@@ -99,10 +99,10 @@ def test_without_a_statement_that_writes_it_the_whole_script_is_meant(project):
     assert written_at(project / "scripts/draw.py", "figure") == [1, 7]
 
 
-def test_the_exhibit_table_joins_studies_that_share_a_rule(project):
+def test_the_exhibit_table_joins_studies_that_share_a_rule():
     other = json.loads(json.dumps(GRAPH).replace("results/s/", "results/t/"))
-    assert exhibit_table({"s": GRAPH, "t": other}, project).splitlines()[2:] == [
-        "| `tables/size` | s, t | `draw` | `scripts/draw.py:5-7` |"
+    assert exhibit_table({"s": GRAPH, "t": other}).splitlines()[2:] == [
+        "| `tables/size` | s, t | `draw` | `scripts/draw.py` |"
     ]
 
 

@@ -1,4 +1,4 @@
-"""List the exhibits of the studies with the rule and the lines that make them."""
+"""List the exhibits of the studies with the rule and the script that make them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def listed(project: Path, names: list[str]) -> str:
     from aigreen.report.workflow import exhibit_graph, load_workflow
 
     graphs = {name: exhibit_graph(load_workflow(project, name), project, f"results/{name}") for name in names}
-    return exhibit_table(graphs, project)
+    return exhibit_table(graphs)
 
 
 def write_readme(project: Path) -> None:

@@ -120,8 +120,8 @@ def to_json(facts: Mapping[str, Any]) -> str:
     return json.dumps(facts, ensure_ascii=False, indent=1) + "\n"
 
 
-def exhibit_table(graphs: Mapping[str, Mapping[str, Any]], root: Path) -> str:
-    """Write the exhibits of several studies as a Markdown table: exhibit, studies, rule, script with lines.
+def exhibit_table(graphs: Mapping[str, Mapping[str, Any]]) -> str:
+    """Write the exhibits of several studies as a Markdown table: exhibit, studies, rule, script.
 
     Parameters
     ----------
@@ -129,20 +129,15 @@ def exhibit_table(graphs: Mapping[str, Mapping[str, Any]], root: Path) -> str:
         As `aigreen.report.workflow.exhibit_graph` returns them.
     """
     rows = [
-        (name, job["rule"], f"{job['script']}:{_lines(root / job['script'], output)}", study)
+        (name, job["rule"], job["script"], study)
         for study, graph in graphs.items()
-        for name, (job, output) in exhibit_jobs(graph).items()
+        for name, (job, _) in exhibit_jobs(graph).items()
     ]
     table = pd.DataFrame(rows, columns=["exhibit", "rule", "script", "study"])
-    lines = ["| exhibit | studies | rule | script and lines |", "|---|---|---|---|"]
+    lines = ["| exhibit | studies | rule | script |", "|---|---|---|---|"]
     for (name, rule, script), part in table.groupby(["exhibit", "rule", "script"], sort=True):
         lines.append(f"| `{name}` | {', '.join(part['study'])} | `{rule}` | `{script}` |")
     return "\n".join(lines) + "\n"
-
-
-def _lines(script: Path, output: str) -> str:
-    first, last = written_at(script, output)
-    return str(first) if first == last else f"{first}-{last}"
 
 
 def _rule(reader: CodeReader, script: str) -> dict[str, Any]:
