@@ -51,9 +51,9 @@ def kill_after(process: subprocess.Popen, seconds: float) -> bool:
     return False
 
 
-def test_the_command_on_the_default_economy(tmp_path):
+def test_the_command_on_a_large_economy(tmp_path):
     """Ten moments over the whole build of 1,500 firms and 190,000 publications, each from an empty folder."""
-    economy.write_raw(tmp_path / "raw", seed=2019, truth_folder=tmp_path / "truth", scale="default")
+    economy.write_raw(tmp_path / "raw", seed=2019, truth_folder=tmp_path / "truth", n_firms=1500, patents_factor=0.2)
     raw = digests(tmp_path / "raw")
     command = ["aigreen.cli", "build", "--study", STUDY, "--raw", str(tmp_path / "raw"), "--out"]
     began = time.monotonic()

@@ -57,7 +57,7 @@ from aigreen.simulate.technology import Technology, field_of_trades, technology
 FIRST_YEAR, LAST_YEAR = 2007, 2024
 FULL_FIRMS = 5_361
 DRAWN = "-06-30"  # of the year after the last: the day the patent data were drawn
-SCALES = {"small": (60, 0.3), "default": (1_500, 0.2), "full": (FULL_FIRMS, 1.0)}
+SCALES = {"small": (60, 0.3), "default": (FULL_FIRMS, 0.05), "full": (FULL_FIRMS, 1.0)}
 Scale = Literal["small", "default", "full"]
 
 _MODULES = {
@@ -150,7 +150,7 @@ def draw(
         Factor on the number of patents that are not green (one: as many as listed firms have, about 30 a firm and
         year); green patents are always complete.
     scale : {"small", "default", "full"}
-        60, 1,500 or 5,361 firms with factors 0.3, 0.2 and 1.
+        60 firms with factor 0.3; 5,361 with 0.05; 5,361 with 1.
     first_year, last_year : int
         Calendar years, both included.
     effects : EconomyEffects, optional
