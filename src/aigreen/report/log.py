@@ -1,8 +1,9 @@
-"""The log of a rule: start, end, versions, warnings, and one clear line for an error made by the input."""
+"""The log of a rule: machine, versions, time, memory, warnings, and one clear line for an error made by the input."""
 
 from __future__ import annotations
 
 import logging
+import os
 import platform
 import sys
 import time
@@ -36,7 +37,7 @@ def logged(path: str | Path) -> Iterator[logging.Logger]:
         logger.warning("%s: %s", category.__name__, message)
 
     packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
-    logger.info("start; Python %s on %s; %s", platform.python_version(), platform.platform(), packages)
+    logger.info("start; Python %s on %s, %s; %s", platform.python_version(), platform.platform(), _machine(), packages)
     started = time.monotonic()
     with warnings.catch_warnings():
         warnings.simplefilter("default")
@@ -51,5 +52,24 @@ def logged(path: str | Path) -> Iterator[logging.Logger]:
             logger.exception("stopped")
             raise
         finally:
-            logger.info("end after %.1f s", time.monotonic() - started)
+            logger.info("end after %.1f s%s", time.monotonic() - started, _peak_memory())
             handler.close()
+
+
+def _machine() -> str:
+    """Cores and memory, where the system tells them."""
+    memory = ""
+    if hasattr(os, "sysconf"):
+        memory = f", {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GB"
+    return f"{os.cpu_count()} cores{memory}"
+
+
+def _peak_memory() -> str:
+    """Largest memory that this process or one of its children held, where the system tells it."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return ""
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return f", peak memory {peak * unit / 1e6:.0f} MB"
