@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aigreen import TWFE, Panel, concat
+from aigreen.did.regression import project
 from aigreen.errors import (
     CollinearError,
     CollinearWarning,
@@ -326,3 +327,20 @@ def test_units_of_measurement_do_not_matter(seed, scale, shift):
 def test_equal_weights_do_not_matter(seed, model):
     frame = make(20, 6, seed).assign(w=0.37)
     same(fit(model, frame), fit(model, frame, weights="w"), rtol=1e-7)
+
+
+def test_projection_is_exact_where_alternating_projections_creep():
+    # Two blocks that one row of almost no weight joins.
+    unit, time = np.repeat(np.arange(20), 10), np.tile(np.arange(10), 20)
+    kept = ((unit < 10) == (time < 5)) | ((unit == 0) & (time == 9))
+    unit, time = unit[kept], time[kept]
+    weights = np.where((unit == 0) & (time == 9), 1e-7, 1.0)
+    values = np.random.default_rng(1).normal(size=(len(unit), 2)) + 5.0 * (unit < 10)[:, None]
+    residuals = project(values, [unit, time], weights)
+    for codes in (unit, time):
+        for column in residuals.T:
+            assert np.abs(np.bincount(codes, weights * column)).max() < 1e-10
+    full = pd.get_dummies(pd.DataFrame({"u": unit.astype(str), "t": time.astype(str)}), dtype=float).to_numpy()
+    root = np.sqrt(weights)[:, None]
+    direct = values - full @ np.linalg.lstsq(full * root, values * root, rcond=1e-13)[0]
+    np.testing.assert_allclose(residuals, direct, atol=1e-7)

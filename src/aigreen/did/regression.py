@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from aigreen.absorb import FixedEffects
 from aigreen.did.sandwich import independent_columns
 from aigreen.errors import CollinearError, ConvergenceError
 
 TOLERANCE = 1e-10
-MAX_ITERATIONS = 100_000
+PATIENCE = 5_000  # rounds of alternating projections
 INVISIBLE = 1e-5
 
 
@@ -50,7 +51,7 @@ class Regression:
 
 
 def project(values: np.ndarray, effects: Sequence[np.ndarray], weights: np.ndarray | None) -> np.ndarray:
-    """Take fixed effects out of the columns of `values`, shape (n, k), by alternating projections.
+    """Take fixed effects out of the columns of `values`, shape (n, k), by alternating projections or, if slow, exactly.
 
     Raises
     ------
@@ -62,10 +63,8 @@ def project(values: np.ndarray, effects: Sequence[np.ndarray], weights: np.ndarr
 
     codes = np.column_stack(effects).astype(np.uint64)
     weights = np.ones(len(values)) if weights is None else weights
-    residuals, converged = demean(values, codes, weights, TOLERANCE, MAX_ITERATIONS)
-    if not converged:
-        raise ConvergenceError(f"projecting out {len(effects)} fixed effects did not converge")
-    return residuals
+    residuals, converged = demean(values, codes, weights, TOLERANCE, PATIENCE)
+    return residuals if converged else FixedEffects(effects, weights=weights).residualize(values)
 
 
 def column_scale(values: np.ndarray) -> np.ndarray:
@@ -144,6 +143,9 @@ def poisson(
 ) -> tuple[Regression, np.ndarray]:
     r"""Poisson pseudo-maximum likelihood by pyfixest, with scores :math:`w_i \tilde x_i (y_i - \mu_i)`.
 
+    Fixed effects are taken out by alternating projections, and where these creep (large and tiny fitted means joined by
+    few units) by least squares with a preconditioner.
+
     Returns
     -------
     regression, fitted means of shape (n,)
@@ -158,23 +160,32 @@ def poisson(
     options = {name: values for name, values in (("weights", weights), ("offset", offset)) if values is not None}
     formula = "y ~ " + " + ".join(f"x{j}" for j in range(X.shape[1]))
     formula += (" | " + " + ".join(f"f{j}" for j in range(len(effects)))) if effects else " - 1"
-    try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            fit = pyfixest.fepois(
-                formula,
-                pd.DataFrame({"y": y} | columns | options),
-                vcov="iid",
-                fixef_rm="none",
-                iwls_tol=TOLERANCE,
-                iwls_maxiter=100,
-                separation_check=[],
-                demeaner=pyfixest.MapDemeaner(fixef_tol=TOLERANCE, fixef_maxiter=MAX_ITERATIONS),
-                collin_tol=1e-14,
-                **{name: name for name in options},
-            )
-    except (pyfixest.errors.NonConvergenceError, np.linalg.LinAlgError, ValueError) as error:
-        raise ConvergenceError(f"the Poisson fit failed: {error}") from error
+    demeaners = [
+        pyfixest.MapDemeaner(fixef_tol=TOLERANCE, fixef_maxiter=PATIENCE),
+        pyfixest.LsmrDemeaner(fixef_atol=TOLERANCE, fixef_btol=TOLERANCE, fixef_maxiter=PATIENCE),
+    ]
+    fit, failed = None, None
+    for demeaner in demeaners:
+        try:
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")
+                fit = pyfixest.fepois(
+                    formula,
+                    pd.DataFrame({"y": y} | columns | options),
+                    vcov="iid",
+                    fixef_rm="none",
+                    iwls_tol=TOLERANCE,
+                    iwls_maxiter=100,
+                    separation_check=[],
+                    demeaner=demeaner,
+                    collin_tol=1e-14,
+                    **{name: name for name in options},
+                )
+            break
+        except (pyfixest.errors.NonConvergenceError, np.linalg.LinAlgError, ValueError) as error:
+            failed = error
+    if fit is None:
+        raise ConvergenceError(f"the Poisson fit failed: {failed}") from failed
     beta = fit.coef().to_numpy()
     if not fit.convergence or not np.isfinite(beta).all():
         raise ConvergenceError("the Poisson fit did not converge in 100 iterations")

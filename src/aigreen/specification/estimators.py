@@ -1,7 +1,9 @@
 """The estimators that a specification can name, each with the fields and options that it reads.
 
 Options of all: ``cohort=2019`` keeps one cohort and the never treated; ``controls=all`` keeps all never treated units,
-so that the sample chooses among the treated only; ``balanced=yes`` keeps units seen in every period of the sample.
+so that the sample chooses among the treated only; ``balanced=yes`` keeps units seen in every period of the sample;
+``units=100`` multiplies the outcome, ``outcome_as=log1p`` (``ihs``, ``any``) then puts it on another scale, and
+``dose_as`` does so with a dose.
 Options of those that take weights: ``weights=column``; ``balance=size,age@2018`` weighs never treated units to the
 means of the treated in that year (entropy balancing), and ``match=size,age@2018`` matches them by propensity score.
 """
@@ -94,6 +96,17 @@ def at_year(text: str) -> tuple[list[str], int]:
         raise ValueError("write columns and a year before treatment as size,age@2018") from None
 
 
+def positive(text: str) -> float:
+    """Read a positive number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise ValueError("a positive number is needed")
+    return value
+
+
 def word(text: str) -> str:
     """Read a name."""
     if not text:
@@ -139,7 +152,10 @@ class Estimator:
 
 
 _WEIGHTS = {"weights": word, "balance": at_year, "match": at_year}
-_SAMPLE = {"cohort": whole, "balanced": flag, "controls": one_of("sample", "all")}
+_SCALE = one_of("log1p", "ihs", "any")
+_SAMPLE = {
+    "cohort": whole, "balanced": flag, "controls": one_of("sample", "all"), "units": positive, "outcome_as": _SCALE,
+}  # fmt: skip
 _MEAN = _SAMPLE | {"average": one_of("simple", "group", "event_study", "calendar")} | _WEIGHTS
 _FE = "fixed_effects"
 
@@ -199,7 +215,8 @@ def _synthetic(specification: Specification, panel: Panel) -> Effects:
     return SyntheticDiD(**settings).fit(panel, specification.outcome, covariates=list(specification.covariates))
 
 
-_REGRESSION = _SAMPLE | {"term": word, "lag": whole} | _WEIGHTS
+_DOSE = {"lag": whole, "dose_as": _SCALE}
+_REGRESSION = _SAMPLE | _DOSE | {"term": word} | _WEIGHTS
 _CONTROL = one_of("not_yet_treated", "never_treated")
 _VARIANCE = one_of("conservative", "leave_one_out")
 _IMPUTATION = {"variance": _VARIANCE, "anticipation": whole, "leads": whole} | _MEAN
@@ -324,8 +341,8 @@ ESTIMATORS: dict[str, Estimator] = {
             "interaction": flag,
             "anticipation": whole,
             "control_group": _CONTROL,
-            "lag": whole,
         }
+        | _DOSE
         | _PART
         | _MEAN,
         reads=_ALL | {"channels"},

@@ -13,6 +13,7 @@ from aigreen.effects import Effects
 from aigreen.errors import AigreenError, ConfigError, EffectsError, did_you_mean
 from aigreen.panel import Panel
 from aigreen.parts import TOTAL
+from aigreen.specification.derived import derive, written
 from aigreen.specification.estimators import at_year, dose_column
 from aigreen.specification.rows import Specification
 from aigreen.specification.sample import sample_mask
@@ -55,6 +56,8 @@ def fit(specification: Specification, frame: pd.DataFrame, roles: Mapping[str, s
     said = {PLACE: f"{specification.exhibit}/{specification.id}"}
     if specification.sample:
         said["sample"] = specification.sample
+    if scale := written(specification):
+        said["outcome"] = scale
     return replace(effects, conventions=dict(effects.conventions) | said)
 
 
@@ -65,9 +68,7 @@ def panel_of(specification: Specification, frame: pd.DataFrame, roles: Mapping[s
     cluster = specification.cluster[0] if len(specification.cluster) == 1 else roles["cluster"]
     named = [unit, time, cohort, roles["cohort"], cluster, *specification.columns]
     own = frame[list(dict.fromkeys(named))]
-    lagged = dose_column(specification)
-    if lagged != specification.dose:
-        own = own.assign(**{lagged: lag(own, specification.dose, int(options["lag"]), unit=unit, time=time)})
+    own = derive(specification, own, unit=unit, time=time)
     keys = {"unit": unit, "time": time, "cohort": cohort, "cluster": cluster}
     panel = Panel(own, **keys, weights=options.get("weights") or None)
     mask = _rows(specification, own, panel)
@@ -118,13 +119,6 @@ def one_effect(specification: Specification, effects: Effects) -> Effects:
     if len(effects) != 1:
         raise EffectsError(f"specification {specification.name}: {len(effects)} effects, none of them chosen")
     return effects
-
-
-def lag(frame: pd.DataFrame, column: str, periods: int, *, unit: str, time: str) -> np.ndarray:
-    """Values of a column so many periods earlier, missing where the unit has no row then."""
-    earlier = frame[[unit, time, column]].assign(**{time: frame[time] + periods})
-    keys = frame[[unit, time]]
-    return keys.merge(earlier, on=[unit, time], how="left", validate="one_to_one")[column].to_numpy()
 
 
 def _average(effects: Effects, how: str) -> Effects:
