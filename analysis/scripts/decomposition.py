@@ -23,7 +23,12 @@ CENTRED = {
     "leave_one_out": "treated rows centred by cohort and year without the own cluster",
 }
 
-with logged(snakemake.log[0]) as log:
+SHARES = (
+    "Intervals of shares hold the values for which part less share times total is not rejected (Fieller); where the "
+    "total is too near zero, nothing bounds a share (none)."
+)
+
+with logged(snakemake) as log:
     config = snakemake.params.config
     roles, options, inference = config["panel"], config["decomposition"], config["inference"]
     simulated, outcome, level = config["simulated"], options["outcome"], inference["level"]
@@ -57,9 +62,7 @@ with logged(snakemake.log[0]) as log:
         f"Exposure: {labels[options['exposure']].lower()}. Fixed effects: {', '.join(crossed)}. "
         f"Errors are clustered by {labels[roles['cluster']].lower()}, {CENTRED[options['variance']]}."
     )
-    table = decomposition_table(
-        overall, title="The effect and its parts", notes=f"{notes} Intervals of shares by the delta method.", **shown
-    )
+    table = decomposition_table(overall, title="The effect and its parts", notes=f"{notes} {SHARES}", **shown)
     table.write(Path(snakemake.output.table[0]).with_suffix(""))
     clean = panel.clean(options["exposure"])
     estimator = Imputation(

@@ -90,10 +90,22 @@ def test_table_shows_estimates_intervals_and_shares(overall):
     assert values[:, 4:6] == pytest.approx(overall.conf_int(simultaneous=True, **BAND).to_numpy())
     assert np.isnan(values[0, 6:]).all()
     assert values[1:, 6].sum() == pytest.approx(1)
-    assert values[1:, 6:] == pytest.approx(shares(overall).to_frame()[["estimate", "conf_low", "conf_high"]].to_numpy())
+    assert values[1:, 6:] == pytest.approx(shares(overall).to_numpy())
     assert table.caption == "Parts (simulated data)"
     with pytest.raises(ReportError, match="one effect for each part"):
         decomposition_table(overall.select(np.arange(4) < 1), title="")
+
+
+def test_shares_are_fieller_sets_and_unbounded_where_the_total_may_be_zero(overall, parts):
+    sets = parts.overall().share_sets()
+    assert shares(overall)["low"].to_numpy() == pytest.approx([found.intervals[0][0] for found in sets])
+    weak = made([0.1, 0.2, -0.2, 0.1], [1.0] * 4)
+    assert np.isinf(shares(weak)[["low", "high"]].to_numpy()).all()
+    texts = {cell.text for row in decomposition_table(weak, title="Parts", **BAND).rows[1:] for cell in row.cells[7:]}
+    assert texts == {"none"}
+    ledger = Ledger("numbers")
+    headline.add_decomposition(ledger, weak, part_labels(["m"], CODEBOOK), level=0.95, **BAND)
+    assert ledger["dec_m_share_low"]["text"] == "none"
 
 
 def test_support_counts_untreated_units_of_the_last_period(panel):

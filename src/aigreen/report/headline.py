@@ -123,14 +123,15 @@ def add_decomposition(
     """
     exhibit = "tables/decomposition"
     point, wide = overall.to_frame(level), overall.conf_int(level, simultaneous=True, **band)
-    ratio = shares(overall).to_frame(level)
+    ratio = shares(overall, level)
     for part, line in point.iterrows():
         add_estimate(ledger, f"{key}_{part}", line, exhibit)
         for end in ("low", "high"):
             ledger.add(f"{key}_{part}_band_{end}", wide.loc[part, end], exhibit=exhibit)
     for part, line in ratio.iterrows():
-        for suffix, name in (("", "estimate"), ("_low", "conf_low"), ("_high", "conf_high")):
-            ledger.add(f"{key}_{part}_share{suffix}", line[name], fmt="share", exhibit=exhibit)
+        for suffix, name in (("", "estimate"), ("_low", "low"), ("_high", "high")):
+            value = line[name] if np.isfinite(line[name]) else "none"
+            ledger.add(f"{key}_{part}_share{suffix}", value, fmt="share", exhibit=exhibit)
     found = [part for part, (low, high) in wide.iterrows() if low > 0 or high < 0]
     ledger.add(f"{key}_found", _phrase(found, labels), exhibit=exhibit)
     clear = bool(point["conf_low"].iloc[0] > 0 or point["conf_high"].iloc[0] < 0)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from aigreen.confidence_set import ratio_set
 from aigreen.effects import Effects
 from aigreen.errors import ReportError
-from aigreen.joint import share
 from aigreen.panel import Panel
 from aigreen.parts import DIRECT, SPILLOVER, TOTAL
 from aigreen.report.formats import count, p_value
@@ -34,10 +34,22 @@ def named(parts: Effects, names: Mapping[str, str]) -> Effects:
     return replace(kept, index=pd.MultiIndex.from_frame(table) if several else pd.Index(table["part"]))
 
 
-def shares(overall: Effects) -> Effects:
-    """Every part over the total, which is the first effect, by the delta method."""
-    _overall(overall, "shares")
-    return share(overall.select(np.arange(len(overall)) > 0), overall.select(np.arange(len(overall)) == 0))
+def shares(overall: Effects, level: float = 0.95) -> pd.DataFrame:
+    """Every part over the total, which is the first effect, with the shares that a test does not reject (Fieller).
+
+    Returns
+    -------
+    DataFrame, by part
+        ``estimate, low, high``; the ends are infinite where the total is too near zero to bound the share.
+    """
+    psi = _overall(overall, "shares").require_influence("a share")
+    total, *parts = range(len(overall))
+    rows = []
+    for j in parts:
+        found = ratio_set((overall.values[j], psi[:, j]), (overall.values[total], psi[:, total]), level, overall.df)
+        ends = found.intervals[0] if len(found.intervals) == 1 else (-np.inf, np.inf)
+        rows.append((overall.values[j] / overall.values[total], *ends))
+    return pd.DataFrame(rows, columns=["estimate", "low", "high"], index=overall.index[1:])
 
 
 def support(panel: Panel, exposure: str) -> dict[str, pd.Index]:
@@ -72,7 +84,7 @@ def decomposition_table(
     """
     _overall(overall, f"table {key!r}")
     point, wide = overall.to_frame(level), overall.conf_int(level, simultaneous=True, **band)
-    ratio = shares(overall).to_frame(level)
+    ratio = shares(overall, level)
     rows = []
     for part, line in point.iterrows():
         cells = [Cell.number(line["estimate"], digits), Cell.number(line["std_error"], digits, brackets="()")]
@@ -80,7 +92,8 @@ def decomposition_table(
         cells += [Cell.number(value, digits) for value in bounds]
         if part in ratio.index:
             of = ratio.loc[part]
-            cells += [Cell.number(of[name], 2) for name in ("estimate", "conf_low", "conf_high")]
+            cells.append(Cell.number(of["estimate"], 2))
+            cells += [Cell.number(of[end], 2) if np.isfinite(of[end]) else Cell("none") for end in ("low", "high")]
         else:
             cells += [Cell()] * 3
         rows.append(Row(str(part), tuple(cells)))
