@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Literal
 
 from aigreen.errors import ReportError
 from aigreen.storage import write_bytes
@@ -37,9 +38,14 @@ def compile_paper(
 
 
 def typeset(
-    config: Mapping[str, object], results: str | Path, *, root: str | Path = ".", masks: Iterable[str] = ()
+    config: Mapping[str, object],
+    results: str | Path,
+    *,
+    root: str | Path = ".",
+    masks: Iterable[str] = (),
+    target: Literal["pdf", "html"] = "pdf",
 ) -> bytes:
-    """Return the PDF of a study's paper, without what the masks of `aigreen.report.lint` name."""
+    """Return the PDF of a study's paper, or its page, without what the masks of `aigreen.report.lint` name."""
     import typst
 
     root = Path(root).resolve()
@@ -50,9 +56,11 @@ def typeset(
     inputs = {"config": json.dumps(printed), "results": f"/{folder.relative_to(root).as_posix()}"}
     if masks:
         inputs["masked"] = " ".join(masks)
+    if target != "pdf":
+        inputs["target"] = target
     source = root / "paper" / "paper.typ"
     try:
-        return typst.compile(source, root=root, sys_inputs=inputs, ignore_system_fonts=True, timestamp=0, format="pdf")
+        return typst.compile(source, root=root, sys_inputs=inputs, ignore_system_fonts=True, timestamp=0, format=target)
     except typst.TypstError as error:
         raise ReportError(_explain(error, root)) from None
 

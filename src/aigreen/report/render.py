@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html as entities
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from aigreen.report.formats import MINUS
@@ -101,7 +102,7 @@ def _typst_parts(column: list[Cell]) -> list[tuple[str, str] | None]:
         if parts is None:
             split.append(None)
         else:
-            split.append((parts[0] + parts[1], _right(cell)))
+            split.append((parts[0] + parts[1], right_part(cell)))
     return split
 
 
@@ -219,39 +220,61 @@ tbody { border-top: 1px solid } th[scope=rowgroup] { font-style: italic } th.spa
 
 def html(table: Table) -> str:
     """Return a figure element: caption, headings with scope, one tbody a group, notes described by the table."""
+    return "\n".join(
+        [
+            f'<figure id="tab-{table.key}">',
+            html_table(table, lambda row, column, cell, width: _html_cell(cell, width), caption=True),
+            *html_notes(table),
+            "</figure>",
+            "",
+        ]
+    )
+
+
+def html_table(table: Table, write: Callable[[int, int, Cell, int], str], *, caption: bool = False) -> str:
+    """Return the table element alone.
+
+    Parameters
+    ----------
+    write : function of row, column, cell and width
+        Returns the td of a cell (rows and columns from 0) of a column whose right parts are so many digits wide.
+    caption : bool
+        Whether the caption stands in the table.
+    """
     n = len(table.columns)
-    described = f' aria-describedby="tab-{table.key}-notes"' if table.notes else ""
-    lines = [
-        f'<figure id="tab-{table.key}">',
-        f"<table{described}>",
-        f"<caption>{_html_text(table.caption)}</caption>",
-        "<thead>",
-    ]
+    lines = [f'<table aria-describedby="tab-{table.key}-notes">' if table.notes else "<table>"]
+    if caption:
+        lines.append(f"<caption>{html_text(table.caption)}</caption>")
+    lines.append("<thead>")
     for spanners in table.spanners:
         cells = ["<td></td>"]
         for width, label in _segments(spanners, n):
             kind = ' class="span"' if width > 1 else ""
-            head = f'<th{kind} colspan="{width}" scope="colgroup">{_html_text(label)}</th>'
+            head = f'<th{kind} colspan="{width}" scope="colgroup">{html_text(label)}</th>'
             cells.append(head if label else f'<td colspan="{width}"></td>')
         lines.append(f"<tr>{''.join(cells)}</tr>")
-    heads = "".join(f'<th scope="col">{_html_text(label)}</th>' for label in (table.stub, *table.columns))
+    heads = "".join(f'<th scope="col">{html_text(label)}</th>' for label in (table.stub, *table.columns))
     lines += [f"<tr>{heads}</tr>", "</thead>"]
-    widths = [max((len(_right(cell)) for cell in table.column(j) if cell.parts), default=0) for j in range(n)]
+    widths = [max((len(right_part(cell)) for cell in table.column(j) if cell.parts), default=0) for j in range(n)]
+    i = 0
     for group in table.groups:
         lines.append("<tbody>")
         if group.title:
-            lines.append(f'<tr><th colspan="{n + 1}" scope="rowgroup">{_html_text(group.title)}</th></tr>')
+            lines.append(f'<tr><th colspan="{n + 1}" scope="rowgroup">{html_text(group.title)}</th></tr>')
         for row in group.rows:
-            label = _html_text(row.label)
+            label = html_text(row.label)
             head = f'<th scope="row">{label}</th>' if label else "<td></td>"
-            cells = "".join(map(_html_cell, row.cells, widths))
+            cells = "".join([write(i, j, cell, widths[j]) for j, cell in enumerate(row.cells)])
             lines.append(f"<tr>{head}{cells}</tr>")
+            i += 1
         lines.append("</tbody>")
-    lines.append("</table>")
-    if table.notes:
-        lines.append(f'<p class="notes" id="tab-{table.key}-notes"><em>Notes:</em> {_html_text(table.notes)}</p>')
-    lines += ["</figure>", ""]
-    return "\n".join(lines)
+    return "\n".join([*lines, "</table>"])
+
+
+def html_notes(table: Table) -> list[str]:
+    """Return the paragraph of notes, which `html_table` refers to; nothing where there are none."""
+    notes = f'<p class="notes" id="tab-{table.key}-notes"><em>Notes:</em> {html_text(table.notes)}</p>'
+    return [notes] if table.notes else []
 
 
 def html_page(table: Table) -> str:
@@ -259,26 +282,27 @@ def html_page(table: Table) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8" />\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1" />\n'
-        f"<title>{_html_text(table.caption)}</title>\n<style>\n{_STYLE}</style>\n</head>\n<body>\n{html(table)}</body>\n</html>\n"
+        f"<title>{html_text(table.caption)}</title>\n<style>\n{_STYLE}</style>\n</head>\n<body>\n{html(table)}</body>\n</html>\n"
     )
 
 
 def _html_cell(cell: Cell, width: int) -> str:
     """End numbers with a box as wide as the widest right part of the column: decimal points stand in line."""
     if cell.parts is None:
-        return f"<td>{_html_text(cell.text)}</td>"
+        return f"<td>{html_text(cell.text)}</td>"
     before, whole, _, _ = cell.parts
-    return f'<td>{before}{whole}<span class="right" style="min-width:{width}ch">{_right(cell)}</span></td>'
+    return f'<td>{before}{whole}<span class="right" style="min-width:{width}ch">{right_part(cell)}</span></td>'
 
 
-def _html_text(text: str) -> str:
+def html_text(text: str) -> str:
+    """Quote as text of an element or attribute."""
     return entities.escape(re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", "", text))
 
 
 # -- common ------------------------------------------------------------------------------------------------------
 
 
-def _right(cell: Cell) -> str:
+def right_part(cell: Cell) -> str:
     """Return what stands right of the last whole digit of a number."""
     _, _, fraction, after = cell.parts
     return (f".{fraction}" if fraction else "") + after + "*" * cell.stars
