@@ -6,11 +6,14 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 from aigreen.errors import AigreenError
+from aigreen.report.one_run import only_run
+from aigreen.report.terminal import one_line_errors
 from aigreen.report.workflow import depend_on_code, show_in_report
 from aigreen.specification.registry import read_registry
 from aigreen.study import read_config
 
 min_version("9.0")
+one_line_errors()
 
 CONFIG = Path(workflow.basedir) / "analysis/config"
 
@@ -23,6 +26,13 @@ except AigreenError as error:
 STUDY = config["study"]
 RESULTS = f"results/{STUDY}"
 LOGS = f"logs/{STUDY}"
+
+
+onstart:
+    try:
+        only_run(RESULTS)
+    except AigreenError as error:
+        raise WorkflowError(str(error)) from None
 
 
 if config.get("kind") == "monte-carlo":

@@ -12,7 +12,7 @@ STEPS = {
     "cn_prefecture_lowcarbon": (prefecture_panel, cities),
 }
 
-with logged(snakemake.log[0]) as log:
+with logged(snakemake) as log:
     source, file = snakemake.params.source, snakemake.params.file
     adapt, assemble = STEPS[source]
     tidy = adapt(registry.fetch(source, "data/raw", file=file)[0])

@@ -10,7 +10,7 @@ from aigreen.report.numbers import Ledger
 from aigreen.report.replications import add_replications, replications_table
 from aigreen.storage import write_bytes
 
-with logged(snakemake.log[0]) as log:
+with logged(snakemake) as log:
     found = pd.concat(
         [pd.read_csv(path, keep_default_na=False, na_values={"ours": [""]}) for path in snakemake.input.found]
     )

@@ -9,7 +9,7 @@ from aigreen.report.figures import cohort_trends_figure, save_figure
 from aigreen.report.log import logged
 from aigreen.report.tables import descriptives_table, sample_flow_table
 
-with logged(snakemake.log[0]):
+with logged(snakemake):
     config = snakemake.params.config
     simulated, roles = config["simulated"], config["panel"]
     frame = pd.read_parquet(snakemake.input.panel)

@@ -11,7 +11,7 @@ from aigreen.specification.registry import check_columns
 from aigreen.specification.results import write_results
 from aigreen.specification.rows import Specification
 
-with logged(snakemake.log[0]) as log:
+with logged(snakemake) as log:
     specifications = [Specification.from_record(record) for record in snakemake.params.specifications]
     frame = pd.read_parquet(snakemake.input.panel)
     check_columns(specifications, list(frame.columns))

@@ -17,7 +17,7 @@ AVERAGES = {
     "calendar": "Years (calendar)",
 }
 
-with logged(snakemake.log[0]) as log:
+with logged(snakemake) as log:
     config = snakemake.params.config
     roles, options, inference = config["panel"], config["event_study"], config["inference"]
     simulated, outcome = config["simulated"], config["outcomes"]["log"]

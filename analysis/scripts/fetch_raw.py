@@ -3,7 +3,7 @@
 from aigreen.report.log import logged
 from aigreen.sources.registry import fetch, registry
 
-with logged(snakemake.log[0]) as log:
+with logged(snakemake) as log:
     source, file = snakemake.params.source, snakemake.params.file
     for path in fetch(source, "data/raw", file=file):
         log.info("have %s", path)

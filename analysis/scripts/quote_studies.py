@@ -6,7 +6,7 @@ from pathlib import Path
 from aigreen.report.log import logged
 from aigreen.report.table import Table
 
-with logged(snakemake.log[0]):
+with logged(snakemake):
     for source, target in zip(snakemake.input.tables, snakemake.params.stems, strict=True):
         table = Table.from_json(Path(source).read_text(encoding="utf-8"))
         study = Path(source).parts[-3]

@@ -9,7 +9,7 @@ from aigreen.report.specifications import columns_table
 from aigreen.specification.results import read_results
 from aigreen.specification.rows import Exhibit
 
-with logged(snakemake.log[0]):
+with logged(snakemake):
     results = read_results(snakemake.input.estimates, Exhibit.from_printed(snakemake.params.exhibit))
     labels = pd.read_csv(snakemake.input.codebook).set_index("column")["label"]
     table = columns_table(results, labels.to_dict(), snakemake.params.roles, simulated=snakemake.params.simulated)

@@ -10,7 +10,7 @@ from aigreen.report.specifications import choices, outcome_label
 from aigreen.specification.results import read_results
 from aigreen.specification.rows import Exhibit
 
-with logged(snakemake.log[0]):
+with logged(snakemake):
     results = read_results(snakemake.input.estimates, Exhibit.from_printed(snakemake.params.exhibit))
     labels = pd.read_csv(snakemake.input.codebook).set_index("column")["label"]
     inference = snakemake.params.inference

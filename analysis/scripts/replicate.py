@@ -7,7 +7,7 @@ from aigreen.monte_carlo import replicate
 from aigreen.report.log import logged
 from aigreen.storage import write_bytes
 
-with logged(snakemake.log[0]) as log:
+with logged(snakemake) as log:
     draws = replicate(snakemake.wildcards.design, **snakemake.params.options)
     log.info("%d lines, %d without an estimate", len(draws), draws["estimate"].isna().sum())
     content = io.BytesIO()

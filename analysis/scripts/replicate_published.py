@@ -6,7 +6,7 @@ from aigreen.replications import recompute
 from aigreen.report.log import logged
 from aigreen.storage import write_bytes
 
-with logged(snakemake.log[0]) as log:
+with logged(snakemake) as log:
     found = recompute(snakemake.wildcards.replication, "data/raw")
     log.info("\n%s", found.to_string(index=False))
     write_bytes(Path(snakemake.output.found), found.to_csv(index=False, lineterminator="\n").encode())

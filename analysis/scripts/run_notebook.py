@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aigreen.report.log import logged
 
-with logged(snakemake.log[0]):
+with logged(snakemake):
     html = Path(snakemake.output.html)
     command = [sys.executable, "-m", "nbconvert", "--execute", "--to", "html", "--output-dir", html.parent]
     command += ["--output", html.name, snakemake.input.notebook]

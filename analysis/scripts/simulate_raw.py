@@ -7,7 +7,7 @@ from aigreen.simulate.calibration import calibration
 from aigreen.simulate.economy import draw, write, write_truth
 from aigreen.simulate.outcomes import EconomyEffects
 
-with logged(snakemake.log[0]) as log:
+with logged(snakemake) as log:
     options = dict(snakemake.params.simulation)
     effects = EconomyEffects(**options.pop("effects", {}))
     economy = draw(seed=snakemake.params.seed, effects=effects, **options)

@@ -11,7 +11,7 @@ from aigreen.report.monte_carlo import add_monte_carlo, bias_figure, parts_table
 from aigreen.report.numbers import Ledger
 from aigreen.storage import write_bytes
 
-with logged(snakemake.log[0]) as log:
+with logged(snakemake) as log:
     level = snakemake.params.level
     draws = pd.concat([pd.read_parquet(path) for path in snakemake.input.draws], ignore_index=True)
     summary = summarise(draws)

@@ -8,7 +8,7 @@ from aigreen.report.log import logged
 from aigreen.report.table import Table
 from aigreen.storage import write_bytes
 
-with logged(snakemake.log[0]) as log:
+with logged(snakemake) as log:
     texts = {Path(path): Path(path).read_text(encoding="utf-8") for path in snakemake.input.tables}
     tables = {f"tables/{path.stem}": Table.from_json(text) for path, text in texts.items()}
     numbers = json.loads(Path(snakemake.input.numbers).read_bytes())

@@ -16,7 +16,7 @@ from aigreen.specification.rows import Exhibit
 
 AVERAGES = ("simple", "group", "event_study", "calendar")
 
-with logged(snakemake.log[0]):
+with logged(snakemake):
     config = snakemake.params.config
     roles, inference, options = config["panel"], config["inference"], config["decomposition"]
     level, outcome = inference["level"], config["outcomes"]["level"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from aigreen.aggregation import Mass
+from aigreen.disk import write_bytes
 from aigreen.effects import Effects
 from aigreen.errors import SourceError
 
@@ -102,14 +102,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"cannot store a {type(value).__name__}")
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file aside and move it into place, so that no half-written file is ever seen."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        aside.write_bytes(content)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)

@@ -1,35 +1,75 @@
-"""The log of a rule: machine, versions, time, memory, warnings, and one clear line for an error made by the input."""
+"""The log of a step: start, end, versions, warnings; whole inputs before it, and one line for whatever stops it."""
 
 from __future__ import annotations
 
 import logging
-import os
 import platform
 import sys
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
+from typing import Protocol
 
 from aigreen.errors import AigreenError
+from aigreen.report.one_run import step
+from aigreen.report.sums import check_sums, keep_sums
 
 _PACKAGES = ("aigreen", "numpy", "pandas", "pyfixest")
 
 
+class Job(Protocol):
+    """What Snakemake tells a script about its job."""
+
+    log: Sequence[str]
+    input: Iterable[str]
+    output: Iterable[str]
+
+
 @contextmanager
-def logged(path: str | Path) -> Iterator[logging.Logger]:
+def logged(job: Job | str | Path) -> Iterator[logging.Logger]:
     """Log a script's run to a file.
 
-    Warnings go to the log. An `AigreenError` is printed as one line and ends the process with code 1; any other error
-    keeps its traceback.
+    Inputs are compared with what earlier steps wrote, and the sha256 of the outputs is kept. Warnings go to the log.
+    Whatever stops the script is printed as one line that names the log, and ends the process with code 1 (130 for an
+    interrupt); for an error that is not about the input or the file system, the log has the traceback.
+
+    Parameters
+    ----------
+    job : Job or path
+        The script's `snakemake`; or a path, to log and nothing else.
     """
-    path = Path(path)
+    path = Path(job if isinstance(job, str | Path) else job.log[0])
+    job = None if isinstance(job, str | Path) else job
+    logging.raiseExceptions = False  # a full disk stops the script by its outputs, not by its log
+    logger = logging.getLogger("aigreen.run")
+    try:
+        with _written(logger, path), step(job.output if job else ()):
+            if job:
+                check_sums(job.input)
+            yield logger
+            if job:
+                keep_sums(job.output)
+    except AigreenError as error:
+        _stop(path, str(error), 1)
+    except OSError as error:
+        _stop(path, f"{error.strerror}: {error.filename}" if error.filename else str(error), 1)
+    except MemoryError:
+        _stop(path, "no memory left", 1)
+    except KeyboardInterrupt:
+        _stop(path, "interrupted", 130)
+    except Exception as error:
+        _stop(path, f"unexpected {type(error).__name__}: {error}", 1)
+
+
+@contextmanager
+def _written(logger: logging.Logger, path: Path) -> Iterator[None]:
+    """Send the logger and all warnings to a file; note versions, times and errors there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, mode="w", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logger = logging.getLogger("aigreen.run")
     logger.setLevel(logging.INFO)
     logger.handlers, logger.propagate = [handler], False
 
@@ -37,39 +77,25 @@ def logged(path: str | Path) -> Iterator[logging.Logger]:
         logger.warning("%s: %s", category.__name__, message)
 
     packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
-    logger.info("start; Python %s on %s, %s; %s", platform.python_version(), platform.platform(), _machine(), packages)
+    logger.info("start; Python %s on %s; %s", platform.python_version(), platform.platform(), packages)
     started = time.monotonic()
-    with warnings.catch_warnings():
-        warnings.simplefilter("default")
-        warnings.showwarning = show
-        try:
-            yield logger
-        except AigreenError as error:
-            logger.error("%s: %s", type(error).__name__, error)
-            print(f"error: {error}", file=sys.stderr)
-            raise SystemExit(1) from None
-        except Exception:
-            logger.exception("stopped")
-            raise
-        finally:
-            logger.info("end after %.1f s%s", time.monotonic() - started, _peak_memory())
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("default")
+            warnings.showwarning = show
+            yield
+    except AigreenError as error:
+        logger.error("%s: %s", type(error).__name__, error)
+        raise
+    except BaseException:
+        logger.exception("stopped")
+        raise
+    finally:
+        logger.info("end after %.1f s", time.monotonic() - started)
+        with suppress(OSError):
             handler.close()
 
 
-def _machine() -> str:
-    """Cores and memory, where the system tells them."""
-    memory = ""
-    if hasattr(os, "sysconf"):
-        memory = f", {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GB"
-    return f"{os.cpu_count()} cores{memory}"
-
-
-def _peak_memory() -> str:
-    """Largest memory that this process or one of its children held, where the system tells it."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return ""
-    unit = 1 if sys.platform == "darwin" else 1024
-    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return f", peak memory {peak * unit / 1e6:.0f} MB"
+def _stop(path: Path, reason: str, code: int) -> None:
+    print(f"error: {' '.join(reason.split())} (log: {path})", file=sys.stderr, flush=True)
+    raise SystemExit(code) from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -11,9 +10,10 @@ from typing import Any
 
 import pandas as pd
 
+from aigreen.disk import content_sum
 from aigreen.errors import ReportError
 from aigreen.report.code_digest import CodeReader
-from aigreen.sources.registry import registry, sha256
+from aigreen.sources.registry import registry
 
 SOURCE_FACTS = ("source", "file", "url", "sha256", "licence", "citation", "access", "accessed")
 _SHOWN_AS = {"tables": ".json", "figures": ".pdf", "numbers.json": ".json"}
@@ -177,16 +177,9 @@ def _file(root: Path, path: str, maker: Mapping[str, Any]) -> dict[str, Any]:
     place = root / path
     if not place.exists():
         raise ReportError(f"{path}: absent, so its provenance cannot be written")
-    digest, size = _folder(place) if place.is_dir() else (sha256(place), place.stat().st_size)
+    digest, size = content_sum(place)
     made = {"rule": maker[path]["rule"]} if path in maker else {}
     return {"sha256": digest, "bytes": size} | made
-
-
-def _folder(folder: Path) -> tuple[str, int]:
-    """Hash and size of all files of a folder with their names; what Snakemake leaves there is not counted."""
-    paths = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != ".snakemake_timestamp")
-    lines = "".join(f"{sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in paths)
-    return hashlib.sha256(lines.encode()).hexdigest(), sum(path.stat().st_size for path in paths)
 
 
 def _files(by_name: Mapping[str, list[str]]) -> list[str]:

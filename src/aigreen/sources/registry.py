@@ -6,7 +6,6 @@ sha256 and then moved, so that whatever stands in the folder is whole and is the
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import sys
@@ -19,6 +18,7 @@ import pandas as pd
 import pooch
 from tqdm import tqdm
 
+from aigreen.disk import sha256
 from aigreen.errors import ChecksumError, SourceError, did_you_mean
 
 MIRROR = "AIGREEN_DATA_MIRROR"
@@ -114,12 +114,6 @@ def fetch(
         raise SourceError(f"{source}: not downloadable (access: {first['access']}). {first['obtain']}")
     show = sys.stderr.isatty() if progress is None else progress
     return [_fetch_file(row, Path(folder), show) for row in rows.to_dict("records")]
-
-
-def sha256(path: Path) -> str:
-    """Hexadecimal sha256 of a file."""
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _select(rows: pd.DataFrame, source: str, file: str | None) -> pd.DataFrame:

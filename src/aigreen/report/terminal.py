@@ -1,0 +1,60 @@
+"""What Snakemake shows of a failure: one line that says why and where the log is, not its own report of the job."""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+
+_HEADER = re.compile(r"^\w+( in file \"[^\n]*\", line \d+)?:\s*|\n\s*File \"[^\n]*\", line \d+, in <module>$")
+_OF_THE_JOB = ("RuleException", "CalledProcessError")
+_AFTER = re.compile(r"(Shutting down, this|Exiting because a job|Complete log|WorkflowError:\s+At least one job)")
+
+
+def one_line_errors() -> None:
+    """Make Snakemake's messages on the terminal short; its own log file keeps all of them."""
+    from snakemake.logging import logger
+
+    for handler in logger.handlers:
+        if handler.name == "DefaultStreamHandler" and not isinstance(handler.formatter, OneLine):
+            handler.setFormatter(OneLine(handler.formatter))
+
+
+class OneLine(logging.Formatter):
+    """Formats errors as one line and leaves all else to Snakemake's own formatter.
+
+    A step prints its own line (`aigreen.report.log`); a step that was killed could not, so it gets one here.
+    """
+
+    def __init__(self, usual: logging.Formatter | None) -> None:
+        super().__init__()
+        self._usual = usual or logging.Formatter()
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line; an empty one is not shown."""
+        event = getattr(getattr(record, "event", None), "value", None)
+        text = str(record.msg)
+        if event == "job_error":
+            return _of_a_job(record)
+        if _AFTER.match(text) or getattr(record, "exception", None) in _OF_THE_JOB:
+            return ""
+        if event == "error":
+            return "error: " + " ".join(_HEADER.sub("", text).split())
+        return self._usual.format(record)
+
+
+def _of_a_job(record: logging.LogRecord) -> str:
+    logs = [str(log) for log in getattr(record, "log", None) or ()]
+    if any(_told(Path(log)) for log in logs):
+        return ""
+    rule = getattr(record, "rule_name", "")
+    where = f" (log: {', '.join(logs)})" if logs else ""
+    return f"error: rule {rule}: stopped from outside, as by kill or for want of memory; run again{where}"
+
+
+def _told(log: Path) -> bool:
+    """Whether the step came to say what stopped it: then its log ends with an error and the time."""
+    try:
+        return " ERROR " in log.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
