@@ -27,6 +27,23 @@ def test_words_in_batches_are_those_of_each_report(monkeypatch):
     assert adoption.report_words([]).empty
 
 
+def test_main_type_counts_all_reports_so_far():
+    frame = pd.DataFrame(
+        {
+            "firm_id": ["b", "b", "b", "b", "a", "a"],
+            "year": [2018, 2016, 2017, 2015, 2016, 2015],
+            "ai_words_core": [9.0, 9, 9, None, 9, 9],
+            "ai_words_log": [9.0, 9, 9, None, 9, 9],
+            "ai_words_vision": [5.0, 0, 1, None, None, 2],
+            "ai_words_data": [1.0, 0, 3, None, None, 2],
+        },
+        index=[5, 4, 3, 2, 1, 0],
+    )
+    got = adoption.main_type(frame)
+    assert got[[5, 4, 3, 1, 0]].tolist() == ["vision", "none", "data", "data", "data"]
+    assert got.isna().tolist() == [False, False, False, True, False, False]
+
+
 def test_robots():
     frame = pd.DataFrame({"firm_id": ["1", "2", "3", "4"], "year": 2015, "industry_code": ["C36", "C36", "C36", "I65"]})
     production = pd.DataFrame(

@@ -18,6 +18,7 @@ from aigreen.errors import UnknownColumnError
 
 KEY = ["firm_id", "year"]
 BATCH = 200
+_WORDS = "ai_words_"
 
 
 def report_words(reports: Iterable[tuple[str, int, str]]) -> pd.DataFrame:
@@ -43,6 +44,30 @@ def report_words(reports: Iterable[tuple[str, int, str]]) -> pd.DataFrame:
             batch = []
     parts.append(_counted(batch))
     return pd.concat(parts, ignore_index=True).sort_values(KEY, ignore_index=True)
+
+
+def main_type(frame: pd.DataFrame) -> pd.Series:
+    """Give the type of AI that a firm has written of most so far.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        ``firm_id, year`` and the columns of `report_words`, missing in years without a report.
+
+    Returns
+    -------
+    Series of str
+        Aligned to ``frame``: the type, ``none`` before the first AI word, missing before the first report. Of types
+        with equally many words it is the first by name.
+    """
+    types = {name: name.removeprefix(_WORDS) for name in sorted(frame) if name.startswith(_WORDS)}
+    types = {name: kind for name, kind in types.items() if kind not in ("core", "log")}
+    rows = frame.sort_values(KEY)
+    counts = rows[list(types)].astype(float)
+    so_far = counts.fillna(0).groupby(rows["firm_id"]).cumsum()
+    seen = counts.notna().any(axis=1).groupby(rows["firm_id"]).cummax()
+    kind = so_far.idxmax(axis=1).map(types).where(so_far.sum(axis=1) > 0, "none").where(seen)
+    return kind.reindex(frame.index).astype("str").rename("ai_type")
 
 
 def robot_exposure(frame: pd.DataFrame, production: pd.DataFrame, robots: pd.DataFrame, *, base_year: int) -> pd.Series:

@@ -19,6 +19,7 @@ CODEBOOK = (
     Entry("city", "City name", coding="English name", source=_DIVISIONS),
     Entry("province_code", "Province", coding="GB/T 2260, six digits, text", source=_DIVISIONS),
     Entry("region", "Region", coding="East, Central, West, Northeast", source=_DIVISIONS),
+    Entry("provincial_capital", "Capital of a province, or municipality", "", "1 = yes, 0 = no", _DIVISIONS),
     Entry("year", "Year", "calendar year", source=_RAW),
     Entry("zone_year", "First year of an AI pilot zone in the city", "calendar year", "missing = never", _ZONES),
     Entry("treated", "AI pilot zone in force", "", "1 = yes, 0 = no", _ZONES, "year >= zone_year"),
@@ -76,7 +77,8 @@ def cities(tidy: pd.DataFrame, *, timing: facts.Timing = "batch_year", drop_capp
     divisions = facts.table("divisions").rename(
         columns={"gb_code": "city_code", "name_en": "city", "nbs_region": "region"}
     )
-    attributes = divisions[["city_code", "city", "province_code", "region"]]
+    attributes = divisions[["city_code", "city", "province_code", "region", "provincial_capital"]]
+    attributes = attributes.astype({"provincial_capital": "int64"})
     frame = flow.add("divisions merged", merge_one(frame, attributes, "city_code"))
     frame = flow.add("carbon intensity never published: left out", _ever(frame, "carbon_intensity"))
     frame["ln_carbon_intensity_published"] = np.log(frame["carbon_intensity"])

@@ -133,6 +133,7 @@ def firm_years(inputs: Inputs, options: Options | None = None) -> Assembled:
 
 def _place(sheet: Sheet) -> None:
     names = {"gb_code": "city_code", "province_code": "province_code", "nbs_region": "region"}
+    names |= {"provincial_capital": "provincial_capital"}
     sheet.keep(
         sheet.frame["city_code"].isin(facts.table("divisions")["gb_code"]), "without a known prefecture left out"
     )
@@ -140,6 +141,8 @@ def _place(sheet: Sheet) -> None:
     sheet.add(None, "city_code", "City (prefecture-level unit)", "", "GB/T 2260, six digits, text; of the year", _RAW)
     sheet.add(None, "province_code", "Province", "", "GB/T 2260, six digits, text", _DIVISIONS)
     sheet.add(None, "region", "Region", "", "East, Central, West, Northeast", _DIVISIONS)
+    capital = sheet.frame["provincial_capital"].astype("int64")
+    sheet.add(capital, "provincial_capital", "Capital of a province, or municipality", "", _YES, _DIVISIONS)
 
 
 def _zones(sheet: Sheet, inputs: Inputs, options: Options) -> None:
@@ -283,6 +286,9 @@ def _adoption(sheet: Sheet, inputs: Inputs, options: Options) -> None:
         for name in [c for c in inputs.words if c.startswith("ai_words_")]:
             kind = name.removeprefix("ai_words_")
             sheet.add(None, name, f"AI words: {kind}", "words", "missing = no report", "reports")
+        sheet.add(adoption.main_type(sheet.frame), "ai_type", "Main type of AI words", "",
+                  "type of the dictionary; none = no AI word yet; missing = no report yet", "reports",
+                  "type with most words in all reports so far, the first by name of equals")  # fmt: skip
         sheet.add(None, "report_length", "Length of the report", "characters", "missing = no report", "reports")
     if inputs.robots is not None and inputs.staff is not None:
         staff = channels.staff_structure(inputs.staff)
