@@ -1,10 +1,13 @@
-"""Files written whole or not at all, and what they hold as one sum."""
+"""Files written whole or not at all, what they hold as one sum, and locks that end with their process."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 _STAMP = ".snakemake_timestamp"  # Snakemake leaves it in folders
 
@@ -33,3 +36,36 @@ def content_sum(path: Path) -> tuple[str, int]:
     files = sorted(file for file in path.rglob("*") if file.is_file() and file.name != _STAMP)
     lines = "".join(f"{sha256(file)}  {file.relative_to(path).as_posix()}\n" for file in files)
     return hashlib.sha256(lines.encode()).hexdigest(), sum(file.stat().st_size for file in files)
+
+
+def lock(file: IO[str] | int, *, shared: bool = False, wait: bool = True) -> bool:
+    """Lock an open file until it is closed or the process ends, however it ends.
+
+    Returns
+    -------
+    bool
+        False where another process has it and `wait` is not set. On Windows there is no lock and nothing to wait for.
+    """
+    if os.name == "nt":
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Wait until no other process has the folder, and hold it."""
+    if os.name == "nt":
+        yield
+        return
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        lock(held)
+        yield
+    finally:
+        os.close(held)

@@ -6,8 +6,8 @@ from functools import partial
 import pandas as pd
 import pytest
 
-from aigreen.errors import ChecksumError, SourceError
-from aigreen.sources import registry as module
+from aigreen.errors import ChecksumError, OutsideFolderError, SourceError
+from aigreen.sources import download
 from aigreen.sources.registry import COLUMNS, FETCHED, MIRROR, fetch, registry, sha256
 
 CONTENT = b"a,b\n1,2\n" * 5000
@@ -56,6 +56,7 @@ def server(tmp_path, monkeypatch):
     (folder / "x.csv").write_bytes(CONTENT)
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "127.0.0.1")
+    monkeypatch.setattr(download, "SCHEME", "http")
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *args):
@@ -163,7 +164,7 @@ def test_download_with_wrong_checksum_leaves_nothing(listing, no_mirror, server,
 
 
 def test_download_larger_than_registered_stops(listing, no_mirror, server, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "CHUNK", 1024)
+    monkeypatch.setattr(download, "CHUNK", 1024)
     with pytest.raises(SourceError, match="more than the registered 100 bytes"):
         fetch("toy", tmp_path / "raw", registry_path=listing(row(server, bytes="100")))
     assert left_in(tmp_path / "raw") == []
@@ -197,9 +198,17 @@ def test_converted_files_without_a_mirror_say_how_to_make_them(listing, no_mirro
     assert fetch("toy", tmp_path / "raw", registry_path=sources) == [made]
 
 
-def test_only_web_addresses_are_read(listing, no_mirror, tmp_path):
-    with pytest.raises(SourceError, match="is not a web address"):
-        fetch("toy", tmp_path / "raw", registry_path=listing(row("file:///etc/hostname")))
+@pytest.mark.parametrize("url", ["file:///etc/hostname", "http://example.invalid/x.csv", "/etc/hostname"])
+def test_only_https_addresses_are_read(listing, no_mirror, tmp_path, url):
+    with pytest.raises(SourceError, match="is not a web address that begins with https://"):
+        fetch("toy", tmp_path / "raw", registry_path=listing(row(url)))
+    assert left_in(tmp_path / "raw") == []
+
+
+@pytest.mark.parametrize("name", ["../x.csv", "toy/../../x.csv", "/tmp/x.csv"])
+def test_a_registered_name_stays_in_its_folder(listing, mirror, tmp_path, name):
+    with pytest.raises(OutsideFolderError, match="leads out of"):
+        fetch("toy", tmp_path / "raw", registry_path=listing(row(file=name)))
 
 
 @pytest.mark.parametrize("source", ["csmar", "cnrds", "wei2025_peer_green_innovation"])

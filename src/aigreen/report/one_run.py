@@ -7,13 +7,13 @@ each of its steps shares ``.steps.lock``, so that a run that starts after a kill
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from aigreen.disk import lock
 from aigreen.errors import ReportError
 
 RUN, STEPS = ".lock", ".steps.lock"
@@ -30,13 +30,13 @@ def only_run(results: str | Path) -> None:
     """
     folder = Path(results)
     run = _opened(folder / RUN)
-    if not _lock(run, shared=False, wait=False):
+    if not lock(run, wait=False):
         raise ReportError(f"{folder}: another run of this study is at work; wait for its end, then run again")
     _HELD.append(run)
     with _opened(folder / STEPS) as steps:
-        if not _lock(steps, shared=False, wait=False):
+        if not lock(steps, wait=False):
             print(f"{folder}: waiting for a step that outlived a killed run", file=sys.stderr, flush=True)
-            _lock(steps, shared=False, wait=True)
+            lock(steps)
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def step(outputs: Iterable[str]) -> Iterator[None]:
         yield
         return
     with _opened(folder / STEPS) as steps:
-        _lock(steps, shared=True, wait=True)
+        lock(steps, shared=True)
         yield
 
 
@@ -57,16 +57,3 @@ def _opened(path: Path) -> TextIO:
         return path.open("a", encoding="ascii")
     except OSError as error:
         raise ReportError(f"{path.parent}: cannot be written ({error.strerror})") from None
-
-
-def _lock(file: TextIO, *, shared: bool, wait: bool) -> bool:
-    """Lock an open file; False where another process has it and `wait` is not set. Windows: no lock."""
-    if os.name == "nt":
-        return True
-    import fcntl
-
-    try:
-        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        return False
-    return True

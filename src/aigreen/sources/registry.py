@@ -1,7 +1,7 @@
 """The source registry: what each raw file is, where it comes from, and how to get it on disk unharmed.
 
-Only registered URLs are read. A file is downloaded beside its place under a temporary name, checked against its
-sha256 and then moved, so that whatever stands in the folder is whole and is the registered file.
+Only registered URLs are read. A file is downloaded beside its place under a hidden name, checked against its sha256 and
+then moved, so that whatever stands in the folder is whole and is the registered file.
 """
 
 from __future__ import annotations
@@ -12,14 +12,12 @@ import sys
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Protocol
 
 import pandas as pd
-import pooch
-from tqdm import tqdm
 
-from aigreen.disk import sha256
-from aigreen.errors import ChecksumError, SourceError, did_you_mean
+from aigreen.disk import locked_folder, sha256
+from aigreen.errors import ChecksumError, OutsideFolderError, SourceError, did_you_mean
+from aigreen.sources.download import download
 
 MIRROR = "AIGREEN_DATA_MIRROR"
 COLUMNS = (
@@ -37,8 +35,6 @@ COLUMNS = (
 )
 ACCESS = ("public", "converted", "manual", "licensed")
 FETCHED = ("public", "converted")
-TIMEOUT_SECONDS = 30
-CHUNK = 1 << 15
 
 
 def registry(path: Path | None = None) -> pd.DataFrame:
@@ -129,86 +125,41 @@ def _select(rows: pd.DataFrame, source: str, file: str | None) -> pd.DataFrame:
 
 def _fetch_file(row: dict[str, str], folder: Path, show: bool) -> Path:
     target = folder / row["file"]
-    if target.is_file() and sha256(target) == row["sha256"]:
+    if not target.is_relative_to(folder) or ".." in target.relative_to(folder).parts:
+        raise OutsideFolderError(f"{row['source']}: {row['file']} leads out of {folder}")
+    if _is_whole(row, target):
         return target
-    mirror = os.environ.get(MIRROR)
-    copy = _from_mirror(row, Path(mirror)) if mirror else _from_net(row, show)
-
-    def checked(url: str, output: str, _: object) -> None:
-        copy(url, output, None)
-        _check_sum(row, Path(output))
-
-    target.unlink(missing_ok=True)
-    pooch.get_logger().setLevel("WARNING")
-    pooch.retrieve(row["url"], f"sha256:{row['sha256']}", target.name, target.parent, downloader=checked)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with locked_folder(target.parent):
+        if not _is_whole(row, target):
+            target.unlink(missing_ok=True)
+            part = target.with_name(f".{target.name}.part")
+            _bring(row, part, show)
+            if (got := sha256(part)) != row["sha256"]:
+                part.unlink()
+                raise ChecksumError(f"{row['file']}: sha256 is {got}, expected {row['sha256']}; nothing was kept")
+            part.replace(target)
     return target
 
 
-class _Copy(Protocol):
-    def __call__(self, url: str, output: str, pooch: object, /) -> None: ...
+def _is_whole(row: dict[str, str], target: Path) -> bool:
+    return target.is_file() and sha256(target) == row["sha256"]
 
 
-def _from_mirror(row: dict[str, str], mirror: Path) -> _Copy:
-    origin = mirror / row["file"]
-    if not origin.is_file():
-        raise SourceError(f"{row['source']}: no file {row['file']} in the mirror folder {mirror} ({MIRROR})")
-
-    def copy(url: str, output: str, _: object, /) -> None:
-        shutil.copyfile(origin, output)
-
-    return copy
-
-
-def _from_net(row: dict[str, str], show: bool) -> _Copy:
-    if row["access"] == "converted":
+def _bring(row: dict[str, str], part: Path, show: bool) -> None:
+    """Copy a file from the mirror, or download it."""
+    if mirror := os.environ.get(MIRROR):
+        origin = Path(mirror) / row["file"]
+        if not origin.is_file():
+            raise SourceError(f"{row['source']}: no file {row['file']} in the mirror folder {mirror} ({MIRROR})")
+        shutil.copyfile(origin, part)
+    elif row["access"] == "converted":
         raise SourceError(f"{row['source']}: no address holds {row['file']}. {row['obtain']}")
-    if not row["url"].startswith(("https://", "http://")):
-        raise SourceError(f"{row['source']}: {row['url']!r} is not a web address; {_instead(row)}")
-
-    def copy(url: str, output: str, _: object, /) -> None:
-        meter = _Meter(row, show)
-        download = pooch.HTTPDownloader(progressbar=meter, chunk_size=CHUNK, timeout=TIMEOUT_SECONDS)
+    else:
         try:
-            download(url, output, None)
-        except OSError as reason:
-            raise SourceError(
-                f"{row['source']}: cannot download {url} ({type(reason).__name__}); {_instead(row)}"
-            ) from reason
-        finally:
-            meter.close()
-
-    return copy
-
-
-def _instead(row: dict[str, str]) -> str:
-    return f"or set {MIRROR} to a local folder that holds {row['file']}"
-
-
-def _check_sum(row: dict[str, str], path: Path) -> None:
-    if (got := sha256(path)) != row["sha256"]:
-        raise ChecksumError(f"{row['file']}: sha256 is {got}, expected {row['sha256']}; nothing was kept")
-
-
-class _Meter:
-    """Progress object for pooch that also stops a download larger than registered."""
-
-    def __init__(self, row: dict[str, str], show: bool) -> None:
-        self._row, self._limit, self._seen = row, int(row["bytes"]), 0
-        self._bar = tqdm(total=self._limit, unit="B", unit_scale=True, desc=row["file"], disable=not show)
-        self.total = self._limit
-
-    def update(self, count: int) -> None:
-        self._seen += count
-        if self._seen > self._limit + CHUNK:  # pooch reports whole chunks, the last one rounded up
-            raise SourceError(f"{self._row['file']}: more than the registered {self._limit:,} bytes; stopped")
-        self._bar.update(min(count, self._limit - self._bar.n))
-
-    def reset(self) -> None:
-        self._seen = 0
-        self._bar.reset()
-
-    def close(self) -> None:
-        self._bar.close()
+            download(row, part, show=show)
+        except SourceError as error:
+            raise SourceError(f"{error}; or set {MIRROR} to a local folder that holds {row['file']}") from None
 
 
 def _default() -> Traversable:
