@@ -1,7 +1,11 @@
 """Build the analysis panel of a public data set with its sample flow and codebook."""
 
+from pathlib import Path
+
 from aigreen.assemble.cities import cities
 from aigreen.assemble.provinces import provinces
+from aigreen.csv_export import csv_bytes
+from aigreen.disk import write_bytes
 from aigreen.report.log import logged
 from aigreen.sources import public, registry
 from aigreen.sources.cities import prefecture_panel
@@ -21,6 +25,6 @@ with logged(snakemake) as log:
         tidy = tidy.table
     built = assemble(tidy, timing=snakemake.params.timing)
     log.info("sample flow\n%s", built.flow.to_string(index=False))
-    built.codebook.to_csv(snakemake.output.codebook, index=False)
-    built.flow.to_csv(snakemake.output.sample_flow, index=False)
+    write_bytes(Path(snakemake.output.codebook), csv_bytes(built.codebook))
+    write_bytes(Path(snakemake.output.sample_flow), csv_bytes(built.flow))
     built.frame.to_parquet(snakemake.output.panel, index=False)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from aigreen.csv_export import csv_bytes
 from aigreen.replications import compare, read_published
 from aigreen.report.log import logged
 from aigreen.report.numbers import Ledger
@@ -16,7 +17,7 @@ with logged(snakemake) as log:
     )
     comparison = compare(read_published(snakemake.input.published), found)
     log.info("\n%s", comparison.drop(columns="reason").to_string(index=False))
-    write_bytes(Path(snakemake.output.comparison), comparison.to_csv(index=False, lineterminator="\n").encode())
+    write_bytes(Path(snakemake.output.comparison), csv_bytes(comparison))
     replications_table(comparison).write(Path(snakemake.output.table[0]).with_suffix(""))
     ledger = Ledger(rule="compare_published")
     add_replications(ledger, comparison)

@@ -1,5 +1,9 @@
 """Fetch a study's registered public files into data/raw and list them with hash, licence and citation."""
 
+from pathlib import Path
+
+from aigreen.csv_export import csv_bytes
+from aigreen.disk import write_bytes
 from aigreen.report.log import logged
 from aigreen.sources.registry import fetch, registry
 
@@ -8,4 +12,5 @@ with logged(snakemake) as log:
     for path in fetch(source, "data/raw", file=file):
         log.info("have %s", path)
     rows = registry().query("source == @source")
-    rows[rows["file"] == file if file else rows.index >= 0].to_csv(snakemake.output.manifest, index=False)
+    listed = rows[rows["file"] == file if file else rows.index >= 0]
+    write_bytes(Path(snakemake.output.manifest), csv_bytes(listed))

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from aigreen.csv_export import csv_bytes
 from aigreen.replications import recompute
 from aigreen.report.log import logged
 from aigreen.storage import write_bytes
@@ -9,4 +10,4 @@ from aigreen.storage import write_bytes
 with logged(snakemake) as log:
     found = recompute(snakemake.wildcards.replication, "data/raw")
     log.info("\n%s", found.to_string(index=False))
-    write_bytes(Path(snakemake.output.found), found.to_csv(index=False, lineterminator="\n").encode())
+    write_bytes(Path(snakemake.output.found), csv_bytes(found))

@@ -37,7 +37,7 @@ def read_config(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     path = folder / f"{name}.yaml"
     known = studies(folder)
     if name in known:
-        base = yaml.safe_load(path.read_text(encoding="utf-8"))
+        base = _read_yaml(path)
     elif set(given) - {"study"}:
         base = {}
     else:
@@ -48,6 +48,17 @@ def read_config(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     if problems:
         raise ConfigError(f"study {name!r}: " + "; ".join(problems))
     return config
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    """Read plain values: a tag that asks for anything else (``!!python/object``) is an error."""
+    try:
+        base = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path.name}: not readable YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(base, dict):
+        raise ConfigError(f"{path.name}: expected keys with values, the file is empty or holds something else")
+    return base
 
 
 def studies(folder: Path) -> list[str]:

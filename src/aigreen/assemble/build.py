@@ -30,6 +30,7 @@ from aigreen.assemble.match import match_names
 from aigreen.assemble.options import BuildOptions
 from aigreen.assemble.record import Assembled
 from aigreen.assemble.stages import Made, clear_parts, make, write_aside
+from aigreen.csv_export import csv_bytes
 from aigreen.errors import SourceError
 from aigreen.sources import (
     cities,
@@ -112,9 +113,9 @@ def build(raw: Path | str, out: Path | str, options: BuildOptions | None = None,
     assembled = firm_years(inputs, options.panel)
     flow = together(*(made.flow() for made in tables.values()))
     files = {
-        "source_flow.csv": _csv(flow),
-        "sample_flow.csv": _csv(assembled.flow),
-        "codebook.csv": _csv(assembled.codebook),
+        "source_flow.csv": csv_bytes(flow),
+        "sample_flow.csv": csv_bytes(assembled.flow),
+        "codebook.csv": csv_bytes(assembled.codebook),
         "panel.parquet": _parquet(assembled.frame),
     }
     for name, content in files.items():
@@ -279,10 +280,6 @@ def _partners(partners: Made, registry: Made) -> Read:
         flow.note(f"{' by '.join(filter(None, [row.status, row.method]))}: {row.names:,} names", names.to_frame())
     matched = found.matches[found.matches["status"] == "matched"]
     return Read(matched[["firm_id"]].rename_axis("name").reset_index().astype("str"), flow.to_frame())
-
-
-def _csv(table: pd.DataFrame) -> bytes:
-    return table.to_csv(index=False, lineterminator="\n").encode()
 
 
 def _parquet(frame: pd.DataFrame) -> bytes:

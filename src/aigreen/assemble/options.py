@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from aigreen.assemble.firm_years import Options
+from aigreen.errors import OutsideFolderError
 from aigreen.sources.adapter import load_mapping
 
 UNIT = "firm_id"
@@ -55,12 +56,14 @@ def from_config(config: Mapping[str, Any], *, top: Path | str = ".") -> BuildOpt
     ------
     MappingError
         No such file of column names, or one of another layout.
+    OutsideFolderError
+        The file of column names is not below `top`.
     """
     chosen = dict(config.get("build", {}))
     if "years" in chosen:
         chosen["years"] = tuple(chosen["years"])
     if "mapping" in chosen:
-        chosen["mapping"] = load_mapping(Path(top) / chosen["mapping"])
+        chosen["mapping"] = load_mapping(_inside(Path(top), chosen["mapping"]))
     if "winsorise" in chosen:
         chosen["winsorise"] = {entry["column"]: entry["share"] for entry in chosen["winsorise"]}
     outer = {entry.name for entry in fields(BuildOptions)}
@@ -68,3 +71,10 @@ def from_config(config: Mapping[str, Any], *, top: Path | str = ".") -> BuildOpt
         timing=config["panel"]["timing"], **{key: value for key, value in chosen.items() if key not in outer}
     )
     return BuildOptions(panel=panel, **{key: value for key, value in chosen.items() if key in outer})
+
+
+def _inside(top: Path, name: str) -> Path:
+    path = (top / name).resolve()
+    if not path.is_relative_to(top.resolve()):
+        raise OutsideFolderError(f"build.mapping: {name} is not below {top.resolve()}")
+    return path

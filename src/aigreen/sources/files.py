@@ -74,7 +74,7 @@ def from_csv(path: Path, encoding: str | None = None) -> Cells:
 
 def from_excel(path: Path, sheet: str | None = None) -> Cells:
     """Read one sheet of a workbook; days become ISO text, vertically merged cells repeat their value."""
-    _check_zip(path)
+    check_unfolds(path)
     try:
         book = calamine.CalamineWorkbook.from_path(path)
         table, hidden = _sheet(book, sheet, path.name)
@@ -299,14 +299,16 @@ def _cell_text(cell: object) -> str:
     return str(cell).strip()
 
 
-def _check_zip(path: Path) -> None:
-    if path.suffix.lower() != ".xlsx":
+def check_unfolds(path: Path) -> None:
+    """Refuse an archive (.xlsx, .zip) that is damaged or unfolds to more than the stated limits."""
+    kinds = {".xlsx": "workbook", ".zip": "zip archive"}
+    if path.suffix.lower() not in kinds:
         return
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
     except zipfile.BadZipFile as reason:
-        raise UnreadableFileError(f"{path.name}: not a whole workbook ({reason})") from reason
+        raise UnreadableFileError(f"{path.name}: not a whole {kinds[path.suffix.lower()]} ({reason})") from reason
     ratio = size / max(path.stat().st_size, 1)
     if size > MOST_UNZIPPED or (size > SMALL and ratio > MOST_RATIO):
         raise TooLargeError(f"{path.name}: unfolds to {size:,} bytes, {ratio:,.0f} times its own size")

@@ -14,6 +14,7 @@ import pandas as pd
 
 from aigreen.errors import SourceError
 from aigreen.sources.checks import require_columns, require_unique
+from aigreen.sources.files import check_unfolds
 
 COLUMNS = ("publication_number", "title", "year", "ipc", "cpc", "applicants")
 FIRST_YEAR, LAST_YEAR = 1600, 2100
@@ -181,6 +182,7 @@ def _csv_in_zip(path: Path | str) -> pd.DataFrame:
     where = Path(path).name
     try:
         with zipfile.ZipFile(path) as archive:
+            check_unfolds(Path(path))
             tables = [n for n in archive.namelist() if n.endswith(".csv") and not n.startswith("__MACOSX/")]
             if len(tables) != 1:
                 raise SourceError(f"{where}: {len(tables)} csv files instead of one")

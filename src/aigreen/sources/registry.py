@@ -129,6 +129,8 @@ def _fetch_file(row: dict[str, str], folder: Path, show: bool) -> Path:
         raise OutsideFolderError(f"{row['source']}: {row['file']} leads out of {folder}")
     if _is_whole(row, target):
         return target
+    if row["access"] == "converted" and not os.environ.get(MIRROR):
+        raise SourceError(f"{row['source']}: no address holds {row['file']}. {row['obtain']}")
     target.parent.mkdir(parents=True, exist_ok=True)
     with locked_folder(target.parent):
         if not _is_whole(row, target):
@@ -153,8 +155,6 @@ def _bring(row: dict[str, str], part: Path, show: bool) -> None:
         if not origin.is_file():
             raise SourceError(f"{row['source']}: no file {row['file']} in the mirror folder {mirror} ({MIRROR})")
         shutil.copyfile(origin, part)
-    elif row["access"] == "converted":
-        raise SourceError(f"{row['source']}: no address holds {row['file']}. {row['obtain']}")
     else:
         try:
             download(row, part, show=show)
