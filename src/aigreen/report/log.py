@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from aigreen.errors import AigreenError
+from aigreen.report import machine
 from aigreen.report.one_run import step
 from aigreen.report.sums import check_sums, keep_sums
 
@@ -77,7 +78,7 @@ def _written(logger: logging.Logger, path: Path) -> Iterator[None]:
         logger.warning("%s: %s", category.__name__, message)
 
     packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
-    logger.info("start; Python %s on %s; %s", platform.python_version(), platform.platform(), packages)
+    logger.info("start; Python %s on %s; %s", platform.python_version(), machine.describe(), packages)
     started = time.monotonic()
     try:
         with warnings.catch_warnings():
@@ -91,7 +92,7 @@ def _written(logger: logging.Logger, path: Path) -> Iterator[None]:
         logger.exception("stopped")
         raise
     finally:
-        logger.info("end after %.1f s", time.monotonic() - started)
+        logger.info("end after %.1f s%s", time.monotonic() - started, machine.peak_memory())
         with suppress(OSError):
             handler.close()
 
