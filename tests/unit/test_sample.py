@@ -79,3 +79,12 @@ def test_a_condition_reads_back_what_it_prints(text):
     (condition,) = parse(text)
     assert str(condition) == text
     assert parse(str(condition)) == (condition,)
+
+
+def test_units_that_never_have_a_positive_value(frame):
+    zone = frame.assign(zone=frame["firm"].map({"a": 2019.0, "b": 0.0}))
+    zone.loc[(zone["firm"] == "c") & (zone["year"] == 2019), "zone"] = 1.0
+    assert kept("never(zone) & year == 2017", zone) == ["b17", "d17"]
+    assert str(parse("never( zone )")[0]) == "never(zone)"
+    with pytest.raises(ConfigError, match="no column 'zones' .did you mean 'zone'"):
+        kept("never(zones)", zone)

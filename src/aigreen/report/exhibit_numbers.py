@@ -69,7 +69,8 @@ def _add_contrasts(
             key = f"{base}_diff" if len(gaps) == 1 else f"{base}_diff_{id_}"
             first = results.groups[group][0].id
             _add(ledger, key, gap, place, level, _source(gap, f"{name}/{id_} - {name}/{first}"))
-            ledger.add(f"{key}_p_adjusted", adjusted[group, id_], fmt="p_value", exhibit=place)
+            if np.isfinite(adjusted[group, id_]):  # missing where the outcomes are the same: the difference is zero
+                ledger.add(f"{key}_p_adjusted", adjusted[group, id_], fmt="p_value", exhibit=place)
         equal = results.equality(group)
         if equal is not None:
             ledger.add(f"{base}_equal_p", equal.p_value, fmt="p_value", exhibit=place)

@@ -6,6 +6,7 @@ A sample is one or more conditions joined by ``&``:
 - ``column in [value, value]`` or ``not in``, as ``region in [East, Central]``;
 - ``above_median(column, year)`` and ``below_median(column, year)``: units whose value in that year is above, or at
   most, the median over the units seen in it;
+- ``never(column)``: units whose value is never positive, as ``never(zone_year)``;
 - ``at(column, year) op value``, as ``at(ownership, 2018) == state``: all rows of the units whose value in that year
   meets the condition.
 
@@ -36,7 +37,8 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 }
 _MEDIANS = ("above_median", "below_median")
 _LISTS = ("in", "not in")
-_AT = "at"
+_AT, _NEVER = "at", "never"
+_UNITS = re.compile(rf"{_NEVER}\s*\(\s*(?P<column>\w+)\s*\)")
 _CALL = re.compile(r"(?P<function>\w+)\s*\(\s*(?P<column>\w+)\s*,\s*(?P<year>-?\d+)\s*\)")
 _COMPARISON = re.compile(
     r"(?P<left>\w+(?:\s*\([^()]*\))?)\s*(?P<op>==|!=|<=|>=|<|>|\bnot\s+in\b|\bin\b)\s*(?P<right>.+)"
@@ -51,9 +53,9 @@ class Condition:
     ----------
     column : str
     op : str
-        A comparison, "in", "not in", "above_median" or "below_median".
+        A comparison, "in", "not in", "above_median", "below_median" or "never".
     values : tuple of str
-        Right-hand side as written; empty for medians.
+        Right-hand side as written; empty for medians and never.
     year : int, optional
         Units are sorted by their value in this year.
     """
@@ -66,6 +68,8 @@ class Condition:
     def __str__(self) -> str:
         if self.op in _MEDIANS:
             return f"{self.op}({self.column}, {self.year})"
+        if self.op == _NEVER:
+            return f"{_NEVER}({self.column})"
         left = self.column if self.year is None else f"{_AT}({self.column}, {self.year})"
         return f"{left} {self.op} {'[' + ', '.join(self.values) + ']' if self.op in _LISTS else self.values[0]}"
 
@@ -119,13 +123,16 @@ def sample_mask(text: str, frame: pd.DataFrame, *, unit: str, time: str, first_t
 
 
 def _condition(part: str) -> Condition:
+    units = _UNITS.fullmatch(part)
+    if units:
+        return Condition(units["column"], _NEVER)
     call = _CALL.fullmatch(part)
     if call:
         function, column, year = call["function"], call["column"], int(call["year"])
         if function not in _MEDIANS:
             raise ConfigError(
-                f"sample: {part!r} is no condition{did_you_mean(function, _MEDIANS)}; conditions are comparisons, "
-                f"{', '.join(f'{name}(column, year)' for name in _MEDIANS)}"
+                f"sample: {part!r} is no condition{did_you_mean(function, [*_MEDIANS, _NEVER])}; conditions are "
+                f"comparisons, {', '.join(f'{name}(column, year)' for name in _MEDIANS)}, {_NEVER}(column)"
             )
         return Condition(column, function, year=year)
     comparison = _COMPARISON.fullmatch(part)
@@ -156,6 +163,9 @@ def _holds(condition: Condition, frame: pd.DataFrame, unit: str, time: str, firs
     if condition.column not in frame.columns:
         nearest = did_you_mean(condition.column, [str(name) for name in frame.columns])
         raise ConfigError(f"sample {str(condition)!r}: no column {condition.column!r}{nearest}")
+    if condition.op == _NEVER:
+        ever = frame.loc[_numbers(condition, frame[condition.column]) > 0, unit]
+        return ~frame[unit].isin(ever.unique()).to_numpy()
     if condition.year is None:
         return _compare(condition, frame[condition.column])
     if condition.year >= first_treated:
