@@ -17,17 +17,22 @@ from aigreen.report.paper import compile_paper
 
 ROOT = Path(__file__).parents[2]
 SECTIONS = sorted((ROOT / "paper" / "sections").glob("*.typ"))
-STUDIES = ["cities", "provinces", "simulated-firms"]
-TABLES = ["sample_flow", "descriptives", "baseline", "event_study", "overall", "moves"]
-TABLES += ["calibration", "decomposition", "decomposition_exposures", "decomposition_truth"]
-FIGURES = ["event_study", "trends", "decomposition", "decomposition_horizons"]
+STUDIES = ["cities", "listed-firms", "provinces", "simulated-firms"]
+
+
+def sections_of(study):
+    """Text of the sections of a study, with those that quote other studies."""
+    listed = (ROOT / "paper" / "sections" / f"{study}.typ").read_text(encoding="utf-8")
+    names = re.findall(r'"([\w-]+)"', listed.split("#let sections = (")[1].split("\n)")[0])
+    return listed + "".join((ROOT / "paper" / "sections" / f"{name}.typ").read_text(encoding="utf-8") for name in names)
 
 
 def keys_of(study):
-    """Keys of all numbers in the sections of a study and in those shared by all."""
-    others = tuple(name for name in STUDIES if name != study)
-    mine = [path for path in SECTIONS if not path.name.startswith(others)]
-    return sorted({key for path in mine for key in re.findall(r'#n\("(\w+)"\)', path.read_text(encoding="utf-8"))})
+    """Keys of all numbers in the sections of a study."""
+    text = sections_of(study)
+    signs = re.findall(r'#?by-sign\(\s*"(\w+)"', text)
+    ends = {f"{key}{end}" for key in signs for end in ("_low", "_high")}
+    return sorted({*re.findall(r'#n\("(\w+)"\)', text), *ends})
 
 
 def config(study):
@@ -44,14 +49,16 @@ def root(tmp_path, study):
     """A repository with the real sections and made-up results."""
     shutil.copytree(ROOT / "paper", tmp_path / "paper")
     results = tmp_path / "results" / study
-    for key in TABLES:
-        Table(key, "Title", "", ("a",), (Group((Row("r", (Cell.number(-0.5),)),)),), notes="A note.").write(
-            results / "tables" / key
+    text = sections_of(study)
+    for name, other in re.findall(r'#exhibit-table\("(\w+)"(?:, of: "([\w-]+)")?\)', text):
+        table = Table(
+            f"{other}-{name}" if other else name, "Title", "", ("a",), (Group((Row("r", (Cell.number(-0.5),)),)),)
         )
+        table.write(results / (f"quoted/{other}" if other else "tables") / name)
     horizons = pd.Index([-1, 0], name="horizon")
     facts = {"n_rows": 4, "n_units": 2, "n_clusters": 2, "method": "m", "outcome": "y"}
     effects = Effects(np.zeros(2), horizons, np.ones((2, 2)), pd.RangeIndex(2), **facts)
-    for name in FIGURES:
+    for name in re.findall(r'#exhibit-figure\(\s*"(\w+)"', text):
         save_figure(event_study_figure(effects, simultaneous=False), results / "figures" / name)
     numbers = {key: {"value": 0.0, "text": "0.000"} for key in keys_of(study)}
     (results / "numbers.json").write_text(json.dumps(numbers), encoding="utf-8")
@@ -73,7 +80,7 @@ def test_missing_number_fails_with_its_name_and_leaves_the_old_paper(root, study
     (results / "numbers.json").write_text(json.dumps(numbers), encoding="utf-8")
     (results / "paper.pdf").write_text("old", encoding="utf-8")
     with pytest.raises(
-        ReportError, match=rf"^paper/sections/{study}-results.typ:\d+: numbers.json .* no number 'att_simple_low'"
+        ReportError, match=r"^paper/sections/\w+-results.typ:\d+: numbers.json .* no number 'att_simple_low'"
     ):
         compile_paper(config(study), results, results / "paper.pdf", root=root)
     assert (results / "paper.pdf").read_text(encoding="utf-8") == "old"
