@@ -17,7 +17,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace) -> int:
-    """Print the classes and the worst cells; write the certificate; return 1 unless full or minor differences."""
+    """Print the classes and the worst cells; write the certificate; return 1 unless full or minor differences.
+
+    Files that are not as the workflow wrote them are named, whatever their cells.
+    """
     from aigreen.report.accepted import accepted_files, built_files
     from aigreen.report.certificate import WORST, compare
 
@@ -32,8 +35,19 @@ def run(given: argparse.Namespace) -> int:
         print(f"worst {min(WORST, len(certificate.changed))} of {len(certificate.changed):,}:")
         print(*(f"  {line}" for line in certificate.worst()), sep="\n")
     print(f"{given.study}: {certificate.overall} ({len(certificate.comparisons):,} cells and numbers)")
+    whole = _as_written(project, given.study)
     same = _same_again(project, given.study) if given.twice else True
-    return 0 if certificate.reproduced and same else 1
+    return 0 if certificate.reproduced and whole and same else 1
+
+
+def _as_written(project: Path, study: str) -> bool:
+    from aigreen.report.sums import changed_results
+
+    lines = changed_results(project / "results" / study)
+    for line in lines:
+        print(f"  {line}")
+    print(f"{study}: {len(lines):,} files changed since the workflow wrote them")
+    return not lines
 
 
 def _same_again(project: Path, study: str) -> bool:

@@ -38,6 +38,19 @@ def check_sums(inputs: Iterable[str]) -> None:
             raise ChecksumError(f"{name}: changed or damaged since the workflow wrote it; delete it and run again")
 
 
+def changed_results(results: Path) -> list[str]:
+    """Return a line for each file of a study that is absent, or not as the workflow wrote it."""
+    lines = []
+    for place in sorted((results / SUMS).rglob("*.sha256")):
+        path = results / place.relative_to(results / SUMS).with_suffix("")
+        name = path.relative_to(results).as_posix()
+        if not path.exists():
+            lines.append(f"{name}: absent, although the workflow wrote it")
+        elif content_sum(path)[0] != place.read_text("ascii", "replace").strip():
+            lines.append(f"{name}: changed or damaged since the workflow wrote it")
+    return lines
+
+
 def _place(name: str) -> Path | None:
     """File that keeps the sum of a result; None for what is not one."""
     parts = Path(name).parts
