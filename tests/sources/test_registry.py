@@ -205,7 +205,7 @@ def test_only_https_addresses_are_read(listing, no_mirror, tmp_path, url):
     assert left_in(tmp_path / "raw") == []
 
 
-@pytest.mark.parametrize("name", ["../x.csv", "toy/../../x.csv", "/tmp/x.csv"])
+@pytest.mark.parametrize("name", ["../x.csv", "toy/../../x.csv", "/x.csv"])
 def test_a_registered_name_stays_in_its_folder(listing, mirror, tmp_path, name):
     with pytest.raises(OutsideFolderError, match="leads out of"):
         fetch("toy", tmp_path / "raw", registry_path=listing(row(file=name)))
