@@ -52,6 +52,7 @@ else:
 
 
 include: "analysis/rules/trust.smk"
+include: "analysis/rules/site.smk"
 
 
 localrules:
@@ -64,6 +65,7 @@ rule all:
         f"{RESULTS}/paper.pdf",
         rules.provenance.output,
         rules.ledger.output,
+        rules.site.output,
         expand(f"{RESULTS}/notebooks/{{name}}.html", name=config.get("notebooks", [])),
 
 

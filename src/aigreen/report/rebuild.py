@@ -24,7 +24,7 @@ MADE = (
     "data/restricted",
     "data/derived",
 )
-NOT_COMPARED = ("notebooks", "certificate.json", "certificate.md", "site")
+NOT_COMPARED = ("notebooks", "certificate.json", "certificate.md")
 
 
 def rebuild(project: Path, study: str, folder: Path) -> Path:

@@ -1,0 +1,24 @@
+"""The paper as a page, each number with its provenance, held against the accepted values."""
+
+
+rule site:
+    input:
+        paper=rules.paper.input,
+        pdf=rules.paper.output.pdf,
+        provenance=rules.provenance.output.provenance,
+        ledger=rules.ledger.output.ledger,
+        accepted=sorted(Path(f"paper/expected/{STUDY}").rglob("*.json")),
+        look=sorted(Path("src/aigreen/site/assets").iterdir()),
+    output:
+        site=directory(f"{RESULTS}/site"),
+    log:
+        f"{LOGS}/site.log",
+    params:
+        config=rules.paper.params.config,
+        registered=[
+            specification.record(printed=True)
+            for exhibit in EXHIBITS.values()
+            for specification in exhibit.specifications
+        ],
+    script:
+        "../scripts/write_site.py"

@@ -1,0 +1,13 @@
+"""The web edition: the paper as a page on which every number and exhibit says where it comes from."""
+
+from pathlib import Path
+
+from aigreen.report.log import logged
+from aigreen.site.build import write_site
+
+with logged(snakemake.log[0]) as log:
+    output = Path(snakemake.output.site)
+    written = write_site(
+        snakemake.params.config, output.parent, output, root=Path(), registered=snakemake.params.registered
+    )
+    log.info("%d numbers, %d exhibits, %d bytes", written["numbers"], written["exhibits"], written["bytes"])
