@@ -18,6 +18,7 @@ COMMANDS = {
     "accept": "take the results of a study as its accepted values, with a reason",
     "lint": "find numbers in the paper that no key stands behind",
     "exhibits": "list the exhibits with the rule and the script that make them",
+    "bundle": "write the replication package of a built study",
 }
 
 
