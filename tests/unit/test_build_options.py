@@ -86,3 +86,19 @@ def test_wrong_keys_are_named(build, message):
 def test_a_missing_file_of_names_is_named(tmp_path):
     with pytest.raises(MappingError, match=r"no file of column names .*names\.yaml"):
         from_config({"panel": {"timing": "batch_year"}, "build": {"mapping": "names.yaml"}}, top=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("FS_Comba: {Stkcd: code}", r"names\.yaml: no table 'FS_Comba' \(did you mean 'FS_Combas'\?\)"),
+        (
+            "FS_Combas: {Stkd: code}",
+            r"table FS_Combas has no expected column 'Stkd' \(did you mean 'Stkcd'",
+        ),
+    ],
+)
+def test_names_that_no_adapter_reads_are_refused(tmp_path, content, message):
+    (tmp_path / "names.yaml").write_text(content, encoding="utf-8")
+    with pytest.raises(MappingError, match=message):
+        from_config({"panel": {"timing": "batch_year"}, "build": {"mapping": "names.yaml"}}, top=tmp_path)

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from aigreen.assemble.firm_years import Options
-from aigreen.errors import OutsideFolderError
+from aigreen.errors import MappingError, OutsideFolderError, did_you_mean
 from aigreen.sources.adapter import load_mapping
+from aigreen.sources.inventory import TABLES
 
 UNIT = "firm_id"
 
@@ -55,7 +56,7 @@ def from_config(config: Mapping[str, Any], *, top: Path | str = ".") -> BuildOpt
     Raises
     ------
     MappingError
-        No such file of column names, or one of another layout.
+        No such file of column names, one of another layout, or one with a table or column that no adapter reads.
     OutsideFolderError
         The file of column names is not below `top`.
     """
@@ -63,7 +64,7 @@ def from_config(config: Mapping[str, Any], *, top: Path | str = ".") -> BuildOpt
     if "years" in chosen:
         chosen["years"] = tuple(chosen["years"])
     if "mapping" in chosen:
-        chosen["mapping"] = load_mapping(_inside(Path(top), chosen["mapping"]))
+        chosen["mapping"] = _known(load_mapping(_inside(Path(top), chosen["mapping"])), chosen["mapping"])
     if "winsorise" in chosen:
         chosen["winsorise"] = {entry["column"]: entry["share"] for entry in chosen["winsorise"]}
     outer = {entry.name for entry in fields(BuildOptions)}
@@ -78,3 +79,15 @@ def _inside(top: Path, name: str) -> Path:
     if not path.is_relative_to(top.resolve()):
         raise OutsideFolderError(f"build.mapping: {name} is not below {top.resolve()}")
     return path
+
+
+def _known(mapping: dict[str, dict[str, str]], name: str) -> dict[str, dict[str, str]]:
+    """Refuse names of tables and columns that no adapter looks for: they would be passed over in silence."""
+    expected = {wanted.expected.table: (*wanted.expected.required, *wanted.expected.optional) for wanted in TABLES}
+    for table, columns in mapping.items():
+        if table not in expected:
+            raise MappingError(f"{name}: no table {table!r}{did_you_mean(table, list(expected))}")
+        for column in columns.keys() - set(expected[table]):
+            near = did_you_mean(column, list(expected[table]))
+            raise MappingError(f"{name}: table {table} has no expected column {column!r}{near}")
+    return mapping
