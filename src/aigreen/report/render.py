@@ -148,7 +148,7 @@ def latex(table: Table) -> str:
         r"\begin{threeparttable}",
         rf"\caption{{{_latex_text(table.caption)}}}",
         rf"\label{{tab-{table.key}}}",
-        r"\sisetup{group-digits=integer, group-separator={,}, group-minimum-digits=4}",
+        r"\sisetup{group-digits=integer, group-separator={,}, group-minimum-digits=4, table-align-text-before=false}",
         rf"\begin{{tabular}}{{l{columns}}}",
         r"\toprule",
     ]
@@ -179,14 +179,17 @@ def latex(table: Table) -> str:
 
 
 def _latex_column(column: list[Cell]) -> str:
-    """S column wide enough for every number of the column; c where all cells are words."""
+    """S column wide enough for every number of the column with its brackets and stars; c where all cells are words."""
     parts = [cell.parts for cell in column]
     if not any(parts):
         return "c"
     whole = max(len(p[1].removeprefix(MINUS).replace(",", "")) for p in parts if p)
     fraction = max(len(p[2]) for p in parts if p)
     sign = "-" if any(p[1].startswith(MINUS) for p in parts if p) else ""
-    return f"S[table-format={sign}{whole}.{fraction}]"
+    before = max((p[0] for p in parts if p), key=len)
+    after = max((p[3] + "*" * cell.stars for p, cell in zip(parts, column, strict=True) if p), key=len)
+    around = [f"{{{text}}}" if text else "" for text in (before, after)]
+    return f"S[table-format={around[0]}{sign}{whole}.{fraction}{around[1]}]"
 
 
 def _latex_cell(cell: Cell) -> str:
