@@ -5,7 +5,7 @@ from pathlib import Path
 from aigreen.report.log import logged
 from aigreen.site.build import write_site
 
-with logged(snakemake.log[0]) as log:
+with logged(snakemake) as log:
     output = Path(snakemake.output.site)
     written = write_site(
         snakemake.params.config, output.parent, output, root=Path(), registered=snakemake.params.registered
