@@ -146,7 +146,7 @@ def latex(table: Table) -> str:
         r"\begin{table}[htbp]",
         r"\centering",
         r"\begin{threeparttable}",
-        rf"\caption{{{_latex_text(table.caption)}}}",
+        rf"\caption{{{latex_text(table.caption)}}}",
         rf"\label{{tab-{table.key}}}",
         r"\sisetup{group-digits=integer, group-separator={,}, group-minimum-digits=4, table-align-text-before=false}",
         rf"\begin{{tabular}}{{l{columns}}}",
@@ -155,23 +155,23 @@ def latex(table: Table) -> str:
     for spanners in table.spanners:
         cells = [""]
         for width, label in _segments(spanners, n):
-            cells.append(rf"\multicolumn{{{width}}}{{c}}{{{_latex_text(label)}}}")
+            cells.append(rf"\multicolumn{{{width}}}{{c}}{{{latex_text(label)}}}")
         lines.append(" & ".join(cells) + r" \\")
         rules = [rf"\cmidrule(lr){{{s.start + 2}-{s.stop + 1}}}" for s in spanners if s.stop - s.start > 1]
         lines += ["".join(rules)] if rules else []
-    headings = [rf"\multicolumn{{1}}{{c}}{{{_latex_text(label)}}}" for label in table.columns]
-    lines.append(" & ".join([_latex_text(table.stub), *headings]) + r" \\")
+    headings = [rf"\multicolumn{{1}}{{c}}{{{latex_text(label)}}}" for label in table.columns]
+    lines.append(" & ".join([latex_text(table.stub), *headings]) + r" \\")
     for group in table.groups:
         lines.append(r"\midrule")
         if group.title:
-            lines.append(rf"\multicolumn{{{n + 1}}}{{l}}{{\textit{{{_latex_text(group.title)}}}}} \\")
+            lines.append(rf"\multicolumn{{{n + 1}}}{{l}}{{\textit{{{latex_text(group.title)}}}}} \\")
         for row in group.rows:
-            lines.append(" & ".join([_latex_text(row.label), *map(_latex_cell, row.cells)]) + r" \\")
+            lines.append(" & ".join([latex_text(row.label), *map(_latex_cell, row.cells)]) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}"]
     if table.notes:
         lines += [
             r"\begin{tablenotes}[flushleft]\footnotesize",
-            rf"\item \textit{{Notes:}} {_latex_text(table.notes)}",
+            rf"\item \textit{{Notes:}} {latex_text(table.notes)}",
             r"\end{tablenotes}",
         ]
     lines += [r"\end{threeparttable}", r"\end{table}", ""]
@@ -195,14 +195,15 @@ def _latex_column(column: list[Cell]) -> str:
 def _latex_cell(cell: Cell) -> str:
     parts = cell.parts
     if parts is None:
-        return rf"\multicolumn{{1}}{{c}}{{{_latex_text(cell.text)}}}" if cell.text else ""
+        return rf"\multicolumn{{1}}{{c}}{{{latex_text(cell.text)}}}" if cell.text else ""
     before, whole, fraction, after = parts
     number = whole.replace(MINUS, "-").replace(",", "") + (f".{fraction}" if fraction else "")
     after += "*" * cell.stars
     return (f"{{{before}}}" if before else "") + number + (f"{{{after}}}" if after else "")
 
 
-def _latex_text(text: str) -> str:
+def latex_text(text: str) -> str:
+    """Quote for LaTeX."""
     return "".join(_LATEX_ESCAPES.get(character, character) for character in text)
 
 
