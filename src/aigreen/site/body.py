@@ -21,6 +21,7 @@ _FIGURE = re.compile(r"<figure(?: [^>]*)?>.*?</figure>", re.DOTALL)
 _EXHIBIT = re.compile(r'(?:data-exhibit="|class="plate" href="#/)([^"]+)"')
 _CAPTION = re.compile(r"<figcaption>(.*?)</figcaption>", re.DOTALL)
 _LABEL = re.compile(r"<strong>(.*?)\.</strong>")
+_KIND = re.compile(r" \((?:simulated|real) data\)$")
 _HEADING = re.compile(r'<h([23])(?: id="([^"]*)")?>(.*?)</h\1>', re.DOTALL)
 _NUMBER = re.compile(r'<a class="n" href="#/([^"]+)"')
 _LOADS = re.compile(
@@ -114,7 +115,8 @@ def _figure(figure: str, tables: Mapping[str, Table], body: Body) -> str:
     exhibit, label = found[1], _LABEL.match(caption[1])
     name = plain(label[1]) if label else exhibit
     body.labels[exhibit] = name
-    body.titles[exhibit] = plain(caption[1][label.end() if label else 0 :])
+    title = plain(caption[1][label.end() if label else 0 :])
+    body.titles[exhibit] = _KIND.sub("", title)
     link = f' <a class="how" href="{CARD}{exhibit}" aria-label="How {name} was made">how it was made</a>'
     figure = figure.replace(caption[0], f"<figcaption>{caption[1]}{link}</figcaption>", 1)
     place = f'<div data-exhibit="{exhibit}"></div>'

@@ -146,6 +146,9 @@ function quotedRows(facts) {
 /** The numbers and exhibits of the page in reading order, each once. */
 const order = [...new Set([...document.querySelectorAll("a.n, a.how")].map((a) => a.hash.slice(2)))];
 
+let shown = ""; // key of the card that is open, or was last
+let opener = null; // link that opened it
+
 function show(key) {
   const facts = AIGREEN.numbers[key];
   const exhibit = AIGREEN.exhibits[key];
@@ -158,6 +161,7 @@ function show(key) {
   const at = order.indexOf(key);
   $("previous").disabled = at <= 0;
   $("next").disabled = at < 0 || at === order.length - 1;
+  shown = key;
   if (!card.open) card.showModal();
   card.scrollTop = 0;
   $("card-title").focus();
@@ -178,7 +182,6 @@ function step(by) {
   if (next !== undefined && order.includes(current())) location.replace(`#/${next}`);
 }
 
-let opener = null;
 
 function route() {
   const key = current();
@@ -187,9 +190,9 @@ function route() {
 }
 
 card.addEventListener("close", () => {
-  const key = current();
-  const place = opener?.hash === `#/${key}` ? opener : places(key)[0];
-  if (key) history.replaceState(null, "", "#");
+  if (current() && current() !== shown) return; // the next card is on its way
+  const place = opener?.hash === `#/${shown}` ? opener : places(shown)[0];
+  if (current()) history.replaceState(null, "", "#");
   mark("");
   if (place && place !== opener) place.scrollIntoView({ block: "center" });
   place?.focus({ preventScroll: true });

@@ -1,0 +1,473 @@
+"""The web edition of a small study, read in a headless Chromium as a reader would: mouse, keyboard, phone."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from aigreen.errors import ReportError
+from aigreen.report import ledger as ledgers
+from aigreen.report import provenance as origins
+from aigreen.report.numbers import Ledger
+from aigreen.report.table import Cell, Group, Row, Spanner, Table
+from aigreen.site.body import paper_body
+from aigreen.site.build import write_site
+from aigreen.site.cards import number_cards
+
+ROOT = Path(__file__).parents[3]
+STUDY = "tiny"
+CONFIG = {"study": STUDY, "title": "A tiny study", "date": "2026", "simulated": True}
+SPEC = {"method": "TWFE Poisson", "outcome": "patents", "n_rows": 8322, "n_units": 763, "n_clusters": 190}
+REGISTERED = [{"exhibit": "baseline", "id": "poisson", "estimator": "poisson", "covariates": ["size", "age"]}]
+ESTIMATES = {f"effect_{letter}": (i - 4.5) / 37 for i, letter in enumerate("abcdefghij")}
+SCRIPT = '''"""Make everything."""
+
+import json
+
+table = json.loads("{}")
+table.write(snakemake.output.table)
+draw(table, snakemake.output.figure)
+write(snakemake.output.numbers)
+'''
+ENTRY = """
+#let sections = ("tiny-results",)
+#let keywords = ("green",)
+#let jel = ("C23",)
+#let abstract = [The effect is #import "/paper/lib.typ": n; #n("effect_a").]
+"""
+SECTION = """
+#import "/paper/lib.typ": *
+
+= Results <sec-results>
+
+@tab-baseline and @fig-trends follow @eq-mean, as in @butts2021. {numbers}
+Elsewhere it is #n("other_effect", of: "other").
+$
+  EE[Y | x] = sum_k exp(beta_k x_k + gamma_(k t) + delta_(k t) + epsilon_(k t) + eta_(k t) + theta_(k t) + iota_(k t)).
+$ <eq-mean>
+
+== A table
+
+#exhibit-table("baseline")
+
+#exhibit-figure("trends", [Means of $ln(1 + Y)$], "Two lines that rise.", [Means by year.])
+
+= A last section with #raw("code") & signs < >
+"""
+
+
+class Study(NamedTuple):
+    """A built study and its web edition."""
+
+    root: Path
+    site: Path
+
+    @property
+    def results(self) -> Path:
+        return self.root / "results" / STUDY
+
+    @property
+    def page(self) -> str:
+        return (self.site / "index.html").as_uri()
+
+    def numbers(self) -> dict:
+        return json.loads((self.results / "numbers.json").read_bytes())
+
+
+def baseline() -> Table:
+    spec = "baseline/poisson"
+    facts = SPEC | {"errors": "clustered by city"}
+    wide = tuple(f"A long heading of column {i}" for i in range(6))
+    more = tuple(Cell.number(i / 7) for i in range(6))
+    estimate = (Cell("0.169", 0.1694, 1, spec=spec), Cell("8,322", 8322, centred=True, spec=spec, unit="rows"))
+    error = (Cell("(0.089)", 0.0887, spec=spec), *(Cell(),) * 7)
+    rows = (Row("Zone", estimate + more), Row("", error))
+    return Table(
+        key="baseline",
+        title="Effects of <zones> & more",
+        stub="Variable",
+        columns=("(1)", "(2)", *wide),
+        groups=(Group(rows, "Panel A"),),
+        spanners=((Spanner("Patents", 0, 2),),),
+        notes="Standard errors in parentheses.",
+        simulated=True,
+        specifications={spec: facts},
+    )
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Study:
+    root = tmp_path_factory.mktemp("a study 绿色")
+    results = root / "results" / STUDY
+    for folder in ("paper/sections", "paper/expected/other", "analysis/scripts", "analysis/config"):
+        (root / folder).mkdir(parents=True)
+    for name in ("lib.typ", "web.typ", "template.typ", "paper.typ", "references.bib"):
+        shutil.copy(ROOT / "paper" / name, root / "paper")
+    said = " ".join(f'It is #n("{key}").' for key in ESTIMATES)
+    (root / "paper/sections/tiny.typ").write_text(ENTRY)
+    (root / "paper/sections/tiny-results.typ").write_text(SECTION.replace("{numbers}", said))
+    (root / "analysis/config/tiny.yaml").write_text("study: tiny\n")
+    (root / "analysis/scripts/make.py").write_text(SCRIPT)
+    other = Ledger(rule="numbers")
+    other.add("other_effect", 0.5, exhibit="tables/overall")
+    other.write(root / "paper/expected/other/numbers.json")
+    fill(root, results)
+    write_site(CONFIG, results, results / "site", root=root, registered=REGISTERED)
+    return Study(root, results / "site")
+
+
+def fill(root: Path, results: Path) -> None:
+    """Write what the workflow would have written before the site."""
+    numbers = Ledger(rule="make")
+    for key, value in ESTIMATES.items():
+        numbers.add(key, value, exhibit="tables/baseline", spec="baseline/poisson", n=8322, errors="clustered by city")
+        numbers.add(f"{key}_se", abs(value) / 2, exhibit="tables/baseline", spec="baseline/poisson")
+    numbers.write(results / "numbers.json")
+    table = baseline()
+    table.write(results / "tables/baseline")
+    (results / "figures").mkdir()
+    for ending in ("svg", "pdf"):
+        drawing = (
+            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 20"><path d="M0 20 40 0" stroke="#000"/></svg>'
+        )
+        (results / f"figures/trends.{ending}").write_text(drawing)
+    (results / "paper.pdf").write_bytes(b"%PDF-1.7")
+    (results / "raw.csv").write_text("year\n2019\n")
+    (results / "sample_flow.csv").write_text("step,n_rows,n_units,dropped\nraw,90,9,0\nno banks,80,8,10\n")
+    start = f"results/{STUDY}"
+    outputs = {
+        "table": [f"{start}/tables/baseline.{ending}" for ending in ("json", "tex", "typ", "html")],
+        "figure": [f"{start}/figures/trends.pdf", f"{start}/figures/trends.svg"],
+        "numbers": [f"{start}/numbers.json"],
+    }
+    job = {"rule": "make", "script": "analysis/scripts/make.py", "inputs": {"raw": [f"{start}/raw.csv"]}}
+    shown = [files[0] for files in outputs.values()]
+    facts = origins.provenance(STUDY, {"shown": shown, "jobs": [job | {"outputs": outputs}]}, root)
+    (results / "provenance.json").write_text(origins.to_json(facts))
+    entries = ledgers.ledger(json.loads(numbers.to_json()), {"tables/baseline": table}, facts)
+    (results / "ledger.json").write_text(ledgers.to_json(entries))
+    expected = root / "paper/expected" / STUDY
+    accepted = json.loads(numbers.to_json())
+    accepted["effect_b"] |= {"value": 9.0, "text": "9.000"}
+    (expected / "tables").mkdir(parents=True)
+    (expected / "numbers.json").write_text(json.dumps(accepted))
+    shutil.copy(results / "tables/baseline.json", expected / "tables")
+
+
+@pytest.fixture
+def page(browser, study):
+    """The page, open; at the end nothing may have been complained about or asked of anybody."""
+    browser.open(study.page)
+    yield browser
+    browser.js("1")
+    assert browser.complaints == []
+    folder = study.site.as_uri()
+    assert [url for url in browser.requests if not url.startswith(folder) and url != "about:blank"] == []
+
+
+def card(browser) -> dict[str, str]:
+    """What the open card says, by term."""
+    browser.wait("document.getElementById('card').open")
+    terms = "[...document.querySelectorAll('#card dt')]"
+    said = browser.js(f"Object.fromEntries({terms}.map((term) => [term.innerText, term.nextSibling.innerText]))")
+    return said | {"title": browser.js("document.getElementById('card-title').textContent")}
+
+
+def focused(browser) -> str:
+    return browser.js("document.activeElement.getAttribute('href') ?? document.activeElement.id")
+
+
+def test_ten_numbers_open_the_cards_that_numbers_json_has(page, study):
+    known = study.numbers()
+    for key in ESTIMATES:
+        page.click(f"article > p a.n[href='#/{key}']")
+        said = card(page)
+        assert (said["title"], said["Key"]) == (known[key]["text"], key)
+        assert float(said["Value"]) == known[key]["value"]
+        assert said["Standard error"] == known[f"{key}_se"]["text"]
+        assert said["Sample"] == "8,322 observations, 763 units, 190 clusters"
+        assert said["Errors are"] == known[key]["errors"] == "clustered by city"
+        assert said["Rule"].startswith("make")
+        assert "covariates: size, age" in said["Specification"]
+        assert said["Shown in"] == "Table 1. Effects of <zones> & more"
+        page.press("Escape")
+        page.wait("!document.getElementById('card').open")
+
+
+def test_a_cell_says_place_error_script_inputs_hash_and_how_to_rerun_it(page, study):
+    page.click("a.n[href='#/tables/baseline:1:1']")
+    said = card(page)
+    assert said["title"] == "0.169*"
+    assert said["Place"] == "Panel A | Zone | Patents / (1)"
+    assert float(said["Value"]) == 0.1694
+    assert said["Standard error"] == "(0.089)"
+    assert said["Sample"] == "8,322 observations, 763 units, 190 clusters"
+    assert said["Certificate"] == "the same as the accepted value"
+    assert said["Script"].splitlines()[0] == "analysis/scripts/make.py, 6"
+    assert page.js("document.querySelector('#card .written').textContent") == "6table.write(snakemake.output.table)"
+    raw = hashlib.sha256((study.results / "raw.csv").read_bytes()).hexdigest()
+    assert said["Inputs"] == f"results/tiny/raw.csv\nsha256 {raw}, 10 bytes"
+    assert said["Rerun this"].startswith("snakemake --config study=tiny --force results/tiny/tables/baseline.json")
+
+
+def test_exhibits_open_cards_from_caption_drawing_and_list(page):
+    for place in ("figcaption a.how[href='#/figures/trends']", "a.plate", ".below a[href='#/figures/trends']"):
+        page.click(place)
+        said = card(page)
+        assert said["title"] == "Figure 1. Means of ln(1+Y)"
+        assert said["Script"].splitlines()[0] == "analysis/scripts/make.py, 7"
+        assert said["Here as"].split() == ["SVG", "PDF"]
+        page.click("#close")
+        page.wait("!document.getElementById('card').open")
+
+
+def test_a_number_of_another_study_says_so(page):
+    page.click("a.n[href='#/other:other_effect']")
+    said = card(page)
+    assert said["title"] == "0.500"
+    assert said["Quoted from"] == "accepted results of the study other"
+    assert said["Rerun this"].startswith("snakemake --config study=other")
+
+
+def test_the_certificate_names_what_differs(page):
+    page.js("location.hash = '#/effect_b'")
+    assert card(page)["Certificate"] == "not the accepted value; accepted is 9.000"
+    text = page.js("document.getElementById('certificate').parentElement.innerText")
+    assert "Partial" in text
+    assert "1 different" in text
+    assert "effect_b" in text
+
+
+def test_all_works_by_keyboard(page):
+    page.press("Tab")
+    assert focused(page) == "#paper"
+    page.press("Enter")
+    page.press("Tab")
+    assert focused(page) == "#/effect_a"
+    page.press("Enter")
+    assert card(page)["Key"] == "effect_a"
+    page.press("ArrowRight", 2)
+    page.wait("document.querySelector('#card dd').innerText === 'effect_c'")
+    page.press("ArrowLeft")
+    page.wait("document.querySelector('#card dd').innerText === 'effect_b'")
+    page.press("Escape")
+    page.wait("document.activeElement.getAttribute('href') === '#/effect_b'")
+    assert page.js("location.hash") == ""
+
+
+def test_arrow_keys_go_through_a_table_that_tab_stops_at_once(page):
+    assert page.js("document.querySelectorAll('table [tabindex=\"0\"]').length") == 1
+    page.js("document.querySelector('table [tabindex=\"0\"]').focus()")
+    walked = []
+    for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "ArrowLeft", "ArrowDown", "ArrowDown", "ArrowUp"):
+        page.press(key)
+        walked.append(focused(page).removeprefix("#/tables/baseline:"))
+    assert walked == ["1:2", "1:3", "1:2", "1:1", "2:1", "2:1", "1:1"]
+    page.press("Enter")
+    assert card(page)["title"] == "0.169*"
+
+
+def test_search_finds_an_exhibit_a_number_and_a_section(page):
+    for text, kind, address in (
+        ("effects of zones", "exhibit", "#/tables/baseline"),
+        ("effect_j", "number", "#/effect_j"),
+        ("A table", "section", "#part-3"),
+    ):
+        page.press("/")
+        page.wait("document.getElementById('search').open")
+        page.type(text if kind != "exhibit" else "tables/baseline")
+        first = page.js("document.querySelector('#hits [aria-selected=true]').innerText")
+        assert kind in first, first
+        page.press("Enter")
+        page.wait(f"location.hash === {json.dumps(address)}")
+        if kind == "section":
+            assert focused(page) == "part-3"
+        else:
+            card(page)
+            page.press("Escape")
+    page.press("/")
+    page.type("no such words")
+    assert page.js("document.getElementById('count').textContent") == "0 found"
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+def test_no_width_scrolls_sideways(browser, study, width):
+    browser.open(study.page, width=width, height=844)
+    assert browser.js("document.documentElement.scrollWidth") <= width
+    browser.js("location.hash = '#/tables/baseline:1:1'")
+    card(browser)
+    assert browser.js("document.getElementById('card').scrollWidth - document.getElementById('card').clientWidth") <= 0
+    assert browser.js("document.documentElement.scrollWidth") <= width
+    assert browser.complaints == []
+
+
+def test_colours_follow_the_system_until_the_reader_chooses(browser, study):
+    lightness = "parseInt(getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0])"
+    browser.open(study.page, colours="dark")
+    browser.js("localStorage.clear()")
+    assert browser.js(lightness) < 60
+    browser.click("#theme")
+    assert browser.js(lightness) > 200
+    browser.open(study.page, colours="dark")
+    assert browser.js(lightness) > 200
+    browser.js("localStorage.clear()")
+    browser.open(study.page, colours="light")
+    assert browser.js(lightness) > 200
+
+
+def test_ink_stands_out_from_paper_in_both_colours(browser, study):
+    for colours in ("light", "dark"):
+        browser.open(study.page, colours=colours)
+        browser.js("location.hash = '#/effect_a'")
+        card(browser)
+        pairs = browser.js(
+            "['body', 'p.hint', '.n', '.notes', '.how', 'nav a', '#card dt', '#card .hash'].map((s) => {"
+            "const e = document.querySelector(s); let b = e;"
+            "while (b && getComputedStyle(b).backgroundColor === 'rgba(0, 0, 0, 0)') b = b.parentElement;"
+            "return [s, getComputedStyle(e).color, getComputedStyle(b).backgroundColor] })"
+        )
+        for selector, ink, paper in pairs:
+            assert contrast(ink, paper) >= 4.5, (colours, selector, ink, paper)
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast of two colours, as WCAG defines it."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return sum(w * p for w, p in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_a_script_that_is_not_the_sites_is_refused(browser, study):
+    browser.open(study.page)
+    browser.js("document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"window.hurt = 1\">')")
+    browser.js("const s = document.createElement('script'); s.textContent = 'window.hurt = 1'; document.body.append(s)")
+    browser.js("fetch('https://example.com').catch(() => 1)")
+    assert browser.js("window.hurt === undefined")
+    assert any("Content Security Policy" in line for line in browser.complaints)
+
+
+def test_the_page_is_plain_and_named(study):
+    html = (study.site / "index.html").read_text(encoding="utf-8")
+    assert "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'" in html
+    assert not re.search(r"<[^>]+ (?:style|on\w+)=", html)
+    assert html.count("<h1") == 1
+    assert '<html lang="en-GB">' in html
+    assert 'alt="Two lines that rise."' in html
+    assert '<th scope="row">Zone</th>' in html
+    assert "Effects of &lt;zones> &amp; more (simulated data)" in html
+    assert "<math" in html
+    assert re.findall(r'src="([^"]+)"', html) == ["data.js", "site.js", "search.js", "figures/trends.svg"]
+
+
+def test_every_number_of_the_page_has_a_card(study):
+    html = (study.site / "index.html").read_text(encoding="utf-8")
+    data = json.loads((study.site / "data.js").read_text(encoding="utf-8").split("const AIGREEN = ")[1].rstrip(";\n"))
+    keys = set(re.findall(r'href="#/([^"]+)"', html))
+    assert len(keys) >= 10 + 1 + 9 + 3
+    assert keys <= set(data["numbers"]) | set(data["exhibits"])
+
+
+def test_estimates_know_their_errors_and_bounds(study):
+    text = (study.site / "data.js").read_text(encoding="utf-8").split("const AIGREEN = ")[1].rstrip(";\n")
+    numbers = json.loads(text)["numbers"]
+    assert numbers["effect_a"]["related"] == {"error": "effect_a_se"}
+    assert (numbers["effect_a_se"]["of"], numbers["effect_a_se"]["aspect"]) == ("effect_a", "error")
+    assert numbers["tables/baseline:1:1"]["related"] == {"error": "tables/baseline:2:1"}
+    assert numbers["tables/baseline:2:1"]["of"] == "tables/baseline:1:1"
+    assert "related" not in numbers["tables/baseline:1:2"]
+
+
+def test_errors_and_bounds_in_columns_of_their_own():
+    cells = (Cell.number(0.5), Cell.number(0.1, brackets="()"), Cell.number(0.3), Cell.number(0.7), Cell.number(9))
+    columns = ("Estimate", "Std. error", "low", "high", "Observations")
+    table = Table("t", "T", "", columns, (Group((Row("All", cells),)),))
+    entries = {f"tables/t:1:{j}": {"exhibit": "tables/t", "place": str(j), "text": "1"} for j in range(1, 6)}
+    cards = number_cards(entries, {"tables/t": table}, None)
+    others = {"error": "tables/t:1:2", "low": "tables/t:1:3", "high": "tables/t:1:4"}
+    assert cards["tables/t:1:1"]["related"] == others
+    assert [cards[f"tables/t:1:{j}"].get("aspect") for j in range(1, 6)] == [None, "error", "low", "high", None]
+
+
+def test_the_same_results_give_the_same_bytes(study, tmp_path):
+    write_site(CONFIG, study.results, tmp_path / "site", root=study.root, registered=REGISTERED)
+    again = {p.relative_to(tmp_path / "site"): p.read_bytes() for p in (tmp_path / "site").rglob("*") if p.is_file()}
+    assert again == {p.relative_to(study.site): p.read_bytes() for p in study.site.rglob("*") if p.is_file()}
+    assert [p.name for p in tmp_path.iterdir()] == ["site"]
+
+
+def test_a_study_without_accepted_values_says_so(study, tmp_path):
+    root = tmp_path / "again"
+    shutil.copytree(study.root, root)
+    shutil.rmtree(root / "paper/expected" / STUDY)
+    write_site(CONFIG, root / "results" / STUDY, tmp_path / "site", root=root)
+    html = (tmp_path / "site/index.html").read_text(encoding="utf-8")
+    assert "No accepted values of tiny are recorded" in html
+
+
+@pytest.mark.parametrize(
+    ("inner", "message"),
+    [
+        ('<figure><figcaption>T</figcaption><div data-exhibit="tables/none"></div></figure>', "shows tables/none"),
+        ('<img src="https://example.com/a.png">', "may load nothing"),
+        ("<p onclick='x'>a</p>", "may load nothing"),
+        ("<script>1</script>", "may load nothing"),
+    ],
+)
+def test_a_page_that_loads_or_lacks_anything_is_refused(inner, message):
+    with pytest.raises(ReportError, match=message):
+        paper_body(f"<html><head></head><body>{inner}</body></html>", {})
+    assert paper_body("<body><p>it is on x=1, at src=2</p></body>", {}).html == "<p>it is on x=1, at src=2</p>"
+
+
+@pytest.mark.slow
+def test_the_default_study_made_small(browser, tmp_path):
+    """The whole paper, from the workflow: ten numbers of its prose against numbers.json, on a screen and on a phone."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for name in filter(lambda name: name and (ROOT / name).is_file(), listed.stdout.split("\0")):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, tmp_path / name)
+    small = ["simulation={n_firms: 300, patents_factor: 0.05}", "inference={draws: 199}", "notebooks=[]"]
+    results = tmp_path / "results/simulated-firms"
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--cores",
+        "1",
+        str(results.relative_to(tmp_path) / "site"),
+        "--config",
+    ]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path / "src"), "PYTHONHASHSEED": "0"}
+    subprocess.run([*command, *small], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    known = json.loads((results / "numbers.json").read_bytes())
+    for width in (1280, 390):
+        browser.open((results / "site/index.html").as_uri(), width=width, height=844)
+        assert browser.js("document.documentElement.scrollWidth") <= width
+        shown = browser.js(
+            "[...new Set([...document.querySelectorAll('article > p a.n')].map((a) => a.hash.slice(2)))]"
+        )
+        own = [key for key in shown if ":" not in key]
+        assert len(own) > 20
+        for key in own[:: len(own) // 10][:10]:
+            browser.click(f"article > p a.n[href='#/{key}']")
+            said = card(browser)
+            assert (said["title"], said["Key"]) == (known[key]["text"], key)
+            assert said["Value"] == str(known[key]["value"]) or float(said["Value"]) == known[key]["value"]
+            browser.click("#close")
+            browser.wait("!document.getElementById('card').open")
+        assert browser.complaints == []
+    assert all(url.startswith(("file://", "about:blank")) for url in browser.requests)
