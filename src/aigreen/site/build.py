@@ -90,7 +90,7 @@ def write_site(
         "certificate": None if certificate is None else certificate.overall,
     }
     sections = {
-        "certificate": certificate_section(config["study"], certificate),
+        "certificate": certificate_section(config["study"], certificate, body.labels),
         "sample-flow": flow_section(_steps(results / "sample_flow.csv")),
         "exhibits": exhibits_section(exhibits),
         "sources": sources_section(provenance["sources"], bool(config["simulated"])),

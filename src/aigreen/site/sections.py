@@ -12,11 +12,12 @@ from aigreen.site.body import CARD
 SHOWN = 50  # changed cells listed
 
 
-def certificate_section(study: str, certificate: Certificate | None) -> str:
-    """Say how the results compare with the accepted ones, exhibit by exhibit."""
+def certificate_section(study: str, certificate: Certificate | None, labels: Mapping[str, str]) -> str:
+    """Say how the results compare with the accepted ones, exhibit by exhibit, called as in the paper."""
     if certificate is None:
         return f"<p>No accepted values of {html_text(study)} are recorded, so nothing is held against them yet.</p>"
     counts = certificate.counts()
+    classes = sorted(certificate.exhibits.items(), key=lambda item: _order(labels.get(item[0], ""), item[0]))
     lines = [
         f'<p class="verdict {_slug(certificate.overall)}"><strong>{certificate.overall.capitalize()}</strong>: '
         f"{len(certificate.comparisons):,} cells and numbers compared with the accepted values; {counts['same']:,} "
@@ -28,8 +29,12 @@ def certificate_section(study: str, certificate: Certificate | None) -> str:
         _table(
             ("Exhibit", "Class", "Same", "Minor", "Different"),
             [
-                (_linked(name), html_text(verdict), *(f"{count:,}" for count in certificate.counts(name).values()))
-                for name, verdict in certificate.exhibits.items()
+                (
+                    _linked(name, labels.get(name, "")),
+                    html_text(verdict),
+                    *(f"{count:,}" for count in certificate.counts(name).values()),
+                )
+                for name, verdict in classes
             ],
             words=2,
         ),
@@ -125,7 +130,8 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, words: int) -
 
 
 def _linked(exhibit: str, text: str = "") -> str:
-    return f'<a href="{CARD}{exhibit}">{html_text(text or exhibit)}</a>'
+    name = html_text(text or exhibit).replace("/", "/<wbr>").replace("_", "_<wbr>")
+    return f'<a href="{CARD}{exhibit}">{name}</a>'
 
 
 def _lines(lines: Sequence[int]) -> str:
