@@ -48,6 +48,7 @@ else:
     include: "analysis/rules/panel.smk"
     include: "analysis/rules/models.smk"
     include: "analysis/rules/exhibits.smk"
+    include: "analysis/rules/robustness.smk"
     include: "analysis/rules/paper.smk"
 
 

@@ -11,6 +11,7 @@ rule numbers:
         group_time=rules.event_study.output.estimates,
         decomposition=rules.decomposition.output.estimates,
         moves=rules.decomposition.output.moves_estimates,
+        checks=NUMBERS,
     output:
         numbers=f"{RESULTS}/numbers.json",
     log:
@@ -68,6 +69,8 @@ rule paper:
             *DRAWN,
             *rules.event_study.output,
             *rules.decomposition.output,
+            *ANSWERS,
+            *rules.referee.output,
             *(rules.quote_studies.output if QUOTED else []),
         ],
         quoted=[

@@ -63,4 +63,6 @@ with logged(snakemake):
     for record, folder in zip(snakemake.params.exhibits, snakemake.input.estimates, strict=True):
         results = read_results(folder, Exhibit.from_printed(record))
         add_exhibit(ledger, results, level=level, **bands)
+    for path in snakemake.input.checks:
+        ledger.include(path)
     ledger.write(snakemake.output.numbers)

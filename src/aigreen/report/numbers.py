@@ -100,6 +100,20 @@ class Ledger:
         facts = {"spec": spec, "n": n, "errors": errors}
         self._entries[key] |= {name: fact for name, fact in facts.items() if fact}
 
+    def include(self, path: str | Path) -> None:
+        """Take over the entries of a ledger that another rule wrote.
+
+        Raises
+        ------
+        ReportError
+            For a key that is here already.
+        """
+        entries = json.loads(Path(path).read_text(encoding="utf-8"))
+        twice = sorted(set(entries) & set(self._entries))
+        if twice:
+            raise ReportError(f"{path}: {len(twice)} numbers are entered twice: {', '.join(twice[:5])}")
+        self._entries |= entries
+
     def __getitem__(self, key: str) -> dict[str, Any]:
         return self._entries[key]
 

@@ -1,0 +1,175 @@
+"""Exhibits that answer objections and are no rows of the registry."""
+
+FIRMS = SIMULATED or LICENSED
+KEYS = ("study", "seed", "simulated", "panel", "outcomes", "decomposition", "inference")
+CHECKED = {key: config[key] for key in KEYS}
+
+
+rule inference:
+    input:
+        panel=rules.panel.output.panel,
+        codebook=rules.panel.output.codebook,
+    output:
+        table=multiext(f"{RESULTS}/tables/inference", *FORMATS),
+        figure=multiext(f"{RESULTS}/figures/randomisation", ".pdf", ".svg"),
+        numbers=f"{RESULTS}/numbers/inference.json",
+    log:
+        f"{LOGS}/inference.log",
+    params:
+        config=CHECKED,
+    script:
+        "../scripts/inference.py"
+
+
+rule event_study_estimators:
+    input:
+        panel=rules.panel.output.panel,
+        codebook=rules.panel.output.codebook,
+    output:
+        estimators=multiext(f"{RESULTS}/figures/event_study_estimators", ".pdf", ".svg"),
+        honest=multiext(f"{RESULTS}/figures/honest", ".pdf", ".svg"),
+        numbers=f"{RESULTS}/numbers/event_study_estimators.json",
+    log:
+        f"{LOGS}/event_study_estimators.log",
+    params:
+        config=CHECKED,
+    script:
+        "../scripts/event_study_estimators.py"
+
+
+rule bacon:
+    input:
+        panel=rules.panel.output.panel,
+        codebook=rules.panel.output.codebook,
+    output:
+        figure=multiext(f"{RESULTS}/figures/bacon", ".pdf", ".svg"),
+        numbers=f"{RESULTS}/numbers/bacon.json",
+    log:
+        f"{LOGS}/bacon.log",
+    params:
+        config=CHECKED,
+    script:
+        "../scripts/bacon.py"
+
+
+rule decomposition_checks:
+    input:
+        panel=rules.panel.output.panel,
+        codebook=rules.panel.output.codebook,
+    output:
+        sensitivity=multiext(f"{RESULTS}/tables/sensitivity", *FORMATS),
+        ring_curve=multiext(f"{RESULTS}/tables/ring_curve", *FORMATS),
+        additivity_test=multiext(f"{RESULTS}/tables/additivity_test", *FORMATS),
+        rho=multiext(f"{RESULTS}/figures/rho", ".pdf", ".svg"),
+        numbers=f"{RESULTS}/numbers/decomposition_checks.json",
+    log:
+        f"{LOGS}/decomposition_checks.log",
+    params:
+        config=CHECKED,
+    script:
+        "../scripts/decomposition_checks.py"
+
+
+rule map_zones:
+    output:
+        figure=multiext(f"{RESULTS}/figures/zone_map", ".pdf", ".svg"),
+    log:
+        f"{LOGS}/map_zones.log",
+    params:
+        # Studies on licensed or simulated files need no net.
+        boundaries=not FIRMS,
+    script:
+        "../scripts/map_zones.py"
+
+
+CHECKS = [
+    rules.inference.output,
+    rules.event_study_estimators.output,
+    rules.bacon.output,
+    rules.decomposition_checks.output,
+]
+
+
+if FIRMS or STUDY == "cities":
+
+    rule placebo_links:
+        input:
+            panel=rules.panel.output.panel,
+            codebook=rules.panel.output.codebook,
+        output:
+            table=multiext(f"{RESULTS}/tables/placebo_links", *FORMATS),
+            numbers=f"{RESULTS}/numbers/placebo_links.json",
+        log:
+            f"{LOGS}/placebo_links.log",
+        params:
+            config=CHECKED,
+        script:
+            "../scripts/placebo_links.py"
+
+    CHECKS.append(rules.placebo_links.output)
+
+
+if FIRMS:
+
+    rule shift_share:
+        input:
+            panel=rules.panel.output.panel,
+            codebook=rules.panel.output.codebook,
+        output:
+            table=multiext(f"{RESULTS}/tables/shift_share", *FORMATS),
+            numbers=f"{RESULTS}/numbers/shift_share.json",
+        log:
+            f"{LOGS}/shift_share.log",
+        params:
+            config=CHECKED,
+        script:
+            "../scripts/shift_share.py"
+
+    rule dose_scatter:
+        input:
+            panel=rules.panel.output.panel,
+            codebook=rules.panel.output.codebook,
+        output:
+            figure=multiext(f"{RESULTS}/figures/dose_scatter", ".pdf", ".svg"),
+            numbers=f"{RESULTS}/numbers/dose_scatter.json",
+        log:
+            f"{LOGS}/dose_scatter.log",
+        params:
+            config=CHECKED,
+        script:
+            "../scripts/dose_scatter.py"
+
+    CHECKS += [rules.shift_share.output, rules.dose_scatter.output]
+
+
+ANSWERS = [
+    *(file for output in CHECKS for file in output if "/numbers/" not in file),
+    *rules.map_zones.output,
+]
+NUMBERS = [file for output in CHECKS for file in output if "/numbers/" in file]
+"""Tables and figures of this file, and the numbers that they add to the ledger."""
+
+
+rule referee:
+    output:
+        table=multiext(f"{RESULTS}/tables/referee", *FORMATS),
+    log:
+        f"{LOGS}/referee.log",
+    params:
+        exhibits=[
+            {
+                "exhibit": name,
+                "title": shown.title,
+                "drawn": shown.drawn,
+                "attack": list(shown.attack),
+                "count": len(shown.specifications),
+            }
+            for name, shown in EXHIBITS.items()
+        ],
+        others=sorted(
+            {str(Path(file).relative_to(RESULTS).with_suffix("")) for file in ANSWERS}
+            | {"figures/event_study", "tables/moves", "tables/decomposition"}
+        ),
+        simulated=config["simulated"],
+    script:
+        "../scripts/referee.py"
