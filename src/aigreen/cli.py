@@ -19,11 +19,12 @@ COMMANDS = {
     "lint": "find numbers in the paper that no key stands behind",
     "exhibits": "list the exhibits with the rule and the script that make them",
     "bundle": "write the replication package of a built study",
+    "export": "write a paper's tables and figures for LaTeX, Word or a spreadsheet",
 }
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a command; return the exit code (1 for an error made by the input or by the file system)."""
+    """Run a command; return the exit code (1 for an error made by the input or by the file system, 130: Ctrl-C)."""
     parser = argparse.ArgumentParser(prog="aigreen", description=__doc__)
     choices = parser.add_subparsers(dest="command", required=True)
     modules = {name: import_module(f"aigreen.commands.{name}") for name in COMMANDS}
@@ -35,6 +36,9 @@ def main(argv: list[str] | None = None) -> int:
     except (AigreenError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

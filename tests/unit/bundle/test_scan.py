@@ -54,7 +54,12 @@ def test_each_fault_once_a_file_and_no_binary():
 
 @pytest.mark.parametrize(
     ("number", "valid"),
-    [("11010519491231" + "002X", True), ("110105194912310021", False), ("110105194913310028", False), ("0" * 18, False)],
+    [
+        ("11010519491231" + "002X", True),
+        ("110105194912310021", False),
+        ("110105194913310028", False),
+        ("0" * 18, False),
+    ],
 )
 def test_identity_numbers(number, valid):
     assert valid_identity(number) is valid
