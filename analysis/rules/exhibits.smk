@@ -95,7 +95,7 @@ rule render_figure:
     log:
         f"{LOGS}/render_{{exhibit}}.log",
     wildcard_constraints:
-        exhibit=exhibit_names("figure"),
+        exhibit=exhibit_names("figure", "points"),
     params:
         exhibit=printed,
         inference=config["inference"],

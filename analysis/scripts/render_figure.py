@@ -15,7 +15,7 @@ with logged(snakemake):
     labels = pd.read_csv(snakemake.input.codebook).set_index("column")["label"]
     figure = coefficient_figure(
         grouped(results),
-        p_values=equalities(results),
+        p_values=equalities(results) if results.exhibit.kind == "figure" else {},
         xlabel=f"Effect on {outcome_label(results, labels)}",
         level=snakemake.params.inference["level"],
         simulated=snakemake.params.simulated,

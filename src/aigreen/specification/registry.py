@@ -18,7 +18,7 @@ from aigreen.specification.sample import parse
 from aigreen.study import studies
 
 SPECIFICATIONS, EXHIBITS = "specifications.csv", "exhibits.csv"
-KINDS = ("columns", "estimates", "contrast", "figure", "curve")
+KINDS = ("columns", "estimates", "contrast", "figure", "points", "curve")
 JOINT = ("contrast", "figure", "curve")
 SECTIONS = ("results", "heterogeneity", "robustness", "appendix")
 

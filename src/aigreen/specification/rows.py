@@ -131,7 +131,7 @@ class Exhibit:
     ----------
     exhibit : str
         Name of its files.
-    kind : {"columns", "estimates", "contrast", "figure", "curve"}
+    kind : {"columns", "estimates", "contrast", "figure", "points", "curve"}
     title, notes : str
         Printed.
     attack : tuple of str
@@ -153,7 +153,7 @@ class Exhibit:
     @property
     def drawn(self) -> bool:
         """Whether it is a figure; else it is a table."""
-        return self.kind in ("figure", "curve")
+        return self.kind in ("figure", "points", "curve")
 
     def estimated(self) -> list[dict[str, Any]]:
         """Return what is estimated, as a parameter of a rule."""
