@@ -442,17 +442,11 @@ def test_the_default_study_made_small(browser, tmp_path):
         shutil.copy2(ROOT / name, tmp_path / name)
     small = ["simulation={n_firms: 300, patents_factor: 0.05}", "inference={draws: 199}", "notebooks=[]"]
     results = tmp_path / "results/simulated-firms"
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "--cores",
-        "1",
-        str(results.relative_to(tmp_path) / "site"),
-        "--config",
-    ]
+    target = "results/simulated-firms/site"
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", target, "--config", *small]
     environment = os.environ | {"PYTHONPATH": str(tmp_path / "src"), "PYTHONHASHSEED": "0"}
-    subprocess.run([*command, *small], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr[-3000:]
     known = json.loads((results / "numbers.json").read_bytes())
     for width in (1280, 390):
         browser.open((results / "site/index.html").as_uri(), width=width, height=844)
