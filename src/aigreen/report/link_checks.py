@@ -115,7 +115,8 @@ def links_table(checks: Mapping[str, LinkCheck], *, level: float, notes: str, si
 
 
 def _again(panel: Panel, frame: pd.DataFrame) -> Panel:
-    keys = {role: panel.names[role] for role in ("unit", "time", "cohort", "cluster")}
+    roles = ("unit", "time", "cohort", "cluster")
+    keys = {role: panel.names[role] for role in roles if role in panel.names}
     return Panel(frame, **keys)
 
 
