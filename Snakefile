@@ -60,10 +60,15 @@ localrules:
     all,
 
 
+# Files that Snakemake would not make again where what was made of them is there.
+KEPT = [*SHOWN, *([] if "kind" in config else [*rules.panel.output, *ESTIMATES])]
+
+
 rule all:
     default_target: True
     input:
         f"{RESULTS}/paper.pdf",
+        KEPT,
         rules.provenance.output,
         rules.ledger.output,
         rules.site.output,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -49,7 +50,9 @@ def typeset(
     import typst
 
     root = Path(root).resolve()
-    folder = Path(results).resolve()
+    folder = Path(os.path.abspath(results))  # not resolved: results may be a link to another disk
+    if not folder.is_relative_to(root):
+        folder = folder.resolve()
     if not folder.is_relative_to(root):
         raise ReportError(f"{results}: Typst reads only below {root}")
     printed = {key: config[key] for key in ("study", "title", "date", "simulated")}
