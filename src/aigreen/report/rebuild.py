@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 
 from aigreen.errors import ReportError
+from aigreen.report.sums import SUMS
 from aigreen.sources.registry import MIRROR, sha256
 
-# What a project makes is not copied. Notebooks carry times, and certificates are about the first build.
+# What a project makes is not copied. Notebooks carry times, and so their sums; certificates are about the first build.
 MADE = (
     "results",
     "logs",
@@ -24,7 +25,7 @@ MADE = (
     "data/restricted",
     "data/derived",
 )
-NOT_COMPARED = ("notebooks", "certificate.json", "certificate.md")
+NOT_COMPARED = ("notebooks", "certificate.json", "certificate.md", SUMS)
 
 
 def rebuild(project: Path, study: str, folder: Path) -> Path:
