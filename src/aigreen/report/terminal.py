@@ -6,7 +6,9 @@ import logging
 import re
 from pathlib import Path
 
-_HEADER = re.compile(r"^\w+( in file \"[^\n]*\", line \d+)?:\s*|\n\s*File \"[^\n]*\", line \d+, in <module>$")
+_HEADER = re.compile(
+    r"^\w+( in rule \w+)?( in file \"[^\n]*\", line \d+)?:\s*|\n\s*File \"[^\n]*\", line \d+, in <module>$"
+)
 _OF_THE_JOB = ("RuleException", "CalledProcessError")
 _AFTER = re.compile(r"(Shutting down, this|Exiting because a job|Complete log|WorkflowError:\s+At least one job)")
 
