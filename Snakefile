@@ -1,5 +1,7 @@
 """The study from raw files to the typeset paper: `snakemake`, or `snakemake --config study=provinces`."""
 
+import shutil
+import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -13,6 +15,10 @@ from aigreen.specification.registry import read_registry
 from aigreen.study import read_config
 
 min_version("9.0")
+
+# Snakemake does not quote the path of Python when it runs a script.
+if " " in sys.executable and shutil.which("python") == sys.executable:
+    sys.executable = "python"
 one_line_errors()
 
 CONFIG = Path(workflow.basedir) / "analysis/config"
