@@ -53,14 +53,16 @@ def latex_files(
             notes = _NOTES.format(text=latex_text(item.notes)) if item.notes else ""
             caption, alt = latex_text(item.caption), latex_text(item.alt)
             body.append(_FIGURE.format(name=item.name, caption=caption, alt=alt, notes=notes))
-    text = "\\clearpage\n".join(body)
-    chinese = has_chinese(text + b"".join(files[name] for name in files if name.endswith(".tex")).decode())
-    head = _PREAMBLE.format(
-        title=config["title"],
-        engine="compile with XeLaTeX or LuaLaTeX" if chinese else "compile with pdfLaTeX, XeLaTeX or LuaLaTeX",
-        chinese="\\usepackage{ctex}\n" if chinese else "",
-    )
-    return files | {"main.tex": f"{head}{text}\\end{{document}}\n".encode()}
+    chinese = has_chinese("".join(body) + "".join(table.to_latex() for table in tables.values()))
+    files["main.tex"] = document(config["title"], "\\clearpage\n".join(body), chinese=chinese).encode()
+    return files
+
+
+def document(title: str, body: str, *, chinese: bool = False) -> str:
+    """Write a LaTeX document with all that the tables need; one with Chinese text loads ctex."""
+    engine = "compile with XeLaTeX or LuaLaTeX" if chinese else "compile with pdfLaTeX, XeLaTeX or LuaLaTeX"
+    head = _PREAMBLE.format(title=title, engine=engine, chinese="\\usepackage{ctex}\n" if chinese else "")
+    return f"{head}{body}\\end{{document}}\n"
 
 
 def has_chinese(text: str) -> bool:
