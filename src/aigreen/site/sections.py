@@ -81,17 +81,15 @@ def exhibits_section(exhibits: Mapping[str, Mapping[str, Any]]) -> str:
 
 def sources_section(sources: Iterable[Mapping[str, str]], simulated: bool) -> str:
     """List the raw sources with licence and hash, and say where there are none."""
-    rows = [
-        (
-            f"{html_text(source['source'])}<br><code>{html_text(source['file'])}</code>",
-            html_text(source["licence"]),
-            html_text(source["citation"]),
-            f'<code class="hash">{html_text(source["sha256"])}</code>',
-        )
+    items = [
+        f"<li><strong>{html_text(source['source'])}</strong>, <code>{html_text(source['file'])}</code><br>"
+        f"{html_text(source['citation'])} Licence: {html_text(source['licence'])}. "
+        f"Access: {html_text(source['access'])}."
+        f'<span class="hash">sha256 {html_text(source["sha256"])}</span></li>'
         for source in sources
     ]
-    if rows:
-        return _table(("Source and file", "Licence", "Citation", "SHA-256"), rows, words=4)
+    if items:
+        return f'<ul class="sources">{"".join(items)}</ul>'
     return "<p>The data are simulated: there is no raw source.</p>" if simulated else "<p>No raw source of its own.</p>"
 
 

@@ -20,6 +20,7 @@ from aigreen.report.table import Cell, Group, Row, Spanner, Table
 from aigreen.site.body import paper_body
 from aigreen.site.build import write_site
 from aigreen.site.cards import number_cards
+from aigreen.site.sections import sources_section
 
 ROOT = Path(__file__).parents[3]
 STUDY = "tiny"
@@ -414,6 +415,22 @@ def test_a_study_without_accepted_values_says_so(study, tmp_path):
     write_site(CONFIG, root / "results" / STUDY, tmp_path / "site", root=root)
     html = (tmp_path / "site/index.html").read_text(encoding="utf-8")
     assert "No accepted values of tiny are recorded" in html
+
+
+def test_real_sources_are_listed_with_licence_and_hash():
+    facts = {
+        "source": "a_b",
+        "file": "x.csv",
+        "licence": "CC <BY>",
+        "access": "public",
+        "citation": "A.",
+        "sha256": "ab12",
+    }
+    listed = sources_section([facts], simulated=False)
+    assert "CC &lt;BY&gt;" in listed
+    assert "sha256 ab12" in listed
+    assert "simulated" not in listed
+    assert sources_section([], simulated=True) == "<p>The data are simulated: there is no raw source.</p>"
 
 
 @pytest.mark.parametrize(
