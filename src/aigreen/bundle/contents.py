@@ -17,6 +17,7 @@ from aigreen.bundle.licensed import LicensedData
 from aigreen.bundle.scan import scan
 from aigreen.errors import ConfigError, did_you_mean
 from aigreen.report.provenance import source_rows
+from aigreen.sources.inventory import TABLES
 from aigreen.sources.registry import registry, sha256
 from aigreen.study import CONFIG, read_config, studies
 
@@ -62,7 +63,7 @@ class Study:
         keys = [
             (row["source"], row["file"])
             for config in (self.config, *self.quoted)
-            for row in source_rows(config.get("source"), config.get("file"))
+            for row in source_rows(_sources(config), config.get("file"))
         ]
         return [full[key] for key in dict.fromkeys(keys)]
 
@@ -106,7 +107,8 @@ def read_study(project: Path, name: str) -> Study:
     config = read_config({"study": name}, folder)
     origin = read_provenance(project, name)
     quoted = tuple(read_config({"study": other}, folder) for other in config.get("quoted", {}))
-    return Study(config, origin, tuple(study_files(project, name, origin)), quoted)
+    files = study_files(project, name, origin, licensed=config.get("source") == "licensed")
+    return Study(config, origin, tuple(files), quoted)
 
 
 def collect(project: Path, study: Study) -> Contents:
@@ -130,6 +132,11 @@ def collect(project: Path, study: Study) -> Contents:
 def version(project: Path) -> str:
     """Version of the project."""
     return tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+
+
+def _sources(config: Mapping[str, Any]) -> list[str] | str | None:
+    """Name the sources of a study; one on licensed data reads public tables and texts as well."""
+    return sorted({wanted.source for wanted in TABLES}) if config.get("source") == "licensed" else config.get("source")
 
 
 def _plain_faults(name: str, place: Path) -> list[Finding]:

@@ -22,7 +22,8 @@ README, MANIFEST, SUMS = "README.md", "MANIFEST.csv", "SHA256SUMS"
 PROVENANCE = "provenance.json"
 RECORDS = ("paper.pdf", "numbers.json", "ledger.json", PROVENANCE)
 # Made by other commands than the build, or not by every kind of study.
-EXTRAS = ("certificate.json", "certificate.md", "codebook.csv", "sample_flow.csv", "source_flow.csv")
+EXTRAS = ("certificate.json", "certificate.md", "codebook.csv")
+FLOWS = ("sample_flow.csv", "source_flow.csv")  # these name the first rows that were left out
 OPEN_LICENCES = ("MIT", "GPL-3", "GPL>=2", "CC BY 4.0", "CC0 1.0")
 
 
@@ -67,8 +68,10 @@ def read_provenance(project: Path, study: str) -> dict[str, Any]:
     return json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
 
 
-def study_files(project: Path, study: str, origin: Mapping[str, Any]) -> list[str]:
+def study_files(project: Path, study: str, origin: Mapping[str, Any], *, licensed: bool = False) -> list[str]:
     """Paths of what the paper of a study shows, with the records behind it and the logs of its rules.
+
+    Of a study on licensed data, no file that names single rows.
 
     Raises
     ------
@@ -83,7 +86,7 @@ def study_files(project: Path, study: str, origin: Mapping[str, Any]) -> list[st
                 f"{path}: not the file that {PROVENANCE} describes; build the study again "
                 f"(snakemake --config study={study})"
             )
-    found = [f"results/{study}/{name}" for name in (*RECORDS, *EXTRAS)]
+    found = [f"results/{study}/{name}" for name in (*RECORDS, *EXTRAS, *(() if licensed else FLOWS))]
     logs = [path.relative_to(project).as_posix() for path in (project / "logs" / study).glob("*.log")]
     return sorted({*shown, *logs, *(path for path in found if (project / path).is_file())})
 

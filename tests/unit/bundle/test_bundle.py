@@ -1,19 +1,21 @@
 """Bundles are the same bytes, hold what they should, say what they took, and refuse what may not be passed on."""
 
 import csv
+import gzip
 import hashlib
 import io
 import os
 import subprocess
 import zipfile
 
+import pandas as pd
 import pytest
 
 from aigreen.bundle.build import bundle
 from aigreen.bundle.files import files_by_rule, project_files
 from aigreen.errors import ConfigError, ReportError, SourceError
 
-from .conftest import describe, write
+from .conftest import describe, table, write
 
 HEADINGS = [
     "Overview",
@@ -137,10 +139,6 @@ def test_licensed_header_rows_are_seen_in_any_encoding(project, tmp_path, encodi
 
 
 def test_licensed_tables_are_seen_in_parquet_and_packed_files_are_refused(project, tmp_path):
-    import gzip
-
-    import pandas as pd
-
     frame = pd.read_csv(io.StringIO(CSMAR), dtype=str)
     frame.to_parquet(project / "analysis/cache.pq")
     write(project, "analysis/more.gz", gzip.compress(b"x"))
@@ -174,6 +172,44 @@ def test_empty_duplicate_unlisted_and_orphaned_files_are_told(project, tmp_path)
         "note: results/small/tables/old.tex: unlisted: no rule of the paper makes it; left out",
     ]
     assert "results/small/tables/old.tex" not in contents.places
+
+
+@pytest.fixture
+def licensed(project, repository):
+    """Make the study one on licensed data; return a function that writes its table with a count of firms."""
+    text = (repository / "analysis/config/listed-firms.yaml").read_text("utf-8")
+    write(project, "analysis/config/small.yaml", text.replace("study: listed-firms", "study: small"))
+    write(project, "results/small/sample_flow.csv", "step,first\nleft out,000001\n")
+    frame = pd.DataFrame({"firm_id": [f"{i:06}" for i in range(40)], "year": 2019, "zone_year": [2019, 2020] * 20})
+    frame.to_parquet(project / "results/small/panel.parquet")
+
+    def give(count):
+        table(count).write(project / "results/small/tables/main")
+        describe(project)
+
+    return give
+
+
+def test_small_cells_of_a_licensed_study_are_refused(project, licensed, tmp_path):
+    licensed(4)
+    with pytest.raises(ReportError, match=r"tables/main.json: small cell: Firms \| \(1\): a count of 4, below 10"):
+        bundle(project, "small", tmp_path / "1.zip")
+
+
+def test_a_licensed_study_shows_no_rows_and_says_how_to_get_the_data(project, licensed, tmp_path):
+    licensed(40)
+    path, contents = bundle(project, "small", tmp_path / "1.zip")
+    names = {name.removeprefix("results/small/") for name in contents.places if name.startswith("results/")}
+    assert names == {
+        "ledger.json", "numbers.json", "paper.pdf", "provenance.json",
+        "tables/main.html", "tables/main.json", "tables/main.tex", "tables/main.typ",
+    }  # fmt: skip
+    text = (unpacked(path, tmp_path / "un") / "README.md").read_text("utf-8")
+    assert "- [x] Some data **cannot be made** publicly available." in text
+    assert "#### google_patents" in text
+    assert "- Access and cost: a subscription of the provider" in text
+    assert "at least five years" in text
+    assert "doctor --study small" in text
 
 
 def test_what_is_not_built_or_not_there_is_one_line(project, tmp_path):
