@@ -449,18 +449,17 @@ def test_a_page_that_loads_or_lacks_anything_is_refused(inner, message):
 
 
 @pytest.mark.slow
-def test_the_default_study_made_small(browser, tmp_path):
-    """The whole paper, from the workflow: ten numbers of its prose against numbers.json, on a screen and on a phone."""
+def test_a_study_built_by_the_workflow(browser, tmp_path):
+    """A whole paper: ten numbers of its prose against numbers.json, on a screen and on a phone."""
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     for name in filter(lambda name: name and (ROOT / name).is_file(), listed.stdout.split("\0")):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, tmp_path / name)
-    small = ["simulation={n_firms: 300, patents_factor: 0.05}", "inference={draws: 199}", "notebooks=[]"]
-    results = tmp_path / "results/simulated-firms"
-    target = "results/simulated-firms/site"
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", target, "--config", *small]
+    results = tmp_path / "results/monte-carlo"
+    target, study = "results/monte-carlo/site", ["study=monte-carlo", "replications=2"]
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", target, "--config", *study]
     environment = os.environ | {"PYTHONPATH": str(tmp_path / "src"), "PYTHONHASHSEED": "0"}
     run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr[-3000:]
