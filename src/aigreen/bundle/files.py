@@ -79,6 +79,7 @@ def study_files(project: Path, study: str, origin: Mapping[str, Any], *, license
         For a file that is not the one whose provenance was written: the results were changed since.
     """
     shown = [path for exhibit in origin["exhibits"].values() for path in exhibit["files"]]
+    shown += [path for path in origin["files"] if path.startswith(f"results/{study}/quoted/")]
     for path in shown:
         place, known = project / path, origin["files"][path]["sha256"]
         if not place.is_file() or sha256(place) != known:

@@ -5,6 +5,7 @@ import io
 import shutil
 import subprocess
 import zipfile
+from dataclasses import replace
 
 import pytest
 
@@ -67,6 +68,19 @@ def test_what_a_paper_shows(project):
     assert figure.caption == "Trends of ln(1 + patents) (simulated data)"
     assert (figure.notes, figure.alt) == ("One line & 5% more.", "A rising line.")
     assert (shown.kind, shown.number, shown.stem) == ("Table", 1, "results/small/tables/main")
+
+
+def test_a_table_of_another_study_is_found(project, tmp_path):
+    replace(table(), key="other-main").write(project / "results/small/quoted/other/main")
+    with (project / "paper/paper.typ").open("a", encoding="utf-8") as paper:
+        paper.write('#include results + "/quoted/other/main.typ"\n')
+    config = CONFIG | {"quoted": {"other": ["main"]}}
+    assert [item.stem for item in shown_in(config, project)][1:] == [
+        "results/small/tables/main",
+        "results/small/quoted/other/main",
+    ]
+    names = export(project, config, "csv", tmp_path / "out")
+    assert names == ["tables/main.csv", "tables/other-main.csv"]
 
 
 def test_a_paper_that_is_not_built_is_one_line(project):
