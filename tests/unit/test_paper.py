@@ -32,7 +32,8 @@ def keys_of(study):
     text = sections_of(study)
     signs = re.findall(r'#?by-sign\(\s*"(\w+)"', text)
     ends = {f"{key}{end}" for key in signs for end in ("_low", "_high")}
-    return sorted({*re.findall(r'#n\("(\w+)"\)', text), *ends})
+    ranges = {f"{prefix}a" for prefix in re.findall(r'#range-of\("(\w+)"\)', text)}
+    return sorted({*re.findall(r'#n\("(\w+)"\)', text), *ends, *ranges})
 
 
 def config(study):
@@ -101,7 +102,7 @@ def test_results_must_be_inside_the_repository(tmp_path):
 @pytest.mark.parametrize("path", SECTIONS, ids=lambda path: path.name)
 def test_no_semicolon_is_swallowed_after_a_number(path):
     """Typst ends a code expression at a semicolon and does not print it: write ``\\;``."""
-    assert not re.findall(r'#n\("\w+"\);', path.read_text(encoding="utf-8"))
+    assert not re.findall(r'#n\("\w+"(?:, of: "[\w-]+")?\);', path.read_text(encoding="utf-8"))
 
 
 def test_every_reference_is_cited():
