@@ -41,7 +41,8 @@ class OneLine(logging.Formatter):
         if _AFTER.match(text) or getattr(record, "exception", None) in _OF_THE_JOB:
             return ""
         if event == "error":
-            return "error: " + " ".join(_HEADER.sub("", text).split())
+            last = text.strip().splitlines()[-1:] if "Traceback (most recent" in text else [_HEADER.sub("", text)]
+            return "error: " + " ".join(" ".join(last).split())
         return self._usual.format(record)
 
 
