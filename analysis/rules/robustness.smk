@@ -152,7 +152,8 @@ NUMBERS = [file for output in CHECKS for file in output if "/numbers/" in file]
 
 rule referee:
     output:
-        table=multiext(f"{RESULTS}/tables/referee", *FORMATS),
+        identification=multiext(f"{RESULTS}/tables/referee", *FORMATS),
+        measurement=multiext(f"{RESULTS}/tables/referee_measurement", *FORMATS),
     log:
         f"{LOGS}/referee.log",
     params:

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from aigreen.report.log import logged
-from aigreen.report.referee import referee_table
+from aigreen.report.referee import referee_tables
 
 with logged(snakemake):
     params = snakemake.params
-    table = referee_table(params.exhibits, params.others, simulated=params.simulated)
-    table.write(Path(snakemake.output.table[0]).with_suffix(""))
+    tables = referee_tables(params.exhibits, params.others, simulated=params.simulated)
+    for table, files in zip(tables, (snakemake.output.identification, snakemake.output.measurement), strict=True):
+        table.write(Path(files[0]).with_suffix(""))

@@ -7,7 +7,7 @@ import pandas as pd
 from aigreen import Panel
 from aigreen.report.log import logged
 from aigreen.report.numbers import Ledger
-from aigreen.report.shift_share_table import shares_of, shift_share_table
+from aigreen.report.shift_share_table import shares_and_shocks, shift_share_table
 from aigreen.shift_share import ShiftShare
 
 ROBOTS, DOSE, SECTOR = "robots", "ai_words_log", "industry_code"
@@ -18,16 +18,15 @@ with logged(snakemake):
     level, simulated, unit, time = inference["level"], config["simulated"], roles["unit"], roles["time"]
     names = pd.read_csv(snakemake.input.codebook).set_index("column")["label"]
     frame = pd.read_parquet(snakemake.input.panel)
-    shares = shares_of(frame, unit=unit, time=time, sector=SECTOR, exposure=ROBOTS)
+    shares, shocks = shares_and_shocks(frame, unit=unit, time=time, sector=SECTOR, exposure=ROBOTS)
     used = frame[frame[unit].isin(shares.index) & frame[[ROBOTS, DOSE]].notna().all(axis=1)].reset_index(drop=True)
     total = used[unit].map(shares.sum(axis=1))
     by_year = {f"share_{year}": total * (used[time] == year) for year in sorted(used[time].unique())[1:]}
     used = used.assign(**by_year)
     panel = Panel(used, **{role: roles[role] for role in ("unit", "time", "cohort", "cluster")})
-    model = {how: ShiftShare(shares=shares, shocks=ROBOTS, errors=how) for how in ("akm", "cluster")}
+    model = {how: ShiftShare(shares=shares, shocks=shocks, errors=how) for how in ("akm", "cluster")}
     controls = {"covariates": list(by_year)}
-    reduced, first = f"{names[outcome]} on robots", f"{names[DOSE]} on robots"
-    second = f"{names[outcome]} on {names[DOSE]}, instrumented"
+    reduced, first, second = "Reduced form", "First stage", "Instrumented"
     results = {
         reduced: {how: one.fit(panel, outcome, **controls) for how, one in model.items()},
         first: {how: one.first_stage(panel, outcome, treatment=DOSE, **controls) for how, one in model.items()},
@@ -35,7 +34,8 @@ with logged(snakemake):
     }
     weak = model["akm"].confidence_set(panel, outcome, treatment=DOSE, level=level, **controls)
     notes = (
-        "Robots per thousand workers: production share of staff in a base year times robots over workers of the "
+        f"{names[outcome]} on robots, {names[DOSE]} on robots, and {names[outcome]} on {names[DOSE]} with robots as the "
+        "instrument. Robots per thousand workers: production share of staff in a base year times robots over workers of the "
         "industry. Firm and year effects, and shares by year. Errors by shock of Adao, Kolesar and Morales (2019), "
         f"{shares.shape[1]} industries; effective F of Montiel Olea and Pflueger (2013); the set inverts the test with "
         "the null imposed. Robots may move green patents other than through words: the exclusion is an assumption."

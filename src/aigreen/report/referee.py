@@ -27,6 +27,9 @@ ANSWERS = {
     "fishing": "Romano-Wolf, specification curve, all groups shown",
 }
 
+# Objections that stand in the second of the two tables: one page holds about fifty lines.
+_MEASUREMENT = ("links", "talk", "mechanical", "strategic", "truncation", "coincidences", "fishing")
+
 # Exhibits that are not of the registry: title, what they answer.
 OTHERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "figures/event_study": ("Event study with simultaneous band", ("anticipation",)),
@@ -48,8 +51,10 @@ OTHERS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
-def referee_table(exhibits: Iterable[Mapping[str, object]], others: Sequence[str], *, simulated: bool = False) -> Table:
-    """One group an objection, with its answer; one row an exhibit.
+def referee_tables(
+    exhibits: Iterable[Mapping[str, object]], others: Sequence[str], *, simulated: bool = False
+) -> tuple[Table, Table]:
+    """One group an objection, with its answer; one row an exhibit. First identification, then measurement.
 
     Parameters
     ----------
@@ -76,13 +81,20 @@ def referee_table(exhibits: Iterable[Mapping[str, object]], others: Sequence[str
         title, attacks = OTHERS[place]
         for key in attacks:
             rows[key].append(Row(title, (Cell(place), Cell())))
+    rest = {key: rows.pop(key) for key in _MEASUREMENT}
+    first = _table("referee", "Objections to identification, and where they are answered", rows, simulated)
+    second = _table("referee_measurement", "Objections to measurement, and where they are answered", rest, simulated)
+    return first, second
+
+
+def _table(key: str, title: str, rows: Mapping[str, list[Row]], simulated: bool) -> Table:
     return Table(
-        key="referee",
-        title="Objections and where they are answered",
+        key=key,
+        title=title,
         stub="Exhibit",
         columns=("File", "Estimates"),
         groups=tuple(
-            Group(tuple(found), f"{_capital(ATTACKS[key])}: {ANSWERS[key]}") for key, found in rows.items() if found
+            Group(tuple(found), f"{_capital(ATTACKS[name])}: {ANSWERS[name]}") for name, found in rows.items() if found
         ),
         notes="Files stand in the results of the study, as PDF and SVG (figures) or JSON, LaTeX, Typst and HTML "
         "(tables). Estimates: specifications of the registry that the exhibit shows.",

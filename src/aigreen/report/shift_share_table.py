@@ -15,16 +15,20 @@ from aigreen.report.table import Cell, Group, Row, Spanner, Table
 from aigreen.report.tables import attributed
 
 
-def shares_of(frame: pd.DataFrame, *, unit: str, time: str, sector: str, exposure: str) -> pd.DataFrame:
-    r"""Recover the shares of units behind an exposure :math:`z_{it} = s_i g_{k(i)t}` with one sector a unit.
+def shares_and_shocks(
+    frame: pd.DataFrame, *, unit: str, time: str, sector: str, exposure: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    r"""Recover the shares and shocks behind an exposure :math:`z_{it} = s_i g_{k(i)t}` with one sector a unit.
 
     The effects of units in :math:`\ln z_{it} = \ln s_i + \ln g_{kt}` are exact up to one factor a sector, which
     changes neither estimates nor their errors.
 
     Returns
     -------
-    DataFrame
+    shares : DataFrame
         One row a unit with a positive exposure, one column a sector; zero in other sectors.
+    shocks : DataFrame
+        One row a sector, one column a period; zero where no unit of the sector is seen.
     """
     known = frame[frame[exposure] > 0]
     if known.empty:
@@ -40,7 +44,8 @@ def shares_of(frame: pd.DataFrame, *, unit: str, time: str, sector: str, exposur
     wide = pd.DataFrame(0.0, index=units, columns=sorted(sector_of.unique()))
     for name, of in sector_of.reindex(units).items():
         wide.loc[name, of] = share[name]
-    return wide
+    growth = (known[exposure] / known[unit].map(share)).groupby([known[sector], known[time]]).mean().unstack(time)
+    return wide, growth.reindex(wide.columns).fillna(0.0)
 
 
 def shift_share_table(

@@ -8,8 +8,8 @@ from aigreen.maps import matrix_map
 from aigreen.report.inference_variants import effective_clusters
 from aigreen.report.link_checks import link_check
 from aigreen.report.numbers import Ledger
-from aigreen.report.referee import ANSWERS, OTHERS, referee_table
-from aigreen.report.shift_share_table import shares_of
+from aigreen.report.referee import ANSWERS, OTHERS, referee_tables
+from aigreen.report.shift_share_table import shares_and_shocks
 from aigreen.specification.registry import ATTACKS
 
 KEYS = {"unit": "city", "time": "year", "cohort": "first"}
@@ -60,21 +60,24 @@ def test_shares_behind_an_exposure():
     growth = {("cars", 1): 2.0, ("cars", 2): 5.0, ("toys", 1): 1.0, ("toys", 2): 4.0}
     rows = [(f, t, sector[f], share[f] * growth[sector[f], t]) for f in share for t in (1, 2) if (f, t) != ("b", 1)]
     frame = pd.DataFrame(rows, columns=["firm", "year", "sector", "robots"])
-    found = shares_of(frame, unit="firm", time="year", sector="sector", exposure="robots")
+    found, shocks = shares_and_shocks(frame, unit="firm", time="year", sector="sector", exposure="robots")
     assert found.loc["b", "cars"] / found.loc["a", "cars"] == pytest.approx(3.0)
     assert found.loc["c", "toys"] / found.loc["d", "toys"] == pytest.approx(4.0)
     assert found.loc[["a", "b"], "toys"].eq(0).all()
+    again = [found.loc[f, s] * shocks.loc[s, t] for f, t, s, _ in rows]
+    np.testing.assert_allclose(again, frame["robots"])
 
 
 def test_every_objection_has_an_answer_and_every_exhibit_a_purpose():
     assert list(ANSWERS) == list(ATTACKS)
     assert all(key in ATTACKS for _, keys in OTHERS.values() for key in keys)
     shown = {"exhibit": "rescaling", "title": "Scale", "drawn": False, "attack": ["logs"], "count": 10}
-    table = referee_table([shown], ["figures/bacon"])
+    table, second = referee_tables([shown], ["figures/bacon", "tables/shift_share"])
+    assert [group.title.split(":")[0] for group in second.groups] == ["AI talk, not use"]
     assert [group.title.split(":")[0] for group in table.groups] == ["ln(1 + y) depends on units", "Negative weights"]
     assert [cell.text for cell in table.rows[0].cells] == ["tables/rescaling", "10"]
     with pytest.raises(ReportError, match="1 exhibits answer nothing: figures/new"):
-        referee_table([], ["figures/new"])
+        referee_tables([], ["figures/new"])
 
 
 def test_ledgers_of_other_rules_are_taken_over_once(tmp_path):
