@@ -36,7 +36,7 @@ with logged(snakemake):
     notes = (
         f"{names[outcome]} on robots; {names[DOSE]} on robots; {names[outcome]} on {names[DOSE]} with robots as "
         "instrument. Robots per thousand workers: production share of staff in a base year times robots over workers "
-        "of the industry. Firm and year effects, and shares by year. Errors by shock of Adao, Kolesar and Morales (2019), "
+        "of the industry. Firm and year effects, shares by year. Errors by shock of Adao, Kolesar and Morales (2019), "
         f"{shares.shape[1]} industries; effective F of Montiel Olea and Pflueger (2013); the set inverts the test with "
         "the null imposed. Robots may move green patents other than through words: the exclusion is an assumption."
     )
