@@ -8,158 +8,17 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from aigreen.errors import ReportError
-from aigreen.report import ledger as ledgers
-from aigreen.report import provenance as origins
-from aigreen.report.numbers import Ledger
-from aigreen.report.table import Cell, Group, Row, Spanner, Table
+from aigreen.report.table import Cell, Group, Row, Table
 from aigreen.site.body import paper_body
 from aigreen.site.build import write_site
 from aigreen.site.cards import number_cards
 from aigreen.site.sections import sources_section
 
 ROOT = Path(__file__).parents[3]
-STUDY = "tiny"
-CONFIG = {"study": STUDY, "title": "A tiny study", "date": "2026", "simulated": True}
-SPEC = {"method": "TWFE Poisson", "outcome": "patents", "n_rows": 8322, "n_units": 763, "n_clusters": 190}
-REGISTERED = [{"exhibit": "baseline", "id": "poisson", "estimator": "poisson", "covariates": ["size", "age"]}]
-ESTIMATES = {f"effect_{letter}": (i - 4.5) / 37 for i, letter in enumerate("abcdefghij")}
-SCRIPT = '''"""Make everything."""
-
-import json
-
-table = json.loads("{}")
-table.write(snakemake.output.table)
-draw(table, snakemake.output.figure)
-write(snakemake.output.numbers)
-'''
-ENTRY = """
-#let sections = ("tiny-results",)
-#let keywords = ("green",)
-#let jel = ("C23",)
-#let abstract = [The effect is #import "/paper/lib.typ": n; #n("effect_a").]
-"""
-SECTION = """
-#import "/paper/lib.typ": *
-
-= Results <sec-results>
-
-@tab-baseline and @fig-trends follow @eq-mean, as in @butts2021. {numbers}
-Elsewhere it is #n("other_effect", of: "other").
-$
-  EE[Y | x] = sum_k exp(beta_k x_k + gamma_(k t) + delta_(k t) + epsilon_(k t) + eta_(k t) + theta_(k t) + iota_(k t)).
-$ <eq-mean>
-
-== A table
-
-#exhibit-table("baseline")
-
-#exhibit-figure("trends", [Means of $ln(1 + Y)$], "Two lines that rise.", [Means by year.])
-
-= A last section with #raw("code") & signs < >
-"""
-
-
-class Study(NamedTuple):
-    """A built study and its web edition."""
-
-    root: Path
-    site: Path
-
-    @property
-    def results(self) -> Path:
-        return self.root / "results" / STUDY
-
-    @property
-    def page(self) -> str:
-        return (self.site / "index.html").as_uri()
-
-    def numbers(self) -> dict:
-        return json.loads((self.results / "numbers.json").read_bytes())
-
-
-def baseline() -> Table:
-    spec = "baseline/poisson"
-    facts = SPEC | {"errors": "clustered by city"}
-    wide = tuple(f"A long heading of column {i}" for i in range(6))
-    more = tuple(Cell.number(i / 7) for i in range(6))
-    estimate = (Cell("0.169", 0.1694, 1, spec=spec), Cell("8,322", 8322, centred=True, spec=spec, unit="rows"))
-    error = (Cell("(0.089)", 0.0887, spec=spec), *(Cell(),) * 7)
-    rows = (Row("Zone", estimate + more), Row("", error))
-    return Table(
-        key="baseline",
-        title="Effects of <zones> & more",
-        stub="Variable",
-        columns=("(1)", "(2)", *wide),
-        groups=(Group(rows, "Panel A"),),
-        spanners=((Spanner("Patents", 0, 2),),),
-        notes="Standard errors in parentheses.",
-        simulated=True,
-        specifications={spec: facts},
-    )
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory) -> Study:
-    root = tmp_path_factory.mktemp("a study 绿色")
-    results = root / "results" / STUDY
-    for folder in ("paper/sections", "paper/expected/other", "analysis/scripts", "analysis/config"):
-        (root / folder).mkdir(parents=True)
-    for name in ("lib.typ", "web.typ", "template.typ", "paper.typ", "references.bib"):
-        shutil.copy(ROOT / "paper" / name, root / "paper")
-    said = " ".join(f'It is #n("{key}").' for key in ESTIMATES)
-    (root / "paper/sections/tiny.typ").write_text(ENTRY)
-    (root / "paper/sections/tiny-results.typ").write_text(SECTION.replace("{numbers}", said))
-    (root / "analysis/config/tiny.yaml").write_text("study: tiny\n")
-    (root / "analysis/scripts/make.py").write_text(SCRIPT)
-    other = Ledger(rule="numbers")
-    other.add("other_effect", 0.5, exhibit="tables/overall")
-    other.write(root / "paper/expected/other/numbers.json")
-    fill(root, results)
-    write_site(CONFIG, results, results / "site", root=root, registered=REGISTERED)
-    return Study(root, results / "site")
-
-
-def fill(root: Path, results: Path) -> None:
-    """Write what the workflow would have written before the site."""
-    numbers = Ledger(rule="make")
-    for key, value in ESTIMATES.items():
-        numbers.add(key, value, exhibit="tables/baseline", spec="baseline/poisson", n=8322, errors="clustered by city")
-        numbers.add(f"{key}_se", abs(value) / 2, exhibit="tables/baseline", spec="baseline/poisson")
-    numbers.write(results / "numbers.json")
-    table = baseline()
-    table.write(results / "tables/baseline")
-    (results / "figures").mkdir()
-    for ending in ("svg", "pdf"):
-        drawing = (
-            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 20"><path d="M0 20 40 0" stroke="#000"/></svg>'
-        )
-        (results / f"figures/trends.{ending}").write_text(drawing)
-    (results / "paper.pdf").write_bytes(b"%PDF-1.7")
-    (results / "raw.csv").write_text("year\n2019\n")
-    (results / "sample_flow.csv").write_text("step,n_rows,n_units,dropped\nraw,90,9,0\nno banks,80,8,10\n")
-    start = f"results/{STUDY}"
-    outputs = {
-        "table": [f"{start}/tables/baseline.{ending}" for ending in ("json", "tex", "typ", "html")],
-        "figure": [f"{start}/figures/trends.pdf", f"{start}/figures/trends.svg"],
-        "numbers": [f"{start}/numbers.json"],
-    }
-    job = {"rule": "make", "script": "analysis/scripts/make.py", "inputs": {"raw": [f"{start}/raw.csv"]}}
-    shown = [files[0] for files in outputs.values()]
-    facts = origins.provenance(STUDY, {"shown": shown, "jobs": [job | {"outputs": outputs}]}, root)
-    (results / "provenance.json").write_text(origins.to_json(facts))
-    entries = ledgers.ledger(json.loads(numbers.to_json()), {"tables/baseline": table}, facts)
-    (results / "ledger.json").write_text(ledgers.to_json(entries))
-    expected = root / "paper/expected" / STUDY
-    accepted = json.loads(numbers.to_json())
-    accepted["effect_b"] |= {"value": 9.0, "text": "9.000"}
-    (expected / "tables").mkdir(parents=True)
-    (expected / "numbers.json").write_text(json.dumps(accepted))
-    shutil.copy(results / "tables/baseline.json", expected / "tables")
 
 
 @pytest.fixture
@@ -187,7 +46,7 @@ def focused(browser) -> str:
 
 def test_ten_numbers_open_the_cards_that_numbers_json_has(page, study):
     known = study.numbers()
-    for key in ESTIMATES:
+    for key in study.estimates:
         page.click(f"article > p a.n[href='#/{key}']")
         said = card(page)
         assert (said["title"], said["Key"]) == (known[key]["text"], key)
@@ -402,7 +261,7 @@ def test_errors_and_bounds_in_columns_of_their_own():
 
 
 def test_the_same_results_give_the_same_bytes(study, tmp_path):
-    write_site(CONFIG, study.results, tmp_path / "site", root=study.root, registered=REGISTERED)
+    write_site(study.config, study.results, tmp_path / "site", root=study.root, registered=study.registered)
     again = {p.relative_to(tmp_path / "site"): p.read_bytes() for p in (tmp_path / "site").rglob("*") if p.is_file()}
     assert again == {p.relative_to(study.site): p.read_bytes() for p in study.site.rglob("*") if p.is_file()}
     assert [p.name for p in tmp_path.iterdir()] == ["site"]
@@ -411,8 +270,8 @@ def test_the_same_results_give_the_same_bytes(study, tmp_path):
 def test_a_study_without_accepted_values_says_so(study, tmp_path):
     root = tmp_path / "again"
     shutil.copytree(study.root, root)
-    shutil.rmtree(root / "paper/expected" / STUDY)
-    write_site(CONFIG, root / "results" / STUDY, tmp_path / "site", root=root)
+    shutil.rmtree(root / "paper/expected" / study.config["study"])
+    write_site(study.config, root / "results" / "tiny", tmp_path / "site", root=root)
     html = (tmp_path / "site/index.html").read_text(encoding="utf-8")
     assert "No accepted values of tiny are recorded" in html
 

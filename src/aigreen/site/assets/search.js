@@ -91,7 +91,7 @@ function go(href) {
 }
 
 function openSearch() {
-  if (card.open) card.close();
+  if (card.open) closeCard();
   search.showModal();
   query.select();
   list();

@@ -189,17 +189,27 @@ function route() {
   if (card.open) card.close();
 }
 
+/** Leave the address before the card closes: the event of closing comes later, and another card may be asked for. */
+function leave() {
+  if (current() === shown) history.replaceState(null, "", "#");
+}
+
+function closeCard() {
+  leave();
+  card.close();
+}
+
+card.addEventListener("cancel", leave);
 card.addEventListener("close", () => {
-  if (current() && current() !== shown) return; // the next card is on its way
+  if (card.open || current()) return; // the next card is here or on its way
   const place = opener?.hash === `#/${shown}` ? opener : places(shown)[0];
-  if (current()) history.replaceState(null, "", "#");
   mark("");
   if (place && place !== opener) place.scrollIntoView({ block: "center" });
   place?.focus({ preventScroll: true });
   opener = null;
 });
-card.addEventListener("click", (event) => event.target === card && card.close());
-$("close").addEventListener("click", () => card.close());
+card.addEventListener("click", (event) => event.target === card && closeCard());
+$("close").addEventListener("click", closeCard);
 $("previous").addEventListener("click", () => step(-1));
 $("next").addEventListener("click", () => step(1));
 card.addEventListener("keydown", (event) => {
