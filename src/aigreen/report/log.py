@@ -34,8 +34,8 @@ def logged(job: Job | str | Path) -> Iterator[logging.Logger]:
     """Log a script's run to a file.
 
     Inputs are compared with what earlier steps wrote, and the sha256 of the outputs is kept. Warnings go to the log.
-    Whatever stops the script is printed as one line that names the log, and ends the process with code 1 (130 for an
-    interrupt); for an error that is not about the input or the file system, the log has the traceback.
+    Whatever stops the script is printed as one line that names the log, and ends the process with code 1 (an interrupt:
+    no line and code 130); for an error that is not about the input or the file system, the log has the traceback.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def logged(job: Job | str | Path) -> Iterator[logging.Logger]:
     except MemoryError:
         _stop(path, "no memory left", 1)
     except KeyboardInterrupt:
-        _stop(path, "interrupted", 130)
+        raise SystemExit(130) from None  # Snakemake says so, for all steps at once
     except Exception as error:
         _stop(path, f"unexpected {type(error).__name__}: {error}", 1)
 
@@ -77,10 +77,10 @@ def _written(logger: logging.Logger, path: Path) -> Iterator[None]:
     def show(message: Warning | str, category: type[Warning], *_: object) -> None:
         logger.warning("%s: %s", category.__name__, message)
 
-    packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
-    logger.info("start; Python %s on %s; %s", platform.python_version(), machine.describe(), packages)
     started = time.monotonic()
     try:
+        packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
+        logger.info("start; Python %s on %s; %s", platform.python_version(), machine.describe(), packages)
         with warnings.catch_warnings():
             warnings.simplefilter("default")
             warnings.showwarning = show

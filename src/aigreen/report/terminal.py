@@ -10,6 +10,10 @@ _HEADER = re.compile(
     r"^\w+( in rule \w+)?( in file \"[^\n]*\", line \d+)?:\s*|\n\s*File \"[^\n]*\", line \d+, in <module>$"
 )
 _OF_THE_JOB = ("RuleException", "CalledProcessError")
+_ENDING = {
+    "Terminating processes on user request": "error: interrupted; run again to go on",
+    "Will exit after finishing currently running jobs": "error: terminated; run again to go on",
+}
 _AFTER = re.compile(r"(Shutting down, this|Exiting because a job|Complete log|WorkflowError:\s+At least one job)")
 
 
@@ -31,13 +35,17 @@ class OneLine(logging.Formatter):
     def __init__(self, usual: logging.Formatter | None) -> None:
         super().__init__()
         self._usual = usual or logging.Formatter()
+        self._ending = False
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line; an empty one is not shown."""
         event = getattr(getattr(record, "event", None), "value", None)
         text = str(record.msg)
+        if ended := next((line for start, line in _ENDING.items() if text.startswith(start)), ""):
+            told, self._ending = self._ending, True
+            return "" if told else ended
         if event == "job_error":
-            return _of_a_job(record)
+            return "" if self._ending else _of_a_job(record)
         if _AFTER.match(text) or getattr(record, "exception", None) in _OF_THE_JOB:
             return ""
         if event == "error":
