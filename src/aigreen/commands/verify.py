@@ -26,6 +26,7 @@ def run(given: argparse.Namespace) -> int:
 
     project = Path.cwd()
     found = built_files(project, given.study)
+    whole = _as_written(project, given.study)
     certificate = compare(given.study, accepted_files(project, given.study), found)
     certificate.write(project / "results" / given.study)
     for name, verdict in certificate.exhibits.items():
@@ -35,7 +36,6 @@ def run(given: argparse.Namespace) -> int:
         print(f"worst {min(WORST, len(certificate.changed))} of {len(certificate.changed):,}:")
         print(*(f"  {line}" for line in certificate.worst()), sep="\n")
     print(f"{given.study}: {certificate.overall} ({len(certificate.comparisons):,} cells and numbers)")
-    whole = _as_written(project, given.study)
     same = _same_again(project, given.study) if given.twice else True
     return 0 if certificate.reproduced and whole and same else 1
 
