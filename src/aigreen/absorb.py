@@ -355,7 +355,10 @@ class FixedEffects:
             keep = self._present.copy()
             keep[np.unique(np.where(self._present, self._component, -1), return_index=True)[1]] = False
             keep = np.flatnonzero(keep & self._present)
-            factor = linalg.cholesky(matrix[np.ix_(keep, keep)], lower=True) if keep.size else np.zeros((0, 0))
+            try:
+                factor = linalg.cholesky(matrix[np.ix_(keep, keep)], lower=True) if keep.size else np.zeros((0, 0))
+            except np.linalg.LinAlgError:  # weights so unequal that rounding breaks a component apart
+                keep, factor = _pivoted_cholesky(matrix)
         else:
             keep, factor = _pivoted_cholesky(matrix)
         self._solver = _triangular(keep, factor, scale)
