@@ -40,7 +40,8 @@ def test_nothing_there(doctor):
     assert code == 1
     assert "  FS_Combas: missing (needed)" in lines
     assert "  FS_Comins: missing (the study names columns of it)" in lines
-    assert "  input_output: missing (optional)" in lines
+    assert "  PT_LCDOMFORAPPLY: missing (optional)" in lines
+    assert "  input_output: missing (the study names columns of it)" in lines
     assert any(line.startswith("    needed columns: Stkcd (Security code), Accper") for line in lines)
     assert any("股票代码 (Security code), 会计年度 (Year)" in line for line in lines)
     assert any(line.startswith("  source cnrds (licence: licensed)") and "GPRD" in line for line in lines)
