@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 _HEADER = re.compile(
-    r"^\w+( in rule \w+)?( in file \"[^\n]*\", line \d+)?:\s*|\n\s*File \"[^\n]*\", line \d+, in <module>$"
+    r"^\w+( in rule \w+)?( in file \"[^\n]*\", line \d+)?:\s*|\n\s*File \"[^\n]*\", line \d+, in [\w<>]+$"
 )
 _OF_THE_JOB = ("RuleException", "CalledProcessError")
 _ENDING = {
