@@ -70,7 +70,7 @@ def test_unknown_scale_is_refused():
 
 
 def test_calibration_is_near_the_published_numbers():
-    table = calibration(economy.draw(seed=2019)).set_index("quantity")
+    table = calibration(economy.draw(seed=2019, n_firms=1500, patents_factor=0.2)).set_index("quantity")
     gap = table["achieved"] - table["target"]
     relative = (gap / table["target"]).abs()
     listed = table.index.str.startswith("Listed")

@@ -121,5 +121,5 @@ def test_a_stored_table_with_two_reports_for_a_firm_and_year_is_refused(stored):
 
 def test_a_stored_table_without_a_column_is_refused(stored):
     folder, _ = stored
-    with pytest.raises(SourceError, match=r"reports\.parquet: 2 missing columns: code .*, text; found: Scode, Year, Content"):
+    with pytest.raises(SourceError, match=r"parquet: 2 missing columns: code .*, text; found: Scode, Year, Content"):
         reports.stored_listing(folder)

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from aigreen.errors import ConfigError, did_you_mean
+from aigreen.errors import ConfigError, DataError, did_you_mean
 
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq,
@@ -111,8 +111,10 @@ def sample_mask(text: str, frame: pd.DataFrame, *, unit: str, time: str, first_t
     Raises
     ------
     ConfigError
-        For an unknown column, a value that its column never takes or of the wrong type, a year that is not in the
-        panel or not before treatment, or a sample without rows.
+        For an unknown column, a value of the wrong type, a year that is not in the panel or not before treatment, or a
+        sample without rows.
+    DataError
+        For a value that its column never takes.
     """
     mask = np.ones(len(frame), dtype=bool)
     for condition in parse(text):
@@ -223,7 +225,7 @@ def _level(condition: Condition, text: str, series: pd.Series) -> str:
     levels = sorted({str(value) for value in series.dropna().unique()})
     if text not in levels:
         nearest = did_you_mean(text, levels)
-        raise ConfigError(
+        raise DataError(
             f"sample {str(condition)!r}: column {condition.column!r} has no value {text!r}{nearest}; "
             f"it has {', '.join(levels[:8])}{', ...' if len(levels) > 8 else ''}"
         )
