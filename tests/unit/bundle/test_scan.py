@@ -22,7 +22,7 @@ CLEAN = [
     "11010519491231002" + "0 has a wrong check digit",
     "git@ a decorator, @dataclass and x@y",
     "version 10.0.0 and 10.12.1",
-    "https://example.org/home/a ~/opt/b ../work/y results/home/x",
+    "https://example.org/home/a ~/opt/b ../job/y results/home/x",
     "password = os.environ['PASSWORD']",
 ]
 
