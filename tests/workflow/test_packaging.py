@@ -103,7 +103,7 @@ def test_hooks_are_local():
 @pytest.mark.parametrize("path", ["/ho" + "me/me/x", "'/ro" + "ot/x'", "C:" + "\\\\Users", "D:" + "\\data"])
 def test_machine_paths_are_recognised(path):
     assert MACHINE_PATHS.search(path)
-    assert not MACHINE_PATHS.search("results/home/x ../job/y https://example.org/home/a ~/opt/b")
+    assert not MACHINE_PATHS.search("results/home/x ../work/y https://example.org/home/a ~/opt/b")
 
 
 def test_no_registry_host_and_no_machine_path_in_text_files():
