@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from aigreen import Panel
@@ -34,6 +34,7 @@ def test_two_kinds_of_control_get_the_weights_that_solve_the_moment():
 
 
 @settings(max_examples=25, deadline=None)
+@example(835842529, 2)  # the last step gains less than rounding
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1, 2]))
 def test_moments_are_equal_afterwards_whatever_the_scale(seed, moments):
     rng = np.random.default_rng(seed)

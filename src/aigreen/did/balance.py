@@ -23,6 +23,7 @@ from aigreen.errors import (
 from aigreen.panel import Panel
 
 _STEPS, _TOLERANCE = 200, 1e-10
+_ROUNDING = 1e-14  # of the objective, which is of order one: near the optimum its fall is below that
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +187,7 @@ def _tilted(x: np.ndarray, covariates: Sequence[str]) -> np.ndarray:
         step, factor = -np.linalg.lstsq(curvature, gradient, rcond=None)[0], 1.0
         while factor > 1e-10:
             weights_new, level_new = _at(x, slope + factor * step)
-            if level_new <= level + 1e-4 * factor * (gradient @ step):
+            if level_new <= level + 1e-4 * factor * (gradient @ step) + _ROUNDING:
                 break
             factor /= 2
         else:
