@@ -6,9 +6,13 @@ brought up to date as well.
 
 import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
+
+from .project import Project, built_project
 
 PAGE = Path(__file__).parents[3] / "docs/faults.md"
 FAULTS = pytest.StashKey[dict]()
@@ -71,6 +75,32 @@ def rows_of_the_page():
 @pytest.fixture(scope="session")
 def page():
     return rows_of_the_page()
+
+
+@pytest.fixture(scope="session")
+def built(repository, shared, tmp_path_factory):
+    """The study of provinces, built once; each fault gets a copy of it."""
+    return built_project(repository, tmp_path_factory.mktemp("built"), shared / "data")
+
+
+@pytest.fixture
+def project(built, tmp_path):
+    """A copy of the built study, for one fault."""
+    shutil.copytree(built.folder, tmp_path / "project", symlinks=True)
+    return Project(tmp_path / "project", built.mirror)
+
+
+@pytest.fixture
+def expected(built):
+    """Hashes of all results without a fault."""
+    return built.sums()
+
+
+@pytest.fixture
+def mounts():
+    """Skip where nothing may be mounted."""
+    if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode:
+        pytest.skip("needs the right to mount (root)")
 
 
 def pytest_terminal_summary(terminalreporter, config):
