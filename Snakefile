@@ -9,6 +9,7 @@ from snakemake.utils import min_version
 
 from aigreen.errors import AigreenError
 from aigreen.report.one_run import only_run
+from aigreen.report.one_thread import one_thread
 from aigreen.report.terminal import one_line_errors
 from aigreen.report.workflow import depend_on_code, show_in_report
 from aigreen.specification.registry import read_registry
@@ -20,6 +21,7 @@ min_version("9.0")
 if " " in sys.executable and shutil.which("python") == sys.executable:
     sys.executable = "python"
 one_line_errors()
+one_thread()
 
 CONFIG = Path(workflow.basedir) / "analysis/config"
 

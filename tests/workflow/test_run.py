@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from aigreen.report.one_thread import VARIABLES
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -104,8 +106,7 @@ def test_environment_of_commands(run):
     assert env["MPLBACKEND"] == "Agg"
     assert "PYTHONDONTWRITEBYTECODE" not in env
     assert "PYTHONPATH" not in env
-    for library in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "NUMEXPR_NUM", "RAYON_NUM", "VECLIB_MAXIMUM", "POLARS_MAX"):
-        assert env[library + "_THREADS"] == "1"
+    assert {name: env[name] for name in env if name.endswith("_THREADS")} == dict.fromkeys(VARIABLES, "1")
 
 
 def make_project(root: Path) -> Path:

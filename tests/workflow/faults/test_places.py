@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .project import AGAIN, Project, one_line
+from .project import AGAIN, RESULTS, Project, one_line
 
 pytestmark = pytest.mark.slow
 fault = pytest.mark.fault
@@ -78,6 +78,15 @@ ENVIRONMENTS = {
 @pytest.mark.parametrize("what", [pytest.param(what, marks=fault(what, "same bytes")) for what in ENVIRONMENTS])
 def test_odd_environment(project, expected, seen, what):
     project.works(*AGAIN, **ENVIRONMENTS[what])
+    assert project.sums() == expected
+    seen("same bytes")
+
+
+@fault("threads asked for in the environment (RAYON_NUM_THREADS=3)", "one thread all the same; same bytes")
+def test_threads(project, expected, seen):
+    estimates = f"{RESULTS}/estimates/robust_estimators"
+    said = project.works(estimates, "--forcerun", estimates, RAYON_NUM_THREADS="3", OPENBLAS_NUM_THREADS="3")
+    assert "rule estimate:" in said
     assert project.sums() == expected
     seen("same bytes")
 
