@@ -4,23 +4,57 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 _STAMP = ".snakemake_timestamp"  # Snakemake leaves it in folders
+_BESIDE = re.compile(r"\..+\.(\d+)")
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file aside and move it into place, so that no half-written file is ever seen."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside = beside(path)
     try:
         aside.write_bytes(content)
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def beside(path: Path) -> Path:
+    """Place next to a file or folder where this process writes it before it is moved."""
+    return path.with_name(f".{path.name}.{os.getpid()}")
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what killed processes left beside the files and folders that they were writing."""
+    for path in list(folder.rglob(".*")):
+        name = _BESIDE.fullmatch(path.name)
+        if name is None or _alive(int(name[1])):
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                path.unlink()
+
+
+def _alive(process: int) -> bool:
+    """Whether a process of this number is there; always where the system cannot tell without harm (Windows)."""
+    if os.name == "nt":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
 
 
 def sha256(path: Path) -> str:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from aigreen.disk import lock
+from aigreen.disk import lock, remove_unfinished
 from aigreen.errors import ReportError
 
 RUN, STEPS = ".lock", ".steps.lock"
@@ -21,7 +21,7 @@ _HELD: list[TextIO] = []  # until the process ends
 
 
 def only_run(results: str | Path) -> None:
-    """Hold the results folder of a study until this process ends.
+    """Hold the results folder of a study until this process ends, and clear what killed steps left in it.
 
     Raises
     ------
@@ -37,6 +37,7 @@ def only_run(results: str | Path) -> None:
         if not lock(steps, wait=False):
             print(f"{folder}: waiting for a step that outlived a killed run", file=sys.stderr, flush=True)
             lock(steps)
+        remove_unfinished(folder)
 
 
 @contextmanager

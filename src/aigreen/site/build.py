@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
 from collections.abc import Iterable, Mapping
 from importlib import resources
@@ -12,6 +11,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from aigreen.disk import beside
 from aigreen.errors import SourceError
 from aigreen.report.accepted import accepted_files, built_files
 from aigreen.report.certificate import Certificate, compare
@@ -161,7 +161,7 @@ def _steps(path: Path) -> list[dict[str, str]]:
 
 def _write_folder(folder: Path, files: Mapping[str, str], copies: Mapping[str, Path]) -> None:
     """Write a folder aside and move it into place."""
-    aside = folder.with_name(f".{folder.name}.{os.getpid()}")
+    aside = beside(folder)
     try:
         for name, source in copies.items():
             (aside / name).parent.mkdir(parents=True, exist_ok=True)

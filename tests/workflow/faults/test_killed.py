@@ -70,6 +70,7 @@ def test_killed(project, expected, seen, rule):
         assert left.items() <= expected.items() or rule in ("fetch", "panel")  # those two write more than one file
         project.works(target)
         assert project.sums() == expected
+        assert not [path for path in (project.folder / RESULTS).rglob(".*") if path.suffix[1:].isdigit()]
     seen(f"{KILLS} kills, {at_work} while at work; each time the next run gave the same bytes")
 
 
