@@ -35,8 +35,8 @@ STUDY = config["study"]
 RESULTS = f"results/{STUDY}"
 LOGS = f"logs/{STUDY}"
 
-
-onstart:
+# Here, not at the start of the first job: another run must not move files while this one looks which there are.
+if workflow.is_main_process and not workflow.output_settings.dryrun:
     try:
         only_run(RESULTS)
     except AigreenError as error:

@@ -103,7 +103,7 @@ def load_workflow(root: Path, study: str) -> Any:
     from snakemake.api import SnakemakeApi
     from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, ResourceSettings
 
-    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+    with SnakemakeApi(OutputSettings(dryrun=True, quiet={Quietness.ALL})) as api:
         loaded = api.workflow(
             resource_settings=ResourceSettings(cores=1),
             config_settings=ConfigSettings(config={"study": study}),

@@ -51,7 +51,7 @@ def test_results_is_a_file(project, seen):
     shutil.rmtree(project.folder / "results")
     (project.folder / "results").write_bytes(b"")
     line = project.stops(PANEL)
-    assert line.endswith("Not a directory: 'results'")
+    assert line == "error: results/provinces: cannot be written (Not a directory)"
     seen(line)
 
 
