@@ -12,6 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PROVINCES = "cn_province_greenpatent_greenfinance/final_data.1.3.4_did.csv"
+MAP = "cn_city_geo/prefecture_2024_simplified.geojson"
+PANEL = "results/provinces/panel.parquet"
 CITIES = "cn_prefecture_lowcarbon/panel_2007_2023_full.xlsx"
 SMALL = ["--config", "simulation={n_firms: 300, patents_factor: 0.05}", "inference={draws: 199}", "notebooks=[]"]
 
@@ -34,6 +36,15 @@ def snakemake(folder: Path, *arguments: str, **environment: str) -> subprocess.C
     command = [sys.executable, "-m", "snakemake", *arguments]
     environment = os.environ | {"PYTHONPATH": str(folder / "src"), "PYTHONHASHSEED": "0"} | environment
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def error_of(run: subprocess.CompletedProcess) -> str:
+    """Return the one line that says why a run stopped."""
+    assert run.returncode != 0
+    lines = [line for line in run.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1, run.stderr
+    assert "Traceback" not in run.stderr
+    return lines[0]
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -59,24 +70,30 @@ def test_a_typo_in_the_configuration_stops_before_any_work(checkout, setting, me
 
 
 def test_a_study_without_its_data_says_how_to_get_them(checkout, tmp_path):
+    line = error_of(snakemake(checkout, PANEL, "--config", "study=provinces", AIGREEN_DATA_MIRROR=str(tmp_path)))
+    assert PROVINCES in line and "AIGREEN_DATA_MIRROR" in line
+    assert not list((checkout / "results").rglob("*.parquet"))
+
+
+def test_every_step_without_its_data_has_a_line_of_its_own(checkout, tmp_path):
+    """The map reads another source than the panel, and may be at work at the same time."""
     run = snakemake(checkout, "--config", "study=provinces", AIGREEN_DATA_MIRROR=str(tmp_path))
     assert run.returncode != 0
-    lines = [line for line in run.stderr.splitlines() if line.startswith("error: ") and PROVINCES in line]
-    assert len(lines) == 1
-    assert "AIGREEN_DATA_MIRROR" in lines[0]
+    lines = [line for line in run.stderr.splitlines() if line.startswith("error: ")]
+    starts = {
+        f"error: {Path(file).parent}: no file {file} in the mirror folder {tmp_path}" for file in (PROVINCES, MAP)
+    }
+    assert lines and {line.partition(" (AIGREEN_DATA_MIRROR) (log: ")[0] for line in lines} <= starts
+    assert len(lines) == len(set(lines))
     assert "Traceback" not in run.stderr
-    assert not list((checkout / "results").rglob("*.parquet"))
 
 
 def test_a_wrong_checksum_leaves_nothing_behind(checkout, tmp_path):
     copy = tmp_path / PROVINCES
     copy.parent.mkdir()
     copy.write_text("uid,province\n1,Nowhere\n")
-    run = snakemake(checkout, "--config", "study=provinces", AIGREEN_DATA_MIRROR=str(tmp_path))
-    assert run.returncode != 0
-    lines = [line for line in run.stderr.splitlines() if line.startswith("error: ") and PROVINCES in line]
-    assert len(lines) == 1
-    assert "sha256" in lines[0]
+    line = error_of(snakemake(checkout, PANEL, "--config", "study=provinces", AIGREEN_DATA_MIRROR=str(tmp_path)))
+    assert PROVINCES in line and "sha256" in line
     assert not [path for path in (checkout / "data/raw").rglob("*") if path.is_file()]
 
 
