@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,9 @@ from aigreen.errors import AigreenError, AigreenWarning
 from aigreen.mediation import Mediation
 from aigreen.panel import Panel
 from aigreen.simulate.designs import CHANNELS, DESIGNS, PARTS, draw
+from aigreen.simulate.economy import perfect_panel
+from aigreen.simulate.outcomes import EconomyEffects
+from aigreen.simulate.truth import study_truth, true_parts
 from aigreen.spillover import Spillover
 
 KEYS = {"unit": "firm", "time": "year", "cohort": "first", "cluster": "city"}
@@ -147,3 +151,75 @@ def summarise(draws: pd.DataFrame) -> pd.DataFrame:
     )
     summary["failed"] = total.reindex(summary.index.droplevel("part")).to_numpy() - summary["n"]
     return summary
+
+
+def replicate_economy(
+    decomposition: Mapping[str, Any],
+    *,
+    draws: int,
+    seed: int,
+    level: float = 0.95,
+    effects: Mapping[str, float] = MappingProxyType({}),
+) -> pd.DataFrame:
+    """Draw the synthetic economy of a study again and again and decompose it as the study does.
+
+    Parameters
+    ----------
+    decomposition : mapping
+        Options of `Decomposition`, and ``outcome``.
+    draws : int
+        Economies, with all listed firms and records without error, of the seeds from ``seed + 1`` on.
+    seed : int
+        That of the study, whose own economy is left out.
+    level : float
+        Of the intervals and of the joint band.
+    effects : mapping
+        What differs from the default `EconomyEffects`.
+
+    Returns
+    -------
+    DataFrame
+        A row for each draw and part: truth, estimate, std_error, conf_low, conf_high, and the joint band_low,
+        band_high.
+    """
+    options = {key: value for key, value in decomposition.items() if key != "outcome"}
+    keys = {"unit": "firm_id", "time": "year", "cohort": "zone_year", "cluster": "home_city"}
+    blocks = []
+    for one in range(seed + 1, seed + draws + 1):
+        frame, truth = perfect_panel(seed=one, effects=EconomyEffects(**effects))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AigreenWarning)
+            parts = Decomposition(**options).fit(Panel(frame, **keys), decomposition["outcome"]).overall()
+        true = true_parts(frame, study_truth(truth, options["channels"]), exposure=options["exposure"])["truth"]
+        found = parts.to_frame(level).reindex(columns=[*COLUMNS]).assign(truth=true)
+        band = parts.conf_int(level, simultaneous=True)
+        blocks.append(found.assign(band_low=band["low"], band_high=band["high"], draw=one).reset_index())
+    return pd.concat(blocks, ignore_index=True)
+
+
+def summarise_economy(draws: pd.DataFrame) -> pd.DataFrame:
+    """Bias, spread and coverage of each part over draws of the economy, and of all parts at once.
+
+    Parameters
+    ----------
+    draws : DataFrame
+        As `replicate_economy` returns it.
+
+    Returns
+    -------
+    DataFrame, indexed by part
+        truth (mean), bias, noise (its Monte Carlo error), spread, std_error (mean), coverage, joint (share of bands
+        that hold the truth of the part) and rejects; in the row ``all`` the shares of draws in which intervals, or
+        bands, hold the truth of every part.
+    """
+    held = draws.assign(
+        gap=draws["estimate"] - draws["truth"],
+        coverage=(draws["conf_low"] <= draws["truth"]) & (draws["truth"] <= draws["conf_high"]),
+        joint=(draws["band_low"] <= draws["truth"]) & (draws["truth"] <= draws["band_high"]),
+        rejects=(draws["conf_low"] > 0) | (draws["conf_high"] < 0),
+    )
+    by = held.groupby("part", sort=False)
+    means, spread = by[["truth", "gap", "std_error", "coverage", "joint", "rejects"]].mean(), by["gap"].std()
+    table = means.rename(columns={"gap": "bias"}).assign(noise=spread / np.sqrt(by.size()), spread=spread)
+    table.loc["all", ["coverage", "joint"]] = held.groupby("draw")[["coverage", "joint"]].all().mean()
+    return table[["truth", "bias", "noise", "spread", "std_error", "coverage", "joint", "rejects"]]

@@ -35,6 +35,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from aigreen import facts
 from aigreen.errors import OptionError
 from aigreen.simulate import (
     accounts,
@@ -50,7 +51,7 @@ from aigreen.simulate import (
     raw_reports,
     writing,
 )
-from aigreen.simulate.draws import streams
+from aigreen.simulate.draws import Streams, streams
 from aigreen.simulate.outcomes import EconomyEffects
 from aigreen.simulate.technology import Technology, field_of_trades, technology
 
@@ -163,17 +164,13 @@ def draw(
     effects = effects or EconomyEffects()
     rng = streams(seed, PARTS)
 
-    def own(name: str) -> dict[str, np.random.Generator]:
-        return {part: rng[f"{name}.{part}"] for part in _MODULES[name].PARTS}
+    def own(name: str) -> Streams:
+        return _own(rng, name)
 
     years = np.arange(first_year, last_year + 1)
-    who = firms.draw_firms(own("firms"), n, years)
-    partners = network.draw_network(own("network"), who, years)
-    cities = outcomes.city_structure(rng["cities.structure"], years)
     sector = own("industries")
-    robots = industries.draw_robots(sector, years)
-    density = industries.robot_density(robots, who["industry_code"], years)
-    drawn = outcomes.draw_outcomes(own("outcomes"), who, years, cities, density, partners, effects, patents=factor)
+    core = _draw_core(rng, n, years, effects, sector, factor)
+    who, drawn = core.firms, core.outcomes
     field = field_of_trades(who["industry_code"])
     names = company_names.draw_names(own("names"), who, field, network.N_UNLISTED)
     tech, day = technology(), np.datetime64(f"{last_year + 1}{DRAWN}")
@@ -197,18 +194,95 @@ def draw(
         days=accounts.firm_file_days(books, who),
         staff=accounts.staff(books, who, years, drawn),
         segments=accounts.segments(who, years, drawn, table["revenue"]),
-        city_years=raw_records.city_years(record, cities, outcomes.zone_structure(cities, effects)),
+        city_years=raw_records.city_years(record, core.cities, outcomes.zone_structure(core.cities, effects)),
         filed=filed,
         own_reports=raw_records.own_reports(record, keys, filed),
         green_counts=raw_records.green_counts(keys, inventions, who, day),
-        links={side: raw_records.links(drawn.active, who, years, part, side, names) for side, part in partners.items()},
-        robots=robots,
+        links={
+            side: raw_records.links(drawn.active, who, years, part, side, names) for side, part in core.partners.items()
+        },
+        robots=core.robots,
         coefficients=industries.draw_coefficients(sector),
         words=words,
         reports=raw_reports.texts(saying, keys, words),
         patents_factor=factor,
         drawn=day,
     )
+
+
+@dataclass(frozen=True)
+class _Core:
+    """What decides the outcomes, before anything is written down."""
+
+    firms: pd.DataFrame
+    partners: dict[str, network.Partners]
+    cities: outcomes.CityPaths
+    robots: pd.DataFrame
+    outcomes: outcomes.Outcomes
+
+
+def _own(rng: Streams, name: str) -> Streams:
+    return {part: rng[f"{name}.{part}"] for part in _MODULES[name].PARTS}
+
+
+def _draw_core(
+    rng: Streams, n: int, years: np.ndarray, effects: EconomyEffects, sector: Streams, factor: float
+) -> _Core:
+    who = firms.draw_firms(_own(rng, "firms"), n, years)
+    partners = network.draw_network(_own(rng, "network"), who, years)
+    cities = outcomes.city_structure(rng["cities.structure"], years)
+    robots = industries.draw_robots(sector, years)
+    density = industries.robot_density(robots, who["industry_code"], years)
+    own = _own(rng, "outcomes")
+    drawn = outcomes.draw_outcomes(own, who, years, cities, density, partners, effects, patents=factor)
+    return _Core(who, partners, cities, robots, drawn)
+
+
+def perfect_panel(
+    *,
+    seed: int,
+    n_firms: int = FULL_FIRMS,
+    first_year: int = FIRST_YEAR,
+    last_year: int = LAST_YEAR - 1,
+    effects: EconomyEffects | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Draw the economy of a seed and give its panel as records without error would, in about a second.
+
+    Parameters
+    ----------
+    seed, n_firms, effects
+        See `draw`; the economy is the same.
+    first_year, last_year : int
+        Calendar years, both included.
+
+    Returns
+    -------
+    frame : DataFrame
+        firm_id, year, home_city, industry_code, zone_year, ring_100km, the channels and green_patents_log.
+    truth : DataFrame
+        The same rows, see `write_truth`.
+    """
+    years = np.arange(first_year, LAST_YEAR + 1)
+    rng = streams(seed, PARTS)
+    core = _draw_core(rng, n_firms, years, effects or EconomyEffects(), _own(rng, "industries"), 0.0)
+    who, drawn = core.firms, core.outcomes
+    row, column = np.nonzero(drawn.active & (years <= last_year))
+    zone = facts.pilot_zone_cohorts().reindex(who["city_code"]).to_numpy(dtype=float)
+    city = firms.cities_by_year(who, years)[row, column]
+    channels = zip(outcomes.CHANNELS, (drawn.structure, drawn.polluting, drawn.degree), strict=True)
+    frame = pd.DataFrame(
+        {
+            "firm_id": who["firm_id"].to_numpy()[row],
+            "year": years[column],
+            "home_city": who["city_code"].to_numpy()[row],
+            "industry_code": who["industry_code"].to_numpy()[row],
+            "zone_year": zone[row],
+            "ring_100km": facts.zones_within(city, years[column], radius_km=outcomes.RADIUS_KM),
+            **{name: values[row, column] for name, values in channels},
+            "green_patents_log": np.log1p(drawn.green.sum(axis=(2, 3))[row, column]),
+        }
+    )
+    return frame, drawn.truth[drawn.truth["year"] <= last_year].reset_index(drop=True)
 
 
 def write_raw(

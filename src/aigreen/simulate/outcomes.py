@@ -41,6 +41,11 @@ MIX = (0.62, 0.20, 0.18)  # shares of the mechanisms in green patents
 # with `aigreen.simulate.calibration` in view.
 LEVEL, LEVEL_SD, SHOCK_SD, SHOCK_POWER, TOP = -3.85, 3.3, 1.7, 0.45, 2.4
 
+# Tertiary over secondary value added of cities: level in the year, spread, rise a year and shocks, set to the moments
+# of the 215 prefectures whose shares the city study reads (tests/simulation/test_city_structure.py).
+STRUCTURE_LEVEL, STRUCTURE_SPREAD, STRUCTURE_YEAR, STRUCTURE_DRIFT = 0.0, 0.25, 2015, 0.035
+STRUCTURE_SHOCK_SD, STRUCTURE_MEMORY = 0.31, 0.9
+
 
 @dataclass(frozen=True)
 class EconomyEffects:
@@ -224,9 +229,10 @@ class CityPaths:
 def city_structure(rng: np.random.Generator, years: np.ndarray) -> CityPaths:
     """Draw the industry structure of all cities."""
     codes = np.sort(facts.table("divisions")["gb_code"].to_numpy(dtype=str))
-    level = rng.lognormal(-0.05, 0.3, len(codes))
-    drift = 0.02 * (years - years[0]) + ar1(rng, (len(codes), len(years)), 0.10, memory=0.4)
-    return CityPaths(codes, years, np.maximum(level[:, None] + drift, 0.15))
+    level = rng.lognormal(STRUCTURE_LEVEL, STRUCTURE_SPREAD, len(codes))
+    shock = ar1(rng, (len(codes), len(years)), STRUCTURE_SHOCK_SD, memory=STRUCTURE_MEMORY)
+    path = level[:, None] + STRUCTURE_DRIFT * (years - STRUCTURE_YEAR) + shock
+    return CityPaths(codes, years, np.maximum(path, 0.15))
 
 
 def zone_structure(paths: CityPaths, effects: EconomyEffects) -> np.ndarray:
