@@ -16,14 +16,29 @@ rule replicate:
         "../scripts/replicate.py"
 
 
+rule replicate_economy:
+    input:
+        study="analysis/config/simulated-firms.yaml",
+    output:
+        draws=f"{RESULTS}/economies.parquet",
+    log:
+        f"{LOGS}/replicate_economy.log",
+    params:
+        options={"draws": config["economies"], "level": config["level"]},
+    script:
+        "../scripts/replicate_economy.py"
+
+
 rule summarise:
     input:
         draws=expand(rules.replicate.output.draws, design=DESIGNS),
+        economies=rules.replicate_economy.output.draws,
     output:
         summary=f"{RESULTS}/summary.csv",
         holds=multiext(f"{RESULTS}/tables/parts_holds", *FORMATS),
         broken=multiext(f"{RESULTS}/tables/parts_broken", *FORMATS),
         shares=multiext(f"{RESULTS}/tables/shares", *FORMATS),
+        economy=multiext(f"{RESULTS}/tables/economy", *FORMATS),
         rivals_holds=multiext(f"{RESULTS}/tables/rivals_holds", *FORMATS),
         rivals_broken=multiext(f"{RESULTS}/tables/rivals_broken", *FORMATS),
         figure=multiext(f"{RESULTS}/figures/bias", ".pdf", ".svg"),

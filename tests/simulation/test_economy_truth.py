@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from aigreen import Decomposition, Panel
 from aigreen.assemble.build import build
 from aigreen.errors import AigreenWarning
+from aigreen.monte_carlo import replicate_economy
 from aigreen.simulate.economy import write_raw
 from aigreen.simulate.outcomes import EconomyEffects
 from aigreen.simulate.truth import study_truth, true_parts
@@ -51,3 +53,15 @@ def test_bands_cover_the_truth_of_small_economies(tmp_path: Path) -> None:
     bias = (table["estimate"] - table["truth"]).groupby("part").mean()
     noise = np.sqrt((table["error"] ** 2).groupby("part").mean() / len(SEEDS))
     assert (bias.abs() < 3 * noise).all()
+
+
+def test_the_economy_of_the_study_is_held_by_its_bands_and_repeats(repository: Path) -> None:
+    study = yaml.safe_load((repository / "analysis/config/simulated-firms.yaml").read_text(encoding="utf-8"))
+    options = {key: value for key, value in study["decomposition"].items() if key != "leads"}
+    effects = study["simulation"]["effects"]
+    table = replicate_economy(options, draws=1, seed=study["seed"] - 1, effects=effects)
+    print(table.round(4).to_string())
+    assert table["draw"].tolist() == [study["seed"]] * 6
+    assert ((table["band_low"] <= table["truth"]) & (table["truth"] <= table["band_high"])).all()
+    assert table["truth"].iloc[1:].sum() == pytest.approx(table["truth"].iloc[0], abs=1e-12)
+    pd.testing.assert_frame_equal(table, replicate_economy(options, draws=1, seed=study["seed"] - 1, effects=effects))

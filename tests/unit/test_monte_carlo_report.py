@@ -6,12 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aigreen.monte_carlo import SHARE, summarise
+from aigreen.monte_carlo import SHARE, summarise, summarise_economy
 from aigreen.report.monte_carlo import (
     NAMES,
     RIVALS,
+    add_economy,
     add_monte_carlo,
     bias_figure,
+    economy_table,
     parts_table,
     rivals_table,
     shares_table,
@@ -95,3 +97,23 @@ def test_the_figure_has_a_panel_for_each_part_and_the_same_bytes(draws):
         figure.savefig(content, format="png")
         bytes_of.append(content.getvalue())
     assert bytes_of[0] == bytes_of[1]
+
+
+def test_the_economy_counts_parts_and_all_parts_at_once():
+    lines = []
+    for draw, gaps in enumerate([(0.0, 0.1), (0.3, 0.1), (0.0, 0.1), (0.0, 0.5)]):
+        for part, gap in zip(("total", "human_capital"), gaps, strict=True):
+            at = 1.0 + gap
+            lines.append((part, 1.0, at, 0.1, at - 0.2, at + 0.2, at - 0.4, at + 0.4, draw))
+    names = ["part", "truth", "estimate", "std_error", "conf_low", "conf_high", "band_low", "band_high", "draw"]
+    held = summarise_economy(pd.DataFrame(lines, columns=names))
+    assert held["coverage"].to_dict() == {"total": 0.75, "human_capital": 0.75, "all": 0.5}
+    assert held["joint"].to_dict() == {"total": 1.0, "human_capital": 0.75, "all": 0.75}
+    assert held.loc["total", ["bias", "noise", "spread"]].tolist() == pytest.approx([0.075, 0.075, 0.15])
+    table = economy_table(held, 4, 0.95)
+    assert [row.label for row in table.groups[0].rows] == ["Total", "Through human capital", "All parts at once"]
+    assert [cell.value is None for cell in table.groups[0].rows[2].cells] == [True] * 5 + [False, False, True]
+    ledger = Ledger(rule="summarise")
+    add_economy(ledger, held, 4)
+    assert ledger["economy_joint_all"]["text"] == "75.0%"
+    assert ledger["economy_biased"]["text"] == "no part"

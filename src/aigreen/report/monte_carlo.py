@@ -25,6 +25,15 @@ NAMES = {
     "skills": "Through skills",
     "spillover": "Spillover",
 }
+ECONOMY_NAMES = {
+    "total": "Total",
+    "direct": "Direct",
+    "industry_structure": "Through industry structure",
+    "polluting_share": "Through polluting segments",
+    "human_capital": "Through human capital",
+    "spillover": "Spillover",
+    "all": "All parts at once",
+}
 RIVALS = {
     "decomposition": "Decomposition",
     "baron_kenny": "Baron–Kenny",
@@ -112,6 +121,56 @@ def rivals_table(summary: pd.DataFrame, *, holds: bool, key: str) -> Table:
         "exposure does by way of channels, too.",
         simulated=True,
     )
+
+
+def economy_table(summary: pd.DataFrame, n: int, level: float, *, key: str = "economy") -> Table:
+    """Every part of the economy of the default study, over draws of it.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        As `aigreen.monte_carlo.summarise_economy` returns it.
+    n : int
+        Draws.
+    level : float
+    """
+    columns = ("truth", "bias", "noise", "spread", "std_error", "coverage", "joint", "rejects")
+    rows = []
+    for part, line in summary.iterrows():
+        digits = [4] * 5 + [3] * 3
+        cells = [Cell() if np.isnan(line[c]) else Cell.number(line[c], d) for c, d in zip(columns, digits, strict=True)]
+        rows.append(Row(ECONOMY_NAMES[part], tuple(cells)))
+    return Table(
+        key=key,
+        title="The economy of the default study, drawn again and again",
+        stub="Part",
+        columns=("Truth", "Bias", "MC error", "Std. dev.", "Std. error", "Pointwise", "Joint", "Rejects zero"),
+        spanners=((Spanner("Coverage", 5, 7),),),
+        groups=(Group(tuple(rows)),),
+        notes=f"{n:,} economies with the settings of the study simulated-firms and other seeds, all listed firms, "
+        "records without error; the outcome is ln(1 + green patents). Pointwise, Joint: share of intervals, and of "
+        f"joint bands over the parts, of nominal {level:.2f} that hold the truth; last line: that hold the truth of "
+        "every part at once. Other columns as in the tables of the parts.",
+        simulated=True,
+    )
+
+
+def add_economy(ledger: Ledger, summary: pd.DataFrame, n: int) -> None:
+    """Enter how often the bands of the default study hold the truth."""
+    exhibit, parts = "tables/economy", summary.drop(index="all")
+    ledger.add("n_economies", n, fmt="count", exhibit=exhibit)
+    for what, column in (("pointwise", "coverage"), ("joint", "joint")):
+        ledger.add(f"economy_{what}_low", parts[column].min(), fmt="share", exhibit=exhibit)
+        ledger.add(f"economy_{what}_low_place", ECONOMY_NAMES[parts[column].idxmin()].lower(), exhibit=exhibit)
+        ledger.add(f"economy_{what}_high", parts[column].max(), fmt="share", exhibit=exhibit)
+        ledger.add(f"economy_{what}_all", summary.loc["all", column], fmt="share", exhibit=exhibit)
+    for part, line in parts.iterrows():
+        ledger.add(f"economy_{part}_bias", line["bias"], fmt="coefficient4", exhibit=exhibit)
+        ledger.add(f"economy_{part}_coverage", line["coverage"], fmt="share", exhibit=exhibit)
+        ledger.add(f"economy_{part}_rejects", line["rejects"], fmt="share", exhibit=exhibit)
+    ratio = parts["bias"] / parts["noise"]
+    clear = [ECONOMY_NAMES[part].lower() for part in parts.index[ratio.abs() > CLEAR]]
+    ledger.add("economy_biased", ", ".join(clear) or "no part", exhibit=exhibit)
 
 
 def bias_figure(draws: pd.DataFrame, parts: Sequence[str] = ("total", "direct", "structure", "spillover")) -> Figure:

@@ -21,6 +21,7 @@ kind: monte-carlo
 source: simulated
 seed: 2019
 replications: 20
+economies: 2
 level: 0.95
 """
 

@@ -1,0 +1,22 @@
+"""The economy of the default study with other seeds, decomposed as that study does."""
+
+import io
+from pathlib import Path
+
+import yaml
+
+from aigreen.monte_carlo import replicate_economy
+from aigreen.report.log import logged
+from aigreen.storage import write_bytes
+
+NOT_OPTIONS = {"leads", "alternatives"}
+
+with logged(snakemake) as log:
+    study = yaml.safe_load(Path(snakemake.input.study).read_text(encoding="utf-8"))
+    options = {key: value for key, value in study["decomposition"].items() if key not in NOT_OPTIONS}
+    effects = study["simulation"]["effects"]
+    draws = replicate_economy(options, seed=study["seed"], effects=effects, **snakemake.params.options)
+    log.info("%d lines", len(draws))
+    content = io.BytesIO()
+    draws.to_parquet(content, index=False)
+    write_bytes(Path(snakemake.output.draws), content.getvalue())
