@@ -117,6 +117,25 @@ def test_other_studies(doctor, here, tmp_path, monkeypatch):
     assert (code, "did you mean 'listed-firms'" in error) == (1, True)
 
 
+def test_the_map_of_a_public_study_is_looked_for(doctor, shared, tmp_path, monkeypatch):
+    shutil.copytree(shared / "data/cn_prefecture_lowcarbon", tmp_path / "mirror/cn_prefecture_lowcarbon")
+    monkeypatch.setenv("AIGREEN_DATA_MIRROR", str(tmp_path / "mirror"))
+    code, lines, _ = doctor("--study", "cities")
+    assert code == 1
+    assert lines[2] == "  ready: cn_prefecture_lowcarbon/panel_2007_2023_full.xlsx"
+    assert lines[3].startswith("  missing: cn_city_geo/prefecture_2024_simplified.geojson")
+
+
+def test_replications_run_without_their_files(doctor, shared, tmp_path, monkeypatch):
+    shutil.copytree(shared / "data/did_mpdta", tmp_path / "mirror/did_mpdta")
+    monkeypatch.setenv("AIGREEN_DATA_MIRROR", str(tmp_path / "mirror"))
+    code, lines, _ = doctor("--study", "replications")
+    assert code == 0
+    assert "  ready: did_mpdta/mpdta.csv" in lines
+    assert any(line.startswith("  missing: did_bacondecomp/castle.csv") for line in lines)
+    assert lines[-1].startswith("  ready, but for the rows that rest on these files")
+
+
 def test_columns_promised_by_tables_are_those_of_the_panel(raw, tmp_path):
     from aigreen.assemble.build import build
 

@@ -35,6 +35,7 @@ COLUMNS = (
 )
 ACCESS = ("public", "converted", "manual", "licensed")
 FETCHED = ("public", "converted")
+BOUNDARIES = ("cn_city_geo", "cn_city_geo/prefecture_2024_simplified.geojson")  # source and file of the map of zones
 
 
 def registry(path: Path | None = None) -> pd.DataFrame:
