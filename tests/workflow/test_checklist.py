@@ -212,7 +212,7 @@ def imported(path):
 
 
 def test_point_22_the_readme_says_what_the_set_up_takes():
-    assert "about 1 GB on disk" in text("README.md")
+    assert "about 1.4 GB on disk" in text("README.md")
 
 
 def test_point_23_a_licence_covers_the_code_and_each_dataset():
