@@ -2,10 +2,12 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from aigreen import facts
 from aigreen.assemble.build import build
 from aigreen.simulate import economy, outcomes
+from aigreen.simulate.calibration import PREFECTURES
 from aigreen.sources.cities import prefecture_panel
 
 YEARS = np.arange(2007, 2024)
@@ -44,6 +46,8 @@ def test_structure_moves_as_that_of_real_prefectures(shared):
     gap = pd.Series(simulated) - pd.Series(real)
     print(pd.DataFrame({"real": real, "simulated": simulated}).round(3).to_string())
     assert gap.abs().max() < 0.1
+    stated = [real["spread"], real["within"], real["change"], real["rise"]]
+    assert list(PREFECTURES.values()) == pytest.approx(stated, abs=5e-4)
     assert gap[["level", "spread", "rise", "within", "change"]].abs().max() < 0.03
 
 

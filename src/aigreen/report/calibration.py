@@ -40,7 +40,8 @@ def calibration_table(
         stub="",
         columns=("Target", "Achieved", "Source"),
         groups=tuple(groups),
-        notes=f"Source: row of data/facts/published_aggregates.csv. {notes}".strip(),
+        notes="Source: row of data/facts/published_aggregates.csv; prefectures: tertiary over secondary value added in "
+        f"the workbook of the study cities. {notes}".strip(),
         simulated=simulated,
     )
 
