@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html as entities
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from aigreen.report.formats import MINUS
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 # -- Typst -------------------------------------------------------------------------------------------------------
 
 # A number is set in two boxes, as wide as the widest left and right part of its column, so that the decimal points
-# stand in one line in any font; words stay centred. A table wider than the page is scaled down to it.
+# stand in one line in any font; words stay centred. The widths are measured once a column, not in each cell, which took
+# most of the time of typesetting. A table wider than the page is scaled down to it.
 _TYPST_HEAD = """\
-#let number(left, right, column) = context {
-  let width(texts) = calc.max(..texts.map(t => measure(t).width))
-  let (l, r) = (width(column.left), width(column.right))
+#let widths(left, right) = (left, right).map(texts => calc.max(..texts.map(t => measure(t).width)))
+#let number(left, right, (l, r)) = {
   box(width: l + r, box(width: l, align(end, left)) + box(width: r, align(start, right)))
 }
 #let spanner(width, label) = table.cell(colspan: width, {
@@ -36,19 +36,17 @@ _TYPST_HEAD = """\
 
 def typst(table: Table) -> str:
     """Return a Typst figure; text is passed as string literals, so nothing in it can be markup."""
-    lines = [_TYPST_HEAD]
-    parts = [_typst_parts(table.column(j)) for j in range(len(table.columns))]
-    for j, column in enumerate(parts):
-        left, right = (sorted({part[i] for part in column if part}) for i in (0, 1))
-        if left:
-            lines.append(f"#let column-{j} = (left: {_typst_array(left)}, right: {_typst_array(right)})")
     n = len(table.columns)
-    lines += [
+    parts = [_typst_parts(table.column(j)) for j in range(n)]
+    lines = [
+        _TYPST_HEAD,
         "#figure(",
         "  kind: table,",
         f"  caption: {_typst_text(table.caption)},",
         "  {",
         '  set text(number-width: "tabular")',
+        "  context {",
+        *_typst_widths(parts),
         "  fit(table(",
         f"    columns: (auto,) * {n + 1},",
         f"    align: (start,) + (center,) * {n},",
@@ -72,7 +70,7 @@ def typst(table: Table) -> str:
             ]
             lines.append(f"    {', '.join([_typst_text(row.label), *cells])},")
             row_number += 1
-    lines += ["    table.hline(stroke: 0.08em),", "  ))"]
+    lines += ["    table.hline(stroke: 0.08em),", "  ))", "  }"]
     if table.notes:
         lines.append(f"  notes({_typst_text(table.notes)})")
     lines += ["  },", f") <tab-{table.key}>", ""]
@@ -93,6 +91,13 @@ def _typst_header(table: Table) -> list[str]:
         lines.append(", ".join(cells) + ",")
     lines.append(", ".join(_typst_text(label) for label in (table.stub, *table.columns)) + ",")
     return lines
+
+
+def _typst_widths(parts: list[list[tuple[str, str] | None]]) -> Iterator[str]:
+    for j, column in enumerate(parts):
+        left, right = (_typst_array(sorted({part[i] for part in column if part})) for i in (0, 1))
+        if any(column):
+            yield f"  let column-{j} = widths({left}, {right})"
 
 
 def _typst_parts(column: list[Cell]) -> list[tuple[str, str] | None]:
