@@ -45,9 +45,11 @@ def expected_log1p(mean: np.ndarray) -> np.ndarray:
     if not small.any():
         return result
     low, inverse = np.unique(mean[small], return_inverse=True)
-    total, top = np.zeros_like(low), int(low[-1] + 12 * np.sqrt(low[-1]) + 30)
-    for k in range(1, top + 1):
-        total += np.log1p(k) * np.exp(special.xlogy(k, low) - low - special.gammaln(k + 1))
+    total = np.zeros_like(low)
+    last = low + 12 * np.sqrt(low) + 30  # counts above it add nothing that a float can hold
+    for k in range(1, int(last[-1]) + 1):
+        means = low[(first := np.searchsorted(last, k)) :]
+        total[first:] += np.log1p(k) * np.exp(special.xlogy(k, means) - means - special.gammaln(k + 1))
     result[small] = total[inverse]
     return result
 
