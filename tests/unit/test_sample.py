@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from aigreen.errors import ConfigError, DataError
-from aigreen.specification.sample import parse, sample_mask
+from aigreen.specification.mask import sample_mask
+from aigreen.specification.sample import parse
 
 
 @pytest.fixture

@@ -13,7 +13,9 @@ from aigreen.errors import ConfigError, NoTreatedError, ReportError
 from aigreen.report.exhibit_numbers import add_exhibit
 from aigreen.report.numbers import Ledger
 from aigreen.report.specifications import choices, columns_table, contrast_table, estimates_table
+from aigreen.specification.estimators import ESTIMATORS
 from aigreen.specification.fit import fit, one_effect
+from aigreen.specification.fitting import FITS
 from aigreen.specification.registry import check_columns, read_registry
 from aigreen.specification.results import Results, read_results, write_results
 from aigreen.specification.rows import Exhibit, Specification
@@ -55,6 +57,10 @@ def frame():
 @pytest.fixture(scope="module")
 def panel(frame):
     return Panel(frame, **ROLES)
+
+
+def test_every_estimator_is_fitted_by_something():
+    assert list(FITS) == list(ESTIMATORS)
 
 
 def specification(**fields):

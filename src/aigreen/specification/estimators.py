@@ -14,20 +14,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from aigreen.decomposition import Decomposition
-from aigreen.did.diagnostics import ChaisemartinDHaultfoeuille, LocalProjections, SyntheticDiD
-from aigreen.did.group_time import GroupTimeATT
-from aigreen.did.imputation import Imputation
-from aigreen.did.stacked import StackedDiD
-from aigreen.did.sun_abraham import SunAbraham
-from aigreen.did.twfe import TWFE
-from aigreen.errors import ConfigError, did_you_mean
-from aigreen.mediation import Mediation
-from aigreen.spillover import Spillover
+from aigreen.errors import did_you_mean
 
 if TYPE_CHECKING:
-    from aigreen.effects import Effects
-    from aigreen.panel import Panel
     from aigreen.specification.rows import Specification
 
 Reader = Callable[[str], Any]
@@ -116,14 +105,12 @@ def word(text: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Estimator:
-    """What a specification may say to an estimator, and how it is fitted.
+    """What a specification may say to an estimator.
 
     Attributes
     ----------
     label : str
         Printed name.
-    fit : function of (Specification, Panel)
-        Returns Effects; the panel is the view of the sample.
     options : mapping of str to reader
     reads : frozenset of str
         Fields that it reads, among treatment, exposure, channels, covariates, fixed_effects.
@@ -138,7 +125,6 @@ class Estimator:
     """
 
     label: str
-    fit: Callable[[Specification, Panel], Effects]
     options: Mapping[str, Reader]
     reads: frozenset[str]
     counts: bool = False
@@ -157,62 +143,13 @@ _SAMPLE = {
     "cohort": whole, "balanced": flag, "controls": one_of("sample", "all"), "units": positive, "outcome_as": _SCALE,
 }  # fmt: skip
 _MEAN = _SAMPLE | {"average": one_of("simple", "group", "event_study", "calendar")} | _WEIGHTS
-_FE = "fixed_effects"
-
-
-def _effects_of(specification: Specification) -> list[str] | None:
-    return list(specification.fixed_effects) or None
-
-
-def _regression(family: str) -> Callable[[Specification, Panel], Effects]:
-    def fit(specification: Specification, panel: Panel) -> Effects:
-        settings = specification.method.settings(specification, "instruments")
-        vcov = specification.cluster if len(specification.cluster) == 2 else "cluster"
-        model = TWFE(family=family, fixed_effects=_effects_of(specification), vcov=vcov)
-        treatment = dose_column(specification) or None
-        return model.fit(
-            panel, specification.outcome, treatment=treatment, covariates=specification.covariates, **settings
-        )
-
-    return fit
+FIXED_EFFECTS = "fixed_effects"
 
 
 def dose_column(specification: Specification) -> str:
     """Name of the dose in the frame: lagged ones are called ``lag1_column``."""
     lag = specification.options.get("lag", "0")
     return f"lag{lag}_{specification.dose}" if specification.dose and lag != "0" else specification.dose
-
-
-def _cohort_time(model: type, *wanted: str, **fixed: Any) -> Callable[[Specification, Panel], Effects]:
-    """Fit an estimator of effects by cohort and time, with covariates and, where it has them, fixed effects."""
-
-    def fit(specification: Specification, panel: Panel) -> Effects:
-        reads = specification.method.reads
-        settings = fixed | specification.method.settings(specification, *wanted)
-        if _FE in reads:
-            settings[_FE] = _effects_of(specification)
-        for role in ("exposure", "channels"):
-            if role in reads:
-                settings[role] = list(getattr(specification, role))
-        covariates = {"covariates": list(specification.covariates)} if "covariates" in reads else {}
-        return model(**settings).fit(panel, specification.outcome, **covariates)
-
-    return fit
-
-
-def _mediation(specification: Specification, panel: Panel) -> Effects:
-    wanted = ("design", "ordered", "interaction", "anticipation", "control_group")
-    settings = specification.method.settings(specification, *wanted)
-    model = Mediation(channels=list(specification.channels), fixed_effects=_effects_of(specification), **settings)
-    treatment = dose_column(specification) or None
-    return model.fit(panel, specification.outcome, treatment=treatment, covariates=list(specification.covariates))
-
-
-def _synthetic(specification: Specification, panel: Panel) -> Effects:
-    settings = specification.method.settings(specification, "variance", "n_draws", "seed")
-    if "cohort" not in specification.options:
-        raise ConfigError(f"specification {specification.name}: synthetic_did needs the option cohort=YEAR")
-    return SyntheticDiD(**settings).fit(panel, specification.outcome, covariates=list(specification.covariates))
 
 
 _DOSE = {"lag": whole, "dose_as": _SCALE}
@@ -222,16 +159,13 @@ _VARIANCE = one_of("conservative", "leave_one_out")
 _IMPUTATION = {"variance": _VARIANCE, "anticipation": whole, "leads": whole} | _MEAN
 _PART = {"part": word}
 _RESPONSE = {"response": one_of("bins", "linear", "spline"), "bins": edges}
-_ALL = frozenset({"treatment", "covariates", _FE})
+_ALL = frozenset({"treatment", "covariates", FIXED_EFFECTS})
 _SIMPLE = frozenset({"treatment", "covariates"})
 
 ESTIMATORS: dict[str, Estimator] = {
-    "ols": Estimator(
-        label="OLS", fit=_regression("gaussian"), options=_REGRESSION, reads=_ALL, cohorts=False, two_way=True
-    ),
+    "ols": Estimator(label="OLS", options=_REGRESSION, reads=_ALL, cohorts=False, two_way=True),
     "poisson": Estimator(
         label="Poisson",
-        fit=_regression("poisson"),
         options=_REGRESSION,
         reads=_ALL,
         counts=True,
@@ -240,7 +174,6 @@ ESTIMATORS: dict[str, Estimator] = {
     ),
     "iv": Estimator(
         label="IV",
-        fit=_regression("gaussian"),
         options=_REGRESSION | {"instruments": names},
         reads=_ALL,
         cohorts=False,
@@ -248,7 +181,6 @@ ESTIMATORS: dict[str, Estimator] = {
     ),
     "group_time": Estimator(
         label="Group-time",
-        fit=_cohort_time(GroupTimeATT, "control_group", "method", "base_period", "anticipation", "sampling"),
         options={
             "control_group": _CONTROL,
             "method": one_of("dr", "ipw", "reg"),
@@ -261,48 +193,39 @@ ESTIMATORS: dict[str, Estimator] = {
     ),
     "imputation": Estimator(
         label="Imputation",
-        fit=_cohort_time(Imputation, "variance", "anticipation", "leads"),
         options=_IMPUTATION,
         reads=_ALL,
     ),
     "poisson_imputation": Estimator(
         label="Poisson imputation",
-        fit=_cohort_time(
-            Imputation, "variance", "anticipation", "leads", "separated", family="poisson", scale="percent"
-        ),
         options=_IMPUTATION | {"separated": one_of("zero", "drop")},
         reads=_ALL,
         counts=True,
     ),
     "sun_abraham": Estimator(
         label="Sun-Abraham",
-        fit=_cohort_time(SunAbraham, "control_group", "reference"),
         options={"control_group": one_of("never_treated", "last_treated"), "reference": horizon} | _MEAN,
         reads=_SIMPLE,
     ),
     "stacked": Estimator(
         label="Stacked",
-        fit=_cohort_time(StackedDiD, "window", "control_group", "weighting"),
         options={"window": window, "control_group": _CONTROL, "weighting": one_of("treated", "variance")} | _MEAN,
         reads=_SIMPLE,
     ),
     "de_chaisemartin": Estimator(
         label="de Chaisemartin-D'Haultfoeuille",
-        fit=_cohort_time(ChaisemartinDHaultfoeuille, "horizons"),
         options={"horizons": whole, "horizon": whole} | _SAMPLE,
         reads=frozenset({"treatment"}),
         influence=False,
     ),
     "local_projection": Estimator(
         label="Local projections",
-        fit=_cohort_time(LocalProjections, "window", "control_group", "reweight"),
         options={"window": window, "control_group": _CONTROL, "reweight": flag, "horizon": whole} | _SAMPLE,
         reads=_SIMPLE,
         influence=False,
     ),
     "synthetic_did": Estimator(
         label="Synthetic DiD",
-        fit=_synthetic,
         options={
             "variance": one_of("placebo", "jackknife", "bootstrap"),
             "n_draws": whole,
@@ -314,9 +237,6 @@ ESTIMATORS: dict[str, Estimator] = {
     ),
     "decomposition": Estimator(
         label="Decomposition",
-        fit=_cohort_time(
-            Decomposition, "response", "bins", "anticipation", "ordered", "interaction", "variance"
-        ),
         options=_RESPONSE
         | {"anticipation": whole, "ordered": flag, "interaction": flag, "variance": _VARIANCE}
         | _PART
@@ -325,7 +245,6 @@ ESTIMATORS: dict[str, Estimator] = {
     ),
     "spillover": Estimator(
         label="Spillover",
-        fit=_cohort_time(Spillover, "response", "bins", "anticipation", "leads", "variance", "family"),
         options=_RESPONSE
         | {"anticipation": whole, "leads": whole, "variance": _VARIANCE, "family": one_of("gaussian", "poisson")}
         | _PART
@@ -334,7 +253,6 @@ ESTIMATORS: dict[str, Estimator] = {
     ),
     "mediation": Estimator(
         label="Mediation",
-        fit=_mediation,
         options={
             "design": one_of("regression", "staggered", "doubly_robust"),
             "ordered": flag,

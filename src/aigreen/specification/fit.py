@@ -15,8 +15,9 @@ from aigreen.panel import Panel
 from aigreen.parts import TOTAL
 from aigreen.specification.derived import derive, written
 from aigreen.specification.estimators import at_year, dose_column
+from aigreen.specification.fitting import FITS
+from aigreen.specification.mask import sample_mask
 from aigreen.specification.rows import Specification
-from aigreen.specification.sample import sample_mask
 
 PLACE, WEIGHT = "specification", "balance_weight"
 COMPARABLE = {"balance": entropy_balance, "match": match}
@@ -49,7 +50,7 @@ def fit(specification: Specification, frame: pd.DataFrame, roles: Mapping[str, s
     """
     try:
         panel = panel_of(specification, frame, roles)
-        effects = specification.method.fit(specification, panel)
+        effects = FITS[specification.estimator](specification, panel)
     except AigreenError as error:
         error.args = (f"specification {specification.name}: {error}", *error.args[1:])
         raise

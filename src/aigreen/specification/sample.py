@@ -16,29 +16,15 @@ before the first treated period. Rows without the value meet no condition, whate
 
 from __future__ import annotations
 
-import operator
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-import pandas as pd
+from aigreen.errors import ConfigError, did_you_mean
 
-from aigreen.errors import ConfigError, DataError, did_you_mean
-
-_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<=": operator.le,
-    ">=": operator.ge,
-    "<": operator.lt,
-    ">": operator.gt,
-}
-_MEDIANS = ("above_median", "below_median")
-_LISTS = ("in", "not in")
-_AT, _NEVER = "at", "never"
-_UNITS = re.compile(rf"{_NEVER}\s*\(\s*(?P<column>\w+)\s*\)")
+MEDIANS = ("above_median", "below_median")
+LISTS = ("in", "not in")
+_AT, NEVER = "at", "never"
+_UNITS = re.compile(rf"{NEVER}\s*\(\s*(?P<column>\w+)\s*\)")
 _CALL = re.compile(r"(?P<function>\w+)\s*\(\s*(?P<column>\w+)\s*,\s*(?P<year>-?\d+)\s*\)")
 _COMPARISON = re.compile(
     r"(?P<left>\w+(?:\s*\([^()]*\))?)\s*(?P<op>==|!=|<=|>=|<|>|\bnot\s+in\b|\bin\b)\s*(?P<right>.+)"
@@ -66,12 +52,12 @@ class Condition:
     year: int | None = None
 
     def __str__(self) -> str:
-        if self.op in _MEDIANS:
+        if self.op in MEDIANS:
             return f"{self.op}({self.column}, {self.year})"
-        if self.op == _NEVER:
-            return f"{_NEVER}({self.column})"
+        if self.op == NEVER:
+            return f"{NEVER}({self.column})"
         left = self.column if self.year is None else f"{_AT}({self.column}, {self.year})"
-        return f"{left} {self.op} {'[' + ', '.join(self.values) + ']' if self.op in _LISTS else self.values[0]}"
+        return f"{left} {self.op} {'[' + ', '.join(self.values) + ']' if self.op in LISTS else self.values[0]}"
 
 
 def parse(text: str) -> tuple[Condition, ...]:
@@ -90,51 +76,17 @@ def parse(text: str) -> tuple[Condition, ...]:
     return tuple(_condition(part.strip()) for part in text.split("&")) if text.strip() else ()
 
 
-def sample_mask(text: str, frame: pd.DataFrame, *, unit: str, time: str, first_treated: float = np.inf) -> np.ndarray:
-    """Return the rows of a frame that meet all conditions of a sample.
-
-    Parameters
-    ----------
-    text : str
-        See the module.
-    frame : DataFrame
-        One row a unit and period.
-    unit, time : str
-        Its key columns.
-    first_treated : float
-        First treated period of any unit; years of functions must lie before it.
-
-    Returns
-    -------
-    ndarray of bool, shape (rows,)
-
-    Raises
-    ------
-    ConfigError
-        For an unknown column, a value of the wrong type, a year that is not in the panel or not before treatment, or a
-        sample without rows.
-    DataError
-        For a value that its column never takes.
-    """
-    mask = np.ones(len(frame), dtype=bool)
-    for condition in parse(text):
-        mask &= _holds(condition, frame, unit, time, first_treated)
-        if not mask.any():
-            raise ConfigError(f"sample {text!r}: no row is left after {str(condition)!r}")
-    return mask
-
-
 def _condition(part: str) -> Condition:
     units = _UNITS.fullmatch(part)
     if units:
-        return Condition(units["column"], _NEVER)
+        return Condition(units["column"], NEVER)
     call = _CALL.fullmatch(part)
     if call:
         function, column, year = call["function"], call["column"], int(call["year"])
-        if function not in _MEDIANS:
+        if function not in MEDIANS:
             raise ConfigError(
-                f"sample: {part!r} is no condition{did_you_mean(function, [*_MEDIANS, _NEVER])}; conditions are "
-                f"comparisons, {', '.join(f'{name}(column, year)' for name in _MEDIANS)}, {_NEVER}(column)"
+                f"sample: {part!r} is no condition{did_you_mean(function, [*MEDIANS, NEVER])}; conditions are "
+                f"comparisons, {', '.join(f'{name}(column, year)' for name in MEDIANS)}, {NEVER}(column)"
             )
         return Condition(column, function, year=year)
     comparison = _COMPARISON.fullmatch(part)
@@ -149,7 +101,7 @@ def _condition(part: str) -> Condition:
             )
         column, year = inner["column"], int(inner["year"])
     right, op = comparison["right"].strip(), " ".join(comparison["op"].split())
-    if op in _LISTS:
+    if op in LISTS:
         if not (right.startswith("[") and right.endswith("]")) or not right[1:-1].strip():
             raise ConfigError(f"sample: {part!r}: write '{op} [value, value]'")
         return Condition(column, op, tuple(_unquoted(value) for value in right[1:-1].split(",")), year)
@@ -159,74 +111,3 @@ def _condition(part: str) -> Condition:
 def _unquoted(text: str) -> str:
     text = text.strip()
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
-
-
-def _holds(condition: Condition, frame: pd.DataFrame, unit: str, time: str, first_treated: float) -> np.ndarray:
-    if condition.column not in frame.columns:
-        nearest = did_you_mean(condition.column, [str(name) for name in frame.columns])
-        raise ConfigError(f"sample {str(condition)!r}: no column {condition.column!r}{nearest}")
-    if condition.op == _NEVER:
-        ever = frame.loc[_numbers(condition, frame[condition.column]) > 0, unit]
-        return ~frame[unit].isin(ever.unique()).to_numpy()
-    if condition.year is None:
-        return _compare(condition, frame[condition.column])
-    if condition.year >= first_treated:
-        raise ConfigError(
-            f"sample {str(condition)!r}: the year must lie before the first treated period, {first_treated:g}"
-        )
-    base = frame.loc[frame[time] == condition.year].set_index(unit)[condition.column]
-    if base.empty:
-        raise ConfigError(f"sample {str(condition)!r}: the panel has no row in {condition.year}")
-    if condition.op in _MEDIANS:
-        numbers = _numbers(condition, base)
-        median = np.nanmedian(numbers)
-        chosen = numbers > median if condition.op == "above_median" else numbers <= median
-    else:
-        chosen = _compare(condition, base)
-    return frame[unit].isin(base.index[chosen]).to_numpy()
-
-
-def _compare(condition: Condition, series: pd.Series) -> np.ndarray:
-    seen = series.notna().to_numpy()
-    if pd.api.types.is_numeric_dtype(series.dtype):
-        left = _numbers(condition, series)
-        right: list[Any] = [_number(condition, value) for value in condition.values]
-    else:
-        left, right = series.astype(object).to_numpy(), [_level(condition, value, series) for value in condition.values]
-        if condition.op not in ("==", "!=", *_LISTS):
-            raise ConfigError(
-                f"sample {str(condition)!r}: column {condition.column!r} holds text, use ==, !=, in or not in"
-            )
-    if condition.op in _LISTS:
-        found = np.logical_or.reduce([left == value for value in right])
-        return seen & (found if condition.op == "in" else ~found)
-    return seen & np.asarray(_OPERATORS[condition.op](left, right[0]), dtype=bool)
-
-
-def _numbers(condition: Condition, series: pd.Series) -> np.ndarray:
-    if not pd.api.types.is_numeric_dtype(series.dtype):
-        raise ConfigError(f"sample {str(condition)!r}: column {condition.column!r} holds text, a number is needed")
-    numbers = series.to_numpy(dtype=float, na_value=np.nan)
-    if np.isnan(numbers).all():
-        raise ConfigError(f"sample {str(condition)!r}: column {condition.column!r} has no value there")
-    return numbers
-
-
-def _number(condition: Condition, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ConfigError(
-            f"sample {str(condition)!r}: column {condition.column!r} holds numbers, {text!r} is none"
-        ) from None
-
-
-def _level(condition: Condition, text: str, series: pd.Series) -> str:
-    levels = sorted({str(value) for value in series.dropna().unique()})
-    if text not in levels:
-        nearest = did_you_mean(text, levels)
-        raise DataError(
-            f"sample {str(condition)!r}: column {condition.column!r} has no value {text!r}{nearest}; "
-            f"it has {', '.join(levels[:8])}{', ...' if len(levels) > 8 else ''}"
-        )
-    return text

@@ -18,7 +18,7 @@ from aigreen.report.log import logged
 from aigreen.report.one_run import only_run
 from aigreen.sources import patents
 from aigreen.sources.publication_parts import _joined
-from aigreen.specification.sample import sample_mask
+from aigreen.specification.mask import sample_mask
 from aigreen.storage import write_bytes
 from aigreen.study import read_config
 
