@@ -5,11 +5,11 @@ from pathlib import Path
 import pandas as pd
 
 from aigreen.csv_export import csv_bytes
+from aigreen.disk import write_bytes
 from aigreen.replications import compare, read_published
 from aigreen.report.log import logged
 from aigreen.report.numbers import Ledger
 from aigreen.report.replications import add_replications, replications_table
-from aigreen.storage import write_bytes
 
 with logged(snakemake) as log:
     found = pd.concat(

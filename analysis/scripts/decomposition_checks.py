@@ -11,7 +11,7 @@ from aigreen.report.figures import rho_figure, save_figure
 from aigreen.report.headline import verdict
 from aigreen.report.log import logged
 from aigreen.report.numbers import Ledger
-from aigreen.ring_curve import ring_curve
+from aigreen.rings import ring_curve
 
 RINGS = ["ring_0_50", "ring_50_100", "ring_100_150", "ring_150_200", "ring_200_250", "ring_250_300", "ring_300_350"]
 

@@ -3,9 +3,9 @@
 import io
 from pathlib import Path
 
+from aigreen.disk import write_bytes
 from aigreen.monte_carlo import replicate
 from aigreen.report.log import logged
-from aigreen.storage import write_bytes
 
 with logged(snakemake) as log:
     draws = replicate(snakemake.wildcards.design, **snakemake.params.options)

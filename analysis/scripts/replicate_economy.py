@@ -5,9 +5,9 @@ from pathlib import Path
 
 import yaml
 
+from aigreen.disk import write_bytes
 from aigreen.monte_carlo import replicate_economy
 from aigreen.report.log import logged
-from aigreen.storage import write_bytes
 
 NOT_OPTIONS = {"leads", "alternatives"}
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from aigreen.csv_export import csv_bytes
+from aigreen.disk import write_bytes
 from aigreen.replications import recompute
 from aigreen.report.log import logged
-from aigreen.storage import write_bytes
 
 with logged(snakemake) as log:
     found = recompute(snakemake.wildcards.replication, "data/raw")

@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
+from aigreen.disk import write_bytes
 from aigreen.report.ledger import ledger, to_json
 from aigreen.report.log import logged
 from aigreen.report.table import Table
-from aigreen.storage import write_bytes
 
 with logged(snakemake) as log:
     texts = {Path(path): Path(path).read_text(encoding="utf-8") for path in snakemake.input.tables}

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from aigreen.disk import write_bytes
 from aigreen.report.log import logged
 from aigreen.report.provenance import provenance, to_json
-from aigreen.storage import write_bytes
 
 with logged(snakemake):
     facts = provenance(**snakemake.params.of, graph=snakemake.params.graph, root=".")

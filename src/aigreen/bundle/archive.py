@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from aigreen.bundle.files import MANIFEST, SUMS
-from aigreen.storage import write_bytes
+from aigreen.disk import write_bytes
 
 DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip can carry
 UNIX = 3

@@ -49,8 +49,8 @@ def listed(project: Path, names: list[str]) -> str:
 
 def write_readme(project: Path) -> None:
     """Put the table of all studies between the marks of the README."""
+    from aigreen.disk import write_bytes
     from aigreen.errors import ReportError
-    from aigreen.storage import write_bytes
 
     path = project / "README.md"
     before, start, rest = path.read_text(encoding="utf-8").partition(START)

@@ -7,9 +7,9 @@ import io
 import subprocess
 from pathlib import Path
 
+from aigreen.disk import write_bytes
 from aigreen.errors import ReportError, SourceError, did_you_mean
 from aigreen.report.certificate import NUMBERS, compare, result_files
-from aigreen.storage import write_bytes
 from aigreen.study import CONFIG, studies
 
 EXPECTED = Path("paper/expected")

@@ -16,14 +16,15 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from aigreen.disk import write_bytes
 from aigreen.errors import SourceError
 from aigreen.report.cells import placed_cells
 from aigreen.report.formats import MINUS
 from aigreen.report.table import Table
-from aigreen.storage import write_bytes
 
 TOLERANCE = 1e-6
 FULL, MINOR, PARTIAL, NOT = "full", "minor differences", "partial", "not reproduced"
@@ -88,7 +89,7 @@ class Comparison:
             return 0.0 if str(self.expected) == str(self.found) else math.inf
         return abs(a - b) / unit(self.expected)
 
-    @property
+    @cached_property
     def verdict(self) -> str:
         """Return ``same``, ``minor`` or ``different``."""
         if self.expected is None or self.found is None:
@@ -112,7 +113,7 @@ class Certificate:
     study: str
     comparisons: tuple[Comparison, ...]
 
-    @property
+    @cached_property
     def exhibits(self) -> dict[str, str]:
         """Class of each exhibit."""
         return {name: _class_of(self.counts(name)) for name in dict.fromkeys(c.exhibit for c in self.comparisons)}

@@ -16,9 +16,11 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from aigreen.disk import write_bytes
 from aigreen.errors import ReportError
 from aigreen.report.syntax import PACKAGE, Import, Syntax, read_syntax
-from aigreen.storage import write_bytes
+
+CACHE = Path(".snakemake/aigreen-code.json")  # of a project
 
 # Part of every key of the cache: the layout of Syntax, and Python's own syntax trees.
 _READER = f"2 {sys.version_info[0]}.{sys.version_info[1]}"
@@ -66,6 +68,7 @@ class CodeReader:
         self._kept = self._load()
         self._used: dict[str, dict[str, object]] = {}
         self._syntax: dict[Path, Syntax] = {}
+        self._imported: dict[Path, tuple[Path, ...]] = {}
         self._data = {path.stem: path for path in (self.root / "data/facts").glob("*.csv")}
         self._data["sources.csv"] = self.root / "data/sources.csv"
 
@@ -83,7 +86,7 @@ class CodeReader:
             path = waiting.pop()
             if path not in seen:
                 seen[path] = self._read(path)
-                waiting += [target for wanted in seen[path].imports for target in self._targets(wanted, path)]
+                waiting += self._imports(path)
         facts = self._facts(seen)
         lines = [f"{self._name(path)} {seen[path].digest}" for path in sorted(seen)]
         lines += [f"{self._name(path)} {_content(path)}" for path in facts]
@@ -119,6 +122,13 @@ class CodeReader:
             self._used[key] = asdict(self._syntax[path])
         return self._syntax[path]
 
+    def _imports(self, path: Path) -> tuple[Path, ...]:
+        """Files that a file's imports make run, each once."""
+        if path not in self._imported:
+            targets = (target for wanted in self._read(path).imports for target in self._targets(wanted, path))
+            self._imported[path] = tuple(dict.fromkeys(targets))
+        return self._imported[path]
+
     def _targets(self, wanted: Import, importer: Path) -> Iterator[Path]:
         """Files that an import makes run, beyond packages whose ``__init__`` is plain."""
         module, name = wanted
@@ -127,11 +137,11 @@ class CodeReader:
             return
         parents = module.split(".")[:-1]
         for depth in range(1, len(parents) + 1):
-            start = self._place(".".join(parents[:depth])) / "__init__.py"
+            start = self._start(".".join(parents[:depth]))
             if start.is_file() and not self._read(start).plain:
                 yield start
         file = self._place(module).with_suffix(".py")
-        start = self._place(module) / "__init__.py"
+        start = self._start(module)
         if file.is_file():
             yield file
         elif not start.is_file():
@@ -152,6 +162,12 @@ class CodeReader:
             yield from self._targets((f"{module}.{name}", None), start)
         else:
             yield start
+
+    def _start(self, package: str) -> Path:
+        """File that says what a package offers: its stub, where names are imported when asked for."""
+        folder = self._place(package)
+        stub = folder / "__init__.pyi"
+        return stub if stub.is_file() else folder / "__init__.py"
 
     def _exists(self, module: str) -> bool:
         place = self._place(module)

@@ -80,7 +80,7 @@ def ring_table(
     Parameters
     ----------
     curve : Effects
-        By exposure and part, of `aigreen.ring_curve.ring_curve`.
+        By exposure and part, of `aigreen.rings.ring_curve`.
     labels : mapping of exposure to label
     gaps : mapping of exposure to Effects
         Spillover less that of the first definition.

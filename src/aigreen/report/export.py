@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from aigreen.disk import write_bytes
 from aigreen.errors import ReportError
 from aigreen.report.export_csv import csv_files
 from aigreen.report.export_docx import docx_files
 from aigreen.report.export_latex import latex_files
 from aigreen.report.export_paper import Shown, shown_in
 from aigreen.report.table import Table
-from aigreen.storage import write_bytes
 
 Tables = Mapping[str, Table]
 WRITERS: dict[str, Callable[[Mapping[str, Any], list[Shown], Tables, Path], dict[str, bytes]]] = {

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from aigreen.disk import write_bytes
 from aigreen.errors import OptionError, ReportError
 from aigreen.report.formats import FORMATS, write_number
-from aigreen.storage import write_bytes
 
 
 class Ledger:

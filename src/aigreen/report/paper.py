@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
+from aigreen.disk import write_bytes
 from aigreen.errors import ReportError
-from aigreen.storage import write_bytes
 
 
 def compile_paper(

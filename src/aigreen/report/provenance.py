@@ -8,12 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import pandas as pd
-
 from aigreen.disk import content_sum
 from aigreen.errors import ReportError
-from aigreen.report.code_digest import CodeReader
-from aigreen.sources.registry import registry
+from aigreen.report.code_digest import CACHE, CodeReader
 
 SOURCE_FACTS = ("source", "file", "url", "sha256", "licence", "citation", "access", "accessed")
 _SHOWN_AS = {"tables": ".json", "figures": ".pdf", "numbers.json": ".json"}
@@ -51,7 +48,7 @@ def provenance(
         For a file of the graph that is absent.
     """
     root = Path(root).resolve()
-    reader = CodeReader(root)
+    reader = CodeReader(root, root / CACHE)
     maker = {path: job for job in graph["jobs"] for path in _files(job["outputs"])}
     rules = {job["rule"]: _rule(reader, job["script"]) for job in graph["jobs"]}
     facts = {name for rule in rules.values() for name in rule["facts"]}
@@ -110,7 +107,11 @@ def source_rows(source: str | Sequence[str] | None, file: str | None = None) -> 
     file : str, optional
         Only this file.
     """
-    rows, names = registry(), [source] if isinstance(source, str) else list(source or [])
+    if not source:
+        return []
+    from aigreen.sources.registry import registry  # brings pandas
+
+    rows, names = registry(), [source] if isinstance(source, str) else list(source)
     rows = rows[(rows["source"].isin(names) | rows["access"].isin(names)) & ((rows["file"] == file) | (file is None))]
     return rows[list(SOURCE_FACTS)].to_dict("records")
 
@@ -133,10 +134,12 @@ def exhibit_table(graphs: Mapping[str, Mapping[str, Any]]) -> str:
         for study, graph in graphs.items()
         for name, (job, _) in exhibit_jobs(graph).items()
     ]
-    table = pd.DataFrame(rows, columns=["exhibit", "rule", "script", "study"])
+    studies: dict[tuple[str, str, str], list[str]] = {}
+    for *maker, study in rows:
+        studies.setdefault(tuple(maker), []).append(study)
     lines = ["| exhibit | studies | rule | script |", "|---|---|---|---|"]
-    for (name, rule, script), part in table.groupby(["exhibit", "rule", "script"], sort=True):
-        lines.append(f"| `{name}` | {', '.join(part['study'])} | `{rule}` | `{script}` |")
+    for (name, rule, script), named in sorted(studies.items()):
+        lines.append(f"| `{name}` | {', '.join(named)} | `{rule}` | `{script}` |")
     return "\n".join(lines) + "\n"
 
 

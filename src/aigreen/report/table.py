@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from aigreen.disk import write_bytes
 from aigreen.errors import ReportError
 from aigreen.report import render
 from aigreen.report.formats import MINUS, decimal
-from aigreen.storage import write_bytes
 
 _OPENING, _CLOSING = "([", ")]*"
 

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from aigreen.report.code_digest import CodeReader
+from aigreen.report.code_digest import CACHE, CodeReader
 
-CACHE = Path(".snakemake/aigreen-code.json")
 _CODE = (".py", ".ipynb")
 
 

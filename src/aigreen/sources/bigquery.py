@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
+from aigreen.disk import write_bytes
 from aigreen.errors import SourceError
 from aigreen.sources.google_patents import OPTIONAL, REQUIRED
-from aigreen.storage import write_bytes
 
 DATABASE, NAME = "patents-public-data.patents", "publications"
 ROWS_A_FILE = 250_000

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from aigreen.disk import write_bytes
 from aigreen.errors import ReportError, UnknownColumnError
-from aigreen.storage import write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
