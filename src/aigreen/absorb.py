@@ -11,19 +11,19 @@ so that only the small matrix :math:`S` is factorised (Frisch, Waugh and Lovell)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
-from scipy import linalg, sparse
+from scipy import sparse
 from scipy.sparse import csgraph
 
-from aigreen.errors import ConvergenceError, EmptyDataError, EstimationError
+from aigreen.arrays import crosstab, sum_by, take_rows
+from aigreen.errors import EmptyDataError, EstimationError
+from aigreen.normal_equations import SchurOperator, cholesky_solver, conjugate_gradients, schur_matrix
 
 DENSE_LEVELS = 4_000
-_PIVOT = 1e-10
 _NULL = 1e-7
-_NULL_CURVATURE = 1e-13
 
 
 class FixedEffects:
@@ -332,47 +332,36 @@ class FixedEffects:
             self._component = csgraph.connected_components(edges.tocsr(), directed=False)[1][self._n_first :]
 
     def _factorize(self) -> None:
-        """Factorise S on a maximal independent set of levels."""
-        n = self._n_rest
+        """Solver of the equations in S, and the rank."""
         levels = int((self._a_inverse > 0).sum())
-        if n > DENSE_LEVELS:
-            self._schur = _Schur(self._within, self._b, self._a_inverse)
-            self._solver = _conjugate_gradients(self._schur, self._diagonal)
+        if self._n_rest > DENSE_LEVELS:
+            self._schur = SchurOperator(self._within, self._b, self._a_inverse)
+            self._solver = conjugate_gradients(self._schur, self._diagonal)
             redundant = len(self._l0)
             if redundant == 1:
                 redundant = len(np.unique(self._component[self._present]))
             self.rank = levels + int(self._present.sum()) - redundant
             return
-        scaled = self._b * self._a_inverse[:, None] if isinstance(self._b, np.ndarray) else None
-        if scaled is None:
-            scaled = sparse.diags_array(self._a_inverse) @ self._b
-        cross = self._b.T @ scaled
-        self._schur = self._within - (cross if isinstance(cross, np.ndarray) else cross.toarray())
-        with np.errstate(divide="ignore"):
-            scale = np.where(self._present, 1.0 / np.sqrt(self._diagonal), 0.0)
-        matrix = self._schur * scale[:, None] * scale
-        if len(self._l0) == 1:
-            keep = self._present.copy()
-            keep[np.unique(np.where(self._present, self._component, -1), return_index=True)[1]] = False
-            keep = np.flatnonzero(keep & self._present)
-            try:
-                factor = linalg.cholesky(matrix[np.ix_(keep, keep)], lower=True) if keep.size else np.zeros((0, 0))
-            except np.linalg.LinAlgError:  # weights so unequal that rounding breaks a component apart
-                keep, factor = _pivoted_cholesky(matrix)
-        else:
-            keep, factor = _pivoted_cholesky(matrix)
-        self._solver = _triangular(keep, factor, scale)
-        self.rank = levels + len(keep)
+        self._schur = schur_matrix(self._within, self._b, self._a_inverse)
+        independent = self._all_but_one_a_component() if len(self._l0) == 1 else None
+        self._solver, rank = cholesky_solver(self._schur, self._diagonal, independent)
+        self.rank = levels + rank
+
+    def _all_but_one_a_component(self) -> np.ndarray:
+        """Levels of the second effect with fitted rows, less the first of each connected component."""
+        keep = self._present.copy()
+        keep[np.unique(np.where(self._present, self._component, -1), return_index=True)[1]] = False
+        return np.flatnonzero(keep & self._present)
 
     # -- algebra -------------------------------------------------------------------------------------------------
 
     def _solve(self, wy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Effects for weighted outcomes of the fitted rows, shape (n_fitted, k)."""
-        sums1 = _sums(self._u0, wy, self._n_first)
+        sums1 = sum_by(self._u0, wy, self._n_first)
         mean1 = sums1 * self._a_inverse[:, None]
         sums2 = np.zeros((self._n_rest, wy.shape[1]))
         for level in self._l0:
-            sums2 += _sums(level, wy, self._n_rest)
+            sums2 += sum_by(level, wy, self._n_rest)
         gamma2 = self._solver(sums2 - self._b.T @ mean1)
         return mean1 - self._a_inverse[:, None] * (self._b @ gamma2), gamma2
 
@@ -399,100 +388,3 @@ class FixedEffects:
             return False
         size = np.bincount(self._u0, np.abs(scores), self._n_first)
         return bool((np.abs(np.bincount(self._u0, scores, self._n_first)) <= 1e-9 * size.max(initial=0.0)).all())
-
-
-class _Schur:
-    """The matrix S as an operator, where it is too large to form."""
-
-    def __init__(self, c: sparse.csr_array, b: sparse.csr_array | np.ndarray, a_inverse: np.ndarray) -> None:
-        self.c, self.b, self.a_inverse = c, b, a_inverse
-
-    def __matmul__(self, x: np.ndarray) -> np.ndarray:
-        return self.c @ x - self.b.T @ (self.a_inverse[:, None] * (self.b @ x))
-
-
-def take_rows(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Take rows of a vector or matrix; a matrix comes in Fortran order, which makes work on its columns faster."""
-    if values.ndim == 1:
-        return values.take(rows)
-    out = np.empty((len(rows), values.shape[1]), order="F")
-    for j in range(values.shape[1]):
-        out[:, j] = values[:, j].take(rows)
-    return out
-
-
-def beside(first: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    """Put a vector (n,) or matrix (n, k) to the left of a matrix (n, m), in Fortran order."""
-    return np.vstack([first.T, rest.T]).T
-
-
-def _sums(codes: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
-    """Column sums of `values` by code, shape (n, k)."""
-    out = np.empty((n, values.shape[1]))
-    for j in range(values.shape[1]):
-        out[:, j] = np.bincount(codes, values[:, j], n)
-    return out
-
-
-def crosstab(
-    row: np.ndarray, column: np.ndarray, values: np.ndarray, n_rows: int, n_columns: int
-) -> np.ndarray | sparse.csr_array:
-    """Sum `values` by two codes; dense where that is not larger than a few times the data."""
-    if n_rows * n_columns <= max(4 * len(values), 1_000_000):
-        cell = row.astype(np.intp, copy=False) * n_columns
-        cell += column
-        return np.bincount(cell, values, n_rows * n_columns).reshape(n_rows, n_columns)
-    return sparse.coo_array((values, (row, column)), shape=(n_rows, n_columns)).tocsr()
-
-
-def _triangular(keep: np.ndarray, factor: np.ndarray, scale: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Solver of S x = r with zeros for the redundant levels; `factor` is the Cholesky factor of the scaled rest."""
-
-    def solve(r: np.ndarray) -> np.ndarray:
-        x = np.zeros_like(r)
-        if keep.size:
-            d = scale[keep, None]
-            x[keep] = linalg.cho_solve((factor, True), r[keep] * d, check_finite=False) * d
-        return x
-
-    return solve
-
-
-def _pivoted_cholesky(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Largest independent set of columns of a positive semi-definite matrix and their Cholesky factor."""
-    if matrix.diagonal().max(initial=0.0) <= _PIVOT:
-        return np.zeros(0, dtype=np.intp), np.zeros((0, 0))
-    factor, pivots, rank, _ = linalg.lapack.dpstrf(matrix, tol=_PIVOT, lower=1)
-    return pivots[:rank].astype(np.intp) - 1, np.tril(factor[:rank, :rank])
-
-
-def _conjugate_gradients(
-    operator: _Schur, diagonal: np.ndarray, *, tolerance: float = 1e-13, iterations: int = 10_000
-) -> Callable[[np.ndarray], np.ndarray]:
-    """Solver of S x = r by preconditioned conjugate gradients, all columns at once; S may be singular."""
-    inverse = np.where(diagonal > 0, 1.0 / np.where(diagonal > 0, diagonal, 1.0), 0.0)[:, None]
-
-    def solve(r: np.ndarray) -> np.ndarray:
-        x = np.zeros_like(r)
-        residual = r.copy()
-        z = inverse * residual
-        p = z.copy()
-        rho = np.einsum("ij,ij->j", residual, z)
-        goal = tolerance**2 * rho
-        live = rho > 0
-        for _ in range(iterations):
-            live &= rho > goal
-            if not live.any():
-                return x
-            q = operator @ p
-            curvature = np.einsum("ij,ij->j", p, q)
-            live &= curvature > _NULL_CURVATURE * np.einsum("ij,i,ij->j", p, diagonal, p)
-            step = np.where(live, rho / np.where(live, curvature, 1.0), 0.0)
-            x += step * p
-            residual -= step * q
-            z = inverse * residual
-            rho, before = np.einsum("ij,ij->j", residual, z), rho
-            p = z + np.where(live, rho / np.where(live, before, 1.0), 0.0) * p
-        raise ConvergenceError(f"fixed effects: conjugate gradients did not converge in {iterations:,} iterations")
-
-    return solve

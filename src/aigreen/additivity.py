@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from aigreen.arrays import sum_by
 from aigreen.channels import symmetric_inverse
-from aigreen.did.sandwich import independent_columns, sum_by
+from aigreen.did.sandwich import independent_columns
 from aigreen.dropped import Dropped
 from aigreen.effects import Effects
 from aigreen.errors import CollinearWarning, EstimationError, OptionError

@@ -17,7 +17,8 @@ import numpy as np
 from scipy import sparse
 
 from aigreen.absorb import FixedEffects
-from aigreen.did.sandwich import independent_columns, sum_by
+from aigreen.arrays import sum_by
+from aigreen.did.sandwich import independent_columns
 from aigreen.errors import CollinearError
 
 _DETERMINED = 1e-10

@@ -10,8 +10,8 @@ from scipy import linalg, sparse
 
 from aigreen.absorb import FixedEffects
 from aigreen.aggregation import Mass
+from aigreen.arrays import sum_by
 from aigreen.did.centring import at_common_ratio, centred, check_lone_cells
-from aigreen.did.sandwich import sum_by
 from aigreen.did.split import Cells, without_zero_groups
 from aigreen.did.untreated import Untreated, fit_linear, fit_poisson, independent
 from aigreen.dropped import Dropped

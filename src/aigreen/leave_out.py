@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from aigreen.did.sandwich import sum_by
+from aigreen.arrays import sum_by
 from aigreen.dropped import warn
 from aigreen.errors import EstimationError, SmallCellWarning
 

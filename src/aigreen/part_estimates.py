@@ -8,9 +8,9 @@ import numpy as np
 from scipy import sparse
 
 from aigreen.absorb import FixedEffects
+from aigreen.arrays import sum_by
 from aigreen.cell_means import CellMeans
 from aigreen.channels import fit_clean, symmetric_inverse
-from aigreen.did.sandwich import sum_by
 from aigreen.did.untreated import independent
 from aigreen.errors import CollinearError
 from aigreen.leave_out import check_lone_terms, without_each

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from aigreen.arrays import sum_by
 from aigreen.channels import symmetric_inverse
-from aigreen.did.sandwich import sum_by
 from aigreen.did.split import Cells
 from aigreen.did.untreated import independent
 from aigreen.dropped import Dropped

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from aigreen.absorb import FixedEffects
+from aigreen.arrays import sum_by
 from aigreen.channels import CleanFit, channel_loadings, fit_clean
-from aigreen.did.sandwich import independent_columns, is_nested, sum_by
+from aigreen.did.sandwich import independent_columns, is_nested
 from aigreen.errors import CollinearError
 from aigreen.resampling import BLOCK, LARGEST, cluster_blocks, dummies, regular, take_unit_means, warn_of_refits
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from aigreen.arrays import sum_by
 from aigreen.did.regression import column_scale, independent, project
 from aigreen.did.sample import Sample, draw_sample
-from aigreen.did.sandwich import SMALL_SAMPLE, cluster_factor, compact, n_parameters, sum_by
+from aigreen.did.sandwich import SMALL_SAMPLE, cluster_factor, compact, n_parameters
 from aigreen.dropped import Dropped
 from aigreen.effects import Effects
 from aigreen.errors import CollinearError, CollinearWarning, DataError, MissingRowsWarning, TooFewClustersError

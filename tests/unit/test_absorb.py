@@ -135,3 +135,20 @@ def test_bad_input() -> None:
         FixedEffects([])
     with pytest.raises(EstimationError, match="positive"):
         FixedEffects([np.array([0, 1])]).reweight(np.array([1.0, 0.0]))
+
+
+def test_blocks_joined_by_a_vanishing_weight_are_fitted_as_two() -> None:
+    # Rounding makes the equations of one component dependent: ordinary Cholesky fails, pivots leave one out.
+    unit, time = np.array([0, 0, 1, 1, 2, 2, 3, 3, 4, 4]), np.array([0, 1, 0, 1, 2, 3, 2, 3, 1, 2])
+    y = np.array([1.0, 4.0, 2.0, 9.0, 5.0, 3.0, 8.0, 1.0, 6.0, 7.0])
+    link = unit == 4
+    effects = FixedEffects([unit, time], weights=np.where(link, 1e-18, 1.0))
+    assert effects.rank == np.linalg.matrix_rank(dense([unit, time])) - 1 == 7
+    F = dense([unit, time])
+    solution = np.linalg.lstsq(F[~link], y[~link], rcond=None)[0]
+    residuals = effects.residualize(y)
+    assert residuals[~link] == pytest.approx((y - F @ solution)[~link], abs=1e-12)
+    assert residuals[~link] == pytest.approx([1, -1, -1, 1, -1.25, 1.25, 1.25, -1.25], abs=1e-12)
+    assert residuals[link].sum() == pytest.approx(0, abs=1e-12)
+    v = effects.implied_weights(np.eye(10)[~link].T)
+    assert v == pytest.approx((F[~link] @ np.linalg.pinv(F[~link]) @ np.eye(10)[~link]).T, abs=1e-12)

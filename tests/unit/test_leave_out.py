@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aigreen.did.sandwich import sum_by
+from aigreen.arrays import sum_by
 from aigreen.errors import EstimationError, SmallCellWarning
 from aigreen.leave_out import check_lone_terms, without_each
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aigreen.absorb import take_rows
+from aigreen.arrays import take_rows
 from aigreen.did.sandwich import compact
 from aigreen.dropped import Dropped
 from aigreen.errors import DataError, EmptyDataError, MissingRowsWarning, SeparationWarning, SingletonWarning

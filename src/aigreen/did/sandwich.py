@@ -6,17 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from aigreen.arrays import sum_by
 from aigreen.errors import EstimationError, TooFewClustersError
 
 SMALL_SAMPLE = "(N-1)/(N-K) G/(G-1), K without fixed effects nested in clusters"
-
-
-def sum_by(codes: np.ndarray, values: np.ndarray, n_groups: int) -> np.ndarray:
-    """Sum the rows of `values`, shape (n, k), within groups; shape (n_groups, k)."""
-    out = np.empty((n_groups, values.shape[1]))
-    for j in range(values.shape[1]):
-        out[:, j] = np.bincount(codes, weights=values[:, j], minlength=n_groups)
-    return out
 
 
 def compact(codes: np.ndarray) -> tuple[np.ndarray, int]:

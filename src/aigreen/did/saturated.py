@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import coo_array, csgraph, csr_array
 
-from aigreen.absorb import crosstab
+from aigreen.arrays import crosstab
 from aigreen.did.regression import column_scale, column_size
 from aigreen.did.sandwich import independent_columns, is_nested
 

@@ -9,8 +9,8 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from aigreen.absorb import take_rows
 from aigreen.aggregation import Mass
+from aigreen.arrays import take_rows
 from aigreen.did.sample import Sample, draw_sample
 from aigreen.did.sandwich import SMALL_SAMPLE, cluster_factor, compact, n_parameters
 from aigreen.did.saturated import Contrast, Profiles, saturated_fit

@@ -9,8 +9,8 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from aigreen.absorb import beside
 from aigreen.aggregation import Mass
+from aigreen.arrays import beside, sum_by
 from aigreen.did.regression import (
     Regression,
     column_scale,
@@ -21,15 +21,7 @@ from aigreen.did.regression import (
     project,
 )
 from aigreen.did.sample import Sample, check_counts, draw_sample
-from aigreen.did.sandwich import (
-    SMALL_SAMPLE,
-    cluster_factor,
-    compact,
-    n_parameters,
-    row_factor,
-    sum_by,
-    two_way_covariance,
-)
+from aigreen.did.sandwich import SMALL_SAMPLE, cluster_factor, compact, n_parameters, row_factor, two_way_covariance
 from aigreen.dropped import Dropped
 from aigreen.effects import Effects
 from aigreen.errors import CollinearError, CollinearWarning, NoTreatedError, OptionError, SeparationWarning

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg, sparse
 
-from aigreen.absorb import FixedEffects, beside, take_rows
+from aigreen.absorb import FixedEffects
+from aigreen.arrays import beside, sum_by, take_rows
 from aigreen.errors import CollinearError, ConvergenceError, EstimationError
 
 _COLLINEAR = 1e-9
@@ -48,10 +49,7 @@ class Untreated:
     def beta_influence(self, clusters: np.ndarray, n_clusters: int) -> np.ndarray:
         r"""Influence functions of :math:`\hat\beta` by cluster of the fitted rows, shape (n_clusters, p)."""
         scores = take_rows(self.covariates, self.effects.rows) * self.scores[:, None]
-        by_cluster = np.empty((n_clusters, scores.shape[1]))
-        for j in range(scores.shape[1]):
-            by_cluster[:, j] = np.bincount(clusters, scores[:, j], n_clusters)
-        return by_cluster @ self.bread
+        return sum_by(clusters, scores, n_clusters) @ self.bread
 
     def influence(self, targets: sparse.coo_array, clusters: np.ndarray, n_clusters: int) -> np.ndarray:
         r"""Influence functions of :math:`w'\hat\mu` for weights `targets` (n, k), shape (n_clusters, k)."""
