@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from aigreen.errors import EffectsError, OptionError
+from aigreen.errors import EffectsError, NoInfluenceError, OptionError
 
 Aggregation = Literal["simple", "group", "event_study", "calendar"]
 
@@ -91,6 +91,18 @@ def _product(influence: np.ndarray, weights: np.ndarray) -> np.ndarray:
     for start in range(0, len(influence), _ROWS):
         np.matmul(influence[start : start + _ROWS], weights, out=result[start : start + _ROWS])
     return result
+
+
+def covariance_of_sums(covariance: np.ndarray | None, weights: np.ndarray, method: str) -> np.ndarray | None:
+    """Covariance of weighted sums of effects, weights of shape (k, r); sums of unreported covariances are refused."""
+    if covariance is None:
+        return None
+    unknown = np.isnan(covariance)
+    touched = (np.abs(weights).T @ unknown @ np.abs(weights)) > 0
+    if np.diag(touched).any():
+        raise NoInfluenceError(f"{method} reports no covariances of its effects, so no error of their average")
+    mixed = weights.T @ np.where(unknown, 0.0, covariance) @ weights
+    return np.where(touched, np.nan, mixed)
 
 
 def group_index(levels: Mapping[str, pd.Index], n: int) -> tuple[np.ndarray, pd.Index]:

@@ -12,25 +12,18 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from aigreen.aggregation import Aggregation, Mass, group_index, levels_kept, weighted_mean
+from aigreen import averages
+from aigreen.aggregation import Aggregation, Mass, covariance_of_sums
 from aigreen.errors import EffectsError, NoInfluenceError, UnknownColumnError
 from aigreen.joint import aligned, merged, share
 from aigreen.maketables import Maketables
 from aigreen.multiplier import Multipliers, sup_t_critical
+from aigreen.wald import Wald, wald_test
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _NO_DROPS = pd.DataFrame(columns=["what", "reason", "count", "first"])
-
-
-@dataclass(frozen=True)
-class Wald:
-    """A Wald test: `statistic` is chi-squared with `df` degrees of freedom under the null."""
-
-    statistic: float
-    df: int
-    p_value: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,7 +237,7 @@ class Effects(Maketables):
             values=matrix.T @ self.values,
             index=index if index.nlevels > 1 else index.rename(index.name or "effect"),
             psi=None if self.psi is None else self.psi @ matrix,
-            covariance=self._mixed_covariance(matrix),
+            covariance=covariance_of_sums(self.covariance, matrix, self.method),
             mass=None,
             post=None,
             weights=None,
@@ -300,29 +293,7 @@ class Effects(Maketables):
         """
         if not isinstance(how, str):
             return self.combine(how)
-        keep = levels_kept(self.index, how)
-        if self.mass is None or not {"cohort", "time"} <= set(self.index.names):
-            levels = ", ".join(map(str, self.index.names))
-            raise EffectsError(f"{self.method} effects by {levels} cannot be aggregated by cohort and time")
-        cohort = self.index.get_level_values("cohort")
-        horizon = self.index.get_level_values("time") - cohort
-        chosen = np.ones(len(self), dtype=bool) if how == "event_study" else self._post()
-        if balanced is not None:
-            if how != "event_study":
-                raise EffectsError("balanced= goes with an event study")
-            longest = pd.Series(horizon).groupby(cohort.to_numpy()).transform("max")
-            chosen = ((longest >= balanced) & (horizon <= balanced)).to_numpy()
-        if not chosen.any():
-            raise EffectsError("no effect after treatment is left to average")
-        part = self.select(chosen)
-        levels = {name: horizon if name == "horizon" else self.index.get_level_values(name) for name in keep}
-        groups, labels = group_index({name: level[chosen] for name, level in levels.items()}, len(part))
-        post = None
-        if how == "event_study":
-            post = np.ones(len(labels), dtype=bool)
-            np.logical_and.at(post, groups, part._post())
-        mass = part.mass.average(groups, len(labels)) if how == "group" else None
-        return part._averaged(groups, labels, mass, post)
+        return averages.by_cohort_and_time(self, how, balanced)
 
     def event_study(self, *, balanced: int | None = None, window: tuple[int, int] | None = None) -> Effects:
         """Average by horizon; an event study is returned as it is, or its horizons from `window[0]` to `window[1]`."""
@@ -334,33 +305,7 @@ class Effects(Maketables):
 
     def overall(self) -> Effects:
         """Average all effects after treatment, by their mass; one effect (for each part) is returned."""
-        if self.mass is None:
-            if len(self) == 1:
-                return self
-            raise EffectsError(f"{self.method} effects have no weights for an overall average; use combine(weights)")
-        part = self.select(self._post())
-        if not len(part):
-            raise EffectsError("no effect after treatment is left to average")
-        others = [name for name in self.index.names if name not in {"cohort", "time", "horizon", "effect"}]
-        return part._averaged(*group_index({name: part.index.get_level_values(name) for name in others}, len(part)))
-
-    def _averaged(
-        self, groups: np.ndarray, labels: pd.Index, mass: Mass | None = None, post: np.ndarray | None = None
-    ) -> Effects:
-        """Average the effects of each group by their mass; the averages count equally unless `mass` says otherwise."""
-        n = len(labels)
-        values, psi, weights = weighted_mean(self.values, self.psi, self.mass, groups, n)
-        source = pd.DataFrame(np.eye(len(self)), index=self.index) if self.weights is None else self.weights
-        return replace(
-            self,
-            values=values,
-            index=labels,
-            psi=psi,
-            covariance=self._mixed_covariance(weights),
-            mass=Mass(np.ones(n), np.arange(n)) if mass is None else mass,
-            post=np.ones(n, dtype=bool) if post is None else post,
-            weights=pd.DataFrame(source.to_numpy() @ weights, index=source.index, columns=labels),
-        )
+        return averages.overall(self)
 
     # -- tests ---------------------------------------------------------------------------------------------------
 
@@ -384,16 +329,7 @@ class Effects(Maketables):
             raise NoInfluenceError(
                 f"{self.method} has no influence functions, so no joint test; single errors are in std_errors"
             )
-        scale = np.sqrt(np.maximum(np.diag(middle), 0))
-        with np.errstate(invalid="ignore"):
-            correlation = middle / np.outer(scale, scale)
-        if not len(R) or not scale.all() or np.linalg.matrix_rank(correlation, hermitian=True) < len(R):
-            raise EffectsError(
-                f"the covariance of the {len(R)} restrictions has not full rank ({self.n_clusters} clusters)"
-            )
-        gap = gap / scale
-        statistic = float(gap @ np.linalg.solve(correlation, gap))
-        return Wald(statistic, len(R), float(special.chdtrc(len(R), statistic)))
+        return wald_test(gap, middle, self.n_clusters)
 
     def pretrend_test(self) -> Wald:
         """Joint Wald test that the effects before treatment are zero."""
@@ -445,24 +381,10 @@ class Effects(Maketables):
     def _covariance(self) -> np.ndarray:
         return self.covariance if self.psi is None else self.psi.T @ self.psi
 
-    def _mixed_covariance(self, weights: np.ndarray) -> np.ndarray | None:
-        """Covariance of weighted sums of effects; those that need an unreported covariance are refused."""
-        if self.covariance is None:
-            return None
-        unknown = np.isnan(self.covariance)
-        touched = (np.abs(weights).T @ unknown @ np.abs(weights)) > 0
-        if np.diag(touched).any():
-            raise NoInfluenceError(f"{self.method} reports no covariances of its effects, so no error of their average")
-        mixed = weights.T @ np.where(unknown, 0.0, self.covariance) @ weights
-        return np.where(touched, np.nan, mixed)
-
     def _std_errors(self) -> np.ndarray:
         if self.psi is None:
             return np.sqrt(np.diag(self.covariance))
         return np.sqrt(np.einsum("ck,ck->k", self.psi, self.psi))
-
-    def _post(self) -> np.ndarray:
-        return np.ones(len(self), dtype=bool) if self.post is None else self.post
 
     def _quantile(self, probability: float) -> float:
         return float(special.ndtri(probability) if self.df is None else special.stdtrit(self.df, probability))

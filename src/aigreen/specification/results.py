@@ -12,13 +12,14 @@ from typing import Any
 import pandas as pd
 
 from aigreen.disk import write_bytes
-from aigreen.effects import Effects, Wald
+from aigreen.effects import Effects
 from aigreen.errors import EffectsError, ReportError
 from aigreen.inference.multiple import multiple_testing
 from aigreen.joint import concat
 from aigreen.specification.fit import one_effect
 from aigreen.specification.rows import Exhibit, Specification
 from aigreen.storage import load
+from aigreen.wald import Wald
 
 FAILURES = "failures.json"
 
