@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, get_args
+from typing import Literal, TypedDict, get_args
 
 import numpy as np
 
@@ -14,6 +14,14 @@ Multipliers = Literal["rademacher", "mammen", "webb"]
 _WEBB = np.sqrt([0.5, 1.0, 1.5, 0.5, 1.0, 1.5]) * [-1, -1, -1, 1, 1, 1]
 _GOLDEN = (np.sqrt(5) + 1) / 2
 _BLOCK = 2**22
+
+
+class Band(TypedDict, total=False):
+    """Draws of a simultaneous band: how many, their multipliers, and the seed."""
+
+    n_draws: int
+    multipliers: Multipliers
+    seed: int
 
 
 def multipliers(rng: np.random.Generator, shape: tuple[int, int], kind: Multipliers) -> np.ndarray:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, Unpack, get_args
 
 import numpy as np
 
 from aigreen.errors import EffectsError, OptionError
+from aigreen.multiplier import Band
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +27,7 @@ FILLS = ("#2f6690", "#f2c57c", "#5f9e7e", "#7b2d5b", "#cfd8dc", "#c9793b", "#3d3
 
 
 def effects_plot(
-    effects: Effects, ax: Axes | None = None, *, level: float = 0.95, simultaneous: bool = False, **band: Any
+    effects: Effects, ax: Axes | None = None, *, level: float = 0.95, simultaneous: bool = False, **band: Unpack[Band]
 ) -> Axes:
     """Draw estimates by horizon, or one row an effect; bars are pointwise and wide pale bars simultaneous intervals.
 
@@ -68,7 +69,7 @@ def decomposition_plot(
     kind: Decomposed = "bars",
     level: float = 0.95,
     simultaneous: bool = True,
-    **band: Any,
+    **band: Unpack[Band],
 ) -> Axes:
     """Draw the parts of a total: stacked bars with the total's band, or a waterfall with an interval for each part.
 

@@ -10,9 +10,9 @@ import pandas as pd
 from aigreen.effects import Effects
 from aigreen.inference.channel_sensitivity import RhoSensitivity
 from aigreen.parts import DIRECT, SPILLOVER, TOTAL
-from aigreen.report.formats import count, p_value
+from aigreen.report.formats import count
 from aigreen.report.table import Cell, Group, Row, Spanner, Table
-from aigreen.report.tables import attributed
+from aigreen.report.tables import attributed, estimate_cells, interval_cells
 
 _SHOWN = (-0.3, -0.1, 0.0, 0.1, 0.3)
 
@@ -91,12 +91,12 @@ def ring_table(
         cells = []
         for part in (TOTAL, DIRECT, SPILLOVER):
             line = table.loc[(name, part)]
-            cells += [Cell.number(line["estimate"]), Cell.number(line["std_error"], brackets="()")]
+            cells += estimate_cells(line)
         gap = gaps[name].to_frame(level).iloc[0] if name in gaps else None
         cells += (
             [Cell()] * 2
             if gap is None or not np.isfinite(gap["p_value"])
-            else [Cell.number(gap["estimate"]), Cell(p_value(gap["p_value"]), float(gap["p_value"]))]
+            else [Cell.number(gap["estimate"]), Cell.p_value(gap["p_value"])]
         )
         rows.append(Row(labels[name], tuple(cells)))
     heads = ("Estimate", "Std. error") * 3
@@ -126,9 +126,8 @@ def additivity_table(tests: Mapping[str, Effects], *, level: float, notes: str, 
     rows = []
     for label, effect in tests.items():
         line = effect.to_frame(level).iloc[0]
-        cells = [Cell.number(line["estimate"]), Cell.number(line["std_error"], brackets="()")]
-        cells += [Cell.number(line[end]) for end in ("conf_low", "conf_high")]
-        cells += [Cell(p_value(line["p_value"]), float(line["p_value"])), Cell(count(effect.n_rows), effect.n_rows)]
+        cells = interval_cells(line)
+        cells += [Cell.p_value(line["p_value"]), Cell(count(effect.n_rows), effect.n_rows)]
         rows.append(Row(label, tuple(cells)))
     table = Table(
         key="additivity_test",

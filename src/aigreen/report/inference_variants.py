@@ -16,7 +16,7 @@ from aigreen.inference.spatial import conley
 from aigreen.inference.wild import wild_cluster_bootstrap
 from aigreen.multiplier import Multipliers
 from aigreen.panel import Panel
-from aigreen.report.formats import count, decimal, p_value
+from aigreen.report.formats import decimal
 from aigreen.report.table import Cell, Group, Row, Spanner, Table
 
 _FEW_KM = (100.0, 300.0)
@@ -174,9 +174,9 @@ def inference_table(
     for variant in variants:
         numbers = [Cell.number(variant.std_error, brackets="()") if np.isfinite(variant.std_error) else Cell()]
         numbers += [Cell.number(bound) if np.isfinite(bound) else Cell("none") for bound in (variant.low, variant.high)]
-        sizes = [Cell() if n is None else Cell(count(n), float(n)) for n in (variant.clusters, variant.treated)]
+        sizes = [Cell() if n is None else Cell.count(n) for n in (variant.clusters, variant.treated)]
         effective = Cell() if variant.effective is None else Cell.number(variant.effective, 1)
-        cells = (*numbers, Cell(p_value(variant.p), variant.p), *sizes, effective)
+        cells = (*numbers, Cell.p_value(variant.p), *sizes, effective)
         groups.setdefault(variant.group, []).append(Row(variant.label, cells))
     return Table(
         key="inference",

@@ -14,9 +14,9 @@ from aigreen.effects import Effects
 from aigreen.exposure import How, exposure, recentred
 from aigreen.maps import Map, permuted
 from aigreen.panel import Panel
-from aigreen.report.formats import count, p_value
+from aigreen.report.formats import count
 from aigreen.report.table import Cell, Group, Row, Spanner, Table
-from aigreen.report.tables import attributed
+from aigreen.report.tables import attributed, interval_cells
 
 
 @dataclass(frozen=True)
@@ -86,16 +86,14 @@ def links_table(checks: Mapping[str, LinkCheck], *, level: float, notes: str, si
         rows = []
         for name, effect in (("Exposure", check.plain), ("Recentred exposure", check.recentred)):
             line = effect.to_frame(level).iloc[0]
-            cells = [Cell.number(line["estimate"]), Cell.number(line["std_error"], brackets="()")]
-            cells += [Cell.number(line[end]) for end in ("conf_low", "conf_high")]
-            cells += [Cell(p_value(line["p_value"]), float(line["p_value"])), Cell(), Cell()]
+            cells = [*interval_cells(line), Cell.p_value(line["p_value"]), Cell(), Cell()]
             cells += [Cell(count(effect.n_rows), effect.n_rows)]
             rows.append(Row(name, tuple(cells)))
             made_by.append((f"placebo_links/{label}, {name.lower()}", effect))
         low, high = np.quantile(check.placebo, [(1 - level) / 2, (1 + level) / 2])
         cells = [Cell.number(float(np.median(check.placebo))), Cell(), Cell.number(low), Cell.number(high)]
-        cells += [Cell(), Cell(p_value(check.p_placebo), check.p_placebo)]
-        cells += [Cell(count(len(check.placebo)), float(len(check.placebo))), Cell()]
+        cells += [Cell(), Cell.p_value(check.p_placebo)]
+        cells += [Cell.count(len(check.placebo)), Cell()]
         rows.append(Row("Exposure through placebo links", tuple(cells)))
         made_by.append(None)
         groups.append(Group(tuple(rows), label))

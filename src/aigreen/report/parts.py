@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 import pandas as pd
@@ -12,11 +12,11 @@ import pandas as pd
 from aigreen.confidence_set import ratio_set
 from aigreen.effects import Effects
 from aigreen.errors import ReportError
+from aigreen.multiplier import Band
 from aigreen.panel import Panel
 from aigreen.parts import DIRECT, SPILLOVER, TOTAL
-from aigreen.report.formats import count, p_value
 from aigreen.report.table import Cell, Group, Row, Spanner, Table
-from aigreen.report.tables import attributed
+from aigreen.report.tables import attributed, interval_cells
 
 
 def part_labels(channels: Sequence[str], labels: Mapping[str, str]) -> dict[str, str]:
@@ -70,7 +70,7 @@ def decomposition_table(
     digits: int = 3,
     notes: str = "",
     simulated: bool = False,
-    **band: Any,
+    **band: Unpack[Band],
 ) -> Table:
     """One row a part: estimate, error, pointwise and simultaneous interval, share of the total with its interval.
 
@@ -87,9 +87,7 @@ def decomposition_table(
     ratio = shares(overall, level)
     rows = []
     for part, line in point.iterrows():
-        cells = [Cell.number(line["estimate"], digits), Cell.number(line["std_error"], digits, brackets="()")]
-        bounds = [line["conf_low"], line["conf_high"], wide.loc[part, "low"], wide.loc[part, "high"]]
-        cells += [Cell.number(value, digits) for value in bounds]
+        cells = interval_cells(line, digits) + [Cell.number(end, digits) for end in wide.loc[part]]
         if part in ratio.index:
             of = ratio.loc[part]
             cells.append(Cell.number(of["estimate"], 2))
@@ -97,15 +95,13 @@ def decomposition_table(
         else:
             cells += [Cell()] * 3
         rows.append(Row(str(part), tuple(cells)))
-    percent = f"{level:.0%}"
-    spans = (Spanner(f"{percent} pointwise", 2, 4), Spanner(f"{percent} simultaneous", 4, 6))
     table = Table(
         key=key,
         title=title,
         stub="Part",
         columns=("Estimate", "Std. error", "low", "high", "low", "high", "Share", "low", "high"),
-        spanners=((*spans, Spanner("Share of the total", 6, 9)),),
-        groups=(Group(tuple(rows[:1])), Group(tuple(rows[1:]))),
+        spanners=((*_intervals(level, width=2), Spanner("Share of the total", 6, 9)),),
+        groups=_total_apart(rows),
         notes=notes,
         simulated=simulated,
     )
@@ -141,7 +137,10 @@ def exposures_table(
         "Untreated units without exposure, last year": "clean",
         "Untreated units with exposure, last year": "exposed",
     }
-    counts = [Row(label, tuple(_size(len(support_of[name][kind])) for name in results)) for label, kind in foot.items()]
+    counts = [
+        Row(label, tuple(Cell.count(len(support_of[name][kind]), centred=True) for name in results))
+        for label, kind in foot.items()
+    ]
     table = Table(
         key=key,
         title=title,
@@ -164,7 +163,7 @@ def truth_table(
     digits: int = 4,
     notes: str = "",
     simulated: bool = True,
-    **band: Any,
+    **band: Unpack[Band],
 ) -> Table:
     """One row a part: truth, estimate, intervals, and whether each covers the truth.
 
@@ -175,30 +174,24 @@ def truth_table(
     truth : DataFrame, indexed as `overall`
         Column truth.
     """
-    point, wide = (
-        _overall(overall, f"table {key!r}").conf_int(level),
-        overall.conf_int(level, simultaneous=True, **band),
-    )
+    _overall(overall, f"table {key!r}")
+    point, wide = overall.conf_int(level), overall.conf_int(level, simultaneous=True, **band)
     rows = []
     for part, estimate in overall.estimates.items():
         value = float(truth.loc[part, "truth"])
         cells = [Cell.number(value, digits), Cell.number(estimate, digits)]
         for bound in (point, wide):
             low, high = bound.loc[part]
-            cells += [
-                Cell.number(low, digits),
-                Cell.number(high, digits),
-                Cell("Yes" if low <= value <= high else "No"),
-            ]
+            covers = "Yes" if low <= value <= high else "No"
+            cells += [Cell.number(low, digits), Cell.number(high, digits), Cell(covers)]
         rows.append(Row(str(part), tuple(cells)))
-    percent = f"{level:.0%}"
     table = Table(
         key=key,
         title=title,
         stub="Part",
         columns=("Truth", "Estimate", *["low", "high", "covers"] * 2),
-        spanners=((Spanner(f"{percent} pointwise", 2, 5), Spanner(f"{percent} simultaneous", 5, 8)),),
-        groups=(Group(tuple(rows[:1])), Group(tuple(rows[1:]))),
+        spanners=(_intervals(level, width=3),),
+        groups=_total_apart(rows),
         notes=notes,
         simulated=simulated,
     )
@@ -225,9 +218,8 @@ def moves_table(
     rows = []
     for label, result in results.items():
         line, test = result.overall().to_frame(level).iloc[0], result.event_study().pretrend_test()
-        cells = [Cell.number(line["estimate"], digits), Cell.number(line["std_error"], digits, brackets="()")]
-        cells += [Cell.number(line[end], digits) for end in ("conf_low", "conf_high")]
-        cells += [Cell.number(test.statistic, 2), Cell.number(test.df, 0), Cell(p_value(test.p_value), test.p_value)]
+        cells = interval_cells(line, digits)
+        cells += [Cell.number(test.statistic, 2), Cell.number(test.df, 0), Cell.p_value(test.p_value)]
         rows.append(Row(label, tuple(cells)))
     table = Table(
         key=key,
@@ -250,8 +242,14 @@ def _overall(effects: Effects, where: str) -> Effects:
     return effects
 
 
-def _size(value: int) -> Cell:
-    return Cell(count(value), float(value), centred=True)
+def _intervals(level: float, *, width: int) -> tuple[Spanner, Spanner]:
+    """Headings over the columns of the pointwise and of the simultaneous interval, behind the first two columns."""
+    kinds = enumerate(("pointwise", "simultaneous"))
+    return tuple(Spanner(f"{level:.0%} {kind}", 2 + j * width, 2 + (j + 1) * width) for j, kind in kinds)
+
+
+def _total_apart(rows: Sequence[Row]) -> tuple[Group, Group]:
+    return Group(tuple(rows[:1])), Group(tuple(rows[1:]))
 
 
 def _lower(label: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from aigreen.errors import ReportError
-from aigreen.report.formats import count
 from aigreen.report.table import Cell, Group, Row, Table
 from aigreen.specification.registry import ATTACKS
 
@@ -74,7 +73,7 @@ def referee_tables(
     rows: dict[str, list[Row]] = {key: [] for key in ATTACKS}
     for shown in exhibits:
         place = f"{'figures' if shown['drawn'] else 'tables'}/{shown['exhibit']}"
-        cells = (Cell(place), Cell(count(float(shown["count"])), float(shown["count"])))
+        cells = (Cell(place), Cell.count(float(shown["count"])))
         for key in shown["attack"]:
             rows[key].append(Row(str(shown["title"]), cells))
     for place in others:

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from aigreen.effects import Effects
-from aigreen.report.formats import MINUS, count, p_value
+from aigreen.report.formats import MINUS
 from aigreen.report.table import Cell, Group, Row, Spanner, Table
-from aigreen.report.tables import attributed, regression_table
+from aigreen.report.tables import attributed, interval_cells, regression_table
 from aigreen.specification.estimators import dose_column
 from aigreen.specification.results import Results, stack
 from aigreen.specification.rows import Specification
@@ -128,14 +128,12 @@ def _estimated_by(results: Results, part: Specification) -> tuple[str, Effects]:
 
 def _line(results: Results, part: Specification, level: float) -> tuple[Cell, ...]:
     fitted = results.fitted[part.id]
-    sizes = (Cell(count(size), float(size)) for size in (fitted.n_rows, fitted.n_units))
+    sizes = (Cell.count(size) for size in (fitted.n_rows, fitted.n_units))
     return (*_numbers(results.single[part.id], level), *sizes)
 
 
 def _numbers(effect: Effects, level: float) -> tuple[Cell, ...]:
-    line = effect.to_frame(level).iloc[0]
-    names = ("estimate", "std_error", "conf_low", "conf_high")
-    return tuple(Cell.number(line[name], brackets="()" if name == "std_error" else "") for name in names)
+    return tuple(interval_cells(effect.to_frame(level).iloc[0]))
 
 
 def _equal(results: Results, group: str) -> Cell:
@@ -150,7 +148,7 @@ def _p_values(effect: Effects, adjusted: float) -> tuple[Cell, Cell]:
 def _p(value: float) -> Cell:
     if not np.isfinite(value):
         return Cell()
-    return Cell(p_value(value), float(value))
+    return Cell.p_value(value)
 
 
 def _notes(results: Results, *more: str) -> str:

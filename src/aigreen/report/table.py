@@ -10,7 +10,7 @@ from pathlib import Path
 from aigreen.disk import write_bytes
 from aigreen.errors import ReportError
 from aigreen.report import render
-from aigreen.report.formats import MINUS, decimal
+from aigreen.report.formats import MINUS, count, decimal, p_value
 
 _OPENING, _CLOSING = "([", ")]*"
 
@@ -47,6 +47,16 @@ class Cell:
         """Write a number with fixed decimals; `brackets` such as ``()`` go around it."""
         left, right = (brackets[0], brackets[1]) if brackets else ("", "")
         return cls(f"{left}{decimal(value, digits)}{right}", float(value), stars)
+
+    @classmethod
+    def count(cls, value: float, *, centred: bool = False) -> Cell:
+        """Write a whole number with thousands separators."""
+        return cls(count(value), float(value), centred=centred)
+
+    @classmethod
+    def p_value(cls, value: float) -> Cell:
+        """Write a p-value, a small one as an inequality."""
+        return cls(p_value(value), float(value))
 
     @property
     def parts(self) -> tuple[str, str, str, str] | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Unpack
 
 import numpy as np
 import pandas as pd
 
 from aigreen.effects import Effects
 from aigreen.errors import ReportError, UnknownColumnError
+from aigreen.multiplier import Band
 from aigreen.report.formats import adaptive, count, decimals
 from aigreen.report.table import Cell, Group, Row, Spanner, Table, runs
 
@@ -22,6 +24,8 @@ __all__ = [
     "attributed",
     "descriptives_table",
     "effects_table",
+    "estimate_cells",
+    "interval_cells",
     "overall_table",
     "regression_table",
     "sample_flow_table",
@@ -85,7 +89,7 @@ def regression_table(
         "Clusters": [result.n_clusters for result in results],
         "Observations left out": [_rows_left_out(result) for result in results],
     }
-    foot += [Row(label, tuple(_size(value) for value in values)) for label, values in sizes.items()]
+    foot += [Row(label, tuple(Cell.count(value, centred=True) for value in values)) for label, values in sizes.items()]
     labels = outcomes or {}
     variances = dict.fromkeys(_variance(result, labels) for result in results)
     variance = "; ".join(filter(None, variances))
@@ -112,12 +116,10 @@ def effects_table(
     key: str,
     title: str,
     level: float = 0.95,
-    n_draws: int = 999,
-    multipliers: str = "rademacher",
-    seed: int = 0,
     digits: int = 3,
     notes: str = "",
     simulated: bool = False,
+    **band: Unpack[Band],
 ) -> Table:
     """Effects by horizon with pointwise and simultaneous intervals, those before treatment apart.
 
@@ -125,8 +127,9 @@ def effects_table(
     ----------
     effects : Effects
         An event study; one without influence functions has pointwise intervals only.
-    level, n_draws, multipliers, seed
-        Of the intervals and of the bootstrap of the simultaneous band.
+    level : float
+    band
+        n_draws, multipliers and seed of the simultaneous intervals.
     """
     if effects.index.names != ["horizon"]:
         raise ReportError(
@@ -134,8 +137,7 @@ def effects_table(
         )
     bounds = [effects.conf_int(level)]
     if effects.psi is not None:
-        options = {"n_draws": n_draws, "multipliers": multipliers, "seed": seed}
-        bounds.append(effects.conf_int(level, simultaneous=True, **options))
+        bounds.append(effects.conf_int(level, simultaneous=True, **band))
     errors = effects.std_errors.to_numpy()
     horizons = effects.index.to_numpy()
     rows = []
@@ -149,8 +151,7 @@ def effects_table(
         Group(tuple(row for row, here in zip(rows, mask, strict=True) if here), name)
         for mask, name in ((~after, "Before treatment"), (after, "After treatment"))
     ]
-    percent = f"{level:.0%}"
-    names = [f"{percent} pointwise", f"{percent} simultaneous"][: len(bounds)]
+    names = [f"{level:.0%} pointwise", f"{level:.0%} simultaneous"][: len(bounds)]
     table = Table(
         key=key,
         title=title,
@@ -189,8 +190,7 @@ def overall_table(
         if len(part) != 1:
             raise ReportError(f"table {key!r}, row {label!r}: {len(part)} effects, one is needed; aggregate first")
         line = part.to_frame(level).iloc[0]
-        cells = [Cell.number(line["estimate"], digits), Cell.number(line["std_error"], digits, brackets="()")]
-        cells += [Cell.number(line["conf_low"], digits), Cell.number(line["conf_high"], digits)]
+        cells = interval_cells(line, digits)
         if truth is not None:
             cells.append(Cell.number(truth[label], digits) if label in truth else Cell())
         rows.append(Row(label, tuple(cells)))
@@ -288,6 +288,16 @@ def sample_flow_table(
     )
 
 
+def estimate_cells(line: pd.Series, digits: int = 3) -> list[Cell]:
+    """Estimate and standard error, of a line of `Effects.to_frame`."""
+    return [Cell.number(line["estimate"], digits), Cell.number(line["std_error"], digits, brackets="()")]
+
+
+def interval_cells(line: pd.Series, digits: int = 3) -> list[Cell]:
+    """Estimate, standard error and ends of the interval, of a line of `Effects.to_frame`."""
+    return estimate_cells(line, digits) + [Cell.number(line[end], digits) for end in ("conf_low", "conf_high")]
+
+
 def attributed(
     table: Table,
     *,
@@ -356,16 +366,12 @@ def _rows_left_out(result: Effects) -> int:
     return int(dropped.loc[dropped["what"] == "rows", "count"].sum())
 
 
-def _size(value: int) -> Cell:
-    return Cell(count(value), float(value), centred=True)
-
-
 def _fact(value: str | float) -> Cell:
     return Cell(value) if isinstance(value, str) else Cell(adaptive(value), float(value), centred=True)
 
 
 def _whole(value: float) -> Cell:
-    return Cell() if pd.isna(value) else Cell(count(value), float(value))
+    return Cell() if pd.isna(value) else Cell.count(value)
 
 
 def _signed(horizon: float) -> str:
