@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from aigreen.effects import Effects
 
 
-def by_cohort_and_time(effects: Effects, how: Aggregation, balanced: int | None = None) -> Effects:
+def aggregated(effects: Effects, how: Aggregation, balanced: int | None = None) -> Effects:
     """Average as `Effects.aggregate` describes."""
     keep = levels_kept(effects.index, how)
     if effects.mass is None or not {"cohort", "time"} <= set(effects.index.names):
@@ -40,7 +40,7 @@ def by_cohort_and_time(effects: Effects, how: Aggregation, balanced: int | None 
     return _averaged(part, groups, labels, mass, post)
 
 
-def overall(effects: Effects) -> Effects:
+def overall_average(effects: Effects) -> Effects:
     """Average as `Effects.overall` describes."""
     if effects.mass is None:
         if len(effects) == 1:

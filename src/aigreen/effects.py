@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from aigreen import averages
 from aigreen.aggregation import Aggregation, Mass, covariance_of_sums
+from aigreen.averages import aggregated, overall_average
 from aigreen.errors import EffectsError, NoInfluenceError, UnknownColumnError
 from aigreen.joint import aligned, merged, share
 from aigreen.maketables import Maketables
@@ -293,7 +293,7 @@ class Effects(Maketables):
         """
         if not isinstance(how, str):
             return self.combine(how)
-        return averages.by_cohort_and_time(self, how, balanced)
+        return aggregated(self, how, balanced)
 
     def event_study(self, *, balanced: int | None = None, window: tuple[int, int] | None = None) -> Effects:
         """Average by horizon; an event study is returned as it is, or its horizons from `window[0]` to `window[1]`."""
@@ -305,7 +305,7 @@ class Effects(Maketables):
 
     def overall(self) -> Effects:
         """Average all effects after treatment, by their mass; one effect (for each part) is returned."""
-        return averages.overall(self)
+        return overall_average(self)
 
     # -- tests ---------------------------------------------------------------------------------------------------
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Unpack
 
 import numpy as np
 import pandas as pd
 
 from aigreen.effects import Effects
 from aigreen.errors import ReportError, UnknownColumnError
-from aigreen.multiplier import Band
+from aigreen.multiplier import Band, Multipliers
 from aigreen.report.formats import adaptive, count, decimals
 from aigreen.report.table import Cell, Group, Row, Spanner, Table, runs
 
@@ -116,10 +115,12 @@ def effects_table(
     key: str,
     title: str,
     level: float = 0.95,
+    n_draws: int = 999,
+    multipliers: Multipliers = "rademacher",
+    seed: int = 0,
     digits: int = 3,
     notes: str = "",
     simulated: bool = False,
-    **band: Unpack[Band],
 ) -> Table:
     """Effects by horizon with pointwise and simultaneous intervals, those before treatment apart.
 
@@ -127,9 +128,8 @@ def effects_table(
     ----------
     effects : Effects
         An event study; one without influence functions has pointwise intervals only.
-    level : float
-    band
-        n_draws, multipliers and seed of the simultaneous intervals.
+    level, n_draws, multipliers, seed
+        Of the intervals and of the bootstrap of the simultaneous band.
     """
     if effects.index.names != ["horizon"]:
         raise ReportError(
@@ -137,6 +137,7 @@ def effects_table(
         )
     bounds = [effects.conf_int(level)]
     if effects.psi is not None:
+        band: Band = {"n_draws": n_draws, "multipliers": multipliers, "seed": seed}
         bounds.append(effects.conf_int(level, simultaneous=True, **band))
     errors = effects.std_errors.to_numpy()
     horizons = effects.index.to_numpy()

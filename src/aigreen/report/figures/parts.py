@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
 from aigreen.effects import Effects
 from aigreen.errors import ReportError
+from aigreen.multiplier import Band
 from aigreen.plot import INK, PALE, decomposition_plot
 from aigreen.report.figures.style import ABOVE, BAR, RULE, SMALL, canvas, finish, number, style
 
@@ -21,10 +22,8 @@ def parts_figure(
     *,
     ylabel: str = "Effect",
     level: float = 0.95,
-    n_draws: int = 999,
-    multipliers: str = "rademacher",
-    seed: int = 0,
     simulated: bool = False,
+    **band: Unpack[Band],
 ) -> Figure:
     """Bars of the total and of the parts that add up to it, each from zero, with pointwise and joint intervals.
 
@@ -32,9 +31,11 @@ def parts_figure(
     ----------
     overall : Effects
         By part, the total first, under the names to print.
+    band
+        n_draws, multipliers and seed of the simultaneous intervals.
     """
     _require_parts(overall)
-    wide = overall.conf_int(level, simultaneous=True, n_draws=n_draws, multipliers=multipliers, seed=seed)
+    wide = overall.conf_int(level, simultaneous=True, **band)
     narrow = overall.conf_int(level)
     at = np.arange(len(overall))
     with style():
@@ -61,10 +62,8 @@ def parts_waterfall_figure(
     *,
     ylabel: str = "Effect",
     level: float = 0.95,
-    n_draws: int = 999,
-    multipliers: str = "rademacher",
-    seed: int = 0,
     simulated: bool = False,
+    **band: Unpack[Band],
 ) -> Figure:
     """Parts one on top of the other up to the total; each part's simultaneous interval stands under its name.
 
@@ -74,9 +73,11 @@ def parts_waterfall_figure(
     ----------
     overall : Effects
         By part, the total first, under the names to print.
+    band
+        n_draws, multipliers and seed of the simultaneous intervals.
     """
     _require_parts(overall)
-    bounds = overall.conf_int(level, simultaneous=True, n_draws=n_draws, multipliers=multipliers, seed=seed).to_numpy()
+    bounds = overall.conf_int(level, simultaneous=True, **band).to_numpy()
     order = [*range(1, len(overall)), 0]
     heights, at = overall.values[order], np.arange(len(order))
     ends = np.append(np.cumsum(heights[:-1]), heights[-1])
@@ -105,10 +106,8 @@ def parts_horizon_figure(
     *,
     ylabel: str = "Effect",
     level: float = 0.95,
-    n_draws: int = 999,
-    multipliers: str = "rademacher",
-    seed: int = 0,
     simulated: bool = False,
+    **band: Unpack[Band],
 ) -> Figure:
     """Stacked parts by horizon with the simultaneous band of the total.
 
@@ -116,12 +115,14 @@ def parts_horizon_figure(
     ----------
     study : Effects
         By part and horizon, the total first, under the names to print.
+    band
+        n_draws, multipliers and seed of the band.
     """
     if study.index.names != ["part", "horizon"]:
         raise ReportError(f"parts by horizon are needed, not by {', '.join(map(str, study.index.names))}")
     with style():
         figure, ax = canvas()
-        decomposition_plot(study, ax, level=level, n_draws=n_draws, multipliers=multipliers, seed=seed)
+        decomposition_plot(study, ax, level=level, **band)
         ax.set_xlabel("Years since treatment")
         ax.set_ylabel(ylabel)
         handles, labels = ax.get_legend_handles_labels()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ import pandas as pd
 from aigreen.effects import Effects
 from aigreen.errors import ReportError
 from aigreen.inference.specification_curve import SpecificationTests, specification_tests
+from aigreen.multiplier import Band
 from aigreen.plot import INK, PALE
 from aigreen.report.figures.style import RULE, SMALL, STRIPE, blank, finish, number, p_text, style
 
@@ -29,10 +30,8 @@ def specification_curve(
     preferred: str | None = None,
     ylabel: str = "Effect",
     level: float = 0.95,
-    n_draws: int = 999,
-    multipliers: str = "rademacher",
-    seed: int = 0,
     simulated: bool = False,
+    **band: Unpack[Band],
 ) -> Figure:
     """Estimates of all specifications in ascending order, their intervals and joint band, over a panel of choices.
 
@@ -45,6 +44,8 @@ def specification_curve(
         are listed in the order of the rows; a choice that all specifications share is not drawn.
     preferred : str, optional
         The specification to mark.
+    band
+        n_draws, multipliers and seed of the joint band and tests.
 
     Notes
     -----
@@ -56,7 +57,7 @@ def specification_curve(
         Where specifications and choices do not have the same ids, or a choice is missing.
     """
     table = _checked(results, choices, preferred)
-    tests = specification_tests(results, level=level, n_draws=n_draws, multipliers=multipliers, seed=seed)
+    tests = specification_tests(results, level=level, **band)
     order = tests.frame["estimate"].sort_values(kind="stable").index
     frame = tests.frame.loc[order]
     rows = sum(table[name].nunique() + 1 for name in table.columns)
