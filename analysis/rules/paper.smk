@@ -50,6 +50,8 @@ rule quote_studies:
 rule notebook:
     input:
         panel=rules.panel.output.panel,
+        codebook=rules.panel.output.codebook,
+        sample_flow=rules.panel.output.sample_flow,
         notebook="notebooks/{name}.ipynb",
     output:
         html=f"{RESULTS}/notebooks/{{name}}.html",
@@ -57,6 +59,7 @@ rule notebook:
         f"{LOGS}/notebook_{{name}}.log",
     params:
         study=STUDY,
+        config=config,
     script:
         "../scripts/run_notebook.py"
 

@@ -11,5 +11,7 @@ with logged(snakemake):
     html = Path(snakemake.output.html)
     command = [sys.executable, "-m", "nbconvert", "--execute", "--to", "html", "--output-dir", html.parent]
     command += ["--output", html.name, snakemake.input.notebook]
+    # Warnings name the cell by this, not by a temporary file of the process.
+    settings = {"AIGREEN_STUDY": snakemake.params.study, "IPYKERNEL_CELL_NAME": "cell"}
     with Path(snakemake.log[0]).open("a", encoding="utf-8") as log:
-        subprocess.run(command, check=True, stderr=log, env=os.environ | {"AIGREEN_STUDY": snakemake.params.study})
+        subprocess.run(command, check=True, stderr=log, env=os.environ | settings)
