@@ -31,7 +31,7 @@ from aigreen.part_fit import fit_parts
 from aigreen.part_options import PartOptions
 from aigreen.part_sensitivity import RHO, ChannelFit, split_sensitivity
 from aigreen.parts import DIRECT, SPILLOVER, TOTAL, Parts
-from aigreen.product import Product, product_draws
+from aigreen.product import Product, ProductData
 from aigreen.resampling import Bootstrap, Resampling, bootstrap, cluster_weights
 
 Design = Literal["regression", "staggered", "doubly_robust"]
@@ -224,18 +224,17 @@ class Mediation:
             data = self._read(panel, outcome, treatment, list(covariates or []), Dropped())
         sample = data.sample
         omega = cluster_weights(sample.clusters, len(sample.panel.clusters), n_draws, seed, resampling)
-        draws = product_draws(
+        regressions = ProductData(
             data.y,
             data.M,
             data.X,
             data.codes,
             sample.weights,
             sample.clusters,
-            omega,
-            list(self.channels),
+            names=list(self.channels),
             ordered=self.ordered,
         )
-        return Bootstrap(pd.DataFrame(draws, columns=effects.index), effects)
+        return Bootstrap(pd.DataFrame(regressions.draws(omega), columns=effects.index), effects)
 
     def sensitivity(
         self,

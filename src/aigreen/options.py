@@ -28,6 +28,14 @@ def check_fixed_effects(value: Sequence[str] | None) -> None:
         raise OptionError("fixed_effects", value, ["a list of columns", None])
 
 
+def check_scale(scale: str, family: str, leads: int) -> None:
+    """Refuse percent of what is no count, and leads of counts that are not in percent."""
+    if scale == "percent" and family != "poisson":
+        raise OptionError("scale", scale, ["level (percent is for family='poisson')"])
+    if leads and family == "poisson" and scale == "level":
+        raise OptionError("scale", scale, ["percent (leads of a count model are growth rates)"])
+
+
 def check_columns(option: str, names: Sequence[str], reserved: set[str]) -> None:
     """Refuse repeated columns, and those called as a part of the result is."""
     if isinstance(names, str):

@@ -3,6 +3,7 @@ r"""Product of coefficients: channels and outcome on treatment under fixed effec
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,87 +130,111 @@ class Product:
         return slope @ errors @ slope.T
 
 
-def product_draws(
-    y: np.ndarray,
-    M: np.ndarray,
-    X: np.ndarray,
-    codes: Sequence[np.ndarray],
-    weights: np.ndarray | None,
-    clusters: np.ndarray,
-    omega: np.ndarray,
-    names: list[str],
-    *,
-    ordered: bool,
-) -> np.ndarray:
-    """Compute total, direct and channels for cluster weights; nan where a draw does not identify them.
+@dataclass(frozen=True, eq=False)
+class ProductData:
+    """What `Product` is estimated from, row by row.
 
-    With the largest fixed effect nested in clusters the rest is one matrix product of weights and cluster-wise
-    cross-products (`aigreen.resampling`), else every draw is fitted.
-
-    Parameters
+    Attributes
     ----------
-    omega : ndarray, shape (n_draws, n_clusters)
-
-    Returns
-    -------
-    ndarray, shape (n_draws, 2 + K)
+    y : ndarray, shape (n,)
+    M : ndarray, shape (n, K)
+        Channels.
+    X : ndarray, shape (n, 1 + p)
+        Treatment and covariates.
+    codes : sequence of ndarray of int, shape (n,)
+        Fixed effects.
+    weights : ndarray, shape (n,), or None
+    clusters : ndarray of int, shape (n,)
+    names : list of str
+        Of the channels.
+    ordered : bool
     """
-    first = int(np.argmax([code.max() for code in codes]))
-    rest = [code for j, code in enumerate(codes) if j != first]
-    sizes = [int(code.max()) + 1 for code in rest]
-    k, f, n_clusters = M.shape[1], sum(sizes) + X.shape[1] - 1, omega.shape[1]
-    d = f + 2 + k
-    if not is_nested(codes[first], clusters) or n_clusters * d * d > LARGEST:
-        warn_of_refits(len(omega))
-        return _refits(y, M, X, codes, weights, clusters, omega, names, ordered=ordered)
-    w = np.ones(len(y)) if weights is None else weights
-    order = np.argsort(clusters, kind="stable")
-    ends = np.searchsorted(clusters[order], np.arange(n_clusters + 1))
-    gram, size = np.zeros((n_clusters, d, d)), np.zeros(f)
-    for start, stop in cluster_blocks(ends, max(1, BLOCK // d)):
-        rows = order[ends[start] : ends[stop]]
-        Z = np.column_stack([dummies(rest, sizes, rows), X[rows, 1:], X[rows, 0], y[rows], M[rows]])
-        size += w[rows] @ Z[:, :f] ** 2
-        take_unit_means(Z, codes[first][rows], w[rows])
-        wZ = Z * w[rows, None]
-        for c in range(start, stop):
-            part = slice(ends[c] - ends[start], ends[c + 1] - ends[start])
-            gram[c] = wZ[part].T @ Z[part]
-    keep = np.flatnonzero(independent_columns(gram.sum(axis=0)[:f, :f], size))
-    kept, f = np.concatenate([keep, np.arange(f, d)]), len(keep)
-    gram = gram[:, kept[:, None], kept]
-    drawn = (omega @ gram.reshape(n_clusters, -1)).reshape(-1, f + 2 + k, f + 2 + k)
-    good = regular(drawn)
-    drawn = drawn[good]
-    within = drawn[:, f:, f:] - drawn[:, f:, :f] @ np.linalg.solve(drawn[:, :f, :f], drawn[:, :f, f:])
-    on_treatment = within[:, 0, 1:] / within[:, 0, :1]
-    residual = within[:, 1:, 1:] - within[:, 1:, :1] * on_treatment[:, None, :]
-    through = np.einsum("rjk,rk->rj", channel_loadings(residual, ordered=ordered), on_treatment[:, 1:])
-    out = np.full((len(omega), 2 + k), np.nan)
-    total = on_treatment[:, 0]
-    out[good] = np.column_stack([total, total - through.sum(axis=1), through])
-    return out
 
+    y: np.ndarray
+    M: np.ndarray
+    X: np.ndarray
+    codes: Sequence[np.ndarray]
+    weights: np.ndarray | None
+    clusters: np.ndarray
+    names: list[str]
+    ordered: bool
 
-def _refits(
-    y: np.ndarray,
-    M: np.ndarray,
-    X: np.ndarray,
-    codes: Sequence[np.ndarray],
-    weights: np.ndarray | None,
-    clusters: np.ndarray,
-    omega: np.ndarray,
-    names: list[str],
-    *,
-    ordered: bool,
-) -> np.ndarray:
-    out = np.full((len(omega), 2 + M.shape[1]), np.nan)
-    for draw, by_cluster in enumerate(omega):
-        w = by_cluster[clusters] if weights is None else weights * by_cluster[clusters]
-        rows = np.flatnonzero(w > 0)
-        effects = FixedEffects([code[rows] for code in codes], weights=w[rows])
-        try:
-            out[draw] = Product.of(y[rows], M[rows], X[rows], effects, w[rows], names, ordered=ordered).values
-        except CollinearError:
-            continue
-    return out
+    def draws(self, omega: np.ndarray) -> np.ndarray:
+        """Compute total, direct and channels for cluster weights; nan where a draw does not identify them.
+
+        With the largest fixed effect nested in clusters the rest is one matrix product of weights and cluster-wise
+        cross-products (`aigreen.resampling`), else every draw is fitted.
+
+        Parameters
+        ----------
+        omega : ndarray, shape (n_draws, n_clusters)
+
+        Returns
+        -------
+        ndarray, shape (n_draws, 2 + K)
+        """
+        first = int(np.argmax([code.max() for code in self.codes]))
+        rest = [code for j, code in enumerate(self.codes) if j != first]
+        sizes = [int(code.max()) + 1 for code in rest]
+        f, n_clusters = sum(sizes) + self.X.shape[1] - 1, omega.shape[1]
+        d = f + 2 + self.M.shape[1]
+        if not is_nested(self.codes[first], self.clusters) or n_clusters * d * d > LARGEST:
+            warn_of_refits(len(omega))
+            return self._refits(omega)
+        gram, size = self._gram(self.codes[first], rest, sizes, n_clusters)
+        keep = np.flatnonzero(independent_columns(gram.sum(axis=0)[:f, :f], size))
+        kept = np.concatenate([keep, np.arange(f, d)])
+        return self._solved(omega, gram[:, kept[:, None], kept], len(keep))
+
+    def _gram(
+        self, first: np.ndarray, rest: list[np.ndarray], sizes: list[int], n_clusters: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Cross-products by cluster of dummies, covariates, treatment, outcome and channels less means of `first`.
+
+        Also the sums of squares of dummies and covariates before means are taken.
+        """
+        f = sum(sizes) + self.X.shape[1] - 1
+        d = f + 2 + self.M.shape[1]
+        w = np.ones(len(self.y)) if self.weights is None else self.weights
+        order = np.argsort(self.clusters, kind="stable")
+        ends = np.searchsorted(self.clusters[order], np.arange(n_clusters + 1))
+        gram, size = np.zeros((n_clusters, d, d)), np.zeros(f)
+        for start, stop in cluster_blocks(ends, max(1, BLOCK // d)):
+            rows = order[ends[start] : ends[stop]]
+            X = self.X[rows]
+            Z = np.column_stack([dummies(rest, sizes, rows), X[:, 1:], X[:, 0], self.y[rows], self.M[rows]])
+            size += w[rows] @ Z[:, :f] ** 2
+            take_unit_means(Z, first[rows], w[rows])
+            wZ = Z * w[rows, None]
+            for c in range(start, stop):
+                part = slice(ends[c] - ends[start], ends[c + 1] - ends[start])
+                gram[c] = wZ[part].T @ Z[part]
+        return gram, size
+
+    def _solved(self, omega: np.ndarray, gram: np.ndarray, f: int) -> np.ndarray:
+        """Draws from cross-products by cluster, of which the first `f` columns are dummies and covariates."""
+        size = gram.shape[1]
+        drawn = (omega @ gram.reshape(len(gram), -1)).reshape(-1, size, size)
+        good = regular(drawn)
+        drawn = drawn[good]
+        within = drawn[:, f:, f:] - drawn[:, f:, :f] @ np.linalg.solve(drawn[:, :f, :f], drawn[:, :f, f:])
+        on_treatment = within[:, 0, 1:] / within[:, 0, :1]
+        residual = within[:, 1:, 1:] - within[:, 1:, :1] * on_treatment[:, None, :]
+        through = np.einsum("rjk,rk->rj", channel_loadings(residual, ordered=self.ordered), on_treatment[:, 1:])
+        out = np.full((len(omega), size - f), np.nan)
+        total = on_treatment[:, 0]
+        out[good] = np.column_stack([total, total - through.sum(axis=1), through])
+        return out
+
+    def _refits(self, omega: np.ndarray) -> np.ndarray:
+        out = np.full((len(omega), 2 + self.M.shape[1]), np.nan)
+        for draw, by_cluster in enumerate(omega):
+            w = by_cluster[self.clusters] if self.weights is None else self.weights * by_cluster[self.clusters]
+            with suppress(CollinearError):
+                out[draw] = self._fitted(np.flatnonzero(w > 0), w).values
+        return out
+
+    def _fitted(self, rows: np.ndarray, weights: np.ndarray) -> Product:
+        effects = FixedEffects([code[rows] for code in self.codes], weights=weights[rows])
+        y, M, X = self.y[rows], self.M[rows], self.X[rows]
+        return Product.of(y, M, X, effects, weights[rows], self.names, ordered=self.ordered)

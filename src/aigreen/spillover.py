@@ -15,7 +15,7 @@ from aigreen.did.split import distinct
 from aigreen.did.twfe import TWFE
 from aigreen.effects import Effects
 from aigreen.errors import NoControlsError, OptionError
-from aigreen.options import check_choice, check_columns, check_fixed_effects, check_periods
+from aigreen.options import check_choice, check_columns, check_fixed_effects, check_periods, check_scale
 from aigreen.panel import Panel
 from aigreen.response import Response, check_cuts
 from aigreen.stage import Stage, prepare
@@ -134,10 +134,7 @@ class Spillover:
             raise OptionError("exposure", self.exposure, ["one column at least"])
         check_periods("anticipation", self.anticipation)
         check_periods("leads", self.leads)
-        if self.leads and self.family == "poisson" and self.scale == "level":
-            raise OptionError("scale", self.scale, ["percent (leads of a count model are growth rates)"])
-        if self.scale == "percent" and self.family != "poisson":
-            raise OptionError("scale", self.scale, ["level (percent is for family='poisson')"])
+        check_scale(self.scale, self.family, self.leads)
         check_fixed_effects(self.fixed_effects)
         check_cuts(self.response, self.bins)
 

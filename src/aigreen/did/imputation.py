@@ -21,9 +21,8 @@ from aigreen.effects import Effects
 from aigreen.errors import (
     CollinearWarning,
     NoPrePeriodError,
-    OptionError,
 )
-from aigreen.options import check_choice, check_fixed_effects, check_periods
+from aigreen.options import check_choice, check_fixed_effects, check_periods, check_scale
 from aigreen.panel import Panel
 
 Family = Literal["gaussian", "poisson"]
@@ -115,10 +114,7 @@ class Imputation:
             check_choice(option, getattr(self, option), allowed)
         check_periods("anticipation", self.anticipation)
         check_periods("leads", self.leads)
-        if self.scale == "percent" and self.family != "poisson":
-            raise OptionError("scale", self.scale, ["level (percent is for family='poisson')"])
-        if self.leads and self.family == "poisson" and self.scale == "level":
-            raise OptionError("scale", self.scale, ["percent (leads of a count model are growth rates)"])
+        check_scale(self.scale, self.family, self.leads)
         check_fixed_effects(self.fixed_effects)
 
     def fit(self, panel: Panel, outcome: str, *, covariates: Sequence[str] | None = None) -> Effects:
