@@ -1,5 +1,6 @@
 """A study built, bundled, unpacked elsewhere and verified there; the accepted tables of all studies set by TeX."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from aigreen.report.accepted import EXPECTED
 from aigreen.report.export_latex import document
 from aigreen.report.rebuild import MADE, rebuild
 from aigreen.report.table import Table
+from aigreen.sources.registry import MIRROR
 
 STUDY = "replications"
 
@@ -24,16 +26,20 @@ def aigreen(folder, *arguments):
 
 
 @pytest.mark.slow
-def test_a_bundle_unpacked_elsewhere_verifies_and_gives_itself_again(repository, tmp_path):
-    built = rebuild(repository, STUDY, tmp_path / "first").parents[1]
-    for arguments in (("accept", "--reason", "test"), ("bundle", "--out", str(tmp_path / "1.zip"))):
-        run = aigreen(built, *arguments, "--study", STUDY)
-        assert run.returncode == 0, run.stderr
+def test_a_bundle_unpacked_elsewhere_verifies_and_gives_itself_again(repository, shared, tmp_path, monkeypatch):
+    with monkeypatch.context() as here:
+        here.chdir(repository)
+        here.setenv(MIRROR, os.path.relpath(shared / "data", repository))  # as a user in the project would write it
+        built = rebuild(repository, STUDY, tmp_path / "first").parents[1]
+    numbers = json.loads((built / "results" / STUDY / "numbers.json").read_text(encoding="utf-8"))
+    assert numbers["n_absent"]["value"] == 0
+    run = aigreen(built, "bundle", "--study", STUDY, "--out", str(tmp_path / "1.zip"))
+    assert run.returncode == 0, run.stderr
     with zipfile.ZipFile(tmp_path / "1.zip") as archive:
         archive.extractall(tmp_path / "elsewhere 别处")
     (top,) = (tmp_path / "elsewhere 别处").iterdir()
     made = {name for name in MADE if (top / name).exists()}
-    assert made == {"results", "logs"}
+    assert made == {"results", "logs", "data/raw"}
     run = aigreen(top, "verify", "--study", STUDY)
     assert run.returncode == 0, run.stdout + run.stderr
     assert f"{STUDY}: full (" in run.stdout

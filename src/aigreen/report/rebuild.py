@@ -48,8 +48,9 @@ def rebuild(project: Path, study: str, folder: Path) -> Path:
     if (project / "data/restricted").is_dir():
         (copy / "data/restricted").symlink_to((project / "data/restricted").resolve(), target_is_directory=True)
     environment = os.environ | {"PYTHONPATH": str(copy / "src"), "PYTHONHASHSEED": "0"}
-    if MIRROR not in environment and (project / "data/raw").is_dir():
-        environment[MIRROR] = str((project / "data/raw").resolve())
+    mirror = Path(environment[MIRROR]) if environment.get(MIRROR) else project / "data/raw"
+    if mirror.is_dir():
+        environment[MIRROR] = str(mirror.resolve())  # it may be relative to where this process is
     command = [sys.executable, "-m", "snakemake", "--config", f"study={study}"]
     run = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, errors="replace")
     if run.returncode:
