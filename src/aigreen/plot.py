@@ -26,6 +26,13 @@ PALE = "#b9cbd8"
 FILLS = ("#2f6690", "#f2c57c", "#5f9e7e", "#7b2d5b", "#cfd8dc", "#c9793b", "#3d3d3d")
 
 
+def axes(ax: Axes | None = None) -> Axes:
+    """Return the axes given, or those of a new figure as wide as a page's text."""
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(figsize=(6.3, 3.3), layout="constrained")[1] if ax is None else ax
+
+
 def effects_plot(
     effects: Effects, ax: Axes | None = None, *, level: float = 0.95, simultaneous: bool = False, **band: Unpack[Band]
 ) -> Axes:
@@ -33,10 +40,7 @@ def effects_plot(
 
     Further keywords (n_draws, multipliers, seed) go to the simultaneous intervals.
     """
-    import matplotlib.pyplot as plt
-
-    if ax is None:
-        ax = plt.subplots(figsize=(6.3, 3.3), layout="constrained")[1]
+    ax = axes(ax)
     by_horizon = "horizon" in effects.index.names
     positions = effects.index.get_level_values("horizon").to_numpy() if by_horizon else np.arange(len(effects))[::-1]
     draw, line = (ax.vlines, ax.axhline) if by_horizon else (ax.hlines, ax.axvline)
@@ -82,8 +86,6 @@ def decomposition_plot(
     simultaneous : bool
         Whether intervals cover all that is drawn at once; further keywords (n_draws, multipliers, seed) go to them.
     """
-    import matplotlib.pyplot as plt
-
     if kind not in get_args(Decomposed):
         raise OptionError("kind", kind, get_args(Decomposed))
     parts = parts.select(np.array([": " not in name for name in parts.index.get_level_values("part")]))
@@ -92,8 +94,7 @@ def decomposition_plot(
     places = parts.index[: values.shape[1]].droplevel(0) if parts.index.nlevels > 1 else [""]
     if kind == "waterfall" and len(places) > 1:
         raise EffectsError("a waterfall shows one total: take overall() first")
-    if ax is None:
-        ax = plt.subplots(figsize=(6.3, 3.3), layout="constrained")[1]
+    ax = axes(ax)
     shown = parts if kind == "waterfall" else parts.select(parts.index.get_level_values("part") == names[0])
     bounds = shown.conf_int(level, simultaneous=simultaneous, **(band if simultaneous else {})).to_numpy()
     interval = f"{level:.0%} {'simultaneous' if simultaneous else 'pointwise'}"

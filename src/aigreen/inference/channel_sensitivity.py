@@ -40,12 +40,9 @@ class RhoSensitivity:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the effect through the channel against the correlation of the errors, with its interval."""
-        import matplotlib.pyplot as plt
+        from aigreen.plot import INK, PALE, axes
 
-        from aigreen.plot import INK, PALE
-
-        if ax is None:
-            ax = plt.subplots(figsize=(6.3, 3.3), layout="constrained")[1]
+        ax = axes(ax)
         ax.fill_between(self.frame.index, self.frame["low"], self.frame["high"], color=PALE, linewidth=0, zorder=1)
         ax.axhline(0, color="black", linewidth=0.6, zorder=2)
         ax.axvline(self.rho_at_zero, color="black", linewidth=0.6, linestyle=":", zorder=2)

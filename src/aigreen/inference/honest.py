@@ -69,12 +69,9 @@ class HonestDiD:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the original interval and the interval under each bound."""
-        import matplotlib.pyplot as plt
+        from aigreen.plot import INK, PALE, axes
 
-        from aigreen.plot import INK, PALE
-
-        if ax is None:
-            ax = plt.subplots(figsize=(6.3, 3.3), layout="constrained")[1]
+        ax = axes(ax)
         positions = np.arange(1, len(self.frame) + 1)
         ax.axhline(0, color="black", linewidth=0.6, zorder=1)
         ax.vlines(0, *self.original, color=PALE, linewidth=7, zorder=2)

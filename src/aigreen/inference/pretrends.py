@@ -47,12 +47,9 @@ class PretrendPower:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the estimates, the violation, and the bias in samples that pass."""
-        import matplotlib.pyplot as plt
+        from aigreen.plot import INK, axes
 
-        from aigreen.plot import INK
-
-        if ax is None:
-            ax = plt.subplots(figsize=(6.3, 3.3), layout="constrained")[1]
+        ax = axes(ax)
         ax.axhline(0, color="black", linewidth=0.6, zorder=1)
         ax.plot(self.frame["estimate"], linestyle="none", marker="o", markersize=4.5, color=INK, label="estimate")
         ax.plot(self.frame["violation"], color="#d55e00", linewidth=1.4, label=f"violation (power {self.power:.2f})")
