@@ -21,7 +21,22 @@ MODULES = sorted((ROOT / "src/aigreen").rglob("*.py"))
 RULES = sorted((ROOT / "analysis/rules").glob("*.smk"))
 CODE = [*SCRIPTS, *MODULES, *RULES, ROOT / "Snakefile", *(ROOT / "tests").rglob("*.py")]
 POINTS = 23
-OPEN_FORMATS = {"", ".bib", ".cff", ".css", ".csv", ".ipynb", ".js", ".json", ".lock", ".md", ".py", ".smk", ".svg"}
+OPEN_FORMATS = {
+    "",
+    ".bib",
+    ".cff",
+    ".css",
+    ".csv",
+    ".ipynb",
+    ".js",
+    ".json",
+    ".lock",
+    ".md",
+    ".py",
+    ".pyi",
+    ".smk",
+    ".svg",
+}
 OPEN_FORMATS |= {".toml", ".typ", ".yaml", ".yml", ".html", ".woff2"}
 # Rules that begin with raw files.
 RAW_RULES = {"fetch", "simulate", "replicate", "replicate_published"}
