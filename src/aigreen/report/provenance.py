@@ -105,14 +105,17 @@ def source_rows(source: str | Sequence[str] | None, file: str | None = None) -> 
     source : str or sequence of str, optional
         Names of sources, or an access (``licensed``), as the study's configuration has it.
     file : str, optional
-        Only this file.
+        Only this file, and the borders that the map of such a study draws.
     """
     if not source:
         return []
-    from aigreen.sources.registry import registry  # brings pandas
+    from aigreen.sources.registry import BOUNDARIES, registry  # brings pandas
 
     rows, names = registry(), [source] if isinstance(source, str) else list(source)
-    rows = rows[(rows["source"].isin(names) | rows["access"].isin(names)) & ((rows["file"] == file) | (file is None))]
+    if file is not None:
+        rows = rows[rows["file"].isin([file, BOUNDARIES[1]])]
+        names.append(BOUNDARIES[0])
+    rows = rows[rows["source"].isin(names) | rows["access"].isin(names)]
     return rows[list(SOURCE_FACTS)].to_dict("records")
 
 
