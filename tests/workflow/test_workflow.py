@@ -35,7 +35,7 @@ def checkout(tmp_path_factory):
 def snakemake(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "snakemake", *arguments]
     environment = os.environ | {"PYTHONPATH": str(folder / "src"), "PYTHONHASHSEED": "0"} | environment
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
 
 
 def error_of(run: subprocess.CompletedProcess) -> str:
