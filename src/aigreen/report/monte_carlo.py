@@ -196,7 +196,7 @@ def bias_figure(draws: pd.DataFrame, parts: Sequence[str] = ("total", "direct", 
                 look = {"color": COLOURS[j], "zorder": 3}
                 ax.hlines(at, lines[0.025], lines[0.975], linewidth=1.0, **look)
                 ax.plot(lines["mean"], at, linestyle="none", marker=MARKERS[j], markersize=3.6, **look)
-            ax.set_title(NAMES[part], fontsize=10)
+            ax.set_title(NAMES[part], fontsize=11)
             ax.tick_params(axis="y", length=0)
             for edge in np.arange(len(names) - 1) + 0.5:
                 ax.axhline(edge, color="0.85", linewidth=0.5, zorder=0)
@@ -204,7 +204,7 @@ def bias_figure(draws: pd.DataFrame, parts: Sequence[str] = ("total", "direct", 
             np.arange(len(names)), [textwrap.fill(DESIGNS[name].title, 18) for name in names], linespacing=1
         )
         axes[0].set_ylim(len(names) - 0.4, -0.6)
-        figure.supxlabel("Estimate less truth", fontsize=10)
+        figure.supxlabel("Estimate less truth", fontsize=11)
         looks = [
             axes[0].plot([], [], color=COLOURS[j], marker=MARKERS[j], markersize=3.6, linewidth=1.0, label=label)[0]
             for j, label in enumerate(RIVALS.values())

@@ -8,7 +8,7 @@ from matplotlib.text import Text
 from aigreen.report.figures import save_figure
 from aigreen.report.figures.style import TALLEST, WIDTH
 
-SMALLEST_TYPE = 7.5
+SMALLEST_TYPE = 9.0
 
 
 def test_nothing_is_clipped_or_too_small_on_any_figure(drawn):

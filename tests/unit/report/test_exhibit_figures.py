@@ -96,8 +96,8 @@ def test_bacon_shows_weights_and_means_by_kind(comparisons):
     ax = bacon_figure(comparisons).axes[0]
     assert legend(ax) == [
         "Treated against never treated: weight 80%, mean 0.145",
-        "Earlier against later treated: weight 15%, mean 0.06",
-        "Later against already treated: weight 5%, mean \N{MINUS SIGN}0.2",
+        "Earlier against later treated: weight 15%, mean 0.060",
+        "Later against already treated: weight 5%, mean \N{MINUS SIGN}0.200",
         "Weighted sum: 0.115",
     ]
     assert_allclose(ax.collections[0].get_offsets(), [(0.5, 0.1), (0.3, 0.22)])
@@ -132,7 +132,7 @@ def test_honest_draws_intervals_and_breakdown(path):
 
 def test_rho_and_contour_agree_with_the_formula(rho):
     ax = rho_figure({"Skills": rho}).axes[0]
-    assert ax.get_title(loc="left") == f"Skills\nzero at $\\rho$ = {rho.rho_at_zero:.2f}"
+    assert ax.get_title(loc="left") == f"Skills\nzero at $\\rho$ = {rho.rho_at_zero:.3f}"
     contour = sensitivity_contour(rho).axes[0]
     zero = next(line for line in contour.lines if line.get_label().endswith("is zero"))
     assert_allclose(zero.get_xdata() * zero.get_ydata(), rho.rho_at_zero**2)
@@ -187,7 +187,7 @@ def test_dark_bars_are_the_draws_as_extreme():
     ax = randomisation_figure(result).axes[0]
     by_label = {container.get_label(): sum(bar.get_height() for bar in container) for container in ax.containers}
     assert by_label == {"Less extreme": 3, "As extreme": 4}
-    assert legend(ax)[0] == "Actual estimate 1: p = 0.500"
+    assert legend(ax)[0] == "Actual estimate 1.000: p = 0.500"
     assert ax.get_ylabel() == "Number of 7 random assignments"
     with pytest.raises(ReportError, match="finite"):
         randomisation_figure(SimpleNamespace(draws=np.array([np.nan]), estimate=1.0, p_value=1.0, enumerated=True))

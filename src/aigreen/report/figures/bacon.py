@@ -46,7 +46,7 @@ def bacon_figure(comparisons: pd.DataFrame, *, ylabel: str = "Estimate", simulat
         raise ReportError(f"the weights of the comparisons sum to {total:.4g}, not to one")
     overall = float(comparisons["weight"] @ comparisons["estimate"])
     with style():
-        figure, ax = canvas(3.9)
+        figure, ax = canvas(4.0)
         ax.axhline(0, **RULE)
         ax.axhline(overall, color=BAR, linewidth=1.0, linestyle=(0, (5, 1.5)), zorder=1)
         for kind, (label, colour, marker) in _KINDS.items():
@@ -55,7 +55,7 @@ def bacon_figure(comparisons: pd.DataFrame, *, ylabel: str = "Estimate", simulat
                 continue
             weight = float(part["weight"].sum())
             mean = float(part["weight"] @ part["estimate"]) / weight if weight > 0 else np.nan
-            text = f"{label}: weight {weight:.0%}, mean {number(mean)}"
+            text = f"{label}: weight {weight:.0%}, mean {number(mean, '.3f')}"
             look = {"s": 30, "color": colour, "marker": marker, "edgecolor": "white", "linewidth": 0.5, "zorder": 3}
             ax.scatter(part["weight"], part["estimate"], label=text, **look)
         right = float(comparisons["weight"].max())
@@ -71,7 +71,9 @@ def bacon_figure(comparisons: pd.DataFrame, *, ylabel: str = "Estimate", simulat
                 color="0.25",
                 **place,
             )
-        ax.plot([], [], color=BAR, linewidth=1.0, linestyle=(0, (5, 1.5)), label=f"Weighted sum: {number(overall)}")
+        ax.plot(
+            [], [], color=BAR, linewidth=1.0, linestyle=(0, (5, 1.5)), label=f"Weighted sum: {number(overall, '.3f')}"
+        )
         ax.set_xlim(-0.02 * right, right * 1.06)
         ax.xaxis.set_major_formatter("{x:.0%}" if right > 0.05 else "{x:.1%}")
         ax.set_xlabel("Weight in the two-way fixed-effect estimate")

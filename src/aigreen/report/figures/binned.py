@@ -55,7 +55,8 @@ def binned_means(
 ) -> BinnedMeans:
     r"""Outcome at the quantile bins of x, at the mean of covariates and fixed effects.
 
-    Bins are quantiles of x itself. The regression
+    Bins are quantiles of x itself; a least value that more than a bin's share of the rows have, such as zero, is a bin
+    of its own beside those of the other rows. The regression
 
     .. math:: y_{it} = f(x_{it}) + w_{it}'\gamma + \alpha_i + \lambda_t + e_{it}
 
@@ -93,8 +94,8 @@ def binned_means(
     sample = panel.complete([outcome, x, *covariates], dropped)
     values, y = sample.column(x), sample.column(outcome)
     weights = np.ones(len(y)) if sample.weights is None else sample.weights
-    knots = np.unique(np.quantile(values, np.arange(bins + 1) / bins))
-    code = np.unique(np.searchsorted(knots[1:-1], values, side="left"), return_inverse=True)[1]
+    knots, tops = _knots(values, bins)
+    code = np.unique(np.searchsorted(tops, values, side="left"), return_inverse=True)[1]
     count = int(code.max()) + 1
     if count < _FEWEST:
         raise DataError(f"column {x!r} takes too few values for {_FEWEST} quantile bins", column=x, count=count)
@@ -136,16 +137,26 @@ def binned_scatter(
     with style():
         figure, ax = canvas()
         ends = np.array([binned.at[0], binned.at[-1]])
-        text = f"Linear: slope {number(slope)} (std. error {number(error, '.2g')})"
+        text = f"Linear: slope {number(slope, '.3f')} (std. error {number(error, '.3f')})"
         ax.plot(ends, binned.centre[1] + slope * (ends - binned.centre[0]), color="#d55e00", label=text, zorder=2)
         ax.vlines(binned.at, bounds["low"], bounds["high"], color=BAR, linewidth=1.0, zorder=3)
         point = {"linestyle": "none", "marker": "o", "markersize": 4.5, "color": COLOURS[1], "zorder": 4}
-        label = f"{len(binned.at)} quantile bins, {level:.0%} interval"
+        label = f"{len(binned.at)} bins, {level:.0%} interval"
         ax.plot(binned.at, binned.means.values, label=label, **point)
         ax.set_xlabel(xlabel)
         ax.set_ylabel(ylabel)
         ax.legend(ncols=2, **ABOVE)
         return finish(figure, simulated=simulated)
+
+
+def _knots(values: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:
+    """Knots of the line, and the upper ends of all bins but the last."""
+    least = values == values.min()
+    if least.mean() <= 1 / bins or least.all():
+        knots = np.unique(np.quantile(values, np.arange(bins + 1) / bins))
+        return knots, knots[1:-1]
+    others = np.unique(np.quantile(values[~least], np.arange(bins) / (bins - 1)))
+    return np.append(values.min(), others), np.append(values.min(), others[1:-1])
 
 
 def _panel(sample: Panel, columns: dict[str, np.ndarray], covariates: Sequence[str], effects: Sequence[str]) -> Panel:

@@ -15,7 +15,7 @@ from aigreen.report.figures.style import ABOVE, BAR, SMALL, STRIPE, blank, finis
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_LINE = 0.19  # inches
+_LINE = 0.2  # inches
 
 
 def coefficient_figure(

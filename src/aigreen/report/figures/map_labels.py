@@ -12,8 +12,9 @@ _MARKER = 5.0  # points kept free around each place
 _GAP = 1.5
 _STEPS = np.linspace(0, 1, 16)
 # Costs, in points of distance: names that are not right of their place (a radian), lines that cross something, names
-# nearer to another place, and names on top of something.
-_TURN, _CROSSED, _ASTRAY, _HIT = 1.0, 60.0, 12.0, 1e6
+# not clearly nearest to their own place, and names on top of something.
+_TURN, _CROSSED, _ASTRAY, _HIT = 1.0, 60.0, 40.0, 1e6
+CLEARLY = 1.5  # so many times as far as its own place are all others from a name that is not astray
 
 
 def place_labels(
@@ -59,7 +60,7 @@ def place_labels(
         )
         cost += _CROSSED * _within(leaders, boxes).any(axis=0)
         gaps = _gaps(points, boxes)
-        cost += _ASTRAY * (gaps.argmin(axis=0) != i)
+        cost += _ASTRAY * (np.delete(gaps, i, axis=0).min(axis=0, initial=np.inf) < CLEARLY * gaps[i])
         centres[i] = tried[cost.argmin()]
         names = np.vstack([names, boxes[cost.argmin()]])
         leaders = np.vstack([leaders, lines[cost.argmin()]])

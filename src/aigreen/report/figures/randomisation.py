@@ -48,7 +48,7 @@ def randomisation_figure(
         ax.bar(middles[~far], counts[~far], color=PALE, label="Less extreme", **look)
         if far.any():
             ax.bar(middles[far], counts[far], color=INK, label="As extreme", **look)
-        label = f"Actual estimate {number(result.estimate)}: {p_text(result.p_value)}"
+        label = f"Actual estimate {number(result.estimate, '.3f')}: {p_text(result.p_value)}"
         ax.axvline(result.estimate, color=_MARK, linewidth=1.8, label=label, zorder=3)
         kind = "assignments" if result.enumerated else "random assignments"
         ax.set_xlabel(xlabel)

@@ -31,6 +31,7 @@ _TITLES = {
     "relative_smoothness": "Relative smoothness",
 }
 _BROKEN = "#d55e00"
+_TITLE = 26  # letters in a line over a third of the page
 _ASIDE = 0.2  # of the range of bounds: where the interval under parallel trends stands
 _FAR = 0.015  # product of shares under which a contour would run along the axes
 
@@ -82,9 +83,10 @@ def _draw_honest(ax: Axes, result: HonestDiD) -> None:
     ticks = [bounds[0]]
     for bound in bounds[1:]:
         ticks += [bound] * bool(bound - ticks[-1] >= 0.75 * _ASIDE * span)
-    ax.set_xticks([original, *ticks], ["parallel", *(f"{bound:.3g}" for bound in ticks)])
+    digits = 1 if span >= 1 else 2 if span >= 0.1 else 3
+    ax.set_xticks([original, *ticks], ["parallel", *(f"{bound:.{digits}f}".rstrip("0").rstrip(".") for bound in ticks)])
     ax.set_xlabel(_XLABELS[result.restriction])
-    ax.set_title(f"{_TITLES[result.restriction]}: {_breakdown(result.breakdown)}", fontsize=10, loc="left")
+    ax.set_title(f"{_TITLES[result.restriction]}: {_breakdown(result.breakdown)}", fontsize=10.5, loc="left")
 
 
 def _whisker(colour: str, width: float = 1.5) -> dict[str, object]:
@@ -126,12 +128,13 @@ def rho_figure(
             ax.axvline(0, color="0.8", linewidth=0.6, zorder=1)
             ax.axvline(curve.rho_at_zero, color=_BROKEN, linewidth=1.0, linestyle=":", zorder=2)
             ax.plot(frame.index, frame["mediated"], color=INK, zorder=3)
-            nothing = number(curve.rho_at_zero, ".2f")
-            ax.set_title(f"{textwrap.fill(channel, 28)}\n" rf"zero at $\rho$ = {nothing}", fontsize=9, loc="left")
+            nothing = number(curve.rho_at_zero, ".3f")
+            title = f"{textwrap.fill(channel, _TITLE)}\n" rf"zero at $\rho$ = {nothing}"
+            ax.set_title(title, fontsize=SMALL, loc="left")
         for ax in axes[len(curves) :]:
             ax.set_visible(False)
-        figure.supxlabel(r"Correlation $\rho$ of the errors of channel and outcome", fontsize=10)
-        figure.supylabel(f"{ylabel}, {level:.0%} interval", fontsize=10)
+        figure.supxlabel(r"Correlation $\rho$ of the errors of channel and outcome", fontsize=11)
+        figure.supylabel(f"{ylabel}, {level:.0%} interval", fontsize=11)
         return finish(figure, simulated=simulated)
 
 

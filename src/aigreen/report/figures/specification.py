@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Unpack
 
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_CURVE, _ROW = 2.5, 0.17  # inches
+_CURVE, _ROW = 2.6, 0.185  # inches
+_LABEL = 36  # letters in a line beside the marks
+_YLABEL = 24  # along the upper axes
 _MARK = "#d55e00"
 
 
@@ -60,7 +63,7 @@ def specification_curve(
     tests = specification_tests(results, level=level, **band)
     order = tests.frame["estimate"].sort_values(kind="stable").index
     frame = tests.frame.loc[order]
-    rows = sum(table[name].nunique() + 1 for name in table.columns)
+    rows = sum(1 + sum(_wrapped(value).count("\n") + 1 for value in table[name].unique()) for name in table.columns)
     with style():
         figure = blank(_CURVE + _ROW * rows)
         ratios = {"height_ratios": [_CURVE - 0.45, max(_ROW * rows, 0.01)], "hspace": 0.02}
@@ -73,9 +76,9 @@ def specification_curve(
             top.plot(at, frame.loc[preferred, "estimate"], label="Preferred", **point)
             for ax in (top, bottom):
                 ax.axvline(at, color=_MARK, linewidth=0.7, zorder=1)
-        top.set_ylabel(ylabel)
+        top.set_ylabel(textwrap.fill(ylabel, _YLABEL))
         figure.legend(*top.get_legend_handles_labels(), loc="outside upper left", ncols=5)
-        figure.supxlabel(_sentence(tests), fontsize=9, x=0.01, ha="left")
+        figure.supxlabel(_sentence(tests), fontsize=SMALL, x=0.01, ha="left")
         return finish(figure, simulated=simulated)
 
 
@@ -123,14 +126,19 @@ def _draw_choices(ax: Axes, table: pd.DataFrame, order: pd.Index) -> None:
         heads[line] = str(name)
         line += 1
         for value in table[name].unique():
+            text = _wrapped(value)
+            deep = text.count("\n") + 1
             if len(values) % 2 == 0:
-                ax.axhspan(line - 0.5, line + 0.5, color=STRIPE, linewidth=0, zorder=-2)
+                ax.axhspan(line - 0.5, line + deep - 0.5, color=STRIPE, linewidth=0, zorder=-2)
             chosen = (table.loc[order, name] == value).to_numpy()
-            ax.plot(at, np.full(len(at), line), linestyle="none", marker="o", ms=size * 0.35, color="0.8", zorder=2)
-            ax.plot(at[chosen], np.full(chosen.sum(), line), linestyle="none", marker="o", ms=size, color=INK, zorder=3)
-            values[line] = str(value)
-            line += 1
-    ax.set_yticks([*heads, *values], [*heads.values(), *values.values()], fontsize=SMALL)
+            middle = line + (deep - 1) / 2
+            ax.plot(at, np.full(len(at), middle), linestyle="none", marker="o", ms=size * 0.35, color="0.8", zorder=2)
+            ax.plot(
+                at[chosen], np.full(chosen.sum(), middle), linestyle="none", marker="o", ms=size, color=INK, zorder=3
+            )
+            values[middle] = text
+            line += deep
+    ax.set_yticks([*heads, *values], [*heads.values(), *values.values()], fontsize=SMALL, linespacing=1.0)
     for label in ax.get_yticklabels()[: len(heads)]:
         label.set_fontweight("bold")
     ax.set_ylim(max(line, 1) - 0.4, -0.6)
@@ -138,6 +146,10 @@ def _draw_choices(ax: Axes, table: pd.DataFrame, order: pd.Index) -> None:
     for side in ax.spines.values():
         side.set_visible(False)
     ax.set_xlabel(f"{len(table):,} specifications, by estimate")
+
+
+def _wrapped(value: object) -> str:
+    return textwrap.fill(str(value), _LABEL)
 
 
 def _sentence(tests: SpecificationTests) -> str:

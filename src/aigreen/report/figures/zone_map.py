@@ -13,7 +13,7 @@ from aigreen import facts
 from aigreen.errors import ReportError
 from aigreen.report.figures.albers import albers, circle
 from aigreen.report.figures.boundaries import thinned
-from aigreen.report.figures.map_labels import place_labels
+from aigreen.report.figures.map_labels import CLEARLY, place_labels
 from aigreen.report.figures.style import SMALL, WIDTH, blank, require_columns, style
 
 if TYPE_CHECKING:
@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 _MAIN = (-2700.0, 2280.0, -2060.0, 2130.0)
 _SOUTH = (360.0, 1840.0, -3680.0, -1735.0)
 _SOUTH_SCALE = 0.35  # of the main map
-_NOTE = 0.44  # inches under the map
+_NOTE = 0.57  # inches under the map
 _GRID_KM = 5.0  # less than half a point in print
 _LAND, _BORDER, _COAST, _SEAT = "#f3f0e8", "#c9c3b4", "#8f8a7d", "#8a8577"
 _NEAR = ("#93bcd6", "#c8deeb", "#e6f0f6")  # from the inner ring outwards
 _COHORTS = (("#08306b", "o"), ("#d55e00", "s"), ("#f0c93a", "^"), ("#009e73", "D"), ("#cc79a7", "v"))
 _RIM = "#5d93b5"
-_APART = 8.0  # points from which a line joins name and place
+_MERIDIANS, _PARALLELS = range(70, 141, 10), range(20, 51, 10)
+_APART = 8.0  # points from which a line joins name and place; it does so, too, where another place is about as near
 
 
 def pilot_and_pioneer_zones() -> pd.DataFrame:
@@ -110,6 +111,8 @@ def zone_map(
         south = figure.add_axes((0.995 - inset_width, below + 0.005, inset_width, inset_height), zorder=5)
         for ax, extent in ((main, _MAIN), (south, _SOUTH)):
             _ground(ax, extent, zones, seats, boundaries, radii)
+        if not boundaries:
+            _graticule(main)
         _outside(zones)
         main.axis("off")
         for side in south.spines.values():
@@ -153,6 +156,24 @@ def _ground(
     x, y = albers(seats["lon"].to_numpy(dtype=float), seats["lat"].to_numpy(dtype=float))
     size = 1.3 if rings else 2.2
     ax.plot(x, y, linestyle="none", marker="o", markersize=size, mew=0, color=_SEAT, zorder=2.6)
+
+
+def _graticule(ax: Axes) -> None:
+    """Draw meridians and parallels, which give a map without borders its bearings."""
+    look = {"color": "0.85", "linewidth": 0.5, "zorder": 0.5}
+    name = {"color": "0.45", "fontsize": SMALL, "zorder": 0.6}
+    for lon in _MERIDIANS:
+        x, y = albers(np.full(200, float(lon)), np.linspace(15, 56, 200))
+        ax.plot(x, y, **look)
+        inside = np.flatnonzero((x > _MAIN[0] + 150) & (x < _MAIN[1] - 150) & (y < _MAIN[3] - 20))
+        if inside.size:
+            ax.text(x[inside[-1]], _MAIN[3] - 20, f"{lon}° E", ha="center", va="top", **name)
+    for lat in _PARALLELS:
+        x, y = albers(np.linspace(60, 150, 400), np.full(400, float(lat)))
+        ax.plot(x, y, **look)
+        left = int(np.flatnonzero(x > _MAIN[0])[0])
+        if _PARALLELS[0] < lat < _PARALLELS[-1]:  # the legend and the frame are at the ends of the others
+            ax.text(_MAIN[0], y[left], f"{lat}° N", ha="left", va="bottom", **name)
 
 
 def _draw(ax: Axes, rings: Sequence[np.ndarray], **look: Any) -> None:
@@ -199,7 +220,9 @@ def _legend(ax: Axes, zones: pd.DataFrame, years: Sequence[float], radii: Sequen
         handles.append(Patch(facecolor=_NEAR[layer], edgecolor=_RIM, linewidth=0.6, label=reach))
         inner = radius
     handles += ax.plot([], [], linestyle="none", marker="o", ms=2.2, mew=0, color=_SEAT, label="Seat of a prefecture")
-    return ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.0, 0.0), fontsize=8.5, labelspacing=0.35)
+    frame = {"frameon": True, "facecolor": "white", "edgecolor": "none", "framealpha": 1.0}
+    place = {"loc": "lower left", "bbox_to_anchor": (0.0, 0.0)}
+    return ax.legend(handles=handles, fontsize=SMALL, labelspacing=0.35, **place, **frame)
 
 
 def _scale_bar(ax: Axes, length: float = 500.0) -> None:
@@ -217,8 +240,8 @@ def _name(ax: Axes, zones: pd.DataFrame, taken: Sequence[Any]) -> None:
     renderer = figure.canvas.get_renderer()
     to_points = 72 / figure.dpi
     halo = [patheffects.withStroke(linewidth=1.8, foreground="white")]
-    labels = [ax.text(0, 0, name, fontsize=8.5, ha="center", va="center", zorder=6, path_effects=halo, linespacing=0.9)
-              for name in zones["name"]]  # fmt: skip
+    look = {"ha": "center", "va": "center", "fontsize": SMALL, "linespacing": 0.9, "path_effects": halo, "zorder": 6}
+    labels = [ax.text(0, 0, name, **look) for name in zones["name"]]
     extents = [label.get_window_extent(renderer) for label in labels]
     sizes = np.array([[extent.width, extent.height] for extent in extents]) * to_points
     x, y = albers(zones["lon"].to_numpy(), zones["lat"].to_numpy())
@@ -230,7 +253,8 @@ def _name(ax: Axes, zones: pd.DataFrame, taken: Sequence[Any]) -> None:
     for label, centre, point, size in zip(labels, centres, points, sizes, strict=True):
         label.set_position(back.transform(centre / to_points))
         edge = np.clip(point, centre - size / 2, centre + size / 2)
-        if np.linalg.norm(edge - point) > _APART:
+        nearest = np.sort(np.linalg.norm(np.clip(points, centre - size / 2, centre + size / 2) - points, axis=1))
+        if np.linalg.norm(edge - point) > _APART or nearest[1] < CLEARLY * nearest[0]:
             line = back.transform(np.vstack([point, edge]) / to_points)
             ax.plot(*line.T, color="0.25", linewidth=0.6, zorder=3.9)
 
@@ -254,4 +278,4 @@ def _note(polygons: bool, source: str) -> str:
         f"{shown} are those of the source, for statistics only; they imply no view on the status of any territory. "
         f"Source: {source}"
     )
-    return textwrap.fill(text, 130)
+    return textwrap.fill(text, 112)
