@@ -7,7 +7,7 @@ import pandas as pd
 from aigreen import Panel
 from aigreen.report.log import logged
 from aigreen.report.numbers import Ledger
-from aigreen.report.shift_share_table import shares_and_shocks, shift_share_table
+from aigreen.report.shift_share_table import set_text, shares_and_shocks, shift_share_table
 from aigreen.shift_share import ShiftShare
 
 ROBOTS, DOSE, SECTOR = "robots", "ai_words_log", "industry_code"
@@ -36,11 +36,11 @@ with logged(snakemake):
     notes = (
         f"{names[outcome]} on robots; {names[DOSE]} on robots; {names[outcome]} on {names[DOSE]} with robots as "
         "instrument. Robots per thousand workers: production share of staff in a base year times robots over workers "
-        "of the industry. Firm and year effects, shares by year. Errors by shock of Adao, Kolesar and Morales (2019), "
+        "of the industry. Firm and year effects, shares by year. Errors by shock of Adão, Kolesár and Morales (2019), "
         f"{shares.shape[1]} industries; effective F of Montiel Olea and Pflueger (2013); the set inverts the test with "
         "the null imposed. Robots may move green patents other than through words: the exclusion is an assumption."
     )
-    table = shift_share_table(results, {second: str(weak)}, level=level, notes=notes, simulated=simulated)
+    table = shift_share_table(results, {second: set_text(weak)}, level=level, notes=notes, simulated=simulated)
     table.write(Path(snakemake.output.table[0]).with_suffix(""))
 
     ledger = Ledger(rule="shift_share")
@@ -50,5 +50,5 @@ with logged(snakemake):
         for name, column in (("", "estimate"), ("_se", "std_error"), ("_low", "conf_low"), ("_high", "conf_high")):
             ledger.add(f"shift_share_{key}{name}", line[column], **facts)
     ledger.add("shift_share_f", float(results[second]["akm"].conventions["effective F"]), fmt="adaptive", **facts)
-    ledger.add("shift_share_set", str(weak), **facts)
+    ledger.add("shift_share_set", set_text(weak), **facts)
     ledger.write(snakemake.output.numbers)

@@ -90,13 +90,13 @@ def _table(key: str, title: str, rows: Mapping[str, list[Row]], simulated: bool)
     return Table(
         key=key,
         title=title,
-        stub="Exhibit",
-        columns=("File", "Estimates"),
+        stub="What is shown",
+        columns=("Exhibit", "Estimates"),
         groups=tuple(
             Group(tuple(found), f"{_capital(ATTACKS[name])}: {ANSWERS[name]}") for name, found in rows.items() if found
         ),
-        notes="Files stand in the results of the study, as PDF and SVG (figures) or JSON, LaTeX, Typst and HTML "
-        "(tables). Estimates: specifications of the registry that the exhibit shows.",
+        notes="Exhibits named by file stand in the results of the study only, as PDF and SVG (figures) or JSON, LaTeX, "
+        "Typst and HTML (tables). Estimates: specifications of the registry that the exhibit shows.",
         simulated=simulated,
     )
 

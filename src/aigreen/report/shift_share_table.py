@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from aigreen.absorb import FixedEffects
+from aigreen.confidence_set import ConfidenceSet
 from aigreen.effects import Effects
 from aigreen.errors import DataError
-from aigreen.report.formats import count
+from aigreen.report.formats import MINUS, count, decimal
 from aigreen.report.table import Cell, Group, Row, Spanner, Table
 from aigreen.report.tables import attributed
 
@@ -87,6 +88,15 @@ def shift_share_table(
         simulated=simulated,
     )
     return attributed(table, rows=made_by)
+
+
+def set_text(found: ConfidenceSet) -> str:
+    """Write a confidence set with the decimals of the table."""
+
+    def end(value: float) -> str:
+        return decimal(value) if np.isfinite(value) else (MINUS if value < 0 else "") + "∞"
+
+    return " or ".join(f"[{end(low)}, {end(high)}]" for low, high in found.intervals)
 
 
 def akm_rows(by: Mapping[str, Effects]) -> float:

@@ -168,7 +168,7 @@ def _errors(results: Results, labels: Mapping[str, str]) -> str:
         said.append(f"Errors are clustered by {labels.get(usual, usual).lower()}.")
     for label, effects in own.items():
         if effects.psi is None:
-            stated = effects.conventions["variance"].split(";")[0]
+            stated = effects.conventions["variance"].split(";")[0].replace("diff-diff", "the package diff-diff")
             said.append(f"{label}: errors of {_named(stated, effects, labels)}.")
         elif effects.clusters.name != usual:
             said.append(f"{label}: {_named(f'clustered by {effects.clusters.name}', effects, labels)}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ import pandas as pd
 from aigreen.effects import Effects
 from aigreen.errors import ReportError, UnknownColumnError
 from aigreen.multiplier import Band, Multipliers
-from aigreen.report.formats import adaptive, count, decimals
+from aigreen.report.formats import MINUS, adaptive, count, decimals
 from aigreen.report.table import Cell, Group, Row, Spanner, Table, runs
 
 __all__ = [
@@ -352,7 +353,8 @@ def _facts_of(result: Effects) -> dict[str, str | int]:
 def _variance(result: Effects, labels: Mapping[str, str]) -> str:
     """State how errors are computed, with the label of the clusters for their column."""
     name = str(result.clusters.name)
-    return result.conventions.get("variance", "").replace(name, labels.get(name, name).lower())
+    stated = result.conventions.get("variance", "").replace(name, labels.get(name, name).lower())
+    return re.sub(r"(?<=[NG])-(?=[1K])", MINUS, stated)
 
 
 def _estimate(row: pd.Series | None, digits: int, stars: bool) -> Cell:
