@@ -225,6 +225,16 @@ def test_bins_are_adjusted_at_the_mean_of_the_controls(panel):
     assert np.diff(line.get_ydata()) / np.diff(line.get_xdata()) == pytest.approx(slope.values[0])
 
 
+def test_a_least_value_of_many_rows_is_a_bin_of_its_own(panel):
+    frame = panel.frame
+    x = np.where(frame["x"] > frame["x"].median(), frame["x"] - frame["x"].min() + 1, 0.0)
+    found = binned_means(Panel(frame.assign(x=x), unit="firm", time="year"), "y", "x", bins=6)
+    assert len(found.at) == 6
+    assert found.at[0] == 0
+    others = pd.Series(x[x > 0])
+    assert_allclose(found.at[1:], others.groupby(pd.qcut(others, 5).cat.codes).mean())
+
+
 def test_bins_of_a_variable_with_ties_are_fewer(panel):
     frame = panel.frame.assign(x=panel.frame["x"].round().clip(0, 4))
     tied = Panel(frame, unit="firm", time="year")

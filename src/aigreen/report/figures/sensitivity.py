@@ -78,7 +78,10 @@ def _draw_honest(ax: Axes, result: HonestDiD) -> None:
     ax.axvline(original + _ASIDE / 2 * span, color="0.8", linewidth=0.6, zorder=1)
     left, right = original - _ASIDE / 2 * span, bounds[-1] + _ASIDE / 2 * span
     if 0 < result.breakdown <= right:
-        ax.axvline(result.breakdown, color=_BROKEN, linewidth=1.0, linestyle=":", zorder=2)
+        # Parallel trends are a bound of zero, which stands nearer than to scale where the first bound is above it.
+        near = result.breakdown < bounds[0]
+        at = np.interp(result.breakdown, [0, bounds[0]], [original, bounds[0]]) if near else result.breakdown
+        ax.axvline(at, color=_BROKEN, linewidth=1.0, linestyle=":", zorder=2)
     ax.set_xlim(left, right)
     ticks = [bounds[0]]
     for bound in bounds[1:]:
