@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from aigreen.report.code_digest import CACHE, CodeReader
 
 _CODE = (".py", ".ipynb")
+_FIGURE = re.compile(r'#exhibit-figure\(\s*"(\w+)",\s*\[.*?\],\s*"([^"]*)"', re.DOTALL)
 
 
 def depend_on_code(workflow: Any, root: str | Path) -> CodeReader:
@@ -115,9 +117,11 @@ def load_workflow(root: Path, study: str) -> Any:
 def show_in_report(workflow: Any, root: str | Path, results: str) -> None:
     """Put every table and figure of the paper into `snakemake --report`, with its rule and the lines that write it.
 
-    Call it after the last rule. A table is shown as its page, a figure as its drawing.
+    Call it after the last rule. A table is shown as its page, a figure as its drawing and in words.
     """
     from snakemake.io import report
+
+    words = alternative_texts(Path(root), Path(results).name)
 
     forms = {f"{results}/tables/": ".html", f"{results}/figures/": ".svg"}
     for rule in workflow.rules:
@@ -131,4 +135,12 @@ def show_in_report(workflow: Any, root: str | Path, results: str) -> None:
                 script = Path(script_of(rule)).relative_to(Path(root).resolve()).as_posix()
                 labels = {"exhibit": name, "rule": rule.name, "script": script}
                 category = Path(folder).name.capitalize()
+                if category == "Figures":
+                    labels["shows"] = words.get(name, "")
                 output._file = report(output._file, category=category, labels=labels)
+
+
+def alternative_texts(root: Path, study: str) -> dict[str, str]:
+    """Read what each figure shows, in words, from the sections of the papers; those of the study's own come first."""
+    files = sorted((root / "paper" / "sections").glob("*.typ"), key=lambda path: (path.name.startswith(study), path))
+    return {name: words for path in files for name, words in _FIGURE.findall(path.read_text(encoding="utf-8"))}
