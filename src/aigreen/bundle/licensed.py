@@ -125,9 +125,12 @@ def _rows(head: bytes) -> list[list[str]]:
         text = head.decode("utf-16" if wide else "utf-8-sig", "ignore" if wide else "strict")
     except UnicodeDecodeError:
         text = head.decode("gb18030", "ignore")
-    lines = text.splitlines()[:LINES]
+    lines, most = text.splitlines()[:LINES], csv.field_size_limit()
     rows = [
-        cells for line in lines for mark in ",\t;|" if len(cells := next(csv.reader([line], delimiter=mark), [])) > 2
+        cells
+        for line in lines
+        for mark in ",\t;|"
+        if len(cells := next(csv.reader([line[:most]], delimiter=mark), [])) > 2
     ]
     try:
         record = json.loads(lines[0])

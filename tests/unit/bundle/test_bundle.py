@@ -138,6 +138,16 @@ def test_licensed_header_rows_are_seen_in_any_encoding(project, tmp_path, encodi
         bundle(project, "small", tmp_path / "1.zip")
 
 
+def test_lines_without_end_do_not_stop_the_look(project, tmp_path):
+    write(project, "docs/borders.geojson", '{"type": "FeatureCollection", "rings": [' + "[1 2] " * 60_000 + "]}")
+    write(project, "docs/wide.txt", CSMAR.splitlines()[0] + "," + "x" * 200_000 + "\n" + CSMAR)
+    with pytest.raises(
+        ReportError, match=r"docs/wide.txt: restricted: has the header row of CSMAR FS_Combas"
+    ) as caught:
+        bundle(project, "small", tmp_path / "1.zip")
+    assert "borders" not in str(caught.value)
+
+
 def test_licensed_tables_are_seen_in_parquet_and_packed_files_are_refused(project, tmp_path):
     frame = pd.read_csv(io.StringIO(CSMAR), dtype=str)
     frame.to_parquet(project / "analysis/cache.pq")
