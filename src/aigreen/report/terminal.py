@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import re
+import signal
+import sys
+import threading
 from pathlib import Path
+from types import FrameType
 
 _HEADER = re.compile(
     r"^\w+( in rule \w+)?( in file \"[^\n]*\", line \d+)?:\s*|\n\s*File \"[^\n]*\", line \d+, in [\w<>]+$"
 )
 _OF_THE_JOB = ("RuleException", "CalledProcessError")
+INTERRUPTED = "error: interrupted; run again to go on"
 _ENDING = {
-    "Terminating processes on user request": "error: interrupted; run again to go on",
+    "Terminating processes on user request": INTERRUPTED,
     "Will exit after finishing currently running jobs": "error: terminated; run again to go on",
 }
 _AFTER = re.compile(r"(Shutting down, this|Exiting because a job|Complete log|WorkflowError:\s+At least one job)")
@@ -24,6 +30,24 @@ def one_line_errors() -> None:
     for handler in logger.handlers:
         if handler.name == "DefaultStreamHandler" and not isinstance(handler.formatter, OneLine):
             handler.setFormatter(OneLine(handler.formatter))
+            _tell_of_interruption(handler.formatter)
+
+
+def _tell_of_interruption(form: OneLine) -> None:
+    """Say at the end that the run was interrupted where Snakemake, caught between two of its steps, said nothing."""
+    interrupted = threading.Event()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        interrupted.set()
+        signal.default_int_handler(number, frame)
+
+    def tell() -> None:
+        if interrupted.is_set() and not form.told:
+            print(INTERRUPTED, file=sys.stderr)
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, note)
+        atexit.register(tell)
 
 
 class OneLine(logging.Formatter):
@@ -35,17 +59,17 @@ class OneLine(logging.Formatter):
     def __init__(self, usual: logging.Formatter | None) -> None:
         super().__init__()
         self._usual = usual or logging.Formatter()
-        self._ending = False
+        self.told = False
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line; an empty one is not shown."""
         event = getattr(getattr(record, "event", None), "value", None)
         text = str(record.msg)
         if ended := next((line for start, line in _ENDING.items() if text.startswith(start)), ""):
-            told, self._ending = self._ending, True
+            told, self.told = self.told, True
             return "" if told else ended
         if event == "job_error":
-            return "" if self._ending else _of_a_job(record)
+            return "" if self.told else _of_a_job(record)
         if _AFTER.match(text) or getattr(record, "exception", None) in _OF_THE_JOB:
             return ""
         if event == "error":
