@@ -8,12 +8,12 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 from aigreen.errors import AigreenError
-from aigreen.report.one_run import only_run
-from aigreen.report.one_thread import one_thread
-from aigreen.report.terminal import one_line_errors
-from aigreen.report.workflow import depend_on_code, show_in_report
-from aigreen.specification.registry import read_registry
-from aigreen.study import read_config
+from aigreen_study.run.one_run import only_run
+from aigreen_study.run.one_thread import one_thread
+from aigreen_study.run.terminal import one_line_errors
+from aigreen_study.run.workflow import depend_on_code, show_in_report
+from aigreen_study.specification.registry import read_registry
+from aigreen_study.config import read_config
 
 min_version("9.0")
 

@@ -25,9 +25,9 @@ from statistics import median
 import duckdb
 import pandas as pd
 
-from aigreen import facts
-from aigreen.assemble.counts import PARTS, measures
-from aigreen.assemble.flags import MECHANISMS, PLACES, SCHEMES, bit, flag_names, symbol_flags
+from aigreen.data import facts
+from aigreen.data.patents.counts import PARTS, measures
+from aigreen.data.patents.flags import MECHANISMS, PLACES, SCHEMES, bit, flag_names, symbol_flags
 
 HERE = Path(__file__).resolve().parent
 FIRMS, NAMES = 5_000, 200_000
@@ -76,7 +76,7 @@ def generate(rows: int, folder: Path) -> None:
 
 def ours(folder: Path, memory: str) -> pd.DataFrame:
     """Count with the library."""
-    from aigreen.assemble.count_files import connect, count_files
+    from aigreen.data.patents.count_files import connect, count_files
 
     backend = connect(folder / "spill", memory_limit=memory)
     matches = pd.read_parquet(folder / "matches.parquet")
@@ -240,7 +240,7 @@ def _sums(flag: dict, column: Callable, equal: Callable) -> dict:
     return named | {f"{name}_patents": rule for name, rule in flag.items() if name.startswith(("tag_", "ai"))}
 
 
-MODULES = {"aigreen": ("aigreen.assemble.count_files", "ibis.backends.duckdb"), "polars": ("polars",)}
+MODULES = {"aigreen": ("aigreen.data.patents.count_files", "ibis.backends.duckdb"), "polars": ("polars",)}
 GENERATE = "generate"
 ENGINES = {"aigreen": ours, "DuckDB by hand": by_hand, "polars": with_polars, "pandas": with_pandas}
 

@@ -2,8 +2,8 @@
 
 import os
 
-from aigreen.replications import REPLICATIONS
-from aigreen.sources.registry import MIRROR
+from aigreen_study.replications.replications import REPLICATIONS
+from aigreen.data.registry.registry import MIRROR
 
 
 def held(name):

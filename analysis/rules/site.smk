@@ -8,7 +8,9 @@ rule site:
         provenance=rules.provenance.output.provenance,
         ledger=rules.ledger.output.ledger,
         accepted=sorted(Path(f"paper/expected/{STUDY}").rglob("*.json")),
-        look=sorted((Path(workflow.basedir) / "src/aigreen/site/assets").iterdir()),
+        look=sorted(
+            (Path(workflow.basedir) / "src/aigreen_study/site/assets").iterdir()
+        ),
     output:
         site=directory(f"{RESULTS}/site"),
     log:

@@ -1,6 +1,6 @@
 """What the paper rests on: where each exhibit comes from, and every number with its facts."""
 
-from aigreen.report.workflow import exhibit_graph
+from aigreen_study.run.workflow import exhibit_graph
 
 SHOWN = [file for file in rules.paper.input if file.startswith(f"{RESULTS}/")]
 

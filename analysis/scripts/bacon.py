@@ -5,10 +5,10 @@ from pathlib import Path
 import pandas as pd
 
 from aigreen import Panel
-from aigreen.did.diagnostics import bacon_weights
-from aigreen.report.figures import bacon_figure, save_figure
-from aigreen.report.log import logged
-from aigreen.report.numbers import Ledger
+from aigreen.did.diff_diff import bacon_weights
+from aigreen_study.figures import bacon_figure, save_figure
+from aigreen_study.numbers.prose import Ledger
+from aigreen_study.run.log import logged
 
 with logged(snakemake):
     config = snakemake.params.config

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from aigreen.assemble.build import build
-from aigreen.assemble.options import from_config
-from aigreen.report.log import logged
+from aigreen.data.assemble.build import build
+from aigreen.data.assemble.options import from_config
+from aigreen_study.run.log import logged
 
 with logged(snakemake) as log:
     options = replace(from_config(snakemake.config), threads=snakemake.threads)

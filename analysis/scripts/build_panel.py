@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
-from aigreen.assemble.cities import cities
-from aigreen.assemble.provinces import provinces
-from aigreen.csv_export import csv_bytes
+from aigreen.data.assemble.cities import cities
+from aigreen.data.assemble.provinces import provinces
+from aigreen.data.csv_export import csv_bytes
+from aigreen.data.raw.flow import Read
+from aigreen.data.registry import registry
+from aigreen.data.sources import provinces as public
+from aigreen.data.sources.cities import prefecture_panel
 from aigreen.disk import write_bytes
-from aigreen.report.log import logged
-from aigreen.sources import public, registry
-from aigreen.sources.cities import prefecture_panel
-from aigreen.sources.record import Read
+from aigreen_study.run.log import logged
 
 STEPS = {
     "cn_province_greenpatent_greenfinance": (public.provinces, provinces),

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from aigreen.csv_export import csv_bytes
+from aigreen.data.csv_export import csv_bytes
 from aigreen.disk import write_bytes
-from aigreen.replications import compare, read_published
-from aigreen.report.log import logged
-from aigreen.report.numbers import Ledger
-from aigreen.report.replications import add_replications, replications_table
+from aigreen_study.numbers.prose import Ledger
+from aigreen_study.replications.exhibits import add_replications, replications_table
+from aigreen_study.replications.replications import compare, read_published
+from aigreen_study.run.log import logged
+from aigreen_study.tables import render
 
 with logged(snakemake) as log:
     found = pd.concat(
@@ -18,7 +19,7 @@ with logged(snakemake) as log:
     comparison = compare(read_published(snakemake.input.published), found)
     log.info("\n%s", comparison.drop(columns="reason").to_string(index=False))
     write_bytes(Path(snakemake.output.comparison), csv_bytes(comparison))
-    replications_table(comparison).write(Path(snakemake.output.table[0]).with_suffix(""))
+    render.write(replications_table(comparison), Path(snakemake.output.table[0]).with_suffix(""))
     ledger = Ledger(rule="compare_published")
     add_replications(ledger, comparison)
     ledger.write(snakemake.output.numbers)

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from aigreen.report.lint import check_sections
-from aigreen.report.log import logged
-from aigreen.report.paper import compile_paper
+from aigreen_study.paper.paper import compile_paper
+from aigreen_study.run.log import logged
+from aigreen_study.trust.lint import check_sections
 
 with logged(snakemake):
     check_sections([path for path in map(Path, snakemake.input.typst) if path.parent.name == "sections"], Path())

@@ -5,9 +5,11 @@ from pathlib import Path
 import pandas as pd
 
 from aigreen import Decomposition, Imputation, Panel
-from aigreen.report.figures import parts_figure, parts_horizon_figure, save_figure
-from aigreen.report.log import logged
-from aigreen.report.parts import (
+from aigreen.simulate.economy.truth import study_truth, true_parts
+from aigreen_study.figures import parts_figure, parts_horizon_figure, save_figure
+from aigreen_study.run.log import logged
+from aigreen_study.tables import render
+from aigreen_study.tables.parts import (
     decomposition_table,
     exposures_table,
     moves_table,
@@ -16,7 +18,6 @@ from aigreen.report.parts import (
     support,
     truth_table,
 )
-from aigreen.simulate.truth import study_truth, true_parts
 
 CENTRED = {
     "conservative": "treated rows centred by cohort and year",
@@ -63,7 +64,7 @@ with logged(snakemake) as log:
         f"Errors are clustered by {labels[roles['cluster']].lower()}, {CENTRED[options['variance']]}."
     )
     table = decomposition_table(overall, title="The effect and its parts", notes=f"{notes} {SHARES}", **shown)
-    table.write(Path(snakemake.output.table[0]).with_suffix(""))
+    render.write(table, Path(snakemake.output.table[0]).with_suffix(""))
     clean = panel.clean(options["exposure"])
     estimator = Imputation(
         fixed_effects=options.get("fixed_effects"), variance=options["variance"], leads=options["leads"]
@@ -80,7 +81,7 @@ with logged(snakemake) as log:
         f"is joint for the {options['leads']} years before treatment. {notes[notes.index('Fixed effects') :]}",
         simulated=simulated,
     )
-    moved.write(Path(snakemake.output.moves[0]).with_suffix(""))
+    render.write(moved, Path(snakemake.output.moves[0]).with_suffix(""))
     columns = exposures_table(
         {labels[exposure]: named(result.overall(), names) for exposure, result in results.items()},
         {labels[exposure]: support(panel, exposure) for exposure in exposures},
@@ -88,18 +89,21 @@ with logged(snakemake) as log:
         notes=notes.split(" Exposure:")[0],
         simulated=simulated,
     )
-    columns.write(Path(snakemake.output.exposures[0]).with_suffix(""))
+    render.write(columns, Path(snakemake.output.exposures[0]).with_suffix(""))
     if simulated:
         known = study_truth(pd.read_parquet(snakemake.input.truth), options["channels"])
         truth = true_parts(frame, known, exposure=options["exposure"])
-        truth_table(
-            overall,
-            truth.rename(index=names),
-            title="The parts against the truth",
-            notes="The truth of a part is the change that it makes in the mean of ln(1 + Y) of the treated rows, "
-            "averaged over all orders in which parts can be added.",
-            **shown,
-        ).write(Path(snakemake.output.truth[0]).with_suffix(""))
+        render.write(
+            truth_table(
+                overall,
+                truth.rename(index=names),
+                title="The parts against the truth",
+                notes="The truth of a part is the change that it makes in the mean of ln(1 + Y) of the treated rows, "
+                "averaged over all orders in which parts can be added.",
+                **shown,
+            ),
+            Path(snakemake.output.truth[0]).with_suffix(""),
+        )
     figure = parts_figure(overall, ylabel=f"Effect on {labels[outcome]}", **shown)
     save_figure(figure, Path(snakemake.output.figure[0]).with_suffix(""))
     figure = parts_horizon_figure(study, ylabel=f"Effect on {labels[outcome]}", **shown)

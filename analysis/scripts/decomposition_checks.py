@@ -5,13 +5,14 @@ from pathlib import Path
 import pandas as pd
 
 from aigreen import Decomposition, Panel
+from aigreen.decomposition.rings import ring_curve
 from aigreen.errors import EstimationError
-from aigreen.report.decomposition_checks import additivity_table, curves, ring_table, sensitivity_table
-from aigreen.report.figures import rho_figure, save_figure
-from aigreen.report.headline import verdict
-from aigreen.report.log import logged
-from aigreen.report.numbers import Ledger
-from aigreen.rings import ring_curve
+from aigreen_study.figures import rho_figure, save_figure
+from aigreen_study.numbers.headline import verdict
+from aigreen_study.numbers.prose import Ledger
+from aigreen_study.run.log import logged
+from aigreen_study.tables import render
+from aigreen_study.tables.decomposition_checks import additivity_table, curves, ring_table, sensitivity_table
 
 RINGS = ["ring_0_50", "ring_50_100", "ring_100_150", "ring_150_200", "ring_200_250", "ring_250_300", "ring_300_350"]
 
@@ -39,7 +40,7 @@ with logged(snakemake) as log:
     sensitivity = model.sensitivity(panel, outcome, level=level)
     n_rows = model.fit(panel, outcome).n_rows
     table = sensitivity_table(sensitivity, names, n_rows=n_rows, notes=notes, simulated=simulated)
-    table.write(Path(snakemake.output.sensitivity[0]).with_suffix(""))
+    render.write(table, Path(snakemake.output.sensitivity[0]).with_suffix(""))
     found = curves(sensitivity, level)
     figure = rho_figure({names[channel]: curve for channel, curve in found.items()}, simulated=simulated)
     save_figure(figure, Path(snakemake.output.rho[0]).with_suffix(""))
@@ -50,7 +51,7 @@ with logged(snakemake) as log:
     table = ring_table(
         curve, {label: label for label in definitions}, gaps, level=level, notes=notes, simulated=simulated
     )
-    table.write(Path(snakemake.output.ring_curve[0]).with_suffix(""))
+    render.write(table, Path(snakemake.output.ring_curve[0]).with_suffix(""))
 
     tests = {}
     for label, column in definitions.items():
@@ -66,7 +67,7 @@ with logged(snakemake) as log:
             log.warning("%s: %s", label, error)
             notes = f"{notes} Not estimated: {label} ({error})."
     table = additivity_table(tests, level=level, notes=notes, simulated=simulated)
-    table.write(Path(snakemake.output.additivity_test[0]).with_suffix(""))
+    render.write(table, Path(snakemake.output.additivity_test[0]).with_suffix(""))
 
     ledger = Ledger(rule="decomposition_checks")
     for channel, line in found.items():

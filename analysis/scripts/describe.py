@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from aigreen.report.calibration import calibration_table
-from aigreen.report.figures import cohort_trends_figure, save_figure
-from aigreen.report.log import logged
-from aigreen.report.tables import descriptives_table, sample_flow_table
+from aigreen_study.figures import cohort_trends_figure, save_figure
+from aigreen_study.run.log import logged
+from aigreen_study.tables import render
+from aigreen_study.tables.calibration import calibration_table
+from aigreen_study.tables.descriptives import descriptives_table, sample_flow_table
 
 with logged(snakemake):
     config = snakemake.params.config
@@ -16,12 +17,12 @@ with logged(snakemake):
     labels = pd.read_csv(snakemake.input.codebook).set_index("column")["label"]
 
     flow = sample_flow_table(pd.read_csv(snakemake.input.sample_flow), units=roles["unit_label"], simulated=simulated)
-    flow.write(Path(snakemake.output.sample_flow[0]).with_suffix(""))
+    render.write(flow, Path(snakemake.output.sample_flow[0]).with_suffix(""))
     described = descriptives_table(frame, labels[config["describe"]].to_dict(), simulated=simulated)
-    described.write(Path(snakemake.output.descriptives[0]).with_suffix(""))
+    render.write(described, Path(snakemake.output.descriptives[0]).with_suffix(""))
     if simulated:
         reached = calibration_table(pd.read_csv(snakemake.input.calibration))
-        reached.write(Path(snakemake.output.calibration[0]).with_suffix(""))
+        render.write(reached, Path(snakemake.output.calibration[0]).with_suffix(""))
     outcome = config["outcomes"]["log"]
     figure = cohort_trends_figure(
         frame,

@@ -5,10 +5,10 @@ from pathlib import Path
 import pandas as pd
 
 from aigreen import Panel
-from aigreen.report.figures import binned_means, binned_scatter, save_figure
-from aigreen.report.log import logged
-from aigreen.report.numbers import Ledger
-from aigreen.specification.derived import lag
+from aigreen_study.figures import binned_means, binned_scatter, save_figure
+from aigreen_study.numbers.prose import Ledger
+from aigreen_study.run.log import logged
+from aigreen_study.specification.derived import lag
 
 DOSE, CONTROLS = "ai_words_log", ["report_length", "size", "age"]
 

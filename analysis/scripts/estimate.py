@@ -5,11 +5,11 @@ from pathlib import Path
 import pandas as pd
 
 from aigreen.errors import DataError, EstimationError
-from aigreen.report.log import logged
-from aigreen.specification.fit import fit
-from aigreen.specification.registry import check_columns
-from aigreen.specification.results import write_results
-from aigreen.specification.rows import Specification
+from aigreen_study.run.log import logged
+from aigreen_study.specification.estimate import fit
+from aigreen_study.specification.registry import check_columns
+from aigreen_study.specification.results import write_results
+from aigreen_study.specification.specification import Specification
 
 with logged(snakemake) as log:
     specifications = [Specification.from_record(record) for record in snakemake.params.specifications]

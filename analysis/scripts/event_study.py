@@ -5,10 +5,11 @@ from pathlib import Path
 import pandas as pd
 
 from aigreen import GroupTimeATT, Panel
-from aigreen.report.figures import event_study_figure, save_figure
-from aigreen.report.log import logged
-from aigreen.report.tables import effects_table, overall_table
-from aigreen.simulate.truth import true_average, true_cells
+from aigreen.simulate.economy.truth import true_average, true_cells
+from aigreen_study.figures import event_study_figure, save_figure
+from aigreen_study.run.log import logged
+from aigreen_study.tables import render
+from aigreen_study.tables.estimates import effects_table, overall_table
 
 AVERAGES = {
     "simple": "All treated rows (simple)",
@@ -52,7 +53,7 @@ with logged(snakemake) as log:
     )
 
     table = effects_table(study, key="event_study", title="Event study", notes=notes, simulated=simulated, **bands)
-    table.write(Path(snakemake.output.event_study[0]).with_suffix(""))
+    render.write(table, Path(snakemake.output.event_study[0]).with_suffix(""))
     overall = overall_table(
         averages,
         key="overall",
@@ -62,6 +63,6 @@ with logged(snakemake) as log:
         notes=notes,
         simulated=simulated,
     )
-    overall.write(Path(snakemake.output.overall[0]).with_suffix(""))
+    render.write(overall, Path(snakemake.output.overall[0]).with_suffix(""))
     figure = event_study_figure(study, ylabel=f"Effect on {labels[outcome]}", simulated=simulated, **bands)
     save_figure(figure, Path(snakemake.output.figure[0]).with_suffix(""))

@@ -6,9 +6,9 @@ import pandas as pd
 
 from aigreen import GroupTimeATT, Imputation, Panel, StackedDiD, SunAbraham
 from aigreen.inference.honest import honest_did
-from aigreen.report.figures import event_study_figure, honest_figure, save_figure
-from aigreen.report.log import logged
-from aigreen.report.numbers import Ledger
+from aigreen_study.figures import event_study_figure, honest_figure, save_figure
+from aigreen_study.numbers.prose import Ledger
+from aigreen_study.run.log import logged
 
 PRE, POST = -5, 2
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from aigreen.csv_export import csv_bytes
+from aigreen.data.csv_export import csv_bytes
+from aigreen.data.registry.registry import fetch, registry
 from aigreen.disk import write_bytes
-from aigreen.report.log import logged
-from aigreen.sources.registry import fetch, registry
+from aigreen_study.run.log import logged
 
 with logged(snakemake) as log:
     source, file = snakemake.params.source, snakemake.params.file

@@ -4,14 +4,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from aigreen import TWFE, Panel, facts
+from aigreen import TWFE, Panel
+from aigreen.data import facts
 from aigreen.inference.randomization import randomization_inference
-from aigreen.report.figures import randomisation_figure, save_figure
-from aigreen.report.formats import count
-from aigreen.report.headline import verdict
-from aigreen.report.inference_variants import inference_table, inference_variants
-from aigreen.report.log import logged
-from aigreen.report.numbers import Ledger
+from aigreen_study.figures import randomisation_figure, save_figure
+from aigreen_study.numbers.headline import verdict
+from aigreen_study.numbers.prose import Ledger
+from aigreen_study.run.log import logged
+from aigreen_study.tables import render
+from aigreen_study.tables.formats import count
+from aigreen_study.tables.inference_variants import inference_table, inference_variants
 
 DRAWS = 500
 HOME_PROVINCE = "home_province"
@@ -62,7 +64,7 @@ with logged(snakemake):
         )
     )
     table = inference_table(variants, estimate=float(effect.values[0]), level=level, notes=notes, simulated=simulated)
-    table.write(Path(snakemake.output.table[0]).with_suffix(""))
+    render.write(table, Path(snakemake.output.table[0]).with_suffix(""))
     figure = randomisation_figure(reassigned, xlabel=f"Estimate on {names[outcome]}", simulated=simulated)
     save_figure(figure, Path(snakemake.output.figure[0]).with_suffix(""))
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from aigreen import facts
-from aigreen.report.figures import pilot_and_pioneer_zones, read_boundaries, save_figure, zone_map
-from aigreen.report.log import logged
-from aigreen.sources.registry import BOUNDARIES, fetch
+from aigreen.data import facts
+from aigreen.data.registry.registry import BOUNDARIES, fetch
+from aigreen_study.figures import pilot_and_pioneer_zones, read_boundaries, save_figure, zone_map
+from aigreen_study.run.log import logged
 
 with logged(snakemake):
     rings, credit = None, "list of divisions of this project."

@@ -4,12 +4,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from aigreen import Panel, facts
-from aigreen.maps import industry_peers, rings
-from aigreen.report.headline import verdict
-from aigreen.report.link_checks import link_check, links_table
-from aigreen.report.log import logged
-from aigreen.report.numbers import Ledger
+from aigreen import Panel
+from aigreen.data import facts
+from aigreen.exposure.maps import industry_peers, rings
+from aigreen.inference.placebo_links import link_check
+from aigreen_study.numbers.headline import verdict
+from aigreen_study.numbers.prose import Ledger
+from aigreen_study.run.log import logged
+from aigreen_study.tables import render
+from aigreen_study.tables.placebo_links import links_table
 
 DRAWS = 200
 
@@ -37,7 +40,7 @@ with logged(snakemake):
         for label, (links, how) in checks.items()
     }
     table = links_table(found, level=level, notes=note, simulated=simulated)
-    table.write(Path(snakemake.output.table[0]).with_suffix(""))
+    render.write(table, Path(snakemake.output.table[0]).with_suffix(""))
 
     ledger = Ledger(rule="placebo_links")
     for key, check in zip(("ring_100km", "industry_peers"), found.values(), strict=False):

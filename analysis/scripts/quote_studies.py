@@ -3,8 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from aigreen.report.log import logged
-from aigreen.report.table import Table
+from aigreen_study.run.log import logged
+from aigreen_study.tables import render
+from aigreen_study.tables.table import Table
 
 with logged(snakemake):
     for source, target in zip(snakemake.input.tables, snakemake.params.stems, strict=True):
@@ -12,4 +13,4 @@ with logged(snakemake):
         study = Path(source).parts[-3]
         title = table.title if table.key == study or table.simulated else f"{table.title}, {study}"
         title += "" if table.simulated else " (real data)"
-        replace(table, key=f"{study}-{table.key}", title=title).write(target)
+        render.write(replace(table, key=f"{study}-{table.key}", title=title), target)

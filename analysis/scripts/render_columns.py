@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from aigreen.report.log import logged
-from aigreen.report.specifications import columns_table
-from aigreen.specification.results import read_results
-from aigreen.specification.rows import Exhibit
+from aigreen_study.run.log import logged
+from aigreen_study.specification.results import read_results
+from aigreen_study.specification.specification import Exhibit
+from aigreen_study.tables import render
+from aigreen_study.tables.exhibits import columns_table
 
 with logged(snakemake):
     results = read_results(snakemake.input.estimates, Exhibit.from_printed(snakemake.params.exhibit))
     labels = pd.read_csv(snakemake.input.codebook).set_index("column")["label"]
     table = columns_table(results, labels.to_dict(), snakemake.params.roles, simulated=snakemake.params.simulated)
-    table.write(Path(snakemake.output.table[0]).with_suffix(""))
+    render.write(table, Path(snakemake.output.table[0]).with_suffix(""))

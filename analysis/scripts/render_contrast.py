@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from aigreen.report.log import logged
-from aigreen.report.specifications import contrast_table
-from aigreen.specification.results import read_results
-from aigreen.specification.rows import Exhibit
+from aigreen_study.run.log import logged
+from aigreen_study.specification.results import read_results
+from aigreen_study.specification.specification import Exhibit
+from aigreen_study.tables import render
+from aigreen_study.tables.exhibits import contrast_table
 
 with logged(snakemake):
     results = read_results(snakemake.input.estimates, Exhibit.from_printed(snakemake.params.exhibit))
@@ -22,4 +23,4 @@ with logged(snakemake):
         multipliers=inference["multipliers"],
         seed=snakemake.params.seed,
     )
-    table.write(Path(snakemake.output.table[0]).with_suffix(""))
+    render.write(table, Path(snakemake.output.table[0]).with_suffix(""))

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from aigreen.report.figures import coefficient_figure, save_figure
-from aigreen.report.log import logged
-from aigreen.report.specifications import equalities, grouped, outcome_label
-from aigreen.specification.results import read_results
-from aigreen.specification.rows import Exhibit
+from aigreen_study.figures import coefficient_figure, save_figure
+from aigreen_study.run.log import logged
+from aigreen_study.specification.results import read_results
+from aigreen_study.specification.specification import Exhibit
+from aigreen_study.tables.exhibits import equalities, grouped, outcome_label
 
 with logged(snakemake):
     results = read_results(snakemake.input.estimates, Exhibit.from_printed(snakemake.params.exhibit))

@@ -4,8 +4,8 @@ import io
 from pathlib import Path
 
 from aigreen.disk import write_bytes
-from aigreen.monte_carlo import replicate
-from aigreen.report.log import logged
+from aigreen_study.monte_carlo.replicate import replicate
+from aigreen_study.run.log import logged
 
 with logged(snakemake) as log:
     draws = replicate(snakemake.wildcards.design, **snakemake.params.options)

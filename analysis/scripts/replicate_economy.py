@@ -6,8 +6,8 @@ from pathlib import Path
 import yaml
 
 from aigreen.disk import write_bytes
-from aigreen.monte_carlo import replicate_economy
-from aigreen.report.log import logged
+from aigreen_study.monte_carlo.replicate import replicate_economy
+from aigreen_study.run.log import logged
 
 NOT_OPTIONS = {"leads", "alternatives"}
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from aigreen.csv_export import csv_bytes
+from aigreen.data.csv_export import csv_bytes
 from aigreen.disk import write_bytes
-from aigreen.replications import recompute
-from aigreen.report.log import logged
+from aigreen_study.replications.replications import recompute
+from aigreen_study.run.log import logged
 
 with logged(snakemake) as log:
     found = recompute(snakemake.wildcards.replication, "data/raw")

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from aigreen.report.log import logged
+from aigreen_study.run.log import logged
 
 with logged(snakemake):
     html = Path(snakemake.output.html)

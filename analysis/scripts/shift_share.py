@@ -5,10 +5,11 @@ from pathlib import Path
 import pandas as pd
 
 from aigreen import Panel
-from aigreen.report.log import logged
-from aigreen.report.numbers import Ledger
-from aigreen.report.shift_share_table import set_text, shares_and_shocks, shift_share_table
-from aigreen.shift_share import ShiftShare
+from aigreen.regression.shift_share import ShiftShare
+from aigreen_study.numbers.prose import Ledger
+from aigreen_study.run.log import logged
+from aigreen_study.tables import render
+from aigreen_study.tables.shift_share import set_text, shares_and_shocks, shift_share_table
 
 ROBOTS, DOSE, SECTOR = "robots", "ai_words_log", "industry_code"
 
@@ -41,7 +42,7 @@ with logged(snakemake):
         "the null imposed. Robots may move green patents other than through words: the exclusion is an assumption."
     )
     table = shift_share_table(results, {second: set_text(weak)}, level=level, notes=notes, simulated=simulated)
-    table.write(Path(snakemake.output.table[0]).with_suffix(""))
+    render.write(table, Path(snakemake.output.table[0]).with_suffix(""))
 
     ledger = Ledger(rule="shift_share")
     for key, label in (("reduced", reduced), ("first", first), ("second", second)):

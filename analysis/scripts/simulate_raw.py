@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from aigreen.report.log import logged
-from aigreen.simulate.calibration import calibration
-from aigreen.simulate.economy import draw, write, write_truth
-from aigreen.simulate.outcomes import EconomyEffects
+from aigreen.simulate.economy.calibration import calibration
+from aigreen.simulate.economy.economy import draw, write, write_truth
+from aigreen.simulate.economy.outcomes import EconomyEffects
+from aigreen_study.run.log import logged
 
 with logged(snakemake) as log:
     options = dict(snakemake.params.simulation)

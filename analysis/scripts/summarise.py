@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from aigreen.monte_carlo import summarise, summarise_economy
-from aigreen.report.figures import save_figure
-from aigreen.report.log import logged
-from aigreen.report.monte_carlo import (
+from aigreen.disk import write_bytes
+from aigreen_study.figures import save_figure
+from aigreen_study.monte_carlo.exhibits import (
     add_economy,
     add_monte_carlo,
     bias_figure,
@@ -16,8 +15,10 @@ from aigreen.report.monte_carlo import (
     rivals_table,
     shares_table,
 )
-from aigreen.report.numbers import Ledger
-from aigreen.storage import write_bytes
+from aigreen_study.monte_carlo.replicate import summarise, summarise_economy
+from aigreen_study.numbers.prose import Ledger
+from aigreen_study.run.log import logged
+from aigreen_study.tables import render
 
 with logged(snakemake) as log:
     level = snakemake.params.level
@@ -26,13 +27,17 @@ with logged(snakemake) as log:
     log.info("\n%s", summary.round(4).to_string())
     write_bytes(Path(snakemake.output.summary), summary.to_csv().encode())
     for holds, key in ((True, "holds"), (False, "broken")):
-        parts_table(summary, holds=holds, key=f"parts_{key}").write(Path(snakemake.output[key][0]).with_suffix(""))
+        render.write(
+            parts_table(summary, holds=holds, key=f"parts_{key}"), Path(snakemake.output[key][0]).with_suffix("")
+        )
         rivals = rivals_table(summary, holds=holds, key=f"rivals_{key}")
-        rivals.write(Path(snakemake.output[f"rivals_{key}"][0]).with_suffix(""))
+        render.write(rivals, Path(snakemake.output[f"rivals_{key}"][0]).with_suffix(""))
     economies = pd.read_parquet(snakemake.input.economies)
     held = summarise_economy(economies)
-    economy_table(held, economies["draw"].nunique(), level).write(Path(snakemake.output.economy[0]).with_suffix(""))
-    shares_table(summary).write(Path(snakemake.output.shares[0]).with_suffix(""))
+    render.write(
+        economy_table(held, economies["draw"].nunique(), level), Path(snakemake.output.economy[0]).with_suffix("")
+    )
+    render.write(shares_table(summary), Path(snakemake.output.shares[0]).with_suffix(""))
     save_figure(bias_figure(draws), Path(snakemake.output.figure[0]).with_suffix(""))
     ledger = Ledger(rule="summarise")
     add_monte_carlo(ledger, summary, level)

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 from aigreen.disk import write_bytes
-from aigreen.report.ledger import ledger, to_json
-from aigreen.report.log import logged
-from aigreen.report.table import Table
+from aigreen_study.numbers.ledger import ledger, to_json
+from aigreen_study.run.log import logged
+from aigreen_study.tables.table import Table
 
 with logged(snakemake) as log:
     texts = {Path(path): Path(path).read_text(encoding="utf-8") for path in snakemake.input.tables}

@@ -5,14 +5,14 @@ from pathlib import Path
 import pandas as pd
 
 from aigreen import Panel, load
-from aigreen.report import headline
-from aigreen.report.exhibit_numbers import add_exhibit
-from aigreen.report.log import logged
-from aigreen.report.numbers import Ledger
-from aigreen.report.parts import part_labels, support
-from aigreen.simulate.truth import study_truth, true_average, true_cells, true_parts
-from aigreen.specification.results import read_results
-from aigreen.specification.rows import Exhibit
+from aigreen.simulate.economy.truth import study_truth, true_average, true_cells, true_parts
+from aigreen_study.numbers import headline
+from aigreen_study.numbers.exhibits import add_exhibit
+from aigreen_study.numbers.prose import Ledger
+from aigreen_study.run.log import logged
+from aigreen_study.specification.results import read_results
+from aigreen_study.specification.specification import Exhibit
+from aigreen_study.tables.parts import part_labels, support
 
 AVERAGES = ("simple", "group", "event_study", "calendar")
 

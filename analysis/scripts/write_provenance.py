@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from aigreen.disk import write_bytes
-from aigreen.report.log import logged
-from aigreen.report.provenance import provenance, to_json
+from aigreen_study.run.log import logged
+from aigreen_study.trust.provenance import provenance, to_json
 
 with logged(snakemake):
     facts = provenance(**snakemake.params.of, graph=snakemake.params.graph, root=".")

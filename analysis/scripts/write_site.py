@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from aigreen.report.log import logged
-from aigreen.site.build import write_site
+from aigreen_study.run.log import logged
+from aigreen_study.site.build import write_site
 
 with logged(snakemake) as log:
     output = Path(snakemake.output.site)

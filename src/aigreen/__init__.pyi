@@ -1,20 +1,19 @@
 """What the library offers, each name with its place: `aigreen.on_demand` imports it when it is first asked for."""
 
-from aigreen.decomposition import Decomposition
-from aigreen.did.diagnostics import ChaisemartinDHaultfoeuille, LocalProjections, SyntheticDiD, bacon_weights
-from aigreen.did.group_time import GroupTimeATT
+from aigreen.decomposition.decomposition import Decomposition
+from aigreen.decomposition.rings import ring_curve
+from aigreen.did.diff_diff import ChaisemartinDHaultfoeuille, LocalProjections, SyntheticDiD, bacon_weights
+from aigreen.did.group_time.group_time import GroupTimeATT
 from aigreen.did.imputation import Imputation
 from aigreen.did.stacked import StackedDiD
 from aigreen.did.sun_abraham import SunAbraham
-from aigreen.did.twfe import TWFE
-from aigreen.effects import Effects
-from aigreen.joint import concat, share
-from aigreen.mediation import Mediation
-from aigreen.panel import Panel
-from aigreen.rings import ring_curve
-from aigreen.shift_share import ShiftShare
-from aigreen.spillover import Spillover
-from aigreen.storage import load
+from aigreen.effects.effects import Effects, load, share
+from aigreen.effects.joint import concat
+from aigreen.mediation.mediation import Mediation
+from aigreen.panel.panel import Panel
+from aigreen.regression.shift_share import ShiftShare
+from aigreen.regression.twfe import TWFE
+from aigreen.spillover.spillover import Spillover
 
 __version__: str
 

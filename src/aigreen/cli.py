@@ -22,12 +22,17 @@ COMMANDS = {
     "export": "write a paper's tables and figures for LaTeX, Word or a spreadsheet",
 }
 
+CHECKOUT = (
+    "the commands belong to the study, which comes with a checkout of the repository: run them there, as "
+    "`python3 run.py aigreen COMMAND`; without one, `import aigreen` offers the estimators\n"
+)
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command; return the exit code (1 for an error made by the input or by the file system, 130: Ctrl-C)."""
     parser = argparse.ArgumentParser(prog="aigreen", description=__doc__)
     choices = parser.add_subparsers(dest="command", required=True)
-    modules = {name: import_module(f"aigreen.commands.{name}") for name in COMMANDS}
+    modules = {name: import_module(f"aigreen_study.commands.{name}") for name in COMMANDS}
     for name, module in modules.items():
         module.add_arguments(choices.add_parser(name, help=COMMANDS[name], description=module.__doc__))
     given = parser.parse_args(argv)

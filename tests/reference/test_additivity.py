@@ -14,15 +14,16 @@ import pandas as pd
 import pytest
 
 from aigreen import Decomposition, Effects, Mediation, Panel
-from aigreen.assemble.build import build
-from aigreen.assemble.firm_year import firm_year
-from aigreen.exposure import exposures, rings
-from aigreen.parts import TOTAL
-from aigreen.simulate import designs, economy
-from aigreen.simulate.raw_files import write_raw_files
+from aigreen.data.assemble.build import build
+from aigreen.data.assemble.simulated_firms import firm_year
+from aigreen.data.sources import cities, cui2018
+from aigreen.data.sources.simulated import firm_years
+from aigreen.decomposition.parts import TOTAL
+from aigreen.exposure.exposure import exposures, rings
+from aigreen.simulate import designs
+from aigreen.simulate.economy import economy
+from aigreen.simulate.economy.raw_files import write_raw_files
 from aigreen.simulate.world import firm_panel
-from aigreen.sources import cities, cui2018
-from aigreen.sources.simulated import firm_years
 
 pytestmark = pytest.mark.filterwarnings("ignore::aigreen.errors.AigreenWarning")
 

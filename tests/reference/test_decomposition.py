@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from aigreen import Decomposition, Effects, Imputation, Panel
-from aigreen.exposure import exposures, rings
-from aigreen.sources import cities
+from aigreen.data.sources import cities
+from aigreen.exposure.exposure import exposures, rings
 
 pytestmark = pytest.mark.filterwarnings("ignore::aigreen.errors.AigreenWarning")
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from aigreen import TWFE, GroupTimeATT, Panel
-from aigreen.did.diagnostics import ChaisemartinDHaultfoeuille, LocalProjections, SyntheticDiD, bacon_weights
+from aigreen.did.diff_diff import ChaisemartinDHaultfoeuille, LocalProjections, SyntheticDiD, bacon_weights
 from aigreen.errors import EstimationError, NoInfluenceError, OptionError
 
 PUBLISHED = json.loads((Path(__file__).parent / "published_regressions.json").read_text())

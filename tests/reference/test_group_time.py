@@ -2,7 +2,7 @@
 
 Named difference: for repeated cross-sections with covariates, the errors of DRDID 1.2.3 (`drdid_rc`) take the influence
 of the first-period outcome regression with the opposite sign in the parts of treated and reweighted controls. Ours is
-the derivative of the estimator (tests/unit/test_doubly_robust.py); adding that term twice gives R's errors.
+the derivative of the estimator (test_two_periods.py); adding that term twice gives R's errors.
 """
 
 import json
@@ -13,8 +13,8 @@ import pytest
 from diff_diff import CallawaySantAnna
 
 from aigreen import GroupTimeATT, Panel
-from aigreen.did import comparisons
-from aigreen.did.doubly_robust import cross_section_att, logit
+from aigreen.did.group_time import comparisons
+from aigreen.did.group_time.two_periods import cross_section_att, logit
 
 CASES = [
     "mpdta_panel",

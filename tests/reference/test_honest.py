@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from aigreen import GroupTimeATT, Panel
-from aigreen.effects import Effects
+from aigreen.decomposition.parts import Parts
+from aigreen.effects.effects import Effects
 from aigreen.inference import honest_did
 from aigreen.inference.honest_tests import hull, step_bounds
-from aigreen.parts import Parts
 
 CASES = {
     "RM_CLF": {"restriction": "relative_magnitudes"},

@@ -1,8 +1,8 @@
 """Imputation against R's didimputation 0.5.0 and did2s 1.2.1, in ../shared/oracles.
 
 Their point estimates come from fixest with a demeaning tolerance of 1e-6, which leaves up to 1e-7 in the points; ours
-are exact (tests/unit/test_imputation.py). Their weighted errors scale the rows of the design by w where least squares
-has the square root of w: `test_weighted_errors` shows both. Their run with horizon 0 to 5 on df_het has the points of
+are exact (tests/aigreen/did/test_imputation.py). Their weighted errors scale the rows of the design by w where least
+squares has the square root of w: `test_weighted_errors` shows both. Their run with horizon 0 to 5 on df_het has the points of
 the full event study with other errors, so only the full one is compared.
 """
 
@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 from aigreen import Effects, Imputation, Panel
-from aigreen.absorb import FixedEffects
+from aigreen.linalg.fixed_effects import FixedEffects
 
 FILES = {
     "df_het": ("oracles/data/df_het.csv.gz", "dep_var", {"unit": "unit", "time": "year", "cohort": "g"}),

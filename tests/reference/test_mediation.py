@@ -15,7 +15,7 @@ import pytest
 import statsmodels.api as sm
 
 from aigreen import Mediation, Panel
-from aigreen.parts import Parts
+from aigreen.decomposition.parts import Parts
 
 CONTROLS = ["econ_hard", "sex", "age"]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aigreen.effects import Effects
+from aigreen.effects.effects import Effects
 from aigreen.inference import pretrend_power, slope_for_power
 
 

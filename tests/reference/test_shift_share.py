@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from aigreen import Panel
-from aigreen.shift_share import ShiftShare
+from aigreen.regression.shift_share import ShiftShare
 
 CONTROLS = ["l_shind_manuf_cbp", "l_sh_popedu_c", "l_sh_popfborn", "l_sh_empl_f", "l_sh_routine33", "l_task_outsource"]
 MANUFACTURING, ALL = "d_sh_empl_mfg", "d_sh_empl"

@@ -8,9 +8,9 @@ import pytest
 from scipy import sparse
 
 from aigreen import Panel
-from aigreen.did.twfe import TWFE
 from aigreen.inference import conley
 from aigreen.inference.spatial import spatial_covariance
+from aigreen.regression.twfe import TWFE
 
 CASES = {
     "twfe_balanced": ("synth_balanced.csv", None),

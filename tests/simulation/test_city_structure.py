@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aigreen import facts
-from aigreen.assemble.build import build
-from aigreen.simulate import economy, outcomes
-from aigreen.simulate.calibration import PREFECTURES
-from aigreen.sources.cities import prefecture_panel
+from aigreen.data import facts
+from aigreen.data.assemble.build import build
+from aigreen.data.sources.cities import prefecture_panel
+from aigreen.simulate.economy import economy, outcomes
+from aigreen.simulate.economy.calibration import PREFECTURES
 
 YEARS = np.arange(2007, 2024)
 

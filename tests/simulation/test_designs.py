@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from aigreen import Decomposition, Panel
-from aigreen.monte_carlo import ESTIMATORS, KEYS, replicate, summarise
 from aigreen.simulate import designs
 from aigreen.simulate.designs import CHANNELS, DESIGNS, PARTS, draw
+from aigreen_study.monte_carlo.replicate import ESTIMATORS, KEYS, replicate, summarise
 
 
 @pytest.mark.parametrize("name", DESIGNS)

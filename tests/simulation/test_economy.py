@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aigreen import facts
+from aigreen.data import facts
 from aigreen.errors import OptionError
-from aigreen.simulate import economy
-from aigreen.simulate.calibration import calibration
-from aigreen.simulate.outcomes import CHANNELS, MECHANISMS, SPILLOVERS, EconomyEffects
-from aigreen.simulate.patents import green_counts
+from aigreen.simulate.economy import economy
+from aigreen.simulate.economy.calibration import calibration
+from aigreen.simulate.economy.outcomes import CHANNELS, MECHANISMS, SPILLOVERS, EconomyEffects
+from aigreen.simulate.economy.patents import green_counts
 
 PARTS = ["direct", *CHANNELS, *SPILLOVERS]
 WRITE = (
-    "import sys; from aigreen.simulate.economy import write_raw; "
+    "import sys; from aigreen.simulate.economy.economy import write_raw; "
     "write_raw(sys.argv[1], truth_folder=sys.argv[2], seed=5, scale='small', reports='folder')"
 )
 

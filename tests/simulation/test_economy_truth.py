@@ -11,12 +11,12 @@ import pytest
 import yaml
 
 from aigreen import Decomposition, Panel
-from aigreen.assemble.build import build
+from aigreen.data.assemble.build import build
 from aigreen.errors import AigreenWarning
-from aigreen.monte_carlo import replicate_economy
-from aigreen.simulate.economy import write_raw
-from aigreen.simulate.outcomes import EconomyEffects
-from aigreen.simulate.truth import study_truth, true_parts
+from aigreen.simulate.economy.economy import write_raw
+from aigreen.simulate.economy.outcomes import EconomyEffects
+from aigreen.simulate.economy.truth import study_truth, true_parts
+from aigreen_study.monte_carlo.replicate import replicate_economy
 
 CHANNELS = ["industry_structure", "polluting_share", "human_capital"]
 EXPOSURE = "ring_100km"

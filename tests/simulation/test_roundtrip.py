@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aigreen import facts
-from aigreen.assemble.classify import classify_patents
-from aigreen.assemble.match import match_names
-from aigreen.assemble.words import word_counts
-from aigreen.simulate import economy
-from aigreen.simulate.patents import KINDS, MECHANISM_NAMES
-from aigreen.simulate.raw_google import publication_numbers
-from aigreen.sources import cities, cnrds, csmar, csmar_records, extras, firm_years, google_patents, reports
+from aigreen.data import facts
+from aigreen.data.assemble.words import word_counts
+from aigreen.data.patents.classify import classify_patents
+from aigreen.data.patents.match import match_names
+from aigreen.data.sources import cities, cnrds, csmar, csmar_firm_years, csmar_records, extras, google_patents, reports
+from aigreen.simulate.economy import economy
+from aigreen.simulate.economy.patents import KINDS, MECHANISM_NAMES
+from aigreen.simulate.economy.raw_google import publication_numbers
 
 KEY = ["firm_id", "year"]
 
@@ -48,7 +48,7 @@ def test_firm_years(drawn, raw):
     names = ("balance_sheet", "income_statement", "cash_flow", "equity_nature", "rd")
     parts = [getattr(csmar, name)(folder) for name in names]
     parts += [csmar_records.patents(folder), cnrds.green_patents(raw / "cnrds")]
-    whole = firm_years.combine(csmar.firm_file(folder), *parts)
+    whole = csmar_firm_years.combine(csmar.firm_file(folder), *parts)
     wanted = drawn.firm_years.merge(drawn.own_reports, on=KEY, how="left").merge(drawn.green_counts, on=KEY)
     assert set(wanted) == set(whole.table)
     wanted = wanted[list(whole.table)].sort_values(KEY, ignore_index=True)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from aigreen import Panel
-from aigreen.shift_share import ShiftShare
+from aigreen.regression.shift_share import ShiftShare
 
 UNITS, SECTORS, DRAWS, BETA = 240, 60, 250, 1.0
 

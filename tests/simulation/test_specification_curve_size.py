@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aigreen.effects import Effects
+from aigreen.effects.effects import Effects
 from aigreen.inference.specification_curve import specification_tests
 
 CLUSTERS, PER, REPLICATIONS, DRAWS = 60, 5, 400, 199

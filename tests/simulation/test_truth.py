@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from aigreen.simulate.economy import draw
-from aigreen.simulate.truth import expected_log1p, study_truth, true_parts
+from aigreen.simulate.economy.economy import draw
+from aigreen.simulate.economy.truth import expected_log1p, study_truth, true_parts
 
 
 def test_expected_log1p_against_the_distribution():

@@ -2,12 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aigreen import facts
-from aigreen.assemble.firm_year import firm_year
+from aigreen.data import facts
+from aigreen.data.assemble.simulated_firms import firm_year
+from aigreen.data.sources.simulated import firm_years
 from aigreen.errors import DataError, SourceError
-from aigreen.simulate.raw_files import write_raw_files
+from aigreen.simulate.economy.raw_files import write_raw_files
 from aigreen.simulate.world import TrueEffects, firm_panel
-from aigreen.sources.simulated import firm_years
 
 PARTS = ["direct", "industry_structure", "human_capital", "spillover"]
 

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from aigreen.cli import main
-from aigreen.simulate import economy
+from aigreen.simulate.economy import economy
 
 SHEET = "csmar/FS_Combas.csv"
 NAMES = "names/company_names.csv"

@@ -13,14 +13,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aigreen import Panel, errors, facts
-from aigreen.assemble.build import BuildOptions, build
-from aigreen.assemble.firm_years import Options
-from aigreen.assemble.record import check_codebook
+from aigreen import Panel, errors
 from aigreen.cli import main
-from aigreen.simulate import economy
+from aigreen.data import facts
+from aigreen.data.assemble.build import BuildOptions, build
+from aigreen.data.assemble.codebook import check_codebook
+from aigreen.data.assemble.listed_firms import Options
+from aigreen.simulate.economy import economy
 
-CODE = "import sys; from aigreen.assemble.build import build; build(sys.argv[1], sys.argv[2])"
+CODE = "import sys; from aigreen.data.assemble.build import build; build(sys.argv[1], sys.argv[2])"
 KEPT = {
     *("firm_id", "year", "city_code", "province_code", "region", "zone_year", "treated", "ring_100km", "size", "age"),
     *("industry_code", "manufacturing", "heavy_polluting", "ownership", "green_patents", "green_patents_log"),

@@ -9,11 +9,12 @@ import zipfile
 
 import pytest
 
-from aigreen.report.accepted import EXPECTED
-from aigreen.report.export_latex import document
-from aigreen.report.rebuild import MADE, rebuild
-from aigreen.report.table import Table
-from aigreen.sources.registry import MIRROR
+from aigreen.data.registry.registry import MIRROR
+from aigreen_study.paper.export_latex import document
+from aigreen_study.tables.render import latex
+from aigreen_study.tables.table import Table
+from aigreen_study.trust.accepted import EXPECTED
+from aigreen_study.trust.rebuild import MADE, rebuild
 
 STUDY = "replications"
 
@@ -54,7 +55,7 @@ def test_a_bundle_unpacked_elsewhere_verifies_and_gives_itself_again(repository,
 def test_all_accepted_tables_are_set_by_tex(repository, tmp_path):
     paths = sorted((repository / EXPECTED).glob("*/tables/*.json"))
     assert paths
-    tables = [Table.from_json(path.read_text(encoding="utf-8")).to_latex() for path in paths]
+    tables = [latex(Table.from_json(path.read_text(encoding="utf-8"))) for path in paths]
     (tmp_path / "all.tex").write_text(document("All tables", "\\clearpage\n".join(tables)), encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=300)

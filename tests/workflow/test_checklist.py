@@ -8,18 +8,25 @@ from pathlib import Path
 import pytest
 import yaml
 
-from aigreen.bundle.files import OPEN_LICENCES, project_files
-from aigreen.report.provenance import exhibit_jobs, source_rows
-from aigreen.report.workflow import exhibit_graph, load_workflow
-from aigreen.sources.registry import registry
+from aigreen.data.registry.registry import registry
+from aigreen_study.bundle.files import OPEN_LICENCES, project_files
+from aigreen_study.run.workflow import exhibit_graph, load_workflow
+from aigreen_study.trust.provenance import exhibit_jobs, source_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = {path.stem: yaml.safe_load(path.read_text("utf-8")) for path in (ROOT / "analysis/config").glob("*.yaml")}
 OPEN = sorted(name for name, config in CONFIGS.items() if config["source"] != "licensed")
 SCRIPTS = sorted((ROOT / "analysis/scripts").glob("*.py"))
-MODULES = sorted((ROOT / "src/aigreen").rglob("*.py"))
+MODULES = sorted((ROOT / "src").rglob("*.py"))
 RULES = sorted((ROOT / "analysis/rules").glob("*.smk"))
-CODE = [*SCRIPTS, *MODULES, *RULES, ROOT / "Snakefile", *(ROOT / "tests").rglob("*.py")]
+CODE = [
+    *SCRIPTS,
+    *MODULES,
+    *RULES,
+    ROOT / "Snakefile",
+    *(ROOT / "tests").rglob("*.py"),
+    ROOT / "src/aigreen/__init__.pyi",
+]
 POINTS = 23
 OPEN_FORMATS = {
     "",
@@ -65,7 +72,7 @@ def test_the_table_has_every_point_and_names_tests_and_commands_that_exist():
         assert not name or f"def {name}(" in text(path), f"{path}::{name}"
     commands = set(re.findall(r"run\.py aigreen (\w+)", shown))
     assert commands >= {"bundle", "lint", "verify", "exhibits"}
-    assert {name for name in commands if not (ROOT / f"src/aigreen/commands/{name}.py").is_file()} == set()
+    assert {name for name in commands if not (ROOT / f"src/aigreen_study/commands/{name}.py").is_file()} == set()
 
 
 def test_point_2_every_source_says_where_how_and_at_what_cost():
@@ -204,7 +211,7 @@ def test_point_18_every_script_module_and_fact_is_used():
     rules = "".join(path.read_text("utf-8") for path in RULES)
     assert [path.name for path in SCRIPTS if f"scripts/{path.name}" not in rules] == []
     used = {name for path in CODE for name in imported(path)}
-    commands = {f"aigreen.commands.{path.stem}" for path in (ROOT / "src/aigreen/commands").glob("*.py")}
+    commands = {f"aigreen_study.commands.{path.stem}" for path in (ROOT / "src/aigreen_study/commands").glob("*.py")}
     modules = {".".join(path.relative_to(ROOT / "src").with_suffix("").parts) for path in MODULES}
     assert {name for name in modules - used - commands if not name.endswith("__init__")} == set()
     code = "".join(path.read_text("utf-8") for path in [*MODULES, *SCRIPTS])
@@ -215,7 +222,7 @@ def test_point_18_every_script_module_and_fact_is_used():
 def imported(path):
     """Modules, and what may be modules, that a file imports from elsewhere."""
     code = path.read_text("utf-8")
-    if path.suffix != ".py":
+    if path.suffix not in (".py", ".pyi"):
         yield from re.findall(r"^from (aigreen[\w.]+) import", code, re.MULTILINE)
         return
     for node in ast.walk(ast.parse(code)):

@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 from aigreen.cli import main
-from aigreen.simulate import economy
-from aigreen.sources import headers, inventory
+from aigreen.data.assemble import inventory
+from aigreen.data.raw import headers
+from aigreen.simulate.economy import economy
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +138,7 @@ def test_replications_run_without_their_files(doctor, shared, tmp_path, monkeypa
 
 
 def test_columns_promised_by_tables_are_those_of_the_panel(raw, tmp_path):
-    from aigreen.assemble.build import build
+    from aigreen.data.assemble.build import build
 
     made = build(raw, tmp_path / "out").assembled.codebook
     by_source = made.groupby("source")["column"].agg(set)

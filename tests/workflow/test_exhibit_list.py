@@ -1,6 +1,6 @@
 """The README's list of exhibits is the one that the workflow gives."""
 
-from aigreen.commands.exhibits import END, START, listed, open_studies
+from aigreen_study.commands.exhibits import END, START, listed, open_studies
 
 
 def test_the_readme_has_the_generated_table(repository, monkeypatch):

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aigreen.simulate import economy
+from aigreen.simulate.economy import economy
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aigreen.study import read_config
+from aigreen_study.config import read_config
 
 SMALL = "simulation={scale: small}"
 

@@ -64,7 +64,7 @@ def test_every_import_of_the_library_is_declared():
     providers = packages_distributions()
     undeclared = {}
     for path in sorted((REPOSITORY / "src").rglob("*.py")):
-        declared = study if path.parent.name == "report" else library
+        declared = study if "aigreen_study" in path.parts else library
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Import):
                 modules = [alias.name for alias in node.names]
@@ -72,7 +72,11 @@ def test_every_import_of_the_library_is_declared():
                 modules = [node.module]
             else:
                 continue
-            for module in {name.split(".")[0] for name in modules} - sys.stdlib_module_names - {"aigreen", "snakemake"}:
+            for module in (
+                {name.split(".")[0] for name in modules}
+                - sys.stdlib_module_names
+                - {"aigreen", "aigreen_study", "snakemake"}
+            ):
                 if not {distribution(name) for name in providers.get(module, [module])} & declared:
                     undeclared.setdefault(module, path.relative_to(REPOSITORY).as_posix())
     assert undeclared == {}

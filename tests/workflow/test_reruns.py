@@ -7,7 +7,7 @@ import sys
 import pytest
 
 SNAKEFILE = """
-from aigreen.report.workflow import depend_on_code
+from aigreen_study.run.workflow import depend_on_code
 
 rule all:
     input: "mean.txt", "other.txt", "n_one.html", "n_two.html"
@@ -36,13 +36,13 @@ WRITE = "open(snakemake.output[0], 'w').write('done')\n"
 FILES = {
     "Snakefile": SNAKEFILE,
     "src/aigreen/__init__.py": "",
-    "src/aigreen/facts.py": "def table(name): pass\n",
+    "src/aigreen/data/facts.py": "def table(name): pass\n",
     "src/aigreen/mean.py": "def mean(x):\n    return sum(x) / len(x)\n",
     "data/facts/cities.csv": "code\n1\n",
     "data/sources.csv": "source\n",
     "scripts/write.py": WRITE,
     "scripts/mean.py": f"def work():\n    from aigreen.mean import mean\n\n{WRITE}",
-    "scripts/other.py": f"def work():\n    from aigreen.facts import table\n    table('cities')\n\n{WRITE}",
+    "scripts/other.py": f"def work():\n    from aigreen.data.facts import table\n    table('cities')\n\n{WRITE}",
     "one.ipynb": '{"cells": [{"cell_type": "code", "source": ["if 0:\\n", "    import aigreen.mean"]}]}',
     "two.ipynb": '{"cells": []}',
 }

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aigreen.report.one_thread import VARIABLES
+from aigreen_study.run.one_thread import VARIABLES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from aigreen.report.rebuild import MADE
+from aigreen_study.trust.rebuild import MADE
 
 
 @pytest.mark.skipif(os.name == "nt", reason="stands in for the environment by a symbolic link")

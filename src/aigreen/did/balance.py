@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from aigreen.did.doubly_robust import logit
-from aigreen.dropped import Dropped
+from aigreen.did.group_time.two_periods import logit
 from aigreen.errors import (
     ConvergenceError,
     EmptyDataError,
@@ -20,7 +19,8 @@ from aigreen.errors import (
     OptionError,
     OverlapWarning,
 )
-from aigreen.panel import Panel
+from aigreen.panel.dropped import Dropped
+from aigreen.panel.panel import Panel
 
 _STEPS, _TOLERANCE = 200, 1e-10
 _ROUNDING = 1e-14  # of the objective, which is of order one: near the optimum its fall is below that

@@ -10,20 +10,21 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from aigreen.absorb import FixedEffects
-from aigreen.aggregation import Mass
-from aigreen.did.centring import at_common_ratio, centred, check_lone_cells
-from aigreen.did.sample import check_counts
-from aigreen.did.split import Cells, distinct, identified_cells, split_rows, with_weight, without_zero_groups
-from aigreen.did.untreated import Untreated, fit_linear, fit_poisson, independent
-from aigreen.dropped import Dropped
-from aigreen.effects import Effects
+from aigreen.counterfactual.centring import at_common_ratio, centred, check_lone_cells
+from aigreen.counterfactual.models import Untreated, fit_linear, fit_poisson
+from aigreen.counterfactual.rows import Cells, distinct, identified_cells, split_rows, without_zero_groups
+from aigreen.effects.aggregation import Mass
+from aigreen.effects.effects import Effects
 from aigreen.errors import (
     CollinearWarning,
     NoPrePeriodError,
 )
+from aigreen.linalg.collinearity import independent
+from aigreen.linalg.fixed_effects import FixedEffects
 from aigreen.options import check_choice, check_fixed_effects, check_periods, check_scale
-from aigreen.panel import Panel
+from aigreen.panel.dropped import Dropped
+from aigreen.panel.panel import Panel, with_weight
+from aigreen.regression.sample import check_counts
 
 Family = Literal["gaussian", "poisson"]
 Variance = Literal["conservative", "conservative_rows", "leave_one_out"]

@@ -19,9 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import coo_array, csgraph, csr_array
 
-from aigreen.arrays import crosstab
-from aigreen.did.regression import column_scale, column_size
-from aigreen.did.sandwich import independent_columns, is_nested
+from aigreen.linalg.arrays import crosstab, is_nested
+from aigreen.linalg.collinearity import column_scale, column_size, independent_columns
 
 
 @dataclass(frozen=True)

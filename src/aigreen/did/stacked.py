@@ -9,13 +9,9 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from aigreen.aggregation import Mass
-from aigreen.arrays import take_rows
-from aigreen.did.sample import Sample, draw_sample
-from aigreen.did.sandwich import SMALL_SAMPLE, cluster_factor, compact, n_parameters
 from aigreen.did.saturated import Contrast, Profiles, saturated_fit
-from aigreen.dropped import Dropped
-from aigreen.effects import Effects
+from aigreen.effects.aggregation import Mass
+from aigreen.effects.effects import Effects
 from aigreen.errors import (
     CollinearWarning,
     NoControlsError,
@@ -24,7 +20,11 @@ from aigreen.errors import (
     SingletonWarning,
     UnreachedWarning,
 )
-from aigreen.panel import Panel
+from aigreen.linalg.arrays import compact, take_rows
+from aigreen.linalg.sandwich import SMALL_SAMPLE, cluster_factor, n_parameters
+from aigreen.panel.dropped import Dropped
+from aigreen.panel.panel import Panel
+from aigreen.regression.sample import Sample, draw_sample
 
 Control = Literal["not_yet_treated", "never_treated"]
 Weighting = Literal["treated", "variance"]

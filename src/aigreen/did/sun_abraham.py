@@ -9,12 +9,9 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from aigreen.aggregation import Mass
-from aigreen.did.sample import Sample, draw_sample
-from aigreen.did.sandwich import SMALL_SAMPLE, cluster_factor, compact, n_parameters
 from aigreen.did.saturated import Contrast, Profiles, saturated_fit
-from aigreen.dropped import Dropped, warn
-from aigreen.effects import Effects
+from aigreen.effects.aggregation import Mass
+from aigreen.effects.effects import Effects
 from aigreen.errors import (
     AlwaysTreatedWarning,
     CollinearWarning,
@@ -25,7 +22,11 @@ from aigreen.errors import (
     SmallCellWarning,
     UnreachedWarning,
 )
-from aigreen.panel import NEVER, Panel
+from aigreen.linalg.arrays import compact
+from aigreen.linalg.sandwich import SMALL_SAMPLE, cluster_factor, n_parameters
+from aigreen.panel.dropped import Dropped, warn
+from aigreen.panel.panel import NEVER, Panel
+from aigreen.regression.sample import Sample, draw_sample
 
 Control = Literal["never_treated", "last_treated"]
 

@@ -11,9 +11,11 @@ import pandas as pd
 from scipy import special
 
 from aigreen.errors import CollinearError, EffectsError
+from aigreen.inference.sensitivity import robustness
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+RHO = tuple(float(r) for r in np.round(np.linspace(-0.9, 0.9, 19), 10))
 
 _GRID = np.round(np.linspace(-0.9, 0.9, 19), 10)
 
@@ -40,7 +42,7 @@ class RhoSensitivity:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the effect through the channel against the correlation of the errors, with its interval."""
-        from aigreen.plot import INK, PALE, axes
+        from aigreen.effects.plot import INK, PALE, axes
 
         ax = axes(ax)
         ax.fill_between(self.frame.index, self.frame["low"], self.frame["high"], color=PALE, linewidth=0, zorder=1)
@@ -171,3 +173,64 @@ def rho_sensitivity(
     rows = np.stack([d * u / within, u * e / spread], axis=1)
     influence = np.stack([np.bincount(codes, column) for column in rows.T], axis=1)
     return channel_sensitivity(a, b, influence, u, e, clusters=codes, rho=rho, level=level)
+
+
+@dataclass(frozen=True, eq=False)
+class ChannelFit:
+    """Factors of each channel's part and the residuals that the slopes were estimated from.
+
+    Attributes
+    ----------
+    names : list of str, length K
+    moved, slopes : ndarray, shape (K,)
+        Effect on each channel, and the channel's coefficient.
+    psi : ndarray, shape (clusters, K, 2)
+        Influence functions of the two.
+    channels : ndarray, shape (n, K)
+        Residuals of the channels off all but each other.
+    outcome : ndarray, shape (n,)
+        Residual of the outcome off the channels too.
+    weights : ndarray, shape (n,), or None
+    clusters : ndarray of int, shape (n,)
+    df : int
+        Residual degrees of freedom of the outcome's regression.
+    """
+
+    names: list[str]
+    moved: np.ndarray
+    slopes: np.ndarray
+    psi: np.ndarray
+    channels: np.ndarray
+    outcome: np.ndarray
+    weights: np.ndarray | None
+    clusters: np.ndarray
+    df: int
+
+    def frame(self, rho: Sequence[float], level: float) -> pd.DataFrame:
+        """Sensitivity of every channel, by channel and rho."""
+        root = np.ones((len(self.outcome), 1)) if self.weights is None else np.sqrt(self.weights)[:, None]
+        u, e = self.channels * root, self.outcome * root[:, 0]
+        tables = {}
+        for k, name in enumerate(self.names):
+            others = np.delete(u, k, axis=1)
+            own = u[:, k] - others @ np.linalg.lstsq(others, u[:, k], rcond=None)[0]
+            curve = channel_sensitivity(
+                float(self.moved[k]),
+                float(self.slopes[k]),
+                self.psi[:, k],
+                own,
+                e,
+                clusters=self.clusters,
+                rho=rho,
+                level=level,
+            )
+            zero = curve.rho_at_zero
+            found = robustness(zero / np.sqrt(1 - zero**2) * np.sqrt(self.df), self.df, level=level)
+            tables[name] = curve.frame.assign(
+                rho_at_zero=zero,
+                rho_at_zero_std_error=curve.rho_at_zero_std_error,
+                partial_r2=found.partial_r2,
+                robustness_value=found.value,
+                robustness_value_significance=found.value_significance,
+            )
+        return pd.concat(tables, names=["channel"])

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from aigreen.effects import Effects
+from aigreen.effects.effects import Effects
 from aigreen.errors import EffectsError, NoInfluenceError, NoPrePeriodError, OptionError, SingularCovarianceError
 
 _RANK_TOLERANCE = 1e-10

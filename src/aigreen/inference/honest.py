@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from aigreen.effects import Effects
+from aigreen.effects.effects import Effects
 from aigreen.errors import EffectsError, NoPrePeriodError, OptionError
 from aigreen.inference.event_path import EventPath, PostWeights
 from aigreen.inference.honest_fixed import BiasVariance
@@ -69,7 +69,7 @@ class HonestDiD:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the original interval and the interval under each bound."""
-        from aigreen.plot import INK, PALE, axes
+        from aigreen.effects.plot import INK, PALE, axes
 
         ax = axes(ax)
         positions = np.arange(1, len(self.frame) + 1)

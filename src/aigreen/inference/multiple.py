@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from aigreen.effects import Effects
+from aigreen.effects.effects import Effects
+from aigreen.effects.multiplier import Multipliers, draws
 from aigreen.errors import EffectsError, NoInfluenceError
-from aigreen.multiplier import Multipliers, draws
 
 _BLOCK = 1000
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import linalg, optimize, special
 
-from aigreen.effects import Effects
+from aigreen.effects.effects import Effects
 from aigreen.errors import EffectsError
 from aigreen.inference.event_path import EventPath
 
@@ -47,7 +47,7 @@ class PretrendPower:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the estimates, the violation, and the bias in samples that pass."""
-        from aigreen.plot import INK, axes
+        from aigreen.effects.plot import INK, axes
 
         ax = axes(ax)
         ax.axhline(0, color="black", linewidth=0.6, zorder=1)

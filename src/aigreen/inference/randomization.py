@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from aigreen.dropped import Dropped
-from aigreen.effects import Effects
+from aigreen.effects.effects import Effects
 from aigreen.errors import ClusterVariesError, EffectsError, NoControlsError, NoTreatedError, OptionError
 from aigreen.inference.arrangements import arrangements
+from aigreen.inference.coefficient import Regression
 from aigreen.inference.inversion import Alternative, bounds, check_options, p_value
-from aigreen.inference.projection import compact
-from aigreen.inference.regression import Regression
-from aigreen.panel import Panel
+from aigreen.linalg.projection import compact
+from aigreen.panel.dropped import Dropped
+from aigreen.panel.panel import Panel
 
 Statistic = Callable[[Panel, str], "float | Effects"]
 

@@ -11,8 +11,7 @@ import pandas as pd
 from scipy import sparse
 from scipy.spatial import cKDTree
 
-from aigreen.dropped import warn
-from aigreen.effects import Effects
+from aigreen.effects.effects import Effects
 from aigreen.errors import (
     CovarianceWarning,
     DataError,
@@ -22,11 +21,12 @@ from aigreen.errors import (
     NoInfluenceError,
     OptionError,
 )
-from aigreen.panel import Panel
+from aigreen.linalg.sphere import EARTH_RADIUS_KM
+from aigreen.panel.dropped import warn
+from aigreen.panel.panel import Panel
 
 Kernel = Literal["uniform", "bartlett"]
 
-EARTH_RADIUS_KM = 6371.0088
 _CHUNK = 2048
 
 

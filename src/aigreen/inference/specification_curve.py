@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from aigreen.effects import Effects
+from aigreen.effects.effects import Effects
+from aigreen.effects.multiplier import Multipliers, draws, sup_t_critical
 from aigreen.errors import EffectsError, IncompatibleEffectsError
-from aigreen.multiplier import Multipliers, draws, sup_t_critical
 
 
 @dataclass(frozen=True, eq=False)

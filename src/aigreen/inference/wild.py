@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from aigreen.dropped import Dropped
+from aigreen.effects.multiplier import Multipliers
+from aigreen.effects.multiplier import multipliers as draw_multipliers
 from aigreen.errors import TooFewClustersError
+from aigreen.inference.coefficient import Regression
 from aigreen.inference.inversion import Alternative, bounds, check_options, p_value
-from aigreen.inference.regression import Regression
-from aigreen.multiplier import Multipliers
-from aigreen.multiplier import multipliers as draw_multipliers
-from aigreen.panel import Panel
+from aigreen.panel.dropped import Dropped
+from aigreen.panel.panel import Panel
 
 _BLOCK = 2**22
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from aigreen import facts
+from aigreen.data import facts
 
 INDUSTRY_SHARES = {"manufacturing": 0.67, "finance": 0.03, "other": 0.30}
 OWNERSHIP_SHARES = {"state": 0.27, "private": 0.68, "foreign": 0.05}

@@ -1,6 +1,6 @@
 r"""A compact synthetic panel of listed firms with known effects of the AI pilot zones.
 
-Firms stand in real prefectures and zones open when they really did (``aigreen.facts``). The mean of the count of
+Firms stand in real prefectures and zones open when they really did (``aigreen.data.facts``). The mean of the count of
 green patents of firm i in city c, industry j and year t is
 
 .. math::
@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from aigreen import facts
+from aigreen.data import facts
 from aigreen.simulate.draws import ar1, streams
 from aigreen.simulate.roster import roster
 

@@ -129,7 +129,7 @@ def test_empty_expected_file(project, seen):
 
 @fault("comment and docstring edited in an imported module", "nothing is run again")
 def test_edited_comment(project, seen):
-    module = project.folder / "src/aigreen/did/group_time.py"
+    module = project.folder / "src/aigreen/did/group_time/group_time.py"
     module.write_text("# A comment.\n" + module.read_text(encoding="utf-8"), encoding="utf-8")
     assert "Nothing to be done" in project.works(PDF)
     seen("nothing to be done")
@@ -137,7 +137,7 @@ def test_edited_comment(project, seen):
 
 @fault("code edited in an imported module", "the rules that rest on it run again, and no others")
 def test_edited_code(project, seen):
-    module = project.folder / "src/aigreen/did/group_time.py"
+    module = project.folder / "src/aigreen/did/group_time/group_time.py"
     module.write_text(module.read_text(encoding="utf-8") + "\nADDED = 1\n", encoding="utf-8")
     said = project.works(PDF, "--dry-run")
     rules = sorted(set(re.findall(r"^(?:local)?rule (\w+):", said, re.MULTILINE)))

@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from aigreen.data.registry import download
+from aigreen.data.registry.registry import COLUMNS, MIRROR, fetch
 from aigreen.errors import ChecksumError, OutsideFolderError, SourceError
-from aigreen.sources import download
-from aigreen.sources.registry import COLUMNS, MIRROR, fetch
 
 fault = pytest.mark.fault
 CONTENT = b"a,b\n1,2\n" * 20_000

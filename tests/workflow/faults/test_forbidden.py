@@ -9,7 +9,7 @@ FORBIDDEN = {
     "urlretrieve", "tempfile.mktemp", "tarfile",
 }  # fmt: skip
 SQL = ("sql", "raw_sql", "execute", "executemany")
-SQL_TEXT = {"src/aigreen/sources/publication_parts.py": 1}  # COPY of a compiled expression to a quoted path
+SQL_TEXT = {"src/aigreen/data/sources/publication_parts.py": 1}  # COPY of a compiled expression to a quoted path
 
 
 def code(repository):

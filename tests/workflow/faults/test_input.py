@@ -10,17 +10,17 @@ import pandas as pd
 import pytest
 
 from aigreen import load
-from aigreen.assemble.count_files import connect
-from aigreen.assemble.options import from_config
-from aigreen.csv_export import csv_bytes
+from aigreen.data.assemble.options import from_config
+from aigreen.data.csv_export import csv_bytes
+from aigreen.data.patents.count_files import connect
+from aigreen.data.sources import public_patents
+from aigreen.data.sources.publication_parts import _joined
+from aigreen.disk import write_bytes
 from aigreen.errors import AigreenError, ConfigError, OutsideFolderError, SourceError, TooLargeError
-from aigreen.report.log import logged
-from aigreen.report.one_run import only_run
-from aigreen.sources import patents
-from aigreen.sources.publication_parts import _joined
-from aigreen.specification.mask import sample_mask
-from aigreen.storage import write_bytes
-from aigreen.study import read_config
+from aigreen_study.config import read_config
+from aigreen_study.run.log import logged
+from aigreen_study.run.one_run import only_run
+from aigreen_study.specification.mask import sample_mask
 
 fault = pytest.mark.fault
 
@@ -40,7 +40,7 @@ def test_zip_slip(tmp_path, seen):
     (tmp_path / "in").mkdir()
     path = zipped(tmp_path / "in/pairs.zip", ("../../evil.csv", "a,b\n1,2\n"))
     before = sorted(tmp_path.rglob("*"))
-    assert patents._csv_in_zip(path).to_dict("list") == {"a": ["1"], "b": ["2"]}
+    assert public_patents._csv_in_zip(path).to_dict("list") == {"a": ["1"], "b": ["2"]}
     assert sorted(tmp_path.rglob("*")) == before
     seen("the table is read; no file appears")
 
@@ -49,7 +49,7 @@ def test_zip_slip(tmp_path, seen):
 def test_zip_bomb(tmp_path, seen):
     path = zipped(tmp_path / "pairs.zip", ("pairs.csv", b"0" * (300 << 20)))
     with pytest.raises(TooLargeError) as caught:
-        patents._csv_in_zip(path)
+        public_patents._csv_in_zip(path)
     seen(str(caught.value))
 
 

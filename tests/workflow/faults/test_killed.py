@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from aigreen.disk import lock
-from aigreen.report.one_run import STEPS
+from aigreen_study.run.one_run import STEPS
 
 from .project import DRAWS, PANEL, PDF, RESULTS, Project, one_line
 

@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from aigreen.report import ledger as ledgers
-from aigreen.report import provenance as origins
-from aigreen.report.numbers import Ledger
-from aigreen.report.table import Cell, Group, Row, Spanner, Table
-from aigreen.site.build import write_site
+from aigreen_study.numbers import ledger as ledgers
+from aigreen_study.numbers.prose import Ledger
+from aigreen_study.site.build import write_site
+from aigreen_study.tables import render
+from aigreen_study.tables.table import Cell, Group, Row, Spanner, Table
+from aigreen_study.trust import provenance as origins
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
@@ -264,7 +265,7 @@ def fill(root: Path, results: Path) -> None:
         numbers.add(f"{key}_se", abs(value) / 2, exhibit="tables/baseline", spec="baseline/poisson")
     numbers.write(results / "numbers.json")
     table = baseline()
-    table.write(results / "tables/baseline")
+    render.write(table, results / "tables/baseline")
     (results / "figures").mkdir()
     for ending in ("svg", "pdf"):
         drawing = (

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from aigreen.errors import ReportError
-from aigreen.report.table import Cell, Group, Row, Table
-from aigreen.site.body import paper_body
-from aigreen.site.build import write_site
-from aigreen.site.cards import number_cards
-from aigreen.site.sections import sources_section
+from aigreen_study.site.body import paper_body
+from aigreen_study.site.build import write_site
+from aigreen_study.site.cards import number_cards
+from aigreen_study.site.sections import sources_section
+from aigreen_study.tables.table import Cell, Group, Row, Table
 
 ROOT = Path(__file__).parents[3]
 

@@ -1,0 +1,279 @@
+"""From a folder of raw files to the firm-year panel: adapters, counts, joins; a killed build goes on where it was.
+
+Tables are found by their names anywhere below the raw folder. Needed are the annual firm file (``STK_LISTEDCOINFOANL``)
+and balance sheets (``FS_Combas``); of the others, those that are there are used, and the rest leaves its columns out::
+
+    FS_Comins FS_Comscfd HLD_Contrshr PT_LCRDSPENDING PT_LCDOMFORAPPLY GPRD     firm-years
+    STK_CompanyStaff SC_TopFiveSaleInfo SC_TopFivePurchaseInfo                  staff, customers, suppliers
+    google/ (a folder of publications) or CNIPA                                 patents
+    company_names segments robots input_output prefecture_panel            see aigreen.data.sources.extras and .cities
+    reports/ (a folder of code_year.txt files, or a table reports)              annual reports
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import pyarrow.parquet as pq
+from tqdm import tqdm
+
+from aigreen.data.assemble import adoption, inventory
+from aigreen.data.assemble.codebook import Assembled
+from aigreen.data.assemble.listed_firms import Inputs, firm_years
+from aigreen.data.assemble.options import BuildOptions
+from aigreen.data.assemble.stages import Made, make
+from aigreen.data.csv_export import csv_bytes
+from aigreen.data.patents.count_files import connect, count_files, match_applicants
+from aigreen.data.patents.match import match_names
+from aigreen.data.raw.adapter import Options as Reading
+from aigreen.data.raw.flow import Flow, Read, together
+from aigreen.data.raw.reading import parts
+from aigreen.data.sources import cities, cnipa, cnrds, csmar, csmar_records, extras, policies, reports
+from aigreen.data.sources import csmar_firm_years as parts_of_firm_years
+from aigreen.data.sources.patent_tables import PatentTables
+from aigreen.data.sources.publication_parts import publications_in_parts
+from aigreen.disk import remove_unfinished, write_bytes
+from aigreen.errors import SourceError
+
+TABLES = "canonical"
+_PARTS: dict[str, Callable[..., Read]] = {
+    csmar.BALANCE.table: csmar.balance_sheet,
+    csmar.INCOME.table: csmar.income_statement,
+    csmar.CASH.table: csmar.cash_flow,
+    csmar.CONTROLLERS.table: csmar.equity_nature,
+    csmar.RD.table: csmar.rd,
+    csmar_records.PATENTS.table: csmar_records.patents,
+    cnrds.GREEN.table: cnrds.green_patents,
+}
+_NEEDED = (csmar.FIRM_FILE.table, csmar.BALANCE.table)
+_LINKS = {expected.table: direction for direction, expected in csmar_records.LINKS.items()}
+_SINGLE: dict[str, tuple[str, Callable[..., Read]]] = {
+    "staff": (csmar_records.STAFF.table, csmar_records.staff),
+    "city_years": (cities.PREFECTURES.table, cities.prefecture_panel),
+    "company_names": (extras.NAMES.table, extras.company_names),
+    "segments": (extras.SEGMENTS.table, extras.segments),
+    "robots": (extras.ROBOTS.table, extras.robots),
+    "coefficients": (extras.INPUT_OUTPUT.table, extras.input_output),
+}
+
+
+class Built(NamedTuple):
+    """Files of a build, and the panel."""
+
+    panel: Path
+    codebook: Path
+    sample_flow: Path
+    source_flow: Path
+    assembled: Assembled
+
+
+def build(raw: Path | str, out: Path | str, options: BuildOptions | None = None, *, progress: bool = False) -> Built:
+    """Build the panel of a study from its raw files.
+
+    Parameters
+    ----------
+    raw : path
+        Folder of raw files; nothing outside it is read and nothing in it is written.
+    out : path
+        Folder of ``panel.parquet``, ``codebook.csv``, ``sample_flow.csv`` (rows of the panel after each step) and
+        ``source_flow.csv`` (what the adapters left out); canonical tables stand in ``canonical/`` below it.
+    options : BuildOptions, optional
+        Choices.
+    progress : bool
+        Show progress bars.
+
+    Returns
+    -------
+    Built
+
+    Raises
+    ------
+    SourceError, DataError
+        No such folder or needed table, or what adapters and assembly raise. No file of the panel is written then.
+    """
+    options, out = options or BuildOptions(), Path(out)
+    run = _Run(Path(raw), out, options, progress)
+    tables = run.tables()
+    inputs = Inputs(**{name: made.table() for name, made in tables.items() if name in Inputs.__dataclass_fields__})
+    assembled = firm_years(inputs, options.panel)
+    flow = together(*(made.flow() for made in tables.values()))
+    files = {
+        "source_flow.csv": csv_bytes(flow),
+        "sample_flow.csv": csv_bytes(assembled.flow),
+        "codebook.csv": csv_bytes(assembled.codebook),
+        "panel.parquet": _parquet(assembled.frame),
+    }
+    for name, content in files.items():
+        write_bytes(out / name, content)
+    return Built(*(out / name for name in reversed(files)), assembled)
+
+
+class _Run:
+    """Stages of one build."""
+
+    def __init__(self, raw: Path, out: Path, options: BuildOptions, progress: bool) -> None:
+        if not raw.is_dir():
+            raise SourceError(f"{raw}: no such folder")
+        self.raw, self.folder, self.options, self.progress = raw, out / TABLES, options, progress
+        self.reading = Reading(root=raw, mapping=options.mapping)
+        self.spill, self.parts = out / ".spill", out / ".publications"
+        remove_unfinished(out)
+
+    def tables(self) -> dict[str, Made]:
+        """Make every table that the raw files allow, in order."""
+        for table in _NEEDED:
+            parts(self.raw, table, root=self.raw)
+        done: dict[str, Made] = {}
+        stages: list[Callable[[dict[str, Made]], None]] = [
+            self._firms, self._policies, self._single, self._links, self._words, self._patents, self._counts
+        ]  # fmt: skip
+        for stage in tqdm(stages, desc="build", disable=not self.progress):
+            stage(done)
+        return done
+
+    def _firms(self, done: dict[str, Made]) -> None:
+        files = {table: self._find(table) for table in (_NEEDED[0], *_PARTS)}
+
+        def combined() -> Iterator[Read]:
+            base = csmar.firm_file(self.raw, self.reading)
+            found = [read(self.raw, self.reading) for table, read in _PARTS.items() if files[table]]
+            yield parts_of_firm_years.combine(base, *found)
+
+        [done["firm_years"]] = self._make(["firm_years"], combined, [f for found in files.values() for f in found])
+        [done["firms"]] = self._make(["firms"], lambda: [csmar.firms(self.raw, self.reading)], files[_NEEDED[0]])
+
+    def _policies(self, done: dict[str, Made]) -> None:
+        names = ["zones", "policies"]
+        made = self._make(names, lambda: [policies.zones(), policies.policies()], [])
+        done |= dict(zip(names, made, strict=True))
+
+    def _single(self, done: dict[str, Made]) -> None:
+        for name, (table, read) in _SINGLE.items():
+            if files := self._find(table):
+                [done[name]] = self._make([name], lambda read=read: [read(self.raw, self.reading)], files)
+
+    def _links(self, done: dict[str, Made]) -> None:
+        files = {table: self._find(table) for table in _LINKS}
+        if not any(files.values()):
+            return
+
+        def both() -> Iterator[Read]:
+            found = [csmar_records.links(self.raw, way, self.reading) for table, way in _LINKS.items() if files[table]]
+            yield Read(pd.concat([part.table for part in found], ignore_index=True), together(*(p.flow for p in found)))
+
+        [done["links"]] = self._make(["links"], both, [f for found in files.values() for f in found])
+
+    def _words(self, done: dict[str, Made]) -> None:
+        if files := inventory.report_texts(self.raw) or self._find(reports.TABLE):
+            [done["words"]] = self._make(["words"], lambda: [self._counted_words(files)], files)
+
+    def _counted_words(self, files: list[Path]) -> Read:
+        if files[0].suffix == ".txt" and inventory.report_texts(self.raw):
+            listed = reports.listing(self.raw / inventory.REPORTS_FOLDER, self.reading)
+            stream = reports.texts(listed)
+        elif all(file.suffix == ".parquet" for file in files):
+            listed = reports.stored_listing(self.raw, self.reading)
+            stream = reports.stored_texts(self.raw, listed, self.reading)
+        else:
+            listed = reports.table(self.raw, self.reading)
+            stream = listed.table[["firm_id", "year", "text"]].itertuples(index=False, name=None)
+        bar = tqdm(stream, desc="reports", total=len(listed.table), disable=not self.progress)
+        return Read(adoption.report_words(bar), listed.flow)
+
+    def _patents(self, done: dict[str, Made]) -> None:
+        names = ["patents", "patent_applicants", "citations"]
+        if files := inventory.publications(self.raw):
+            folder = self.raw / inventory.GOOGLE_FOLDER
+            read = partial(self._publications, folder)
+        else:
+            files = self._find(cnipa.TABLE)
+            read = partial(cnipa.patent_records, self.raw, self.reading)
+        if files:
+            done |= dict(zip(names, self._make(names, read, files), strict=True))
+            shutil.rmtree(self.parts, ignore_errors=True)
+
+    def _publications(self, folder: Path) -> PatentTables:
+        return publications_in_parts(folder, self.parts, self._backend(), self.reading, progress=self.progress)
+
+    def _counts(self, done: dict[str, Made]) -> None:
+        """Match names and count; customers and suppliers are matched by the same names."""
+        if "patents" not in done and "links" not in done:
+            return
+        registry = done.get("company_names", done["firms"])
+        chosen = self.options
+        options = {"office": chosen.office, "keywords": chosen.keywords, "window": chosen.panel.window}
+        if "patents" in done:
+            used = [done[name] for name in ("patents", "patent_applicants", "citations")]
+            [matches] = self._make(
+                ["applicant_names"], lambda: [self._matched(used[1].path, registry)], [], [*used, registry]
+            )
+            done["applicant_names"] = matches
+            names = ["counts", "visible"]
+            made = self._make(names, lambda: self._counted(used, matches), [], [*used, matches], options)
+            done |= dict(zip(names, made, strict=True))
+        if "links" in done:
+            partners = done["links"]
+            [done["names"]] = self._make(["names"], lambda: [_partners(partners, registry)], [], [partners, registry])
+
+    def _matched(self, applicants: Path, registry: Made) -> Read:
+        return match_applicants(self._backend(), applicants, _registry(registry))[0]
+
+    def _counted(self, used: list[Made], matches: Made) -> Iterable[Read]:
+        patents, applicants, citations = (made.path for made in used)
+        return count_files(
+            self._backend(),
+            patents,
+            applicants,
+            matches.table(),
+            citations=citations if pq.read_metadata(citations).num_rows else None,
+            office=self.options.office,
+            keywords=self.options.keywords,
+            window=self.options.panel.window,
+        )
+
+    def _backend(self):
+        return connect(self.spill, memory_limit=self.options.memory_limit, threads=self.options.threads)
+
+    def _find(self, table: str) -> list[Path]:
+        return inventory.find(self.raw, table)
+
+    def _make(
+        self,
+        names: list[str],
+        maker: Callable[[], Iterable[Read]],
+        files: Iterable[Path],
+        made: Iterable[Made] = (),
+        options: dict[str, object] | None = None,
+    ) -> list[Made]:
+        given = {"mapping": self.options.mapping, **(options or {})}
+        return make(self.folder, names, maker, files=files, root=self.raw, made=made, options=given)
+
+
+def _registry(made: Made) -> pd.DataFrame:
+    """Names of listed firms; without a list of names, the short names of the firm file."""
+    table = made.table()
+    if "kind" in table:
+        return table[["firm_id", "name", "kind"]]
+    return table.dropna(subset=["name"])[["firm_id", "name"]].assign(kind="alias")
+
+
+def _partners(partners: Made, registry: Made) -> Read:
+    names = partners.table()["partner_name"].dropna().drop_duplicates().sort_values(ignore_index=True)
+    found = match_names(names, _registry(registry))
+    flow = Flow("partners", "firm_id")
+    for row in found.report.itertuples(index=False):
+        flow.note(f"{' by '.join(filter(None, [row.status, row.method]))}: {row.names:,} names", names.to_frame())
+    matched = found.matches[found.matches["status"] == "matched"]
+    return Read(matched[["firm_id"]].rename_axis("name").reset_index().astype("str"), flow.to_frame())
+
+
+def _parquet(frame: pd.DataFrame) -> bytes:
+    content = io.BytesIO()
+    frame.to_parquet(content, index=False)
+    return content.getvalue()

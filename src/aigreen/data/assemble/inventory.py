@@ -1,0 +1,256 @@
+"""Tables of a study of firms: which are there, which are missing, and what a file must hold to be read.
+
+A folder of raw files is looked through by file name, and each file found is opened for its column names alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from aigreen.data import facts
+from aigreen.data.raw import headers
+from aigreen.data.raw.adapter import Expected, Names, pick
+from aigreen.data.raw.reading import SUFFIXES, RawTable, parts
+from aigreen.data.sources import cities, cnipa, cnrds, csmar, csmar_records, extras, google_patents, reports
+from aigreen.errors import SourceError
+
+GOOGLE_FOLDER, GOOGLE_SUFFIXES = "google", (".parquet", ".json", ".jsonl", ".gz")
+REPORTS_FOLDER = "reports"
+_FIRM_FILE = Expected(
+    csmar.FIRM_FILE.table,
+    (*csmar.FIRM_FILE.required, csmar.CSRC_INDUSTRY),
+    tuple(dict.fromkeys((*csmar.FIRM_FILE.optional, *csmar.FIRMS.optional))),
+)
+_OF_RECORDS = (
+    "patents", "inventions", "utility_models", "patents_granted", "y02_patents", "green_share", "patent_citations",
+    "green_strict_patents", "green_any_edition_patents", "green_non_ai_patents", "green_strict_non_ai_patents",
+    "green_patents_granted", "green_patents_fractional", "green_international_patents", "green_citations",
+    "green_prevention_patents", "green_end_of_pipe_patents", "green_recycling_patents", "green_ccs_patents",
+    "green_other_patents", "ai_patents", "ai_core_patents", "green_ai_patents", "published_share", "granted_share",
+    "truncated",
+)  # fmt: skip
+_OF_BOTH = (
+    "green_patents", "green_patents_log", "any_green", "green_inventions", "green_utility_models",
+    "green_inventions_granted", "green_joint_patents",
+)  # fmt: skip
+
+
+class Wanted(NamedTuple):
+    """A table that the build of a firm panel reads.
+
+    Parameters
+    ----------
+    expected : Expected
+        Name and columns.
+    source : str
+        Entry of the source registry that says where to get it, and under which licence.
+    needed : bool
+        Without it there is no panel.
+    gives : tuple of str
+        Columns of the panel that stand on it; those of several tables need one of them.
+    folder : str
+        Folder of the raw files where it must be; anywhere below them if empty.
+    how : str
+        How to get it, where the registry speaks of more than this table.
+    """
+
+    expected: Expected
+    source: str
+    needed: bool = False
+    gives: tuple[str, ...] = ()
+    folder: str = ""
+    how: str = ""
+
+
+TABLES = (
+    Wanted(_FIRM_FILE, "csmar", True),
+    Wanted(csmar.BALANCE, "csmar", True),
+    Wanted(csmar.INCOME, "csmar", gives=("roa",)),
+    Wanted(csmar.CASH, "csmar", gives=("cash_flow",)),
+    Wanted(csmar.CONTROLLERS, "csmar", gives=("ownership",)),
+    Wanted(csmar.RD, "csmar", gives=("rd_intensity", "rd_staff_share")),
+    Wanted(csmar_records.PATENTS, "csmar"),
+    Wanted(csmar_records.STAFF, "csmar", gives=("human_capital", "employees", "capital_per_worker", "robots")),
+    *(
+        Wanted(expected, "csmar", gives=tuple(f"{way}_{what}" for what in ("exposure", "known", "reported")))
+        for way, expected in csmar_records.LINKS.items()
+    ),
+    Wanted(
+        extras.SEGMENTS,
+        "csmar",
+        gives=("polluting_share",),
+        how="Make it from the notes on segments of the annual reports: yuan by two-digit industry of CSRC 2012.",
+    ),
+    Wanted(
+        extras.NAMES,
+        "csmar",
+        how="Make it from the lists of names and subsidiaries: firm_id, name, kind (firm, subsidiary, alias). Without "
+        "it, applicants are matched to the short names of the firm file only.",
+    ),
+    Wanted(cnrds.GREEN, "cnrds", gives=("green_patents_cnrds", *_OF_BOTH)),
+    Wanted(
+        Expected(google_patents.TABLE, google_patents.REQUIRED, google_patents.OPTIONAL),
+        "google_patents",
+        gives=(*_OF_RECORDS, *_OF_BOTH),
+        folder=GOOGLE_FOLDER,
+    ),
+    Wanted(Expected(cnipa.TABLE, cnipa.REQUIRED, cnipa.OPTIONAL), "cnipa", gives=(*_OF_RECORDS, *_OF_BOTH)),
+    Wanted(
+        reports.REPORTS,
+        "annual_reports",
+        gives=("ai_words", "ai_words_log", "ai_words_core", "report_length"),
+    ),
+    Wanted(
+        cities.PREFECTURES,
+        "cn_prefecture_lowcarbon",
+        gives=("industry_structure", "structure_level", "rationalisation"),
+        how="Copy panel_2007_2023_full.xlsx (the study cities fetches it) to data/restricted/cities/"
+        "prefecture_panel.xlsx, or bring a table with these columns.",
+    ),
+    Wanted(extras.ROBOTS, "ifr_robots", gives=("robots",)),
+    Wanted(extras.INPUT_OUTPUT, "input_output", gives=("input_output",)),
+)
+
+
+class Found(NamedTuple):
+    """A table as it stands in a folder.
+
+    Parameters
+    ----------
+    wanted : Wanted
+        What was looked for.
+    files : tuple of Path
+        Its files; empty where there are none.
+    faults : tuple of str
+        Why it cannot be read: missing columns, a damaged file.
+    absent : tuple of str
+        Optional columns that its first file does not have.
+    """
+
+    wanted: Wanted
+    files: tuple[Path, ...]
+    faults: tuple[str, ...]
+    absent: tuple[str, ...]
+
+    @property
+    def readable(self) -> bool:
+        """Whether there are files, and no faults were seen in their headers."""
+        return bool(self.files) and not self.faults
+
+
+def find(raw: Path, table: str) -> list[Path]:
+    """List the files of a table below a folder; none if there are none.
+
+    Raises
+    ------
+    OutsideFolderError
+        A link that leads out of the folder.
+    """
+    stem = table.casefold()
+    if not any(f.suffix.lower() in SUFFIXES and f.stem.casefold().startswith(stem) for f in raw.rglob("*")):
+        return []
+    return parts(raw, table, root=raw)
+
+
+def publications(raw: Path) -> list[Path]:
+    """List the files of publications (`aigreen.data.sources.google_patents`).
+
+    Raises
+    ------
+    SourceError
+        A folder for them that holds none.
+    OutsideFolderError
+        A link that leads out of the folder.
+    """
+    folder = raw / GOOGLE_FOLDER
+    found = _inside(raw, folder, GOOGLE_SUFFIXES)
+    if folder.is_dir() and not found:
+        raise SourceError(f"{folder}: no publications (files ending in {', '.join(GOOGLE_SUFFIXES)})")
+    return found
+
+
+def report_texts(raw: Path) -> list[Path]:
+    """List the texts of annual reports.
+
+    Raises
+    ------
+    OutsideFolderError
+        A link that leads out of the folder.
+    """
+    return _inside(raw, raw / REPORTS_FOLDER, (".txt",))
+
+
+def _inside(raw: Path, folder: Path, endings: tuple[str, ...]) -> list[Path]:
+    found = sorted(file for file in folder.rglob("*") if file.is_file() and file.suffix in endings)
+    return [part for file in found for part in parts(file, root=raw)]
+
+
+def take(raw: Path, mapping: Mapping[str, Names] | None = None) -> list[Found]:
+    """Look for the tables of `TABLES` in a folder of raw files and read the headers of those that are there.
+
+    Parameters
+    ----------
+    raw : Path
+        Folder; it need not exist.
+    mapping : mapping, optional
+        The user's column names, by table.
+    """
+    return [_look(wanted, raw, (mapping or {}).get(wanted.expected.table, {})) for wanted in TABLES]
+
+
+def lacking(found: Iterable[Found], columns: Iterable[str]) -> dict[str, list[Wanted]]:
+    """Give the columns of a study that no readable table gives, each with the tables of which one is enough.
+
+    ``robots`` is the exception that needs all its tables.
+    """
+    found = list(found)
+    result = {}
+    for column in columns:
+        givers = [entry for entry in found if column in entry.wanted.gives]
+        there = [entry.readable for entry in givers]
+        if givers and not (all(there) if column == "robots" else any(there)):
+            result[column] = [entry.wanted for entry in givers if not entry.readable]
+    return result
+
+
+def meanings(table: str) -> dict[str, str]:
+    """Give what the columns of a raw table mean, in English, as far as the facts know them."""
+    known = facts.table("raw_schemas")
+    rows = known[known["table"].str.contains(_FACT_NAMES.get(table, table), regex=False)]
+    return dict(zip(rows["column"], rows["meaning"], strict=True))
+
+
+def pattern(wanted: Wanted) -> str:
+    """Give the file names that are looked for, as text."""
+    if wanted.folder:
+        return f"{wanted.folder}/*{', *'.join(GOOGLE_SUFFIXES)}"
+    table = wanted.expected.table
+    named = f"{table}.csv, {table}(1).csv ... ({', '.join(suffix[1:] for suffix in SUFFIXES)})"
+    return f"{REPORTS_FOLDER}/CODE_YEAR.txt, or {named}" if table == reports.TABLE else named
+
+
+_FACT_NAMES = {cnrds.TABLE: "GPRD", cnipa.TABLE: "patent records", google_patents.TABLE: "patents.publications"}
+
+
+def _look(wanted: Wanted, raw: Path, names: Names) -> Found:
+    table, required, optional = wanted.expected
+    try:
+        files = tuple(publications(raw) if wanted.folder else find(raw, table))
+    except SourceError as fault:
+        return Found(wanted, (), (str(fault),), ())
+    if table == reports.TABLE and (texts := report_texts(raw)):
+        return Found(wanted, tuple(texts), (), ())
+    faults, absent = [], []
+    for file in files:
+        try:
+            head = RawTable(table, pd.DataFrame(columns=headers.columns(file)), {}, (file,), ())
+            seen = pick(head, table, required, optional, names=names, where=file.name)
+        except SourceError as fault:
+            faults.append(str(fault))
+        else:
+            absent = absent or [column for column in optional if column not in seen]
+    return Found(wanted, files, tuple(faults), tuple(absent))

@@ -1,0 +1,1 @@
+"""Patents: symbols, classification, names of applicants, counts."""

@@ -1,0 +1,148 @@
+"""Firm-year counts from canonical Parquet files by DuckDB, out of core within a memory limit."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+import ibis
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from aigreen.data import facts
+from aigreen.data.patents import counts, truncation
+from aigreen.data.patents.flags import SCHEMES, ai_rule_bits, symbol_flags
+from aigreen.data.patents.keywords import keyword_masks
+from aigreen.data.patents.match import Matched, match_names
+from aigreen.data.raw.flow import Flow, Read
+
+BATCH = 200_000
+_FLAGS = {"symbol": "string", "mask": "int64", "mechanism": "int64"}
+
+
+class Counted(NamedTuple):
+    """What is made of patent records: counts, the share of each year's filings that is out, and the ledger of both."""
+
+    counts: Read
+    visible: Read
+
+
+def connect(spill: Path, *, memory_limit: str = "4GB", threads: int = 2) -> ibis.BaseBackend:
+    """Open DuckDB in memory; what does not fit goes to the folder ``spill``, which is emptied first."""
+    shutil.rmtree(spill, ignore_errors=True)
+    backend = ibis.duckdb.connect(
+        memory_limit=memory_limit, threads=threads, temp_directory=str(spill), preserve_insertion_order=False
+    )
+    backend.raw_sql("set enable_progress_bar = false")
+    return backend
+
+
+def match_applicants(backend: ibis.BaseBackend, applicants: Path, registry: pd.DataFrame) -> tuple[Read, Matched]:
+    """Match the distinct applicant names of a file.
+
+    Returns
+    -------
+    Read
+        ``name, firm_id`` of the matched names, sorted, with the ways they were matched in the ledger.
+    Matched
+        All of it.
+    """
+    people = backend.read_parquet(applicants)
+    listed = people.group_by("name").agg(n=people.count()).order_by("name")
+    names = backend.to_pandas(listed)
+    found = match_names(names["name"].astype("str"), registry)
+    rows = found.matches.assign(n=names["n"].to_numpy())
+    flow = Flow("applicants", "firm_id")
+    way = rows["method"].fillna("").where(rows["status"] != "unmatched", "")
+    for (status, method), part in rows.groupby([rows["status"], way], sort=True):
+        step = f"{' by '.join(filter(None, [status, method]))}: {int(part['n'].sum()):,} applicants"
+        flow.note(step, part, 0 if status == "matched" else len(part), list(part.index[:3]))
+    table = rows.loc[rows["status"] == "matched", ["firm_id"]].rename_axis("name").reset_index().astype("str")
+    return Read(table.sort_values("name", ignore_index=True), flow.to_frame()), found
+
+
+def count_files(
+    backend: ibis.BaseBackend,
+    patents: Path,
+    applicants: Path,
+    matches: pd.DataFrame,
+    *,
+    citations: Path | None = None,
+    office: str = "CN",
+    window: int = 5,
+    keywords: bool = False,
+) -> Counted:
+    """Count the patents of firms by year of filing.
+
+    Parameters
+    ----------
+    backend : Backend
+        From `connect`.
+    patents, applicants, citations : Path
+        Canonical tables in Parquet, of any size.
+    matches : DataFrame
+        ``name, firm_id``.
+    office, window
+        See `aigreen.data.patents.counts.firm_year_counts`.
+    keywords : bool
+        AI also by keywords in titles and abstracts.
+    """
+    table, people = backend.read_parquet(patents), backend.read_parquet(applicants)
+    classes = {}
+    for scheme in SCHEMES:
+        symbols = backend.to_pandas(counts.distinct_symbols(table, scheme))["symbol"]
+        classes[scheme] = ibis.memtable(symbol_flags(symbols.astype("str"), scheme), schema=_FLAGS)
+    names = ibis.memtable(matches[["name", "firm_id"]])
+    owned = backend.create_table("owned", counts.owners(people, names), temp=True)  # used four times
+    cited = None if citations is None else backend.read_parquet(citations)
+    families = int(backend.execute(table.office.nunique())) > 1
+    expression = counts.firm_year_counts(
+        table,
+        owned,
+        classes["ipc"],
+        classes["cpc"],
+        office=office,
+        keywords=ibis.memtable(keyword_flags(patents)) if keywords else None,
+        citations=cited,
+        window=window,
+        families=families,
+    )
+    counted = backend.to_pandas(expression.order_by("firm_id", "year")).astype({"firm_id": "str"})
+    lags = [backend.to_pandas(truncation.lag_counts(table, event, office=office)) for event in truncation.EVENTS]
+    left = backend.to_pandas(counts.coverage(table, owned, office=office)).iloc[0]
+    flow = Flow("patent counts", "firm_id")
+    whole = int(left["applications"])
+    for step, lost in (
+        (f"of {whole:,} applications: not of office {office}", whole - left["of_office"]),
+        ("without a day of filing", left["of_office"] - left["dated"]),
+        ("of no listed firm", left["dated"] - left["owned"]),
+        ("without IPC symbols (kept, of no class)", left["dated"] - left["symbols"]),
+    ):
+        flow.note(step, counted, int(lost))
+    return Counted(
+        Read(counted, flow.to_frame()), Read(truncation.visible_shares(*lags).reset_index(), Flow("lags").to_frame())
+    )
+
+
+def keyword_flags(patents: Path) -> pd.DataFrame:
+    """Search titles and abstracts of a canonical file for AI keywords, batch by batch.
+
+    Returns
+    -------
+    DataFrame
+        ``patent_id, mask`` (bits of `aigreen.data.patents.flags.flag_names`) of the patents with any.
+    """
+    rules = facts.table("ai_classification")
+    bits = ai_rule_bits(rules)
+    parts = [pd.DataFrame({"patent_id": pd.Series([], dtype="str"), "mask": pd.Series([], dtype="int64")})]
+    for batch in pq.ParquetFile(patents).iter_batches(BATCH, columns=["patent_id", "title", "abstract"]):
+        texts = [pc.fill_null(pc.cast(batch[name], pa.large_string()), "") for name in ("title", "abstract")]
+        joined = pc.binary_join_element_wise(*texts, pa.scalar(" . ", pa.large_string()))
+        found = pd.DataFrame(
+            {"patent_id": batch["patent_id"].to_pandas(), "mask": keyword_masks(joined, rules, bits, None)}
+        )
+        parts.append(found[found["mask"] != 0].astype({"patent_id": "str"}))
+    return pd.concat(parts, ignore_index=True)

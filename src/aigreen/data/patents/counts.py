@@ -1,0 +1,298 @@
+"""Patent records to firm-year counts, as one Ibis expression that DuckDB, Spark and BigQuery can run.
+
+Counted are applications by year of filing. A firm counts an application once (full count), however many of its names
+stand on it; the fractional count gives each applicant the same part. Nothing is read into Python but the distinct
+symbols (`distinct_symbols`), which `aigreen.data.patents.flags` classifies, and the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import ibis
+import ibis.expr.types as ir
+
+from aigreen.data.patents.flags import MECHANISMS, PLACES, bit, categories, tags
+from aigreen.data.schemas import SEPARATOR
+
+PARTS = 720_720  # divisible by 1 to 16: shares of up to 16 applicants add up exactly, in any order of rows
+
+_READ = ("patent_id", "patent_type", "family_id", "filing_date", "grant_date", "ipc", "cpc")
+_GREEN = "an IPC symbol in the Green Inventory"
+_STRICT = "a green symbol with a strict most specific rule"
+_EDITION = "an IPC symbol in the Green Inventory, or in older and newer places of the same matter"
+_JOINT = "green, with an applicant outside the firm"
+_PART = "sum over green patents of the firm's share of the applicants"
+_CITED = "applications citing them, filed within the window"
+
+
+@ibis.udf.agg.builtin
+def bit_or(mask: int) -> int:
+    """Union of bit masks."""
+
+
+class Measure(NamedTuple):
+    """One column of counts.
+
+    Parameters
+    ----------
+    name, label, rule : str
+        Column, label and definition for the codebook.
+    value : callable
+        From the table of a firm's applications to what is added up; a condition counts one where it holds.
+    unit : str
+        Unit of the sum.
+    parts : int
+        What is added up comes in parts of this many to one.
+    """
+
+    name: str
+    label: str
+    rule: str
+    value: Callable[[ir.Table], ir.Value]
+    unit: str = "patents"
+    parts: int = 1
+
+
+def measures(*, citations: bool = False, families: bool = False) -> tuple[Measure, ...]:
+    """List the counts, in order; those of citations and families only where these are known."""
+    return tuple(_measures(citations, families))
+
+
+def distinct_symbols(patents: ir.Table, scheme: str) -> ir.Table:
+    """Give the distinct symbols of a column of lists (``ipc`` or ``cpc``), sorted."""
+    return _symbols(patents, scheme).select("symbol").distinct().order_by("symbol")
+
+
+def owners(applicants: ir.Table, matches: ir.Table) -> ir.Table:
+    """Find the firms that own each application.
+
+    Parameters
+    ----------
+    applicants : Table
+        Canonical ``patent_applicants``.
+    matches : Table
+        ``name, firm_id``: each matched name once.
+
+    Returns
+    -------
+    Table
+        ``patent_id, firm_id, part, joint``: the firm's part of the applicants in `PARTS` of one, and whether an
+        applicant outside the firm stands on the application.
+    """
+    own = applicants.inner_join(matches, "name").group_by("patent_id", "firm_id").agg(own=lambda t: t.count())
+    named = applicants.semi_join(own, "patent_id").group_by("patent_id").agg(total=lambda t: t.count())
+    both = own.inner_join(named, "patent_id")
+    # Integer division leaves less than 1 in 700,000 of a patent where there are more than 16 applicants.
+    return both.select(
+        "patent_id",
+        "firm_id",
+        part=((both.own * PARTS) // both.total).cast("int64"),
+        joint=both.own < both.total,
+    )
+
+
+def classes(patents: ir.Table, ipc: ir.Table, cpc: ir.Table) -> ir.Table:
+    """Classify applications by their symbols: ``patent_id, mask, mechanism``; those of no class are left out.
+
+    Parameters
+    ----------
+    patents : Table
+        Canonical ``patents``.
+    ipc, cpc : Table
+        As `aigreen.data.patents.flags.symbol_flags` gives them for the distinct symbols of each column.
+    """
+    hits = ibis.union(
+        _symbols(patents, "ipc").inner_join(ipc, "symbol").select("patent_id", "mask", "mechanism"),
+        _symbols(patents, "cpc").inner_join(cpc, "symbol").select("patent_id", "mask", "mechanism"),
+    )
+    return hits.group_by("patent_id").agg(mask=bit_or(hits.mask), mechanism=hits.mechanism.min())
+
+
+def firm_year_counts(
+    patents: ir.Table,
+    owned: ir.Table,
+    ipc: ir.Table,
+    cpc: ir.Table,
+    *,
+    office: str = "CN",
+    keywords: ir.Table | None = None,
+    citations: ir.Table | None = None,
+    window: int = 5,
+    families: bool = False,
+) -> ir.Table:
+    """Count the applications of firms by year of filing.
+
+    Parameters
+    ----------
+    patents : Table
+        Canonical ``patents``, of all offices.
+    owned : Table
+        As `owners` gives it.
+    ipc, cpc : Table
+        Classes of the distinct symbols (`aigreen.data.patents.flags.symbol_flags`).
+    office : str
+        Office whose applications are counted, so that a family counts once.
+    keywords : Table, optional
+        ``patent_id, mask``: bits from titles and abstracts, added to those of the symbols.
+    citations : Table, optional
+        Canonical ``citations``; citing applications count where they were filed at most ``window`` calendar years
+        after the cited one.
+    window : int
+        Years.
+    families : bool
+        Count applications whose simple family holds one at another office.
+
+    Returns
+    -------
+    Table
+        ``firm_id, year`` and `measures`; firm-years without an application are absent.
+    """
+    dated = patents.filter((patents.office == office) & patents.filing_date.notnull())
+    here = dated.select(*_READ).semi_join(owned, "patent_id")
+    found = classes(here, ipc, cpc)
+    if keywords is not None:
+        both = ibis.union(found, keywords.semi_join(here, "patent_id").mutate(mechanism=ibis.null("int64")))
+        found = both.group_by("patent_id").agg(mask=bit_or(both.mask), mechanism=both.mechanism.min())
+    records = here.select(
+        "patent_id",
+        "patent_type",
+        "family_id",
+        year=here.filing_date.year().cast("int64"),
+        granted=here.grant_date.notnull(),
+    ).left_join(found, "patent_id")
+    records = records.drop("patent_id_right").mutate(mask=records.mask.fill_null(0))
+    if citations is not None:
+        cited = _cited(citations, patents, records, window)
+        records = records.left_join(cited, records.patent_id == cited.cited_id).drop("cited_id")
+        records = records.mutate(cited=records.cited.fill_null(0))
+    if families:
+        abroad = _several_offices(patents)
+        records = records.left_join(abroad, "family_id").drop("family_id_right")
+        records = records.mutate(international=records.international.fill_null(False))
+    rows = owned.inner_join(records, "patent_id")
+    rows = rows.mutate(**_conditions(rows))
+    sums = {m.name: _sum(m, rows) for m in measures(citations=citations is not None, families=families)}
+    return rows.group_by("firm_id", "year").agg(**sums)
+
+
+def coverage(patents: ir.Table, owned: ir.Table, *, office: str = "CN") -> ir.Table:
+    """Count applications that are left out of `firm_year_counts`, by reason, in one row."""
+    here = patents.office == office
+    dated = here & patents.filing_date.notnull()
+    whole = patents.agg(
+        applications=patents.count(),
+        of_office=here.sum(),
+        dated=dated.sum(),
+        symbols=(dated & patents.ipc.notnull()).sum(),
+    )
+    mine = patents.filter(dated).semi_join(owned, "patent_id")
+    return whole.cross_join(mine.agg(owned=mine.count()))
+
+
+def _symbols(patents: ir.Table, column: str) -> ir.Table:
+    listed = patents.filter(patents[column].notnull())
+    return listed.select("patent_id", symbol=listed[column].split(SEPARATOR).unnest())
+
+
+def _cited(citations: ir.Table, patents: ir.Table, records: ir.Table, window: int) -> ir.Table:
+    known = citations.filter(citations.cited_id.notnull()).select("cited_id", citing="patent_id")
+    cited = known.inner_join(records.select(cited_id="patent_id", year="year"), "cited_id")
+    filed = patents.select(citing="patent_id", later=patents.filing_date.year().cast("int64"))
+    pairs = cited.inner_join(filed, "citing")
+    lag = pairs.later - pairs.year
+    return pairs.filter((lag >= 0) & (lag <= window)).group_by("cited_id").agg(cited=lambda t: t.count())
+
+
+def _several_offices(patents: ir.Table) -> ir.Table:
+    known = patents.filter(patents.family_id.notnull())
+    offices = known.group_by("family_id").agg(first=known.office.min(), last=known.office.max())
+    return offices.filter(offices["first"] != offices["last"]).select("family_id", international=ibis.literal(True))
+
+
+def _conditions(rows: ir.Table) -> dict[str, ir.Value]:
+    def flag(name: str) -> ir.Value:
+        return (rows.mask & bit(name)) != 0
+
+    named = {name: flag(name) for name in ("green", "green_any_edition", "green_strict", "y02", "ai", "ai_core")}
+    return named | {
+        "invention": rows.patent_type.fill_null("") == "invention",
+        "utility": rows.patent_type.fill_null("") == "utility_model",
+    }
+
+
+def _sum(measure: Measure, rows: ir.Table) -> ir.Value:
+    value = measure.value(rows)
+    total = value.cast("int64").sum().cast("int64")
+    return total if measure.parts == 1 else total / measure.parts
+
+
+def _measures(citations: bool, families: bool) -> Iterator[Measure]:
+    yield Measure("patents", "Patents", "applications by year of filing", lambda t: t.year.notnull())
+    yield Measure("inventions", "Inventions", "patent_type is invention", lambda t: t.invention)
+    yield Measure("utility_models", "Utility models", "patent_type is utility_model", lambda t: t.utility)
+    yield Measure("patents_granted", "Granted patents", "grant known when the data were drawn", lambda t: t.granted)
+    yield Measure("green_patents", "Green patents", _GREEN, lambda t: t.green)
+    yield Measure("green_strict_patents", "Green patents, strict", _STRICT, lambda t: t.green_strict)
+    yield Measure("green_any_edition_patents", "Green patents, any edition", _EDITION, lambda t: t.green_any_edition)
+    yield Measure("green_non_ai_patents", "Green patents without AI", "green and not AI", lambda t: t.green & ~t.ai)
+    yield Measure(
+        "green_strict_non_ai_patents",
+        "Green patents without AI, strict",
+        "strictly green and not AI",
+        lambda t: t.green_strict & ~t.ai,
+    )
+    yield Measure("y02_patents", "Climate patents", "a CPC or IPC symbol in Y02 or Y04S", lambda t: t.y02)
+    yield Measure("green_inventions", "Green inventions", "green invention", lambda t: t.green & t.invention)
+    yield Measure("green_utility_models", "Green utility models", "green utility model", lambda t: t.green & t.utility)
+    yield Measure("green_patents_granted", "Green patents granted", "green and granted", lambda t: t.green & t.granted)
+    yield Measure(
+        "green_inventions_granted",
+        "Green inventions granted",
+        "green invention, granted",
+        lambda t: t.green & t.invention & t.granted,
+    )
+    yield Measure("green_joint_patents", "Green patents with others", _JOINT, lambda t: t.green & t.joint)
+    yield Measure(
+        "green_patents_fractional", "Green patents, fractional", _PART, lambda t: t.green.ifelse(t.part, 0), parts=PARTS
+    )
+    for place, name in enumerate(MECHANISMS):
+        words = name.replace("_", " ")
+        rule = f"green, most specific rule is {words}"
+        yield Measure(f"green_{name}_patents", f"Green patents: {words}", rule, _mechanism(place))
+    for tag in tags():
+        words = tag.replace("_", " ")
+        yield Measure(f"tag_{tag}_patents", f"Patents on {words}", f"a symbol with the tag {tag}", _flag(f"tag_{tag}"))
+    yield Measure("ai_patents", "AI patents", "an AI symbol (or keyword, where titles are searched)", lambda t: t.ai)
+    yield Measure("ai_core_patents", "AI patents, core", "a core AI symbol (or keyword)", lambda t: t.ai_core)
+    yield Measure("green_ai_patents", "Green AI patents", "green and AI", lambda t: t.green & t.ai)
+    for name in categories():
+        kind = name.lower()
+        yield Measure(
+            f"ai_{kind}_patents", f"AI patents: {kind}", f"an AI rule of category {name}", _flag(f"ai_{kind}")
+        )
+    if citations:
+        yield Measure("patent_citations", "Citations to patents", _CITED, lambda t: t.cited, "citations")
+        yield Measure(
+            "green_citations",
+            "Citations to green patents",
+            _CITED + ", green",
+            lambda t: t.green.ifelse(t.cited, 0),
+            "citations",
+        )
+    if families:
+        yield Measure(
+            "green_international_patents",
+            "Green patents filed abroad too",
+            "green, and an application of the family at another office",
+            lambda t: t.green & t.international,
+        )
+
+
+def _flag(name: str) -> Callable[[ir.Table], ir.Value]:
+    return lambda t: (t.mask & bit(name)) != 0
+
+
+def _mechanism(place: int) -> Callable[[ir.Table], ir.Value]:
+    return lambda t: t.green & (t.mechanism.fill_null(-1) % PLACES == place)

@@ -1,0 +1,1 @@
+"""Any raw file as checked text: layouts, headers, values."""

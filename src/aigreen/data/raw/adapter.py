@@ -1,0 +1,218 @@
+"""What all adapters share: finding the columns, the user's own column names, security codes, years and numbers."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import yaml
+
+from aigreen.data import canonical
+from aigreen.data.raw import values
+from aigreen.data.raw.checks import Field, numbers, place, require_unique
+from aigreen.data.raw.flow import Flow
+from aigreen.data.raw.reading import RawTable, read
+from aigreen.errors import MappingError, SourceError, did_you_mean
+
+Names = Mapping[str, str]
+
+
+class Expected(NamedTuple):
+    """Columns of a raw table.
+
+    Parameters
+    ----------
+    table : str
+        Name of the table, and of its files.
+    required : tuple of str
+        Columns that the adapter needs.
+    optional : tuple of str
+        Columns that it reads where they are.
+    """
+
+    table: str
+    required: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How raw files are found and read; every adapter takes one.
+
+    Parameters
+    ----------
+    root : path, optional
+        Data folder that no file may lie outside of.
+    mapping : mapping, optional
+        By table, the user's column name for a column the adapter expects: ``{"FS_Combas": {"Stkcd": "stock_code"}}``.
+    sheet, encoding : str, optional
+        See `aigreen.data.raw.reading.read`.
+    """
+
+    root: Path | str | None = None
+    mapping: Mapping[str, Names] = field(default_factory=dict)
+    sheet: str | None = None
+    encoding: str | None = None
+
+
+DEFAULT = Options()
+
+
+def load_mapping(path: Path | str) -> dict[str, dict[str, str]]:
+    """Read a file of column names.
+
+    YAML holds ``table: {expected: yours}``; csv has the columns ``table``, ``expected`` and ``yours``.
+
+    Raises
+    ------
+    MappingError
+        No such file, another layout, or the same expected column twice.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MappingError(f"no file of column names {path}")
+    if path.suffix.lower() == ".csv":
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            rows = list(csv.DictReader(lines))
+        if not rows or set(rows[0]) != {"table", "expected", "yours"}:
+            raise MappingError(f"{path.name}: expected the columns table, expected, yours")
+        entries = [(row["table"], row["expected"], row["yours"]) for row in rows]
+    else:
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+            entries = [(table, *pair) for table, names in content.items() for pair in names.items()]
+        except (yaml.YAMLError, UnicodeDecodeError, AttributeError) as reason:
+            raise MappingError(f"{path.name}: expected 'table: {{expected: yours}}'") from reason
+    mapping: dict[str, dict[str, str]] = {}
+    for table, expected, yours in entries:
+        if expected in mapping.setdefault(str(table), {}):
+            raise MappingError(f"{path.name}: {table}.{expected} stands twice")
+        mapping[str(table)][str(expected)] = str(yours)
+    return mapping
+
+
+def open_table(
+    path: Path | str,
+    table: str,
+    required: Sequence[str],
+    optional: Sequence[str] = (),
+    *,
+    options: Options = DEFAULT,
+    unit: str = "firm_id",
+) -> tuple[pd.DataFrame, Flow, str]:
+    """Read a raw table and pick its columns, under the names the adapter expects.
+
+    Returns
+    -------
+    frame : DataFrame of str
+        ``required``, and those of ``optional`` that are there.
+    flow : Flow
+        Begun with the rows read and the rows passed over.
+    where : str
+        Table and files, for messages.
+    """
+    raw = read(path, table, root=options.root, sheet=options.sheet, encoding=options.encoding)
+    where = table if raw.files[0].stem.startswith(table) else f"{table} ({raw.files[0].name})"
+    frame = pick(raw, table, required, optional, names=options.mapping.get(table, {}), where=where)
+    flow = Flow(table, unit, required[0])
+    for step, count in raw.notes:
+        flow.note(f"{step}, passed over" if "filled" not in step else step, frame, count)
+    flow.note(f"read from {len(raw.files)} files", frame)
+    return frame, flow, where
+
+
+def pick(
+    raw: RawTable, table: str, required: Sequence[str], optional: Sequence[str], *, names: Names, where: str
+) -> pd.DataFrame:
+    """Find the expected columns, by the user's names or by their own (width, case and blanks do not matter).
+
+    Raises
+    ------
+    MappingError
+        The mapping names a column that the adapter does not expect, or that the file does not have.
+    SourceError
+        Missing columns (all of them, each with the nearest name, and what was found), or two columns for one.
+    """
+    present = [str(column) for column in raw.frame.columns]
+    expected = [*required, *optional]
+    for mine, yours in names.items():
+        if mine not in expected:
+            raise MappingError(f"mapping of {table}: no column {mine!r} is expected{did_you_mean(mine, expected)}")
+        if yours not in present:
+            raise MappingError(f"mapping of {table}: {where} has no column {yours!r}{did_you_mean(yours, present)}")
+    free = [column for column in present if column not in names.values()]
+    chosen: dict[str, str] = dict(names)
+    for column in expected:
+        if column in chosen:
+            continue
+        alike = [name for name in free if name == column] or [
+            name for name in free if values.fold(name) == values.fold(column)
+        ]
+        if len(alike) > 1:
+            raise SourceError(f"{where}: {len(alike)} columns read as {column}: {', '.join(alike)}")
+        if alike:
+            chosen[column] = alike[0]
+    missing = [column for column in required if column not in chosen]
+    if missing:
+        listed = ", ".join(column + did_you_mean(column, free) for column in missing)
+        found = ", ".join(present[:12]) + (", ..." if len(present) > 12 else "")
+        raise SourceError(f"{where}: {len(missing)} missing columns: {listed}; found: {found}")
+    return pd.DataFrame({column: raw.frame[chosen[column]] for column in expected if column in chosen})
+
+
+def a_shares(frame: pd.DataFrame, column: str, flow: Flow, where: str) -> pd.DataFrame:
+    """Replace the security code by ``firm_id`` and leave out rows without a code and B shares."""
+    codes, padded = values.stock_codes(frame[column], where)
+    frame = frame.drop(columns=column)
+    frame.insert(0, "firm_id", codes)
+    flow.note("codes given their leading zeros back", frame, int(padded.sum()), list(codes[padded].unique()[:5]))
+    frame = flow.keep(frame, frame["firm_id"].notna(), "no security code")
+    return flow.keep(frame, ~values.is_b_share(frame["firm_id"]), "B share", show="firm_id")
+
+
+def year_ends(frame: pd.DataFrame, column: str, flow: Flow, where: str) -> pd.DataFrame:
+    """Replace a day by ``year`` and keep 31 December only."""
+    days = values.dates(frame[column], where)
+    blank = days.isna()
+    if blank.any():
+        raise SourceError(f"{where}: column {column}: {int(blank.sum())} cells are empty")
+    frame = frame.drop(columns=column)
+    frame.insert(1, "year", days.dt.year.astype("int64"))
+    return flow.keep(frame, (days.dt.month == 12) & (days.dt.day == 31), "not 31 December", show="year")
+
+
+def years(frame: pd.DataFrame, column: str, where: str) -> pd.Series:
+    """Whole years from 1985 to 2100; a day counts for its year."""
+    text = values.clean(frame[column]).str.replace(r"^(\d{4})[-/.年].*$", r"\1", regex=True)
+    rule = Field(column, "year", "calendar year", canonical.FIRST_YEAR, canonical.LAST_YEAR, whole=True)
+    return numbers(text.to_frame(column), rule, where)
+
+
+def measured(frame: pd.DataFrame, fields: Iterable[Field], where: str) -> pd.DataFrame:
+    """Turn the columns of ``fields`` that are there into numbers under their own names; percent becomes a share."""
+    done = {}
+    for rule in fields:
+        if rule.raw not in frame:
+            continue
+        cells = values.unformatted(frame[rule.raw]).to_frame(rule.raw)
+        read_in = numbers(cells, rule._replace(whole=False, may_miss=True), where, frame)
+        if rule.whole and (broken := read_in.dropna() % 1 > 0).any():
+            first = broken[broken].index[0]
+            raise SourceError(
+                f"{where}: column {rule.raw}: {int(broken.sum())} cells are not whole numbers; "
+                f"first: {cells[rule.raw][first]!r} {place(frame, frame.index.get_loc(first))}"
+            )
+        read_in = read_in / 100 if rule.unit == "percent" else read_in
+        done[rule.name] = read_in.astype("Int64") if rule.whole else read_in.astype("float64")
+    return pd.DataFrame(done, index=frame.index)
+
+
+def one_row(frame: pd.DataFrame, unique: Sequence[str], flow: Flow, where: str) -> pd.DataFrame:
+    """Leave out full repeats; what still repeats the key is an error."""
+    frame = flow.without_repeats(frame)
+    require_unique(frame, unique, where)
+    return frame

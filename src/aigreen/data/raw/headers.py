@@ -1,0 +1,90 @@
+"""Column names of a raw file, from its head alone where the format allows it."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import json
+from itertools import islice
+from pathlib import Path
+
+import pandas as pd
+import python_calamine as calamine
+
+from aigreen.data.raw import files, layout
+from aigreen.errors import UnreadableFileError
+
+HEAD_BYTES = 1 << 18
+FIRST = 20_000  # characters that tell the delimiter
+UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def columns(path: Path) -> list[str]:
+    """Give the column names of a raw file; rows are not checked.
+
+    Of delimited files, Parquet, Stata and JSON lines only the head is read; a workbook is one packed file and is read
+    whole.
+
+    Raises
+    ------
+    UnreadableFileError
+        Empty, damaged, or without a header row.
+    """
+    if path.stat().st_size == 0:
+        raise UnreadableFileError(f"{path.name}: the file is empty")
+    match path.suffix.lower():
+        case ".xlsx" | ".xls":
+            return _workbook(path)
+        case ".dta":
+            return _stata(path)
+        case ".parquet":
+            return files.open_parquet(path).schema_arrow.names
+        case ".json" | ".jsonl" | ".gz":
+            return _record(path)
+    return _delimited(path)
+
+
+def _delimited(path: Path) -> list[str]:
+    with path.open("rb") as content:
+        head = content.read(HEAD_BYTES)
+    whole = head[: head.rfind(b"\n") + 1] or head  # a character may be cut in two at the end
+    text = (
+        head.decode("utf-16", "ignore") if head[:2] in UTF16 else whole.decode(files.sniff_encoding(whole, path.name))
+    )
+    delimiter = max(",\t;|", key=text[:FIRST].count)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    return _named([[cell.strip() for cell in row] for row in islice(lines, layout.SAMPLE_ROWS)], path.name)
+
+
+def _workbook(path: Path) -> list[str]:
+    try:
+        book = calamine.CalamineWorkbook.from_path(path)
+        full = [sheet for name in book.sheet_names if (sheet := book.get_sheet_by_name(name)).height]
+        rows = full[0].to_python(skip_empty_area=False, nrows=layout.SAMPLE_ROWS) if full else []
+    except (calamine.CalamineError, OSError, ValueError) as reason:
+        raise UnreadableFileError(f"{path.name}: not a readable workbook ({reason})") from reason
+    return _named([[str(cell).strip() for cell in row] for row in rows], path.name)
+
+
+def _stata(path: Path) -> list[str]:
+    try:
+        with pd.read_stata(path, iterator=True) as reader:
+            return list(reader.variable_labels())
+    except Exception as reason:  # pandas raises whatever the damaged bytes lead to
+        raise UnreadableFileError(f"{path.name}: not a readable Stata file ({reason})") from reason
+
+
+def _record(path: Path) -> list[str]:
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
+            return list(json.loads(lines.readline()))
+    except (OSError, ValueError, TypeError) as reason:
+        raise UnreadableFileError(f"{path.name}: not readable JSON lines ({reason})") from reason
+
+
+def _named(rows: list[list[str]], where: str) -> list[str]:
+    width = max(map(len, rows), default=0)
+    found = layout.find([row + [""] * (width - len(row)) for row in rows], where)
+    return [name for name in found.header if name]

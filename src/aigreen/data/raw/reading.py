@@ -1,0 +1,148 @@
+"""Raw tables as text: one file, or the parts of an export in a folder.
+
+CSMAR and CNRDS deliver a table in parts of limited length (``FS_Combas.csv``, ``FS_Combas(1).xlsx``, ...), often each
+in a folder of its own. `read` finds the parts, checks that they have the same columns and puts them together. All
+cells are text and an empty cell is missing: types are given by the adapters, which know what a column is.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from aigreen.data.raw import files
+from aigreen.errors import OutsideFolderError, SourceError, TooLargeError, UnreadableFileError, did_you_mean
+
+SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".xls", ".dta", ".parquet")
+_OLE = b"\xd0\xcf\x11\xe0"
+_MAGIC = {
+    b"PK\x03\x04": (".xlsx",),
+    _OLE: (".xls",),
+    b"PAR1": (".parquet",),
+    b"<stata_dta>": (".dta",),
+}
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """A raw table, all text.
+
+    Parameters
+    ----------
+    name : str
+        Table or file, for messages.
+    frame : DataFrame of str
+        Named columns; missing cells are missing.
+    labels : dict of str to tuple of str
+        What the label rows say of a column (Chinese label, unit).
+    files : tuple of Path
+        Parts, sorted.
+    notes : tuple of (str, int)
+        Rows passed over (titles, labels, blank rows, notes) and how many.
+    """
+
+    name: str
+    frame: pd.DataFrame
+    labels: dict[str, tuple[str, ...]]
+    files: tuple[Path, ...]
+    notes: tuple[tuple[str, int], ...]
+
+
+def read(
+    path: Path | str,
+    table: str | None = None,
+    *,
+    root: Path | str | None = None,
+    sheet: str | None = None,
+    encoding: str | None = None,
+) -> RawTable:
+    """Read a raw table.
+
+    Parameters
+    ----------
+    path : path
+        A file (csv, tsv, txt, xlsx, xls, dta, parquet), or a folder that holds the parts of ``table`` at any depth.
+    table : str, optional
+        Name of the table, needed for a folder: ``FS_Combas`` finds ``FS_Combas.csv`` and ``fs_combas(1).xlsx``.
+    root : path, optional
+        Data folder; a file outside it (also by a link) is refused.
+    sheet : str, optional
+        Sheet of a workbook that has several.
+    encoding : str, optional
+        Encoding of a delimited file, where it is neither UTF-8, UTF-16 with mark nor GB18030.
+
+    Raises
+    ------
+    OutsideFolderError, UnreadableFileError, TooLargeError
+        See `aigreen.errors`. The message names the file and what was found in it.
+    SourceError
+        No such file or table (with the nearest name), or parts with different columns.
+    """
+    paths = parts(Path(path), table, root=root)
+    cells = [_read_file(part, sheet, encoding) for part in paths]
+    first = cells[0].frame
+    for part, other in zip(paths[1:], cells[1:], strict=True):
+        if odd := sorted(set(first.columns) ^ set(other.frame.columns)):
+            raise SourceError(f"{part.name}: other columns than {paths[0].name}: {', '.join(odd[:5])}")
+    frame = pd.concat([part.frame[list(first.columns)] for part in cells], ignore_index=True)
+    labels = {str(name): tuple(row[name] for row in cells[0].labels if row.get(name)) for name in first.columns}
+    notes = pd.DataFrame([note for part in cells for note in part.notes], columns=["step", "count"])
+    counted = notes.groupby("step", sort=False)["count"].sum()
+    kept = tuple((str(step), int(count)) for step, count in counted.items() if count)
+    return RawTable(table or paths[0].name, frame, labels, tuple(paths), kept)
+
+
+def parts(path: Path, table: str | None = None, *, root: Path | str | None = None) -> list[Path]:
+    """List the files of a table, sorted by name and part number; `read` says which files and which errors."""
+    if path.is_dir():
+        if table is None:
+            raise SourceError(f"{path}: a folder; name the table to read")
+        found = [entry for entry in path.rglob("*") if entry.suffix.lower() in SUFFIXES and entry.is_file()]
+        wanted = re.compile(re.escape(table) + r"[ _-]?\(?(\d*)\)?", re.IGNORECASE)
+        chosen = sorted((int(hit[1] or 0), entry) for entry in found if (hit := wanted.fullmatch(entry.stem)))
+        if not chosen:
+            raise SourceError(f"{path}: no file of table {table}{did_you_mean(table, [f.stem for f in found])}")
+        listed = [entry for _, entry in chosen]
+    else:
+        listed = [path]
+    for entry in listed:
+        _check_place(entry, root)
+        if not entry.is_file():
+            near = [other.name for other in entry.parent.iterdir()] if entry.parent.is_dir() else []
+            raise SourceError(f"{entry}: no such file{did_you_mean(entry.name, near)}")
+    return listed
+
+
+def _check_place(path: Path, root: Path | str | None) -> None:
+    if root is not None and not path.resolve().is_relative_to(Path(root).resolve()):
+        raise OutsideFolderError(f"{path}: outside the data folder {root}")
+
+
+def _read_file(path: Path, sheet: str | None, encoding: str | None) -> files.Cells:
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise UnreadableFileError(f"{path.name}: unknown kind {suffix!r}; use one of {', '.join(SUFFIXES)}")
+    size = path.stat().st_size
+    if size == 0:
+        raise UnreadableFileError(f"{path.name}: the file is empty")
+    if size > files.MOST_BYTES:
+        raise TooLargeError(f"{path.name}: {size:,} bytes, more than {files.MOST_BYTES:,}")
+    with path.open("rb") as content:
+        head = content.read(16)
+    for magic, kinds in _MAGIC.items():
+        if head.startswith(magic) != (suffix in kinds) and not (suffix == ".dta" and head[0] in range(0x69, 0x74)):
+            fault = f"content of a {kinds[0]} file" if head.startswith(magic) else f"begins with {head[:8]!r}"
+            if suffix == ".xlsx" and head.startswith(_OLE):
+                fault = "an old or a password-protected workbook; save it as .xlsx without a password"
+            raise UnreadableFileError(f"{path.name}: not a whole {suffix} file: {fault}")
+    match suffix:
+        case ".xlsx" | ".xls":
+            return files.from_excel(path, sheet)
+        case ".dta":
+            return files.from_stata(path)
+        case ".parquet":
+            return files.from_parquet(path)
+    return files.from_csv(path, encoding)

@@ -1,0 +1,1 @@
+"""Where public and licensed files come from, and how they are fetched."""

@@ -1,0 +1,241 @@
+"""CSMAR: statements, annual firm file, ultimate controllers, R&D.
+
+Each function reads one table of the export (a file, or the folder with its parts) and returns a part of the canonical
+``firm_years``, except `firms`. Rules common to all: security codes are six digits again, B shares are left out, only
+31 December and consolidated statements are kept, and every row left out is counted.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from aigreen.data import canonical, facts
+from aigreen.data.raw import values
+from aigreen.data.raw.adapter import DEFAULT, Expected, Options, a_shares, measured, one_row, open_table, year_ends
+from aigreen.data.raw.checks import Field
+from aigreen.data.raw.flow import Flow, Read
+from aigreen.errors import SourceError
+
+KEY = ["firm_id", "year"]
+CONSOLIDATED = "A"
+CONSOLIDATED_CODE = "1"
+STATE_CODES = ("1100", "2000", "2100", "2120")  # state firm, administrative body, central body, local body
+MOST_YUAN = 1e15
+INDUSTRY = r"^([A-S](?:\d{2})?)\d*$"
+
+
+def _yuan(raw: str, name: str, low: float = -MOST_YUAN) -> Field:
+    return Field(raw, name, "yuan", low, MOST_YUAN, may_miss=True)
+
+
+BALANCE_FIELDS = (
+    _yuan("A001000000", "total_assets", 0),
+    _yuan("A001100000", "current_assets", 0),
+    _yuan("A001101000", "cash", 0),
+    _yuan("A001123000", "inventory"),
+    _yuan("A001212000", "fixed_assets"),
+    _yuan("A001218000", "intangible_assets"),
+    _yuan("A002000000", "total_liabilities"),
+    _yuan("A002100000", "current_liabilities"),
+    _yuan("A003000000", "equity"),
+)
+INCOME_FIELDS = (
+    _yuan("B001100000", "total_revenue"),
+    _yuan("B001101000", "revenue"),
+    _yuan("B001201000", "operating_cost"),
+    _yuan("B001209000", "selling_expense"),
+    _yuan("B001210000", "administrative_expense"),
+    _yuan("B001211000", "finance_expense"),
+    _yuan("B001216000", "rd_expense"),
+    _yuan("B001300000", "operating_profit"),
+    _yuan("B001000000", "total_profit"),
+    _yuan("B002100000", "income_tax"),
+    _yuan("B002000000", "net_profit"),
+)
+CASH_FIELDS = (_yuan("C001000000", "operating_cash_flow"), _yuan("C002006000", "capital_expenditure"))
+RD_FIELDS = (
+    Field("RDPerson", "rd_staff", "persons", 0, 1e7, may_miss=True),
+    Field("RDPersonRatio", "rd_staff_share", "percent", 0, 100, may_miss=True),
+    _yuan("RDSpendSum", "rd_spending", 0),
+    Field("RDSpendSumRatio", "rd_intensity", "percent", 0, 1e7, may_miss=True),
+    _yuan("RDExpenses", "rd_expensed"),
+    _yuan("RDInvest", "rd_capitalised"),
+)
+PLACE_FIELDS = (
+    Field("Lng", "longitude", "degrees", -180, 180, may_miss=True),
+    Field("Lat", "latitude", "degrees", -90, 90, may_miss=True),
+)
+
+
+def _statement_columns(table: str, fields: tuple[Field, ...]) -> Expected:
+    first, *others = (field.raw for field in fields)
+    return Expected(table, ("Stkcd", "Accper", "Typrep", first), tuple(others))
+
+
+BALANCE = _statement_columns("FS_Combas", BALANCE_FIELDS)
+INCOME = _statement_columns("FS_Comins", INCOME_FIELDS)
+CASH = _statement_columns("FS_Comscfd", CASH_FIELDS)
+FIRM_FILE = Expected(
+    "STK_LISTEDCOINFOANL",
+    ("Symbol", "EndDate", "CITYCODE"),
+    ("ShortName", "PROVINCECODE", "CITY", "LISTINGSTATE", *(field.raw for field in PLACE_FIELDS)),
+)
+FIRMS = Expected(
+    FIRM_FILE.table, ("Symbol", "EndDate"), ("ShortName", "SocialCreditCode", "EstablishDate", "LISTINGDATE")
+)
+CONTROLLERS = Expected("HLD_Contrshr", ("Stkcd", "Reptdt", "S0702b"))
+RD = Expected(
+    "PT_LCRDSPENDING", ("Symbol", "EndDate"), ("Source", "StateTypeCode", *(field.raw for field in RD_FIELDS))
+)
+CSRC_INDUSTRY = "IndustryCodeC"
+
+
+def balance_sheet(path: Path | str, options: Options = DEFAULT) -> Read:
+    """Read ``FS_Combas``: consolidated year-end balance sheets."""
+    return _statement(path, BALANCE, BALANCE_FIELDS, options)
+
+
+def income_statement(path: Path | str, options: Options = DEFAULT) -> Read:
+    """Read ``FS_Comins``: consolidated annual income statements."""
+    return _statement(path, INCOME, INCOME_FIELDS, options)
+
+
+def cash_flow(path: Path | str, options: Options = DEFAULT) -> Read:
+    """Read ``FS_Comscfd``: consolidated annual cash flows, direct method."""
+    return _statement(path, CASH, CASH_FIELDS, options)
+
+
+def firm_file(path: Path | str, options: Options = DEFAULT, *, industry: str = CSRC_INDUSTRY) -> Read:
+    """Read ``STK_LISTEDCOINFOANL``: one row a firm and year, so that moves between cities and industries are seen.
+
+    Parameters
+    ----------
+    path : path
+        File, or folder with the parts.
+    options : Options
+        How to read.
+    industry : str
+        Column that holds the CSRC 2012 code; the label row of the export says which one does.
+    """
+    table, required, optional = FIRM_FILE
+    frame, flow, where = open_table(path, table, [*required, industry], optional, options=options)
+    frame = a_shares(frame, "Symbol", flow, where)
+    frame = year_ends(frame, "EndDate", flow, where)
+    frame = one_row(frame, KEY, flow, where)
+    tidy = frame[KEY].assign(city_code=values.city_codes(frame["CITYCODE"], where))
+    known = set(values.codes_by_name()) | _other_units()
+    odd = tidy["city_code"].notna() & ~tidy["city_code"].isin(known)
+    flow.note("city codes in no division table", tidy, int(odd.sum()), list(tidy.loc[odd, "city_code"].unique()[:5]))
+    code = values.clean(frame[industry]).str.upper()
+    tidy["industry_code"] = code.str.extract(INDUSTRY)[0]
+    lost = code.notna() & tidy["industry_code"].isna()
+    flow.note("industry codes not of CSRC 2012, set missing", tidy, int(lost.sum()), list(code[lost].unique()[:5]))
+    if "ShortName" in frame:
+        tidy["name"] = values.clean(frame["ShortName"])
+        tidy["special_treatment"] = tidy["name"].str.contains("ST", regex=False).astype("boolean")
+    if "PROVINCECODE" in frame:
+        tidy["province_code"] = values.clean(frame["PROVINCECODE"])
+    if "LISTINGSTATE" in frame:
+        tidy["listing_state"] = values.clean(frame["LISTINGSTATE"])
+    tidy = tidy.join(measured(frame, PLACE_FIELDS, where))
+    flow.note("canonical", tidy)
+    return Read(canonical.check("firm_years", tidy, partial=True), flow.to_frame())
+
+
+def firms(path: Path | str, options: Options = DEFAULT) -> Read:
+    """Read what does not change from ``STK_LISTEDCOINFOANL``: canonical ``firms``, the last year's word counting."""
+    frame, flow, where = open_table(path, *FIRMS, options=options)
+    frame = a_shares(frame, "Symbol", flow, where)
+    frame = year_ends(frame, "EndDate", flow, where)
+    frame = one_row(frame.reindex(columns=[*KEY, *FIRMS.optional]), KEY, flow, where)
+    seen = frame.groupby("firm_id")["year"].agg(first_year="min", last_year="max").reset_index()
+    last = frame.sort_values(KEY).groupby("firm_id").last().reset_index()
+    credit = values.clean(last["SocialCreditCode"]).str.upper()
+    tidy = pd.DataFrame(
+        {
+            "firm_id": last["firm_id"],
+            "name": values.clean(last["ShortName"]),
+            "credit_code": credit.where(credit.str.fullmatch(r"[0-9A-Z]{18}").fillna(False).astype(bool)),
+            "founded": values.dates(last["EstablishDate"], where),
+            "listed": values.dates(last["LISTINGDATE"], where),
+        }
+    ).merge(seen, on="firm_id")
+    flow.note("canonical: last year of each firm", tidy, len(frame) - len(tidy))
+    return Read(canonical.check("firms", tidy), flow.to_frame())
+
+
+def equity_nature(path: Path | str, options: Options = DEFAULT) -> Read:
+    """Read ``HLD_Contrshr``: nature codes of the ultimate controllers (``S0702b``, lists joined by commas)."""
+    frame, flow, where = open_table(path, *CONTROLLERS, options=options)
+    frame = a_shares(frame, "Stkcd", flow, where)
+    frame = year_ends(frame, "Reptdt", flow, where)
+    frame = flow.without_repeats(frame)
+    lists = values.clean(frame["S0702b"]).str.replace(r"\.0+$", "", regex=True).str.split(r"[,，;；、\s]+", regex=True)
+    codes = frame[KEY].assign(code=lists).explode("code").query("code != ''")
+    bad = codes["code"].notna() & ~codes["code"].str.fullmatch(r"\d{4}").fillna(False).astype(bool)
+    if bad.any():
+        raise SourceError(
+            f"{where}: column S0702b: {int(bad.sum())} codes do not have four digits; first: "
+            f"{codes.loc[bad, 'code'].iloc[0]!r}"
+        )
+    named = codes.dropna().drop_duplicates().sort_values([*KEY, "code"])
+    tidy = named.groupby(KEY)["code"].agg(canonical.SEPARATOR.join).rename("controller_codes").reset_index()
+    state = named[named["code"].isin(STATE_CODES)].drop_duplicates(KEY)[KEY].assign(state_owned=True)
+    tidy = tidy.merge(state, on=KEY, how="left")
+    tidy["state_owned"] = tidy["state_owned"].astype("boolean").fillna(False)
+    flow.note("canonical: controllers of a firm and year together", tidy, len(frame) - len(tidy))
+    return Read(canonical.check("firm_years", tidy, partial=True), flow.to_frame())
+
+
+def rd(path: Path | str, options: Options = DEFAULT) -> Read:
+    """Read ``PT_LCRDSPENDING``: R&D staff and spending; consolidated, annual report before other sources."""
+    frame, flow, where = open_table(path, *RD, options=options)
+    frame = a_shares(frame, "Symbol", flow, where)
+    frame = year_ends(frame, "EndDate", flow, where)
+    frame = consolidated(frame, flow)
+    frame = prefer_annual_report(flow.without_repeats(frame), KEY, flow)
+    tidy = frame[KEY].join(measured(frame, RD_FIELDS, where))
+    flow.note("canonical", tidy)
+    return Read(canonical.check("firm_years", tidy, partial=True), flow.to_frame())
+
+
+def consolidated(frame: pd.DataFrame, flow: Flow) -> pd.DataFrame:
+    """Keep rows of the group (``StateTypeCode`` 1) where the column is there."""
+    if "StateTypeCode" not in frame:
+        return frame
+    code = values.clean(frame["StateTypeCode"]).str.replace(r"\.0+$", "", regex=True)
+    return flow.keep(frame, code.isna() | (code == CONSOLIDATED_CODE), "not of the group (StateTypeCode)")
+
+
+def prefer_annual_report(frame: pd.DataFrame, unique: list[str], flow: Flow) -> pd.DataFrame:
+    """Keep one row a key: the annual report's, else the first source in the order of its name."""
+    if "Source" not in frame:
+        return frame
+    source = values.clean(frame["Source"]).fillna("")
+    ranked = frame.assign(_other=~source.str.contains("年报|年度报告|annual", case=False), _source=source)
+    ranked = ranked.sort_values([*unique, "_other", "_source"], ignore_index=True)
+    kept = flow.keep(ranked, ~ranked.duplicated(unique), "second source for the same firm and year", show="_source")
+    return kept.drop(columns=["_other", "_source"])
+
+
+def _statement(path: Path | str, expected: Expected, fields: tuple[Field, ...], options: Options) -> Read:
+    frame, flow, where = open_table(path, *expected, options=options)
+    frame = a_shares(frame, "Stkcd", flow, where)
+    kind = values.clean(frame["Typrep"]).str.upper()
+    odd = ~kind.isin(["A", "B"])
+    if odd.any():
+        raise SourceError(
+            f"{where}: column Typrep: {int(odd.sum())} cells are neither A nor B; first: {kind[odd].iloc[0]!r}"
+        )
+    frame = flow.keep(frame, kind == CONSOLIDATED, "parent statement (Typrep B)").drop(columns="Typrep")
+    frame = year_ends(frame, "Accper", flow, where)
+    frame = one_row(frame, KEY, flow, where)
+    tidy = frame[KEY].join(measured(frame, fields, where))
+    flow.note("canonical", tidy)
+    return Read(canonical.check("firm_years", tidy, partial=True), flow.to_frame())
+
+
+def _other_units() -> set[str]:
+    return set(facts.table("divisions_other")["gb_code"])

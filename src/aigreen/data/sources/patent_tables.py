@@ -1,0 +1,105 @@
+"""What the patent adapters share: one row an application, applicants in order, application numbers in one spelling."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pandas as pd
+
+from aigreen.data import canonical
+from aigreen.data.raw import values
+from aigreen.data.raw.flow import Flow, Read
+from aigreen.errors import SourceError
+
+_EARLIEST = ("filing_date", "publication_date", "priority_date")
+_CHINESE = r"^(?:CN|ZL)?-?(\d{8}|\d{12})(?:\.?[0-9X])?(?:-?[A-Z]\d?)?$"
+
+
+class PatentTables(NamedTuple):
+    """The tables that one patent source fills; ``citations`` is empty where the source has none."""
+
+    patents: Read
+    applicants: Read
+    citations: Read
+
+
+def chinese_numbers(cells: pd.Series, where: str) -> pd.Series:
+    """Give Chinese application numbers as ``CN`` and 8 or 12 digits.
+
+    Prefix (``CN``, ``ZL``), check digit (``.7``, ``.X``, or the 9th or 13th character) and kind are left out.
+
+    Raises
+    ------
+    SourceError
+        Numbers of another form.
+    """
+    text = values.clean(cells).str.upper().str.replace(" ", "", regex=False)
+    digits = text.str.extract(_CHINESE)[0]
+    bad = text.notna() & digits.isna()
+    if bad.any():
+        raise SourceError(
+            f"{where}: column {cells.name}: {int(bad.sum())} cells are not Chinese application numbers; first: "
+            f"{cells[bad].iloc[0]!r}"
+        )
+    return "CN" + digits
+
+
+def one_per_application(frame: pd.DataFrame, flow: Flow) -> pd.DataFrame:
+    """Put publications of one application together.
+
+    Days of filing, publication and priority are the earliest, the grant the latest; everything else is taken from the
+    last publication that has it.
+    """
+    order = frame.sort_values(["patent_id", "publication_date"], ignore_index=True, kind="stable")
+    repeated = order.duplicated("patent_id", keep=False)
+    several = order[repeated].groupby("patent_id", sort=False)
+    last = {column: "last" for column in order.columns if column != "patent_id"}
+    rule = last | {column: "min" for column in _EARLIEST} | {"grant_date": "max"}
+    together = several.agg(rule).reset_index()
+    whole = pd.concat([order[~repeated], together], ignore_index=True)[list(order.columns)]
+    return flow.note("further publications of an application, put together", whole, len(order) - len(whole))
+
+
+def patents(frame: pd.DataFrame, flow: Flow) -> Read:
+    """Fill the absent columns of canonical ``patents`` and check the table."""
+    flow.note("canonical", frame)
+    return Read(canonical.check("patents", canonical.completed("patents", frame)), flow.to_frame())
+
+
+def applicants(
+    patent_id: pd.Series,
+    names: pd.Series,
+    flow: Flow,
+    *,
+    country: pd.Series | None = None,
+    address: pd.Series | None = None,
+) -> Read:
+    """Put the applicants of each application in the order given, each name once, and number them.
+
+    Parameters
+    ----------
+    patent_id, names, country : Series
+        One row an applicant, in order.
+    flow : Flow
+        Ledger to finish.
+    address : Series, optional
+        By application (index); goes to the first applicant.
+    """
+    frame = pd.DataFrame({"patent_id": patent_id.to_numpy(), "name": values.clean(names).to_numpy()}).astype("str")
+    frame["country"] = pd.NA if country is None else values.clean(country).to_numpy()
+    named = frame[frame["name"].notna() & (frame["name"] != "")]
+    unique = named.drop_duplicates(["patent_id", "name"], ignore_index=True)
+    unique["position"] = unique.groupby("patent_id").cumcount() + 1
+    unique["country"] = unique["country"].astype("str")
+    unique["address"] = pd.Series(pd.NA, index=unique.index, dtype="str")
+    if address is not None:
+        first = unique["position"] == 1
+        unique.loc[first, "address"] = unique.loc[first, "patent_id"].map(address)
+    flow.note("applicants named twice or without a name", unique, len(frame) - len(unique))
+    return Read(canonical.check("patent_applicants", unique), flow.to_frame())
+
+
+def no_citations(source: str) -> Read:
+    """Give an empty table of citations."""
+    empty = pd.DataFrame({name: pd.Series([], dtype="str") for name in canonical.schema("citations").columns})
+    return Read(canonical.check("citations", empty), Flow(source).to_frame())

@@ -1,0 +1,1 @@
+"""The total effect split exactly into direct, restructuring and spillover parts, with one joint covariance."""

@@ -1,0 +1,78 @@
+r"""Does exposure do the same to treated rows as to untreated ones? The test of own treatment times exposure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from aigreen.decomposition.estimates import response_to_exposure
+from aigreen.decomposition.options import PartOptions
+from aigreen.decomposition.results import result_facts
+from aigreen.decomposition.sample import Setup, prepare
+from aigreen.effects.effects import Effects
+from aigreen.errors import CollinearWarning, EstimationError, OptionError
+from aigreen.linalg.arrays import sum_by
+from aigreen.linalg.collinearity import independent_columns, symmetric_inverse
+from aigreen.panel.dropped import Dropped
+from aigreen.panel.panel import Panel
+
+
+def fit_additivity(options: PartOptions, panel: Panel, outcome: str, covariates: Sequence[str] | None) -> Effects:
+    r"""Estimate the response of treated rows less that of untreated ones; see `aigreen.Decomposition.additivity`.
+
+    .. math:: \hat\kappa = (\tilde B'W\tilde B)^{-1}\tilde B'W(r - B\hat\theta) = \hat\theta_T - \hat\theta
+
+    with :math:`\tilde B` less its mean in the cohort and period, on treated rows.
+    """
+    if not options.exposures:
+        raise OptionError("exposure", options.exposure, ["a column: without exposure there is nothing to add"])
+    dropped = Dropped()
+    setup = prepare(options, panel, outcome, covariates, dropped)
+    B = _within_cells(setup, setup.dose)
+    w = _weights(setup)
+    gram = (B * w[:, None]).T @ B
+    size = w @ setup.dose**2
+    kept = np.flatnonzero(independent_columns(gram, size))
+    gone = [term for j, term in enumerate(setup.terms) if j not in kept]
+    reason = "alike on all treated rows of a cohort and period, or determined by others"
+    dropped.add(CollinearWarning, "terms of exposure", reason, len(gone), gone)
+    if not kept.size:
+        raise EstimationError("no exposure differs between treated rows of one cohort and period: nothing to test")
+    values, psi = _gap(options, setup, B[:, kept], kept)
+    facts = result_facts(options, setup, outcome, dropped)
+    index = pd.Index([setup.terms[j] for j in kept], name="term")
+    return Effects(values=values, index=index, psi=psi, method="Decomposition (treatment x exposure)", **facts)
+
+
+def _gap(options: PartOptions, setup: Setup, B: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients and influence functions on the terms of exposure `kept`, centred in cells as B."""
+    sample, fit, rows = setup.sample, setup.fit, setup.cells.rows
+    clean, n_clusters = sample.cluster_codes[fit.effects.rows], len(sample.clusters)
+    slopes_psi = fit.loadings_influence(clean, n_clusters).sum(axis=1)
+    response = response_to_exposure(options, setup, slopes_psi, clean, n_clusters)
+    wB = B * _weights(setup)[:, None]
+    bread = symmetric_inverse(wB.T @ B)
+    net = _within_cells(setup, (fit.rest[rows] - setup.dose @ response.theta)[:, None])[:, 0]
+    kappa = bread @ (wB.T @ net)
+    scores = sum_by(sample.cluster_codes[rows], wB * (net - B @ kappa)[:, None], n_clusters)
+    at = np.nonzero(wB)
+    targets = sparse.coo_array((wB[at], (rows[at[0]], at[1])), shape=(sample.n_rows, B.shape[1]))
+    scores += fit.rest_influence(targets, clean, n_clusters) - slopes_psi @ (wB.T @ fit.channels[rows]).T
+    carried = bread @ (wB.T @ setup.dose)
+    return kappa, scores @ bread - response.psi @ carried.T
+
+
+def _within_cells(setup: Setup, values: np.ndarray) -> np.ndarray:
+    """Values of treated rows, shape (n_treated, q), less their weighted mean in the cohort and period."""
+    w, cells = _weights(setup), setup.cells
+    k = len(cells.cohort)
+    mean = sum_by(cells.cell, values * w[:, None], k) / np.bincount(cells.cell, w, k)[:, None]
+    return values - mean[cells.cell]
+
+
+def _weights(setup: Setup) -> np.ndarray:
+    rows = setup.cells.rows
+    return np.ones(len(rows)) if setup.weights is None else setup.weights[rows]

@@ -1,0 +1,311 @@
+r"""Parts before treatment: the decomposition of leads on clean rows, exactly additive.
+
+With dummies :math:`Z` of the periods before treatment (and before exposure) less fixed effects and covariates, the
+leads of any variable are :math:`\pi(z) = A'z`, :math:`A = W\ddot Z(\ddot Z'W\ddot Z)^{-1}`. As :math:`A'F = 0` and
+:math:`\pi` is linear, :math:`\pi(Y) = \pi(Y - Mb) + \sum_k b_k\pi(M_k)` for every b: ``docs/decomposition.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aigreen.counterfactual.leave_out import without_each
+from aigreen.counterfactual.rows import Cells
+from aigreen.decomposition.parts import DIRECT, SPILLOVER
+from aigreen.errors import CollinearError, CollinearWarning, NoPrePeriodError
+from aigreen.linalg.arrays import sum_by
+from aigreen.linalg.collinearity import independent, symmetric_inverse
+from aigreen.panel.dropped import Dropped
+
+if TYPE_CHECKING:
+    from aigreen.decomposition.options import PartOptions
+    from aigreen.decomposition.sample import Setup
+
+_TREATMENT = -1
+
+
+@dataclass(frozen=True, eq=False)
+class LeadDummies:
+    r"""Dummies of the periods before treatment and before exposure.
+
+    Attributes
+    ----------
+    Z : ndarray, shape (n, p)
+        Whether the unit is treated `distance` periods later; for exposure, times the mean basis of exposure that the
+        unit will have while untreated.
+    distance : ndarray of int, shape (p,)
+        Periods to wait, those of anticipation not counted.
+    term : ndarray of int, shape (p,)
+        Basis function of exposure; -1 for treatment.
+    names : ndarray of str, shape (p,)
+        As "treated -2", "ring -3".
+    """
+
+    Z: np.ndarray
+    distance: np.ndarray
+    term: np.ndarray
+    names: np.ndarray
+
+    @classmethod
+    def of(cls, setup: Setup, anticipation: int, distances: Sequence[int] | range) -> LeadDummies:
+        """Lay out the dummies that some clean row has; of exposure those of basis functions treated rows have.
+
+        Those of exposure start with the nearest: where all clean periods of exposed units are leads, the first of them
+        is the reference.
+        """
+        sample, clean = setup.sample, setup.fit.effects.rows
+        cohort = sample.unit_cohort
+        wait = cohort[sample.unit_codes] - sample.time - anticipation
+        columns, distance, term = [], [], []
+        for h in distances:
+            at = (wait == h).astype(float)
+            if at[clean].any():
+                columns.append(at)
+                distance.append(h)
+                term.append(_TREATMENT)
+        dose = later_dose(setup)
+        wait = np.where(setup.onset < cohort, setup.onset, np.inf)[sample.unit_codes] - sample.time - anticipation
+        for q in np.flatnonzero(mean_dose(setup)):
+            for h in sorted(distances):
+                at = np.where(wait == h, dose[sample.unit_codes, q], 0.0)
+                if at[clean].any():
+                    columns.append(at)
+                    distance.append(h)
+                    term.append(int(q))
+        Z = np.column_stack(columns) if columns else np.zeros((sample.n_rows, 0))
+        label = {_TREATMENT: "treated"} | dict(enumerate(setup.terms))
+        names = [f"{label[q]} {-h - anticipation}" for q, h in zip(term, distance, strict=True)]
+        return cls(Z, np.array(distance, dtype=np.intp), np.array(term, dtype=np.intp), np.array(names, dtype=object))
+
+    def select(self, which: np.ndarray) -> LeadDummies:
+        """Return some of the dummies, marked or by position."""
+        return LeadDummies(self.Z[:, which], self.distance[which], self.term[which], self.names[which])
+
+
+def mean_dose(setup: Setup) -> np.ndarray:
+    """Mean of each basis function of exposure over the treated rows, shape (q,)."""
+    w = None if setup.weights is None else setup.weights[setup.cells.rows]
+    return np.average(setup.dose, axis=0, weights=w) if setup.dose.shape[1] else np.zeros(0)
+
+
+def later_dose(setup: Setup) -> np.ndarray:
+    """Mean of each basis function over the exposed untreated rows of each unit, shape (n_units, q); zero without."""
+    unit = setup.sample.unit_codes[setup.exposed]
+    w = np.ones(len(unit)) if setup.weights is None else setup.weights[setup.exposed]
+    total = sum_by(unit, setup.response * w[:, None], setup.sample.n_units)
+    size = np.bincount(unit, w, setup.sample.n_units)
+    return total / np.where(size > 0, size, 1.0)[:, None]
+
+
+@dataclass(frozen=True, eq=False)
+class LeadFit:
+    """Regressions of outcome and channels on the dummies, on clean rows.
+
+    Attributes
+    ----------
+    dummies : LeadDummies
+        Those that are independent.
+    coefficients : ndarray, shape (p, 1 + K)
+    residuals : ndarray, shape (n_clean, 1 + K)
+    z : ndarray, shape (n_clean, p)
+        Dummies less fixed effects and covariates.
+    w : ndarray, shape (n_clean,)
+    lost : list of str
+        Names of dummies that fixed effects, covariates and other dummies determine.
+    """
+
+    dummies: LeadDummies
+    coefficients: np.ndarray
+    residuals: np.ndarray
+    z: np.ndarray
+    w: np.ndarray
+    lost: list[str]
+
+    @classmethod
+    def of(cls, setup: Setup, dummies: LeadDummies) -> LeadFit:
+        """Regress the deviations of `setup` on the dummies."""
+        fit, rows, w = setup.fit, setup.fit.effects.rows, setup.fit.weights
+        p = setup.covariates.shape[1]
+        both = np.column_stack([setup.covariates, dummies.Z])
+        keep = independent(fit.effects, both, setup.weights)[0][p:]
+        lost = list(dummies.names[~keep])
+        dummies = dummies.select(keep)
+        z = (dummies.Z - fit.effects.predict(fit.effects.coefficients(dummies.Z)))[rows]
+        if p:
+            x = fit.covariates[rows]
+            wx = x if w is None else x * w[:, None]
+            z = z - x @ (fit.bread @ (wx.T @ z))
+        weights = np.ones(len(rows)) if w is None else w
+        wz = z * weights[:, None]
+        deviations = np.column_stack([fit.outcome[rows], fit.channels[rows]])
+        coefficients = symmetric_inverse(wz.T @ z) @ (wz.T @ deviations)
+        return cls(dummies, coefficients, deviations - z @ coefficients, z, weights, lost)
+
+    def influence(
+        self, residual: np.ndarray, clusters: np.ndarray, n_clusters: int, *, leave_one_out: bool
+    ) -> np.ndarray:
+        r"""Influence of clean rows on the coefficients of a variable with this residual, shape (clusters, p).
+
+        :math:`G^{-1}s_c`, or how far the cluster moves the coefficients, :math:`(G - G_c)^{-1}s_c`: far leads stand on
+        few rows, and their residuals are small for that.
+        """
+        wz = self.z * self.w[:, None]
+        scores = sum_by(clusters, wz * residual[:, None], n_clusters)
+        if leave_one_out:
+            return without_each(self.z, self.w, scores, clusters)[0]
+        return scores @ symmetric_inverse(wz.T @ self.z)
+
+
+@dataclass(frozen=True, eq=False)
+class Leads:
+    """Parts at leads of treatment.
+
+    Attributes
+    ----------
+    distance : ndarray of int, shape (H,)
+        Periods before treatment, those of anticipation not counted, descending.
+    values : ndarray, shape (P, H)
+    psi : ndarray, shape (clusters, P, H)
+    """
+
+    distance: np.ndarray
+    values: np.ndarray
+    psi: np.ndarray
+
+    def cells(self, setup: Setup, anticipation: int) -> tuple[Cells, np.ndarray]:
+        """Cohort-periods of the leads on clean rows, and the lead of each."""
+        sample, rows = setup.sample, setup.fit.effects.rows
+        wait = (sample.cohort - sample.time - anticipation)[rows]
+        cells = Cells.of(sample, rows[np.isin(wait, self.distance)])
+        return cells, np.searchsorted(-self.distance, -(cells.cohort - cells.time - anticipation))
+
+
+def lead_parts(
+    options: PartOptions,
+    setup: Setup,
+    leads: LeadFit,
+    labels: Sequence[str],
+    gap: tuple[np.ndarray, np.ndarray] | None,
+) -> Leads:
+    r"""Compute the parts at each lead of treatment that is identified in all parts, with the slopes of ``setup.fit``.
+
+    With :math:`\rho = \pi(Y) - \sum_k b_k\pi(M_k)`: spillover :math:`\bar B'\rho_E`, direct
+    :math:`\rho_T - \bar B'\rho_E`, channel k :math:`\lambda_k'\pi_T(M)`, total :math:`\pi_T(Y)`, their sum.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        Parts, as `compute_parts` returns them.
+    gap : (ndarray, ndarray), optional
+        Slopes of the channels under treatment less those without, and their influence functions.
+    """
+    fit, sample = setup.fit, setup.sample
+    clusters, n_clusters = sample.cluster_codes[fit.effects.rows], len(sample.clusters)
+    loadings_psi = fit.loadings_influence(clusters, n_clusters)
+    slopes, slopes_psi = fit.slopes, loadings_psi.sum(axis=1)
+    coefficients, residuals = leads.coefficients, leads.residuals
+    leave_one_out = options.variance == "leave_one_out"
+    rho = coefficients[:, 0] - coefficients[:, 1:] @ slopes
+    rest = residuals[:, 0] - residuals[:, 1:] @ slopes
+    rho_psi = leads.influence(rest, clusters, n_clusters, leave_one_out=leave_one_out)
+    rho_psi -= slopes_psi @ coefficients[:, 1:].T
+
+    own, through = _contrasts(leads.dummies, mean_dose(setup))
+    at = {label: j for j, label in enumerate(labels)}
+    n_channels = len(slopes)
+    values = np.zeros((len(labels), len(own)))
+    psi = np.zeros((n_clusters, len(labels), len(own)))
+    moved = coefficients[own, 1:].T
+    values[2 : 2 + n_channels] = fit.loadings @ moved
+    for j in range(n_channels):
+        psi[:, 2 + j] = loadings_psi[:, j] @ moved
+    for i in range(n_channels):
+        moved_psi = leads.influence(residuals[:, 1 + i], clusters, n_clusters, leave_one_out=leave_one_out)[:, own]
+        for j in np.flatnonzero(fit.loadings[:, i]):
+            psi[:, 2 + j] += fit.loadings[j, i] * moved_psi
+        if gap is not None:
+            j = at[f"{DIRECT}: interaction {options.channels[i]}"]
+            values[j], psi[:, j] = gap[0][i] * moved[i], gap[0][i] * moved_psi + gap[1][:, [i]] * moved[i]
+    n_parts = 2 + n_channels + bool(options.exposures)
+    spill, spill_psi = rho @ through, rho_psi @ through
+    if options.exposures:
+        values[at[SPILLOVER]], psi[:, at[SPILLOVER]] = spill, spill_psi
+        for i, name in enumerate(options.exposures if len(options.exposures) > 1 else []):
+            j, of = at[f"{SPILLOVER}: {name}"], np.isin(leads.dummies.term, np.flatnonzero(setup.of == i))
+            values[j], psi[:, j] = rho[of] @ through[of], rho_psi[:, of] @ through[of]
+    values[1], psi[:, 1] = rho[own] - spill, rho_psi[:, own] - spill_psi
+    values[0], psi[:, 0] = values[1:n_parts].sum(axis=0), psi[:, 1:n_parts].sum(axis=1)
+    if gap is not None:
+        j = at[f"{DIRECT}: at untreated channels"]
+        crossed = [at[f"{DIRECT}: interaction {name}"] for name in options.channels]
+        values[j], psi[:, j] = values[1] - values[crossed].sum(axis=0), psi[:, 1] - psi[:, crossed].sum(axis=1)
+    return Leads(leads.dummies.distance[own], values, psi)
+
+
+def _contrasts(dummies: LeadDummies, dose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the leads of treatment that have all leads of exposure, and the doses of these, shape (p, H)."""
+    needed = np.flatnonzero(dose)
+    at = {(int(q), int(h)): j for j, (q, h) in enumerate(zip(dummies.term, dummies.distance, strict=True))}
+    own = [j for j in np.flatnonzero(dummies.term == _TREATMENT) if all((q, dummies.distance[j]) in at for q in needed)]
+    own.sort(key=lambda j: -dummies.distance[j])
+    through = np.zeros((len(dummies.term), len(own)))
+    for column, j in enumerate(own):
+        for q in needed:
+            through[at[q, dummies.distance[j]], column] = dose[q]
+    return np.array(own, dtype=np.intp), through
+
+
+def placebo_leads(
+    options: PartOptions,
+    setup: Setup,
+    labels: Sequence[str],
+    gap: tuple[np.ndarray, np.ndarray] | None,
+    dropped: Dropped,
+) -> Leads:
+    """Compute the parts in the last ``options.leads`` periods before treatment, relative to all earlier ones.
+
+    Raises
+    ------
+    NoPrePeriodError
+        No lead is identified in all parts.
+    """
+    dummies = LeadDummies.of(setup, options.anticipation, range(options.leads, 0, -1))
+    if not (dummies.term == _TREATMENT).any():
+        raise NoPrePeriodError(f"no clean row is within {options.leads} periods before treatment", count=0)
+    fit = LeadFit.of(setup, dummies)
+    reason = "determined by fixed effects and other leads"
+    dropped.add(CollinearWarning, "leads", reason, len(fit.lost), fit.lost)
+    found = lead_parts(options, setup, fit, labels, gap)
+    alone = (fit.dummies.term == _TREATMENT) & ~np.isin(fit.dummies.distance, found.distance)
+    reason = "the spillover has no lead as long before exposure, where no exposed unit, or each, is seen clean"
+    dropped.add(CollinearWarning, "leads", reason, int(alone.sum()), list(fit.dummies.names[alone]))
+    if not found.distance.size:
+        raise NoPrePeriodError(f"no lead of {options.leads} is identified in all parts", count=0)
+    return found
+
+
+def all_leads(setup: Setup, anticipation: int) -> LeadFit:
+    """Fit a dummy for every period before treatment and before exposure but the last, which is the reference.
+
+    Raises
+    ------
+    NoPrePeriodError
+        No clean row is in the last period before treatment.
+    CollinearError
+        The dummies and the fixed effects are not independent.
+    """
+    sample, rows = setup.sample, setup.fit.effects.rows
+    if not ((sample.cohort - sample.time - anticipation)[rows] == 1).any():
+        raise NoPrePeriodError("no clean row is in the last period before treatment, the reference", count=0)
+    longest = int(sample.times[-1] - sample.times[0])
+    fit = LeadFit.of(setup, LeadDummies.of(setup, anticipation, range(longest, 1, -1)))
+    if fit.lost:
+        raise CollinearError(
+            f"effects relative to the last period before treatment are not identified: {', '.join(fit.lost[:5])} "
+            "determined by fixed effects and other periods; units never treated and never exposed are needed"
+        )
+    return fit

@@ -1,0 +1,53 @@
+"""Options of a decomposition, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from aigreen.decomposition.parts import DIRECT, SPILLOVER, TOTAL
+from aigreen.errors import OptionError
+from aigreen.exposure.basis import Response, check_cuts
+from aigreen.options import check_choice, check_columns, check_fixed_effects, check_periods
+
+Variance = Literal["conservative", "leave_one_out"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartOptions:
+    """What to split and how; `aigreen.Decomposition` says what each option means."""
+
+    channels: Sequence[str]
+    exposure: str | Sequence[str] | None = None
+    fixed_effects: Sequence[str] | None = None
+    response: Response = "bins"
+    bins: int | Sequence[float] | None = None
+    anticipation: int = 0
+    leads: int = 0
+    ordered: bool = False
+    interaction: bool = False
+    variance: Variance = "leave_one_out"
+
+    def __post_init__(self) -> None:
+        check_choice("response", self.response, Response)
+        check_choice("variance", self.variance, Variance)
+        check_cuts(self.response, self.bins)
+        check_periods("anticipation", self.anticipation)
+        check_periods("leads", self.leads)
+        check_fixed_effects(self.fixed_effects)
+        reserved = {TOTAL, DIRECT, SPILLOVER}
+        check_columns("channels", self.channels, reserved)
+        check_columns("exposure", self.exposures, reserved)
+        if not len(self.channels) and not self.exposures:
+            raise OptionError("channels", list(self.channels), ["one channel or exposure at least"])
+        both = [name for name in self.channels if name in self.exposures]
+        if both:
+            raise OptionError("exposure", both[0], ["columns that are no channel"])
+
+    @property
+    def exposures(self) -> list[str]:
+        """Columns of exposure."""
+        if self.exposure is None:
+            return []
+        return [self.exposure] if isinstance(self.exposure, str) else list(self.exposure)

@@ -1,0 +1,102 @@
+"""Parts of an effect: effects whose first index level says which part, that add up to the total."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from aigreen.effects.confidence_set import ratio_set
+from aigreen.effects.effects import Effects, share
+from aigreen.errors import EffectsError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from aigreen.decomposition.plot import Decomposed
+
+TOTAL, DIRECT, SPILLOVER = "total", "direct", "spillover"
+
+_ASSUMPTIONS = {
+    "no anticipation, parallel trends": (
+        "outcome and channels, of treated and exposed units, follow the clean rows' fixed effects without treatment",
+        "Decomposition(leads=...).fit, by part: event_study().pretrend_test(); honest_did of a path",
+    ),
+    "linear in channels": (
+        "the untreated outcome is additive in fixed effects and linear in the channels",
+        "Mediation(design='doubly_robust')",
+    ),
+    "no confounding of channels": (
+        "nothing that treatment moves, and no shock, moves both a channel and the outcome given the fixed effects",
+        "Decomposition.sensitivity: rho and robustness values of each channel",
+    ),
+    "exposure": (
+        "all that others' treatment does to a unit goes through the exposure columns; none reaches clean rows",
+        "ring_curve over wider maps, placebo maps",
+    ),
+    "additive exposure": (
+        "exposure does the same to treated and untreated rows",
+        "Decomposition.additivity: own treatment times exposure",
+    ),
+}
+
+
+class Parts(Effects):
+    """Effects by part: "total", "direct", channels by name, "spillover"; pieces of a part hold a colon.
+
+    Aggregation keeps the parts (``overall()``, ``event_study()``), ``parts["total"]`` takes one of them, and
+    ``share(part, whole)`` divides two, all with the joint covariance.
+    """
+
+    @property
+    def additive(self) -> Parts:
+        """The parts that add up, without the total and without pieces of parts."""
+        names = self.index.get_level_values("part")
+        return self.select(np.array([name != TOTAL and ": " not in name for name in names]))
+
+    def shares(self) -> Effects:
+        """Every part as a share of the total, with intervals by the delta method; near zero see `share_sets`."""
+        names = [name for name in self.index.get_level_values("part").unique() if name != TOTAL]
+        if self.index.nlevels > 1:
+            raise EffectsError("shares() is for overall(); by horizon or cohort use share(part, 'total')")
+        whole = self.select(np.asarray(self.index == TOTAL))
+        return share(self.select(self.index.isin(names)), whole)
+
+    def share_sets(self, level: float = 0.95) -> pd.Series:
+        """Invert the tests of shares of the total (Fieller), for totals near zero too.
+
+        Returns
+        -------
+        Series of ConfidenceSet, by part
+            An interval where the total differs from zero at this level; else two rays or the whole line.
+        """
+        if self.index.nlevels > 1:
+            raise EffectsError("share_sets() is for overall() or another average of which each part has one")
+        at = {name: j for j, name in enumerate(self.index)}
+        psi = self.require_influence("a share")
+        whole = (self.values[at[TOTAL]], psi[:, at[TOTAL]])
+        names = [name for name in at if name != TOTAL]
+        sets = [ratio_set((self.values[at[name]], psi[:, at[name]]), whole, level, self.df) for name in names]
+        return pd.Series(sets, index=pd.Index(names, name="part"), name="share", dtype=object)
+
+    @property
+    def assumptions(self) -> dict[str, str]:
+        """What the parts rest on, each with the name of its check."""
+        return {key: text for key, text in self.conventions.items() if key in _ASSUMPTIONS}
+
+    def plot(self, ax: Axes | None = None, *, kind: Decomposed = "bars", level: float = 0.95, **band: Any) -> Axes:
+        """Draw stacked bars with the total's band, by horizon where there is one, or a waterfall of overall parts."""
+        from aigreen.decomposition.plot import decomposition_plot
+
+        return decomposition_plot(self, ax, kind=kind, level=level, **band)
+
+
+def assumptions(*, channels: bool, exposure: bool) -> dict[str, str]:
+    """Assumptions of a decomposition, each with its check, as text."""
+    skipped = set()
+    if not channels:
+        skipped |= {"linear in channels", "no confounding of channels"}
+    if not exposure:
+        skipped |= {"exposure", "additive exposure"}
+    return {key: f"{text} (check: {how})" for key, (text, how) in _ASSUMPTIONS.items() if key not in skipped}

@@ -1,0 +1,1 @@
+"""Group-time average treatment effects (Callaway and Sant'Anna)."""

@@ -1,0 +1,139 @@
+"""All two-period comparisons of a group-time design, and their influence functions by cluster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aigreen.did.group_time.layout import Long, Wide
+from aigreen.did.group_time.plan import Cells
+from aigreen.did.group_time.two_periods import Method, NotIdentifiedError, cross_section_att, panel_att
+
+NO_CONTROLS = "no unit is still untreated to compare with"
+NO_TREATED = "no unit of the cohort is seen in both periods"
+
+
+@dataclass(frozen=True)
+class Computed:
+    """Cells as they are computed; reference cells stay zero.
+
+    Attributes
+    ----------
+    values : ndarray, shape (k,)
+    psi : ndarray, shape (k, clusters)
+        One contiguous row a cell.
+    smallest : ndarray of int, shape (k,)
+        Number of treated or of comparison units, whichever is smaller.
+    reasons : dict of int to str
+        Cells that cannot be computed, and why.
+    """
+
+    values: np.ndarray
+    psi: np.ndarray
+    smallest: np.ndarray
+    reasons: dict[int, str]
+
+    @classmethod
+    def nothing(cls, k: int, n_clusters: int) -> Computed:
+        """Start with no cell computed."""
+        return cls(np.zeros(k), np.zeros((k, n_clusters)), np.zeros(k, dtype=int), {})
+
+    @property
+    def failed(self) -> np.ndarray:
+        """Mask of the cells that cannot be computed, shape (k,)."""
+        mask = np.zeros(len(self.values), dtype=bool)
+        mask[list(self.reasons)] = True
+        return mask
+
+    def add_influence(self, batch: np.ndarray, clusters: np.ndarray, psi: np.ndarray, *, distinct: bool) -> None:
+        """Add influence functions of units, shape (cells of the batch, n), to those of their clusters."""
+        for cell, row in zip(batch, psi, strict=True):
+            if distinct:
+                self.psi[cell][clusters] = row
+            else:
+                self.psi[cell] += np.bincount(clusters, row, self.psi.shape[1])
+
+
+def compare_units(method: Method, cells: Cells, cohort: np.ndarray, wide: Wide, n_clusters: int) -> Computed:
+    """Compare differences of the units seen in both periods.
+
+    In a balanced panel, cells with the same cohort, covariates and comparison units share regression design and
+    propensity score: they are several outcomes of one fit.
+
+    Parameters
+    ----------
+    cohort : shape (N,)
+        Of each unit; inf for never treated, nan for left out.
+    """
+    result = Computed.nothing(len(cells), n_clusters)
+    if wide.seen is None and wide.now is None:
+        known = np.unique(cohort[np.isfinite(cohort)])
+        passed = np.searchsorted(known, cells.latest, side="right") - (cells.latest >= cells.cohort)
+        keys = np.column_stack([cells.cohort, np.zeros(len(cells)) if wide.fixed else cells.earlier, passed])
+    else:
+        keys = np.arange(len(cells))[:, None]
+    distinct = len(np.unique(wide.clusters)) == len(wide.clusters)
+    starts: dict[float, np.ndarray | None] = {}
+    for batch in cells.batches(keys):
+        one = batch[0]
+        g, t, base = cells.cohort[one], cells.time[batch], cells.base[batch]
+        sides = cohort == g, cells.controls(one, cohort)
+        if wide.seen is not None:
+            seen = wide.seen[t[0]] & wide.seen[base[0]]
+            sides = sides[0] & seen, sides[1] & seen
+        treated, controls = (np.flatnonzero(side) for side in sides)
+        result.smallest[batch] = min(treated.size, controls.size)
+        try:
+            if not (treated.size and controls.size):
+                raise NotIdentifiedError(NO_CONTROLS if treated.size else NO_TREATED)
+            values, psi1, psi0, starts[g] = panel_att(
+                method,
+                _pairs(wide, t, base, cells.earlier[one], treated),
+                _pairs(wide, t, base, cells.earlier[one], controls),
+                starts.get(g),
+            )
+        except NotIdentifiedError as reason:
+            result.reasons.update(dict.fromkeys(batch.tolist(), str(reason)))
+            continue
+        result.values[batch] = values
+        result.add_influence(batch, wide.clusters[treated], psi1, distinct=distinct)
+        result.add_influence(batch, wide.clusters[controls], psi0, distinct=distinct)
+    return result
+
+
+def compare_rows(method: Method, cells: Cells, cohort: np.ndarray, long: Long, n_clusters: int) -> Computed:
+    """Compare cross-sections; `cohort` is that of each unit, shape (N,)."""
+    result = Computed.nothing(len(cells), n_clusters)
+    by_row = np.where(long.w > 0, cohort[long.units], np.nan)
+    for cell in np.flatnonzero(~cells.reference).tolist():
+        t, base = cells.time[cell], cells.base[cell]
+        rows = np.concatenate([np.arange(long.starts[s], long.starts[s + 1]) for s in (base, t)])
+        later = np.arange(len(rows)) >= long.starts[base + 1] - long.starts[base]
+        d = by_row[rows] == cells.cohort[cell]
+        compared = d | cells.controls(cell, by_row[rows])
+        rows, d, later = rows[compared], d[compared], later[compared]
+        n_treated, n_controls = (min((side & later).sum(), (side & ~later).sum()) for side in (d, ~d))
+        result.smallest[cell] = min(n_treated, n_controls)
+        try:
+            if not (n_treated and n_controls):
+                raise NotIdentifiedError(NO_CONTROLS if n_treated else NO_TREATED)
+            x = None if long.x is None else long.x[:, rows]
+            result.values[cell], psi = cross_section_att(method, long.y[rows], x, long.w[rows], d, later)
+        except NotIdentifiedError as reason:
+            result.reasons[cell] = str(reason)
+            continue
+        result.psi[cell] = np.bincount(long.clusters[rows], psi, n_clusters)
+    return result
+
+
+def _pairs(
+    wide: Wide, t: np.ndarray, base: np.ndarray, earlier: int, units: np.ndarray
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+    """Differences, covariates and weights of these units."""
+    differences = wide.y[t].take(units, axis=1)
+    differences -= wide.y[base[:1] if (base == base[0]).all() else base].take(units, axis=1)
+    x = None if wide.x is None else wide.x[earlier if len(wide.x) > 1 else 0].take(units, axis=1)
+    if wide.now is not None:
+        x = np.vstack([np.ones((1, len(units))) if x is None else x, wide.now[max(t[0], base[0])].take(units, axis=1)])
+    return differences, x, wide.w[earlier if len(wide.w) > 1 else 0].take(units)

@@ -1,0 +1,289 @@
+"""Group-time average treatment effects of Callaway and Sant'Anna."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from aigreen.did.group_time.comparisons import NO_CONTROLS, Computed, compare_rows, compare_units
+from aigreen.did.group_time.layout import lengthen, widen
+from aigreen.did.group_time.plan import BasePeriod, Cells, ControlGroup, plan
+from aigreen.did.group_time.two_periods import Method
+from aigreen.effects.aggregation import Mass
+from aigreen.effects.effects import Effects
+from aigreen.errors import (
+    AlwaysTreatedWarning,
+    ClusterVariesError,
+    EstimationError,
+    NoControlsError,
+    NoPrePeriodError,
+    NoTreatedError,
+    OptionError,
+    OverlapWarning,
+    SmallCellWarning,
+    TooFewClustersError,
+    TooFewPeriodsError,
+    UnbalancedWarning,
+)
+from aigreen.panel.dropped import Dropped, warn
+from aigreen.panel.panel import Panel
+
+Sampling = Literal["panel", "balanced", "repeated_cross_sections"]
+
+SMALL = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupTimeATT:
+    r"""Group-time average treatment effects under staggered adoption.
+
+    .. math:: ATT(g, t) = E[Y_t - Y_t(0) \mid G = g], \qquad t \ge g,
+
+    each from the two-period comparison of cohort g with a control group between a base period and t. Under no
+    anticipation beyond `anticipation` periods and parallel trends given the covariates at the base period.
+
+    Parameters
+    ----------
+    control_group : {"not_yet_treated", "never_treated"}
+        Not yet treated: units first treated after both periods of the comparison plus `anticipation`, never treated
+        ones included.
+    method : {"dr", "ipw", "reg"}
+        Doubly robust, inverse probability weighting, outcome regression; the same without covariates.
+    anticipation : int
+        Periods before treatment in which its effects may be felt already; the base period moves back by as many.
+    base_period : {"varying", "universal"}
+        Before treatment, compare with the period before ("varying"), or with the last period before treatment and
+        anticipation, as after treatment ("universal"; that period itself is then in the result, with effect zero).
+    sampling : {"panel", "balanced", "repeated_cross_sections"}
+        "panel": true differences of the units seen in both periods of a comparison. "balanced": the same after units
+        not seen in every period are left out, counted. "repeated_cross_sections": compare the units seen in each
+        period, whether or not they are the same, and use each row's own covariates.
+
+    Notes
+    -----
+    Influence functions are those of Sant'Anna and Zhao (2020), first steps included, summed by cluster, without
+    small-sample factor. Masses for `aggregate` are cohort shares among the units of the sample; their sampling error
+    is part of the errors. They equal those of R did 2.5.1, except for "dr" with covariates in repeated cross-sections,
+    where DRDID 1.2.3 gives the influence of the first-period outcome regression the opposite sign in places.
+
+    Covariates and weights are those of the earlier period of each comparison, which after treatment is the base period.
+    A unit's weight in the cohort shares is its mean.
+
+    Units first treated later than the last period plus `anticipation` count as never treated; those treated from the
+    start have no base period and are left out, counted. A cell without comparison units, with propensity scores above
+    0.999 or with collinear covariates is left out, counted; comparison units are never trimmed.
+
+    References
+    ----------
+    Callaway and Sant'Anna (2021), *Journal of Econometrics* 225. Sant'Anna and Zhao (2020), *Journal of Econometrics*
+    219.
+
+    Examples
+    --------
+    >>> rows = [(i, t, 3 * (i < 10), i + t + 2 * (i < 10 and t >= 3)) for i in range(20) for t in range(1, 5)]
+    >>> df = pd.DataFrame(rows, columns=["firm", "year", "first", "y"])
+    >>> att = GroupTimeATT().fit(Panel(df, unit="firm", time="year", cohort="first"), "y")
+    >>> att.estimates.round(6).tolist()
+    [0.0, 2.0, 2.0]
+    """
+
+    control_group: ControlGroup = "not_yet_treated"
+    method: Method = "dr"
+    anticipation: int = 0
+    base_period: BasePeriod = "varying"
+    sampling: Sampling = "panel"
+
+    def __post_init__(self) -> None:
+        for option, kinds in (
+            ("control_group", ControlGroup),
+            ("method", Method),
+            ("base_period", BasePeriod),
+            ("sampling", Sampling),
+        ):
+            if getattr(self, option) not in get_args(kinds):
+                raise OptionError(option, getattr(self, option), get_args(kinds))
+        if isinstance(self.anticipation, bool) or not isinstance(self.anticipation, int) or self.anticipation < 0:
+            raise OptionError("anticipation", self.anticipation, (0, 1, 2, "..."))
+
+    def fit(
+        self,
+        panel: Panel,
+        outcome: str,
+        *,
+        covariates: Sequence[str] | None = None,
+        current: Sequence[str] | None = None,
+    ) -> Effects:
+        """Estimate the effects of every cohort in every period.
+
+        Parameters
+        ----------
+        panel : Panel
+            With `cohort`; clusters must not cut through units.
+        outcome : str
+        covariates : sequence of str, optional
+            Numeric columns; an intercept is added. Rows with a missing value are left out, counted.
+        current : sequence of str, optional
+            Numeric columns whose values in the later period of each comparison are conditioned on as well. Where
+            treatment changes them, the effects are those that do not run through them: see `Mediation`. Not for
+            repeated cross-sections.
+
+        Returns
+        -------
+        Effects
+            By cohort and time, ready for `aggregate`.
+
+        Raises
+        ------
+        NoTreatedError, NoPrePeriodError, NoControlsError, TooFewPeriodsError, TooFewClustersError, ClusterVariesError
+        EstimationError
+            Where no cell can be computed.
+        """
+        dropped = Dropped()
+        covariates = [covariates] if isinstance(covariates, str) else list(covariates or [])
+        current = list(current or [])
+        if current and self.sampling == "repeated_cross_sections":
+            raise OptionError("current", current, ["None with sampling='repeated_cross_sections'"])
+        sample = panel.complete(list(dict.fromkeys([outcome, *covariates, *current])), dropped)
+        _check(sample)
+        cohort = self._cohorts(sample, dropped)
+        treated = cohort[np.isfinite(cohort) & (cohort <= sample.times[-1])]
+        cells = plan(sample.times, np.unique(treated), self.anticipation, self.base_period, self.control_group)
+        if self.sampling == "repeated_cross_sections":
+            long = lengthen(sample, outcome, covariates, dropped)
+            result = compare_rows(self.method, cells, cohort, long, len(sample.clusters))
+        else:
+            wide = widen(sample, ~np.isnan(cohort), outcome, covariates, dropped, current)
+            result = compare_units(self.method, cells, cohort, wide, len(sample.clusters))
+        return self._effects(cells, result, sample, cohort, outcome, dropped)
+
+    def _cohorts(self, sample: Panel, dropped: Dropped) -> np.ndarray:
+        """Cohort of each unit: inf where never treated in reach, nan where left out."""
+        times, cohort = sample.times, sample.unit_cohort.copy()
+        cohort[cohort > times[-1] + self.anticipation] = np.inf
+        always = cohort <= times[0] + self.anticipation
+        if not (cohort <= times[-1]).any():
+            raise NoTreatedError(f"no unit is treated up to the last period, {times[-1]}: is the panel's cohort right?")
+        if always[cohort <= times[-1]].all():
+            raise NoPrePeriodError(
+                f"all {always.sum():,} treated units are treated from the start (first period {times[0]}, "
+                f"anticipation {self.anticipation})",
+                count=int(always.sum()),
+                first=sample.units[always][:5],
+            )
+        if self.control_group == "never_treated" and not np.isinf(cohort).any():
+            raise NoControlsError(
+                "no unit is never treated; control_group='not_yet_treated' compares with later cohorts"
+            )
+        cohort[always] = np.nan
+        reason = "treated from the start, so without a period before treatment"
+        dropped.add(AlwaysTreatedWarning, "units", reason, int(always.sum()), sample.units[always][:5])
+        if self.sampling == "balanced":
+            rows = np.bincount(sample.unit_codes, minlength=sample.n_units)
+            partly = (rows < sample.n_periods) & ~always
+            first = sample.units[partly][:5]
+            dropped.add(UnbalancedWarning, "units", "not seen in every period", int(partly.sum()), first)
+            cohort[partly] = np.nan
+            if not (cohort <= times[-1]).any():
+                raise NoTreatedError("no treated unit is seen in every period; use sampling='panel'")
+        return cohort
+
+    def _effects(
+        self, cells: Cells, result: Computed, sample: Panel, cohort: np.ndarray, outcome: str, dropped: Dropped
+    ) -> Effects:
+        computed = ~cells.reference & ~result.failed
+        _report(cells, result, computed, sample, cohort, dropped)
+        left = np.flatnonzero(computed | (cells.reference & np.isin(cells.cohort, cells.cohort[computed])))
+        in_sample = ~np.isnan(cohort)
+        times = sample.times[cells.time[left]]
+        rows = np.bincount(sample.unit_codes, minlength=sample.n_units)
+        psi = result.psi if len(left) == len(cells) else result.psi[left]
+        return Effects(
+            values=result.values[left],
+            index=pd.MultiIndex.from_arrays([cells.cohort[left].astype(int), times], names=["cohort", "time"]),
+            psi=psi.T,
+            clusters=sample.clusters,
+            n_rows=int(rows[in_sample].sum()),
+            n_units=int(in_sample.sum()),
+            n_clusters=len(np.unique(sample.unit_cluster[in_sample])),
+            method=f"group-time ATT ({self.method})",
+            outcome=outcome,
+            mass=_cohort_shares(sample, cohort, cells.cohort[left]),
+            post=times >= cells.cohort[left],
+            conventions=self._conventions(sample, cohort),
+            dropped=dropped.to_frame(),
+        )
+
+    def _conventions(self, sample: Panel, cohort: np.ndarray) -> dict[str, str]:
+        later = int((np.isinf(cohort) & np.isfinite(sample.unit_cohort)).sum())
+        never = f"coded never, or first treated after the last period ({later:,} units)" if later else "as coded"
+        return {
+            "variance": f"influence functions summed by {sample.names.get('cluster', sample.names['unit'])}",
+            "small-sample factor": "none",
+            "comparison": self.control_group.replace("_", " "),
+            "never treated": never,
+            "base period": f"{self.base_period}, anticipation {self.anticipation}",
+            "sampling": self.sampling.replace("_", " "),
+        }
+
+
+def _check(sample: Panel) -> None:
+    if sample.n_periods < 2:
+        raise TooFewPeriodsError(f"{sample.n_periods} period is left; two are needed", column=sample.names["time"])
+    if not sample.cluster_nested:
+        moves = np.unique(sample.unit_codes[sample.cluster_codes != sample.unit_cluster[sample.unit_codes]])
+        name = sample.names["cluster"]
+        raise ClusterVariesError(
+            f"column {name!r}: {moves.size:,} units move between clusters",
+            column=name,
+            count=moves.size,
+            first=sample.units[moves[:5]],
+        )
+    if sample.n_clusters < 2:
+        name = sample.names.get("cluster", sample.names["unit"])
+        raise TooFewClustersError(f"column {name!r} has one cluster; two are needed", column=name, count=1)
+
+
+def _report(
+    cells: Cells, result: Computed, computed: np.ndarray, sample: Panel, cohort: np.ndarray, dropped: Dropped
+) -> None:
+    """Count the cells that could not be computed, warn about small ones."""
+    labels = [f"({g:.0f}, {t})" for g, t in zip(cells.cohort, sample.times[cells.time], strict=True)]
+    reasons = sorted(set(result.reasons.values()))
+    if not computed.any():
+        if reasons == [NO_CONTROLS]:
+            raise NoControlsError("no unit is untreated for longer than another: there is nothing to compare with")
+        raise EstimationError(f"no group-time effect can be computed: {'; '.join(reasons)}")
+    for reason in reasons:
+        which = [labels[cell] for cell in sorted(result.reasons) if result.reasons[cell] == reason]
+        dropped.add(OverlapWarning, "group-time effects", reason, len(which), which)
+    clusters = {g: len(np.unique(sample.unit_cluster[cohort == g])) for g in np.unique(cells.cohort)}
+    few = np.array([clusters[g] < SMALL for g in cells.cohort])
+    small = np.flatnonzero(computed & (few | (result.smallest < SMALL)))
+    if small.size:
+        message = (
+            f"{small.size:,} group-time effects rest on fewer than {SMALL} treated units, treated clusters or "
+            "comparison units: their errors are too small"
+        )
+        first = [labels[cell] for cell in small[:5]]
+        warn(SmallCellWarning(message, count=small.size, first=first))
+
+
+def _cohort_shares(sample: Panel, cohort: np.ndarray, of_cell: np.ndarray) -> Mass:
+    r"""Cohort shares among units, with :math:`\psi_i = w_i (1\{G_i = g\} - p_g) / \sum w`."""
+    w = np.ones(sample.n_units)
+    if sample.weights is not None:
+        rows = np.bincount(sample.unit_codes, minlength=sample.n_units)
+        w = np.bincount(sample.unit_codes, sample.weights, sample.n_units) / rows
+    w = np.where(np.isnan(cohort), 0, w)
+    w /= w.sum()
+    cohorts, of = np.unique(of_cell, return_inverse=True)
+    value, influence = np.empty(len(cohorts)), np.empty((len(cohorts), len(sample.clusters)))
+    for j, g in enumerate(cohorts):
+        own = cohort == g
+        value[j] = w[own].sum()
+        influence[j] = np.bincount(sample.unit_cluster, w * (own - value[j]), len(sample.clusters))
+    return Mass(value, of, influence.T)

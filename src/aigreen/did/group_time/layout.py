@@ -1,0 +1,153 @@
+"""A sample laid out for comparisons of two periods: periods x units for a panel, rows for cross-sections."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from aigreen.errors import CollinearWarning
+from aigreen.panel.dropped import Dropped
+from aigreen.panel.panel import Panel
+
+_COLLINEAR = 1e-10
+_CONSTANT = 1e-12
+
+
+@dataclass(frozen=True)
+class Wide:
+    """Periods x units arrays; nan where a unit is not seen.
+
+    Attributes
+    ----------
+    y : ndarray, shape (T, N)
+    x : ndarray, shape (T or 1, p, N), or None
+        Standardised covariates, the first row being the intercept; one period where none varies over time.
+    w : ndarray, shape (T or 1, N)
+        Weights; one period where they do not vary.
+    now : ndarray, shape (T, m, N), or None
+        Standardised columns that a comparison takes from its own period rather than from the earlier one.
+    seen : ndarray of bool, shape (T, N), or None
+        None where every unit is seen in every period with a positive weight.
+    clusters : ndarray of int, shape (N,)
+    """
+
+    y: np.ndarray
+    x: np.ndarray | None
+    w: np.ndarray
+    seen: np.ndarray | None
+    clusters: np.ndarray
+    now: np.ndarray | None = None
+
+    @property
+    def fixed(self) -> bool:
+        """Whether covariates and weights are the same whatever the base period."""
+        return len(self.w) == 1 and (self.x is None or len(self.x) == 1)
+
+
+@dataclass(frozen=True)
+class Long:
+    """Rows of cross-sections, sorted by period.
+
+    Attributes
+    ----------
+    y, w : ndarray, shape (n,)
+    x : ndarray, shape (p, n), or None
+        Standardised covariates, the first row being the intercept.
+    units, clusters : ndarray of int, shape (n,)
+    starts : ndarray of int, shape (T + 1,)
+        Where each period starts.
+    """
+
+    y: np.ndarray
+    x: np.ndarray | None
+    w: np.ndarray
+    units: np.ndarray
+    clusters: np.ndarray
+    starts: np.ndarray
+
+
+def widen(
+    sample: Panel,
+    kept: np.ndarray,
+    outcome: str,
+    covariates: Sequence[str],
+    dropped: Dropped,
+    current: Sequence[str] = (),
+) -> Wide:
+    """Lay out the units in the mask `kept`, shape (N,); other units stay in the arrays but are never `seen`."""
+    y = _spread(sample, sample.column(outcome))
+    columns = [_spread(sample, column) for column in regressors(sample, covariates, dropped)]
+    weights = np.ones((1, sample.n_units)) if sample.weights is None else _shrink(_spread(sample, sample.weights))
+    seen = np.isfinite(y)
+    if sample.weights is not None:
+        seen &= weights > 0
+    seen = None if seen[:, kept].all() else seen & kept
+    x = None
+    if columns:
+        columns = [_shrink(column) for column in columns]
+        x = np.ones((max(map(len, columns)), 1 + len(columns), sample.n_units))
+        for j, column in enumerate(columns):
+            x[:, j + 1] = column
+    now = None
+    if current:
+        now = np.stack([_spread(sample, column) for column in regressors(sample, current, dropped)], axis=1)
+    return Wide(y, x, weights, seen, sample.unit_cluster, now)
+
+
+def lengthen(sample: Panel, outcome: str, covariates: Sequence[str], dropped: Dropped) -> Long:
+    """Sort the rows by period."""
+    order = np.argsort(sample.time_codes, kind="stable")
+    columns = [column[order] for column in regressors(sample, covariates, dropped)]
+    return Long(
+        sample.column(outcome)[order],
+        np.stack([np.ones(len(order)), *columns]) if columns else None,
+        np.ones(len(order)) if sample.weights is None else sample.weights[order],
+        sample.unit_codes[order],
+        sample.cluster_codes[order],
+        np.searchsorted(sample.time_codes[order], np.arange(sample.n_periods + 1)),
+    )
+
+
+def regressors(sample: Panel, covariates: Sequence[str], dropped: Dropped) -> list[np.ndarray]:
+    """Read covariates, standardised, without those that the intercept and earlier ones determine."""
+    columns, names, collinear = [], [], []
+    for name in covariates:
+        column = sample.column(name)
+        largest = np.abs(column).max()
+        column = column - column.mean()
+        spread = np.sqrt(np.mean(column**2))
+        if spread > _CONSTANT * largest:
+            columns.append(column / spread)
+            names.append(name)
+        else:
+            collinear.append(name)
+    gram = np.array([[a @ b for b in columns] for a in columns]) / sample.n_rows
+    kept: list[int] = []
+    for j in range(len(columns)):
+        left = gram[j, j]
+        if kept:
+            left -= gram[j, kept] @ np.linalg.solve(gram[np.ix_(kept, kept)], gram[kept, j])
+        if left > _COLLINEAR:
+            kept.append(j)
+        else:
+            collinear.append(names[j])
+    reason = "determined by the intercept and the others"
+    dropped.add(CollinearWarning, "covariates", reason, len(collinear), collinear)
+    return [columns[j] for j in kept]
+
+
+def _spread(sample: Panel, column: np.ndarray) -> np.ndarray:
+    shape = (sample.n_periods, sample.n_units)
+    if sample.balanced:
+        return np.ascontiguousarray(column.reshape(shape[::-1]).T)
+    out = np.full(shape, np.nan)
+    out[sample.time_codes, sample.unit_codes] = column
+    return out
+
+
+def _shrink(wide: np.ndarray) -> np.ndarray:
+    """Reduce to one period where no unit changes over the periods in which it is seen."""
+    low, high = np.fmin.reduce(wide), np.fmax.reduce(wide)
+    return low[None] if np.array_equal(low, high) else wide

@@ -1,0 +1,1 @@
+"""The result of every estimator: estimates with their influence functions, and what follows from them."""

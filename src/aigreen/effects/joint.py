@@ -1,0 +1,37 @@
+"""Several results in one, with one joint covariance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from aigreen.effects.effects import Effects, merged, on_same_clusters
+from aigreen.errors import EffectsError
+
+
+def concat(results: Sequence[Effects] | Mapping[str, Effects], *, name: str = "model") -> Effects:
+    """Stack results on the same clusters into one, with one joint covariance.
+
+    Parameters
+    ----------
+    results : mapping of label to Effects, or sequence
+        Labels (by default the methods) become the first index level, called `name`.
+    """
+    if not isinstance(results, Mapping):
+        labels = [f"{r.method} {r.outcome}" for r in results]
+        if len(set(labels)) < len(labels):
+            raise EffectsError("two results have the same method and outcome; give a mapping of labels to results")
+        results = dict(zip(labels, results, strict=True))
+    parts = list(results.values())
+    first = parts[0]
+    psi = np.hstack([on_same_clusters(first, part)[1] for part in parts])
+    frames = [part.index.to_frame(index=False).assign(**{name: label}) for label, part in results.items()]
+    table = pd.concat(frames, ignore_index=True)
+    table = table[[name, *table.columns.drop(name)]]
+    index = pd.MultiIndex.from_frame(table) if len(table.columns) > 1 else pd.Index(table[name])
+    post = None if any(part.post is None for part in parts) else np.concatenate([part.post for part in parts])
+    values = np.concatenate([part.values for part in parts])
+    return replace(first, values=values, index=index, psi=psi, mass=None, post=post, weights=None, **merged(parts))

@@ -1,0 +1,59 @@
+"""One look for effects: points with confidence intervals, pointwise and simultaneous."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+INK = "#1b3a57"
+PALE = "#b9cbd8"
+# Neighbours differ in lightness, so that a stack can be read in grey.
+FILLS = ("#2f6690", "#f2c57c", "#5f9e7e", "#7b2d5b", "#cfd8dc", "#c9793b", "#3d3d3d")
+
+
+def axes(ax: Axes | None = None) -> Axes:
+    """Return the axes given, or those of a new figure as wide as a page's text."""
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(figsize=(6.3, 3.3), layout="constrained")[1] if ax is None else ax
+
+
+def effects_plot(
+    estimates: pd.Series,
+    bounds: pd.DataFrame,
+    wide: pd.DataFrame | None = None,
+    ax: Axes | None = None,
+    *,
+    level: float = 0.95,
+) -> Axes:
+    """Draw estimates by horizon, or one row an effect.
+
+    Bars are pointwise intervals, columns low and high of `bounds`, and pale bars simultaneous ones, of `wide`.
+    """
+    ax, index = axes(ax), estimates.index
+    by_horizon = "horizon" in index.names
+    positions = index.get_level_values("horizon").to_numpy() if by_horizon else np.arange(len(index))[::-1]
+    draw, line = (ax.vlines, ax.axhline) if by_horizon else (ax.hlines, ax.axvline)
+    line(0, color="black", linewidth=0.6, zorder=1)
+    if wide is not None:
+        draw(positions, wide["low"], wide["high"], color=PALE, linewidth=7, label=f"{level:.0%} simultaneous", zorder=2)
+    draw(positions, bounds["low"], bounds["high"], color=INK, linewidth=1.4, label=f"{level:.0%} pointwise", zorder=3)
+    points = (positions, estimates) if by_horizon else (estimates, positions)
+    ax.plot(*points, linestyle="none", marker="o", markersize=4.5, color=INK, zorder=4)
+    if by_horizon:
+        ax.axvline(-0.5, color="black", linewidth=0.6, linestyle=":", zorder=1)
+        ax.set_xlabel("Periods since treatment")
+        ax.set_ylabel("Effect")
+        ax.xaxis.get_major_locator().set_params(integer=True)
+    else:
+        labels = [", ".join(map(str, key)) if isinstance(key, tuple) else str(key) for key in index]
+        ax.set_yticks(positions, labels)
+        ax.set_xlabel("Effect")
+    if wide is not None:
+        ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+    return ax

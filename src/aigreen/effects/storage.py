@@ -1,0 +1,107 @@
+"""Effects on disk: influence functions as parquet, all else as JSON. Nothing is pickled."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pyarrow.parquet import ParquetFile
+
+from aigreen.disk import write_bytes
+from aigreen.effects.aggregation import Mass
+from aigreen.errors import SourceError
+
+FORMAT = 1
+
+
+KEPT = ("df", "n_rows", "n_units", "n_clusters", "method", "outcome")
+
+
+def write(path: Path, fields: Mapping[str, Any]) -> None:
+    """Write the fields of a result as `path`.parquet and `path`.json, each aside and moved, the JSON last."""
+    psi, mass, covariance, post = (fields[name] for name in ("psi", "mass", "covariance", "post"))
+    columns: dict[str, Any] = {}
+    if psi is not None:
+        columns |= {f"psi{j}": column for j, column in enumerate(psi.T)}
+    if mass is not None and mass.influence is not None:
+        columns |= {f"mass{j}": column for j, column in enumerate(mass.influence.T)}
+    table = pd.DataFrame({"cluster": fields["clusters"].to_numpy()} | columns)
+    content = io.BytesIO()
+    table.to_parquet(content, index=False)
+    facts = {
+        "format": FORMAT,
+        "values": fields["values"].tolist(),
+        "index": _index_to_json(fields["index"]),
+        "has_influence": psi is not None,
+        "cluster_name": fields["clusters"].name,
+        "mass": None if mass is None else {"value": mass.value.tolist(), "of": mass.of.tolist()},
+        "post": None if post is None else post.tolist(),
+        "covariance": None if covariance is None else covariance.tolist(),
+        **{name: fields[name] for name in KEPT},
+        "conventions": dict(fields["conventions"]),
+        "dropped": fields["dropped"].to_dict("list"),
+    }
+    write_bytes(path.with_name(path.name + ".parquet"), content.getvalue())
+    write_bytes(
+        path.with_name(path.name + ".json"), json.dumps(facts, ensure_ascii=False, indent=1, default=_plain).encode()
+    )
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read the fields that `write` wrote.
+
+    Raises
+    ------
+    SourceError
+        Where a file is absent or was not written by `write`.
+    """
+    try:
+        facts = json.loads(path.with_name(path.name + ".json").read_bytes())
+        # Without the search for partitions of pandas' own reader, which takes longer than the reading.
+        table = ParquetFile(path.with_name(path.name + ".parquet")).read().to_pandas()
+        version = facts["format"]
+    except (OSError, ValueError, KeyError) as error:
+        raise SourceError(f"{path}: not a saved result ({error})") from error
+    if version != FORMAT:
+        raise SourceError(f"{path}: saved in format {version}, this aigreen reads format {FORMAT}")
+    mass = facts["mass"]
+    if mass is not None:
+        moving = _numbers(table, "mass")
+        mass = Mass(np.array(mass["value"], dtype=float), np.array(mass["of"]), moving if moving.shape[1] else None)
+    return {
+        "values": np.array(facts["values"], dtype=float),
+        "index": _index_from_json(facts["index"]),
+        "psi": _numbers(table, "psi") if facts["has_influence"] else None,
+        "clusters": pd.Index(table["cluster"], name=facts["cluster_name"]),
+        "mass": mass,
+        "post": None if facts["post"] is None else np.array(facts["post"], dtype=bool),
+        "covariance": None if facts["covariance"] is None else np.array(facts["covariance"], dtype=float),
+        "conventions": facts["conventions"],
+        "dropped": pd.DataFrame(facts["dropped"], columns=["what", "reason", "count", "first"]),
+        **{name: facts[name] for name in KEPT},
+    }
+
+
+def _numbers(table: pd.DataFrame, name: str) -> np.ndarray:
+    """Columns ``name0``, ``name1`` ... as they stand."""
+    return table[[column for column in table.columns if column.startswith(name)]].to_numpy()
+
+
+def _index_to_json(index: pd.Index) -> dict[str, list[Any]]:
+    return {str(name): index.get_level_values(i).tolist() for i, name in enumerate(index.names)}
+
+
+def _index_from_json(levels: dict[str, list[Any]]) -> pd.Index:
+    frame = pd.DataFrame(levels)
+    return pd.Index(frame.iloc[:, 0]) if len(levels) == 1 else pd.MultiIndex.from_frame(frame)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"cannot store a {type(value).__name__}")

@@ -1,0 +1,159 @@
+"""One coefficient of a linear regression by Frisch-Waugh-Lovell, with the cluster sums that resampling needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from aigreen.errors import CollinearError, CollinearWarning, MissingRowsWarning, NoTreatedError
+from aigreen.linalg.projection import Projection, compact
+from aigreen.panel.dropped import Dropped
+from aigreen.panel.panel import Panel
+
+_COLLINEAR = 1e-10
+
+
+@dataclass(frozen=True)
+class Design:
+    """Rows with positive weight of a complete sample, and the projection off all regressors but the treatment."""
+
+    sample: Panel
+    outcome: np.ndarray
+    projection: Projection
+    n_slopes: int
+
+    @classmethod
+    def of(
+        cls,
+        panel: Panel,
+        names: Sequence[str],
+        covariates: Sequence[str],
+        fixed_effects: Sequence[str] | None,
+        dropped: Dropped,
+    ) -> Design:
+        """Read the outcome (first of `names`), covariates and fixed effects; `names` must not be missing either."""
+        sample = panel.complete([*names, *covariates], dropped)
+        if sample.weights is not None and not sample.weights.all():
+            rows = np.flatnonzero(sample.weights == 0)
+            dropped.add(MissingRowsWarning, "rows", "weight zero", rows.size, sample.labels(rows[:5]))
+            sample = sample._view(sample.weights > 0)
+        if fixed_effects is None:
+            fixed_effects = [panel.names["unit"], panel.names["time"]]
+        codes = [sample.effect_codes(name) for name in fixed_effects]
+        projection = Projection(codes, sample.n_rows, sample.weights, sample.matrix(covariates))
+        lost = [name for name, kept in zip(covariates, projection.kept, strict=True) if not kept]
+        dropped.add(CollinearWarning, "covariates", "collinear with the others", len(lost), lost)
+        return cls(sample, sample.column(names[0]), projection, int(projection.kept.sum()) + (not codes))
+
+
+@dataclass(frozen=True)
+class Products:
+    """Cluster products :math:`(M 1_g d)' W 1_h x` as a diagonal minus a product of two low-rank factors."""
+
+    diagonal: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    sparse_part: sparse.csr_array | None
+
+    def scores(self, v: np.ndarray) -> np.ndarray:
+        """Bootstrap scores by cluster, shape (draws, G), of multipliers `v`, shape (draws, G)."""
+        scores = v * self.diagonal
+        scores -= (v @ self.right) @ self.left.T
+        if self.sparse_part is not None:
+            scores -= (self.sparse_part @ v.T).T
+        return scores
+
+
+@dataclass(frozen=True)
+class Regression:
+    """Coefficient of `treatment` with clustered standard error.
+
+    Attributes
+    ----------
+    sample : Panel
+        The rows used.
+    treatment, within_outcome, residual : ndarray, shape (n,)
+        Treatment and outcome residualised on the other regressors; residual of the full regression.
+    treatment_square : float
+        Weighted sum of squares of `treatment`.
+    """
+
+    sample: Panel
+
+    estimate: float
+    std_error: float
+    small_sample: float
+    treatment: np.ndarray
+    within_outcome: np.ndarray
+    treatment_square: float
+    residual: np.ndarray
+    clusters: np.ndarray
+    n_clusters: int
+    projection: Projection
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self.residual)
+
+    @classmethod
+    def of(
+        cls,
+        panel: Panel,
+        outcome: str,
+        treatment: str | None,
+        covariates: Sequence[str],
+        fixed_effects: Sequence[str] | None,
+        cluster: str | None,
+        dropped: Dropped,
+    ) -> Regression:
+        """Fit on the rows without missing values."""
+        names = [outcome] if treatment is None else [outcome, treatment]
+        design = Design.of(panel, names, covariates, fixed_effects, dropped)
+        sample, projection = design.sample, design.projection
+        codes = sample.cluster_codes if cluster is None else sample.codes(cluster)[0]
+        clusters = compact(codes)
+        raw = sample.treated.astype(float) if treatment is None else sample.column(treatment)
+        if treatment is None and not raw.any():
+            raise NoTreatedError("no unit is treated inside the sample")
+        d, y = projection.residuals(raw), projection.residuals(design.outcome)
+        w = projection.weights
+        spread = w @ (raw - np.average(raw, weights=w)) ** 2
+        square = w @ d**2
+        if square <= _COLLINEAR * spread:
+            name = "treated" if treatment is None else treatment
+            raise CollinearError(f"the fixed effects and covariates determine the treatment {name!r}")
+        estimate = float(w @ (d * y) / square)
+        residual = y - estimate * d
+        n_clusters, n, k = int(clusters.max()) + 1, len(y), design.n_slopes + 1
+        small = n_clusters / max(n_clusters - 1, 1) * (n - 1) / max(n - k, 1)
+        scores = np.bincount(clusters, w * d * residual)
+        error = float(np.sqrt(small * (scores @ scores)) / square)
+        return cls(
+            sample=sample,
+            estimate=estimate,
+            std_error=error,
+            small_sample=small,
+            treatment=d,
+            within_outcome=y,
+            treatment_square=float(square),
+            residual=residual,
+            clusters=clusters,
+            n_clusters=n_clusters,
+            projection=projection,
+        )
+
+    def cluster_products(self, x: np.ndarray) -> Products:
+        """Products of the cluster pieces of the treatment with those of `x`, off all regressors."""
+        groups, n, w = self.clusters, self.n_clusters, self.projection.weights
+        diagonal = np.bincount(groups, w * self.treatment * x, minlength=n)
+        square = np.bincount(groups, w * self.treatment**2, minlength=n)
+        own = self.projection.pieces(self.treatment, groups, n)
+        other = own if x is self.treatment else self.projection.pieces(x, groups, n)
+        left = np.column_stack([own.left, square / square.sum()])
+        right = np.column_stack([other.right, diagonal])
+        crossing = None if self.projection.nested_in(groups) else (own.first @ other.first.T).tocsr()
+        return Products(diagonal, left, right, crossing)

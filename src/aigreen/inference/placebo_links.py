@@ -1,0 +1,95 @@
+"""Exposure through links: as it is, recentred, and through random networks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from aigreen.effects.effects import Effects
+from aigreen.exposure.exposure import How, exposure, recentred
+from aigreen.exposure.maps import Map, permuted
+from aigreen.linalg.fixed_effects import FixedEffects
+from aigreen.panel.panel import Panel
+from aigreen.regression.twfe import TWFE
+
+
+@dataclass(frozen=True)
+class LinkCheck:
+    """Coefficients of an exposure, next to own treatment.
+
+    Attributes
+    ----------
+    plain, recentred : Effects
+        Of the exposure as it is, and less its expectation had cohorts fallen on places at random.
+    placebo : ndarray, shape (draws,)
+        Coefficients of the plain exposure through random networks.
+    """
+
+    plain: Effects
+    recentred: Effects
+    placebo: np.ndarray
+
+    @property
+    def p_placebo(self) -> float:
+        """Share of networks, the actual one among them, whose coefficient is as large in absolute value."""
+        return float((1 + (np.abs(self.placebo) >= abs(self.plain.values[0])).sum()) / (1 + len(self.placebo)))
+
+
+def link_check(
+    panel: Panel, outcome: str, links: Map, *, how: How, places: pd.Series, n_draws: int, seed: int
+) -> LinkCheck:
+    """Regress an outcome on own treatment and the exposure through `links`, and through placebo links.
+
+    Parameters
+    ----------
+    panel : Panel
+        Cohorts must not vary within places.
+    links : Map
+        Between the units of the panel.
+    how : {"sum", "share", "any"}
+    places : Series
+        Place of each unit, which treatment is assigned to.
+    n_draws, seed : int
+        Of networks in which units have random places.
+
+    Notes
+    -----
+    Exposure less its expectation is as good as random where the assignment of zones to places is (Borusyak and Hull
+    2023): then links may be endogenous.
+    """
+    plain = exposure(panel, links, how=how)
+    centred = recentred(panel, links, how=how, groups=places)
+    model, found = TWFE(), {}
+    for name, values in (("plain", plain), ("recentred", centred)):
+        own = panel.frame.assign(exposure=values, own=panel_treated(panel))
+        found[name] = model.fit(_again(panel, own), outcome, treatment=["exposure", "own"])["exposure"]
+    return LinkCheck(found["plain"], found["recentred"], _placebo(panel, outcome, links, how, n_draws, seed))
+
+
+def panel_treated(panel: Panel) -> np.ndarray:
+    """Treatment of the rows of ``panel.frame``."""
+    names = panel.names
+    start = panel.frame[names["cohort"]].to_numpy(dtype=float, na_value=np.nan)
+    return (panel.frame[names["time"]].to_numpy(dtype=float) >= np.where(start > 0, start, np.inf)).astype(float)
+
+
+def _again(panel: Panel, frame: pd.DataFrame) -> Panel:
+    roles = ("unit", "time", "cohort", "cluster")
+    keys = {role: panel.names[role] for role in roles if role in panel.names}
+    return Panel(frame, **keys)
+
+
+def _placebo(panel: Panel, outcome: str, links: Map, how: How, n_draws: int, seed: int) -> np.ndarray:
+    """Coefficients through random networks, by partialling out effects and own treatment."""
+    frame, names = panel.frame, panel.names
+    y = frame[outcome].to_numpy(dtype=float)
+    rows = np.isfinite(y)
+    codes = [pd.factorize(frame[names[role]])[0] for role in ("unit", "time")]
+    effects = FixedEffects(codes, fitted=rows)
+    draws = [exposure(panel, permuted(links, seed=seed + k), how=how).to_numpy() for k in range(n_draws)]
+    within = effects.residualize(np.column_stack([y, panel_treated(panel), *draws]))[rows]
+    own = within[:, 1]
+    within -= np.outer(own, own @ within / (own @ own))
+    return within[:, 2:].T @ within[:, 0] / np.einsum("ij,ij->j", within[:, 2:], within[:, 2:])

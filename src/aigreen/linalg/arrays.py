@@ -1,0 +1,57 @@
+"""Matrices worked on column by column: rows taken, columns joined, rows summed by code."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+
+def take_rows(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Take rows of a vector or matrix; a matrix comes in Fortran order, which makes work on its columns faster."""
+    if values.ndim == 1:
+        return values.take(rows)
+    out = np.empty((len(rows), values.shape[1]), order="F")
+    for j in range(values.shape[1]):
+        out[:, j] = values[:, j].take(rows)
+    return out
+
+
+def beside(first: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    """Put a vector (n,) or matrix (n, k) to the left of a matrix (n, m), in Fortran order."""
+    return np.vstack([first.T, rest.T]).T
+
+
+def sum_by(codes: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
+    """Sum the rows of `values`, shape (rows, k), by code below `n`; shape (n, k)."""
+    out = np.empty((n, values.shape[1]))
+    for j in range(values.shape[1]):
+        out[:, j] = np.bincount(codes, values[:, j], n)
+    return out
+
+
+def crosstab(
+    row: np.ndarray, column: np.ndarray, values: np.ndarray, n_rows: int, n_columns: int
+) -> np.ndarray | sparse.csr_array:
+    """Sum `values` by two codes; dense where that is not larger than a few times the data."""
+    if n_rows * n_columns <= max(4 * len(values), 1_000_000):
+        cell = row.astype(np.intp, copy=False) * n_columns
+        cell += column
+        return np.bincount(cell, values, n_rows * n_columns).reshape(n_rows, n_columns)
+    return sparse.coo_array((values, (row, column)), shape=(n_rows, n_columns)).tocsr()
+
+
+def compact(codes: np.ndarray) -> tuple[np.ndarray, int]:
+    """Renumber codes without gaps; also return how many there are."""
+    present = np.flatnonzero(np.bincount(codes))
+    if len(present) == present[-1] + 1:
+        return codes, len(present)
+    position = np.zeros(present[-1] + 1, dtype=np.intp)
+    position[present] = np.arange(len(present))
+    return position[codes], len(present)
+
+
+def is_nested(inner: np.ndarray, outer: np.ndarray) -> bool:
+    """Whether every level of `inner` lies within one level of `outer`."""
+    holder = np.zeros(inner.max() + 1, dtype=outer.dtype)
+    holder[inner] = outer
+    return bool(np.array_equal(holder[inner], outer))

@@ -1,0 +1,1 @@
+"""Effects through channels under fixed effects."""

@@ -1,0 +1,372 @@
+"""Channels of an effect: product of coefficients, staggered imputation and doubly robust, with joint covariances."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from aigreen.decomposition.bootstrap import bootstrap
+from aigreen.decomposition.draws import Bootstrap, Resampling, cluster_weights
+from aigreen.decomposition.options import PartOptions
+from aigreen.decomposition.parts import DIRECT, SPILLOVER, TOTAL, Parts
+from aigreen.decomposition.results import fit_parts
+from aigreen.decomposition.sensitivity import split_sensitivity
+from aigreen.did.group_time.plan import ControlGroup
+from aigreen.effects.aggregation import Mass
+from aigreen.errors import (
+    AigreenWarning,
+    CollinearError,
+    CollinearWarning,
+    NoTreatedError,
+    OptionError,
+)
+from aigreen.inference.channel_sensitivity import RHO, ChannelFit
+from aigreen.linalg.collinearity import independent
+from aigreen.linalg.fixed_effects import FixedEffects
+from aigreen.linalg.sandwich import SMALL_SAMPLE, cluster_factor, n_parameters
+from aigreen.mediation.doubly_robust import fit_doubly_robust
+from aigreen.mediation.product import Product, ProductData
+from aigreen.options import check_choice, check_columns
+from aigreen.panel.dropped import Dropped
+from aigreen.panel.panel import Panel
+from aigreen.regression.sample import Sample, draw_sample
+
+Design = Literal["regression", "staggered", "doubly_robust"]
+Variance = Literal["cluster", "iid"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mediation:
+    r"""Total effect = direct effect + effects through channels.
+
+    regression: product of coefficients. With fixed effects and covariates :math:`F`
+
+    .. math:: M_k = a_k D + F'm_k + u_k, \qquad Y = \tau' D + \sum_k b_k M_k + F'g + e, \qquad
+              \tau = \tau' + \sum_k a_k b_k ,
+
+    where :math:`\tau` is the coefficient of the regression without channels (exactly, in sample). D may be continuous.
+    With staggered adoption and effects that differ, these coefficients average effects with weights that may be
+    negative: use one of the other designs.
+
+    staggered: `Decomposition` without exposure, by cohort and time.
+
+    doubly_robust: by cohort and time, with :math:`\theta(X)` the doubly robust effect of Sant'Anna and Zhao given X
+    (from the base period, as in `GroupTimeATT`),
+
+    .. math:: \text{total} = \theta(X), \quad \text{direct} = \theta(X, M^{(1..K)}), \quad
+              \text{channel } k = \theta(X, M^{(1..k-1)}) - \theta(X, M^{(1..k)}),
+
+    where conditioning on :math:`M` is on its values in both periods of the comparison. Linearity of the outcome is
+    needed only where the model of treatment given X and M is wrong (Huber and Oberhänsli 2026, two periods; here every
+    cohort and period, with influence functions by cluster). Several channels are always in causal order.
+
+    Parameters
+    ----------
+    channels : sequence of str
+    design : {"regression", "staggered", "doubly_robust"}
+    fixed_effects : sequence of str, optional
+        Columns, several joined by ``^``. Default: the panel's unit and time. regression: an empty sequence gives a
+        pooled regression with an intercept. Not for doubly_robust.
+    anticipation : int
+        Not for regression.
+    ordered : bool
+        Channels in causal order: the part of a channel is what it carries beyond the earlier ones, with what it passes
+        on through later ones (sequential fits). doubly_robust is always ordered.
+    interaction : bool
+        Let the slopes of the channels differ under treatment (not for doubly_robust, where they may anyway). The parts
+        keep their meaning, the direct part is shown in pieces as well. regression: the product of treatment and each
+        channel enters; the total is then that of a unit of treatment from zero at the sample's mean channels.
+    vcov : {"cluster", "iid"}
+        regression: by the panel's clusters with influence functions, or the classical one (Sobel's error), which has
+        no influence functions.
+    control_group : {"not_yet_treated", "never_treated"}
+        Of doubly_robust.
+
+    References
+    ----------
+    Baron and Kenny (1986); Imai, Keele and Yamamoto (2010), Statistical Science 25; VanderWeele and Vansteelandt
+    (2014) for several channels; Huber and Oberhänsli (2026), arXiv:2602.23877.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> df = pd.DataFrame({"firm": np.repeat(np.arange(50), 2), "year": np.tile([1, 2], 50)})
+    >>> df["ai"] = rng.random(100)
+    >>> df["m"] = 2 * df.ai + rng.random(100)
+    >>> df["y"] = 3 * df.ai + 0.5 * df.m
+    >>> panel = Panel(df, unit="firm", time="year")
+    >>> Mediation(channels=["m"]).fit(panel, "y", treatment="ai").estimates.round(6).loc["direct"]
+    np.float64(3.0)
+    """
+
+    channels: Sequence[str]
+    design: Design = "regression"
+    fixed_effects: Sequence[str] | None = None
+    anticipation: int = 0
+    ordered: bool = False
+    interaction: bool = False
+    vcov: Variance = "cluster"
+    control_group: ControlGroup = "not_yet_treated"
+
+    def __post_init__(self) -> None:
+        for option, allowed in (("design", Design), ("vcov", Variance), ("control_group", ControlGroup)):
+            check_choice(option, getattr(self, option), allowed)
+        if isinstance(self.fixed_effects, str):
+            raise OptionError("fixed_effects", self.fixed_effects, [[self.fixed_effects]])
+        check_columns("channels", self.channels, {TOTAL, DIRECT, SPILLOVER})
+        if not len(self.channels):
+            raise OptionError("channels", self.channels, ["one column at least"])
+        if self.vcov == "iid" and (self.design != "regression" or self.ordered or self.interaction):
+            raise OptionError("vcov", self.vcov, ["cluster (iid is for design='regression', parallel channels)"])
+        if self.interaction and (self.design == "doubly_robust" or (self.design == "regression" and self.ordered)):
+            raise OptionError("interaction", True, ["False with design='doubly_robust' or an ordered regression"])
+        if self.anticipation and self.design == "regression":
+            raise OptionError("anticipation", self.anticipation, ["0 with design='regression'"])
+        if self.fixed_effects is not None and self.design == "doubly_robust":
+            raise OptionError("fixed_effects", self.fixed_effects, ["None with design='doubly_robust'"])
+
+    def fit(
+        self,
+        panel: Panel,
+        outcome: str,
+        *,
+        treatment: str | None = None,
+        covariates: Sequence[str] | None = None,
+    ) -> Parts:
+        """Estimate total, direct and the part of each channel.
+
+        Parameters
+        ----------
+        panel : Panel
+        outcome : str
+        treatment : str, optional
+            regression: column, which may be continuous. Default: whether the row is at or after its unit's first
+            treated period.
+        covariates : sequence of str, optional
+
+        Returns
+        -------
+        Parts
+            By part; by part, cohort and time for staggered and doubly_robust.
+
+        Raises
+        ------
+        CollinearError
+            Where treatment or a channel does not vary apart from the rest.
+        """
+        if treatment is not None and self.design != "regression":
+            raise OptionError("treatment", treatment, [f"None: design={self.design!r} takes the panel's cohorts"])
+        names = list(covariates or [])
+        repeated = {outcome, treatment, *names} & {*self.channels}
+        if repeated:
+            raise OptionError("channels", sorted(map(str, repeated))[0], ["columns with no other role"])
+        if self.design == "staggered":
+            return fit_parts(self._split, panel, outcome, names)
+        if self.design == "doubly_robust":
+            return fit_doubly_robust(self.channels, self.control_group, self.anticipation, panel, outcome, names)
+        return self._regression(panel, outcome, treatment, names)
+
+    @property
+    def _split(self) -> PartOptions:
+        """Options of the staggered design."""
+        return PartOptions(
+            channels=self.channels,
+            fixed_effects=self.fixed_effects,
+            anticipation=self.anticipation,
+            ordered=self.ordered,
+            interaction=self.interaction,
+        )
+
+    def _effects_told(self, panel: Panel) -> str:
+        if self.fixed_effects is None:
+            return f"{panel.names['unit']}, {panel.names['time']}"
+        return ", ".join(self.fixed_effects) or "none (intercept)"
+
+    # -- product of coefficients ---------------------------------------------------------------------------------
+
+    def bootstrap(
+        self,
+        panel: Panel,
+        outcome: str,
+        *,
+        treatment: str | None = None,
+        covariates: Sequence[str] | None = None,
+        n_draws: int = 999,
+        seed: int = 0,
+        resampling: Resampling = "clusters",
+    ) -> Bootstrap:
+        """Draw clusters with replacement and estimate everything again, as matrix products where clusters hold units.
+
+        Parameters
+        ----------
+        panel, outcome, treatment, covariates
+            As for `fit`.
+        n_draws, seed : int
+        resampling : {"clusters", "exponential"}
+            As for `Decomposition.bootstrap`.
+
+        Returns
+        -------
+        Bootstrap
+            Draws of the overall parts.
+        """
+        if self.design == "doubly_robust" or self.interaction or self.vcov == "iid":
+            raise OptionError("design", self.design, ["regression or staggered, clustered, without interaction"])
+        if self.design == "staggered":
+            how = {"how": "simple", "n_draws": n_draws, "seed": seed, "resampling": resampling}
+            return bootstrap(self._split, panel, outcome, covariates, **how)
+        effects = self.fit(panel, outcome, treatment=treatment, covariates=covariates)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AigreenWarning)
+            data = self._read(panel, outcome, treatment, list(covariates or []), Dropped())
+        sample = data.sample
+        omega = cluster_weights(sample.clusters, len(sample.panel.clusters), n_draws, seed, resampling)
+        regressions = ProductData(
+            data.y,
+            data.M,
+            data.X,
+            data.codes,
+            sample.weights,
+            sample.clusters,
+            names=list(self.channels),
+            ordered=self.ordered,
+        )
+        return Bootstrap(pd.DataFrame(regressions.draws(omega), columns=effects.index), effects)
+
+    def sensitivity(
+        self,
+        panel: Panel,
+        outcome: str,
+        *,
+        treatment: str | None = None,
+        covariates: Sequence[str] | None = None,
+        rho: Sequence[float] = RHO,
+        level: float = 0.95,
+    ) -> pd.DataFrame:
+        """Show what correlated errors or an omitted variable do to each channel, for parallel channels.
+
+        Parameters
+        ----------
+        panel, outcome, treatment, covariates
+            As for `fit`.
+        rho, level
+            As for `Decomposition.sensitivity`.
+
+        Returns
+        -------
+        DataFrame
+            By channel and rho, as `Decomposition.sensitivity`; regression: the effect through the channel is a b.
+        """
+        if self.design == "doubly_robust" or self.ordered or self.interaction:
+            allowed = ["regression or staggered, parallel channels without interaction"]
+            raise OptionError("design", self.design, allowed)
+        if self.design == "staggered":
+            return split_sensitivity(self._split, panel, outcome, covariates, rho, level)
+        data = self._read(panel, outcome, treatment, list(covariates or []), Dropped())
+        names, weights = list(self.channels), data.sample.weights
+        model = Product.of(data.y, data.M, data.X, data.effects, weights, names, ordered=False)
+        n, size = len(data.sample), n_parameters(data.M.shape[1] + data.X.shape[1], data.codes, [data.sample.clusters])
+        factor = np.sqrt(cluster_factor(n, size, data.sample.n_clusters))
+        psi = model.factor_influence(data.sample.clusters, len(data.sample.panel.clusters)) * factor
+        found = ChannelFit(
+            names,
+            model.a,
+            model.fit.slopes,
+            psi,
+            model.fit.channels,
+            model.fit.rest,
+            weights,
+            data.sample.clusters,
+            n - data.effects.rank - data.X.shape[1] - len(names),
+        )
+        return found.frame(rho, level)
+
+    def _read(
+        self, panel: Panel, outcome: str, treatment: str | None, names: list[str], dropped: Dropped
+    ) -> _Regressors:
+        """Draw the sample of the regressions; leave out covariates that the others determine."""
+        columns = [outcome, *([treatment] if treatment else []), *self.channels, *names]
+        complete = panel.complete(columns, dropped)
+        effects_names = self.fixed_effects
+        if effects_names is None:
+            effects_names = [panel.names["unit"], panel.names["time"]]
+        sample = draw_sample(complete, effects_names, dropped, counts=None)
+        if treatment is None and not complete.treated[sample.rows].any():
+            raise NoTreatedError("no row is treated", column=panel.names.get("cohort"), count=0)
+        d = complete.column(treatment) if treatment else complete.treated.astype(float)
+        codes = sample.effects or [np.zeros(len(sample), dtype=np.intp)]
+        effects = FixedEffects(codes, weights=sample.weights)
+        X = np.column_stack([d[sample.rows], sample.matrix(names)])
+        keep, _ = independent(effects, X, sample.weights)
+        if not keep[0]:
+            raise CollinearError(f"treatment {treatment or 'treated'!r} is determined by the fixed effects")
+        gone = [name for name, kept in zip(names, keep[1:], strict=True) if not kept]
+        reason = "determined by treatment, fixed effects and others"
+        dropped.add(CollinearWarning, "covariates", reason, len(gone), gone)
+        M, y = sample.matrix(list(self.channels)), complete.column(outcome)[sample.rows]
+        return _Regressors(sample, codes, effects, y, M, X[:, keep])
+
+    def _regression(self, panel: Panel, outcome: str, treatment: str | None, names: list[str]) -> Parts:
+        dropped = Dropped()
+        data = self._read(panel, outcome, treatment, names, dropped)
+        sample, complete, M, X = data.sample, data.sample.panel, data.M, data.X
+        k, labels = len(self.channels), list(self.channels)
+        if self.interaction:
+            M, labels = np.hstack([M, M * X[:, :1]]), [*labels, *(f"{name} x treatment" for name in labels)]
+        model = Product.of(data.y, M, X, data.effects, sample.weights, labels, ordered=self.ordered)
+        clusters, n_clusters = sample.clusters, sample.n_clusters
+        # the largest of the regressions gives one factor to all parts, so that their covariance adds up too
+        size = n_parameters(M.shape[1] + X.shape[1], data.codes, [clusters])
+        values, psi, covariance = model.values, None, None
+        labels = [TOTAL, DIRECT, *self.channels]
+        if self.vcov == "iid":
+            covariance = model.classical(len(sample), n_parameters(X.shape[1], data.codes))
+        else:
+            psi = model.influence(clusters, len(complete.clusters))
+            if self.interaction:
+                values, psi = model.interacted(X[:, 0], M[:, :k], psi, clusters)
+                crossed = [f"{DIRECT}: interaction {name}" for name in self.channels]
+                labels = [*labels, f"{DIRECT}: at untreated channels", *crossed]
+            psi = psi * np.sqrt(cluster_factor(len(sample), size, n_clusters))
+        told = {
+            "identity": f"{TOTAL} = {' + '.join([DIRECT, *self.channels])}",
+            "variance": f"clusters: {complete.clusters.name}" if psi is not None else "classical (iid)",
+            "small-sample factor": SMALL_SAMPLE if psi is not None else "1/(N-K)",
+            "fixed effects": self._effects_told(panel),
+        }
+        if self.ordered:
+            told["channels"] = "ordered: each beyond the earlier ones"
+        return Parts(
+            values=values,
+            index=pd.Index(labels, name="part"),
+            psi=psi,
+            covariance=covariance,
+            clusters=complete.clusters,
+            n_rows=len(sample),
+            n_units=sample.n_units,
+            n_clusters=n_clusters,
+            method="Mediation (product of coefficients)",
+            outcome=outcome,
+            mass=Mass(np.ones(len(labels)), np.arange(len(labels))),
+            post=np.ones(len(labels), dtype=bool),
+            df=n_clusters - 1 if psi is not None else None,
+            conventions=told,
+            dropped=dropped.to_frame(),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Regressors:
+    """What the regressions are computed from; the first column of `X` is treatment."""
+
+    sample: Sample
+    codes: list[np.ndarray]
+    effects: FixedEffects
+    y: np.ndarray
+    M: np.ndarray
+    X: np.ndarray

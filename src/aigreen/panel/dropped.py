@@ -1,0 +1,50 @@
+"""The record of what an estimator left out, kept on its result."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterable
+
+import pandas as pd
+
+from aigreen.errors import AigreenWarning
+
+_PASSED = {"aigreen", "aigreen_study", "functools"}  # cached properties stand between two frames of the package
+
+
+class Dropped:
+    """Counted record of left-out rows and units; every entry also warns.
+
+    Estimators make one per fit, call `add` for everything they leave out, and hand `to_frame()` to `Effects`.
+    """
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[str, str, int, str]] = []
+
+    def add(
+        self,
+        category: type[AigreenWarning],
+        what: str,
+        reason: str,
+        count: int,
+        first: Iterable[object] = (),
+    ) -> None:
+        """Record and warn that `count` `what` ("rows", "units", ...) were left out for `reason`; nothing if zero."""
+        if count == 0:
+            return
+        warning = category(f"{count:,} {what} left out: {reason}", count=count, first=first)
+        self._rows.append((what, reason, count, ", ".join(str(x) for x in warning.first)))
+        warn(warning)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Columns what, reason, count, first; one row an entry."""
+        return pd.DataFrame(self._rows, columns=["what", "reason", "count", "first"])
+
+
+def warn(warning: AigreenWarning) -> None:
+    """Issue a warning that points to the first line outside the package, the one that its reader wrote."""
+    level, frame = 2, sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _PASSED:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(warning, stacklevel=level)

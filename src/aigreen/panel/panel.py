@@ -1,0 +1,402 @@
+"""Panel: a validated unit x time frame, checked once and coded once. The only way in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from aigreen.errors import (
+    CohortVariesError,
+    DataError,
+    DuplicateRowsError,
+    EmptyDataError,
+    InfiniteValueError,
+    MissingRowsWarning,
+    TooFewPeriodsError,
+    UnknownColumnError,
+    WeightsError,
+)
+from aigreen.panel.columns import code_integers, factorize, integer_times, numeric, to_pandas
+from aigreen.panel.dropped import Dropped
+
+NEVER = np.inf
+
+
+class Panel:
+    """A unit x time panel, checked and coded once; every estimator starts from its arrays.
+
+    Rows of all arrays are sorted by unit, then time, whatever the order of `df`. The frame is not copied and never
+    changed. Rows with missing outcomes are fine here: each estimator drops and counts what it cannot use.
+
+    Parameters
+    ----------
+    df : DataFrame
+        pandas, or any eager frame that narwhals reads (polars, Arrow, Modin, ...).
+    unit, time : str
+        Key columns; one row for each pair. `time` holds integers (years); `unit` may be of any sortable type.
+    cohort : str, optional
+        First treated period of the unit; never treated is 0, infinite or missing. Constant within units.
+    cluster : str, optional
+        Column of the clusters of the influence functions. Default: the unit.
+    weights : str, optional
+        Non-negative sampling weights.
+    coordinates : (str, str), optional
+        Columns of latitude and longitude in degrees.
+
+    Attributes
+    ----------
+    unit_codes, time_codes, cluster_codes : ndarray of int, shape (n_rows,)
+        Positions in `units`, `times`, `clusters`.
+    unit_cohort : ndarray of float, shape (n_units,)
+        First treated period; inf for never treated.
+    weights : ndarray of float, shape (n_rows,), or None
+    clusters : Index
+        Cluster labels. A view keeps those of the panel it was cut from, so influence functions stay aligned.
+
+    Raises
+    ------
+    DataError
+        A subclass that names the column, the count and the first offenders.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> df = pd.DataFrame({"firm": ["a", "a", "b", "b"], "year": [1, 2, 1, 2], "first": [2, 2, 0, 0]})
+    >>> Panel(df, unit="firm", time="year", cohort="first")
+    Panel: 4 rows, 2 units ('firm'), 2 periods (1-2), balanced; 1 ever treated in 1 cohorts; 2 clusters
+    """
+
+    def __init__(
+        self,
+        df: Any,
+        *,
+        unit: str,
+        time: str,
+        cohort: str | None = None,
+        cluster: str | None = None,
+        weights: str | None = None,
+        coordinates: tuple[str, str] | None = None,
+    ) -> None:
+        frame = to_pandas(df)
+        keys = {"unit": unit, "time": time, "cohort": cohort, "cluster": cluster, "weights": weights}
+        roles = {role: name for role, name in keys.items() if name is not None}
+        if coordinates is not None:
+            roles |= {"latitude": coordinates[0], "longitude": coordinates[1]}
+        if len(frame) == 0:
+            raise EmptyDataError("the frame has no rows", count=0)
+        for role, name in roles.items():
+            if name not in frame.columns:
+                raise UnknownColumnError(name, list(frame.columns), role=role)
+
+        unit_codes, units = factorize(frame[unit])
+        time_codes, times = code_integers(integer_times(frame[time]))
+        key = unit_codes * len(times) + time_codes
+        order = None if np.all(key[1:] >= key[:-1]) else np.argsort(key, kind="stable")
+
+        self.frame = frame
+        self.names: Mapping[str, str] = roles
+        self._order = order
+        self.units = units
+        self.times = times
+        self.unit_codes = self._sorted(unit_codes)
+        self.time_codes = self._sorted(time_codes)
+        self._check_unique(key[1:] == key[:-1] if order is None else np.diff(key[order]) == 0)
+        if len(times) < 2:
+            raise TooFewPeriodsError(f"column {time!r} has {len(times)} period; two are needed", column=time)
+        self.unit_cohort = self._read_cohort() if cohort else np.full(len(units), NEVER)
+        if cluster is None or cluster == unit:
+            self.cluster_codes, self.clusters = self.unit_codes, units
+        else:
+            codes, self.clusters = factorize(frame[cluster])
+            self.cluster_codes = self._sorted(codes)
+        self.weights = self._read_weights() if weights else None
+
+    # -- sizes ---------------------------------------------------------------------------------------------------
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self.unit_codes)
+
+    @property
+    def n_units(self) -> int:
+        """Number of units."""
+        return len(self.units)
+
+    @property
+    def n_periods(self) -> int:
+        """Number of periods."""
+        return len(self.times)
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every unit is seen in every period."""
+        return self.n_rows == self.n_units * self.n_periods
+
+    @cached_property
+    def n_clusters(self) -> int:
+        """Number of clusters with at least one row here (a view may have fewer than `len(clusters)`)."""
+        return int(np.count_nonzero(np.bincount(self.cluster_codes)))
+
+    # -- treatment -----------------------------------------------------------------------------------------------
+
+    @property
+    def cohort(self) -> np.ndarray:
+        """First treated period of each row's unit, shape (n_rows,); inf for never treated."""
+        return self.unit_cohort[self.unit_codes]
+
+    @property
+    def time(self) -> np.ndarray:
+        """Period of each row, shape (n_rows,)."""
+        return self.times[self.time_codes]
+
+    @property
+    def treated(self) -> np.ndarray:
+        """Whether the row is at or after its unit's first treated period, shape (n_rows,)."""
+        return self.time >= self.cohort
+
+    @property
+    def cohorts(self) -> np.ndarray:
+        """First treated periods that occur, ascending, without never."""
+        return np.unique(self.unit_cohort[np.isfinite(self.unit_cohort)])
+
+    @cached_property
+    def cluster_nested(self) -> bool:
+        """Whether no unit moves between clusters."""
+        return bool(np.array_equal(self.cluster_codes, self.unit_cluster[self.unit_codes]))
+
+    @cached_property
+    def unit_first(self) -> np.ndarray:
+        """Position of each unit's first row, shape (n_units,)."""
+        return np.searchsorted(self.unit_codes, np.arange(self.n_units))
+
+    @property
+    def unit_cluster(self) -> np.ndarray:
+        """Cluster code of each unit in its first row, shape (n_units,)."""
+        return self.cluster_codes[self.unit_first]
+
+    # -- columns -------------------------------------------------------------------------------------------------
+
+    def column(self, name: str) -> np.ndarray:
+        """Return a column as float64 in panel order, missing as nan.
+
+        Raises
+        ------
+        UnknownColumnError, NonNumericError, InfiniteValueError
+        """
+        values = numeric(self._series(name))
+        infinite = np.flatnonzero(np.isinf(values))
+        if infinite.size:
+            raise InfiniteValueError(
+                f"column {name!r}: {infinite.size:,} infinite values",
+                column=name,
+                count=infinite.size,
+                first=self._labels_unsorted(infinite),
+            )
+        return self._sorted(values)
+
+    def matrix(self, names: Sequence[str]) -> np.ndarray:
+        """Return columns as a float64 array of shape (n_rows, len(names))."""
+        out = np.empty((self.n_rows, len(names)), order="F")
+        for j, name in enumerate(names):
+            out[:, j] = self.column(name)
+        return out
+
+    def codes(self, name: str) -> tuple[np.ndarray, pd.Index]:
+        """Return integer codes in panel order and labels of a categorical column, for a fixed effect.
+
+        Raises
+        ------
+        UnknownColumnError, MissingValueError, MixedTypeError
+        """
+        if name == self.names["unit"]:
+            return self.unit_codes, self.units
+        if name == self.names["time"]:
+            return self.time_codes, pd.Index(self.times)
+        codes, labels = factorize(self._series(name))
+        return self._sorted(codes), labels
+
+    def effect_codes(self, name: str) -> np.ndarray:
+        """Return codes in panel order of a fixed effect: a column, or columns joined by ``^`` for their interaction."""
+        parts = [name] if name in self.frame.columns else [part.strip() for part in name.split("^")]
+        codes = self.codes(parts[0])[0]
+        for part in parts[1:]:
+            more, labels = self.codes(part)
+            codes = pd.factorize(codes.astype(np.int64) * len(labels) + more, sort=True)[0]
+        return codes
+
+    def labels(self, rows: Iterable[int]) -> list[str]:
+        """Name the rows at these positions of the panel order, as ``(unit, time)``."""
+        return [f"({self.units[self.unit_codes[i]]}, {self.times[self.time_codes[i]]})" for i in rows]
+
+    # -- views ---------------------------------------------------------------------------------------------------
+
+    def __getitem__(self, mask: Any) -> Panel:
+        """Return the view of the rows where `mask` is true.
+
+        Parameters
+        ----------
+        mask : Series or array of bool, shape (n_rows,)
+            A Series is aligned on the index of `frame`; an array follows the row order of `frame`.
+        """
+        if isinstance(mask, pd.Series):
+            mask = mask.reindex(self.frame.index) if not mask.index.equals(self.frame.index) else mask
+            mask = mask.to_numpy(dtype=bool, na_value=False)
+        mask = np.asarray(mask)
+        if mask.dtype != bool or mask.shape != (self.n_rows,):
+            raise DataError(
+                f"a mask is a boolean array of length {self.n_rows}, got {mask.dtype} of shape {mask.shape}"
+            )
+        return self._view(self._sorted(mask))
+
+    def split(self, name: str) -> dict[Any, Panel]:
+        """Return one view for each value of a column, in their order (or that of its categories), without missing."""
+        series = self._series(name)
+        seen = series.dropna()
+        categorical = isinstance(series.dtype, pd.CategoricalDtype)
+        values = seen.cat.remove_unused_categories().cat.categories if categorical else factorize(seen)[1]
+        return {value: self[(series == value).to_numpy(dtype=bool, na_value=False)] for value in values}
+
+    def clean(self, exposure: str | Sequence[str]) -> Panel:
+        """Return the view of the rows that are treated, or for certain exposed to none of the columns.
+
+        An estimator that takes untreated rows as controls then has the controls of `Spillover` and `Decomposition`.
+        """
+        names = [exposure] if isinstance(exposure, str) else list(exposure)
+        return self._view(self.treated | (self.matrix(names) == 0).all(axis=1))
+
+    def reassign(self, unit_cohort: np.ndarray) -> Panel:
+        """Return a panel of the same rows with other first treated periods (placebos), shape (n_units,)."""
+        other = object.__new__(Panel)
+        other.__dict__.update(self.__dict__)
+        other.unit_cohort = np.asarray(unit_cohort, dtype=float)
+        if other.unit_cohort.shape != (self.n_units,) or np.isnan(other.unit_cohort).any():
+            raise DataError(f"one first treated period (inf for never) for each of {self.n_units} units is needed")
+        return other
+
+    def complete(self, names: Sequence[str], dropped: Dropped) -> Panel:
+        """Return the view of the rows without missing values in `names`, the rest counted in `dropped`."""
+        missing = np.zeros(self.n_rows, dtype=bool)
+        culprits = []
+        for name in names:
+            absent = np.isnan(self.column(name))
+            if absent.any():
+                culprits.append(name)
+                missing |= absent
+        if not culprits:
+            return self
+        if missing.all():
+            raise EmptyDataError(f"every row has a missing value in {', '.join(culprits)}", count=self.n_rows)
+        rows = np.flatnonzero(missing)
+        reason = f"missing {', '.join(culprits)}"
+        dropped.add(MissingRowsWarning, "rows", reason, rows.size, self.labels(rows[:5]))
+        return self._view(~missing)
+
+    def _view(self, keep: np.ndarray) -> Panel:
+        """Cut rows (mask in panel order) without checking again; clusters keep the root's labels."""
+        if not keep.any():
+            raise EmptyDataError("no rows are left in this view", count=0)
+        view = object.__new__(Panel)
+        positions = np.flatnonzero(keep) if self._order is None else self._order[keep]
+        view.frame = self.frame.iloc[positions]
+        view.names = self.names
+        view._order = None
+        present, view.unit_codes = np.unique(self.unit_codes[keep], return_inverse=True)
+        view.units = self.units[present]
+        view.unit_cohort = self.unit_cohort[present]
+        periods, view.time_codes = np.unique(self.time_codes[keep], return_inverse=True)
+        view.times = self.times[periods]
+        view.cluster_codes, view.clusters = self.cluster_codes[keep], self.clusters
+        view.weights = None if self.weights is None else self.weights[keep]
+        return view
+
+    # -- checks --------------------------------------------------------------------------------------------------
+
+    def _check_unique(self, repeated: np.ndarray) -> None:
+        rows = np.flatnonzero(repeated) + 1
+        if rows.size:
+            unit, time = self.names["unit"], self.names["time"]
+            raise DuplicateRowsError(
+                f"columns {unit!r}, {time!r}: {rows.size:,} duplicate rows",
+                column=unit,
+                count=rows.size,
+                first=self.labels(rows[:5]),
+            )
+
+    def _read_cohort(self) -> np.ndarray:
+        name = self.names["cohort"]
+        values = numeric(self._series(name))
+        values = self._sorted(np.where(np.isnan(values) | (values == 0), NEVER, values))
+        odd = np.flatnonzero(values != np.round(values))
+        if odd.size or (values < 0).any():
+            odd = odd if odd.size else np.flatnonzero(values < 0)
+            raise DataError(
+                f"column {name!r}: {odd.size:,} values are not periods (integer, or 0, inf or missing for never)",
+                column=name,
+                count=odd.size,
+                first=values[odd[:5]],
+            )
+        by_unit = values[self.unit_first]
+        varies = np.unique(self.unit_codes[values != by_unit[self.unit_codes]])
+        if varies.size:
+            raise CohortVariesError(
+                f"column {name!r} varies within {varies.size:,} units",
+                column=name,
+                count=varies.size,
+                first=self.units[varies[:5]],
+            )
+        return by_unit
+
+    def _read_weights(self) -> np.ndarray:
+        name = self.names["weights"]
+        values = self.column(name)
+        for bad, what in ((np.isnan(values), "missing"), (values < 0, "negative")):
+            rows = np.flatnonzero(bad)
+            if rows.size:
+                first = self.labels(rows[:5])
+                raise WeightsError(
+                    f"column {name!r}: {rows.size:,} {what} weights", column=name, count=rows.size, first=first
+                )
+        if not values.any():
+            raise WeightsError(f"column {name!r}: all weights are zero", column=name, count=self.n_rows)
+        return values
+
+    # -- helpers -------------------------------------------------------------------------------------------------
+
+    def _series(self, name: str) -> pd.Series:
+        if name not in self.frame.columns:
+            raise UnknownColumnError(name, list(self.frame.columns))
+        return self.frame[name]
+
+    def _sorted(self, values: np.ndarray) -> np.ndarray:
+        return values if self._order is None else values[self._order]
+
+    def _labels_unsorted(self, rows: np.ndarray) -> list[str]:
+        unit, time = self.frame[self.names["unit"]], self.frame[self.names["time"]]
+        return [f"({unit.iloc[i]}, {time.iloc[i]})" for i in rows[:5]]
+
+    def __len__(self) -> int:
+        return self.n_rows
+
+    def __repr__(self) -> str:
+        treated = int(np.isfinite(self.unit_cohort).sum())
+        span = f"{self.times[0]}-{self.times[-1]}"
+        shape = "balanced" if self.balanced else "unbalanced"
+        return (
+            f"Panel: {self.n_rows:,} rows, {self.n_units:,} units ({self.names['unit']!r}), "
+            f"{self.n_periods} periods ({span}), {shape}; "
+            f"{treated:,} ever treated in {len(self.cohorts)} cohorts; {self.n_clusters:,} clusters"
+        )
+
+
+def with_weight(sample: Panel, dropped: Dropped) -> Panel:
+    """Leave out and count rows of weight zero."""
+    if sample.weights is None or sample.weights.all():
+        return sample
+    zero = np.flatnonzero(sample.weights == 0)
+    dropped.add(MissingRowsWarning, "rows", "weight zero", zero.size, sample.labels(zero[:5]))
+    return sample._view(sample.weights > 0)

@@ -1,0 +1,1 @@
+"""Regressions with absorbed fixed effects, least squares, Poisson and instruments."""

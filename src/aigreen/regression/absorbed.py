@@ -1,0 +1,205 @@
+"""Least squares, two-stage least squares and Poisson with absorbed fixed effects; pyfixest projects and iterates."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from aigreen.errors import CollinearError, ConvergenceError
+from aigreen.linalg.collinearity import column_size, independent_columns
+from aigreen.linalg.fixed_effects import FixedEffects
+
+TOLERANCE = 1e-10
+PATIENCE = 5_000  # rounds of alternating projections
+INVISIBLE = 1e-5
+
+
+@dataclass(frozen=True)
+class Regression:
+    """A fit.
+
+    Attributes
+    ----------
+    beta : ndarray, shape (k,)
+    scores : ndarray, shape (n, k)
+        Each row's contribution to the estimating equations; they sum to zero.
+    bread : ndarray, shape (k, k)
+        Inverse of minus the derivative of the estimating equations.
+    sigma2 : float
+        Sum of squared residuals over n - 1 (least squares), or 1 (Poisson).
+    """
+
+    beta: np.ndarray
+    scores: np.ndarray
+    bread: np.ndarray
+    sigma2: float
+
+    @property
+    def influence(self) -> np.ndarray:
+        """Influence of each row on `beta`, shape (n, k)."""
+        return self.scores @ self.bread
+
+    def scaled(self, factor: np.ndarray) -> Regression:
+        """Return the fit for coefficients multiplied by `factor`, shape (k,)."""
+        return replace(
+            self, beta=self.beta * factor, scores=self.scores / factor, bread=self.bread * np.outer(factor, factor)
+        )
+
+
+def project(values: np.ndarray, effects: Sequence[np.ndarray], weights: np.ndarray | None) -> np.ndarray:
+    """Take fixed effects out of the columns of `values`, shape (n, k), by alternating projections or, if slow, exactly.
+
+    Raises
+    ------
+    ConvergenceError
+    """
+    if not effects or not values.shape[1]:
+        return values
+    from pyfixest.estimation import demean
+
+    codes = np.column_stack(effects).astype(np.uint64)
+    weights = np.ones(len(values)) if weights is None else weights
+    residuals, converged = demean(values, codes, weights, TOLERANCE, PATIENCE)
+    return residuals if converged else FixedEffects(effects, weights=weights).residualize(values)
+
+
+def independent(values: np.ndarray, projected: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """Mark the columns that neither the fixed effects nor earlier columns determine."""
+    weighted = projected if weights is None else projected * weights[:, None]
+    return independent_columns(weighted.T @ projected, column_size(values, weights))
+
+
+def least_squares(y: np.ndarray, X: np.ndarray, Z: np.ndarray | None, weights: np.ndarray | None) -> Regression:
+    r"""Least squares, or two-stage least squares with instruments `Z` (which include the exogenous columns of `X`).
+
+    .. math:: \hat\beta = (\hat X' W X)^{-1} \hat X' W y, \quad \hat X = Z (Z'WZ)^{-1} Z'WX, \quad
+              s_i = w_i \hat x_i (y_i - x_i'\hat\beta).
+    """
+    root = np.ones(len(y)) if weights is None else np.sqrt(weights)
+    y, X = y * root, X * root[:, None]
+    fitted = X
+    if Z is not None:
+        Z = Z * root[:, None]
+        fitted = Z @ np.linalg.lstsq(Z.T @ Z, Z.T @ X, rcond=None)[0]
+        gram = fitted.T @ fitted
+        if not independent_columns(gram, np.einsum("ij,ij->j", X, X)).all():
+            raise CollinearError("the instruments do not move the treatments apart from the covariates")
+    bread = np.linalg.inv(fitted.T @ fitted)
+    beta = bread @ (fitted.T @ y)
+    residual = y - X @ beta
+    return Regression(beta, fitted * residual[:, None], bread, float(residual @ residual) / (len(y) - 1))
+
+
+def fit_poisson(
+    y: np.ndarray,
+    X: np.ndarray,
+    effects: Sequence[np.ndarray],
+    weights: np.ndarray | None,
+    offset: np.ndarray | None,
+) -> tuple[Regression | None, np.ndarray]:
+    """Fit a Poisson regression, or find the rows that it separates.
+
+    Returns
+    -------
+    regression, or None where rows are separated; mask of these rows
+    """
+    none = np.zeros(len(y), dtype=bool)
+    try:
+        regression, mean = poisson(y, X, effects, weights, offset)
+    except (CollinearError, ConvergenceError):
+        gone = separated_rows(y, X, effects)
+        if not gone.any():
+            raise
+        return None, gone
+    suspect = (mean[y == 0] < INVISIBLE * y.mean()).any()
+    gone = separated_rows(y, X, effects) if suspect else none
+    return (None, gone) if gone.any() else (regression, none)
+
+
+def poisson(
+    y: np.ndarray,
+    X: np.ndarray,
+    effects: Sequence[np.ndarray],
+    weights: np.ndarray | None,
+    offset: np.ndarray | None,
+) -> tuple[Regression, np.ndarray]:
+    r"""Poisson pseudo-maximum likelihood by pyfixest, with scores :math:`w_i \tilde x_i (y_i - \mu_i)`.
+
+    Fixed effects are taken out by alternating projections, and where these creep (large and tiny fitted means joined by
+    few units) by least squares with a preconditioner.
+
+    Returns
+    -------
+    regression, fitted means of shape (n,)
+
+    Raises
+    ------
+    ConvergenceError, CollinearError
+    """
+    import pyfixest
+
+    columns = {f"x{j}": X[:, j] for j in range(X.shape[1])} | {f"f{j}": codes for j, codes in enumerate(effects)}
+    options = {name: values for name, values in (("weights", weights), ("offset", offset)) if values is not None}
+    formula = "y ~ " + " + ".join(f"x{j}" for j in range(X.shape[1]))
+    formula += (" | " + " + ".join(f"f{j}" for j in range(len(effects)))) if effects else " - 1"
+    demeaners = [
+        pyfixest.MapDemeaner(fixef_tol=TOLERANCE, fixef_maxiter=PATIENCE),
+        pyfixest.LsmrDemeaner(fixef_atol=TOLERANCE, fixef_btol=TOLERANCE, fixef_maxiter=PATIENCE),
+    ]
+    fit, failed = None, None
+    for demeaner in demeaners:
+        try:
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")
+                fit = pyfixest.fepois(
+                    formula,
+                    pd.DataFrame({"y": y} | columns | options),
+                    vcov="iid",
+                    fixef_rm="none",
+                    iwls_tol=TOLERANCE,
+                    iwls_maxiter=100,
+                    separation_check=[],
+                    demeaner=demeaner,
+                    collin_tol=1e-14,
+                    **{name: name for name in options},
+                )
+            break
+        except (pyfixest.errors.NonConvergenceError, np.linalg.LinAlgError, ValueError) as error:
+            failed = error
+    if fit is None:
+        raise ConvergenceError(f"the Poisson fit failed: {failed}") from failed
+    beta = fit.coef().to_numpy()
+    if not fit.convergence or not np.isfinite(beta).all():
+        raise ConvergenceError("the Poisson fit did not converge in 100 iterations")
+    if len(beta) != X.shape[1]:
+        raise CollinearError("at the fitted means, a column of the Poisson regression is determined by the others")
+    mean = fit.predict(type="response")
+    w = np.ones(len(y)) if weights is None else weights
+    within = project(X, effects, w * mean)
+    bread = np.linalg.inv((within * (w * mean)[:, None]).T @ within)
+    return Regression(beta, within * (w * (y - mean))[:, None], bread, 1.0), mean
+
+
+def separated_rows(y: np.ndarray, X: np.ndarray, effects: Sequence[np.ndarray], tol: float = 1e-5) -> np.ndarray:
+    """Mark zero outcomes that a Poisson model fits perfectly, by the iterative rectifier.
+
+    A row is separated when some linear combination of the regressors is zero wherever the outcome is positive,
+    nowhere negative, and positive there. Source: Correia, Guimaraes and Zylkin (2021), algorithm 1.
+    """
+    zero = y == 0
+    heavy = np.where(zero, 1.0, max(1, (~zero).sum()) / tol**2)
+    target = zero.astype(float)
+    for _ in range(100):
+        both = project(np.column_stack([target, X]), effects, heavy)
+        root = np.sqrt(heavy)
+        slope = np.linalg.lstsq(both[:, 1:] * root[:, None], both[:, 0] * root, rcond=None)[0]
+        fitted = target - (both[:, 0] - both[:, 1:] @ slope)
+        fitted[~zero | (np.abs(fitted) < tol)] = 0
+        if (fitted >= 0).all():
+            return fitted > 0
+        target = np.maximum(fitted, 0)
+    raise ConvergenceError("the search for separated rows did not end in 100 rounds")

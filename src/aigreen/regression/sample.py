@@ -1,0 +1,131 @@
+"""Estimation samples of regressions with absorbed fixed effects: coding, singletons, separation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from aigreen.errors import DataError, EmptyDataError, MissingRowsWarning, SeparationWarning, SingletonWarning
+from aigreen.linalg.arrays import compact, take_rows
+from aigreen.panel.dropped import Dropped
+from aigreen.panel.panel import Panel
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows of a panel that a regression uses.
+
+    Attributes
+    ----------
+    panel : Panel
+    rows : ndarray of int, shape (n,)
+        Positions in panel order.
+    effects : list of ndarray of int, each of shape (n,)
+        Codes of the fixed effects, without gaps.
+    weights : ndarray, shape (n,), or None
+    """
+
+    panel: Panel
+    rows: np.ndarray
+    effects: list[np.ndarray]
+    weights: np.ndarray | None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, values: np.ndarray) -> np.ndarray:
+        """Values of the rows; `values` itself, shape (n_rows,) or (n_rows, k), where the sample has all of them."""
+        return values if len(self) == self.panel.n_rows else take_rows(values, self.rows)
+
+    @property
+    def clusters(self) -> np.ndarray:
+        """Positions in `panel.clusters` of the rows."""
+        return self.take(self.panel.cluster_codes)
+
+    @property
+    def n_units(self) -> int:
+        """Number of units with a row."""
+        return int(np.count_nonzero(np.bincount(self.take(self.panel.unit_codes))))
+
+    @property
+    def n_clusters(self) -> int:
+        """Number of clusters with a row."""
+        return int(np.count_nonzero(np.bincount(self.clusters)))
+
+    def matrix(self, names: Sequence[str]) -> np.ndarray:
+        """Columns of the sample, shape (n, len(names))."""
+        return self.take(self.panel.matrix(names))
+
+    def without(self, gone: np.ndarray) -> Sample:
+        """Drop rows (mask of shape (n,))."""
+        left = ~gone
+        effects = [compact(codes[left])[0] for codes in self.effects]
+        weights = None if self.weights is None else self.weights[left]
+        return Sample(self.panel, self.rows[left], effects, weights)
+
+
+def draw_sample(panel: Panel, fixed_effects: Sequence[str], dropped: Dropped, *, counts: np.ndarray | None) -> Sample:
+    """Take rows with positive weight, without singletons and (for counts) without all-zero groups, repeatedly.
+
+    Parameters
+    ----------
+    counts : shape (n_rows,), optional
+        Outcome of a count model.
+    """
+    codes = [panel.effect_codes(name) for name in fixed_effects]
+    keep = np.ones(panel.n_rows, dtype=bool) if panel.weights is None else panel.weights > 0
+    _count(dropped, MissingRowsWarning, "weight zero", panel, ~keep)
+    alone, separated = _prune(codes, keep, counts)
+    _count(dropped, SingletonWarning, "alone in a fixed effect", panel, alone)
+    _count(dropped, SeparationWarning, "outcome always zero in a fixed effect (separated)", panel, separated)
+    rows = np.flatnonzero(keep)
+    if not rows.size:
+        raise EmptyDataError("no rows are left: every row is alone in a fixed effect or perfectly fitted", count=0)
+    whole = Sample(panel, rows, [], None)
+    weights = None if panel.weights is None else whole.take(panel.weights)
+    return Sample(panel, rows, [compact(whole.take(code))[0] for code in codes], weights)
+
+
+def check_counts(outcome: np.ndarray, name: str, panel: Panel) -> None:
+    """Raise a `DataError` where a count outcome is negative or always zero."""
+    negative = np.flatnonzero(outcome < 0)
+    if negative.size:
+        raise DataError(
+            f"column {name!r}: {negative.size:,} negative values; a count model needs values of zero or more",
+            column=name,
+            count=negative.size,
+            first=panel.labels(negative[:5]),
+        )
+    if not outcome.any():
+        raise DataError(f"column {name!r} is zero in every row", column=name, count=len(outcome))
+
+
+def _prune(codes: Sequence[np.ndarray], keep: np.ndarray, counts: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Clear `keep` for singletons and all-zero groups until none is left; return the masks of both."""
+    alone, separated = np.zeros_like(keep), np.zeros_like(keep)
+    changed = True
+    while changed:
+        changed = False
+        for code in codes:
+            size = np.bincount(code, keep)
+            if counts is None and not (size == 1).any():
+                continue
+            rows = np.flatnonzero(keep)
+            bad = rows[size[code[rows]] == 1]
+            alone[bad] = True
+            if counts is not None:
+                rows = rows[size[code[rows]] > 1]
+                total = np.bincount(code[rows], weights=counts[rows], minlength=len(size))
+                zero = rows[total[code[rows]] == 0]
+                separated[zero] = True
+                bad = np.concatenate([bad, zero])
+            keep[bad] = False
+            changed |= bool(bad.size)
+    return alone, separated
+
+
+def _count(dropped: Dropped, category: type, reason: str, panel: Panel, gone: np.ndarray) -> None:
+    rows = np.flatnonzero(gone)
+    dropped.add(category, "rows", reason, rows.size, panel.labels(rows[:5]))

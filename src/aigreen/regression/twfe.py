@@ -1,0 +1,325 @@
+"""Two-way (or any-way) fixed-effect regressions: least squares, Poisson and instruments, static and event study."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from aigreen.effects.aggregation import Mass
+from aigreen.effects.effects import Effects
+from aigreen.errors import CollinearError, CollinearWarning, NoTreatedError, OptionError, SeparationWarning
+from aigreen.linalg.arrays import beside, compact, sum_by
+from aigreen.linalg.collinearity import column_scale
+from aigreen.linalg.sandwich import SMALL_SAMPLE, cluster_factor, n_parameters, row_factor, two_way_covariance
+from aigreen.panel.dropped import Dropped
+from aigreen.panel.panel import Panel
+from aigreen.regression.absorbed import Regression, fit_poisson, independent, least_squares, poisson, project
+from aigreen.regression.sample import Sample, check_counts, draw_sample
+
+Family = Literal["gaussian", "poisson"]
+Variance = Literal["cluster", "hetero", "iid"]
+INTERCEPT = "(Intercept)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TWFE:
+    r"""Regression with absorbed fixed effects.
+
+    .. math:: E[Y_{it}] = g(D_{it}'\tau + X_{it}'\beta + \alpha_i + \lambda_t + \dots), \quad g(z) = z \text{ or } e^z .
+
+    Parameters
+    ----------
+    family : {"gaussian", "poisson"}
+        Least squares, or Poisson pseudo-maximum likelihood (outcomes of zero or more; coefficients are log points).
+    fixed_effects : sequence of str, optional
+        Columns; ``"a^b"`` is the interaction of two. Default: the panel's unit and time. An empty sequence gives a
+        pooled regression with an intercept.
+    vcov : {"cluster", "hetero", "iid"} or (str, str)
+        "cluster": by the panel's clusters, with influence functions. Two names: two-way clustered by these columns.
+        All but "cluster" have a covariance matrix only, no influence functions: such a result cannot be tested jointly
+        with another one.
+    event_study : bool or (int, int)
+        Effects by time since treatment instead of one: all horizons, or those from the first to the second number with
+        the outer ones added to the ends. Horizon -1 is the reference.
+
+    Notes
+    -----
+    With effects that differ between cohorts or over time, coefficients average them with weights that may be negative
+    (Goodman-Bacon 2021; Sun and Abraham 2021): see `SunAbraham`, `GroupTimeATT`, `Imputation`, `bacon_weights`.
+
+    Small-sample factors are fixest's: variances are multiplied by (N-1)/(N-K) and, clustered, G/(G-1) (for two-way
+    clusters with the smaller G); K leaves out fixed effects nested in clusters. Intervals use t with G-1 (clustered) or
+    N-K degrees of freedom, for Poisson the normal distribution. Singletons are left out and counted. A Poisson model
+    leaves out groups with only zeros, and rows that covariates separate.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> df = pd.DataFrame({"firm": [1, 1, 2, 2, 3, 3], "year": [1, 2] * 3, "first": [2, 2, 0, 0, 0, 0]})
+    >>> df["y"] = [1.0, 4.0, 1.0, 2.0, 0.0, 1.5]
+    >>> TWFE().fit(Panel(df, unit="firm", time="year", cohort="first"), "y").estimates.round(4).to_dict()
+    {'treated': 1.75}
+    """
+
+    family: Family = "gaussian"
+    fixed_effects: Sequence[str] | None = None
+    vcov: Variance | tuple[str, str] = "cluster"
+    event_study: bool | tuple[int, int] = False
+
+    def __post_init__(self) -> None:
+        if self.family not in get_args(Family):
+            raise OptionError("family", self.family, get_args(Family))
+        if isinstance(self.vcov, str):
+            if self.vcov not in get_args(Variance):
+                raise OptionError("vcov", self.vcov, [*get_args(Variance), ("column", "column")])
+        elif len(self.vcov) != 2:
+            raise OptionError("vcov", self.vcov, [*get_args(Variance), ("column", "column")])
+        if isinstance(self.fixed_effects, str):
+            raise OptionError("fixed_effects", self.fixed_effects, [[self.fixed_effects]])
+        if not isinstance(self.event_study, bool):
+            low, high = self.event_study
+            if not low < -1 <= 0 <= high:
+                raise OptionError("event_study", self.event_study, [True, False, (-5, 5)])
+
+    def fit(
+        self,
+        panel: Panel,
+        outcome: str,
+        *,
+        treatment: str | Sequence[str] | None = None,
+        covariates: Sequence[str] | None = None,
+        instruments: Sequence[str] | None = None,
+        offset: str | None = None,
+    ) -> Effects:
+        """Fit and return coefficients by `term` (treatments, then covariates), or by `horizon` in an event study.
+
+        Parameters
+        ----------
+        panel : Panel
+        outcome : str
+        treatment : str or sequence of str, optional
+            Columns. Default: whether the row is at or after its unit's first treated period, labelled "treated".
+        covariates : sequence of str, optional
+        instruments : sequence of str, optional
+            Two-stage least squares: these, and the covariates, instrument the treatments.
+        offset : str, optional
+            Poisson only: column added to the linear predictor with coefficient one (log exposure).
+
+        Raises
+        ------
+        DataError, CollinearError, ConvergenceError
+            Where the treatment is not identified, or no fit is found.
+        """
+        treatments = [treatment] if isinstance(treatment, str) else list(treatment or [])
+        covariates, instruments = list(covariates or []), list(instruments or [])
+        if self.event_study and treatments:
+            raise OptionError("event_study", self.event_study, ["no treatment= (horizons come from the cohorts)"])
+        if instruments and (self.family == "poisson" or self.event_study):
+            raise OptionError("instruments", instruments, ["none with family='poisson' or an event study"])
+        if offset is not None and self.family != "poisson":
+            raise OptionError("offset", offset, ["none without family='poisson'"])
+        names = self._effect_names(panel)
+        dropped = Dropped()
+        columns = [outcome, *treatments, *covariates, *instruments, *([offset] if offset else [])]
+        complete = panel.complete(list(dict.fromkeys(columns)), dropped)
+        counts = complete.column(outcome) if self.family == "poisson" else None
+        if counts is not None:
+            check_counts(counts, outcome, complete)
+        sample = draw_sample(complete, names, dropped, counts=counts)
+        if self.event_study:
+            labels: list[object] = list(_horizons(sample, self.event_study))
+            X = _horizon_dummies(sample, labels, self.event_study)
+        else:
+            labels = list(treatments or ["treated"])
+            X = sample.matrix(treatments) if treatments else _treated(sample)
+        n_treatments = len(labels)
+        X = beside(X, sample.matrix(covariates))
+        labels += covariates
+        if not names:
+            X = np.column_stack([X, np.ones(len(sample))])
+            labels += [INTERCEPT]
+        Z = sample.matrix(instruments) if instruments else None
+        off = sample.matrix([offset])[:, 0] if offset else None
+        y = sample.matrix([outcome])[:, 0]
+
+        X, labels, projected = _identified(sample, X, labels, n_treatments, dropped)
+        if self.family == "poisson":
+            scale = column_scale(X)
+            fitted, gone = fit_poisson(y, X / scale, sample.effects, sample.weights, off)
+            if fitted is None:
+                sample, X, y, off = _without_separated(sample, X, y, off, gone, dropped)
+                X, labels, _ = _identified(sample, X, labels, n_treatments, dropped)
+                scale = column_scale(X)
+                fitted, _ = poisson(y, X / scale, sample.effects, sample.weights, off)
+            regression = fitted.scaled(1 / scale)
+        else:
+            regression = _fit_linear(sample, y, X, projected, Z, n_treatments)
+        return self._effects(sample, regression, labels, n_treatments, outcome, names, bool(instruments), dropped)
+
+    def _effect_names(self, panel: Panel) -> list[str]:
+        if self.fixed_effects is None:
+            return [panel.names["unit"], panel.names["time"]]
+        return list(dict.fromkeys(self.fixed_effects))
+
+    def _effects(
+        self,
+        sample: Sample,
+        regression: Regression,
+        labels: list[object],
+        n_treatments: int,
+        outcome: str,
+        names: list[str],
+        instrumented: bool,
+        dropped: Dropped,
+    ) -> Effects:
+        psi, covariance, df, text = self._variance(sample, regression)
+        values = regression.beta
+        index = pd.Index(labels, name="term")
+        mass = post = None
+        if self.event_study:
+            values, psi, covariance, index = _with_reference(values, psi, covariance, labels[:n_treatments])
+            mass, post = Mass(np.ones(len(index)), np.arange(len(index))), index.to_numpy() >= 0
+        method = "Poisson" if self.family == "poisson" else "2SLS" if instrumented else "OLS"
+        return Effects(
+            values=values,
+            index=index,
+            psi=psi,
+            covariance=covariance,
+            clusters=sample.panel.clusters,
+            n_rows=len(sample),
+            n_units=sample.n_units,
+            n_clusters=sample.n_clusters,
+            method=f"TWFE {method}" + (" event study" if self.event_study else ""),
+            outcome=outcome,
+            mass=mass,
+            post=post,
+            df=None if self.family == "poisson" else df,
+            conventions={
+                "fixed effects": ", ".join(names) or "none",
+                "variance": text,
+                "singletons": "left out, counted",
+            }
+            | ({"reference horizon": "-1"} if self.event_study else {}),
+            dropped=dropped.to_frame(),
+        )
+
+    def _variance(
+        self, sample: Sample, regression: Regression
+    ) -> tuple[np.ndarray | None, np.ndarray | None, int, str]:
+        """Return influence functions or covariance, degrees of freedom, and the convention in words."""
+        n, k = len(sample), len(regression.beta)
+        influence = regression.influence
+        if self.vcov == "cluster":
+            clusters, n_clusters = compact(sample.clusters)
+            factor = cluster_factor(n, n_parameters(k, sample.effects, [clusters]), n_clusters)
+            psi = np.sqrt(factor) * sum_by(sample.clusters, influence, len(sample.panel.clusters))
+            return psi, None, n_clusters - 1, f"clustered by {sample.panel.clusters.name}, {SMALL_SAMPLE}"
+        parameters = n_parameters(k, sample.effects)
+        if self.vcov == "iid":
+            factor = row_factor(n, parameters)
+            return None, factor * regression.sigma2 * regression.bread, n - parameters, "iid, (N-1)/(N-K)"
+        if self.vcov == "hetero":
+            factor = row_factor(n, parameters) * n / (n - 1)
+            return None, factor * influence.T @ influence, n - parameters, "heteroskedasticity-robust, N/(N-K)"
+        first, second = (compact(sample.panel.effect_codes(name)[sample.rows])[0] for name in self.vcov)
+        smaller = min(first.max(), second.max()) + 1
+        factor = cluster_factor(n, n_parameters(k, sample.effects, [first, second]), smaller)
+        covariance = two_way_covariance(influence, first, second, factor)
+        return (
+            None,
+            covariance,
+            smaller - 1,
+            f"two-way clustered by {' and '.join(self.vcov)}, {SMALL_SAMPLE}, G the smaller",
+        )
+
+
+def _treated(sample: Sample) -> np.ndarray:
+    treated = sample.panel.treated[sample.rows]
+    if not treated.any():
+        raise NoTreatedError(
+            "no row is at or after a first treated period; name a treatment= column or a cohort", count=0
+        )
+    return treated[:, None].astype(float)
+
+
+def _horizon_of(sample: Sample, window: bool | tuple[int, int]) -> np.ndarray:
+    """Time since treatment of each row, nan for never treated."""
+    cohort = sample.panel.cohort[sample.rows]
+    horizon = np.where(np.isfinite(cohort), sample.panel.time[sample.rows] - cohort, np.nan)
+    return horizon if isinstance(window, bool) else np.clip(horizon, *window)
+
+
+def _horizons(sample: Sample, window: bool | tuple[int, int]) -> list[int]:
+    horizon = _horizon_of(sample, window)
+    found = [int(h) for h in np.unique(horizon[~np.isnan(horizon)])]
+    if not any(h >= 0 for h in found):
+        raise NoTreatedError("no row is at or after a first treated period", count=0)
+    return [h for h in found if h != -1]
+
+
+def _horizon_dummies(sample: Sample, labels: Sequence[object], window: bool | tuple[int, int]) -> np.ndarray:
+    return (_horizon_of(sample, window)[:, None] == np.array(labels, dtype=float)).astype(float)
+
+
+def _identified(
+    sample: Sample, X: np.ndarray, labels: Sequence[object], n_treatments: int, dropped: Dropped
+) -> tuple[np.ndarray, list[object], np.ndarray]:
+    """Return columns that stay, their labels and projections in units of their standard deviations.
+
+    Dependent covariates are counted, dependent treatments refused.
+    """
+    scaled = X / column_scale(X)
+    projected = project(scaled, sample.effects, sample.weights)
+    keep = independent(scaled, projected, sample.weights)
+    lost = [str(label) for label, k in zip(labels, keep, strict=True) if not k]
+    if not keep[:n_treatments].all():
+        count = int((~keep[:n_treatments]).sum())
+        raise CollinearError(
+            f"{count} of {n_treatments} treatment effects are not identified, as fixed effects or other treatments "
+            f"determine them: {', '.join(lost[:5])}"
+        )
+    dropped.add(CollinearWarning, "covariates", "determined by fixed effects and others", len(lost), lost)
+    return X[:, keep], [label for label, k in zip(labels, keep, strict=True) if k], projected[:, keep]
+
+
+def _fit_linear(
+    sample: Sample, y: np.ndarray, X: np.ndarray, projected: np.ndarray, Z: np.ndarray | None, n_treatments: int
+) -> Regression:
+    """Fit in units of standard deviations; return the fit in the units of the data."""
+    y_scale = y.std() or 1.0
+    centre = y.mean() if sample.effects else 0.0
+    columns = ((y - centre) / y_scale)[:, None]
+    if Z is not None:
+        columns = np.column_stack([columns, Z / column_scale(Z)])
+    columns = project(columns, sample.effects, sample.weights)
+    every = None if Z is None else np.column_stack([columns[:, 1:], projected[:, n_treatments:]])
+    regression = least_squares(columns[:, 0], projected, every, sample.weights).scaled(1 / column_scale(X))
+    return Regression(
+        regression.beta * y_scale, regression.scores * y_scale, regression.bread, regression.sigma2 * y_scale**2
+    )
+
+
+def _without_separated(
+    sample: Sample, X: np.ndarray, y: np.ndarray, offset: np.ndarray | None, gone: np.ndarray, dropped: Dropped
+) -> tuple[Sample, np.ndarray, np.ndarray, np.ndarray | None]:
+    first = sample.panel.labels(sample.rows[gone][:5])
+    reason = "zero outcomes that the covariates separate"
+    dropped.add(SeparationWarning, "rows", reason, int(gone.sum()), first)
+    left = ~gone
+    return sample.without(gone), X[left], y[left], None if offset is None else offset[left]
+
+
+def _with_reference(
+    values: np.ndarray, psi: np.ndarray | None, covariance: np.ndarray | None, horizons: Sequence[object]
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None, pd.Index]:
+    """Keep the horizons, add the reference (zero, without variance) and sort."""
+    k = len(horizons)
+    order = np.argsort([*horizons, -1])
+    values = np.append(values[:k], 0.0)[order]
+    psi = None if psi is None else np.pad(psi[:, :k], ((0, 0), (0, 1)))[:, order]
+    covariance = None if covariance is None else np.pad(covariance[:k, :k], (0, 1))[np.ix_(order, order)]
+    return values, psi, covariance, pd.Index(np.array([*horizons, -1])[order], name="horizon")

@@ -1,0 +1,1 @@
+"""The synthetic economy: drawn, written as raw files, with its truth."""

@@ -1,0 +1,73 @@
+"""Annual reports: sentences without any dictionary word, and the AI words that were drawn, each as often as drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from aigreen.data import facts
+from aigreen.simulate.draws import Streams
+from aigreen.simulate.economy import writing
+
+PARTS = ("words",)
+MAIN_TYPE, MISSING = 0.6, 0.03
+_SENTENCES = (
+    "报告期内公司主营业务收入保持平稳。",
+    "董事会及全体董事保证本报告内容真实、准确、完整。",
+    "公司持续加强成本管理与质量控制。",
+    "原材料价格波动可能影响公司盈利水平。",
+    "公司严格按照企业会计准则编制财务报表。",
+    "本年度利润分配预案已经董事会审议通过。",
+    "公司坚持以客户需求为导向，提升服务水平。",
+    "期末应收账款余额较期初有所变动。",
+    "公司不存在控股股东占用资金的情况。",
+    "未来公司将继续完善内部控制制度。",
+    "公司积极履行社会责任，推进节能降耗。",
+    "研发投入主要用于新产品开发。",
+)
+_AROUND = ("公司推进{}，", "围绕{}开展工作，", "在{}方面持续投入，", "应用{}，")
+
+
+def draw_words(rng: Streams, totals: np.ndarray, ai_type: np.ndarray) -> np.ndarray:
+    """Split the number of AI words of each report over the dictionary, rows x words; mostly the firm's own type."""
+    dictionary = facts.table("ai_dictionary_zh")
+    kinds = dictionary["ai_type"].to_numpy()
+    general = np.full(len(dictionary), 1.0)
+    general[(dictionary["word"] == "人工智能").to_numpy()] = 12.0
+    result = np.zeros((len(totals), len(dictionary)), dtype=np.int64)
+    for kind in np.unique(ai_type):
+        own = (kinds == kind).astype(float)
+        shares = MAIN_TYPE * own / own.sum() + (1 - MAIN_TYPE) * general / general.sum()
+        rows = np.flatnonzero(ai_type == kind)
+        result[rows] = rng["words"].multinomial(totals[rows], shares / shares.sum())
+    return result
+
+
+def texts(rng: Streams, keys: pd.DataFrame, counts: np.ndarray) -> pd.DataFrame:
+    """Give ``code, year, text`` of the reports that exist."""
+    draw = rng["words"]
+    words = facts.table("ai_dictionary_zh")["word"].to_numpy()
+    there = np.flatnonzero(draw.random(len(keys)) >= MISSING)
+    start, length = draw.integers(0, len(_SENTENCES), len(keys)), draw.integers(12, 40, len(keys))
+    circle = _SENTENCES * 5
+    rows = []
+    for at in there:
+        own = np.repeat(words, counts[at])
+        said = "".join(_AROUND[(at + k) % len(_AROUND)].format(word) for k, word in enumerate(own))
+        rows.append("".join(circle[start[at] : start[at] + length[at]]) + said)
+    listed = keys.iloc[there].reset_index(drop=True)
+    return pd.DataFrame({"code": listed["firm_id"], "year": listed["year"], "text": rows})
+
+
+def write_reports(folder: Path, frame: pd.DataFrame, form: Literal["table", "folder"]) -> list[Path]:
+    """Write one table, or a folder of txt files (every third in GB18030)."""
+    if form == "table":
+        return [writing.parquet(folder / "reports.parquet", frame)]
+    written = []
+    for at, row in enumerate(frame.itertuples(index=False)):
+        data = row.text.encode("gb18030" if at % 3 == 0 else "utf-8")
+        written.append(writing.whole(folder / f"{row.code}_{row.year}.txt", lambda file, data=data: file.write(data)))
+    return written

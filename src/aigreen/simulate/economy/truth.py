@@ -1,0 +1,150 @@
+"""From true means to the true value of what estimators report. No estimator or adapter may import this."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from math import factorial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from aigreen.simulate.economy.outcomes import CHANNELS, SPILLOVERS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aigreen.effects.effects import Effects
+
+EXACT_BELOW = 200.0
+
+
+def expected_log1p(mean: np.ndarray) -> np.ndarray:
+    r"""Compute the expectation of ln(1 + Y) for Poisson counts Y.
+
+    The sum over the distribution below a mean of 200; above it the expansion around the mean to the fourth central
+    moment, :math:`\ln m - \mu / 2m^2 + \mu / 3m^3 - (\mu + 3\mu^2) / 4m^4` with :math:`m = 1 + \mu`, whose error is
+    below 1e-6.
+
+    Parameters
+    ----------
+    mean : array
+        Means of the counts.
+
+    Returns
+    -------
+    ndarray
+        Same shape. The true effect on ln(1 + Y) in a row is ``expected_log1p(mean_with)`` less
+        ``expected_log1p(mean_without)``; on counts it is the difference of the means, in percent their ratio.
+    """
+    mean = np.asarray(mean, dtype=float)
+    m = 1 + mean
+    result = np.log(m) - mean / (2 * m**2) + mean / (3 * m**3) - (mean + 3 * mean**2) / (4 * m**4)
+    small = mean < EXACT_BELOW
+    if not small.any():
+        return result
+    low, inverse = np.unique(mean[small], return_inverse=True)
+    total = np.zeros_like(low)
+    last = low + 12 * np.sqrt(low) + 30  # counts above it add nothing that a float can hold
+    for k in range(1, int(last[-1]) + 1):
+        means = low[(first := np.searchsorted(last, k)) :]
+        total[first:] += np.log1p(k) * np.exp(special.xlogy(k, means) - means - special.gammaln(k + 1))
+    result[small] = total[inverse]
+    return result
+
+
+def true_cells(frame: pd.DataFrame, truth: pd.DataFrame, cells: pd.MultiIndex, *, anticipation: int = 0) -> pd.Series:
+    """Average the true effects on ln(1 + green patents) over the firms that a group-time effect compares.
+
+    Parameters
+    ----------
+    frame, truth : DataFrame
+        The analysis panel (firm_id, year, zone_year) and the truth, as `aigreen.simulate.world.firm_panel` returns it.
+    cells : MultiIndex
+        Cohort and time of each effect; zero is returned before treatment.
+    anticipation : int
+        Moves the base period back.
+
+    Returns
+    -------
+    Series, indexed by `cells`
+        Means over the firms of the cohort seen both in that year and in the base year.
+    """
+    rows = frame[["firm_id", "year", "zone_year"]].merge(truth, on=["firm_id", "year"], validate="one_to_one")
+    rows["effect"] = expected_log1p(rows["mean_with"].to_numpy()) - expected_log1p(rows["mean_without"].to_numpy())
+    base = rows["zone_year"] - 1 - anticipation
+    seen = rows.loc[rows["year"] == base, "firm_id"]
+    kept = rows[rows["firm_id"].isin(seen) & (rows["year"] >= rows["zone_year"])]
+    means = kept.groupby(["zone_year", "year"])["effect"].mean()
+    return means.reindex(cells, fill_value=0.0)
+
+
+def true_average(cells: pd.Series, average: Effects) -> float:
+    """Average true effects with the weights of an estimated overall average."""
+    return float(cells.loc[average.weights.index].to_numpy() @ average.weights.iloc[:, 0].to_numpy())
+
+
+def study_truth(truth: pd.DataFrame, channels: Sequence[str]) -> pd.DataFrame:
+    """Sum the log parts of a synthetic economy to those that a study distinguishes.
+
+    Parameters
+    ----------
+    truth : DataFrame
+        As `aigreen.simulate.economy.economy.write_truth` writes it.
+    channels : sequence of str
+        Channels of the study; what goes through others is left in its direct part.
+
+    Returns
+    -------
+    DataFrame
+        firm_id, year, mean_without, mean_with, direct, the channels, and spillover, over all ways in which zones
+        elsewhere reach a firm. Parts of a row add up to the log ratio of its means.
+    """
+    rest = [name for name in CHANNELS if name not in channels]
+    kept = truth[["firm_id", "year", "mean_without", "mean_with"]]
+    direct = truth[["direct", *rest]].sum(axis=1)
+    return kept.assign(direct=direct, **truth[list(channels)], spillover=truth[list(SPILLOVERS)].sum(axis=1))
+
+
+def true_parts(frame: pd.DataFrame, truth: pd.DataFrame, *, exposure: str) -> pd.DataFrame:
+    r"""Split the true average effect on ln(1 + green patents) into its parts.
+
+    The parts of the truth add up on the scale of the log mean, not on that of :math:`f(\mu) = E\ln(1 + Y)`, where what
+    a part does depends on which others are there. With :math:`\mu_S` the mean with the parts in S only, part k is
+
+    .. math:: \sum_{S \not\ni k} \frac{|S|!\,(K - |S| - 1)!}{K!}\,\{f(\mu_{S \cup k}) - f(\mu_S)\},
+
+    its change averaged over all orders in which parts can be added (Shapley), so that parts add up to the total.
+
+    Parameters
+    ----------
+    frame, truth : DataFrame
+        As for `true_cells`; `frame` also holds the exposure, and the parts are the further columns of `truth`.
+    exposure : str
+        Column of exposure to other zones.
+
+    Returns
+    -------
+    DataFrame, indexed by total and part
+        truth: the mean over the treated rows of firms that are seen untreated and unexposed at some time, as
+        `aigreen.Decomposition` compares them; low and high: the least and the greatest mean over orders; n_rows.
+    """
+    parts = [name for name in truth.columns if name not in {"firm_id", "year", "mean_without", "mean_with"}]
+    columns = ["firm_id", "year", "zone_year", exposure]
+    rows = frame[columns].merge(truth, on=["firm_id", "year"], validate="one_to_one")
+    treated = rows["year"] >= rows["zone_year"]
+    clean = rows.loc[~treated & (rows[exposure] == 0), "firm_id"]
+    rows = rows[treated & rows["firm_id"].isin(clean)]
+    k, added = len(parts), rows[parts].to_numpy()
+    subsets = [frozenset(chosen) for size in range(k + 1) for chosen in combinations(range(k), size)]
+    means = np.stack([rows["mean_without"] * np.exp(added[:, sorted(chosen)].sum(axis=1)) for chosen in subsets])
+    f = dict(zip(subsets, expected_log1p(means).mean(axis=1), strict=True))
+    whole = f[frozenset(range(k))] - f[frozenset()]
+    table = [{"part": "total", "truth": whole, "low": whole, "high": whole}]
+    for j, part in enumerate(parts):
+        changes = {chosen: f[chosen | {j}] - f[chosen] for chosen in subsets if j not in chosen}
+        weights = {chosen: factorial(len(chosen)) * factorial(k - len(chosen) - 1) / factorial(k) for chosen in changes}
+        shapley = sum(weights[chosen] * change for chosen, change in changes.items())
+        table.append({"part": part, "truth": shapley, "low": min(changes.values()), "high": max(changes.values())})
+    return pd.DataFrame(table).set_index("part").assign(n_rows=len(rows))

@@ -1,0 +1,1 @@
+"""Effects on units exposed to the treatment of others."""

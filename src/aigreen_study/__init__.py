@@ -1,0 +1,1 @@
+"""What rebuilds the paper: specifications, exhibits, numbers, trust."""

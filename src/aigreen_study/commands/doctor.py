@@ -1,0 +1,157 @@
+"""Which studies can run here, and where the missing inputs come from."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from aigreen.data.registry.registry import BOUNDARIES, MIRROR, registry, sha256
+from aigreen.errors import SourceError
+from aigreen_study.config import CONFIG, read_config, studies
+
+RAW, RESTRICTED = Path("data/raw"), Path("data/restricted")
+SHOWN = 3
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take a study."""
+    parser.add_argument(
+        "--study", help="only this study, with the columns of every table; exit code 1 if it cannot run"
+    )
+
+
+def run(given: argparse.Namespace) -> int:
+    """Print each study with the state of its inputs; return 1 when the study asked for cannot run."""
+    folder = Path.cwd() / CONFIG
+    if not (folder / "schema.json").is_file():
+        raise SourceError(f"no studies here: {CONFIG} is not in this folder; run from the top of the repository")
+    mirror = os.environ.get(MIRROR)
+    print(f"{MIRROR}: {mirror or 'not set; public files are downloaded'}")
+    able = True
+    for name in studies(folder) if given.study is None else [given.study]:
+        config = read_config({"study": name}, folder)
+        print(f"{name}: {config['title']}")
+        if config["source"] == "simulated":
+            print("  ready: simulated, needs no input")
+        elif config["source"] == "licensed":
+            able = _tables(config, detailed=given.study is not None)
+        else:
+            able = _files(config, Path(mirror) if mirror else None)
+    return int(given.study is not None and not able)
+
+
+def _files(config: Mapping[str, Any], mirror: Path | None) -> bool:
+    """Say of each registered file of a public study whether it is here, whole, or can be had.
+
+    Replications run without their files, too: the rows that rest on them say so.
+    """
+    able = True
+    for row in _needed(config):
+        here = next((place / row["file"] for place in (RAW, mirror) if place and (place / row["file"]).is_file()), None)
+        if here is None:
+            print(f"  missing: {row['file']} ({int(row['bytes'] or 0):,} bytes; licence: {row['licence']})")
+            public = row["access"] == "public"
+            print(f"    from {row['url']}" if public else f"    {row['obtain']}")
+            able &= public and mirror is None
+        else:
+            good = sha256(here) == row["sha256"]
+            print(f"  {'ready' if good else 'wrong content (sha256 differs)'}: {row['file']}")
+            able &= good
+    if config.get("kind") == "replications" and not able:
+        print("  ready, but for the rows that rest on these files: they will say that the data are not here")
+        return True
+    return able
+
+
+def _needed(config: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Rows of the registry that a public study reads; a study of one file draws the map as well."""
+    rows = registry()
+    named = config["source"] if isinstance(config["source"], list) else [config["source"]]
+    if "file" in config:
+        rows = rows[rows["file"].isin([config["file"], BOUNDARIES[1]])]
+        named = [*named, BOUNDARIES[0]]
+    return rows[rows["source"].isin(named)].to_dict("records")
+
+
+def _tables(config: Mapping[str, Any], *, detailed: bool) -> bool:
+    """Say of each table of a licensed study whether it is here and can be read."""
+    from aigreen.data.assemble import inventory
+    from aigreen.data.assemble.options import from_config
+
+    found = inventory.take(RESTRICTED, from_config(config).mapping)
+    lacking = inventory.lacking(found, _columns(config))
+    for entry in found:
+        print(f"  {entry.wanted.expected.table}: {_state(entry, lacking)}")
+        for line in (*entry.faults, *(_where(entry.wanted) if detailed and not entry.readable else ())):
+            print(f"    {line}")
+        if detailed and entry.absent:
+            print(f"    without the optional columns {', '.join(entry.absent)}")
+    needed = [entry.wanted.expected.table for entry in found if entry.wanted.needed and not entry.readable]
+    broken = [entry.wanted.expected.table for entry in found if entry.faults]
+    for names, columns in _by_tables(lacking).items():
+        print(f"  {names}: needed for {', '.join(columns)}")
+    if detailed:
+        _print_sources(dict.fromkeys(entry.wanted.source for entry in found if not entry.readable))
+    if needed or broken or lacking:
+        hint = "" if detailed else f"; aigreen doctor --study {config['study']} says more"
+        print(f"  cannot run: files go into {RESTRICTED}{hint}")
+        return False
+    print("  ready")
+    return True
+
+
+def _state(entry: Any, lacking: Mapping[str, list[Any]]) -> str:
+    if entry.files:
+        shown = [str(path.relative_to(RESTRICTED)) for path in entry.files[:SHOWN]]
+        more = f" and {len(entry.files) - SHOWN:,} more" if len(entry.files) > SHOWN else ""
+        return f"{'present' if entry.readable else 'present but not readable'} ({', '.join(shown)}{more})"
+    if entry.wanted.needed:
+        return "missing (needed)"
+    used = any(entry.wanted in wanted for wanted in lacking.values())
+    return f"missing ({'the study names columns of it' if used else 'optional'})"
+
+
+def _where(wanted: Any) -> Iterator[str]:
+    """Files looked for, where they come from, and what their columns are."""
+    from aigreen.data.assemble import inventory
+
+    yield f"files: {inventory.pattern(wanted)}"
+    yield f"source: {wanted.source}{f'. {wanted.how}' if wanted.how else ''}"
+    known = inventory.meanings(wanted.expected.table)
+    for kind, columns in (("needed", wanted.expected.required), ("optional", wanted.expected.optional)):
+        named = [f"{column} ({known[column]})" if column in known else column for column in columns]
+        if named:
+            yield f"{kind} columns: {', '.join(named)}"
+
+
+def _by_tables(lacking: Mapping[str, list[Any]]) -> dict[str, list[str]]:
+    """Columns by the tables of which one gives them."""
+    result: dict[str, list[str]] = {}
+    for column, wanted in lacking.items():
+        result.setdefault(" or ".join(entry.expected.table for entry in wanted), []).append(column)
+    return result
+
+
+def _print_sources(names: Iterable[str]) -> None:
+    rows = registry()
+    for row in rows[rows["source"].isin(list(names))].drop_duplicates("source").to_dict("records"):
+        print(f"  source {row['source']} (licence: {row['licence']}): {row['citation']} {row['obtain']}")
+
+
+def _columns(config: Mapping[str, Any]) -> list[str]:
+    """List the columns of the panel that a study and its specifications name, each once."""
+    from aigreen_study.specification.registry import read_registry
+
+    parts = config["decomposition"]
+    exhibits = read_registry(CONFIG, config).values()
+    named = [
+        *config["outcomes"].values(),
+        *config["describe"],
+        *config["event_study"].get("covariates", []),
+        *(parts["outcome"], *parts["channels"], parts["exposure"], *parts.get("alternatives", [])),
+        *(column for exhibit in exhibits for entry in exhibit.specifications for column in entry.columns),
+    ]
+    return list(dict.fromkeys(named))

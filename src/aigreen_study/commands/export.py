@@ -1,0 +1,29 @@
+"""Write the tables and figures of a paper as a folder for LaTeX (Overleaf), Word or a spreadsheet."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from aigreen_study.config import CONFIG, DEFAULT, read_config
+
+FORMATS = ("latex", "docx", "csv")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take a format, a study and a folder."""
+    parser.add_argument("--format", required=True, choices=FORMATS, help="what the folder is for")
+    parser.add_argument("--study", default=DEFAULT, help="study whose results are meant (default: %(default)s)")
+    parser.add_argument("--out", type=Path, help="the folder (default: dist/STUDY-FORMAT)")
+
+
+def run(given: argparse.Namespace) -> int:
+    """Print the folder and what is in it."""
+    from aigreen_study.paper.export import export
+
+    project = Path.cwd()
+    config = read_config({"study": given.study}, project / CONFIG)
+    folder = given.out or project / "dist" / f"{given.study}-{given.format}"
+    files = export(project, config, given.format, folder)
+    print(f"{folder}: {len(files)} files")
+    return 0

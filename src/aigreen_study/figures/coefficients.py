@@ -1,0 +1,103 @@
+"""Estimates by group, one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aigreen.effects.effects import Effects
+from aigreen.effects.plot import INK
+from aigreen.errors import ReportError
+from aigreen_study.figures.style import ABOVE, BAR, SMALL, STRIPE, blank, finish, number, p_text, style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_LINE = 0.2  # inches
+
+
+def coefficient_figure(
+    groups: Mapping[str, Effects],
+    *,
+    whole: Effects | None = None,
+    p_values: Mapping[str, float] | None = None,
+    xlabel: str = "Effect",
+    level: float = 0.95,
+    simulated: bool = False,
+) -> Figure:
+    """Estimates and intervals of the members of each group, with the test that they do not differ.
+
+    Parameters
+    ----------
+    groups : mapping of heading to Effects
+        One effect a member, labelled by the member's name.
+    whole : Effects, optional
+        One effect for all members together, drawn as a line through all groups.
+    p_values : mapping of heading to float, optional
+        Of the test that the members of a group have the same effect, for example after Romano-Wolf; by default from
+        the Wald test of their influence functions. A group of one member has none.
+
+    Raises
+    ------
+    ReportError
+        Without groups, with `p_values` of other groups, or a `whole` of several effects.
+    NoInfluenceError
+        Where the default test cannot be computed.
+    """
+    if not groups:
+        raise ReportError("no group of estimates to draw")
+    if whole is not None and len(whole) != 1:
+        raise ReportError(f"the effect of all together is one effect, not {len(whole)}")
+    if p_values is None:
+        p_values = {heading: _equal(effects) for heading, effects in groups.items() if len(effects) > 1}
+    elif idle := [heading for heading in p_values if heading not in groups]:
+        raise ReportError(f"p-values of {len(idle)} groups that are not drawn: {', '.join(idle[:5])}")
+    n_lines = sum(len(effects) + 1 for effects in groups.values())
+    with style():
+        figure = blank(0.85 + _LINE * n_lines)
+        ax, side = figure.subplots(1, 2, sharey=True, gridspec_kw={"width_ratios": [1, 0.55], "wspace": 0})
+        ax.axvline(0, color="black", linewidth=0.6, zorder=1)
+        ticks, at = {}, 0
+        for heading, effects in groups.items():
+            for axes in (ax, side):
+                axes.axhspan(at - 0.5, at + 0.5, color=STRIPE, linewidth=0, zorder=-2)
+            ticks[at] = heading
+            if heading in p_values:
+                side.text(1, at, f"no difference: {p_text(p_values[heading])}", ha="right", va="center", fontsize=SMALL)
+            bounds = effects.conf_int(level).to_numpy()
+            for name, value, (low, high) in zip(_names(effects), effects.values, bounds, strict=True):
+                at += 1
+                ticks[at] = name
+                ax.hlines(at, low, high, color=INK, linewidth=1.4, zorder=3)
+                fill = INK if low > 0 or high < 0 else "white"
+                ax.plot(value, at, marker="o", markersize=4.8, color=INK, mfc=fill, mew=1.0, zorder=4)
+                text = f"{number(value, '.3f')} [{number(low, '.3f')}, {number(high, '.3f')}]"
+                side.text(1, at, text, ha="right", va="center", fontsize=SMALL)
+            at += 1
+        if whole is not None:
+            low, high = whole.conf_int(level).to_numpy()[0]
+            ax.axvspan(low, high, color=(0, 0, 0, 0.09), linewidth=0, zorder=-1)
+            label = f"All: {number(whole.values[0], '.3f')}, {level:.0%} interval"
+            ax.axvline(whole.values[0], color=BAR, linewidth=1.2, linestyle=(0, (5, 1.5)), label=label, zorder=1)
+            ax.legend(**ABOVE)
+        ax.set_yticks([*ticks], [*ticks.values()])
+        for label in ax.get_yticklabels():
+            label.set_fontweight("bold" if label.get_text() in groups else "normal")
+        ax.set_ylim(at - 0.4, -0.6)
+        ax.tick_params(axis="y", length=0)
+        ax.set_xlabel(f"{xlabel}, {level:.0%} interval")
+        side.set_xlim(0, 1)
+        side.axis("off")
+        return finish(figure, simulated=simulated)
+
+
+def _equal(effects: Effects) -> float:
+    """p-value of the Wald test that all effects are the same."""
+    k = len(effects)
+    return effects.test(np.column_stack([-np.ones(k - 1), np.eye(k - 1)])).p_value
+
+
+def _names(effects: Effects) -> list[str]:
+    return [", ".join(map(str, key)) if isinstance(key, tuple) else str(key) for key in effects.index]

@@ -1,0 +1,59 @@
+"""The estimate among those of placebo assignments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aigreen.effects.plot import INK, PALE
+from aigreen.errors import ReportError
+from aigreen.inference.randomization import Randomization
+from aigreen_study.figures.style import ABOVE, canvas, finish, number, p_text, style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_MARK = "#d55e00"
+
+
+def randomisation_figure(
+    result: Randomization, *, xlabel: str = "Estimate under reassigned treatment", simulated: bool = False
+) -> Figure:
+    """Histogram of the estimates under reassigned treatment, with the actual estimate.
+
+    Bars beyond the actual estimate, on either side of zero, are dark.
+
+    Raises
+    ------
+    ReportError
+        Where no draw is finite.
+    """
+    draws = result.draws[np.isfinite(result.draws)]
+    if not draws.size:
+        raise ReportError("no placebo estimate is finite: nothing to draw")
+    size = abs(result.estimate)
+    reach = max(float(np.abs(draws).max()), size) * 1.05
+    # An edge at the estimate, so that a bar is either as extreme or not.
+    width = 2 * reach / np.clip(np.sqrt(draws.size), 12, 48)
+    inner = size / max(1, round(size / width)) if size > 0 else width
+    n = int(np.ceil(reach / inner))
+    edges = inner * np.arange(-n, n + 1)
+    with style():
+        figure, ax = canvas(3.0)
+        counts, _ = np.histogram(draws, edges)
+        middles = (edges[:-1] + edges[1:]) / 2
+        far = np.abs(middles) > size
+        look = {"width": inner, "edgecolor": "white", "linewidth": 0.5, "zorder": 2}
+        ax.bar(middles[~far], counts[~far], color=PALE, label="Less extreme", **look)
+        if far.any():
+            ax.bar(middles[far], counts[far], color=INK, label="As extreme", **look)
+        label = f"Actual estimate {number(result.estimate, '.3f')}: {p_text(result.p_value)}"
+        ax.axvline(result.estimate, color=_MARK, linewidth=1.8, label=label, zorder=3)
+        kind = "assignments" if result.enumerated else "random assignments"
+        ax.set_xlabel(xlabel)
+        ax.set_ylabel(f"Number of {draws.size:,} {kind}")
+        handles, labels = ax.get_legend_handles_labels()
+        order = sorted(range(len(labels)), key=lambda i: not labels[i].startswith("Actual"))
+        ax.legend([handles[i] for i in order], [labels[i] for i in order], ncols=3, **ABOVE)
+        return finish(figure, simulated=simulated)

@@ -1,0 +1,1 @@
+"""Bias, coverage and size of the estimators on simulated panels."""

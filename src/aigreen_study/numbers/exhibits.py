@@ -1,0 +1,104 @@
+"""The numbers of the specification registry: every estimate, difference and joint test of every exhibit."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from aigreen.effects.effects import Effects
+from aigreen.inference.specification_curve import specification_tests
+from aigreen_study.numbers.headline import add_estimate, verdict
+from aigreen_study.numbers.prose import Ledger
+from aigreen_study.specification.results import Results
+from aigreen_study.specification.specification import Specification
+
+
+def add_exhibit(ledger: Ledger, results: Results, *, level: float, **bootstrap: Any) -> None:
+    """Enter an exhibit.
+
+    Estimates are called ``<exhibit>_<id>``, in percent too (``_percent``) where the outcome is a count. A contrast
+    adds adjusted p-values, differences to the first of the group, ``<exhibit>_<group>_diff`` (with ``_<id>`` in groups
+    of three or more), and the test that a group is equal, ``<exhibit>_<group>_equal_p``. A curve adds its joint tests.
+
+    Parameters
+    ----------
+    level : float
+        Of intervals and verdicts.
+    bootstrap
+        n_draws, multipliers and seed.
+    """
+    name = results.exhibit.exhibit
+    place = f"{'figures' if results.exhibit.drawn else 'tables'}/{name}"
+    for part in results.estimated:
+        _add_one(ledger, f"{name}_{part.id}", results, part, place, level)
+        if name == "baseline":
+            _add_one(ledger, f"twfe_{part.id}_treated", results, part, place, level)
+    if results.exhibit.kind == "contrast":
+        _add_contrasts(ledger, name, results, place, level, bootstrap)
+    if results.exhibit.kind == "curve":
+        _add_curve(ledger, name, results, place, level, bootstrap)
+
+
+def slug(text: str) -> str:
+    """Lower-case words joined by underscores, for a key."""
+    return re.sub(r"\W+", "_", text.lower()).strip("_")
+
+
+def _add_one(ledger: Ledger, key: str, results: Results, part: Specification, place: str, level: float) -> None:
+    fitted, effect = results.fitted[part.id], results.single[part.id]
+    source = _source(fitted, f"{part.exhibit}/{part.id}")
+    _add(ledger, key, effect, place, level, source)
+    ledger.add(f"{key}_n", fitted.n_rows, fmt="count", exhibit=place, **source)
+    if part.method.counts and part.outcome and not part.dose:
+        percent = float(effect.values[0] if "imputation" in part.estimator else np.expm1(effect.values[0]))
+        ledger.add(f"{key}_percent", 100 * percent, fmt="percent", unit="%", exhibit=place, **source)
+
+
+def _add_contrasts(
+    ledger: Ledger, name: str, results: Results, place: str, level: float, bootstrap: dict[str, Any]
+) -> None:
+    for key, p in results.adjusted(**bootstrap).items():
+        ledger.add(f"{name}_{key}_p_adjusted", p, fmt="p_value", exhibit=place)
+    adjusted = results.adjusted_differences(**bootstrap)
+    for group in results.compared:
+        base = f"{name}_{slug(group)}" if group else name
+        gaps = results.differences(group)
+        for id_, gap in gaps.items():
+            key = f"{base}_diff" if len(gaps) == 1 else f"{base}_diff_{id_}"
+            first = results.groups[group][0].id
+            _add(ledger, key, gap, place, level, _source(gap, f"{name}/{id_} - {name}/{first}"))
+            if np.isfinite(adjusted[group, id_]):  # missing where the outcomes are the same: the difference is zero
+                ledger.add(f"{key}_p_adjusted", adjusted[group, id_], fmt="p_value", exhibit=place)
+        equal = results.equality(group)
+        if equal is not None:
+            ledger.add(f"{base}_equal_p", equal.p_value, fmt="p_value", exhibit=place)
+            ledger.add(f"{base}_equal_verdict", verdict(equal.p_value, level), exhibit=place)
+
+
+def _add_curve(
+    ledger: Ledger, name: str, results: Results, place: str, level: float, bootstrap: dict[str, Any]
+) -> None:
+    joint = specification_tests(results.single, level=level, **bootstrap)
+    values = joint.frame["estimate"]
+    ledger.add(f"{name}_count", len(values), fmt="count", exhibit=place)
+    ledger.add(f"{name}_lowest", values.min(), exhibit=place)
+    ledger.add(f"{name}_highest", values.max(), exhibit=place)
+    ledger.add(f"{name}_positive", float((values > 0).mean()), fmt="share", exhibit=place)
+    for statistic, fmt in (("median", "coefficient"), ("share_significant", "share"), ("mean_z", "coefficient")):
+        value, p = joint.tests.loc[statistic, ["value", "p_value"]]
+        ledger.add(f"{name}_{statistic}", value, fmt=fmt, exhibit=place)
+        ledger.add(f"{name}_{statistic}_p", p, fmt="p_value", exhibit=place)
+        ledger.add(f"{name}_{statistic}_verdict", verdict(p, level), exhibit=place)
+
+
+def _add(ledger: Ledger, key: str, effect: Effects, place: str, level: float, source: dict[str, Any]) -> None:
+    line = effect.to_frame(level).iloc[0]
+    add_estimate(ledger, key, line, place, **source)
+    if np.isfinite(line["p_value"]):
+        ledger.add(f"{key}_p", line["p_value"], fmt="p_value", exhibit=place, **source)
+
+
+def _source(fitted: Effects, spec: str) -> dict[str, Any]:
+    return {"spec": spec, "n": fitted.n_rows, "errors": fitted.conventions.get("variance", "")}

@@ -1,0 +1,219 @@
+"""The numbers of a study's prose: sample, group-time averages, decomposition, truth where simulated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from aigreen.data import facts
+from aigreen.decomposition.parts import DIRECT, SPILLOVER, TOTAL
+from aigreen.effects.effects import Effects
+from aigreen.panel.panel import Panel
+from aigreen_study.numbers.prose import Ledger
+from aigreen_study.tables.parts import shares
+
+FEW = 5
+
+
+def add_settings(ledger: Ledger, level: float, exposures: Iterable[str]) -> None:
+    """Enter what the configuration sets and the prose repeats: the level of intervals, the radius of exposures.
+
+    Parameters
+    ----------
+    level : float
+        Coverage of intervals; enters as ``level_percent``.
+    exposures : iterable of str
+        Columns; those with a radius in their name, as ring_100km, enter as ``ring_100km_km``.
+    """
+    ledger.add("level_percent", 100 * level, fmt="count", unit="percent")
+    for name in exposures:
+        if radius := re.search(r"(\d+)km", name):
+            ledger.add(f"{name}_km", int(radius[1]), fmt="count", unit="km")
+
+
+def add_sample(ledger: Ledger, panel: Panel, outcome: str, *, unit: str = "") -> None:
+    """Enter the size of the panel and the distribution of the outcome in levels."""
+    values = panel.column(outcome)
+    sizes = {
+        "n_rows": panel.n_rows,
+        "n_units": panel.n_units,
+        "n_clusters": panel.n_clusters,
+        "n_treated_units": int(np.isfinite(panel.unit_cohort).sum()),
+        "n_cohorts": len(panel.cohorts),
+    }
+    for key, value in sizes.items():
+        ledger.add(key, value, fmt="count", exhibit="tables/sample_flow")
+    for key, year in (("first_year", panel.times[0]), ("last_year", panel.times[-1])):
+        ledger.add(key, int(year), fmt="year", exhibit="tables/sample_flow")
+    ledger.add("outcome_mean", float(np.nanmean(values)), fmt="adaptive", unit=unit, exhibit="tables/descriptives")
+    ledger.add("outcome_zero_share", float((values == 0).mean()), fmt="share", exhibit="tables/descriptives")
+
+
+def add_flow(ledger: Ledger, flow: pd.DataFrame) -> None:
+    """Enter the units of the raw file and those left out on the way to the panel."""
+    units = flow["n_units"]
+    ledger.add("n_units_raw", int(units.iloc[0]), fmt="count", exhibit="tables/sample_flow")
+    ledger.add("n_units_left_out", int(units.iloc[0] - units.iloc[-1]), fmt="count", exhibit="tables/sample_flow")
+
+
+def add_zones(ledger: Ledger, places: Iterable[str], level: facts.Level) -> None:
+    """Enter how many places hold a pilot zone, and the names of those that have no row in the panel."""
+    names = {"prefecture": ("gb_code", "name_en"), "province": ("province_code", "province_en")}[level]
+    name_of = facts.table("divisions").drop_duplicates(names[0]).set_index(names[0])[names[1]]
+    zones, here = facts.pilot_zone_cohorts(level), set(places)
+    absent = sorted(name_of[code] for code in zones.index if code not in here)
+    ledger.add("n_zones", len(zones), fmt="count")
+    ledger.add("n_zones_absent", len(absent), fmt="count")
+    ledger.add("zones_absent", listed(absent))
+
+
+def add_gaps(ledger: Ledger, panel: Panel, column: str, names: pd.Series) -> None:
+    """Enter the rows without a value of a column, and the treated units that have none after treatment."""
+    missing = np.isnan(panel.column(column))
+    after = panel.time >= panel.unit_cohort[panel.unit_codes]
+    seen = set(panel.unit_codes[after & ~missing])
+    lost = [panel.units[code] for code in sorted(set(panel.unit_codes[after]) - seen)]
+    ledger.add(f"gap_{column}_rows", int(missing.sum()), fmt="count", exhibit="tables/descriptives")
+    ledger.add(f"gap_{column}_treated", listed([str(names[unit]) for unit in lost]), exhibit="tables/descriptives")
+
+
+def add_growth(ledger: Ledger, frame: pd.DataFrame, *, unit: str, time: str, column: str) -> None:
+    """Enter how far apart units grow in a log column: the median over years of the interquartile range of changes."""
+    ordered = frame.sort_values([unit, time])
+    change = ordered.groupby(unit)[column].diff()
+    quartiles = change.groupby(ordered[time]).quantile([0.25, 0.75]).unstack().dropna()
+    spread = quartiles[0.75] - quartiles[0.25]
+    ledger.add("growth_spread", float(spread.median()), fmt="share", exhibit="tables/descriptives")
+
+
+def add_averages(ledger: Ledger, averages: Mapping[str, Effects], study: Effects, level: float) -> None:
+    """Enter overall averages of group-time effects and the pre-trend test of their event study."""
+    for how, average in averages.items():
+        line = average.to_frame(level).iloc[0]
+        add_estimate(ledger, f"att_{how}", line, "tables/overall")
+    pretrend = study.pretrend_test()
+    ledger.add("pretrend_p", pretrend.p_value, fmt="p_value", exhibit="tables/event_study")
+    ledger.add("pretrend_verdict", verdict(pretrend.p_value, level), exhibit="tables/event_study")
+    ledger.add("pretrend_df", pretrend.df, fmt="count", exhibit="tables/event_study")
+
+
+def add_truth(ledger: Ledger, truth: float, average: Effects, level: float) -> None:
+    """Enter the true simple average and whether the estimated interval covers it."""
+    bounds = average.conf_int(level).iloc[0]
+    ledger.add("truth_att_log", truth, exhibit="tables/overall")
+    ledger.add("truth_covered", "covers" if bounds["low"] <= truth <= bounds["high"] else "does not cover")
+
+
+def add_decomposition(
+    ledger: Ledger, overall: Effects, labels: Mapping[str, str], *, level: float, key: str = "dec", **band: Any
+) -> None:
+    """Enter every part with both intervals, its share of the total, and what can be said of them.
+
+    Parameters
+    ----------
+    overall : Effects
+        By part, the total first, under the names of the columns.
+    labels : mapping of part to printed name
+    key : str
+        Begins the keys.
+    """
+    exhibit = "tables/decomposition"
+    point, wide = overall.to_frame(level), overall.conf_int(level, simultaneous=True, **band)
+    ratio = shares(overall, level)
+    for part, line in point.iterrows():
+        add_estimate(ledger, f"{key}_{part}", line, exhibit)
+        for end in ("low", "high"):
+            ledger.add(f"{key}_{part}_band_{end}", wide.loc[part, end], exhibit=exhibit)
+    for part, line in ratio.iterrows():
+        for suffix, name in (("", "estimate"), ("_low", "low"), ("_high", "high")):
+            value = line[name] if np.isfinite(line[name]) else "none"
+            ledger.add(f"{key}_{part}_share{suffix}", value, fmt="share", exhibit=exhibit)
+    found = [part for part, (low, high) in wide.iterrows() if low > 0 or high < 0]
+    ledger.add(f"{key}_found", _phrase(found, labels), exhibit=exhibit)
+    clear = bool(point["conf_low"].iloc[0] > 0 or point["conf_high"].iloc[0] < 0)
+    ledger.add(
+        f"{key}_shares_verdict",
+        "shares of it can be read, with their intervals"
+        if clear
+        else "shares of a total that may be zero have no clear meaning and stand in the table for completeness only",
+        exhibit=exhibit,
+    )
+    total, *parts = overall.values
+    ledger.add(
+        f"{key}_signs",
+        "all parts have the sign of the total"
+        if all(part * total >= 0 for part in parts)
+        else "the parts do not all have the sign of the total, so that some shares lie outside zero to one",
+        exhibit=exhibit,
+    )
+
+
+def add_exposure(
+    ledger: Ledger, name: str, overall: Effects, support: Mapping[str, Sequence[str]], level: float
+) -> None:
+    """Enter total and spillover under an exposure, and the untreated units that it leaves clean and exposed."""
+    point = overall.to_frame(level)
+    exhibit = "tables/decomposition_exposures"
+    for part in (TOTAL, DIRECT, SPILLOVER):
+        add_estimate(ledger, f"exposure_{name}_{part}", point.loc[part], exhibit)
+    for kind, units in support.items():
+        ledger.add(f"exposure_{name}_{kind}", len(units), fmt="count", exhibit=exhibit)
+        if len(units) <= FEW:
+            ledger.add(f"exposure_{name}_{kind}_names", listed(list(units)), exhibit=exhibit)
+
+
+def add_move(ledger: Ledger, name: str, result: Effects, level: float) -> None:
+    """Enter the average effect on a variable and the joint test of its movements before treatment."""
+    add_estimate(ledger, f"move_{name}", result.overall().to_frame(level).iloc[0], "tables/moves")
+    p = result.event_study().pretrend_test().p_value
+    ledger.add(f"move_{name}_leads_p", p, fmt="p_value", exhibit="tables/moves")
+    ledger.add(f"move_{name}_leads_verdict", verdict(p, level), exhibit="tables/moves")
+
+
+def add_true_parts(
+    ledger: Ledger, overall: Effects, truth: pd.DataFrame, labels: Mapping[str, str], *, level: float, **band: Any
+) -> None:
+    """Enter the truth of every part, which intervals miss it, and how far the order of parts matters."""
+    exhibit = "tables/decomposition_truth"
+    point, wide = overall.conf_int(level), overall.conf_int(level, simultaneous=True, **band)
+    for part in overall.index:
+        ledger.add(f"dec_{part}_truth", float(truth.loc[part, "truth"]), fmt="coefficient4", exhibit=exhibit)
+    for name, bounds in (("pointwise", point), ("band", wide)):
+        value = truth.loc[bounds.index, "truth"]
+        missed = bounds.index[(value < bounds["low"]) | (value > bounds["high"])]
+        ledger.add(f"dec_missed_{name}", _phrase(list(missed), labels), exhibit=exhibit)
+    gap = float((truth["high"] - truth["low"]).max())
+    ledger.add("dec_truth_order_gap", gap, fmt="coefficient4", exhibit=exhibit)
+
+
+def verdict(p: float, level: float) -> str:
+    """Say in words what a test does at one less `level`."""
+    return "rejects" if p < 1 - level else "does not reject"
+
+
+def _phrase(parts: Sequence[str], labels: Mapping[str, str]) -> str:
+    """Name parts as in a sentence."""
+    plain = {TOTAL: "the total", DIRECT: "the direct part", SPILLOVER: "the spillover"}
+    names = [
+        plain[part] if part in plain else f"the part {labels[part][:1].lower()}{labels[part][1:]}" for part in parts
+    ]
+    return listed(names) if names else "none of them"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Join names as in a sentence; none where there are none."""
+    if not names:
+        return "none"
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def add_estimate(ledger: Ledger, key: str, line: Mapping[str, float], exhibit: str, **source: Any) -> None:
+    """Enter an estimate with its error, interval and verdict; `source` are more fields of the entries."""
+    low, high = line["conf_low"], line["conf_high"]
+    for suffix, value in (("", line["estimate"]), ("_se", line["std_error"]), ("_low", low), ("_high", high)):
+        ledger.add(f"{key}{suffix}", value, exhibit=exhibit, **source)
+    ledger.add(f"{key}_verdict", "includes zero" if low <= 0 <= high else "excludes zero", exhibit=exhibit, **source)

@@ -1,0 +1,1 @@
+"""The paper: typesetting and export."""

@@ -1,0 +1,85 @@
+"""From sections, tables, figures and the number ledger to the typeset paper."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Literal
+
+from aigreen.disk import write_bytes
+from aigreen.errors import ReportError
+
+
+def compile_paper(
+    config: Mapping[str, object], results: str | Path, output: str | Path, *, root: str | Path = "."
+) -> None:
+    """Typeset ``paper/paper.typ`` for a study; the same inputs give the same bytes.
+
+    Parameters
+    ----------
+    config : mapping
+        The study's configuration: `study` names the sections in ``paper/sections``; `title`, `date` and `simulated`
+        are printed.
+    results : path
+        Folder with numbers.json, tables/ and figures/; inside `root`.
+    output : path
+        The PDF; written aside and moved, so a failed run leaves an older one as it was.
+    root : path
+        The repository.
+
+    Raises
+    ------
+    ReportError
+        With file and line, for anything Typst objects to: a number that numbers.json does not have, a missing table.
+    """
+    write_bytes(Path(output), typeset(config, results, root=root))
+
+
+def typeset(
+    config: Mapping[str, object],
+    results: str | Path,
+    *,
+    root: str | Path = ".",
+    masks: Iterable[str] = (),
+    target: Literal["pdf", "html"] = "pdf",
+) -> bytes:
+    """Return the PDF of a study's paper, or its page, without what the masks of `aigreen_study.trust.lint` name."""
+    import typst
+
+    root = Path(root).resolve()
+    folder = Path(os.path.abspath(results))  # not resolved: results may be a link to another disk
+    if not folder.is_relative_to(root):
+        folder = folder.resolve()
+    if not folder.is_relative_to(root):
+        raise ReportError(f"{results}: Typst reads only below {root}")
+    printed = {key: config[key] for key in ("study", "title", "date", "simulated")}
+    inputs = {"config": json.dumps(printed), "results": f"/{folder.relative_to(root).as_posix()}"}
+    if masks:
+        inputs["masked"] = " ".join(masks)
+    if target != "pdf":
+        inputs["target"] = target
+    source = root / "paper" / "paper.typ"
+    try:
+        return typst.compile(source, root=root, sys_inputs=inputs, ignore_system_fonts=True, timestamp=0, format=target)
+    except typst.TypstError as error:
+        raise ReportError(_explain(error, root)) from None
+
+
+def _explain(error: Exception, root: Path) -> str:
+    """One line: where it is in the source, then what is wrong.
+
+    Typst prints the failing place first and then, as help, the calls and inclusions that led there. The outermost call
+    is where the author stands.
+    """
+    what = str(error.message).removeprefix("panicked with: ")
+    blocks = re.split(r"^help: ", str(error.diagnostic), flags=re.MULTILINE)
+    calls = [block for block in blocks[1:] if block.startswith("while calling")]
+    place = re.search(r"┌─ (.+):(\d+):\d+", calls[-1] if calls else blocks[0])
+    if place is None:
+        return what
+    file = Path(place[1]).resolve()
+    file = file.relative_to(root) if file.is_relative_to(root) else file
+    return f"{file.as_posix()}:{place[2]}: {what}"

@@ -1,0 +1,1 @@
+"""Running the workflow: locks, threads, logs, terminal."""

@@ -1,0 +1,95 @@
+"""How each of the estimators that a specification can name is fitted to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aigreen.decomposition.decomposition import Decomposition
+from aigreen.did.diff_diff import ChaisemartinDHaultfoeuille, LocalProjections, SyntheticDiD
+from aigreen.did.group_time.group_time import GroupTimeATT
+from aigreen.did.imputation import Imputation
+from aigreen.did.stacked import StackedDiD
+from aigreen.did.sun_abraham import SunAbraham
+from aigreen.effects.effects import Effects
+from aigreen.errors import ConfigError
+from aigreen.mediation.mediation import Mediation
+from aigreen.panel.panel import Panel
+from aigreen.regression.twfe import TWFE
+from aigreen.spillover.spillover import Spillover
+from aigreen_study.specification.menu import FIXED_EFFECTS
+from aigreen_study.specification.specification import Specification
+
+Fit = Callable[[Specification, Panel], Effects]
+
+
+def _effects_of(specification: Specification) -> list[str] | None:
+    return list(specification.fixed_effects) or None
+
+
+def _regression(family: str) -> Fit:
+    def fit(specification: Specification, panel: Panel) -> Effects:
+        settings = specification.settings("instruments")
+        vcov = specification.cluster if len(specification.cluster) == 2 else "cluster"
+        model = TWFE(family=family, fixed_effects=_effects_of(specification), vcov=vcov)
+        treatment = specification.dose_column or None
+        return model.fit(
+            panel, specification.outcome, treatment=treatment, covariates=specification.covariates, **settings
+        )
+
+    return fit
+
+
+def _cohort_time(model: type, *wanted: str, **fixed: Any) -> Fit:
+    """Fit an estimator of effects by cohort and time, with covariates and, where it has them, fixed effects."""
+
+    def fit(specification: Specification, panel: Panel) -> Effects:
+        reads = specification.method.reads
+        settings = fixed | specification.settings(*wanted)
+        if FIXED_EFFECTS in reads:
+            settings[FIXED_EFFECTS] = _effects_of(specification)
+        for role in ("exposure", "channels"):
+            if role in reads:
+                settings[role] = list(getattr(specification, role))
+        covariates = {"covariates": list(specification.covariates)} if "covariates" in reads else {}
+        return model(**settings).fit(panel, specification.outcome, **covariates)
+
+    return fit
+
+
+def _mediation(specification: Specification, panel: Panel) -> Effects:
+    wanted = ("design", "ordered", "interaction", "anticipation", "control_group")
+    settings = specification.settings(*wanted)
+    model = Mediation(channels=list(specification.channels), fixed_effects=_effects_of(specification), **settings)
+    treatment = specification.dose_column or None
+    return model.fit(panel, specification.outcome, treatment=treatment, covariates=list(specification.covariates))
+
+
+def _synthetic(specification: Specification, panel: Panel) -> Effects:
+    settings = specification.settings("variance", "n_draws", "seed")
+    if "cohort" not in specification.options:
+        raise ConfigError(f"specification {specification.name}: synthetic_did needs the option cohort=YEAR")
+    return SyntheticDiD(**settings).fit(panel, specification.outcome, covariates=list(specification.covariates))
+
+
+# By the names of `ESTIMATORS`; the panel is the view of the sample.
+FITS: dict[str, Fit] = {
+    "ols": _regression("gaussian"),
+    "poisson": _regression("poisson"),
+    "iv": _regression("gaussian"),
+    "group_time": _cohort_time(GroupTimeATT, "control_group", "method", "base_period", "anticipation", "sampling"),
+    "imputation": _cohort_time(Imputation, "variance", "anticipation", "leads"),
+    "poisson_imputation": _cohort_time(
+        Imputation, "variance", "anticipation", "leads", "separated", family="poisson", scale="percent"
+    ),
+    "sun_abraham": _cohort_time(SunAbraham, "control_group", "reference"),
+    "stacked": _cohort_time(StackedDiD, "window", "control_group", "weighting"),
+    "de_chaisemartin": _cohort_time(ChaisemartinDHaultfoeuille, "horizons"),
+    "local_projection": _cohort_time(LocalProjections, "window", "control_group", "reweight"),
+    "synthetic_did": _synthetic,
+    "decomposition": _cohort_time(
+        Decomposition, "response", "bins", "anticipation", "ordered", "interaction", "variance"
+    ),
+    "spillover": _cohort_time(Spillover, "response", "bins", "anticipation", "leads", "variance", "family"),
+    "mediation": _mediation,
+}

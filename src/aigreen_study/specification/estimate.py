@@ -1,0 +1,148 @@
+"""A specification and the study's frame in, Effects out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from aigreen.decomposition.parts import TOTAL
+from aigreen.did.balance import Balance, entropy_balance, match
+from aigreen.effects.effects import Effects
+from aigreen.errors import AigreenError, ConfigError, EffectsError, did_you_mean
+from aigreen.panel.panel import Panel
+from aigreen_study.specification.calls import FITS
+from aigreen_study.specification.derived import derive, written
+from aigreen_study.specification.mask import sample_mask
+from aigreen_study.specification.menu import at_year
+from aigreen_study.specification.specification import Specification
+
+PLACE, WEIGHT = "specification", "balance_weight"
+COMPARABLE = {"balance": entropy_balance, "match": match}
+
+
+def fit(specification: Specification, frame: pd.DataFrame, roles: Mapping[str, str]) -> Effects:
+    """Estimate one specification.
+
+    Parameters
+    ----------
+    specification : Specification
+        Completed with the study's defaults.
+    frame : DataFrame
+        The study's whole panel. Samples are views of it, so the influence functions of any two specifications with the
+        same clusters stand on the same rows and can be differenced.
+    roles : mapping
+        Columns unit, time, cohort and cluster of the study.
+
+    Returns
+    -------
+    Effects
+        As the estimator gives them, with the specification's name and sample among the conventions.
+
+    Raises
+    ------
+    ConfigError
+        For a sample that cannot be drawn.
+    AigreenError
+        Of the estimator, beginning with the specification's name.
+    """
+    try:
+        panel = panel_of(specification, frame, roles)
+        effects = FITS[specification.estimator](specification, panel)
+    except AigreenError as error:
+        error.args = (f"specification {specification.name}: {error}", *error.args[1:])
+        raise
+    said = {PLACE: f"{specification.exhibit}/{specification.id}"}
+    if specification.sample:
+        said["sample"] = specification.sample
+    if scale := written(specification):
+        said["outcome"] = scale
+    return replace(effects, conventions=dict(effects.conventions) | said)
+
+
+def panel_of(specification: Specification, frame: pd.DataFrame, roles: Mapping[str, str]) -> Panel:
+    """Return the view of the study's panel that a specification uses: its columns, its cohorts, its sample."""
+    unit, time = roles["unit"], roles["time"]
+    cohort, options = specification.cohort or roles["cohort"], specification.options
+    cluster = specification.cluster[0] if len(specification.cluster) == 1 else roles["cluster"]
+    named = [unit, time, cohort, roles["cohort"], cluster, *specification.columns]
+    own = frame[list(dict.fromkeys(named))]
+    own = derive(specification, own, unit=unit, time=time)
+    keys = {"unit": unit, "time": time, "cohort": cohort, "cluster": cluster}
+    panel = Panel(own, **keys, weights=options.get("weights") or None)
+    mask = _rows(specification, own, panel)
+    comparable = [name for name in COMPARABLE if name in options]
+    if comparable:
+        balance = _balance(comparable[0], options[comparable[0]], panel[mask])
+        own = own.assign(**{WEIGHT: own[unit].map(balance.weights).fillna(0.0)})
+        panel = Panel(own, **keys, weights=WEIGHT)
+        mask &= own[WEIGHT].to_numpy() > 0
+    return panel if mask.all() else panel[mask]
+
+
+def _rows(specification: Specification, frame: pd.DataFrame, panel: Panel) -> np.ndarray:
+    """Rows of the frame that the sample and the options about it keep."""
+    unit, time, options = panel.names["unit"], panel.names["time"], specification.options
+    first = float(panel.cohorts.min()) if panel.cohorts.size else np.inf
+    mask = sample_mask(specification.sample, frame, unit=unit, time=time, first_treated=first)
+    year = frame[panel.names["cohort"]].to_numpy(dtype=float, na_value=np.nan)
+    never = ~(np.isfinite(year) & (year > 0))
+    if options.get("controls") == "all":
+        mask |= never
+    if "cohort" in options:
+        mask &= never | (year == float(options["cohort"]))
+    if options.get("balanced") == "yes":
+        mask &= _seen_throughout(frame, mask, specification, unit, time)
+    return mask
+
+
+def _balance(kind: str, text: str, panel: Panel) -> Balance:
+    """Make controls comparable on columns in a year before treatment."""
+    columns, year = at_year(text)
+    return COMPARABLE[kind](panel, columns, period=year)
+
+
+def one_effect(specification: Specification, effects: Effects) -> Effects:
+    """Return the one effect that a specification is about: its term, its part, or its average over treated rows."""
+    wanted, names = specification.options, effects.index.names
+    if "term" in names:
+        chosen = wanted.get("term") or specification.dose_column or "treated"
+        return _chosen(specification, effects, "term", chosen)
+    if "horizon" in names and effects.psi is None:
+        return _chosen(specification, effects, "horizon", int(wanted.get("horizon", "0")))
+    if "cohort" in names:
+        effects = _average(effects, wanted.get("average", "simple"))
+    if "part" in effects.index.names:
+        first = effects.index[0] if TOTAL not in effects.index else TOTAL
+        return _chosen(specification, effects, "part", wanted.get("part") or first)
+    if len(effects) != 1:
+        raise EffectsError(f"specification {specification.name}: {len(effects)} effects, none of them chosen")
+    return effects
+
+
+def _average(effects: Effects, how: str) -> Effects:
+    return effects.overall() if how == "simple" else effects.aggregate(how).overall()
+
+
+def _chosen(specification: Specification, effects: Effects, level: str, label: object) -> Effects:
+    labels = list(effects.index.get_level_values(level))
+    if label not in labels:
+        known = [str(name) for name in labels]
+        raise ConfigError(
+            f"specification {specification.name}: no {level} {label!r}{did_you_mean(str(label), known)}; "
+            f"there are {', '.join(known[:8])}"
+        )
+    return effects.select(np.array([name == label for name in labels]))
+
+
+def _seen_throughout(
+    frame: pd.DataFrame, mask: np.ndarray, specification: Specification, unit: str, time: str
+) -> np.ndarray:
+    """Rows of the units that have all values in every period of the sample."""
+    used = [specification.outcome, *specification.covariates]
+    complete = frame.loc[mask & frame[used].notna().all(axis=1).to_numpy(), [unit, time]]
+    periods = frame.loc[mask, time].nunique()
+    rows = complete.groupby(unit)[time].size()
+    return frame[unit].isin(rows.index[rows == periods]).to_numpy()

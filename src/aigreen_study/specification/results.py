@@ -1,0 +1,128 @@
+"""The estimates of an exhibit, together: stacked, compared within groups, adjusted for their number."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from aigreen.disk import write_bytes
+from aigreen.effects.effects import Effects, load
+from aigreen.effects.joint import concat
+from aigreen.effects.wald import Wald
+from aigreen.errors import EffectsError, ReportError
+from aigreen.inference.multiple import multiple_testing
+from aigreen_study.specification.estimate import one_effect
+from aigreen_study.specification.specification import Exhibit, Specification
+
+FAILURES = "failures.json"
+
+
+@dataclass(frozen=True)
+class Results:
+    """The estimates of an exhibit.
+
+    Attributes
+    ----------
+    exhibit : Exhibit
+        With the specifications that were estimated, in order.
+    fitted : mapping of id to Effects
+        As estimated.
+    failures : mapping of id to str
+        Specifications that cannot be estimated on these data, and why.
+    """
+
+    exhibit: Exhibit
+    fitted: Mapping[str, Effects]
+    failures: Mapping[str, str]
+
+    @property
+    def estimated(self) -> list[Specification]:
+        """Specifications that have an estimate."""
+        return [part for part in self.exhibit.specifications if part.id in self.fitted]
+
+    @cached_property
+    def single(self) -> dict[str, Effects]:
+        """The one effect of each specification."""
+        return {part.id: one_effect(part, self.fitted[part.id]) for part in self.estimated}
+
+    @property
+    def groups(self) -> dict[str, list[Specification]]:
+        """Specifications by group, in order."""
+        groups: dict[str, list[Specification]] = {}
+        for part in self.estimated:
+            groups.setdefault(part.group, []).append(part)
+        return groups
+
+    def stacked(self) -> Effects:
+        """Return all single effects with their joint covariance, by specification."""
+        return stack(self.single)
+
+    def differences(self, group: str) -> dict[str, Effects]:
+        """Return each effect of a group less its first."""
+        first, *others = self.groups[group]
+        return {part.id: self.single[part.id] - self.single[first.id] for part in others}
+
+    def equality(self, group: str) -> Wald | None:
+        """Test jointly that all effects of a group are equal; None where their covariance has not full rank.
+
+        So it is where one effect is an average of the others by construction, or there are more of them than clusters.
+        """
+        try:
+            return stack(self.differences(group)).test()
+        except EffectsError:
+            return None
+
+    @property
+    def compared(self) -> list[str]:
+        """Groups of two effects or more."""
+        return [group for group, parts in self.groups.items() if len(parts) > 1]
+
+    def adjusted(self, **bootstrap: Any) -> pd.Series:
+        """Romano-Wolf p-values of all estimates of the exhibit, by id."""
+        return multiple_testing(self.stacked(), **bootstrap)["romano_wolf"]
+
+    def adjusted_differences(self, **bootstrap: Any) -> pd.Series:
+        """Romano-Wolf p-values of all differences within groups, by group and id."""
+        every = {(group, key): gap for group in self.compared for key, gap in self.differences(group).items()}
+        if not every:
+            return pd.Series(dtype=float)
+        adjusted = multiple_testing(stack({f"{g}/{key}": gap for (g, key), gap in every.items()}), **bootstrap)
+        return adjusted["romano_wolf"].set_axis(pd.MultiIndex.from_tuples(list(every), names=["group", "id"]))
+
+
+def write_results(folder: Path, fitted: Mapping[str, Effects], failures: Mapping[str, str]) -> None:
+    """Write the results of an exhibit as `folder`/ID.json and .parquet, and failures.json with those that failed."""
+    for key, effects in fitted.items():
+        effects.save(folder / key)
+    text = json.dumps(dict(failures), ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    write_bytes(folder / FAILURES, text.encode())
+
+
+def read_results(folder: str | Path, exhibit: Exhibit) -> Results:
+    """Read what `write_results` wrote.
+
+    Raises
+    ------
+    ReportError
+        Where no specification of the exhibit could be estimated.
+    """
+    folder = Path(folder)
+    failures = json.loads((folder / FAILURES).read_text(encoding="utf-8"))
+    fitted = {part.id: load(folder / part.id) for part in exhibit.specifications if part.id not in failures}
+    if not fitted:
+        raise ReportError(f"exhibit {exhibit.exhibit!r}: nothing could be estimated; {'; '.join(failures.values())}")
+    return Results(exhibit, fitted, failures)
+
+
+def stack(single: Mapping[str, Effects]) -> Effects:
+    """Stack single effects under these labels, with their joint covariance."""
+    if not single:
+        raise EffectsError("no estimates to stack")
+    index = pd.Index(list(single), name="specification")
+    return replace(concat(single, name="specification"), index=index, post=None)

@@ -1,0 +1,143 @@
+"""Tables of what a decomposition rests on: correlated errors, the width of the ring, exposure that adds up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from aigreen.decomposition.parts import DIRECT, SPILLOVER, TOTAL
+from aigreen.effects.effects import Effects
+from aigreen.inference.channel_sensitivity import RhoSensitivity
+from aigreen_study.tables.estimates import attributed, estimate_cells, interval_cells
+from aigreen_study.tables.formats import count
+from aigreen_study.tables.table import Cell, Group, Row, Spanner, Table
+
+_SHOWN = (-0.3, -0.1, 0.0, 0.1, 0.3)
+
+
+def curves(sensitivity: pd.DataFrame, level: float) -> dict[str, RhoSensitivity]:
+    """Return the curve of each channel out of `aigreen.Decomposition.sensitivity`."""
+    return {
+        str(channel): RhoSensitivity(
+            frame=table.droplevel("channel")[["mediated", "std_error", "low", "high"]],
+            rho_at_zero=float(table["rho_at_zero"].iloc[0]),
+            rho_at_zero_std_error=float(table["rho_at_zero_std_error"].iloc[0]),
+            level=level,
+        )
+        for channel, table in sensitivity.groupby(level="channel", sort=False)
+    }
+
+
+def sensitivity_table(
+    sensitivity: pd.DataFrame, labels: Mapping[str, str], *, n_rows: int, notes: str, simulated: bool = False
+) -> Table:
+    """One row a channel: its part at some correlations of the errors, and what takes it to zero.
+
+    Parameters
+    ----------
+    sensitivity : DataFrame
+        Of `aigreen.Decomposition.sensitivity`, with the correlations -0.3, -0.1, 0, 0.1 and 0.3.
+    labels : mapping of channel to label
+    n_rows : int
+    """
+    rows = []
+    for channel, table in sensitivity.groupby(level="channel", sort=False):
+        at = table.droplevel("channel")
+        cells = [Cell.number(at.loc[rho, "mediated"], 4) for rho in _SHOWN]
+        cells += [Cell.number(at["rho_at_zero"].iloc[0], 3)]
+        cells += [Cell.number(at["rho_at_zero_std_error"].iloc[0], 3, brackets="()")]
+        cells += [Cell.number(at[name].iloc[0]) for name in ("robustness_value", "robustness_value_significance")]
+        rows.append(Row(labels[str(channel)], tuple(cells)))
+    heads = tuple(f"{rho:g}".replace("-", "\u2212") for rho in _SHOWN)
+    return Table(
+        key="sensitivity",
+        title="How correlated errors would change what goes through the channels",
+        stub="Channel",
+        columns=(*heads, "rho", "Std. error", "to zero", "to 5%"),
+        spanners=((Spanner("Part at the correlation", 0, 5), Spanner("Zero at", 5, 7), Spanner("Robustness", 7, 9)),),
+        groups=(Group(tuple(rows)),),
+        notes="Correlation of the errors of channel and outcome (Imai, Keele and Yamamoto 2010). Robustness: share of "
+        "the residual variance of both that an omitted variable must explain to take the slope of the outcome on the "
+        f"channel to zero, or its significance at 5 percent (Cinelli and Hazlett 2020). {count(n_rows)} observations. "
+        + notes,
+        simulated=simulated,
+    )
+
+
+def ring_table(
+    curve: Effects,
+    labels: Mapping[str, str],
+    gaps: Mapping[str, Effects],
+    *,
+    level: float,
+    notes: str,
+    simulated: bool = False,
+) -> Table:
+    """One row a definition of exposure: total, direct part and spillover, and the difference to the first one.
+
+    Parameters
+    ----------
+    curve : Effects
+        By exposure and part, of `aigreen.decomposition.rings.ring_curve`.
+    labels : mapping of exposure to label
+    gaps : mapping of exposure to Effects
+        Spillover less that of the first definition.
+    """
+    rows, named = [], list(dict.fromkeys(curve.index.get_level_values("exposure")))
+    table = curve.to_frame(level)
+    for name in named:
+        cells = []
+        for part in (TOTAL, DIRECT, SPILLOVER):
+            line = table.loc[(name, part)]
+            cells += estimate_cells(line)
+        gap = gaps[name].to_frame(level).iloc[0] if name in gaps else None
+        cells += (
+            [Cell()] * 2
+            if gap is None or not np.isfinite(gap["p_value"])
+            else [Cell.number(gap["estimate"]), Cell.p_value(gap["p_value"])]
+        )
+        rows.append(Row(labels[name], tuple(cells)))
+    heads = ("Estimate", "Std. error") * 3
+    done = Table(
+        key="ring_curve",
+        title="The parts by the width of the ring",
+        stub="Exposure",
+        columns=(*heads, "Estimate", "p-value"),
+        spanners=(
+            (Spanner("Total", 0, 2), Spanner("Direct", 2, 4), Spanner("Spillover", 4, 6), Spanner("Difference", 6, 8)),
+        ),
+        groups=(Group(tuple(rows)),),
+        notes=f"Difference: spillover less that of the first row. {count(curve.n_rows)} observations. {notes}",
+        simulated=simulated,
+    )
+    return attributed(done, rows=[("ring_curve", curve)] * len(rows))
+
+
+def additivity_table(tests: Mapping[str, Effects], *, level: float, notes: str, simulated: bool = False) -> Table:
+    """One row a definition of exposure: how much more a unit of it does to treated rows than to untreated ones.
+
+    Parameters
+    ----------
+    tests : mapping of label to Effects
+        One effect each, of `aigreen.Decomposition.additivity` with a linear response.
+    """
+    rows = []
+    for label, effect in tests.items():
+        line = effect.to_frame(level).iloc[0]
+        cells = interval_cells(line)
+        cells += [Cell.p_value(line["p_value"]), Cell(count(effect.n_rows), effect.n_rows)]
+        rows.append(Row(label, tuple(cells)))
+    table = Table(
+        key="additivity_test",
+        title="Does exposure do more to the treated?",
+        stub="Exposure",
+        columns=("Difference", "Std. error", "low", "high", "p-value", "Observations"),
+        spanners=((Spanner(f"{level:.0%} interval", 2, 4),),),
+        groups=(Group(tuple(rows)),),
+        notes="Linear response of treated rows to exposure less that of untreated rows, net of channels; zero if "
+        f"exposure adds to own treatment. {notes}",
+        simulated=simulated,
+    )
+    return attributed(table, rows=[(f"additivity_test/{label}", effect) for label, effect in tests.items()])

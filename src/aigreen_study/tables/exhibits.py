@@ -1,0 +1,260 @@
+"""Tables of registry exhibits: regressions in columns, estimates in lines, contrasts within groups."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from aigreen.effects.effects import Effects
+from aigreen_study.specification.results import Results, stack
+from aigreen_study.specification.specification import Specification
+from aigreen_study.tables.estimates import attributed, interval_cells, regression_table
+from aigreen_study.tables.formats import MINUS
+from aigreen_study.tables.table import Cell, Group, Row, Spanner, Table
+
+
+def columns_table(
+    results: Results, labels: Mapping[str, str], roles: Mapping[str, str], *, simulated: bool = False
+) -> Table:
+    """One column a specification: treatment, then controls, with fixed effects and sizes at the foot.
+
+    Parameters
+    ----------
+    results : Results
+        Of regressions.
+    labels : mapping of column to label
+    roles : mapping
+        Columns unit and time of the study.
+    """
+    parts, exhibit = results.estimated, results.exhibit
+    terms = {part.dose_column or "treated": _treatment(part, labels) for part in parts}
+    terms |= {name: labels[name] for part in parts for name in part.covariates}
+    known = {str(term) for part in parts for term in results.fitted[part.id].index}
+    return regression_table(
+        {part.id: results.fitted[part.id] for part in parts},
+        key=exhibit.exhibit,
+        title=exhibit.title,
+        terms={term: label for term, label in terms.items() if term in known},
+        outcomes=dict(labels),
+        headings=[part.label or part.method.label for part in parts],
+        facts=_effects_rows(parts, labels, roles),
+        notes=_notes(results),
+        simulated=simulated,
+    )
+
+
+def estimates_table(results: Results, labels: Mapping[str, str], *, level: float, simulated: bool = False) -> Table:
+    """One line an estimate, under its group: estimate, error, interval, rows and units.
+
+    Parameters
+    ----------
+    labels : mapping of column to label
+    """
+    groups = [
+        Group(tuple(Row(part.label, _line(results, part, level)) for part in parts), title)
+        for title, parts in results.groups.items()
+    ]
+    made_by = [_estimated_by(results, part) for parts in results.groups.values() for part in parts]
+    return attributed(_table(results, labels, groups, (), level, simulated), rows=made_by)
+
+
+def contrast_table(
+    results: Results, labels: Mapping[str, str], *, level: float, simulated: bool = False, **bootstrap: Any
+) -> Table:
+    """As `estimates_table`, with p-values alone and adjusted, differences within groups and their joint test.
+
+    Parameters
+    ----------
+    labels : mapping of column to label
+    bootstrap
+        Options of `aigreen.inference.multiple.multiple_testing`.
+    """
+    single, of_gaps = results.adjusted(**bootstrap), results.adjusted_differences(**bootstrap)
+    groups: list[Group] = []
+    made_by: list[tuple[str, Effects] | None] = []
+    for title, parts in results.groups.items():
+        made_by += [_estimated_by(results, part) for part in parts]
+        rows = [
+            Row(part.label, (*_line(results, part, level), *_p_values(results.single[part.id], single[part.id])))
+            for part in parts
+        ]
+        if title in results.compared:
+            label = {part.id: part.label for part in parts}
+            for key, gap in results.differences(title).items():
+                cells = (*_numbers(gap, level), Cell(), Cell(), *_p_values(gap, of_gaps[title, key]))
+                rows.append(Row(f"{label[key]} {MINUS} {parts[0].label}", cells))
+                made_by.append((f"{results.exhibit.exhibit}/{key} less {parts[0].id}", gap))
+            if len(parts) > 2:
+                rows.append(Row("All equal", (*[Cell()] * 6, _equal(results, title), Cell())))
+                made_by.append(None)
+        groups.append(Group(tuple(rows), title))
+    adjusted = (
+        "Adjusted p-values are those of Romano and Wolf, over all estimates of the table and over all differences."
+    )
+    table = _table(results, labels, groups, ("p-value", "Adjusted"), level, simulated, adjusted)
+    return attributed(table, rows=made_by)
+
+
+def _table(
+    results: Results,
+    labels: Mapping[str, str],
+    groups: list[Group],
+    more: tuple[str, ...],
+    level: float,
+    simulated: bool,
+    *notes: str,
+) -> Table:
+    return Table(
+        key=results.exhibit.exhibit,
+        title=results.exhibit.title,
+        stub="",
+        columns=("Estimate", "Std. error", "low", "high", "Observations", "Units", *more),
+        spanners=((Spanner(f"{level:.0%} interval", 2, 4),),),
+        groups=tuple(groups),
+        notes=_notes(results, *notes, _errors(results, labels)),
+        simulated=simulated,
+    )
+
+
+def _estimated_by(results: Results, part: Specification) -> tuple[str, Effects]:
+    """Name a specification as the number ledger does, with its result."""
+    return f"{results.exhibit.exhibit}/{part.id}", results.fitted[part.id]
+
+
+def _line(results: Results, part: Specification, level: float) -> tuple[Cell, ...]:
+    fitted = results.fitted[part.id]
+    sizes = (Cell.count(size) for size in (fitted.n_rows, fitted.n_units))
+    return (*_numbers(results.single[part.id], level), *sizes)
+
+
+def _numbers(effect: Effects, level: float) -> tuple[Cell, ...]:
+    return tuple(interval_cells(effect.to_frame(level).iloc[0]))
+
+
+def _equal(results: Results, group: str) -> Cell:
+    test = results.equality(group)
+    return Cell("no full rank") if test is None else _p(test.p_value)
+
+
+def _p_values(effect: Effects, adjusted: float) -> tuple[Cell, Cell]:
+    return _p(effect.to_frame()["p_value"].iloc[0]), _p(adjusted)
+
+
+def _p(value: float) -> Cell:
+    if not np.isfinite(value):
+        return Cell()
+    return Cell.p_value(value)
+
+
+def _notes(results: Results, *more: str) -> str:
+    said = [results.exhibit.notes, *more]
+    label = {part.id: part.label or part.id for part in results.exhibit.specifications}
+    said += [f"Not estimated: {label[key]} ({why})." for key, why in results.failures.items()]
+    return " ".join(filter(None, said))
+
+
+def _errors(results: Results, labels: Mapping[str, str]) -> str:
+    """Say by what most errors are clustered, and which estimates have others."""
+    own = {part.label: results.fitted[part.id] for part in results.estimated}
+    clusters = Counter(str(effects.clusters.name) for effects in own.values() if effects.psi is not None)
+    said = []
+    if clusters:
+        usual = clusters.most_common(1)[0][0]
+        said.append(f"Errors are clustered by {labels.get(usual, usual).lower()}.")
+    for label, effects in own.items():
+        if effects.psi is None:
+            stated = effects.conventions["variance"].split(";")[0].replace("diff-diff", "the package diff-diff")
+            said.append(f"{label}: errors of {_named(stated, effects, labels)}.")
+        elif effects.clusters.name != usual:
+            said.append(f"{label}: {_named(f'clustered by {effects.clusters.name}', effects, labels)}.")
+    return " ".join(said)
+
+
+def _named(text: str, effects: Effects, labels: Mapping[str, str]) -> str:
+    """Write the label of the clusters for their column."""
+    name = str(effects.clusters.name)
+    return text.replace(name, labels.get(name, name).lower())
+
+
+def _treatment(part: Specification, labels: Mapping[str, str]) -> str:
+    if not part.dose:
+        return labels["treated"]
+    lag = part.options.get("lag", "0")
+    return labels[part.dose] + (f", lagged by {lag}" if lag != "0" else "")
+
+
+def _effects_rows(
+    parts: list[Specification], labels: Mapping[str, str], roles: Mapping[str, str]
+) -> dict[str, list[str]]:
+    """Rows that say which fixed effects a column has."""
+    used = [_effects(part, roles) for part in parts]
+    return {
+        f"{_effect_label(effect, labels)} effects": ["Yes" if effect in names else "No" for names in used]
+        for effect in dict.fromkeys(name for names in used for name in names)
+    }
+
+
+def _effects(part: Specification, roles: Mapping[str, str]) -> tuple[str, ...]:
+    return part.fixed_effects or (roles["unit"], roles["time"])
+
+
+def _effect_label(effect: str, labels: Mapping[str, str]) -> str:
+    first, *others = (labels[name] for name in effect.split("^"))
+    return " × ".join([first, *map(str.lower, others)])
+
+
+def grouped(results: Results) -> dict[str, Effects]:
+    """Single effects under their labels by group, for a coefficient figure."""
+    return {
+        title or results.exhibit.title: stack({part.label: results.single[part.id] for part in parts})
+        for title, parts in results.groups.items()
+    }
+
+
+def equalities(results: Results) -> dict[str, float]:
+    """P-values of the joint tests that the effects of a group are equal, under the headings of `grouped`."""
+    tests = {group or results.exhibit.title: results.equality(group) for group in results.compared}
+    return {heading: test.p_value for heading, test in tests.items() if test is not None}
+
+
+def choices(results: Results, labels: Mapping[str, str], roles: Mapping[str, str]) -> pd.DataFrame:
+    """Say in words what was chosen in each specification.
+
+    A sample is called by the specification's group, where it has one.
+
+    Returns
+    -------
+    DataFrame
+        One row a specification, indexed by id; columns Estimator, Outcome, Treatment, Controls, Fixed effects, Sample,
+        Clusters and, where they are no mere consequence of the estimator, Options.
+    """
+
+    def said(names: Iterable[str], otherwise: str) -> str:
+        return ", ".join(labels.get(name, name) for name in names) or otherwise
+
+    rows = {
+        part.id: {
+            "Estimator": part.method.label,
+            "Outcome": labels[part.outcome],
+            "Treatment": _treatment(part, labels) if part.dose else said(filter(None, [part.cohort]), "AI pilot zone"),
+            "Controls": said(part.covariates, "none"),
+            "Fixed effects": ", ".join(_effect_label(name, labels) for name in _effects(part, roles)),
+            "Sample": part.group or part.sample or "all rows",
+            "Clusters": said(part.cluster, labels[roles["cluster"]]),
+            "Options": ", ".join(f"{key} {value}" for key, value in part.options.items()) or "default",
+        }
+        for part in results.estimated
+    }
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    idle = (table.groupby("Estimator")["Options"].nunique() == 1).all()
+    return table.drop(columns="Options") if idle else table
+
+
+def outcome_label(results: Results, labels: Mapping[str, str]) -> str:
+    """Label of the outcome where all specifications have one, else "the outcome"."""
+    outcomes = {part.outcome for part in results.estimated}
+    return labels[outcomes.pop()] if len(outcomes) == 1 else "the outcome"

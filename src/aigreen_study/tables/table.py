@@ -1,0 +1,194 @@
+"""One neutral table object, kept as JSON; `render` gives it its looks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+
+from aigreen.errors import ReportError
+from aigreen_study.tables.formats import MINUS, count, decimal, p_value
+
+_OPENING, _CLOSING = "([", ")]*"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What stands in a cell: a text, and the number behind it where there is one.
+
+    Parameters
+    ----------
+    text : str
+        As printed, with typographic minus; stars are apart.
+    value : float, optional
+        Unrounded number, for comparing runs cell by cell.
+    stars : int
+        Number of significance stars.
+    centred : bool
+        Centre a number as if it were a word (sample sizes below coefficients).
+    spec : str
+        Specification that the number comes from, a key of the table's `specifications`.
+    unit : str
+        What the number counts or measures, where row and column do not say.
+    """
+
+    text: str = ""
+    value: float | None = None
+    stars: int = 0
+    centred: bool = False
+    spec: str = ""
+    unit: str = ""
+
+    @classmethod
+    def number(cls, value: float, digits: int = 3, *, brackets: str = "", stars: int = 0) -> Cell:
+        """Write a number with fixed decimals; `brackets` such as ``()`` go around it."""
+        left, right = (brackets[0], brackets[1]) if brackets else ("", "")
+        return cls(f"{left}{decimal(value, digits)}{right}", float(value), stars)
+
+    @classmethod
+    def count(cls, value: float, *, centred: bool = False) -> Cell:
+        """Write a whole number with thousands separators."""
+        return cls(count(value), float(value), centred=centred)
+
+    @classmethod
+    def p_value(cls, value: float) -> Cell:
+        """Write a p-value, a small one as an inequality."""
+        return cls(p_value(value), float(value))
+
+    @property
+    def parts(self) -> tuple[str, str, str, str] | None:
+        """Opening bracket, digits before the decimal point, digits after it, closing bracket; None where centred."""
+        if self.centred:
+            return None
+        body = self.text.lstrip(_OPENING)
+        before, body = self.text[: len(self.text) - len(body)], body.rstrip(_CLOSING)
+        after = self.text[len(before) + len(body) :]
+        whole, _, fraction = body.partition(".")
+        if not whole.removeprefix(MINUS).replace(",", "").isdigit() or not (fraction.isdigit() or not fraction):
+            return None
+        return before, whole, fraction, after
+
+
+@dataclass(frozen=True)
+class Row:
+    """A stub label and one cell a column."""
+
+    label: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows between two rules, under an optional title (a panel of the table)."""
+
+    rows: tuple[Row, ...]
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Spanner:
+    """A heading over columns `start` to `stop` (not included)."""
+
+    label: str
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table without a format.
+
+    Parameters
+    ----------
+    key : str
+        Name of the files and, behind ``tab-``, the label for references.
+    title : str
+        Caption.
+    stub : str
+        Heading of the row labels.
+    columns : tuple of str
+        Column headings.
+    groups : tuple of Group
+    spanners : tuple of tuple of Spanner
+        Headings over the columns, from top to bottom.
+    notes : str
+        Below the table.
+    simulated : bool
+        The caption then says so.
+    specifications : mapping of name to facts
+        For each specification that cells name: its `method`, `outcome`, `n_rows`, `n_units`, `n_clusters` and `errors`
+        (how standard errors are computed).
+    """
+
+    key: str
+    title: str
+    stub: str
+    columns: tuple[str, ...]
+    groups: tuple[Group, ...]
+    spanners: tuple[tuple[Spanner, ...], ...] = ()
+    notes: str = ""
+    simulated: bool = False
+    specifications: Mapping[str, Mapping[str, str | int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row.cells) != len(self.columns):
+                raise ReportError(
+                    f"table {self.key!r}, row {row.label!r}: {len(row.cells)} cells for {len(self.columns)} columns"
+                )
+        for line in self.spanners:
+            covered = [i for spanner in line for i in range(spanner.start, spanner.stop)]
+            if covered != sorted(set(covered)) or any(not 0 <= i < len(self.columns) for i in covered):
+                raise ReportError(f"table {self.key!r}: spanners overlap or leave the table")
+        unknown = {cell.spec for row in self.rows for cell in row.cells if cell.spec} - set(self.specifications)
+        if unknown:
+            raise ReportError(f"table {self.key!r}: no facts on the specification {', '.join(sorted(unknown))}")
+
+    @property
+    def rows(self) -> list[Row]:
+        """All rows, whatever their group."""
+        return [row for group in self.groups for row in group.rows]
+
+    @property
+    def caption(self) -> str:
+        """Title, with a remark on simulated data."""
+        return f"{self.title} (simulated data)" if self.simulated else self.title
+
+    def column(self, j: int) -> list[Cell]:
+        """Cells of a column."""
+        return [row.cells[j] for row in self.rows]
+
+    def to_json(self) -> str:
+        """Text that `from_json` reads back."""
+        facts = asdict(self)
+        for cell in (cell for group in facts["groups"] for row in group["rows"] for cell in row["cells"]):
+            for name in ("spec", "unit"):
+                if not cell[name]:
+                    del cell[name]
+        return json.dumps(facts, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Table:
+        """Read a table written by `to_json`."""
+        facts = json.loads(text)
+        facts["columns"] = tuple(facts["columns"])
+        facts["spanners"] = tuple(tuple(Spanner(**s) for s in line) for line in facts["spanners"])
+        facts["groups"] = tuple(
+            Group(
+                tuple(Row(row["label"], tuple(Cell(**cell) for cell in row["cells"])) for row in group["rows"]),
+                group["title"],
+            )
+            for group in facts["groups"]
+        )
+        return cls(**facts)
+
+
+def runs(labels: Iterable[str]) -> tuple[Spanner, ...]:
+    """Spanners over runs of equal labels; an empty label has none."""
+    spanners: list[Spanner] = []
+    for i, label in enumerate(labels):
+        if spanners and spanners[-1].label == label and spanners[-1].stop == i:
+            spanners[-1] = Spanner(label, spanners[-1].start, i + 1)
+        else:
+            spanners.append(Spanner(label, i, i + 1))
+    return tuple(spanner for spanner in spanners if spanner.label)

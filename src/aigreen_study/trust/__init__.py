@@ -1,0 +1,1 @@
+"""Every number traceable, every result held against the accepted one."""

@@ -1,0 +1,58 @@
+"""AI words of reports that come one by one, and the robots' shift-share, by hand."""
+
+import pandas as pd
+import pytest
+
+from aigreen import errors
+from aigreen.data.assemble import adoption
+
+
+def test_words_in_batches_are_those_of_each_report(monkeypatch):
+    monkeypatch.setattr(adoption, "BATCH", 2)
+    texts = [
+        ("000002", 2015, "人工智能与人工智能"),
+        ("000001", 2016, ""),
+        ("000001", 2015, "本年度"),
+        ("000003", 2015, "AI芯片"),
+    ]
+    got = adoption.report_words(iter(texts))
+    assert got[["firm_id", "year", "ai_words"]].to_numpy().tolist() == [
+        ["000001", 2015, 0],
+        ["000002", 2015, 2],
+        ["000003", 2015, 1],
+    ]
+    assert got["report_length"].tolist() == [3, 9, 4]
+    kinds = [column for column in got if column.startswith("ai_words_") and column != "ai_words_core"]
+    assert (got[kinds].sum(axis=1) == got["ai_words"]).all()
+    assert adoption.report_words([]).empty
+
+
+def test_main_type_counts_all_reports_so_far():
+    frame = pd.DataFrame(
+        {
+            "firm_id": ["b", "b", "b", "b", "a", "a"],
+            "year": [2018, 2016, 2017, 2015, 2016, 2015],
+            "ai_words_core": [9.0, 9, 9, None, 9, 9],
+            "ai_words_log": [9.0, 9, 9, None, 9, 9],
+            "ai_words_vision": [5.0, 0, 1, None, None, 2],
+            "ai_words_data": [1.0, 0, 3, None, None, 2],
+        },
+        index=[5, 4, 3, 2, 1, 0],
+    )
+    got = adoption.main_type(frame)
+    assert got[[5, 4, 3, 1, 0]].tolist() == ["vision", "none", "data", "data", "data"]
+    assert got.isna().tolist() == [False, False, False, True, False, False]
+
+
+def test_robots():
+    frame = pd.DataFrame({"firm_id": ["1", "2", "3", "4"], "year": 2015, "industry_code": ["C36", "C36", "C36", "I65"]})
+    production = pd.DataFrame(
+        [("1", 2009, 0.9), ("1", 2010, 0.5), ("1", 2011, 0.1), ("2", 2012, 0.25), ("3", 2011, None), ("4", 2010, 1.0)],
+        columns=["firm_id", "year", "production_share"],
+    )
+    robots = pd.DataFrame({"industry_code": ["C36"], "year": [2015], "robots": [200.0], "employment": [10_000.0]})
+    got = adoption.robot_exposure(frame, production, robots, base_year=2010)
+    assert got.tolist()[:2] == pytest.approx([20 * 0.5 / 0.5, 20 * 0.25 / 0.5])  # bases 0.5, 0.25, 1.0: median 0.5
+    assert got[2:].isna().all()
+    with pytest.raises(errors.UnknownColumnError, match="employment"):
+        adoption.robot_exposure(frame, production, robots.drop(columns="employment"), base_year=2010)

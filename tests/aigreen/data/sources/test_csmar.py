@@ -1,0 +1,283 @@
+import pandas as pd
+import pytest
+
+from aigreen.data import canonical
+from aigreen.data.raw.adapter import Options, load_mapping
+from aigreen.data.sources import csmar, csmar_firm_years, csmar_records
+from aigreen.errors import DataError, MappingError, OptionError, SourceError
+
+BALANCE = ["Stkcd", "ShortName", "Accper", "Typrep", "A001000000", "A002000000"]
+BALANCE_ROWS = [
+    ["000001", "平安银行", "2019-12-31", "A", "3939070000000", "3626087000000"],
+    ["000001", "平安银行", "2019-12-31", "B", "1", "1"],
+    ["000001", "平安银行", "2019-01-01", "A", "2", "2"],
+    ["000001", "平安银行", "2019-06-30", "A", "3", "3"],
+    ["000001", "平安银行", "2020-12-31", "A", "4468514000000", ""],
+    ["200002", "万科B", "2019-12-31", "A", "4", "4"],
+    ["900901", "云赛B股", "2019-12-31", "A", "5", "5"],
+    ["600000", "浦发银行", "2019-12-31", "A", "7005929000000", "6444878000000"],
+    ["920001", "纬达光电", "2019-12-31", "A", "600000000", "1"],
+]
+FIRM = ["Symbol", "ShortName", "EndDate", "IndustryCodeC", "EstablishDate", "LISTINGDATE", "PROVINCECODE", "CITYCODE",
+        "Lng", "Lat", "SocialCreditCode", "LISTINGSTATE"]  # fmt: skip
+CREDIT = "91440300192185379H"
+FIRM_ROWS = [
+    ["000001", "深发展A", "2018-12-31", "J66", "1987-12-22", "1991-04-03", "440000", "440300", "114.1", "22.5", CREDIT,
+     "正常"],
+    ["000001", "平安银行", "2019-12-31", "J66", "1987-12-22", "1991-04-03", "440000", "440300", "114.1", "22.5", CREDIT,
+     "正常"],
+    ["600001", "*ST邯钢", "2018-12-31", "C31", "1992-01-01", "1998-01-22", "130000", "130400", "", "", "", "ST"],
+    ["600001", "搬家股份", "2019-12-31", "C3110", "1992-01-01", "1998-01-22", "110000", "110100", "", "", "", "正常"],
+    ["600002", "直辖县", "2019-12-31", "99", "1992-01-01", "1998-01-22", "500000", "5002", "", "", "", "正常"],
+]  # fmt: skip
+
+
+def test_three_header_rows_parent_statements_quarters_and_b_shares(export, dropped):
+    path = export("FS_Combas.csv", BALANCE, BALANCE_ROWS)
+    read = csmar.balance_sheet(path)
+    assert list(read.table["firm_id"]) == ["000001", "000001", "600000", "920001"]
+    assert list(read.table["year"]) == [2019, 2020, 2019, 2019]
+    assert read.table["total_assets"].iloc[0] == 3_939_070_000_000.0
+    assert read.table["total_liabilities"].isna().tolist() == [False, True, False, False]
+    counts = dropped(read.flow)
+    assert counts["label rows, passed over"] == 2
+    assert counts["B share"] == 2
+    assert counts["parent statement (Typrep B)"] == 1
+    assert counts["not 31 December"] == 2
+    assert read.flow["n_rows"].iloc[-1] == 4
+    assert read.flow.loc[read.flow["step"] == "B share", "first"].item() == "200002, 900901"
+
+
+def test_parts_in_several_folders_formats_and_encodings_and_overlap(export, dropped):
+    export("a/FS_Combas.csv", BALANCE, BALANCE_ROWS[:5], encoding="gb18030")
+    export("a/FS_Combas[DES][csv].txt", ["x"], [["y"]])
+    export("b/FS_Combas(1).xlsx", BALANCE, BALANCE_ROWS[4:])
+    export("c/FS_Combas2.csv", BALANCE, [["300001", "特锐德", "2019-12-31", "A", "7", "7"]], encoding="utf-8-sig")
+    read = csmar.balance_sheet(export.folder)
+    assert len(read.table) == 5
+    assert dropped(read.flow)["rows given twice, all columns equal"] == 1
+    assert dropped(read.flow)["read from 3 files"] == 0
+    whole = csmar.balance_sheet(export("z/FS_Combas.csv", BALANCE, BALANCE_ROWS))
+    pd.testing.assert_frame_equal(whole.table, read.table[read.table["firm_id"] != "300001"].reset_index(drop=True))
+
+
+def test_codes_that_excel_made_numbers_get_their_zeros_back(export, dropped):
+    rows = [[1, "平安银行", "2019-12-31", "A", 3939070000000, 1.5], [600000, "浦发银行", "2019-12-31", "A", 1, 2]]
+    read = csmar.balance_sheet(export("FS_Combas.xlsx", BALANCE, rows))
+    assert list(read.table["firm_id"]) == ["000001", "600000"]
+    assert read.table["total_liabilities"].tolist() == [1.5, 2.0]
+    assert dropped(read.flow)["codes given their leading zeros back"] == 1
+
+
+def test_codes_with_exchange_and_text_formulas(export):
+    rows = [['="000001"', "x", "2019/12/31", "A", "1,234.50", "--"], ["600000.SH", "y", "20191231", "A", "2", "1"]]
+    read = csmar.balance_sheet(export("FS_Combas.csv", BALANCE, rows))
+    assert list(read.table["firm_id"]) == ["000001", "600000"]
+    assert read.table["total_assets"].tolist() == [1234.5, 2.0]
+
+
+def test_conflicting_rows_are_an_error(export):
+    rows = [*BALANCE_ROWS, ["000001", "平安银行", "2019-12-31", "A", "99", "1"]]
+    with pytest.raises(SourceError, match="FS_Combas: 1 rows repeat firm_id and year; first: 000001 2019"):
+        csmar.balance_sheet(export("FS_Combas.csv", BALANCE, rows))
+
+
+def test_income_and_cash_flow(export):
+    income = export("FS_Comins.csv", ["Stkcd", "Accper", "Typrep", "B001100000", "B001216000", "B002000000"],
+                    [["000001", "2019-12-31", "A", "10", "", "-3"]])  # fmt: skip
+    cash = export("FS_Comscfd.csv", ["Stkcd", "Accper", "Typrep", "C001000000", "C002006000"],
+                  [["000001", "2019-12-31", "A", "-5", "2"]])  # fmt: skip
+    assert csmar.income_statement(income).table.iloc[0].drop("rd_expense").tolist() == ["000001", 2019, 10.0, -3.0]
+    assert csmar.cash_flow(cash).table.iloc[0].tolist() == ["000001", 2019, -5.0, 2.0]
+
+
+def test_annual_firm_file_shows_relocation_and_municipalities(export, dropped):
+    read = csmar.firm_file(export("STK_LISTEDCOINFOANL.csv", FIRM, FIRM_ROWS))
+    moved = read.table[read.table["firm_id"] == "600001"]
+    assert moved["city_code"].tolist() == ["130400", "110000"]
+    assert moved["industry_code"].tolist() == ["C31", "C31"]
+    assert moved["special_treatment"].tolist() == [True, False]
+    assert read.table.loc[read.table["firm_id"] == "600002", "city_code"].item() == "500000"
+    assert read.table["longitude"].notna().sum() == 2
+    assert dropped(read.flow)["industry codes not of CSRC 2012, set missing"] == 1
+    assert dropped(read.flow)["city codes in no division table"] == 0
+
+
+def test_firms_take_the_last_year(export):
+    read = csmar.firms(export("STK_LISTEDCOINFOANL.csv", FIRM, FIRM_ROWS))
+    first = read.table.iloc[0]
+    assert (first["name"], first["credit_code"], first["first_year"], first["last_year"]) == (
+        "平安银行",
+        CREDIT,
+        2018,
+        2019,
+    )
+    assert first["listed"] == pd.Timestamp("1991-04-03")
+    assert pd.isna(read.table["credit_code"].iloc[1])
+
+
+def test_equity_nature_lists(export):
+    rows = [
+        ["000001", "2019-12-31", "1220"],
+        ["000002", "2019-12-31", "3110，2100"],
+        ["000003", "2019-12-31", "1100,1220"],
+        ["000004", "2019-12-31", "3110"],
+        ["000004", "2019-12-31", "2120"],
+        ["000004", "2019-06-30", "1100"],
+    ]
+    read = csmar.equity_nature(export("HLD_Contrshr.csv", ["Stkcd", "Reptdt", "S0702b"], rows))
+    assert read.table["controller_codes"].tolist() == ["1220", "2100;3110", "1100;1220", "2120;3110"]
+    assert read.table["state_owned"].tolist() == [False, True, True, True]
+    with pytest.raises(SourceError, match="S0702b: 1 codes do not have four digits; first: '国企'"):
+        csmar.equity_nature(export("bad.csv", ["Stkcd", "Reptdt", "S0702b"], [["000001", "2019-12-31", "国企"]]))
+
+
+def test_rd_prefers_consolidated_annual_reports(export, dropped):
+    columns = ["Symbol", "EndDate", "Source", "StateTypeCode", "RDPerson", "RDPersonRatio", "RDSpendSum"]
+    rows = [
+        ["000001", "2019-12-31", "招股说明书", "1", "9", "9", "9"],
+        ["000001", "2019-12-31", "年度报告", "1", "120", "12.5", "1000"],
+        ["000001", "2019-12-31", "年度报告", "2", "1", "1", "1"],
+    ]
+    read = csmar.rd(export("PT_LCRDSPENDING.csv", columns, rows))
+    assert read.table.iloc[0].tolist() == ["000001", 2019, 120.0, 0.125, 1000.0]
+    assert dropped(read.flow)["not of the group (StateTypeCode)"] == 1
+    assert dropped(read.flow)["second source for the same firm and year"] == 1
+
+
+PATENT = [
+    "Symbol",
+    "EndDate",
+    "StateTypeCode",
+    "Area",
+    "ApplyTypeCode",
+    "ApplyType",
+    "Patents",
+    "Invention",
+    "UtilityModel",
+]
+
+
+def test_patent_flows_not_stocks(export, dropped):
+    rows = [
+        ["000001", "2019-12-31", "1", "", "S1", "当年申请", "10", "6", "4"],
+        ["000001", "2019-12-31", "1", "", "S2", "当年获得", "5", "3", "2"],
+        ["000001", "2019-12-31", "1", "", "S3", "累计获得", "500", "300", "200"],
+        ["000001", "2019-12-31", "1", "", "S4", "截至期末累计申请", "900", "600", "300"],
+        ["000001", "2019-12-31", "2", "", "S1", "当年申请", "7", "4", "3"],
+        ["000002", "2019-12-31", "1", "国内", "S1", "当年申请", "3", "2", "1"],
+        ["000002", "2019-12-31", "1", "国外", "S1", "当年申请", "2", "2", ""],
+        ["000003", "2019-12-31", "1", "国内", "S1", "当年申请", "3", "2", "1"],
+        ["000003", "2019-12-31", "1", "合计", "S1", "当年申请", "4", "3", "1"],
+    ]
+    read = csmar_records.patents(export("PT_LCDOMFORAPPLY.csv", PATENT, rows))
+    assert read.table["patents_filed"].tolist() == [10, 5, 4]
+    assert read.table["inventions_filed"].tolist() == [6, 4, 3]
+    assert read.table["utility_models_filed"].tolist() == [4, 1, 1]
+    assert dropped(read.flow)["stock, not a flow (ApplyType)"] == 2
+    assert dropped(read.flow)["granted or of no type (ApplyType)"] == 1
+    assert dropped(read.flow)["area that is part of a total"] == 1
+    with pytest.raises(SourceError, match="ApplyType: 1 types not understood: 神秘"):
+        csmar_records.patents(export("x.csv", PATENT, [["000001", "2019-12-31", "1", "", "S", "神秘", "1", "1", "1"]]))
+
+
+def test_staff_wording(export, dropped):
+    columns = ["Symbol", "EndDate", "EmployStructure", "EmployDetail", "Amount"]
+    words = {"博士": "doctor", "硕士研究生": "postgraduate", "硕士及以上": "postgraduate", "本科": "bachelor",
+             "本科及以上": "bachelor_or_above", "大专": "college", "大专及以下": "below_bachelor",
+             "高中及以下": "secondary_or_below"}  # fmt: skip
+    rows = [["000001", "2019-12-31", "学历", word, "10"] for word in [*words, "其他"]]
+    rows += [["000001", "2019-12-31", "专业", "研发人员", "5"], ["000001", "2019-12-31", "合计", "员工总数", "100"],
+             ["200001", "2019-12-31", "合计", "员工总数", "100"]]  # fmt: skip
+    read = csmar_records.staff(export("STK_CompanyStaff.csv", columns, rows))
+    got = dict(zip(read.table["detail"], read.table["category"], strict=True))
+    assert {word: got[word] for word in words} == words
+    assert got["研发人员"] == "research"
+    assert pd.isna(got["其他"])
+    assert dropped(read.flow)["class of education or profession unclear"] == 1
+    assert set(read.table["structure"]) == {"education", "profession", "total"}
+
+
+LINK = ["Symbol", "EndDate", "StateTypeCode", "IsListed", "BusinessSymbol", "InstitutionName", "ProportionOfTotalValue"]
+
+
+def test_customers_with_masked_names(export, dropped):
+    rows = [
+        ["000001", "2019-12-31", "1", "1", "2", "万科企业股份有限公司", "12.5"],
+        ["000001", "2019-12-31", "1", "2", "", "第一名", "30"],
+        ["000001", "2019-12-31", "1", "2", "", "客户A", "5"],
+        ["000001", "2019-12-31", "1", "2", "", "", "4"],
+        ["000001", "2019-12-31", "1", "1", "AAPL.O", "苹果公司", "3"],
+        ["000001", "2019-12-31", "2", "2", "", "母公司口径", "9"],
+    ]
+    read = csmar_records.links(export("SC_TopFiveSaleInfo.csv", LINK, rows), "customer")
+    assert read.table["share"].tolist() == [0.30, 0.125, 0.05, 0.04, 0.03]
+    assert read.table["masked"].tolist() == [True, False, True, True, False]
+    assert read.table["partner_id"].dropna().tolist() == ["000002"]
+    assert read.table["rank"].tolist() == [1, 2, 3, 4, 5]
+    counts = dropped(read.flow)
+    assert (counts["names masked"], counts["partner codes of other markets, set missing"]) == (3, 1)
+    with pytest.raises(OptionError):
+        csmar_records.links(export.folder, "customers")
+
+
+MASKED = ["第一名", "第二大客户",
+          "客户1", "客户 一", "供应商A", "A公司", "单位甲", "Customer 1", "***公司", "客户（一）",
+          "第三", "3", "XX公司", "公司B", "自然人1", None]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_masked(name):
+    assert csmar_records.is_masked(pd.Series([name], dtype="str")).item()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["国家电网公司", "万科企业股份有限公司", "一汽集团", "三一重工", "Apple Inc.", "中国石油", "第一汽车集团公司"],
+)
+def test_not_masked(name):
+    assert not csmar_records.is_masked(pd.Series([name])).item()
+
+
+def test_mapping_file_brings_other_names(export, tmp_path):
+    columns = ["stock_code", "Accper", "Typrep", "总资产"]
+    path = export("mine.csv", columns, [["1", "2019-12-31", "A", "5"]], labels=False)
+    (tmp_path / "m.yaml").write_text("FS_Combas: {Stkcd: stock_code, A001000000: 总资产}\n", encoding="utf-8")
+    (tmp_path / "m.csv").write_text("table,expected,yours\nFS_Combas,Stkcd,stock_code\nFS_Combas,A001000000,总资产\n")
+    assert load_mapping(tmp_path / "m.yaml") == load_mapping(tmp_path / "m.csv")
+    read = csmar.balance_sheet(path, Options(mapping=load_mapping(tmp_path / "m.yaml")))
+    assert read.table.iloc[0].tolist() == ["000001", 2019, 5.0]
+    with pytest.raises(MappingError, match=r"has no column 'stock_cod' \(did you mean 'stock_code'\?\)"):
+        csmar.balance_sheet(path, Options(mapping={"FS_Combas": {"Stkcd": "stock_cod"}}))
+    with pytest.raises(MappingError, match=r"no column 'Stkcode' is expected \(did you mean 'Stkcd'\?\)"):
+        csmar.balance_sheet(path, Options(mapping={"FS_Combas": {"Stkcode": "stock_code"}}))
+
+
+def test_missing_columns_in_one_error_with_what_was_found(export):
+    path = export("FS_Combas.csv", ["Stkcde", "Accper", "A001000000"], [["000001", "2019-12-31", "5"]])
+    with pytest.raises(
+        SourceError,
+        match=r"FS_Combas: 2 missing columns: Stkcd \(did you mean 'Stkcde'\?\), Typrep.*found: Stkcde, Accper",
+    ):
+        csmar.balance_sheet(path)
+
+
+def test_spelling_of_column_names(export):
+    columns = [" stkcd", "ACCPER", "Ｔｙｐｒｅｐ", "a001000000"]
+    path = export("FS_Combas.csv", columns, [["000001", "2019-12-31", "A", "5"]])
+    assert csmar.balance_sheet(path).table.iloc[0].tolist() == ["000001", 2019, 5.0]
+    path = export("FS_Combas.csv", ["STKCD", "stkcd", *columns[1:]], [["000001", "000001", "2019-12-31", "A", "5"]])
+    with pytest.raises(SourceError, match="2 columns read as Stkcd: STKCD, stkcd"):
+        csmar.balance_sheet(path)
+
+
+def test_firm_years_follow_the_firm_file(export, dropped):
+    base = csmar.firm_file(export("STK_LISTEDCOINFOANL.csv", FIRM, FIRM_ROWS))
+    balance = csmar.balance_sheet(export("FS_Combas.csv", BALANCE, BALANCE_ROWS))
+    whole = csmar_firm_years.combine(base, balance)
+    assert len(whole.table) == len(FIRM_ROWS)
+    assert whole.table["total_assets"].notna().sum() == 1
+    assert dropped(whole.flow)["FS_Combas: rows in no year of the firm file"] == 3
+    assert list(whole.table.columns) == list(canonical.schema("firm_years").columns)
+    with pytest.raises(DataError, match="columns come from two sources"):
+        csmar_firm_years.combine(base, balance, balance)

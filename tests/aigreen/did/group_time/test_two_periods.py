@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+
+from aigreen.did.group_time.two_periods import NotIdentifiedError, cross_section_att, logit, panel_att
+
+METHODS = ["dr", "ipw", "reg"]
+
+
+@pytest.fixture(scope="module")
+def sample():
+    rng = np.random.default_rng(1)
+    n = 200
+    x = np.stack([np.ones(n), rng.normal(size=n), rng.normal(size=n)])
+    d = rng.random(n) < 1 / (1 + np.exp(0.5 - x[1]))
+    later = rng.random(n) < 0.5
+    y = x[1] + later * (1 + x[2]) + d * later * x[1] + rng.normal(size=n)
+    return y, x, rng.uniform(0.5, 2, n), d, later
+
+
+def derivative(estimate, w, i, step=1e-4):
+    """Derivative of the estimate with respect to the logarithm of one weight: the influence of that observation."""
+    up, down = w.copy(), w.copy()
+    up[i] *= 1 + step
+    down[i] *= 1 - step
+    return (estimate(up) - estimate(down)) / (2 * step)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_influence_of_cross_sections_is_the_derivative(method, sample):
+    y, x, w, d, later = sample
+    _, psi = cross_section_att(method, y, x, w, d, later)
+    for i in range(0, len(y), 10):
+        numeric = derivative(lambda weights: cross_section_att(method, y, x, weights, d, later)[0], w, i)
+        assert psi[i] == pytest.approx(numeric, abs=1e-9)
+    assert psi.sum() == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_influence_of_differences_is_the_derivative(method, sample):
+    y, x, w, d, _ = sample
+    outcomes = np.stack([y, y * x[2]])
+
+    def estimate(weights):
+        return panel_att(method, (outcomes[:, d], x[:, d], weights[d]), (outcomes[:, ~d], x[:, ~d], weights[~d]))
+
+    _, psi1, psi0, _ = estimate(w)
+    psi = np.empty_like(outcomes)
+    psi[:, d], psi[:, ~d] = psi1, psi0
+    for i in range(0, len(y), 10):
+        np.testing.assert_allclose(psi[:, i], derivative(lambda weights: estimate(weights)[0], w, i), atol=1e-9)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_intercept_alone_is_the_difference_of_means(method, sample):
+    y, x, w, d, later = sample
+    one = x[:1]
+    alone = panel_att(method, (y[None, d], one[:, d], w[d]), (y[None, ~d], one[:, ~d], w[~d]))
+    closed = panel_att(method, (y[None, d], None, w[d]), (y[None, ~d], None, w[~d]))
+    for got, expected in zip(alone[:3], closed[:3], strict=True):
+        np.testing.assert_allclose(got, expected, atol=1e-12)
+    assert closed[0][0] == pytest.approx(np.average(y[d], weights=w[d]) - np.average(y[~d], weights=w[~d]))
+    value, _ = cross_section_att(method, y, None, w, d, later)
+    means = {
+        (a, b): np.average(y[(d == a) & (later == b)], weights=w[(d == a) & (later == b)])
+        for a in (0, 1)
+        for b in (0, 1)
+    }
+    assert value == pytest.approx(means[1, 1] - means[1, 0] - means[0, 1] + means[0, 0])
+
+
+def test_logit_of_a_binary_covariate_gives_the_shares():
+    d = np.array([1, 0, 0, 0, 1, 1, 0, 0])
+    x = np.stack([np.ones(8), np.repeat([0.0, 1.0], 4)])
+    p, information, beta = logit(x, d, np.ones(8))
+    np.testing.assert_allclose(p, np.repeat([0.25, 0.5], 4), atol=1e-12)
+    np.testing.assert_allclose(beta, [np.log(1 / 3), np.log(3)], atol=1e-12)
+    np.testing.assert_allclose(information, [[0.75 + 1, 1], [1, 1]], atol=1e-12)
+
+
+def test_separation_is_not_identified():
+    d, size = np.repeat([0, 1], 10), np.arange(20.0)
+    with pytest.raises(NotIdentifiedError, match=r"propensity scores above 0\.999"):
+        logit(np.stack([np.ones(20), size / 20]), d, np.ones(20))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_collinear_covariates_are_not_identified(method, sample):
+    y, x, w, d, later = sample
+    flat = np.stack([x[0], x[1], 2 * x[1] - 1])
+    with pytest.raises(NotIdentifiedError, match="collinear"):
+        panel_att(method, (y[None, d], flat[:, d], w[d]), (y[None, ~d], flat[:, ~d], w[~d]))
+    with pytest.raises(NotIdentifiedError):
+        cross_section_att(method, y, flat, w, d, later)

@@ -1,0 +1,96 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+
+from aigreen.effects.effects import Effects
+from aigreen.effects.multiplier import draws
+from aigreen.errors import EffectsError, IncompatibleEffectsError, NoInfluenceError
+from aigreen.inference.specification_curve import specification_tests
+
+
+def effect(value, psi, clusters=None, name="city"):
+    psi = np.asarray(psi, dtype=float)
+    labels = pd.RangeIndex(len(psi)) if clusters is None else pd.Index(clusters)
+    facts = {"psi": psi[:, None], "n_rows": 9, "n_units": 9, "n_clusters": len(psi), "method": "m", "outcome": "y"}
+    index = pd.Index(["treated"], name="term")
+    return Effects(values=np.array([float(value)]), index=index, clusters=labels.rename(name), **facts)
+
+
+@pytest.fixture
+def results():
+    rng = np.random.default_rng(0)
+    common = rng.standard_normal(50)
+    return {f"s{j}": effect(0.1 * (j - 1), (common + rng.standard_normal(50)) / 50) for j in range(7)}
+
+
+def test_statistics_against_the_definition(results):
+    found = specification_tests(results, n_draws=499, seed=3)
+    values = np.array([e.values[0] for e in results.values()])
+    psi = np.column_stack([e.psi[:, 0] for e in results.values()])
+    errors = np.sqrt((psi**2).sum(axis=0))
+    starred = np.vstack(list(draws(psi, 499, "rademacher", 3)))
+    medians = np.array([sorted(row)[3] for row in starred])
+    assert found.tests.loc["median", "value"] == pytest.approx(0.2)
+    assert found.tests.loc["median", "p_value"] == pytest.approx((1 + (np.abs(medians) >= 0.2).sum()) / 500)
+    up, down = (values / errors > 1.959964).mean(), (values / errors < -1.959964).mean()
+    share = [max((row / errors > 1.959964).sum(), (row / errors < -1.959964).sum()) for row in starred]
+    assert found.tests.loc["share_significant", "value"] == pytest.approx(max(up, down))
+    expected = (1 + (np.array(share) >= round(7 * max(up, down))).sum()) / 500
+    assert found.tests.loc["share_significant", "p_value"] == pytest.approx(expected)
+    mean_z = np.abs((starred / errors).mean(axis=1))
+    assert found.tests.loc["mean_z", "p_value"] == pytest.approx(
+        (1 + (mean_z >= abs((values / errors).mean())).sum()) / 500
+    )
+    assert found.sign == 1
+    assert specification_tests({k: -e for k, e in results.items()}, n_draws=99).sign == -1
+
+
+def test_intervals_are_pointwise_and_joint(results):
+    frame = specification_tests(results, level=0.9, n_draws=499).frame
+    assert frame.index.tolist() == list(results)
+    assert_allclose(frame[["low", "high"]], np.vstack([e.conf_int(0.9) for e in results.values()]))
+    ratio = (frame["joint_high"] - frame["estimate"]) / (frame["high"] - frame["estimate"])
+    assert_allclose(ratio, ratio.iloc[0])
+    assert 1 < ratio.iloc[0] < 2
+
+
+def test_the_same_specification_many_times_is_one_test(results):
+    one = specification_tests({"a": results["s4"]}, n_draws=999)
+    many = specification_tests({str(i): results["s4"] for i in range(20)}, n_draws=999)
+    assert_allclose(many.tests["p_value"], one.tests["p_value"])
+    assert_allclose(many.frame["joint_low"], one.frame["joint_low"].iloc[0])
+
+
+def test_samples_with_other_clusters_are_aligned_by_label():
+    rng = np.random.default_rng(1)
+    psi = rng.standard_normal(20) / 20
+    inside = np.arange(20) % 2 == 0
+    cut = np.where(inside, psi, 0.0)
+    found = specification_tests({"all": effect(0.3, psi), "some": effect(0.2, psi[inside], np.arange(20)[inside])})
+    expected = specification_tests({"all": effect(0.3, psi), "some": effect(0.2, cut)})
+    assert_allclose(found.frame, expected.frame)
+    assert_allclose(found.tests, expected.tests)
+    assert found.n_clusters == 20
+
+
+def test_what_cannot_be_tested_jointly(results):
+    psi = results["s0"].psi[:, 0]
+    with pytest.raises(IncompatibleEffectsError, match="clustered by 'city', 'firm'"):
+        specification_tests({"a": results["s0"], "b": effect(0.1, psi, name="firm")})
+    with pytest.raises(NoInfluenceError, match="'b'"):
+        specification_tests({"a": results["s0"], "b": replace(results["s0"], psi=None, covariance=np.eye(1))})
+    two = Effects(
+        values=np.zeros(2), index=pd.Index(["x", "z"]), psi=np.ones((3, 2)), clusters=pd.RangeIndex(3), n_rows=3,
+        n_units=3, n_clusters=3, method="m", outcome="y",
+    )  # fmt: skip
+    with pytest.raises(EffectsError, match="1 have none or several; first: b"):
+        specification_tests({"a": results["s0"], "b": two})
+    with pytest.raises(EffectsError, match="1 specifications without variance; first: b"):
+        specification_tests({"a": results["s0"], "b": effect(0.1, np.zeros(50))})
+    with pytest.raises(EffectsError, match="no specification"):
+        specification_tests({})
+    with pytest.raises(EffectsError, match="n_draws=0"):
+        specification_tests(results, n_draws=0)

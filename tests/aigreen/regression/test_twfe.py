@@ -1,0 +1,346 @@
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aigreen import TWFE, Panel, concat
+from aigreen.errors import (
+    CollinearError,
+    CollinearWarning,
+    DataError,
+    EmptyDataError,
+    InfiniteValueError,
+    MissingRowsWarning,
+    NoInfluenceError,
+    NonNumericError,
+    NoTreatedError,
+    OptionError,
+    SeparationWarning,
+    SingletonWarning,
+    TooFewClustersError,
+    UnknownColumnError,
+)
+from aigreen.regression.absorbed import project
+
+KEYS = {"unit": "firm", "time": "year", "cohort": "first"}
+
+
+def make(n_units=30, n_periods=6, seed=0):
+    rng = np.random.default_rng(seed)
+    firm = np.repeat(np.arange(n_units), n_periods)
+    year = np.tile(np.arange(2001, 2001 + n_periods), n_units)
+    first = rng.choice([0, 2003, 2005], n_units)[firm]
+    n = len(firm)
+    x, z = rng.normal(size=n), rng.normal(size=n)
+    treated = (first > 0) & (year >= first)
+    y = rng.normal(size=n_units)[firm] + 0.1 * (year - 2000) + 0.5 * treated + 0.3 * x + rng.normal(size=n)
+    columns = {"firm": firm, "year": year, "first": first, "city": firm % 7, "x": x, "z": z, "y": y}
+    return pd.DataFrame(columns).assign(count=rng.poisson(np.exp(0.3 + 0.4 * treated + 0.2 * x)))
+
+
+def same(a, b, **tolerance):
+    np.testing.assert_allclose(a.values, b.values, **{"rtol": 1e-7, "atol": 1e-10} | tolerance)
+    np.testing.assert_allclose(a.std_errors, b.std_errors, **{"rtol": 1e-7, "atol": 1e-10} | tolerance)
+
+
+def test_least_squares_equals_dummy_regression():
+    frame = make()
+    result = TWFE().fit(Panel(frame, **KEYS), "y", covariates=["x"])
+    treated = ((frame["first"] > 0) & (frame["year"] >= frame["first"])).astype(float)
+    D = pd.get_dummies(frame[["firm", "year"]].astype(str)).to_numpy(dtype=float)
+    beta = np.linalg.lstsq(np.column_stack([treated, frame["x"], D]), frame["y"], rcond=None)[0]
+    np.testing.assert_allclose(result.values, beta[:2], atol=1e-12)
+    assert result.index.tolist() == ["treated", "x"]
+    assert result.psi.shape == (30, 2)
+    np.testing.assert_allclose(result.psi.sum(axis=0), 0, atol=1e-12)
+    assert result.df == 29
+
+
+def test_influence_rows_are_the_clusters_of_the_whole_panel():
+    panel = Panel(make(), **KEYS, cluster="city")
+    whole = TWFE().fit(panel, "y")
+    part = TWFE().fit(panel[panel.frame["city"] != 3], "y")
+    assert part.psi.shape == whole.psi.shape == (7, 1)
+    assert part.n_clusters == 6
+    assert (part.psi[3] == 0).all()
+    gap = whole - part
+    np.testing.assert_allclose(gap.psi, whole.psi - part.psi)
+
+
+@pytest.mark.parametrize("family", ["gaussian", "poisson"])
+def test_column_names_are_never_read_as_formulas(family):
+    frame = make()
+    names = {"count": "绿色专利 数", "x": "class", "z": "a + b | c", "firm": "lambda", "year": "y", "city": "1^2"}
+    odd = frame.drop(columns="y").rename(columns=names)
+    plain = TWFE(family=family, fixed_effects=["firm", "year", "city"]).fit(
+        Panel(frame, **KEYS, cluster="city"), "count", covariates=["x", "z"]
+    )
+    panel = Panel(odd, unit="lambda", time="y", cohort="first", cluster="1^2")
+    result = TWFE(family=family, fixed_effects=["lambda", "y", "1^2"]).fit(
+        panel, "绿色专利 数", covariates=["class", "a + b | c"]
+    )
+    assert result.index.tolist() == ["treated", "class", "a + b | c"]
+    np.testing.assert_array_equal(result.values, plain.values)
+    np.testing.assert_array_equal(result.std_errors, plain.std_errors)
+
+
+def test_interacted_effects_equal_a_column_of_pairs():
+    frame = make()
+    frame["pair"] = frame["city"].astype(str) + "/" + frame["year"].astype(str)
+    panel = Panel(frame, **KEYS)
+    one = TWFE(fixed_effects=["firm", "city^year"]).fit(panel, "y")
+    other = TWFE(fixed_effects=["firm", "pair"]).fit(panel, "y")
+    np.testing.assert_allclose(one.values, other.values, atol=1e-12)
+    np.testing.assert_allclose(one.std_errors, other.std_errors, rtol=1e-9)
+
+
+# -- what is left out ------------------------------------------------------------------------------------------------
+
+
+def test_missing_rows_and_singletons_are_counted():
+    frame = make()
+    frame.loc[[3, 4], "x"] = np.nan
+    frame.loc[frame["firm"] == 9, "y"] = np.where(frame.loc[frame["firm"] == 9, "year"] == 2002, 1.0, np.nan)
+    with (
+        pytest.warns(MissingRowsWarning, match="7 rows"),
+        pytest.warns(SingletonWarning, match="1 rows left out: alone"),
+    ):
+        result = TWFE().fit(Panel(frame, **KEYS), "y", covariates=["x"])
+    assert result.dropped[["count", "first"]].iloc[-1].tolist() == [1, "(9, 2002)"]
+    assert result.n_rows == 180 - 7 - 1
+    assert result.n_units == 29
+
+
+def test_singletons_are_searched_until_none_is_left():
+    frame = pd.DataFrame({"firm": [1, 1, 2, 2, 3, 3], "year": [1, 2, 1, 2, 2, 3], "d": [0, 1, 0, 0, 0, 1]})
+    frame["y"] = [1.0, 2.0, 1.5, 1.0, 0.0, 1.0]
+    with pytest.warns(SingletonWarning) as caught:
+        result = TWFE().fit(Panel(frame, unit="firm", time="year"), "y", treatment="d")
+    assert [w.message.count for w in caught] == [2]
+    assert result.n_rows == 4
+
+
+def test_all_zero_groups_are_counted_in_a_count_model():
+    frame = make()
+    frame.loc[frame["firm"] < 2, "count"] = 0
+    with pytest.warns(SeparationWarning, match="12 rows left out") as caught:
+        result = TWFE(family="poisson").fit(Panel(frame, **KEYS), "count")
+    assert caught[0].message.first[0] == "(0, 2001)"
+    kept = TWFE(family="poisson").fit(Panel(frame[frame["firm"] >= 2], **KEYS), "count")
+    np.testing.assert_allclose(result.values, kept.values, atol=1e-12)
+    np.testing.assert_allclose(result.std_errors, kept.std_errors, rtol=1e-9)
+
+
+def test_rows_that_a_covariate_separates_are_counted():
+    frame = make()
+    special = frame.index[(frame["firm"] % 5 == 0) & (frame["year"] == 2004)]
+    frame["flag"] = 0.0
+    frame.loc[special, ["flag", "count"]] = [1.0, 0]
+    with pytest.warns(SeparationWarning, match="covariates separate") as caught:
+        result = TWFE(family="poisson").fit(Panel(frame, **KEYS), "count", covariates=["x", "flag"])
+    assert [w.message.count for w in caught if w.category is SeparationWarning] == [len(special)]
+    assert [w.message.first for w in caught if w.category is CollinearWarning] == [["flag"]]
+    rest = TWFE(family="poisson").fit(Panel(frame.drop(special), **KEYS), "count", covariates=["x"])
+    assert result.index.tolist() == ["treated", "x"]
+    same(result, rest, rtol=1e-6)
+
+
+def test_a_determined_covariate_is_left_out_with_a_warning():
+    frame = make().assign(size=lambda f: f["firm"] * 1.5, double=lambda f: 2 * f["x"] + 1)
+    with pytest.warns(CollinearWarning, match="2 covariates left out") as caught:
+        result = TWFE().fit(Panel(frame, **KEYS), "y", covariates=["x", "size", "double"])
+    assert caught[0].message.first == ["size", "double"]
+    assert result.index.tolist() == ["treated", "x"]
+    same(result, TWFE().fit(Panel(frame, **KEYS), "y", covariates=["x"]))
+
+
+def test_a_determined_treatment_is_refused():
+    frame = make().assign(fixed=lambda f: f["city"] * 1.0)
+    with pytest.raises(CollinearError, match=r"1 of 1 treatment effects are not identified.*fixed"):
+        TWFE().fit(Panel(frame, **KEYS), "y", treatment="fixed")
+    eventually = frame[frame["first"] > 0]
+    with pytest.raises(CollinearError, match="not identified"):
+        TWFE(event_study=True).fit(Panel(eventually, **KEYS), "y")
+
+
+def test_small_units_are_not_taken_for_collinearity():
+    frame = make()
+    big = TWFE().fit(Panel(frame, **KEYS), "y", covariates=["x"])
+    tiny = TWFE().fit(Panel(frame.assign(x=frame["x"] * 1e-9), **KEYS), "y", covariates=["x"])
+    np.testing.assert_allclose(tiny.values, big.values * [1, 1e9], rtol=1e-9)
+
+
+# -- event study -----------------------------------------------------------------------------------------------------
+
+
+def test_event_study_has_a_reference_and_averages_its_horizons():
+    result = TWFE(event_study=True).fit(Panel(make(), **KEYS), "y", covariates=["x"])
+    assert result.index.name == "horizon"
+    assert result.index.tolist() == [-4, -3, -2, -1, 0, 1, 2, 3]
+    assert result.estimates[-1] == 0 == result.std_errors[-1]
+    assert result.overall().values[0] == pytest.approx(result.estimates[[0, 1, 2, 3]].mean())
+    assert result.pretrend_test().df == 3
+    assert result.event_study() is result
+
+
+def test_a_window_adds_outer_horizons_to_its_ends():
+    frame = make()
+    result = TWFE(event_study=(-2, 1)).fit(Panel(frame, **KEYS), "y")
+    horizon = np.where(frame["first"] > 0, frame["year"] - frame["first"], np.nan)
+    columns = {"low": horizon <= -2, "zero": horizon == 0, "high": horizon >= 1}
+    by_hand = frame.assign(**{name: column.astype(float) for name, column in columns.items()})
+    expected = TWFE().fit(Panel(by_hand, **KEYS), "y", treatment=list(columns))
+    np.testing.assert_allclose(result.estimates[[-2, 0, 1]], expected.values, atol=1e-12)
+    np.testing.assert_allclose(result.std_errors[[-2, 0, 1]], expected.std_errors, rtol=1e-10)
+
+
+# -- variances -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("vcov", ["iid", "hetero", ("firm", "year")])
+def test_other_variances_have_no_influence_functions(vcov):
+    panel = Panel(make(), **KEYS)
+    result = TWFE(vcov=vcov).fit(panel, "y", covariates=["x"])
+    clustered = TWFE().fit(panel, "y", covariates=["x"])
+    np.testing.assert_allclose(result.values, clustered.values)
+    assert (result.std_errors > 0).all()
+    assert result.test().df == 2
+    with pytest.raises(NoInfluenceError):
+        concat({"one": result, "other": clustered})
+
+
+def test_two_way_clusters_of_one_column_are_one_way():
+    panel = Panel(make(), **KEYS)
+    two = TWFE(vcov=("firm", "firm")).fit(panel, "y")
+    np.testing.assert_allclose(two.std_errors, TWFE().fit(panel, "y").std_errors, rtol=1e-12)
+
+
+# -- bad input -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"family": "gausian"},
+        {"vcov": "hc9"},
+        {"vcov": ("firm", "year", "city")},
+        {"fixed_effects": "firm"},
+        {"event_study": (0, 3)},
+    ],
+)
+def test_bad_options(options):
+    with pytest.raises(OptionError):
+        TWFE(**options)
+
+
+@pytest.mark.parametrize(
+    ("model", "fit"),
+    [
+        (TWFE(event_study=True), {"treatment": "x"}),
+        (TWFE(family="poisson"), {"outcome": "count", "treatment": "x", "instruments": ["z"]}),
+        (TWFE(), {"offset": "x"}),
+    ],
+)
+def test_arguments_that_do_not_go_together(model, fit):
+    with pytest.raises(OptionError):
+        model.fit(Panel(make(), **KEYS), **({"outcome": "y"} | fit))
+
+
+def test_bad_data():
+    frame = make()
+    panel = Panel(frame, **KEYS)
+    with pytest.raises(UnknownColumnError, match="did you mean 'city'"):
+        TWFE(fixed_effects=["firm", "citi^year"]).fit(panel, "y")
+    with pytest.raises(UnknownColumnError):
+        TWFE().fit(panel, "w")
+    with pytest.raises(NonNumericError):
+        TWFE().fit(Panel(frame.assign(y="a"), **KEYS), "y")
+    with pytest.raises(InfiniteValueError, match="1 infinite"):
+        TWFE().fit(Panel(frame.assign(y=frame["y"].where(frame.index != 5, np.inf)), **KEYS), "y")
+    with pytest.raises(DataError, match="3 negative values"):
+        TWFE(family="poisson").fit(
+            Panel(frame.assign(count=frame["count"].where(frame.index > 2, -1)), **KEYS), "count"
+        )
+    with pytest.raises(DataError, match="zero in every row"):
+        TWFE(family="poisson").fit(Panel(frame.assign(count=0), **KEYS), "count")
+    with pytest.raises(NoTreatedError):
+        TWFE().fit(Panel(frame, unit="firm", time="year"), "y")
+    with pytest.raises(TooFewClustersError):
+        TWFE().fit(Panel(frame.assign(all=1), **KEYS, cluster="all"), "y")
+    with pytest.raises(EmptyDataError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        TWFE(fixed_effects=["firm^year"]).fit(panel, "y")
+    with pytest.raises(CollinearError, match="instruments"):
+        TWFE().fit(panel, "y", treatment=["x", "z"], instruments=["count"])
+
+
+def test_rows_of_weight_zero_are_counted():
+    frame = make().assign(w=lambda f: np.where(f["firm"] == 0, 0.0, 2.0))
+    with pytest.warns(MissingRowsWarning, match="6 rows left out: weight zero"):
+        result = TWFE().fit(Panel(frame, **KEYS, weights="w"), "y")
+    same(result, TWFE().fit(Panel(frame[frame["firm"] > 0], **KEYS), "y"))
+
+
+# -- properties ------------------------------------------------------------------------------------------------------
+
+MODELS = [TWFE(), TWFE(family="poisson"), TWFE(event_study=True)]
+
+
+def fit(model, frame, **keys):
+    outcome = "count" if model.family == "poisson" else "y"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return model.fit(Panel(frame, **KEYS, **keys), outcome, covariates=["x"])
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 10_000), model=st.sampled_from(MODELS), missing=st.booleans())
+def test_row_order_and_names_of_units_do_not_matter(seed, model, missing):
+    frame = make(20, 6, seed)
+    rng = np.random.default_rng(seed)
+    if missing:
+        frame = frame[rng.random(len(frame)) > 0.1]
+    result = fit(model, frame)
+    shuffled = frame.sample(frac=1, random_state=seed)
+    same(result, fit(model, shuffled), rtol=1e-8)
+    names = np.array([f"firm {i}" for i in rng.permutation(20)])
+    same(result, fit(model, frame.assign(firm=names[frame["firm"]])), rtol=1e-7)
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 10_000), scale=st.floats(1e-6, 1e6), shift=st.floats(-1e3, 1e3))
+def test_units_of_measurement_do_not_matter(seed, scale, shift):
+    frame = make(20, 6, seed)
+    result = fit(TWFE(), frame)
+    scaled = fit(TWFE(), frame.assign(y=frame["y"] * scale + shift * scale, x=frame["x"] / scale - shift / scale))
+    np.testing.assert_allclose(scaled.values, result.values * [scale, scale**2], rtol=1e-6)
+    np.testing.assert_allclose(scaled.std_errors, result.std_errors * [scale, scale**2], rtol=1e-6)
+    counts = fit(TWFE(family="poisson"), frame)
+    same(counts, fit(TWFE(family="poisson"), frame.assign(count=frame["count"] * 3)), rtol=1e-6)
+
+
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 10_000), model=st.sampled_from(MODELS))
+def test_equal_weights_do_not_matter(seed, model):
+    frame = make(20, 6, seed).assign(w=0.37)
+    same(fit(model, frame), fit(model, frame, weights="w"), rtol=1e-7)
+
+
+def test_projection_is_exact_where_alternating_projections_creep():
+    # Two blocks that one row of almost no weight joins.
+    unit, time = np.repeat(np.arange(20), 10), np.tile(np.arange(10), 20)
+    kept = ((unit < 10) == (time < 5)) | ((unit == 0) & (time == 9))
+    unit, time = unit[kept], time[kept]
+    weights = np.where((unit == 0) & (time == 9), 1e-7, 1.0)
+    values = np.random.default_rng(1).normal(size=(len(unit), 2)) + 5.0 * (unit < 10)[:, None]
+    residuals = project(values, [unit, time], weights)
+    for codes in (unit, time):
+        for column in residuals.T:
+            assert np.abs(np.bincount(codes, weights * column)).max() < 1e-10
+    full = pd.get_dummies(pd.DataFrame({"u": unit.astype(str), "t": time.astype(str)}), dtype=float).to_numpy()
+    root = np.sqrt(weights)[:, None]
+    direct = values - full @ np.linalg.lstsq(full * root, values * root, rcond=1e-13)[0]
+    np.testing.assert_allclose(residuals, direct, atol=1e-7)

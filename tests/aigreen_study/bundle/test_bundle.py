@@ -1,0 +1,231 @@
+"""Bundles are the same bytes, hold what they should, say what they took, and refuse what may not be passed on."""
+
+import csv
+import gzip
+import hashlib
+import io
+import os
+import subprocess
+import zipfile
+
+import pandas as pd
+import pytest
+
+from aigreen.errors import ConfigError, ReportError, SourceError
+from aigreen_study.bundle.build import bundle
+from aigreen_study.bundle.files import files_by_rule, project_files
+from aigreen_study.tables import render
+
+from .conftest import describe, table, write
+
+HEADINGS = [
+    "Overview",
+    "Data Availability and Provenance Statements",
+    "Dataset list",
+    "Computational requirements",
+    "Description of programs/code",
+    "Instructions to Replicators",
+    "List of tables and programs",
+    "References",
+]
+CSMAR = "Stkcd,ShortName,Accper,Typrep,A001000000\n000001,平安银行,2019-12-31,A,3939070000000\n"
+
+
+def unpacked(path, folder):
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(folder)
+    (top,) = folder.iterdir()
+    return top
+
+
+def test_two_bundles_have_the_same_bytes(project, tmp_path):
+    first, _ = bundle(project, "small", tmp_path / "1.zip")
+    for path in project.rglob("*"):
+        os.utime(path, (1, 1))
+    second, _ = bundle(project, "small", tmp_path / "2.zip")
+    assert first.read_bytes() == second.read_bytes()
+    with zipfile.ZipFile(first) as archive:
+        entries = archive.infolist()
+    assert [entry.filename for entry in entries] == sorted(entry.filename for entry in entries)
+    assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
+    assert {entry.compress_type for entry in entries} == {zipfile.ZIP_STORED}
+    assert {oct(entry.external_attr >> 16) for entry in entries} == {"0o100644"}
+
+
+def test_a_bundle_of_the_unpacked_bundle_has_the_same_bytes(project, tmp_path):
+    first, _ = bundle(project, "small", tmp_path / "1.zip")
+    again, _ = bundle(unpacked(first, tmp_path / "un"), "small", tmp_path / "2.zip")
+    assert first.read_bytes() == again.read_bytes()
+
+
+def test_the_manifest_has_the_sha256_of_every_file(project, tmp_path):
+    path, contents = bundle(project, "small", tmp_path / "1.zip")
+    top = unpacked(path, tmp_path / "un")
+    rows = list(csv.DictReader(io.StringIO((top / "MANIFEST.csv").read_text("utf-8"))))
+    on_disk = {file.relative_to(top).as_posix() for file in top.rglob("*") if file.is_file()}
+    assert on_disk - {row["path"] for row in rows} == {"MANIFEST.csv", "SHA256SUMS"}
+    for row in rows:
+        content = (top / row["path"]).read_bytes()
+        assert (row["sha256"], int(row["bytes"])) == (hashlib.sha256(content).hexdigest(), len(content))
+    assert {row["kind"] for row in rows} >= {"result", "log", "configuration", "code", "facts", "text"}
+    assert {row["licence"] for row in rows} == {"BSD-3-Clause"}
+    sums = dict(line.split("  ")[::-1] for line in (top / "SHA256SUMS").read_text("utf-8").splitlines())
+    assert sums["MANIFEST.csv"] == hashlib.sha256((top / "MANIFEST.csv").read_bytes()).hexdigest()
+    assert len(sums) == len(rows) + 1 == len(contents.places) + 1
+
+
+def test_the_readme_follows_the_template_and_quotes_the_logs(project, tmp_path):
+    path, _ = bundle(project, "small", tmp_path / "1.zip")
+    text = (unpacked(path, tmp_path / "un") / "README.md").read_text("utf-8")
+    assert [line[3:] for line in text.splitlines() if line.startswith("## ")] == HEADINGS
+    assert "1 jobs took 12 seconds one after another" in text
+    assert "Python 3.11.7 on Linux-6.1, 2 cores, 16 GB" in text
+    assert "| make | 12.5 | 512 |" in text
+    assert "- [x] <10 minutes" in text
+    assert "seed 2019 in `analysis/config/small.yaml`" in text
+    assert '| `analysis/scripts/make.py:1` | `seed = snakemake.params["seed"]` |' in text
+    assert (
+        "| Table 1 | `analysis/scripts/make.py` | 2 | `results/small/tables/main.json` | Main results; rule `make` |"
+        in text
+    )
+    assert "python3 run.py paper --config study=small\npython3 run.py aigreen verify --study small\n" in text
+    assert "- `numpy` 2." in text
+    assert text.endswith("# The project\n")
+
+
+def test_without_git_the_rule_lists_what_git_would_add(repository):
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        listing = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a git checkout")
+    names = {name for name in listing.split("\0") if name and (repository / name).is_file()}
+    assert set(files_by_rule(repository)) == names
+
+
+def test_what_the_pipeline_and_caches_make_is_left_out(project):
+    for name in ("data/raw/x.csv", "data/restricted/x.csv", "data/derived/x", ".snakemake/x", "a/__pycache__/x.pyc"):
+        write(project, name, "x")
+    names = project_files(project)
+    assert "README.md" in names
+    assert not [name for name in names if name.startswith(("data/r", "data/d", ".snake", "a/", "results/", "logs/"))]
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("data/restricted/csmar/FS_Combas.csv", "stands in data/restricted"),
+        ("docs/notes.md", "the same content as data/restricted/csmar/FS_Combas.csv"),
+        ("data/facts/balance.bin", "has the header row of CSMAR FS_Combas"),
+    ],
+)
+def test_a_planted_restricted_file_is_refused(project, tmp_path, name, why):
+    write(project, "data/restricted/csmar/FS_Combas.csv", CSMAR)
+    write(project, name, CSMAR if "facts" not in name else CSMAR + "000002,万科A,2019-12-31,A,1\n")
+    subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+    subprocess.run(["git", "add", "."], cwd=project, check=True)
+    subprocess.run(["git", "add", "-f", name], cwd=project, check=True)
+    with pytest.raises(ReportError, match="refused: ") as caught:
+        bundle(project, "small", tmp_path / "1.zip")
+    assert name in str(caught.value)
+    assert why in str(caught.value)
+    assert not (tmp_path / "1.zip").exists()
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-16", "utf-8-sig"])
+def test_licensed_header_rows_are_seen_in_any_encoding(project, tmp_path, encoding):
+    write(project, "docs/table.dat", CSMAR.encode(encoding))
+    with pytest.raises(ReportError, match=r"docs/table.dat: restricted: has the header row of CSMAR FS_Combas"):
+        bundle(project, "small", tmp_path / "1.zip")
+
+
+def test_lines_without_end_do_not_stop_the_look(project, tmp_path):
+    write(project, "docs/borders.geojson", '{"type": "FeatureCollection", "rings": [' + "[1 2] " * 60_000 + "]}")
+    write(project, "docs/wide.txt", CSMAR.splitlines()[0] + "," + "x" * 200_000 + "\n" + CSMAR)
+    with pytest.raises(
+        ReportError, match=r"docs/wide.txt: restricted: has the header row of CSMAR FS_Combas"
+    ) as caught:
+        bundle(project, "small", tmp_path / "1.zip")
+    assert "borders" not in str(caught.value)
+
+
+def test_licensed_tables_are_seen_in_parquet_and_packed_files_are_refused(project, tmp_path):
+    frame = pd.read_csv(io.StringIO(CSMAR), dtype=str)
+    frame.to_parquet(project / "analysis/cache.pq")
+    write(project, "analysis/more.gz", gzip.compress(b"x"))
+    (project / "analysis/link").symlink_to("cache.pq")
+    with pytest.raises(ReportError) as caught:
+        bundle(project, "small", tmp_path / "1.zip")
+    assert "analysis/cache.pq: restricted: has the header row" in str(caught.value)
+    assert "analysis/more.gz: restricted: packed (gzip)" in str(caught.value)
+    assert "analysis/link: restricted: a link (to cache.pq)" in str(caught.value)
+
+
+def test_results_changed_after_their_provenance_are_refused(project, tmp_path):
+    write(project, "results/small/tables/main.tex", "changed")
+    with pytest.raises(ReportError, match=r"tables/main\.tex: not the file that provenance\.json describes"):
+        bundle(project, "small", tmp_path / "1.zip")
+    describe(project)
+    bundle(project, "small", tmp_path / "1.zip")
+
+
+def test_empty_duplicate_unlisted_and_orphaned_files_are_told(project, tmp_path):
+    write(project, "docs/empty.md", "")
+    write(project, "docs/a.md", "twice")
+    write(project, "docs/b.md", "twice")
+    write(project, "data/facts/new.csv", "a,b\n1,2\n")
+    write(project, "results/small/tables/old.tex", "x")
+    _, contents = bundle(project, "small", tmp_path / "1.zip")
+    assert [str(finding) for finding in contents.findings] == [
+        "note: data/facts/new.csv: unlisted: neither in data/facts/README.md nor registered in data/sources.csv",
+        "note: docs/a.md: duplicate: the same content as docs/b.md",
+        "note: docs/empty.md: empty: no bytes",
+        "note: results/small/tables/old.tex: unlisted: no rule of the paper makes it; left out",
+    ]
+    assert "results/small/tables/old.tex" not in contents.places
+
+
+@pytest.fixture
+def licensed(project, repository):
+    """Make the study one on licensed data; return a function that writes its table with a count of firms."""
+    text = (repository / "analysis/config/listed-firms.yaml").read_text("utf-8")
+    write(project, "analysis/config/small.yaml", text.replace("study: listed-firms", "study: small"))
+    write(project, "results/small/sample_flow.csv", "step,first\nleft out,000001\n")
+    frame = pd.DataFrame({"firm_id": [f"{i:06}" for i in range(40)], "year": 2019, "zone_year": [2019, 2020] * 20})
+    frame.to_parquet(project / "results/small/panel.parquet")
+
+    def give(count):
+        render.write(table(count), project / "results/small/tables/main")
+        describe(project)
+
+    return give
+
+
+def test_small_cells_of_a_licensed_study_are_refused(project, licensed, tmp_path):
+    licensed(4)
+    with pytest.raises(ReportError, match=r"tables/main.json: small cell: Firms \| \(1\): a count of 4, below 10"):
+        bundle(project, "small", tmp_path / "1.zip")
+
+
+def test_a_licensed_study_shows_no_rows_and_says_how_to_get_the_data(project, licensed, tmp_path):
+    licensed(40)
+    path, contents = bundle(project, "small", tmp_path / "1.zip")
+    names = {name.removeprefix("results/small/") for name in contents.places if name.startswith("results/")}
+    assert names == {
+        "ledger.json", "numbers.json", "paper.pdf", "provenance.json",
+        "tables/main.html", "tables/main.json", "tables/main.tex", "tables/main.typ",
+    }  # fmt: skip
+    text = (unpacked(path, tmp_path / "un") / "README.md").read_text("utf-8")
+    assert "- [x] Some data **cannot be made** publicly available." in text
+    assert "#### google_patents" in text
+    assert "- Access and cost: a subscription of the provider" in text
+    assert "at least five years" in text
+    assert "doctor --study small" in text
+
+
+def test_what_is_not_built_or_not_there_is_one_line(project, tmp_path):
+    with pytest.raises(ConfigError, match="no study 'smal' \\(did you mean 'small'\\?\\)"):
+        bundle(project, "smal", tmp_path / "1.zip")
+    (project / "results/small/ledger.json").unlink()
+    with pytest.raises(SourceError, match=r"results/small: no ledger.json; build the study first"):
+        bundle(project, "small", tmp_path / "1.zip")

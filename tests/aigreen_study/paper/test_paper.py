@@ -1,0 +1,113 @@
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aigreen.effects.effects import Effects
+from aigreen.errors import ReportError
+from aigreen_study.figures import event_study_figure, save_figure
+from aigreen_study.tables import render
+from aigreen_study.tables.table import Cell, Group, Row, Table
+
+pytest.importorskip("typst")
+from aigreen_study.paper.paper import compile_paper
+
+ROOT = Path(__file__).parents[3]
+SECTIONS = sorted((ROOT / "paper" / "sections").glob("*.typ"))
+STUDIES = ["cities", "listed-firms", "provinces", "simulated-firms"]
+
+
+def sections_of(study):
+    """Text of the sections of a study, with those that quote other studies."""
+    listed = (ROOT / "paper" / "sections" / f"{study}.typ").read_text(encoding="utf-8")
+    names = re.findall(r'"([\w-]+)"', listed.split("#let sections = (")[1].split("\n)")[0])
+    return listed + "".join((ROOT / "paper" / "sections" / f"{name}.typ").read_text(encoding="utf-8") for name in names)
+
+
+def keys_of(study):
+    """Keys of all numbers in the sections of a study."""
+    text = sections_of(study)
+    signs = re.findall(r'#?by-sign\(\s*"(\w+)"', text)
+    ends = {f"{key}{end}" for key in signs for end in ("_low", "_high")}
+    ranges = {f"{prefix}a" for prefix in re.findall(r'#range-of\("(\w+)"\)', text)}
+    return sorted({*re.findall(r'#(?:n|p-of)\("(\w+)"\)', text), *ends, *ranges})
+
+
+def config(study):
+    return {"study": study, "title": "A title", "date": "2026", "simulated": study == "simulated-firms"}
+
+
+@pytest.fixture(params=STUDIES)
+def study(request):
+    return request.param
+
+
+@pytest.fixture
+def root(tmp_path, study):
+    """A repository with the real sections and made-up results."""
+    shutil.copytree(ROOT / "paper", tmp_path / "paper")
+    results = tmp_path / "results" / study
+    text = sections_of(study)
+    for name, other in re.findall(r'#exhibit-table\("(\w+)"(?:, of: "([\w-]+)")?\)', text):
+        table = Table(
+            f"{other}-{name}" if other else name, "Title", "", ("a",), (Group((Row("r", (Cell.number(-0.5),)),)),)
+        )
+        render.write(table, results / (f"quoted/{other}" if other else "tables") / name)
+    horizons = pd.Index([-1, 0], name="horizon")
+    facts = {"n_rows": 4, "n_units": 2, "n_clusters": 2, "method": "m", "outcome": "y"}
+    effects = Effects(np.zeros(2), horizons, np.ones((2, 2)), pd.RangeIndex(2), **facts)
+    for name in re.findall(r'#exhibit-figure\(\s*"(\w+)"', text):
+        save_figure(event_study_figure(effects, simultaneous=False), results / "figures" / name)
+    numbers = {key: {"value": 0.0, "text": "0.000"} for key in keys_of(study)}
+    (results / "numbers.json").write_text(json.dumps(numbers), encoding="utf-8")
+    return tmp_path
+
+
+def test_paper_compiles_to_the_same_bytes(root, study):
+    results = root / "results" / study
+    compile_paper(config(study), results, root / "a.pdf", root=root)
+    compile_paper(config(study), results, root / "b.pdf", root=root)
+    assert (root / "a.pdf").read_bytes().startswith(b"%PDF")
+    assert (root / "a.pdf").read_bytes() == (root / "b.pdf").read_bytes()
+
+
+def test_missing_number_fails_with_its_name_and_leaves_the_old_paper(root, study):
+    results = root / "results" / study
+    numbers = json.loads((results / "numbers.json").read_text(encoding="utf-8"))
+    del numbers["att_simple_low"]
+    (results / "numbers.json").write_text(json.dumps(numbers), encoding="utf-8")
+    (results / "paper.pdf").write_text("old", encoding="utf-8")
+    with pytest.raises(
+        ReportError, match=r"^paper/sections/\w+-results.typ:\d+: numbers.json .* no number 'att_simple_low'"
+    ):
+        compile_paper(config(study), results, results / "paper.pdf", root=root)
+    assert (results / "paper.pdf").read_text(encoding="utf-8") == "old"
+
+
+def test_missing_table_is_named(root, study):
+    results = root / "results" / study
+    (results / "tables" / "overall.typ").unlink()
+    with pytest.raises(ReportError, match=r"tables/overall\.typ"):
+        compile_paper(config(study), results, root / "paper.pdf", root=root)
+
+
+def test_results_must_be_inside_the_repository(tmp_path):
+    with pytest.raises(ReportError, match="reads only below"):
+        compile_paper(config("provinces"), tmp_path, tmp_path / "paper.pdf", root=ROOT)
+
+
+@pytest.mark.parametrize("path", SECTIONS, ids=lambda path: path.name)
+def test_no_semicolon_is_swallowed_after_a_number(path):
+    """Typst ends a code expression at a semicolon and does not print it: write ``\\;``."""
+    assert not re.findall(r'#n\("\w+"(?:, of: "[\w-]+")?\);', path.read_text(encoding="utf-8"))
+
+
+def test_every_reference_is_cited():
+    bibliography = (ROOT / "paper" / "references.bib").read_text(encoding="utf-8")
+    entries = set(re.findall(r"^@\w+\{(\w+),", bibliography, flags=re.MULTILINE))
+    text = "".join(path.read_text(encoding="utf-8") for path in SECTIONS)
+    assert entries == {key for key in entries if re.search(rf"@{key}\b|<{key}>", text)}

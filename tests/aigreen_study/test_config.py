@@ -1,0 +1,67 @@
+"""The configuration of a study: nearest names for typos, nothing unknown let through."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from aigreen.errors import ConfigError
+from aigreen_study.config import read_config, studies
+
+FOLDER = Path(__file__).parents[2] / "analysis/config"
+
+
+@pytest.mark.parametrize("name", studies(FOLDER))
+def test_every_study_file_is_valid_and_named_after_its_study(name):
+    assert read_config({"study": name}, FOLDER)["study"] == name
+
+
+@pytest.mark.parametrize(
+    ("name", "least"), [("schema.json", 6), ("schema-monte-carlo.json", 1), ("schema-replications.json", 1)]
+)
+def test_every_key_of_the_schema_has_a_description_and_nothing_else_is_allowed(name, least):
+    def walk(node):
+        for key, child in node.get("properties", {}).items():
+            assert child.get("description"), key
+            yield child
+            yield from walk(child)
+
+    schema = json.loads((FOLDER / name).read_text(encoding="utf-8"))
+    objects = [schema, *(node for node in walk(schema) if node.get("type") == "object")]
+    assert len(objects) >= least
+    assert all(node["additionalProperties"] is False for node in objects)
+
+
+def test_a_command_line_value_overrides_one_key():
+    config = read_config({"study": "simulated-firms", "simulation": {"first_year": 2010}}, FOLDER)
+    assert config["simulation"] == {
+        "scale": "default",
+        "first_year": 2010,
+        "last_year": 2024,
+        "effects": {"peers": 0, "customers": 0, "suppliers": 0},
+    }
+
+
+def test_nested_numbers_from_the_command_line_come_as_text():
+    config = read_config({"simulation": {"n_firms": "99"}, "inference": {"level": "0.9"}}, FOLDER)
+    assert (config["simulation"]["n_firms"], config["inference"]["level"]) == (99, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"study": "provnces"}, "no study 'provnces' (did you mean 'provinces'?)"),
+        ({"sede": 1}, "unknown key sede (did you mean 'seed'?)"),
+        ({"panel": {"clutser": "x"}}, "unknown key panel.clutser (did you mean 'cluster'?)"),
+        ({"event_study": {"method": "doubly"}}, "event_study.method: 'doubly' is not one of dr, ipw, reg"),
+        ({"seed": "three"}, "seed: 'three' is not of type 'integer'"),
+        ({"study": "mine", "seed": 1}, "'title' is a required property"),
+        ({"study": "monte-carlo", "replication": 4}, "unknown key replication (did you mean 'replications'?)"),
+        ({"study": "mine", "kind": "monte-crlo"}, "no kind of study 'monte-crlo' (did you mean 'monte-carlo'?)"),
+    ],
+)
+def test_a_wrong_configuration_is_one_clear_line(given, message):
+    with pytest.raises(ConfigError) as caught:
+        read_config(given, FOLDER)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
