@@ -2,8 +2,8 @@
 
 Their point estimates come from fixest with a demeaning tolerance of 1e-6, which leaves up to 1e-7 in the points; ours
 are exact (tests/aigreen/did/test_imputation.py). Their weighted errors scale the rows of the design by w where least
-squares has the square root of w: `test_weighted_errors` shows both. Their run with horizon 0 to 5 on df_het has the points of
-the full event study with other errors, so only the full one is compared.
+squares has the square root of w: `test_weighted_errors` shows both. Their run with horizon 0 to 5 on df_het has the
+points of the full event study with other errors, so only the full one is compared.
 """
 
 from __future__ import annotations
