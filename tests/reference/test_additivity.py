@@ -19,7 +19,7 @@ from aigreen.data.assemble.simulated_firms import firm_year
 from aigreen.data.sources import cities, cui2018
 from aigreen.data.sources.simulated import firm_years
 from aigreen.decomposition.parts import TOTAL
-from aigreen.exposure.exposure import exposures, rings
+from aigreen.exposure import exposures, rings
 from aigreen.simulate import designs
 from aigreen.simulate.economy import economy
 from aigreen.simulate.economy.raw_files import write_raw_files

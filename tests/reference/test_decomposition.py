@@ -13,7 +13,7 @@ import pytest
 
 from aigreen import Decomposition, Effects, Imputation, Panel
 from aigreen.data.sources import cities
-from aigreen.exposure.exposure import exposures, rings
+from aigreen.exposure import exposures, rings
 
 pytestmark = pytest.mark.filterwarnings("ignore::aigreen.errors.AigreenWarning")
 

@@ -16,7 +16,7 @@ import pytest
 from diff_diff import SpilloverDiD
 
 from aigreen import TWFE, Imputation, Panel, Spillover
-from aigreen.exposure.exposure import exposures, rings
+from aigreen.exposure import exposures, rings
 
 
 def production(shared: Path) -> Panel:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from aigreen import Imputation, Panel, Spillover
-from aigreen.exposure.exposure import exposures, rings
+from aigreen.exposure import exposures, rings
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::aigreen.errors.AigreenWarning")]
 

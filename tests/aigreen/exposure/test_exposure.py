@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import aigreen.exposure as ex
 from aigreen import Panel
 from aigreen.data.facts import distances_km
 from aigreen.errors import DataError, DuplicateRowsError, MissingValueError, OptionError, UnknownColumnError
-from aigreen.exposure import exposure as ex
 
 KEYS = {"unit": "firm", "time": "year", "cohort": "first"}
 

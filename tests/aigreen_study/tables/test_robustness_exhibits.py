@@ -4,7 +4,7 @@ import pytest
 
 from aigreen import TWFE, Panel
 from aigreen.errors import ReportError
-from aigreen.exposure.maps import matrix_map
+from aigreen.exposure import matrix_map
 from aigreen.inference.clusters import effective_clusters
 from aigreen.inference.placebo_links import link_check
 from aigreen_study.numbers.prose import Ledger
@@ -41,8 +41,7 @@ def test_placebo_coefficients_are_those_of_refits():
     W = matrix_map(links.astype(float), panel.units)
     places = pd.Series(panel.units, index=panel.units)
     check = link_check(panel, "y", W, how="sum", places=places, n_draws=5, seed=3)
-    from aigreen.exposure.exposure import exposure
-    from aigreen.exposure.maps import permuted
+    from aigreen.exposure import exposure, permuted
 
     for k, value in enumerate(check.placebo):
         one = frame.assign(

@@ -10,7 +10,7 @@ from aigreen.data import facts
 from aigreen.data.registry.registry import fetch
 from aigreen.data.sources.neighbours import city_neighbours
 from aigreen.errors import SourceError, UnreadableFileError
-from aigreen.exposure.maps import adjacency
+from aigreen.exposure import adjacency
 
 FILE = "cn_city_geo/prefecture_2024_simplified.geojson"
 
