@@ -175,6 +175,8 @@ def test_paths_held_as_data_lead_somewhere():
     for path in held():
         text = path.read_text("utf-8")
         shown = path.relative_to(ROOT).as_posix()
+        if shown == "CONTRIBUTING.md":  # its code adds modules; tests/workflow/test_recipes.py carries it out
+            text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
         for file in re.findall(r"(?<![\w./])(?:src/aigreen(?:_study)?|analysis|notebooks)/[\w./-]*\w", text):
             if not (ROOT / file).exists():
                 lost.append(f"{shown}: {file}")

@@ -18,7 +18,8 @@ PROGRAMS = """\
   script a rule. Rules that fetch or simulate raw files come first, then the panel, the estimates, the exhibits, the
   numbers of the text and the paper. Snakemake runs them in order; nothing is run by hand.
 - `analysis/config/` has one file a study, and the registry of specifications and exhibits.
-- `src/aigreen/` is the library that the scripts call: readers of raw files, estimators, tables and figures.
+- `src/aigreen/` is the library: readers of raw files and estimators. `src/aigreen_study/` has what the scripts call
+  beside it: specifications, tables, figures, numbers, the paper.
 - `paper/` has the text. Its numbers are read from `results/<study>/numbers.json`; none is typed by hand.
 - `paper/expected/` has the accepted values that `aigreen verify` compares with.
 - `notebooks/`, `tests/`, `benchmarks/` and `docs/` are not needed to reproduce the paper.

@@ -1,0 +1,110 @@
+"""What describes the project to people and machines agrees: citation, CodeMeta, workflows, image, the house."""
+
+import json
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+CITATION = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+
+
+def text(name):
+    return (ROOT / name).read_text("utf-8")
+
+
+def test_zenodo_says_what_the_citation_file_says():
+    zenodo = json.loads(text(".zenodo.json"))
+    assert zenodo == {
+        "title": CITATION["title"],
+        "description": PROJECT["description"],
+        "version": PROJECT["version"],
+        "upload_type": CITATION["type"],
+        "license": CITATION["license"],
+        "creators": CITATION["authors"],
+        "keywords": CITATION["keywords"],
+    }
+
+
+def test_codemeta_says_what_the_citation_file_says():
+    codemeta = json.loads(text("codemeta.json"))
+    assert codemeta["name"] == CITATION["title"]
+    assert codemeta["identifier"] == PROJECT["name"]
+    assert codemeta["description"] == PROJECT["description"]
+    assert codemeta["version"] == PROJECT["version"] == CITATION["version"]
+    assert codemeta["license"] == f"https://spdx.org/licenses/{PROJECT['license']}"
+    assert [author["name"] for author in codemeta["author"]] == [author["name"] for author in CITATION["authors"]]
+    assert CITATION["authors"] == PROJECT["authors"]
+    assert codemeta["keywords"] == CITATION["keywords"]
+    assert codemeta["runtimePlatform"] == f"Python {PROJECT['requires-python']}"
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_workflows_read_only_and_trust_nothing_of_a_pull_request(path):
+    workflow = yaml.safe_load(path.read_text("utf-8"))
+    assert workflow["permissions"] == {"contents": "read"}
+    assert "secrets." not in path.read_text("utf-8")
+    assert "pull_request_target" not in path.read_text("utf-8")
+    for job in workflow["jobs"].values():
+        assert "permissions" not in job and job["timeout-minutes"] <= 180
+        for step in job["steps"]:
+            assert re.fullmatch(r"actions/[\w-]+@v\d+", step.get("uses", "actions/checkout@v4"))
+            assert "${{" not in step.get("run", ""), "values go through env: a title or a branch can hold commands"
+            assert step.get("with", {}).get("python-version", "3.11") == PROJECT["requires-python"].removeprefix(">=")
+
+
+def test_continuous_integration_does_what_the_readme_says():
+    steps = yaml.safe_load(text(".github/workflows/ci.yml"))["jobs"]["run"]["steps"]
+    commands = [step["run"] for step in steps if "run" in step]
+    assert commands[0] == ".ci/run"
+    assert 'aigreen diff "$BASE"' in commands[1]
+    assert steps[0]["with"]["fetch-depth"] == 0
+    assert (ROOT / ".ci/run").stat().st_mode & 0o111
+
+
+def test_the_image_needs_python_and_pip_only():
+    lines = [line for line in text(".devcontainer/Dockerfile").splitlines() if line and not line.startswith("#")]
+    assert [line for line in lines if line.startswith("FROM")] == ["FROM python:3.11-slim"]
+    programs = {part.split()[0] for line in lines if line.startswith("RUN ") for part in line[4:].split("&&")}
+    assert programs == {"useradd", "install", "python3"}
+    setup = next(line for line in lines if line.startswith("RUN python3"))
+    assert shlex.split(setup)[1:3] == ["python3", "run.py"]
+    container = json.loads(text(".devcontainer/devcontainer.json"))
+    folder = ROOT / ".devcontainer"
+    assert (folder / container["build"]["dockerfile"]).is_file()
+    assert (folder / container["build"]["context"]).resolve() == ROOT
+    assert f"--create-home {container['remoteUser']}" in text(".devcontainer/Dockerfile")
+
+
+def test_no_image_holds_licensed_data_or_results():
+    left_out = set(text(".dockerignore").split())
+    assert {".git", ".venv*", ".uv"} <= left_out
+    made = text(".gitignore").split("# environments")[0].split("\n")
+    assert {line.strip("/") for line in made if line.startswith(("/", "."))} <= left_out
+
+
+def test_the_house_is_described_as_it_is_built():
+    shown = text("docs/house.md")
+    library, study = shown.partition("## The study")[::2]
+    for package, described in (("aigreen", library), ("aigreen_study", study)):
+        rooms = {path.parent.name for path in (ROOT / "src" / package).glob("*/__init__.py")}
+        named = set(re.findall(r"^\| (?:\d \| )?`(\w+)/` \|", described, re.MULTILINE))
+        assert named == rooms
+        layout = text("README.md").partition("## Layout")[2].partition(f"src/{package}/ ")[2].partition("\n\n")[0]
+        in_readme = {name for line in layout.splitlines()[1:] for name in re.findall(r"(\w+)/", line[:34])}
+        assert in_readme - {""} == rooms
+
+
+def test_the_floors_are_those_of_the_test():
+    rows = re.findall(r"^\| (\d) \| `(\w+)/` \|", text("docs/house.md"), re.MULTILINE)
+    source = text("tests/test_house.py").partition("FLOORS = [")[2].partition("\n]")[0]
+    floors = [set(re.findall(r'"(\w+)"', line)) for line in source.strip().splitlines()]
+    assert {room: int(floor) for floor, room in rows} == {
+        room: i for i, rooms in enumerate(floors) if i for room in rooms
+    }
