@@ -135,6 +135,39 @@ def test_a_planted_circle_is_seen(tmp_path):
     assert {"aigreen.linalg.arrays", "aigreen.linalg.sandwich"} <= set(circles(source)[0])
 
 
+def reached_into(source: Path) -> list[str]:
+    """Private names that a module of the library takes from another: imported, or of an object that is not its own."""
+    found = []
+    for path in sorted((source / "aigreen").rglob("*.py")):
+        tree = ast.parse(path.read_text("utf-8"))
+        own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+        own |= {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)}
+        own |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        for node in ast.walk(tree):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.ImportFrom) else []
+            names += [node.attr] if isinstance(node, ast.Attribute) and node.attr not in own | _PUBLIC else []
+            shown = path.relative_to(source).as_posix()
+            found += [f"{shown}: {name}" for name in names if name.startswith("_") and not name.startswith("__")]
+    return found
+
+
+# Documented members of Python whose names start with an underscore.
+_PUBLIC = {"_fields", "_replace", "_getframe"}
+
+
+def test_no_module_reaches_into_another():
+    assert reached_into(ROOT / "src") == []
+
+
+@pytest.mark.parametrize("line", ["from aigreen.panel.panel import _order", "Panel.fit = lambda panel: panel._order"])
+def test_a_planted_private_name_is_seen(tmp_path, line):
+    source = tmp_path / "src"
+    shutil.copytree(ROOT / "src", source, ignore=shutil.ignore_patterns("__pycache__"))
+    path = source / "aigreen/linalg/arrays.py"
+    path.write_text(path.read_text("utf-8") + f"\n\n{line}\n", "utf-8")
+    assert reached_into(source) == ["aigreen/linalg/arrays.py: _order"]
+
+
 def test_nothing_lies_loose_in_the_root_of_the_library():
     assert {path.name for path in (ROOT / "src/aigreen").iterdir() if path.is_file()} <= LOOSE
 

@@ -154,7 +154,7 @@ def test_decomposition(case: tuple[str, Case], options: dict) -> None:
 def test_subgroups(case: tuple[str, Case]) -> None:
     """Units with an even and an odd code are two fits of one panel; so is their difference, part by part."""
     name, (panel, outcome, roles) = case
-    halves = [panel._view(panel.unit_codes % 2 == half) for half in (0, 1)]
+    halves = [panel.cut(panel.unit_codes % 2 == half) for half in (0, 1)]
     even, odd = (Decomposition(**roles).fit(half, outcome).overall() for half in halves)
     assert largest(name, "subgroups", {"even": even, "odd": odd, "difference": even - odd}) < 1e-10
 

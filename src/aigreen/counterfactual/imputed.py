@@ -10,7 +10,7 @@ from scipy import linalg, sparse
 
 from aigreen.counterfactual.centring import at_common_ratio, centred, check_lone_cells
 from aigreen.counterfactual.leave_out import check_lone_terms, without_each
-from aigreen.counterfactual.models import Untreated, fit_linear, fit_poisson
+from aigreen.counterfactual.models import Untreated, fit_linear, fit_poisson, usable_covariates
 from aigreen.counterfactual.rows import Cells, without_zero_groups
 from aigreen.effects.aggregation import Mass
 from aigreen.errors import (
@@ -22,7 +22,6 @@ from aigreen.errors import (
 )
 from aigreen.exposure.basis import Basis
 from aigreen.linalg.arrays import sum_by
-from aigreen.linalg.collinearity import independent
 from aigreen.linalg.fixed_effects import FixedEffects
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel
@@ -58,6 +57,15 @@ class Average:
         return Average(
             self.values - other.values, self.psi - other.psi, self.mass, self.own - other.own, self.error - other.error
         )
+
+
+def side_by_side(averages: Sequence[Average]) -> tuple[np.ndarray, np.ndarray, Mass]:
+    """Values, influence functions and masses of several averages, one after the other."""
+    masses = [average.mass for average in averages]
+    size = np.concatenate([mass.value for mass in masses])
+    influence = None if masses[0].influence is None else np.hstack([mass.influence for mass in masses])
+    values, psi = np.concatenate([average.values for average in averages]), np.hstack([a.psi for a in averages])
+    return values, psi, Mass(size, np.arange(len(size)), influence)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,17 +104,23 @@ class Imputed:
     y : ndarray, shape (n,)
     X : ndarray, shape (n, p)
         Covariates that enter the model.
+    effects : FixedEffects
+        Projection on the fitted rows, with the weights of the sample.
     model : Untreated
     reached : ndarray of bool, shape (n,)
         Rows whose counterfactual is identified.
+    zero : ndarray of bool, shape (n,)
+        Those of them whose counterfactual is zero, the limit of the fit for counts with an all-zero past.
     poisson, percent, leave_one_out : bool
     """
 
     sample: Panel
     y: np.ndarray
     X: np.ndarray
+    effects: FixedEffects
     model: Untreated
     reached: np.ndarray
+    zero: np.ndarray
     poisson: bool
     percent: bool
     leave_one_out: bool
@@ -136,12 +150,9 @@ class Imputed:
         if poisson:
             fitted, zero = without_zero_groups(codes, fitted, y, sample, dropped)
         effects = FixedEffects(codes, fitted=fitted, weights=sample.weights)
-        keep, reached = independent(effects, X, sample.weights)
-        gone = [name for name, kept in zip(names, keep, strict=True) if not kept]
-        dropped.add(CollinearWarning, "covariates", "determined by fixed effects and others", len(gone), gone)
-        X = X[:, keep]
+        X, reached = usable_covariates(X, names, effects, sample.weights, dropped)
         model = (fit_poisson if poisson else fit_linear)(y, X, effects, sample.weights)
-        return cls(sample, y, X, model, reached | zero, poisson, percent, leave_one_out)
+        return cls(sample, y, X, effects, model, reached | zero, zero, poisson, percent, leave_one_out)
 
     # -- sums by cluster -----------------------------------------------------------------------------------------
 
@@ -166,6 +177,13 @@ class Imputed:
         values, size = self.by_cluster(cells, effect), self.by_cluster(cells, weight)
         centre = at_common_ratio if self.poisson else centred
         return centre(values, size, leave_one_out=self.leave_one_out)
+
+    def centred_by_rows(self, cells: Cells) -> np.ndarray:
+        r"""Sum w (tau - centre) by cluster and cell, the centre being :math:`\sum w^2\tau / \sum w^2` over rows."""
+        w, k = self.w[cells.rows], len(cells.cohort)
+        effect = w * (self.y - self.model.mean)[cells.rows]
+        centre = np.bincount(cells.cell, w * effect, k) / np.bincount(cells.cell, w * w, k)
+        return self.by_cluster(cells, effect) - self.by_cluster(cells, w) * centre
 
     # -- averages ------------------------------------------------------------------------------------------------
 
@@ -255,13 +273,15 @@ class Imputed:
         return cells
 
     def check_alone(self, cells: Cells, what: str) -> None:
-        """Warn of cells in one cluster, where the rows themselves add nothing to the variance."""
-        k = len(cells.cohort)
-        pairs = np.unique(self.sample.cluster_codes[cells.rows].astype(np.intp) * k + cells.cell)
+        """Warn of cells in one cluster, where the rows themselves add nothing to the variance.
+
+        Rows with a counterfactual of zero do not count: they are no part of a cell's ratio to it.
+        """
+        k, clusters = len(cells.cohort), self.sample.cluster_codes[cells.rows]
+        counted = self.model.mean[cells.rows] > 0 if self.poisson else np.ones(len(clusters), dtype=bool)
+        pairs = np.unique(clusters[counted].astype(np.intp) * k + cells.cell[counted])
         alone = np.bincount(pairs % k, minlength=k) == 1
-        check_lone_cells(
-            alone, cells, self.sample.cluster_codes[cells.rows], leave_one_out=self.leave_one_out, what=what
-        )
+        check_lone_cells(alone, cells, clusters, leave_one_out=self.leave_one_out, what=what)
 
     # -- response to exposure ------------------------------------------------------------------------------------
 

@@ -10,9 +10,8 @@ from aigreen.counterfactual.imputed import Average, Imputed
 from aigreen.counterfactual.models import fit_linear, fit_poisson
 from aigreen.counterfactual.rows import Cells
 from aigreen.effects.aggregation import Mass
-from aigreen.errors import CollinearWarning, NoPrePeriodError
-from aigreen.linalg.collinearity import independent
-from aigreen.linalg.fixed_effects import FixedEffects
+from aigreen.errors import NoPrePeriodError
+from aigreen.linalg.collinearity import independent_of_effects
 from aigreen.panel.dropped import Dropped
 
 
@@ -51,15 +50,14 @@ def leads(
                 horizons.append(h)
                 dummies.append(at.astype(float))
     if not dummies:
-        raise NoPrePeriodError(f"no clean row is within {n_leads} periods before treatment or exposure", count=0)
+        onset = "treatment" if len(onsets) == 1 else "treatment or exposure"
+        raise NoPrePeriodError(f"no row of the fit is within {n_leads} periods before {onset}", count=0)
     Z, X = np.column_stack(dummies), imputed.X
-    effects = FixedEffects(imputed.model.effects.codes, fitted=clean, weights=sample.weights)
-    keep = independent(effects, np.column_stack([X, Z]), sample.weights)[0][X.shape[1] :]
+    keep = independent_of_effects(imputed.effects, np.column_stack([X, Z]), sample.weights)[0][X.shape[1] :]
     names = [f"{kind} {-h - anticipation}" for kind, h in zip(kinds, horizons, strict=True)]
-    gone = [name for name, kept in zip(names, keep, strict=True) if not kept]
-    dropped.add(CollinearWarning, "leads", "determined by fixed effects and other leads", len(gone), gone)
+    dropped.collinear(names, keep, "leads", "fixed effects and other leads")
     fit = fit_poisson if imputed.poisson else fit_linear
-    model = fit(imputed.y, np.column_stack([X, Z[:, keep]]), effects, sample.weights)
+    model = fit(imputed.y, np.column_stack([X, Z[:, keep]]), imputed.effects, sample.weights)
     p, n_clusters = X.shape[1], len(sample.clusters)
     beta, psi = model.beta[p:], model.beta_influence(sample.cluster_codes[rows], n_clusters)[:, p:]
     if imputed.poisson:

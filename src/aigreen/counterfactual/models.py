@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,9 @@ from scipy import linalg, sparse
 
 from aigreen.errors import CollinearError, ConvergenceError, EstimationError
 from aigreen.linalg.arrays import beside, sum_by, take_rows
+from aigreen.linalg.collinearity import independent_of_effects
 from aigreen.linalg.fixed_effects import FixedEffects
+from aigreen.panel.dropped import Dropped
 
 _STEP = 1e-8
 _ITERATIONS = 200
@@ -60,6 +63,22 @@ class Untreated:
         if self.beta.size:
             psi += self.beta_influence(clusters, n_clusters) @ (targets.T @ self.covariates).T
         return psi
+
+
+def usable_covariates(
+    X: np.ndarray, names: Sequence[str], effects: FixedEffects, weights: np.ndarray | None, dropped: Dropped
+) -> tuple[np.ndarray, np.ndarray]:
+    """Covariates that fixed effects and earlier ones do not determine on the fitted rows; the others are counted.
+
+    Returns
+    -------
+    X : ndarray, shape (n, p)
+    reached : ndarray of bool, shape (n,)
+        Rows whose counterfactual does not hinge on a covariate that is left out.
+    """
+    keep, reached = independent_of_effects(effects, X, weights)
+    dropped.collinear(names, keep)
+    return X[:, keep], reached
 
 
 def fit_linear(y: np.ndarray, X: np.ndarray, effects: FixedEffects, weights: np.ndarray | None) -> Untreated:

@@ -20,6 +20,7 @@ from aigreen.errors import (
     UnreachedWarning,
 )
 from aigreen.exposure.exposure import first_period
+from aigreen.linalg.arrays import distinct
 from aigreen.panel.dropped import Dropped, warn
 from aigreen.panel.panel import Panel, with_weight
 
@@ -146,11 +147,6 @@ def reached_rows(sample: Panel, treated: np.ndarray, reached: np.ndarray, droppe
     reason = "treated rows whose fixed effects no untreated row reaches"
     dropped.add(UnreachedWarning, "rows", reason, lost.size, sample.labels(lost[:5]))
     return rows
-
-
-def distinct(codes: np.ndarray) -> int:
-    """Count the codes that occur; codes are small integers from zero."""
-    return int(np.count_nonzero(np.bincount(codes)))
 
 
 @dataclass(frozen=True, eq=False)

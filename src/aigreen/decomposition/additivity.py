@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
-from aigreen.decomposition.estimates import response_to_exposure
+from aigreen.decomposition.estimates import response_to_exposure, rest_error
 from aigreen.decomposition.options import PartOptions
-from aigreen.decomposition.results import result_facts
+from aigreen.decomposition.results import decomposition_facts
 from aigreen.decomposition.sample import Setup, prepare
 from aigreen.effects.effects import Effects
 from aigreen.errors import CollinearWarning, EstimationError, OptionError
@@ -32,7 +31,7 @@ def fit_additivity(options: PartOptions, panel: Panel, outcome: str, covariates:
     dropped = Dropped()
     setup = prepare(options, panel, outcome, covariates, dropped)
     B = _within_cells(setup, setup.dose)
-    w = _weights(setup)
+    w = setup.weights_of(setup.cells.rows)
     gram = (B * w[:, None]).T @ B
     size = w @ setup.dose**2
     kept = np.flatnonzero(independent_columns(gram, size))
@@ -42,37 +41,28 @@ def fit_additivity(options: PartOptions, panel: Panel, outcome: str, covariates:
     if not kept.size:
         raise EstimationError("no exposure differs between treated rows of one cohort and period: nothing to test")
     values, psi = _gap(options, setup, B[:, kept], kept)
-    facts = result_facts(options, setup, outcome, dropped)
+    facts = decomposition_facts(options, setup, outcome, dropped)
     index = pd.Index([setup.terms[j] for j in kept], name="term")
     return Effects(values=values, index=index, psi=psi, method="Decomposition (treatment x exposure)", **facts)
 
 
 def _gap(options: PartOptions, setup: Setup, B: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients and influence functions on the terms of exposure `kept`, centred in cells as B."""
-    sample, fit, rows = setup.sample, setup.fit, setup.cells.rows
-    clean, n_clusters = sample.cluster_codes[fit.effects.rows], len(sample.clusters)
-    slopes_psi = fit.loadings_influence(clean, n_clusters).sum(axis=1)
-    response = response_to_exposure(options, setup, slopes_psi, clean, n_clusters)
-    wB = B * _weights(setup)[:, None]
+    rows = setup.cells.rows
+    response = response_to_exposure(options, setup)
+    wB = B * setup.weights_of(rows)[:, None]
     bread = symmetric_inverse(wB.T @ B)
-    net = _within_cells(setup, (fit.rest[rows] - setup.dose @ response.theta)[:, None])[:, 0]
+    net = _within_cells(setup, (setup.fit.rest[rows] - setup.dose @ response.theta)[:, None])[:, 0]
     kappa = bread @ (wB.T @ net)
-    scores = sum_by(sample.cluster_codes[rows], wB * (net - B @ kappa)[:, None], n_clusters)
-    at = np.nonzero(wB)
-    targets = sparse.coo_array((wB[at], (rows[at[0]], at[1])), shape=(sample.n_rows, B.shape[1]))
-    scores += fit.rest_influence(targets, clean, n_clusters) - slopes_psi @ (wB.T @ fit.channels[rows]).T
+    scores = sum_by(setup.sample.cluster_codes[rows], wB * (net - B @ kappa)[:, None], setup.n_clusters)
+    scores += rest_error(setup, rows, wB)
     carried = bread @ (wB.T @ setup.dose)
     return kappa, scores @ bread - response.psi @ carried.T
 
 
 def _within_cells(setup: Setup, values: np.ndarray) -> np.ndarray:
     """Values of treated rows, shape (n_treated, q), less their weighted mean in the cohort and period."""
-    w, cells = _weights(setup), setup.cells
-    k = len(cells.cohort)
+    cells, k = setup.cells, len(setup.cells.cohort)
+    w = setup.weights_of(cells.rows)
     mean = sum_by(cells.cell, values * w[:, None], k) / np.bincount(cells.cell, w, k)[:, None]
     return values - mean[cells.cell]
-
-
-def _weights(setup: Setup) -> np.ndarray:
-    rows = setup.cells.rows
-    return np.ones(len(rows)) if setup.weights is None else setup.weights[rows]

@@ -157,9 +157,10 @@ def cluster_products(setup: Setup) -> Products | None:
 def parts_of(sums: Products, options: PartOptions, omega: np.ndarray) -> np.ndarray:
     """Compute parts of all cells for cluster weights, shape (n_draws, parts, cells); nan where not identified."""
     n_clusters, n_cells = sums.count.shape
-    k, f = sums.n_channels, sums.gram.shape[1] - 1 - sums.n_channels
+    f = sums.gram.shape[1] - 1 - sums.n_channels
     q = sums.bases.shape[1]
-    n_parts = 2 + k + bool(options.exposures)
+    layout = options.layout
+    n_parts = layout.whole.stop
     out = np.full((len(omega), n_parts, n_cells), np.nan)
     size = max(1, BLOCK // max(1, sums.gram[0].size + sums.treated[0].size))
     for start in range(0, len(omega), size):
@@ -185,7 +186,7 @@ def parts_of(sums: Products, options: PartOptions, omega: np.ndarray) -> np.ndar
             doses = dose[good] * scale
         rest = means[..., 0] - np.einsum("rck,rk->rc", means[..., 1:], slopes)
         parts = np.full((len(means), n_parts, n_cells), np.nan)
-        parts[:, 2 : 2 + k] = np.einsum("rjk,rck->rjc", loadings, means[..., 1:])
+        parts[:, layout.channel] = np.einsum("rjk,rck->rjc", loadings, means[..., 1:])
         spill = np.zeros((len(means), n_cells))
         if q:
             on_exposed = crossed[..., f:] - crossed[..., :f] @ gamma
@@ -194,10 +195,10 @@ def parts_of(sums: Products, options: PartOptions, omega: np.ndarray) -> np.ndar
             theta = np.full_like(right, np.nan)
             theta[shown] = np.linalg.solve(bases[good][shown], right[shown][..., None])[..., 0]
             spill = np.einsum("rcq,rq->rc", doses, theta)
-        if options.exposures:
-            parts[:, -1] = spill
-        parts[:, 1] = rest - spill
-        parts[:, 0] = parts[:, 1:].sum(axis=1)
+        if layout.spillover is not None:
+            parts[:, layout.spillover] = spill
+        parts[:, layout.direct] = rest - spill
+        parts[:, layout.total] = parts[:, layout.additive].sum(axis=1)
         out[np.flatnonzero(good) + start] = parts
     return out
 
@@ -210,27 +211,25 @@ def refit(
     options = replace(options, variance="conservative")
     sample, cells = setup.sample, setup.cells
     labels = {(g, t): j for j, (g, t) in enumerate(zip(cells.cohort, cells.time, strict=True))}
-    n_parts = 2 + len(options.channels) + bool(options.exposures)
-    out = np.full((len(omega), n_parts, len(labels)), np.nan)
-    base = np.ones(sample.n_rows) if setup.weights is None else setup.weights
+    whole = options.layout.whole
+    out = np.full((len(omega), whole.stop, len(labels)), np.nan)
+    base = setup.weights_of(np.arange(sample.n_rows))
     for draw, weights in enumerate(omega):
-        view = sample._view(np.ones(sample.n_rows, dtype=bool))
-        view.weights = base * weights[view.cluster_codes]
+        view = sample.reweight(base * weights[sample.cluster_codes])
         try:
             again = prepare(options, view, outcome, covariates, Dropped(), setup.basis)
         except EstimationError:
             continue
-        values = compute_parts(options, again)[1]
+        values, _, _ = compute_parts(options, again)
         at = [labels[g, t] for g, t in zip(again.cells.cohort, again.cells.time, strict=True)]
-        out[draw][:, at] = values[:n_parts]
+        out[draw][:, at] = values[whole]
     return out
 
 
 def _average(cells: np.ndarray, effects: Effects, setup: Setup) -> np.ndarray:
     """Average cells to the effects by the masses of the whole sample; cells that a draw lacks do not count."""
     n_draws, n_parts, n_cells = cells.shape
-    w = np.ones(len(setup.cells.rows)) if setup.weights is None else setup.weights[setup.cells.rows]
-    mass = np.bincount(setup.cells.cell, w, n_cells)
+    mass = np.bincount(setup.cells.cell, setup.weights_of(setup.cells.rows), n_cells)
     index = effects.index
     if index.nlevels == 1:
         groups = np.zeros(n_cells, dtype=np.intp)

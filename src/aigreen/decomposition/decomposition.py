@@ -12,8 +12,7 @@ from aigreen.decomposition.bootstrap import bootstrap
 from aigreen.decomposition.draws import Bootstrap, Resampling
 from aigreen.decomposition.options import PartOptions
 from aigreen.decomposition.parts import Parts
-from aigreen.decomposition.results import fit_factors, fit_parts, fit_path
-from aigreen.decomposition.sensitivity import split_sensitivity
+from aigreen.decomposition.results import fit_factors, fit_parts, fit_path, fit_sensitivity
 from aigreen.effects.aggregation import Aggregation
 from aigreen.effects.effects import Effects
 from aigreen.inference.channel_sensitivity import RHO
@@ -221,7 +220,7 @@ class Decomposition(PartOptions):
         -----
         Imai, Keele and Yamamoto (2010), theorem 4, on residuals within fixed effects; Cinelli and Hazlett (2020).
         """
-        return split_sensitivity(self, panel, outcome, covariates, rho, level)
+        return fit_sensitivity(self, panel, outcome, covariates, rho, level)
 
     def bootstrap(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,100 +12,121 @@ from aigreen.counterfactual.centring import centred, check_lone_cells
 from aigreen.counterfactual.leave_out import check_lone_terms, without_each
 from aigreen.decomposition.channel_fit import fit_clean
 from aigreen.decomposition.options import PartOptions
-from aigreen.decomposition.parts import DIRECT, SPILLOVER, TOTAL
+from aigreen.decomposition.parts import Layout
 from aigreen.decomposition.sample import Setup
 from aigreen.errors import CollinearError
 from aigreen.linalg.arrays import sum_by
-from aigreen.linalg.collinearity import independent, symmetric_inverse
+from aigreen.linalg.collinearity import independent_of_effects, symmetric_inverse
 from aigreen.linalg.fixed_effects import FixedEffects
+
+# Slopes of the channels, shape (K,), and their influence functions, shape (clusters, K).
+Slopes = tuple[np.ndarray, np.ndarray]
 
 
 def compute_factors(options: PartOptions, setup: Setup) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the slope of each channel and its mean deviation on treated rows, in turn, and their influence.
+    """Compute the slope of each channel and its mean deviation on treated rows, and their influence.
 
     Returns
     -------
-    values : ndarray, shape (2 K,);  psi : ndarray, shape (clusters, 2 K)
+    values : ndarray, shape (K, 2);  psi : ndarray, shape (clusters, K, 2)
     """
     means = CellMeans(setup, leave_one_out=options.variance == "leave_one_out")
     moved = means.of_channels(setup)
     w = means.count / means.count.sum()
-    clusters = setup.sample.cluster_codes[setup.fit.effects.rows]
-    slopes_psi = setup.fit.loadings_influence(clusters, means.n_clusters).sum(axis=1)
-    values = np.column_stack([setup.fit.slopes, moved @ w]).ravel()
     moved_psi = np.stack([means.channel_influence(setup, j) @ w for j in range(len(moved))], axis=1)
-    return values, np.stack([slopes_psi, moved_psi], axis=2).reshape(means.n_clusters, -1)
+    values = np.column_stack([setup.fit.slopes, moved @ w])
+    return values, np.stack([setup.slopes_influence, moved_psi], axis=2)
 
 
-def compute_parts(options: PartOptions, setup: Setup) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
+def compute_parts(
+    options: PartOptions, setup: Setup, gap: Slopes | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Compute all parts of all cells.
+
+    Parameters
+    ----------
+    gap : Slopes, optional
+        Of `treated_slopes`, where channels interact with treatment.
 
     Returns
     -------
-    labels : list of str, length P
     values : ndarray, shape (P, cells)
+        In the order of ``options.layout``.
     psi : ndarray, shape (clusters, P, cells)
     count : ndarray, shape (cells,)
         (Weighted) number of treated rows.
     """
-    fit, cells, sample = setup.fit, setup.cells, setup.sample
-    k, n_cells, n_clusters = len(options.channels), len(cells.cohort), len(sample.clusters)
-    fitted_clusters = sample.cluster_codes[fit.effects.rows]
+    fit, layout = setup.fit, options.layout
     means = CellMeans(setup, leave_one_out=options.variance == "leave_one_out")
     moved = means.of_channels(setup)
-    slopes = fit.slopes
-    loadings_psi = fit.loadings_influence(fitted_clusters, n_clusters)
-    slopes_psi = loadings_psi.sum(axis=1)
+    values = np.zeros((len(layout.labels), means.n_cells))
+    psi = np.zeros((setup.n_clusters, *values.shape))
+    fill_channels(layout, setup, moved, lambda i: means.channel_influence(setup, i), gap, values, psi)
 
-    labels = [TOTAL, DIRECT, *options.channels, *([SPILLOVER] if options.exposures else [])]
-    n_parts = len(labels)
-    if options.interaction:
-        labels += [f"{DIRECT}: at untreated channels", *(f"{DIRECT}: interaction {name}" for name in options.channels)]
-    if len(options.exposures) > 1:
-        labels += [f"{SPILLOVER}: {name}" for name in options.exposures]
-    at = {label: j for j, label in enumerate(labels)}
-    values = np.zeros((len(labels), n_cells))
-    psi = np.zeros((n_clusters, len(labels), n_cells))
-    channels = slice(2, 2 + k)
-    values[channels] = fit.loadings @ moved
-    for j in range(k):
-        psi[:, 2 + j] = loadings_psi[:, j] @ moved
-    if options.interaction:
-        gap, gap_psi = treated_slopes(options, setup, slopes, slopes_psi)
-        pieces = at[f"{DIRECT}: at untreated channels"] + 1 + np.arange(k)
-        values[pieces] = gap[:, None] * moved
-        for i in range(k):
-            psi[:, pieces[i]] = gap_psi[:, [i]] * moved[i]
-    for i in range(k):
-        moved_psi = means.channel_influence(setup, i)
-        for j in np.flatnonzero(fit.loadings[:, i]):
-            psi[:, 2 + j] += fit.loadings[j, i] * moved_psi
-        if options.interaction:
-            psi[:, pieces[i]] += gap[i] * moved_psi
-        del moved_psi
-
-    net = fit.rest[cells.rows]
-    psi[:, 1] = fit.rest_influence(means.targets, fitted_clusters, n_clusters)
-    psi[:, 1] -= slopes_psi @ moved
+    direct, net = layout.direct, fit.rest[setup.cells.rows]
+    psi[:, direct] = fit.rest_influence(means.targets, setup.clean_clusters, setup.n_clusters)
+    psi[:, direct] -= setup.slopes_influence @ moved
     if options.exposures:
-        response = response_to_exposure(options, setup, slopes_psi, fitted_clusters, n_clusters)
-        dose = np.array([means.mean(column) for column in setup.dose.T]).reshape(-1, n_cells)
+        response = response_to_exposure(options, setup)
+        dose = np.array([means.mean(column) for column in setup.dose.T]).reshape(-1, means.n_cells)
         net = net - setup.dose @ response.theta
-        j = at[SPILLOVER]
-        values[j], psi[:, j] = response.theta @ dose, response.psi @ dose
-        psi[:, 1] -= psi[:, j]
-        for i, name in enumerate(options.exposures if len(options.exposures) > 1 else []):
-            own, j = setup.of == i, at[f"{SPILLOVER}: {name}"]
-            values[j], psi[:, j] = response.theta[own] @ dose[own], response.psi[:, own] @ dose[own]
-    values[1] = means.mean(net)
-    psi[:, 1] += means.own(net)
-    values[0] = values[1:n_parts].sum(axis=0)
-    np.sum(psi[:, 1:n_parts], axis=1, out=psi[:, 0])
-    if options.interaction:
-        rest = at[f"{DIRECT}: at untreated channels"]
-        values[rest] = values[1] - values[pieces].sum(axis=0)
-        psi[:, rest] = psi[:, 1] - psi[:, pieces].sum(axis=1)
-    return labels, values, psi, means.count
+        fill_spillover(layout, response, dose, setup.of, values, psi)
+        psi[:, direct] -= psi[:, layout.spillover]
+    values[direct] = means.mean(net)
+    psi[:, direct] += means.own(net)
+    layout.add_up(values, psi)
+    return values, psi, means.count
+
+
+def fill_channels(
+    layout: Layout,
+    setup: Setup,
+    moved: np.ndarray,
+    moved_influence: Callable[[int], np.ndarray],
+    gap: Slopes | None,
+    values: np.ndarray,
+    psi: np.ndarray,
+) -> None:
+    """Fill in the parts of the channels, loadings times movements, and their interactions with treatment.
+
+    Parameters
+    ----------
+    moved : ndarray, shape (K, cells)
+        How far each channel moved.
+    moved_influence : callable
+        Influence functions of that for one channel, shape (clusters, cells).
+    values : ndarray, shape (P, cells);  psi : ndarray, shape (clusters, P, cells)
+    """
+    loadings, channel, crossed = setup.fit.loadings, layout.channel, layout.crossed
+    values[channel] = loadings @ moved
+    for k in range(len(channel)):
+        psi[:, channel[k]] = setup.loadings_influence[:, k] @ moved
+    for i in range(len(channel)):
+        moved_psi = moved_influence(i)
+        for k in np.flatnonzero(loadings[:, i]):
+            psi[:, channel[k]] += loadings[k, i] * moved_psi
+        if gap is not None:
+            slopes, slopes_psi = gap
+            values[crossed[i]] = slopes[i] * moved[i]
+            psi[:, crossed[i]] = slopes_psi[:, [i]] * moved[i] + slopes[i] * moved_psi
+
+
+def fill_spillover(
+    layout: Layout, response: ResponseFit, dose: np.ndarray, of: np.ndarray, values: np.ndarray, psi: np.ndarray
+) -> None:
+    """Fill in the spillover, coefficients times doses, and its pieces.
+
+    Parameters
+    ----------
+    dose : ndarray, shape (p, cells)
+        What each coefficient is multiplied with.
+    of : ndarray of int, shape (p,)
+        Exposure of each coefficient.
+    """
+    values[layout.spillover], psi[:, layout.spillover] = response.theta @ dose, response.psi @ dose
+    for i, at in enumerate(layout.by_exposure):
+        own = of == i
+        values[at], psi[:, at] = response.theta[own] @ dose[own], response.psi[:, own] @ dose[own]
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,55 +137,62 @@ class ResponseFit:
     psi: np.ndarray
 
 
-def response_to_exposure(
-    options: PartOptions, setup: Setup, slopes_psi: np.ndarray, fitted_clusters: np.ndarray, n_clusters: int
-) -> ResponseFit:
+def response_to_exposure(options: PartOptions, setup: Setup) -> ResponseFit:
     r"""Regress what no channel carries on exposed untreated rows: :math:`\hat\theta = (B'WB)^{-1}B'Wr`."""
     rows, fit, clusters = setup.exposed, setup.fit, setup.sample.cluster_codes[setup.exposed]
-    B, w = setup.response, np.ones(len(rows)) if setup.weights is None else setup.weights[rows]
+    B, w = setup.response, setup.weights_of(rows)
     wB = B * w[:, None]
     if not setup.of.size:
-        return ResponseFit(np.zeros(0), np.zeros((n_clusters, 0)))
+        return ResponseFit(np.zeros(0), np.zeros((setup.n_clusters, 0)))
     gram, r = wB.T @ B, fit.rest[rows]
     bread = symmetric_inverse(gram)
     theta = bread @ (wB.T @ r)
-    at = np.nonzero(wB)
-    targets = sparse.coo_array((wB[at], (rows[at[0]], at[1])), shape=(setup.sample.n_rows, B.shape[1]))
-    scores = sum_by(clusters, wB * (r - B @ theta)[:, None], n_clusters)
+    scores = sum_by(clusters, wB * (r - B @ theta)[:, None], setup.n_clusters)
     moved, alone = without_each(B, w, scores, clusters)
     leave_one_out = options.variance == "leave_one_out"
     check_lone_terms(alone, setup.terms, refused=leave_one_out)
     if leave_one_out:
         scores = moved @ gram
-    scores += fit.rest_influence(targets, fitted_clusters, n_clusters)
-    scores -= slopes_psi @ (wB.T @ fit.channels[rows]).T
-    return ResponseFit(theta, scores @ bread)
+    return ResponseFit(theta, (scores + rest_error(setup, rows, wB)) @ bread)
 
 
-def treated_slopes(
-    options: PartOptions, setup: Setup, slopes: np.ndarray, slopes_psi: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Slopes of the channels within treated rows less those on clean rows, and their influence functions."""
+def rest_error(setup: Setup, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Influence of the clean rows on weighted sums of what no channel carries, shape (clusters, q).
+
+    Parameters
+    ----------
+    weights : ndarray, shape (len(rows), q)
+    """
+    fit, at = setup.fit, np.nonzero(weights)
+    targets = sparse.coo_array((weights[at], (rows[at[0]], at[1])), shape=(setup.sample.n_rows, weights.shape[1]))
+    error = fit.rest_influence(targets, setup.clean_clusters, setup.n_clusters)
+    return error - setup.slopes_influence @ (weights.T @ fit.channels[rows]).T
+
+
+def treated_slopes(options: PartOptions, setup: Setup) -> Slopes | None:
+    """Slopes of the channels within treated rows less those on clean rows, where they may differ."""
+    if not options.interaction:
+        return None
     sample, cells = setup.sample, setup.cells
     treated = np.zeros(sample.n_rows, dtype=bool)
     treated[cells.rows] = True
     cell = np.zeros(sample.n_rows, dtype=np.intp)
     cell[cells.rows] = cells.cell
     effects = FixedEffects([*setup.fit.effects.codes, cell], fitted=treated, weights=setup.weights)
-    keep, _ = independent(effects, setup.covariates, setup.weights)
+    keep, _ = independent_of_effects(effects, setup.covariates, setup.weights)
     extra = setup.covariates[:, keep]
     if setup.of.size:
         B = np.zeros((sample.n_rows, setup.dose.shape[1]))
         B[cells.rows] = setup.dose
         extra = np.hstack([extra, B])
-        extra = extra[:, independent(effects, extra, setup.weights)[0]]
+        extra = extra[:, independent_of_effects(effects, extra, setup.weights)[0]]
     try:
         fit = fit_clean(*setup.raw(), extra, effects, setup.weights, list(options.channels))
     except CollinearError as error:
         message = str(error).replace("the clean rows (untreated and unexposed)", "treated rows, as interaction needs")
         raise CollinearError(message) from None
-    psi = fit.loadings_influence(sample.cluster_codes[effects.rows], len(sample.clusters)).sum(axis=1)
-    return fit.slopes - slopes, psi - slopes_psi
+    psi = fit.loadings_influence(sample.cluster_codes[effects.rows], setup.n_clusters).sum(axis=1)
+    return fit.slopes - setup.fit.slopes, psi - setup.slopes_influence
 
 
 class CellMeans:
@@ -179,8 +208,8 @@ class CellMeans:
 
     def __init__(self, setup: Setup, *, leave_one_out: bool) -> None:
         cells, sample = setup.cells, setup.sample
-        self.n_clusters, self.n_cells, self._of = len(sample.clusters), len(cells.cohort), cells.cell
-        w = np.ones(len(cells.rows)) if setup.weights is None else setup.weights[cells.rows]
+        self.n_clusters, self.n_cells, self._of = setup.n_clusters, len(cells.cohort), cells.cell
+        w = setup.weights_of(cells.rows)
         self.count = np.bincount(cells.cell, w, self.n_cells)
         self._share = w / self.count[cells.cell]
         self._at = sample.cluster_codes[cells.rows].astype(np.intp) * self.n_cells + cells.cell
@@ -207,7 +236,7 @@ class CellMeans:
         """Influence functions of the mean deviations of channel j, shape (clusters, cells)."""
         fit = setup.fit
         psi = self.own(fit.channels[setup.cells.rows, j])
-        psi += fit.channel_influence(j, self.targets, setup.sample.cluster_codes[fit.effects.rows], self.n_clusters)
+        psi += fit.channel_influence(j, self.targets, setup.clean_clusters, self.n_clusters)
         return psi
 
     def _by_cluster(self, values: np.ndarray) -> np.ndarray:

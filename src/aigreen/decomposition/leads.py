@@ -15,10 +15,10 @@ import numpy as np
 
 from aigreen.counterfactual.leave_out import without_each
 from aigreen.counterfactual.rows import Cells
-from aigreen.decomposition.parts import DIRECT, SPILLOVER
+from aigreen.decomposition.estimates import ResponseFit, Slopes, fill_channels, fill_spillover
 from aigreen.errors import CollinearError, CollinearWarning, NoPrePeriodError
 from aigreen.linalg.arrays import sum_by
-from aigreen.linalg.collinearity import independent, symmetric_inverse
+from aigreen.linalg.collinearity import independent_of_effects, symmetric_inverse
 from aigreen.panel.dropped import Dropped
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def mean_dose(setup: Setup) -> np.ndarray:
 def later_dose(setup: Setup) -> np.ndarray:
     """Mean of each basis function over the exposed untreated rows of each unit, shape (n_units, q); zero without."""
     unit = setup.sample.unit_codes[setup.exposed]
-    w = np.ones(len(unit)) if setup.weights is None else setup.weights[setup.exposed]
+    w = setup.weights_of(setup.exposed)
     total = sum_by(unit, setup.response * w[:, None], setup.sample.n_units)
     size = np.bincount(unit, w, setup.sample.n_units)
     return total / np.where(size > 0, size, 1.0)[:, None]
@@ -114,8 +114,8 @@ class LeadFit:
     z : ndarray, shape (n_clean, p)
         Dummies less fixed effects and covariates.
     w : ndarray, shape (n_clean,)
-    lost : list of str
-        Names of dummies that fixed effects, covariates and other dummies determine.
+    kept : ndarray of bool
+        Which of the dummies that were given these are; fixed effects, covariates and others determine the rest.
     """
 
     dummies: LeadDummies
@@ -123,7 +123,7 @@ class LeadFit:
     residuals: np.ndarray
     z: np.ndarray
     w: np.ndarray
-    lost: list[str]
+    kept: np.ndarray
 
     @classmethod
     def of(cls, setup: Setup, dummies: LeadDummies) -> LeadFit:
@@ -131,8 +131,7 @@ class LeadFit:
         fit, rows, w = setup.fit, setup.fit.effects.rows, setup.fit.weights
         p = setup.covariates.shape[1]
         both = np.column_stack([setup.covariates, dummies.Z])
-        keep = independent(fit.effects, both, setup.weights)[0][p:]
-        lost = list(dummies.names[~keep])
+        keep = independent_of_effects(fit.effects, both, setup.weights)[0][p:]
         dummies = dummies.select(keep)
         z = (dummies.Z - fit.effects.predict(fit.effects.coefficients(dummies.Z)))[rows]
         if p:
@@ -143,7 +142,7 @@ class LeadFit:
         wz = z * weights[:, None]
         deviations = np.column_stack([fit.outcome[rows], fit.channels[rows]])
         coefficients = symmetric_inverse(wz.T @ z) @ (wz.T @ deviations)
-        return cls(dummies, coefficients, deviations - z @ coefficients, z, weights, lost)
+        return cls(dummies, coefficients, deviations - z @ coefficients, z, weights, keep)
 
     def influence(
         self, residual: np.ndarray, clusters: np.ndarray, n_clusters: int, *, leave_one_out: bool
@@ -184,13 +183,7 @@ class Leads:
         return cells, np.searchsorted(-self.distance, -(cells.cohort - cells.time - anticipation))
 
 
-def lead_parts(
-    options: PartOptions,
-    setup: Setup,
-    leads: LeadFit,
-    labels: Sequence[str],
-    gap: tuple[np.ndarray, np.ndarray] | None,
-) -> Leads:
+def lead_parts(options: PartOptions, setup: Setup, leads: LeadFit, gap: Slopes | None) -> Leads:
     r"""Compute the parts at each lead of treatment that is identified in all parts, with the slopes of ``setup.fit``.
 
     With :math:`\rho = \pi(Y) - \sum_k b_k\pi(M_k)`: spillover :math:`\bar B'\rho_E`, direct
@@ -198,51 +191,32 @@ def lead_parts(
 
     Parameters
     ----------
-    labels : sequence of str
-        Parts, as `compute_parts` returns them.
-    gap : (ndarray, ndarray), optional
-        Slopes of the channels under treatment less those without, and their influence functions.
+    gap : Slopes, optional
+        Slopes of the channels under treatment less those without, where they may differ.
     """
-    fit, sample = setup.fit, setup.sample
-    clusters, n_clusters = sample.cluster_codes[fit.effects.rows], len(sample.clusters)
-    loadings_psi = fit.loadings_influence(clusters, n_clusters)
-    slopes, slopes_psi = fit.slopes, loadings_psi.sum(axis=1)
-    coefficients, residuals = leads.coefficients, leads.residuals
-    leave_one_out = options.variance == "leave_one_out"
+    layout, coefficients, residuals = options.layout, leads.coefficients, leads.residuals
+    slopes, leave_one_out = setup.fit.slopes, options.variance == "leave_one_out"
+
+    def influence(residual: np.ndarray) -> np.ndarray:
+        return leads.influence(residual, setup.clean_clusters, setup.n_clusters, leave_one_out=leave_one_out)
+
     rho = coefficients[:, 0] - coefficients[:, 1:] @ slopes
-    rest = residuals[:, 0] - residuals[:, 1:] @ slopes
-    rho_psi = leads.influence(rest, clusters, n_clusters, leave_one_out=leave_one_out)
-    rho_psi -= slopes_psi @ coefficients[:, 1:].T
+    rho_psi = influence(residuals[:, 0] - residuals[:, 1:] @ slopes)
+    rho_psi -= setup.slopes_influence @ coefficients[:, 1:].T
 
     own, through = _contrasts(leads.dummies, mean_dose(setup))
-    at = {label: j for j, label in enumerate(labels)}
-    n_channels = len(slopes)
-    values = np.zeros((len(labels), len(own)))
-    psi = np.zeros((n_clusters, len(labels), len(own)))
+    values = np.zeros((len(layout.labels), len(own)))
+    psi = np.zeros((setup.n_clusters, *values.shape))
     moved = coefficients[own, 1:].T
-    values[2 : 2 + n_channels] = fit.loadings @ moved
-    for j in range(n_channels):
-        psi[:, 2 + j] = loadings_psi[:, j] @ moved
-    for i in range(n_channels):
-        moved_psi = leads.influence(residuals[:, 1 + i], clusters, n_clusters, leave_one_out=leave_one_out)[:, own]
-        for j in np.flatnonzero(fit.loadings[:, i]):
-            psi[:, 2 + j] += fit.loadings[j, i] * moved_psi
-        if gap is not None:
-            j = at[f"{DIRECT}: interaction {options.channels[i]}"]
-            values[j], psi[:, j] = gap[0][i] * moved[i], gap[0][i] * moved_psi + gap[1][:, [i]] * moved[i]
-    n_parts = 2 + n_channels + bool(options.exposures)
-    spill, spill_psi = rho @ through, rho_psi @ through
+    fill_channels(layout, setup, moved, lambda i: influence(residuals[:, 1 + i])[:, own], gap, values, psi)
+    values[layout.direct], psi[:, layout.direct] = rho[own], rho_psi[:, own]
     if options.exposures:
-        values[at[SPILLOVER]], psi[:, at[SPILLOVER]] = spill, spill_psi
-        for i, name in enumerate(options.exposures if len(options.exposures) > 1 else []):
-            j, of = at[f"{SPILLOVER}: {name}"], np.isin(leads.dummies.term, np.flatnonzero(setup.of == i))
-            values[j], psi[:, j] = rho[of] @ through[of], rho_psi[:, of] @ through[of]
-    values[1], psi[:, 1] = rho[own] - spill, rho_psi[:, own] - spill_psi
-    values[0], psi[:, 0] = values[1:n_parts].sum(axis=0), psi[:, 1:n_parts].sum(axis=1)
-    if gap is not None:
-        j = at[f"{DIRECT}: at untreated channels"]
-        crossed = [at[f"{DIRECT}: interaction {name}"] for name in options.channels]
-        values[j], psi[:, j] = values[1] - values[crossed].sum(axis=0), psi[:, 1] - psi[:, crossed].sum(axis=1)
+        term = leads.dummies.term
+        of = np.array([_TREATMENT if q == _TREATMENT else setup.of[q] for q in term], dtype=np.intp)
+        fill_spillover(layout, ResponseFit(rho, rho_psi), through, of, values, psi)
+        values[layout.direct] -= values[layout.spillover]
+        psi[:, layout.direct] -= psi[:, layout.spillover]
+    layout.add_up(values, psi)
     return Leads(leads.dummies.distance[own], values, psi)
 
 
@@ -262,8 +236,7 @@ def _contrasts(dummies: LeadDummies, dose: np.ndarray) -> tuple[np.ndarray, np.n
 def placebo_leads(
     options: PartOptions,
     setup: Setup,
-    labels: Sequence[str],
-    gap: tuple[np.ndarray, np.ndarray] | None,
+    gap: Slopes | None,
     dropped: Dropped,
 ) -> Leads:
     """Compute the parts in the last ``options.leads`` periods before treatment, relative to all earlier ones.
@@ -277,9 +250,8 @@ def placebo_leads(
     if not (dummies.term == _TREATMENT).any():
         raise NoPrePeriodError(f"no clean row is within {options.leads} periods before treatment", count=0)
     fit = LeadFit.of(setup, dummies)
-    reason = "determined by fixed effects and other leads"
-    dropped.add(CollinearWarning, "leads", reason, len(fit.lost), fit.lost)
-    found = lead_parts(options, setup, fit, labels, gap)
+    dropped.collinear(dummies.names, fit.kept, "leads", "fixed effects and other leads")
+    found = lead_parts(options, setup, fit, gap)
     alone = (fit.dummies.term == _TREATMENT) & ~np.isin(fit.dummies.distance, found.distance)
     reason = "the spillover has no lead as long before exposure, where no exposed unit, or each, is seen clean"
     dropped.add(CollinearWarning, "leads", reason, int(alone.sum()), list(fit.dummies.names[alone]))
@@ -302,10 +274,12 @@ def all_leads(setup: Setup, anticipation: int) -> LeadFit:
     if not ((sample.cohort - sample.time - anticipation)[rows] == 1).any():
         raise NoPrePeriodError("no clean row is in the last period before treatment, the reference", count=0)
     longest = int(sample.times[-1] - sample.times[0])
-    fit = LeadFit.of(setup, LeadDummies.of(setup, anticipation, range(longest, 1, -1)))
-    if fit.lost:
+    dummies = LeadDummies.of(setup, anticipation, range(longest, 1, -1))
+    fit = LeadFit.of(setup, dummies)
+    if not fit.kept.all():
+        lost = ", ".join(dummies.names[~fit.kept][:5])
         raise CollinearError(
-            f"effects relative to the last period before treatment are not identified: {', '.join(fit.lost[:5])} "
+            f"effects relative to the last period before treatment are not identified: {lost} "
             "determined by fixed effects and other periods; units never treated and never exposed are needed"
         )
     return fit

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from aigreen.decomposition.parts import DIRECT, SPILLOVER, TOTAL
+from aigreen.decomposition.parts import DIRECT, SPILLOVER, TOTAL, Layout
 from aigreen.errors import OptionError
 from aigreen.exposure.basis import Response, check_cuts
 from aigreen.options import check_choice, check_columns, check_fixed_effects, check_periods
@@ -51,3 +51,8 @@ class PartOptions:
         if self.exposure is None:
             return []
         return [self.exposure] if isinstance(self.exposure, str) else list(self.exposure)
+
+    @property
+    def layout(self) -> Layout:
+        """Parts of the result."""
+        return Layout(list(self.channels), self.exposures, self.interaction)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,6 +42,86 @@ _ASSUMPTIONS = {
         "Decomposition.additivity: own treatment times exposure",
     ),
 }
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each part stands along an axis: total, direct, channels, spillover, then the pieces of parts.
+
+    Attributes
+    ----------
+    channels, exposures : sequence of str
+    interaction : bool
+        Whether the direct part is shown in pieces, that at untreated channels and one for each channel.
+    """
+
+    channels: Sequence[str]
+    exposures: Sequence[str] = ()
+    interaction: bool = False
+
+    total, direct = 0, 1
+
+    @property
+    def channel(self) -> np.ndarray:
+        """Positions of the channels."""
+        return 2 + np.arange(len(self.channels))
+
+    @property
+    def spillover(self) -> int | None:
+        """Position of the spillover; None without exposure."""
+        return 2 + len(self.channels) if self.exposures else None
+
+    @property
+    def whole(self) -> slice:
+        """Total and the parts that add up to it, without pieces of parts."""
+        return slice(self.total, 2 + len(self.channels) + bool(self.exposures))
+
+    @property
+    def additive(self) -> slice:
+        """Parts that add up to the total."""
+        return slice(self.direct, self.whole.stop)
+
+    @property
+    def untreated(self) -> int | None:
+        """Position of the direct part at untreated channels; None without interaction."""
+        return self.whole.stop if self.interaction else None
+
+    @property
+    def crossed(self) -> np.ndarray:
+        """Positions of the interactions of treatment with each channel; none without interaction."""
+        return self.whole.stop + 1 + np.arange(len(self.channels) if self.interaction else 0)
+
+    @property
+    def by_exposure(self) -> np.ndarray:
+        """Positions of the pieces of the spillover, one for each exposure; none where there is one exposure."""
+        pieces = len(self.exposures) if len(self.exposures) > 1 else 0
+        return self.whole.stop + (1 + len(self.channels) if self.interaction else 0) + np.arange(pieces)
+
+    @property
+    def labels(self) -> list[str]:
+        """Name of each part, in order."""
+        labels = [TOTAL, DIRECT, *self.channels, *([SPILLOVER] if self.exposures else [])]
+        if self.interaction:
+            labels += [f"{DIRECT}: at untreated channels", *(f"{DIRECT}: interaction {name}" for name in self.channels)]
+        return labels + [f"{SPILLOVER}: {self.exposures[i]}" for i in range(len(self.by_exposure))]
+
+    @property
+    def identity(self) -> str:
+        """The sum of the parts in words."""
+        return f"{TOTAL} = {' + '.join(self.labels[self.additive])}"
+
+    def add_up(self, values: np.ndarray, psi: np.ndarray) -> None:
+        """Fill in, from the other parts, the total and the direct part at untreated channels.
+
+        Parameters
+        ----------
+        values : ndarray, shape (P, k);  psi : ndarray, shape (clusters, P, k)
+        """
+        values[self.total] = values[self.additive].sum(axis=0)
+        np.sum(psi[:, self.additive], axis=1, out=psi[:, self.total])
+        if self.untreated is not None:
+            values[self.untreated] = values[self.direct] - values[self.crossed].sum(axis=0)
+            psi[:, self.untreated] = psi[:, self.direct] - psi[:, self.crossed].sum(axis=1)
 
 
 class Parts(Effects):

@@ -9,17 +9,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from aigreen.counterfactual.rows import Cells, distinct
 from aigreen.decomposition.channel_fit import fit_clean
 from aigreen.decomposition.estimates import compute_factors, compute_parts, treated_slopes
 from aigreen.decomposition.leads import Leads, all_leads, lead_parts, placebo_leads
 from aigreen.decomposition.options import PartOptions
-from aigreen.decomposition.parts import DIRECT, SPILLOVER, TOTAL, Parts, assumptions
+from aigreen.decomposition.parts import Parts, assumptions
 from aigreen.decomposition.sample import Setup, prepare
 from aigreen.effects.aggregation import Mass
 from aigreen.effects.effects import Effects
 from aigreen.errors import NoPrePeriodError, OptionError
+from aigreen.inference.channel_sensitivity import ChannelFit
 from aigreen.panel.dropped import Dropped
+from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel
 
 
@@ -27,20 +28,10 @@ def fit_parts(options: PartOptions, panel: Panel, outcome: str, covariates: Sequ
     """Estimate the parts by cohort and time, with leads if asked for; see `aigreen.Decomposition.fit`."""
     dropped = Dropped()
     setup = prepare(options, panel, outcome, covariates, dropped)
-    labels, values, psi, count = compute_parts(options, setup)
-    cells, post = setup.cells, np.ones(len(count), dtype=bool)
-    cohort, time = cells.cohort, cells.time
-    if options.leads:
-        leads = placebo_leads(options, setup, labels, _gap(options, setup), dropped)
-        before, of = leads.cells(setup, options.anticipation)
-        values, psi = np.hstack([values, leads.values[:, of]]), np.concatenate([psi, leads.psi[..., of]], axis=2)
-        cohort, time = np.append(cohort, before.cohort), np.append(time, before.time)
-        count = np.append(count, _size(setup, before))
-        post = np.append(post, np.zeros(len(of), dtype=bool))
-        order = np.lexsort((time, cohort))
-        values, psi, count, post = values[:, order], psi[..., order], count[order], post[order]
-        cohort, time = cohort[order], time[order]
-    return _parts(options, setup, outcome, dropped, labels, (cohort, time, count, post), values, psi)
+    gap = treated_slopes(options, setup)
+    after = compute_parts(options, setup, gap)
+    before = placebo_leads(options, setup, gap, dropped) if options.leads else None
+    return _parts(options, setup, outcome, dropped, after, before)
 
 
 def fit_path(options: PartOptions, panel: Panel, outcome: str, covariates: Sequence[str] | None) -> Parts:
@@ -59,18 +50,10 @@ def fit_path(options: PartOptions, panel: Panel, outcome: str, covariates: Seque
     both = np.column_stack([setup.covariates, leads.dummies.Z])
     names, effects = list(options.channels), setup.fit.effects
     setup = replace(setup, fit=fit_clean(y, M, both, effects, setup.weights, names, ordered=options.ordered))
-    labels, values, psi, count = compute_parts(options, setup)
-    before = _between(lead_parts(options, setup, leads, labels, _gap(options, setup)), options.leads)
-    cells, cell_of = before.cells(setup, options.anticipation)
-    values = np.hstack([values, before.values[:, cell_of]])
-    psi = np.concatenate([psi, before.psi[..., cell_of]], axis=2)
-    at = (
-        np.append(setup.cells.cohort, cells.cohort),
-        np.append(setup.cells.time, cells.time),
-        np.append(count, _size(setup, cells)),
-        np.append(np.ones(len(count), dtype=bool), np.zeros(len(cell_of), dtype=bool)),
-    )
-    result = _parts(options, setup, outcome, dropped, labels, at, values, psi).event_study()
+    gap = treated_slopes(options, setup)
+    after = compute_parts(options, setup, gap)
+    before = _between(lead_parts(options, setup, leads, gap), options.leads)
+    result = _parts(options, setup, outcome, dropped, after, before).event_study()
     reference = f"reference of all horizons: {-1 - options.anticipation}"
     return replace(result, conventions={**result.conventions, "leads": reference})
 
@@ -83,34 +66,46 @@ def fit_factors(options: PartOptions, panel: Panel, outcome: str, covariates: Se
     setup = prepare(options, panel, outcome, covariates, dropped)
     values, psi = compute_factors(options, setup)
     index = pd.MultiIndex.from_product([options.channels, ["slope", "moved"]], names=["channel", "factor"])
-    facts = result_facts(options, setup, outcome, dropped)
-    return Effects(values=values, index=index, psi=psi, method="Decomposition (factors)", **facts)
+    facts = decomposition_facts(options, setup, outcome, dropped)
+    psi = psi.reshape(len(psi), -1)
+    return Effects(values=values.ravel(), index=index, psi=psi, method="Decomposition (factors)", **facts)
 
 
-def result_facts(options: PartOptions, setup: Setup, outcome: str, dropped: Dropped) -> dict[str, Any]:
+def fit_sensitivity(
+    options: PartOptions,
+    panel: Panel,
+    outcome: str,
+    covariates: Sequence[str] | None,
+    rho: Sequence[float],
+    level: float,
+) -> pd.DataFrame:
+    """Sensitivity of the channels; see `aigreen.Decomposition.sensitivity`."""
+    if not options.channels:
+        raise OptionError("channels", list(options.channels), ["one column at least"])
+    if options.ordered:
+        raise OptionError("ordered", options.ordered, [False])
+    setup = prepare(options, panel, outcome, covariates, Dropped())
+    values, psi = compute_factors(options, setup)
+    fit, rows = setup.fit, setup.fit.effects.rows
+    found = ChannelFit(
+        list(options.channels),
+        values[:, 1],
+        values[:, 0],
+        psi[:, :, ::-1],
+        fit.channels[rows],
+        fit.rest[rows],
+        fit.weights,
+        setup.clean_clusters,
+        len(rows) - fit.effects.rank - fit.covariates.shape[1] - len(options.channels),
+    )
+    return found.frame(rho, level)
+
+
+def decomposition_facts(options: PartOptions, setup: Setup, outcome: str, dropped: Dropped) -> dict[str, Any]:
     """Sizes, conventions and left-out rows, as `Effects` takes them."""
-    sample = setup.sample
     used = np.concatenate([setup.fit.effects.rows, setup.cells.rows, setup.exposed])
-    n_clusters = distinct(sample.cluster_codes[used])
-    return {
-        "clusters": sample.clusters,
-        "n_rows": used.size,
-        "n_units": distinct(sample.unit_codes[used]),
-        "n_clusters": n_clusters,
-        "df": n_clusters - 1,
-        "outcome": outcome,
-        "conventions": _conventions(options, setup),
-        "dropped": dropped.to_frame(),
-    }
-
-
-def _gap(options: PartOptions, setup: Setup) -> tuple[np.ndarray, np.ndarray] | None:
-    """Slopes under treatment less those without, where they may differ."""
-    if not options.interaction:
-        return None
-    clusters = setup.sample.cluster_codes[setup.fit.effects.rows]
-    slopes_psi = setup.fit.loadings_influence(clusters, len(setup.sample.clusters)).sum(axis=1)
-    return treated_slopes(options, setup, setup.fit.slopes, slopes_psi)
+    facts = result_facts(setup.sample, used, outcome, dropped, t_intervals=True)
+    return facts | {"conventions": _conventions(options, setup)}
 
 
 def _between(leads: Leads, longest: int) -> Leads:
@@ -132,24 +127,27 @@ def _between(leads: Leads, longest: int) -> Leads:
     )
 
 
-def _size(setup: Setup, cells: Cells) -> np.ndarray:
-    """(Weighted) number of rows of each cell."""
-    w = None if setup.weights is None else setup.weights[cells.rows]
-    return np.bincount(cells.cell, w, len(cells.cohort)).astype(float)
-
-
 def _parts(
     options: PartOptions,
     setup: Setup,
     outcome: str,
     dropped: Dropped,
-    labels: list[str],
-    at: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
-    values: np.ndarray,
-    psi: np.ndarray,
+    after: tuple[np.ndarray, np.ndarray, np.ndarray],
+    before: Leads | None,
 ) -> Parts:
-    """Lay out parts, shape (P, cells), with cohort, time, mass and post of each cell."""
-    cohort, time, count, post = at
+    """Lay out the parts of the cells after treatment, as `compute_parts` returns them, and of the leads."""
+    values, psi, count = after
+    cohort, time, post = setup.cells.cohort, setup.cells.time, np.ones(len(count), dtype=bool)
+    if before is not None:
+        cells, of = before.cells(setup, options.anticipation)
+        cohort, time = np.append(cohort, cells.cohort), np.append(time, cells.time)
+        order = np.lexsort((time, cohort))
+        count = np.append(count, np.bincount(cells.cell, setup.weights_of(cells.rows), len(of)))
+        post = np.append(post, np.zeros(len(of), dtype=bool))
+        values, psi = np.hstack([values, before.values[:, of]]), np.concatenate([psi, before.psi[..., of]], axis=2)
+        cohort, time, count, post = cohort[order], time[order], count[order], post[order]
+        values, psi = values[:, order], psi[..., order]
+    labels = options.layout.labels
     n_parts = len(labels)
     levels = [np.repeat(labels, len(count)), np.tile(cohort, n_parts), np.tile(time, n_parts)]
     return Parts(
@@ -159,16 +157,15 @@ def _parts(
         method="Decomposition",
         mass=Mass(count, np.tile(np.arange(len(count)), n_parts)),
         post=np.tile(post, n_parts),
-        **result_facts(options, setup, outcome, dropped),
+        **decomposition_facts(options, setup, outcome, dropped),
     )
 
 
 def _conventions(options: PartOptions, setup: Setup) -> dict[str, str]:
     sample, basis = setup.sample, setup.basis
-    additive = [DIRECT, *options.channels, *([SPILLOVER] if options.exposures else [])]
     rows = "treated rows centred by cohort x time" + (", exposed rows at s(S)" if options.exposures else "")
     told = {
-        "identity": f"{TOTAL} = {' + '.join(additive)}",
+        "identity": options.layout.identity,
         "clean rows": f"{setup.fit.effects.rows.size:,} untreated and unexposed rows",
         "variance": f"clusters: {sample.clusters.name}; {rows} ({options.variance})",
         "small-sample factor": "none",

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from aigreen.counterfactual.models import usable_covariates
 from aigreen.counterfactual.rows import Cells, assign_roles, reached_exposed_rows, reached_rows, warn_extrapolated
 from aigreen.decomposition.channel_fit import CleanFit, fit_clean
 from aigreen.decomposition.options import PartOptions
-from aigreen.errors import CollinearError, CollinearWarning, NoControlsError
+from aigreen.errors import CollinearError, NoControlsError
 from aigreen.exposure.basis import Basis
-from aigreen.linalg.collinearity import independent, independent_columns
+from aigreen.linalg.collinearity import independent_columns
 from aigreen.linalg.fixed_effects import FixedEffects
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel
@@ -63,6 +65,30 @@ class Setup:
         """Weights of the rows, shape (n,)."""
         return self.sample.weights
 
+    @property
+    def n_clusters(self) -> int:
+        """Number of clusters of the influence functions."""
+        return len(self.sample.clusters)
+
+    @property
+    def clean_clusters(self) -> np.ndarray:
+        """Clusters of the clean rows."""
+        return self.sample.cluster_codes[self.fit.effects.rows]
+
+    @cached_property
+    def loadings_influence(self) -> np.ndarray:
+        """Influence functions of the loadings of parts on channels, shape (clusters, K, K)."""
+        return self.fit.loadings_influence(self.clean_clusters, self.n_clusters)
+
+    @cached_property
+    def slopes_influence(self) -> np.ndarray:
+        """Influence functions of the slopes b of the channels, shape (clusters, K)."""
+        return self.loadings_influence.sum(axis=1)
+
+    def weights_of(self, rows: np.ndarray) -> np.ndarray:
+        """Weights of some rows; one without weights."""
+        return np.ones(len(rows)) if self.weights is None else self.weights[rows]
+
     def raw(self) -> tuple[np.ndarray, np.ndarray]:
         """Read outcome, shape (n,), and channels, shape (n, K), from the panel again: they are not kept."""
         return self.sample.column(self.outcome), self.sample.matrix(self.channel_names)
@@ -91,10 +117,7 @@ def prepare(
     sample, exposure = roles.sample, roles.exposure
     y, M, X = sample.column(outcome), sample.matrix(channels), sample.matrix(names)
     effects = FixedEffects(roles.split.codes, fitted=roles.clean, weights=sample.weights)
-    keep, reached = independent(effects, X, sample.weights)
-    gone = [name for name, kept in zip(names, keep, strict=True) if not kept]
-    dropped.add(CollinearWarning, "covariates", "determined by fixed effects and others", len(gone), gone)
-    X = X[:, keep]
+    X, reached = usable_covariates(X, names, effects, sample.weights, dropped)
     fit = fit_clean(y, M, X, effects, sample.weights, channels, ordered=options.ordered)
     cells = Cells.of(sample, reached_rows(sample, roles.split.treated, reached, dropped))
     exposed = np.zeros(0, dtype=np.intp)

@@ -26,6 +26,7 @@ from aigreen.errors import (
     TooFewClustersError,
 )
 from aigreen.panel.dropped import Dropped, warn
+from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel
 
 SynthVariance = Literal["placebo", "jackknife", "bootstrap"]
@@ -296,14 +297,8 @@ def _effects(
         index=pd.Index(list(rows), name=level),
         psi=None,
         covariance=covariance,
-        clusters=sample.clusters,
-        n_rows=sample.n_rows,
-        n_units=sample.n_units,
-        n_clusters=sample.n_clusters,
         method=method,
-        outcome=outcome,
         post=post,
-        df=df,
         conventions={"variance": f"{variance}; covariances unknown"},
-        dropped=dropped.to_frame(),
+        **result_facts(sample, np.arange(sample.n_rows), outcome, dropped) | {"df": df},
     )

@@ -8,21 +8,14 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
-from aigreen.counterfactual.centring import at_common_ratio, centred, check_lone_cells
-from aigreen.counterfactual.models import Untreated, fit_linear, fit_poisson
-from aigreen.counterfactual.rows import Cells, distinct, identified_cells, split_rows, without_zero_groups
-from aigreen.effects.aggregation import Mass
+from aigreen.counterfactual.imputed import Imputed, side_by_side
+from aigreen.counterfactual.leads import leads
+from aigreen.counterfactual.rows import identified_cells, split_rows
 from aigreen.effects.effects import Effects
-from aigreen.errors import (
-    CollinearWarning,
-    NoPrePeriodError,
-)
-from aigreen.linalg.collinearity import independent
-from aigreen.linalg.fixed_effects import FixedEffects
 from aigreen.options import check_choice, check_fixed_effects, check_periods, check_scale
 from aigreen.panel.dropped import Dropped
+from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel, with_weight
 from aigreen.regression.sample import check_counts
 
@@ -142,128 +135,44 @@ class Imputation:
         names = list(covariates or [])
         dropped = Dropped()
         sample = with_weight(panel.complete([outcome, *names], dropped), dropped)
-        y, X = sample.column(outcome), sample.matrix(names)
+        y = sample.column(outcome)
         split = split_rows(sample, self.fixed_effects, self.anticipation, dropped)
-        fitted, zero = split.fitted, np.zeros(len(y), dtype=bool)
-        if self.family == "poisson":
+        poisson = self.family == "poisson"
+        if poisson:
             check_counts(y, outcome, sample)
-            fitted, zero = without_zero_groups(split.codes, fitted, y, sample, dropped)
-        effects = FixedEffects(split.codes, fitted=fitted, weights=sample.weights)
-        keep, reached = independent(effects, X, sample.weights)
-        gone = [name for name, kept in zip(names, keep, strict=True) if not kept]
-        dropped.add(CollinearWarning, "covariates", "determined by fixed effects and others", len(gone), gone)
-        X = X[:, keep]
+        imputed = Imputed.fit(
+            sample,
+            y,
+            sample.matrix(names),
+            names,
+            split.codes,
+            split.fitted,
+            dropped,
+            poisson=poisson,
+            percent=self.scale == "percent",
+            leave_one_out=self.variance == "leave_one_out",
+        )
         drop = self.separated == "drop"
-        cells = identified_cells(sample, split.treated, reached, zero, drop=drop, dropped=dropped)
-        model = self._model(y, X, effects, sample)
-        values, psi, mass = self._effects(y, cells, model, sample)
-        cohort, time, post = cells.cohort, cells.time, np.ones(len(values), dtype=bool)
+        cells = identified_cells(sample, split.treated, imputed.reached, imputed.zero, drop=drop, dropped=dropped)
+        imputed.check_alone(cells, "treated rows")
+        by_rows = self.variance == "conservative_rows" and not poisson
+        blocks = [(cells, imputed.average(cells, own=imputed.centred_by_rows(cells) if by_rows else None))]
         if self.leads:
-            lead = self._leads(y, X, effects, sample, dropped)
-            values, psi = np.concatenate([values, lead.values]), np.hstack([psi, lead.psi])
-            post = np.concatenate([post, np.zeros(len(lead.values), dtype=bool)])
-            influence = None if mass.influence is None else np.hstack([mass.influence, np.zeros_like(lead.psi)])
-            mass = Mass(np.concatenate([mass.value, lead.mass]), np.arange(len(values)), influence)
-            cohort, time = np.append(cohort, lead.cohort), np.append(time, lead.time)
+            blocks += leads(imputed, {"lead": sample.unit_cohort}, self.leads, self.anticipation, dropped).values()
+        values, psi, mass = side_by_side([average for _, average in blocks])
+        cohort = np.concatenate([block.cohort for block, _ in blocks])
+        time = np.concatenate([block.time for block, _ in blocks])
         order = np.lexsort((time, cohort))
-        used = np.concatenate([effects.rows, cells.rows])
         return Effects(
             values=values[order],
             index=pd.MultiIndex.from_arrays([cohort[order], time[order]], names=["cohort", "time"]),
             psi=psi[:, order],
-            clusters=sample.clusters,
-            n_rows=used.size,
-            n_units=distinct(sample.unit_codes[used]),
-            n_clusters=distinct(sample.cluster_codes[used]),
             method="Imputation" if self.family == "gaussian" else f"Imputation ({self.family}, {self.scale})",
-            outcome=outcome,
             mass=mass.take(order),
-            post=post[order],
-            conventions=self._conventions(sample, int(zero[cells.rows].sum())),
-            dropped=dropped.to_frame(),
+            post=order < len(cells.cohort),
+            conventions=self._conventions(sample, int(imputed.zero[cells.rows].sum())),
+            **result_facts(sample, np.concatenate([imputed.effects.rows, cells.rows]), outcome, dropped),
         )
-
-    # -- steps ---------------------------------------------------------------------------------------------------
-
-    def _model(
-        self,
-        y: np.ndarray,
-        X: np.ndarray,
-        effects: FixedEffects,
-        sample: Panel,
-    ) -> Untreated:
-        if self.family == "gaussian":
-            return fit_linear(y, X, effects, sample.weights)
-        return fit_poisson(y, X, effects, sample.weights)
-
-    def _effects(
-        self, y: np.ndarray, cells: Cells, model: Untreated, sample: Panel
-    ) -> tuple[np.ndarray, np.ndarray, Mass]:
-        """Effects of the cells, their influence functions and masses."""
-        rows, of, k = cells.rows, cells.cell, len(cells.cohort)
-        w = np.ones(len(rows)) if sample.weights is None else sample.weights[rows]
-        clusters, n_clusters = sample.cluster_codes, len(sample.clusters)
-        targets = sparse.coo_array((w, (rows, of)), shape=(len(y), k))
-        counterfactual = model.influence(targets, clusters[model.effects.rows], n_clusters)
-        count = np.bincount(of, w, k)
-        at = clusters[rows].astype(np.intp) * k + of
-        seen, mean = w * y[rows], w * model.mean[rows]
-
-        def by_cluster(values: np.ndarray) -> np.ndarray:
-            return np.bincount(at, values, n_clusters * k).reshape(n_clusters, k)
-
-        weight = by_cluster(w if self.family == "gaussian" else mean)
-        leave_one_out = self.variance == "leave_one_out"
-        alone = np.count_nonzero(weight, axis=0) == 1
-        check_lone_cells(alone, cells, sample.cluster_codes[cells.rows], leave_one_out=leave_one_out)
-        gap = np.bincount(of, seen - mean, k)
-        if self.family == "gaussian":
-            own = by_cluster(seen - mean)
-            if self.variance == "conservative_rows":
-                own -= weight * (np.bincount(of, w * (seen - mean), k) / np.bincount(of, w * w, k))
-            else:
-                own = centred(own, weight, leave_one_out=leave_one_out)
-            return gap / count, (own - counterfactual) / count, Mass(count, np.arange(k))
-        own = at_common_ratio(by_cluster(seen), weight, leave_one_out=leave_one_out)
-        if self.scale == "level":
-            return gap / count, (own - counterfactual) / count, Mass(count, np.arange(k))
-        total = np.bincount(of, mean, k)
-        theta = gap / total
-        return theta, (own - (1 + theta) * counterfactual) / total, Mass(total, np.arange(k), counterfactual)
-
-    def _leads(
-        self,
-        y: np.ndarray,
-        X: np.ndarray,
-        effects: FixedEffects,
-        sample: Panel,
-        dropped: Dropped,
-    ) -> _Leads:
-        """Coefficients of lead dummies on untreated rows, one number for each cohort-period of a lead."""
-        before = sample.cohort - sample.time - self.anticipation
-        fitted = np.zeros(sample.n_rows, dtype=bool)
-        fitted[effects.rows] = True
-        nearest = np.where(fitted & (before >= 1) & (before <= self.leads), before, 0).astype(int)
-        horizons = np.unique(nearest[nearest > 0])[::-1]
-        if not horizons.size:
-            raise NoPrePeriodError(f"no untreated row is within {self.leads} periods before treatment", count=0)
-        dummies = (nearest[:, None] == horizons).astype(float)
-        keep, _ = independent(effects, np.column_stack([X, dummies]), sample.weights)
-        keep = keep[X.shape[1] :]
-        gone = [f"lead {-h - self.anticipation}" for h in horizons[~keep]]
-        dropped.add(CollinearWarning, "leads", "determined by fixed effects and other leads", len(gone), gone)
-        horizons, dummies = horizons[keep], dummies[:, keep]
-        model = self._model(y, np.column_stack([X, dummies]), effects, sample)
-        beta = model.beta[X.shape[1] :]
-        psi = model.beta_influence(sample.cluster_codes[model.effects.rows], len(sample.clusters))[:, X.shape[1] :]
-        if self.family == "poisson":
-            beta, psi = np.expm1(beta), psi * np.exp(beta)
-        cells = Cells.of(sample, np.flatnonzero(dummies.any(axis=1)))
-        w = np.ones(len(cells.rows)) if sample.weights is None else sample.weights[cells.rows]
-        w = w if self.family == "gaussian" else w * model.mean[cells.rows]
-        lead = np.searchsorted(-horizons, -(cells.cohort - cells.time - self.anticipation))
-        mass = np.bincount(cells.cell, w, len(cells.cohort))
-        return _Leads(cells.cohort, cells.time, beta[lead], psi[:, lead], mass)
 
     def _conventions(self, sample: Panel, n_zero: int) -> dict[str, str]:
         centring = {
@@ -287,12 +196,3 @@ class Imputation:
         if self.leads:
             told["leads"] = "separate regression on untreated rows; reference: earlier periods and never treated"
         return told
-
-
-@dataclass(frozen=True)
-class _Leads:
-    cohort: np.ndarray
-    time: np.ndarray
-    values: np.ndarray
-    psi: np.ndarray
-    mass: np.ndarray

@@ -13,7 +13,6 @@ from aigreen.did.saturated import Contrast, Profiles, saturated_fit
 from aigreen.effects.aggregation import Mass
 from aigreen.effects.effects import Effects
 from aigreen.errors import (
-    CollinearWarning,
     NoControlsError,
     NoTreatedError,
     OptionError,
@@ -23,6 +22,7 @@ from aigreen.errors import (
 from aigreen.linalg.arrays import compact, take_rows
 from aigreen.linalg.sandwich import SMALL_SAMPLE, cluster_factor, n_parameters
 from aigreen.panel.dropped import Dropped
+from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel
 from aigreen.regression.sample import Sample, draw_sample
 
@@ -114,10 +114,7 @@ class StackedDiD:
             clusters,
             len(panel.clusters),
         )
-        lost_names = [name for name, kept in zip(covariates, fit.kept, strict=True) if not kept]
-        dropped.add(
-            CollinearWarning, "covariates", "determined by fixed effects and others", len(lost_names), lost_names
-        )
+        dropped.collinear(covariates, fit.kept)
 
         own, n_clusters = compact(clusters)
         effects = [unit, compact(stack * (high - low + 1) + horizon)[0]]
@@ -130,15 +127,9 @@ class StackedDiD:
             values=fit.values,
             index=pd.MultiIndex.from_arrays([cohort, time], names=["cohort", "time"]),
             psi=np.sqrt(factor) * fit.psi,
-            clusters=panel.clusters,
-            n_rows=len(rows),
-            n_units=len(np.unique(sample.panel.unit_codes[sample.rows][rows])),
-            n_clusters=n_clusters,
             method="stacked DiD",
-            outcome=outcome,
             mass=Mass(mass, np.arange(len(mass))),
             post=time >= cohort,
-            df=n_clusters - 1,
             conventions={
                 "control group": self.control_group.replace("_", " "),
                 "window": f"{low} to {high}, reference {REFERENCE}",
@@ -146,7 +137,7 @@ class StackedDiD:
                 "variance": f"clustered by {panel.clusters.name}, {SMALL_SAMPLE}",
                 "aggregation weights": f"{self.weighting}, taken as fixed",
             },
-            dropped=dropped.to_frame(),
+            **result_facts(complete, sample.rows[rows], outcome, dropped, t_intervals=True),
         )
 
     def _cohorts(self, sample: Sample, dropped: Dropped) -> np.ndarray:

@@ -14,7 +14,6 @@ from aigreen.effects.aggregation import Mass
 from aigreen.effects.effects import Effects
 from aigreen.errors import (
     AlwaysTreatedWarning,
-    CollinearWarning,
     NoControlsError,
     NoPrePeriodError,
     NoTreatedError,
@@ -25,6 +24,7 @@ from aigreen.errors import (
 from aigreen.linalg.arrays import compact
 from aigreen.linalg.sandwich import SMALL_SAMPLE, cluster_factor, n_parameters
 from aigreen.panel.dropped import Dropped, warn
+from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import NEVER, Panel
 from aigreen.regression.sample import Sample, draw_sample
 
@@ -97,8 +97,7 @@ class SunAbraham:
             sample.clusters,
             len(panel.clusters),
         )
-        lost = [name for name, kept in zip(covariates, fit.kept, strict=True) if not kept]
-        dropped.add(CollinearWarning, "covariates", "determined by fixed effects and others", len(lost), lost)
+        dropped.collinear(covariates, fit.kept)
 
         k = int(profiles.n_free[cohorts != control].sum() + fit.kept.sum())
         factor = cluster_factor(len(sample), n_parameters(k, sample.effects, [clusters]), n_clusters)
@@ -107,15 +106,9 @@ class SunAbraham:
             values=fit.values,
             index=pd.MultiIndex.from_frame(cells),
             psi=np.sqrt(factor) * fit.psi,
-            clusters=panel.clusters,
-            n_rows=len(sample),
-            n_units=sample.n_units,
-            n_clusters=n_clusters,
             method="Sun-Abraham",
-            outcome=outcome,
             mass=Mass(mass, np.arange(len(mass))),
             post=(cells["time"] >= cells["cohort"]).to_numpy(),
-            df=n_clusters - 1,
             conventions={
                 "control group": self.control_group.replace("_", " "),
                 "reference horizon": str(self.reference),
@@ -123,7 +116,7 @@ class SunAbraham:
                 "aggregation weights": "rows of a cohort at a horizon, taken as fixed",
                 "singletons": "left out, counted",
             },
-            dropped=dropped.to_frame(),
+            **result_facts(sample.panel, sample.rows, outcome, dropped, t_intervals=True),
         )
 
     def _comparable(self, sample: Sample, dropped: Dropped) -> tuple[Sample, float]:

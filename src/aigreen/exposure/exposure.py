@@ -79,7 +79,7 @@ def exposure(
         Aligned to ``panel.frame``.
     """
     _check("how", how, How)
-    return _to_frame(panel, _carried(panel, W, _treatment(panel, treated), how)[panel.unit_codes, panel.time_codes])
+    return panel.in_frame_order(_carried(panel, W, _treatment(panel, treated), how)[panel.unit_codes, panel.time_codes])
 
 
 def exposures(panel: Panel, maps: Mapping[str, Any], **options: Any) -> pd.DataFrame:
@@ -159,7 +159,7 @@ def expected_exposure(
             draw[in_order] = np.lexsort((rng.random(n_groups), level))
             total += _carried(panel, W, path[draw][group], how)
         total /= n_draws
-    return _to_frame(panel, total[panel.unit_codes, panel.time_codes])
+    return panel.in_frame_order(total[panel.unit_codes, panel.time_codes])
 
 
 def recentred(panel: Panel, W: Any, *, how: How = "sum", **options: Any) -> pd.Series:
@@ -217,22 +217,13 @@ def _treatment(panel: Panel, treated: str | pd.Series | np.ndarray | None) -> np
         values = np.asarray(treated, dtype=float)
         if values.shape != (panel.n_rows,):
             raise DataError(f"a treatment of shape {values.shape} for {panel.n_rows} rows")
-        values = panel._sorted(values)
+        values = panel.in_panel_order(values)
     if np.isnan(values).any():
         rows = np.flatnonzero(np.isnan(values))
         raise MissingValueError(f"{rows.size:,} missing treatments", count=rows.size, first=panel.labels(rows[:5]))
     D = np.zeros((panel.n_units, panel.n_periods))
     D[panel.unit_codes, panel.time_codes] = values
     return D
-
-
-def _to_frame(panel: Panel, values: np.ndarray) -> pd.Series:
-    """Align values in panel order to the rows of the frame."""
-    out = values
-    if panel._order is not None:
-        out = np.empty_like(values)
-        out[panel._order] = values
-    return pd.Series(out, index=panel.frame.index)
 
 
 def _check(option: str, value: object, allowed: Any) -> None:

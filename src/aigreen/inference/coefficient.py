@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from aigreen.errors import CollinearError, CollinearWarning, MissingRowsWarning, NoTreatedError
-from aigreen.linalg.projection import Projection, compact
+from aigreen.errors import CollinearError, NoTreatedError
+from aigreen.linalg.arrays import compact
+from aigreen.linalg.projection import Projection
 from aigreen.panel.dropped import Dropped
-from aigreen.panel.panel import Panel
+from aigreen.panel.panel import Panel, with_weight
 
 _COLLINEAR = 1e-10
 
@@ -35,17 +36,12 @@ class Design:
         dropped: Dropped,
     ) -> Design:
         """Read the outcome (first of `names`), covariates and fixed effects; `names` must not be missing either."""
-        sample = panel.complete([*names, *covariates], dropped)
-        if sample.weights is not None and not sample.weights.all():
-            rows = np.flatnonzero(sample.weights == 0)
-            dropped.add(MissingRowsWarning, "rows", "weight zero", rows.size, sample.labels(rows[:5]))
-            sample = sample._view(sample.weights > 0)
+        sample = with_weight(panel.complete([*names, *covariates], dropped), dropped)
         if fixed_effects is None:
             fixed_effects = [panel.names["unit"], panel.names["time"]]
         codes = [sample.effect_codes(name) for name in fixed_effects]
         projection = Projection(codes, sample.n_rows, sample.weights, sample.matrix(covariates))
-        lost = [name for name, kept in zip(covariates, projection.kept, strict=True) if not kept]
-        dropped.add(CollinearWarning, "covariates", "collinear with the others", len(lost), lost)
+        dropped.collinear(covariates, projection.kept)
         return cls(sample, sample.column(names[0]), projection, int(projection.kept.sum()) + (not codes))
 
 
@@ -115,7 +111,7 @@ class Regression:
         design = Design.of(panel, names, covariates, fixed_effects, dropped)
         sample, projection = design.sample, design.projection
         codes = sample.cluster_codes if cluster is None else sample.codes(cluster)[0]
-        clusters = compact(codes)
+        clusters, n_clusters = compact(codes)
         raw = sample.treated.astype(float) if treatment is None else sample.column(treatment)
         if treatment is None and not raw.any():
             raise NoTreatedError("no unit is treated inside the sample")
@@ -128,7 +124,7 @@ class Regression:
             raise CollinearError(f"the fixed effects and covariates determine the treatment {name!r}")
         estimate = float(w @ (d * y) / square)
         residual = y - estimate * d
-        n_clusters, n, k = int(clusters.max()) + 1, len(y), design.n_slopes + 1
+        n, k = len(y), design.n_slopes + 1
         small = n_clusters / max(n_clusters - 1, 1) * (n - 1) / max(n - k, 1)
         scores = np.bincount(clusters, w * d * residual)
         error = float(np.sqrt(small * (scores @ scores)) / square)

@@ -15,7 +15,7 @@ from aigreen.errors import ClusterVariesError, EffectsError, NoControlsError, No
 from aigreen.inference.arrangements import arrangements
 from aigreen.inference.coefficient import Regression
 from aigreen.inference.inversion import Alternative, bounds, check_options, p_value
-from aigreen.linalg.projection import compact
+from aigreen.linalg.arrays import compact
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel
 
@@ -168,7 +168,7 @@ class _Plan:
     @classmethod
     def of(cls, sample: Panel, by: str | None, strata: str | None) -> _Plan:
         codes, labels = (sample.cluster_codes, sample.clusters) if by is None else sample.codes(by)
-        code, labels = compact(codes), labels[np.bincount(codes, minlength=len(labels)) > 0]
+        code, labels = compact(codes)[0], labels[np.bincount(codes, minlength=len(labels)) > 0]
         _constant(code, sample.unit_codes, sample.units, "the assigned cluster varies", "give each unit one cluster")
         cohorts, position = np.unique(sample.unit_cohort, return_inverse=True)
         reached = cohorts <= sample.times[-1]

@@ -50,6 +50,11 @@ def compact(codes: np.ndarray) -> tuple[np.ndarray, int]:
     return position[codes], len(present)
 
 
+def distinct(codes: np.ndarray) -> int:
+    """Count the codes that occur; codes are small integers from zero."""
+    return int(np.count_nonzero(np.bincount(codes)))
+
+
 def is_nested(inner: np.ndarray, outer: np.ndarray) -> bool:
     """Whether every level of `inner` lies within one level of `outer`."""
     holder = np.zeros(inner.max() + 1, dtype=outer.dtype)

@@ -48,13 +48,27 @@ def column_size(values: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
     return size
 
 
+def independent_within(values: np.ndarray, projected: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """Mark the columns that neither what is projected out nor earlier columns determine, shape (k,).
+
+    Parameters
+    ----------
+    values, projected : ndarray, shape (n, k)
+        Columns before and after projection.
+    """
+    weighted = projected if weights is None else projected * weights[:, None]
+    return independent_columns(weighted.T @ projected, column_size(values, weights))
+
+
 def symmetric_inverse(gram: np.ndarray) -> np.ndarray:
     """Inverse of a positive definite matrix, whatever the units of its columns."""
     scale = 1.0 / np.sqrt(np.diag(gram))
     return np.linalg.inv(gram * scale[:, None] * scale) * scale[:, None] * scale
 
 
-def independent(effects: FixedEffects, X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+def independent_of_effects(
+    effects: FixedEffects, X: np.ndarray, weights: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Find covariates that the fixed effects and earlier covariates do not determine on the fitted rows.
 
     Returns

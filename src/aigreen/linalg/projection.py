@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg, sparse
 
+from aigreen.linalg.arrays import compact
 from aigreen.linalg.fixed_effects import FixedEffects
 
 _RANK_TOLERANCE = 1e-11
@@ -56,7 +57,7 @@ class Projection:
         covariates: np.ndarray | None = None,
     ) -> None:
         self.weights = np.ones(n_rows) if weights is None else weights
-        codes = [compact(c) for c in effects] or [np.zeros(n_rows, dtype=np.intp)]
+        codes = [compact(c)[0] for c in effects] or [np.zeros(n_rows, dtype=np.intp)]
         self._effects = FixedEffects(codes, weights=weights)
         self._x = np.empty((n_rows, 0))
         self.kept = np.zeros(0, dtype=bool)
@@ -97,9 +98,3 @@ class Projection:
             return np.empty((len(covariates), 0)), np.zeros_like(kept)
         lower = linalg.solve_triangular(np.triu(root[:rank, :rank]), np.eye(rank), trans="T", check_finite=False)
         return (lower @ within[:, chosen].T).T, kept
-
-
-def compact(codes: np.ndarray) -> np.ndarray:
-    """Codes without gaps, in the same order."""
-    used = np.bincount(codes) > 0
-    return codes if used.all() else (np.cumsum(used) - 1)[codes]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from aigreen.decomposition.parts import DIRECT, TOTAL, Parts
+from aigreen.decomposition.parts import Layout, Parts
 from aigreen.did.group_time.group_time import GroupTimeATT
 from aigreen.did.group_time.plan import ControlGroup
 from aigreen.effects.aggregation import Mass
@@ -41,7 +41,7 @@ def fit_doubly_robust(
     stages = [stage.select(stage.index.isin(common)) for stage in stages]
     values = np.array([stage.values for stage in stages])
     psi = np.stack([stage.psi for stage in stages])
-    labels = [TOTAL, DIRECT, *channels]
+    layout = Layout(channels)
     values = np.concatenate([values[[0, -1]], values[:-1] - values[1:]])
     psi = np.concatenate([psi[[0, -1]], psi[:-1] - psi[1:]])
     n_parts, n_cells = values.shape
@@ -49,13 +49,13 @@ def fit_doubly_robust(
     facts = merged(stages)
     facts["dropped"] = pd.concat([dropped.to_frame(), facts["dropped"]], ignore_index=True)
     facts["conventions"] = {
-        "identity": f"{TOTAL} = {' + '.join([DIRECT, *channels])}",
+        "identity": layout.identity,
         **stages[0].conventions,
         "channels": "ordered: each beyond the earlier ones; conditioned on in both periods",
     }
     facts["method"] = "Mediation (doubly robust)"
     levels = [
-        np.repeat(labels, n_cells),
+        np.repeat(layout.labels, n_cells),
         np.tile(common.get_level_values("cohort"), n_parts),
         np.tile(common.get_level_values("time"), n_parts),
     ]

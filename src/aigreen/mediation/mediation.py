@@ -10,29 +10,26 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from aigreen.decomposition.bootstrap import bootstrap
+from aigreen.decomposition.decomposition import Decomposition
 from aigreen.decomposition.draws import Bootstrap, Resampling, cluster_weights
-from aigreen.decomposition.options import PartOptions
-from aigreen.decomposition.parts import DIRECT, SPILLOVER, TOTAL, Parts
-from aigreen.decomposition.results import fit_parts
-from aigreen.decomposition.sensitivity import split_sensitivity
+from aigreen.decomposition.parts import DIRECT, SPILLOVER, TOTAL, Layout, Parts
 from aigreen.did.group_time.plan import ControlGroup
 from aigreen.effects.aggregation import Mass
 from aigreen.errors import (
     AigreenWarning,
     CollinearError,
-    CollinearWarning,
     NoTreatedError,
     OptionError,
 )
 from aigreen.inference.channel_sensitivity import RHO, ChannelFit
-from aigreen.linalg.collinearity import independent
+from aigreen.linalg.collinearity import independent_of_effects
 from aigreen.linalg.fixed_effects import FixedEffects
 from aigreen.linalg.sandwich import SMALL_SAMPLE, cluster_factor, n_parameters
 from aigreen.mediation.doubly_robust import fit_doubly_robust
 from aigreen.mediation.product import Product, ProductData
 from aigreen.options import check_choice, check_columns
 from aigreen.panel.dropped import Dropped
+from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel
 from aigreen.regression.sample import Sample, draw_sample
 
@@ -166,15 +163,15 @@ class Mediation:
         if repeated:
             raise OptionError("channels", sorted(map(str, repeated))[0], ["columns with no other role"])
         if self.design == "staggered":
-            return fit_parts(self._split, panel, outcome, names)
+            return self._staggered.fit(panel, outcome, covariates=names)
         if self.design == "doubly_robust":
             return fit_doubly_robust(self.channels, self.control_group, self.anticipation, panel, outcome, names)
         return self._regression(panel, outcome, treatment, names)
 
     @property
-    def _split(self) -> PartOptions:
-        """Options of the staggered design."""
-        return PartOptions(
+    def _staggered(self) -> Decomposition:
+        """Estimator of the staggered design."""
+        return Decomposition(
             channels=self.channels,
             fixed_effects=self.fixed_effects,
             anticipation=self.anticipation,
@@ -218,8 +215,8 @@ class Mediation:
         if self.design == "doubly_robust" or self.interaction or self.vcov == "iid":
             raise OptionError("design", self.design, ["regression or staggered, clustered, without interaction"])
         if self.design == "staggered":
-            how = {"how": "simple", "n_draws": n_draws, "seed": seed, "resampling": resampling}
-            return bootstrap(self._split, panel, outcome, covariates, **how)
+            how = {"n_draws": n_draws, "seed": seed, "resampling": resampling}
+            return self._staggered.bootstrap(panel, outcome, covariates=covariates, **how)
         effects = self.fit(panel, outcome, treatment=treatment, covariates=covariates)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AigreenWarning)
@@ -266,7 +263,7 @@ class Mediation:
             allowed = ["regression or staggered, parallel channels without interaction"]
             raise OptionError("design", self.design, allowed)
         if self.design == "staggered":
-            return split_sensitivity(self._split, panel, outcome, covariates, rho, level)
+            return self._staggered.sensitivity(panel, outcome, covariates=covariates, rho=rho, level=level)
         data = self._read(panel, outcome, treatment, list(covariates or []), Dropped())
         names, weights = list(self.channels), data.sample.weights
         model = Product.of(data.y, data.M, data.X, data.effects, weights, names, ordered=False)
@@ -302,12 +299,10 @@ class Mediation:
         codes = sample.effects or [np.zeros(len(sample), dtype=np.intp)]
         effects = FixedEffects(codes, weights=sample.weights)
         X = np.column_stack([d[sample.rows], sample.matrix(names)])
-        keep, _ = independent(effects, X, sample.weights)
+        keep, _ = independent_of_effects(effects, X, sample.weights)
         if not keep[0]:
             raise CollinearError(f"treatment {treatment or 'treated'!r} is determined by the fixed effects")
-        gone = [name for name, kept in zip(names, keep[1:], strict=True) if not kept]
-        reason = "determined by treatment, fixed effects and others"
-        dropped.add(CollinearWarning, "covariates", reason, len(gone), gone)
+        dropped.collinear(names, keep[1:])
         M, y = sample.matrix(list(self.channels)), complete.column(outcome)[sample.rows]
         return _Regressors(sample, codes, effects, y, M, X[:, keep])
 
@@ -323,18 +318,16 @@ class Mediation:
         # the largest of the regressions gives one factor to all parts, so that their covariance adds up too
         size = n_parameters(M.shape[1] + X.shape[1], data.codes, [clusters])
         values, psi, covariance = model.values, None, None
-        labels = [TOTAL, DIRECT, *self.channels]
+        layout = Layout(list(self.channels), interaction=self.interaction)
         if self.vcov == "iid":
             covariance = model.classical(len(sample), n_parameters(X.shape[1], data.codes))
         else:
             psi = model.influence(clusters, len(complete.clusters))
             if self.interaction:
                 values, psi = model.interacted(X[:, 0], M[:, :k], psi, clusters)
-                crossed = [f"{DIRECT}: interaction {name}" for name in self.channels]
-                labels = [*labels, f"{DIRECT}: at untreated channels", *crossed]
             psi = psi * np.sqrt(cluster_factor(len(sample), size, n_clusters))
         told = {
-            "identity": f"{TOTAL} = {' + '.join([DIRECT, *self.channels])}",
+            "identity": layout.identity,
             "variance": f"clusters: {complete.clusters.name}" if psi is not None else "classical (iid)",
             "small-sample factor": SMALL_SAMPLE if psi is not None else "1/(N-K)",
             "fixed effects": self._effects_told(panel),
@@ -343,20 +336,14 @@ class Mediation:
             told["channels"] = "ordered: each beyond the earlier ones"
         return Parts(
             values=values,
-            index=pd.Index(labels, name="part"),
+            index=pd.Index(layout.labels, name="part"),
             psi=psi,
             covariance=covariance,
-            clusters=complete.clusters,
-            n_rows=len(sample),
-            n_units=sample.n_units,
-            n_clusters=n_clusters,
             method="Mediation (product of coefficients)",
-            outcome=outcome,
-            mass=Mass(np.ones(len(labels)), np.arange(len(labels))),
-            post=np.ones(len(labels), dtype=bool),
-            df=n_clusters - 1 if psi is not None else None,
+            mass=Mass(np.ones(len(values)), np.arange(len(values))),
+            post=np.ones(len(values), dtype=bool),
             conventions=told,
-            dropped=dropped.to_frame(),
+            **result_facts(complete, sample.rows, outcome, dropped, t_intervals=psi is not None),
         )
 
 

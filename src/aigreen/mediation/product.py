@@ -10,6 +10,7 @@ import numpy as np
 
 from aigreen.decomposition.channel_fit import CleanFit, channel_loadings, fit_clean
 from aigreen.decomposition.draws import warn_of_refits
+from aigreen.decomposition.parts import Layout
 from aigreen.errors import CollinearError
 from aigreen.linalg.arrays import is_nested, sum_by
 from aigreen.linalg.cluster_products import BLOCK, LARGEST, cluster_blocks, dummies, regular, take_unit_means
@@ -103,9 +104,9 @@ class Product:
         untreated = mean - a * dose
         gaps = w[:, None] * (M - mean - np.outer(treatment - dose, a))
         untreated_psi = sum_by(clusters, gaps, n_clusters) - a_psi * dose
-        c = self.values[1]
+        c = self.values[Layout.direct]
         own = c + h @ untreated
-        own_psi = psi[:, 1] + h_psi @ untreated + untreated_psi @ h
+        own_psi = psi[:, Layout.direct] + h_psi @ untreated + untreated_psi @ h
         crossed, crossed_psi = h * a, h_psi * a + a_psi * h
         through, through_psi = a * b, a_psi * b + b_psi * a
         direct, direct_psi = own + crossed.sum(), own_psi + crossed_psi.sum(axis=1)
@@ -119,15 +120,16 @@ class Product:
         w = np.ones(n) if self.fit.weights is None else self.fit.weights
         gram, squares = (m * w[:, None]).T @ m, w @ self.d**2
         noise = w @ self.fit.rest**2 / (n - size - k)
+        layout, on_b, on_a = Layout(range(k)), slice(1, 1 + k), slice(1 + k, 1 + 2 * k)
         errors = np.zeros((1 + 2 * k, 1 + 2 * k))
         errors[0, 0] = noise / squares
-        errors[1 : 1 + k, 1 : 1 + k] = noise * np.linalg.inv(gram)
-        errors[1 + k :, 1 + k :] = gram / (n - size) / squares
-        slope = np.zeros((2 + k, 1 + 2 * k))
-        slope[:2, 0] = 1.0
-        slope[0, 1 + k :] = b
-        slope[1, 1 : 1 + k] = -self.a
-        slope[2:, 1 : 1 + k], slope[2:, 1 + k :] = np.diag(self.a), np.diag(b)
+        errors[on_b, on_b] = noise * np.linalg.inv(gram)
+        errors[on_a, on_a] = gram / (n - size) / squares
+        slope = np.zeros((layout.whole.stop, 1 + 2 * k))
+        slope[[layout.total, layout.direct], 0] = 1.0
+        slope[layout.total, on_a] = b
+        slope[layout.direct, on_b] = -self.a
+        slope[layout.channel, on_b], slope[layout.channel, on_a] = np.diag(self.a), np.diag(b)
         return slope @ errors @ slope.T
 
 
@@ -228,7 +230,7 @@ class ProductData:
         return out
 
     def _refits(self, omega: np.ndarray) -> np.ndarray:
-        out = np.full((len(omega), 2 + self.M.shape[1]), np.nan)
+        out = np.full((len(omega), Layout(self.names).whole.stop), np.nan)
         for draw, by_cluster in enumerate(omega):
             w = by_cluster[self.clusters] if self.weights is None else self.weights * by_cluster[self.clusters]
             with suppress(CollinearError):

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from aigreen.errors import AigreenWarning
+from aigreen.errors import AigreenWarning, CollinearWarning
 
 _PASSED = {"aigreen", "aigreen_study", "functools"}  # cached properties stand between two frames of the package
 
@@ -36,6 +36,17 @@ class Dropped:
         warning = category(f"{count:,} {what} left out: {reason}", count=count, first=first)
         self._rows.append((what, reason, count, ", ".join(str(x) for x in warning.first)))
         warn(warning)
+
+    def collinear(
+        self,
+        names: Iterable[object],
+        keep: Iterable[bool],
+        what: str = "covariates",
+        by: str = "fixed effects and others",
+    ) -> None:
+        """Record the columns not marked in `keep`, which `by` determine; a covariate of them changes no estimate."""
+        gone = [name for name, kept in zip(names, keep, strict=True) if not kept]
+        self.add(CollinearWarning, what, f"determined by {by}", len(gone), gone)
 
     def to_frame(self) -> pd.DataFrame:
         """Columns what, reason, count, first; one row an entry."""

@@ -20,6 +20,7 @@ from aigreen.errors import (
     UnknownColumnError,
     WeightsError,
 )
+from aigreen.linalg.arrays import distinct
 from aigreen.panel.columns import code_integers, factorize, integer_times, numeric, to_pandas
 from aigreen.panel.dropped import Dropped
 
@@ -102,8 +103,8 @@ class Panel:
         self._order = order
         self.units = units
         self.times = times
-        self.unit_codes = self._sorted(unit_codes)
-        self.time_codes = self._sorted(time_codes)
+        self.unit_codes = self.in_panel_order(unit_codes)
+        self.time_codes = self.in_panel_order(time_codes)
         self._check_unique(key[1:] == key[:-1] if order is None else np.diff(key[order]) == 0)
         if len(times) < 2:
             raise TooFewPeriodsError(f"column {time!r} has {len(times)} period; two are needed", column=time)
@@ -112,7 +113,7 @@ class Panel:
             self.cluster_codes, self.clusters = self.unit_codes, units
         else:
             codes, self.clusters = factorize(frame[cluster])
-            self.cluster_codes = self._sorted(codes)
+            self.cluster_codes = self.in_panel_order(codes)
         self.weights = self._read_weights() if weights else None
 
     # -- sizes ---------------------------------------------------------------------------------------------------
@@ -140,7 +141,7 @@ class Panel:
     @cached_property
     def n_clusters(self) -> int:
         """Number of clusters with at least one row here (a view may have fewer than `len(clusters)`)."""
-        return int(np.count_nonzero(np.bincount(self.cluster_codes)))
+        return distinct(self.cluster_codes)
 
     # -- treatment -----------------------------------------------------------------------------------------------
 
@@ -197,7 +198,7 @@ class Panel:
                 count=infinite.size,
                 first=self._labels_unsorted(infinite),
             )
-        return self._sorted(values)
+        return self.in_panel_order(values)
 
     def matrix(self, names: Sequence[str]) -> np.ndarray:
         """Return columns as a float64 array of shape (n_rows, len(names))."""
@@ -218,7 +219,7 @@ class Panel:
         if name == self.names["time"]:
             return self.time_codes, pd.Index(self.times)
         codes, labels = factorize(self._series(name))
-        return self._sorted(codes), labels
+        return self.in_panel_order(codes), labels
 
     def effect_codes(self, name: str) -> np.ndarray:
         """Return codes in panel order of a fixed effect: a column, or columns joined by ``^`` for their interaction."""
@@ -232,6 +233,20 @@ class Panel:
     def labels(self, rows: Iterable[int]) -> list[str]:
         """Name the rows at these positions of the panel order, as ``(unit, time)``."""
         return [f"({self.units[self.unit_codes[i]]}, {self.times[self.time_codes[i]]})" for i in rows]
+
+    # -- order of rows -------------------------------------------------------------------------------------------
+
+    def in_panel_order(self, values: np.ndarray) -> np.ndarray:
+        """Sort values, shape (n_rows, ...), from the row order of `frame` to that of the panel's arrays."""
+        return values if self._order is None else values[self._order]
+
+    def in_frame_order(self, values: np.ndarray) -> pd.Series:
+        """Return values in panel order, shape (n_rows,), as a Series on the index of `frame`."""
+        out = values
+        if self._order is not None:
+            out = np.empty_like(values)
+            out[self._order] = values
+        return pd.Series(out, index=self.frame.index)
 
     # -- views ---------------------------------------------------------------------------------------------------
 
@@ -251,7 +266,36 @@ class Panel:
             raise DataError(
                 f"a mask is a boolean array of length {self.n_rows}, got {mask.dtype} of shape {mask.shape}"
             )
-        return self._view(self._sorted(mask))
+        return self.cut(self.in_panel_order(mask))
+
+    def cut(self, keep: np.ndarray) -> Panel:
+        """Return the view of the rows marked in panel order; nothing is checked again, clusters keep their labels.
+
+        Parameters
+        ----------
+        keep : ndarray of bool, shape (n_rows,)
+            As estimators have it; for a mask in the row order of `frame` take ``panel[mask]``.
+
+        Raises
+        ------
+        EmptyDataError
+            No row is marked.
+        """
+        if not keep.any():
+            raise EmptyDataError("no rows are left in this view", count=0)
+        view = object.__new__(Panel)
+        positions = np.flatnonzero(keep) if self._order is None else self._order[keep]
+        view.frame = self.frame.iloc[positions]
+        view.names = self.names
+        view._order = None
+        present, view.unit_codes = np.unique(self.unit_codes[keep], return_inverse=True)
+        view.units = self.units[present]
+        view.unit_cohort = self.unit_cohort[present]
+        periods, view.time_codes = np.unique(self.time_codes[keep], return_inverse=True)
+        view.times = self.times[periods]
+        view.cluster_codes, view.clusters = self.cluster_codes[keep], self.clusters
+        view.weights = None if self.weights is None else self.weights[keep]
+        return view
 
     def split(self, name: str) -> dict[Any, Panel]:
         """Return one view for each value of a column, in their order (or that of its categories), without missing."""
@@ -267,15 +311,20 @@ class Panel:
         An estimator that takes untreated rows as controls then has the controls of `Spillover` and `Decomposition`.
         """
         names = [exposure] if isinstance(exposure, str) else list(exposure)
-        return self._view(self.treated | (self.matrix(names) == 0).all(axis=1))
+        return self.cut(self.treated | (self.matrix(names) == 0).all(axis=1))
 
     def reassign(self, unit_cohort: np.ndarray) -> Panel:
         """Return a panel of the same rows with other first treated periods (placebos), shape (n_units,)."""
-        other = object.__new__(Panel)
-        other.__dict__.update(self.__dict__)
+        other = self._copy()
         other.unit_cohort = np.asarray(unit_cohort, dtype=float)
         if other.unit_cohort.shape != (self.n_units,) or np.isnan(other.unit_cohort).any():
             raise DataError(f"one first treated period (inf for never) for each of {self.n_units} units is needed")
+        return other
+
+    def reweight(self, weights: np.ndarray) -> Panel:
+        """Return a panel of the same rows with other weights (bootstrap draws), shape (n_rows,), in panel order."""
+        other = self._copy()
+        other.weights = weights
         return other
 
     def complete(self, names: Sequence[str], dropped: Dropped) -> Panel:
@@ -294,25 +343,7 @@ class Panel:
         rows = np.flatnonzero(missing)
         reason = f"missing {', '.join(culprits)}"
         dropped.add(MissingRowsWarning, "rows", reason, rows.size, self.labels(rows[:5]))
-        return self._view(~missing)
-
-    def _view(self, keep: np.ndarray) -> Panel:
-        """Cut rows (mask in panel order) without checking again; clusters keep the root's labels."""
-        if not keep.any():
-            raise EmptyDataError("no rows are left in this view", count=0)
-        view = object.__new__(Panel)
-        positions = np.flatnonzero(keep) if self._order is None else self._order[keep]
-        view.frame = self.frame.iloc[positions]
-        view.names = self.names
-        view._order = None
-        present, view.unit_codes = np.unique(self.unit_codes[keep], return_inverse=True)
-        view.units = self.units[present]
-        view.unit_cohort = self.unit_cohort[present]
-        periods, view.time_codes = np.unique(self.time_codes[keep], return_inverse=True)
-        view.times = self.times[periods]
-        view.cluster_codes, view.clusters = self.cluster_codes[keep], self.clusters
-        view.weights = None if self.weights is None else self.weights[keep]
-        return view
+        return self.cut(~missing)
 
     # -- checks --------------------------------------------------------------------------------------------------
 
@@ -330,7 +361,7 @@ class Panel:
     def _read_cohort(self) -> np.ndarray:
         name = self.names["cohort"]
         values = numeric(self._series(name))
-        values = self._sorted(np.where(np.isnan(values) | (values == 0), NEVER, values))
+        values = self.in_panel_order(np.where(np.isnan(values) | (values == 0), NEVER, values))
         odd = np.flatnonzero(values != np.round(values))
         if odd.size or (values < 0).any():
             odd = odd if odd.size else np.flatnonzero(values < 0)
@@ -367,13 +398,15 @@ class Panel:
 
     # -- helpers -------------------------------------------------------------------------------------------------
 
+    def _copy(self) -> Panel:
+        other = object.__new__(Panel)
+        other.__dict__.update(self.__dict__)
+        return other
+
     def _series(self, name: str) -> pd.Series:
         if name not in self.frame.columns:
             raise UnknownColumnError(name, list(self.frame.columns))
         return self.frame[name]
-
-    def _sorted(self, values: np.ndarray) -> np.ndarray:
-        return values if self._order is None else values[self._order]
 
     def _labels_unsorted(self, rows: np.ndarray) -> list[str]:
         unit, time = self.frame[self.names["unit"]], self.frame[self.names["time"]]
@@ -399,4 +432,4 @@ def with_weight(sample: Panel, dropped: Dropped) -> Panel:
         return sample
     zero = np.flatnonzero(sample.weights == 0)
     dropped.add(MissingRowsWarning, "rows", "weight zero", zero.size, sample.labels(zero[:5]))
-    return sample._view(sample.weights > 0)
+    return sample.cut(sample.weights > 0)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from aigreen.errors import CollinearError, ConvergenceError
-from aigreen.linalg.collinearity import column_size, independent_columns
+from aigreen.linalg.collinearity import independent_columns
 from aigreen.linalg.fixed_effects import FixedEffects
 
 TOLERANCE = 1e-10
@@ -65,12 +65,6 @@ def project(values: np.ndarray, effects: Sequence[np.ndarray], weights: np.ndarr
     weights = np.ones(len(values)) if weights is None else weights
     residuals, converged = demean(values, codes, weights, TOLERANCE, PATIENCE)
     return residuals if converged else FixedEffects(effects, weights=weights).residualize(values)
-
-
-def independent(values: np.ndarray, projected: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
-    """Mark the columns that neither the fixed effects nor earlier columns determine."""
-    weighted = projected if weights is None else projected * weights[:, None]
-    return independent_columns(weighted.T @ projected, column_size(values, weights))
 
 
 def least_squares(y: np.ndarray, X: np.ndarray, Z: np.ndarray | None, weights: np.ndarray | None) -> Regression:

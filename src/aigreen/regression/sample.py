@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aigreen.errors import DataError, EmptyDataError, MissingRowsWarning, SeparationWarning, SingletonWarning
-from aigreen.linalg.arrays import compact, take_rows
+from aigreen.linalg.arrays import compact, distinct, take_rows
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel
 
@@ -45,14 +45,9 @@ class Sample:
         return self.take(self.panel.cluster_codes)
 
     @property
-    def n_units(self) -> int:
-        """Number of units with a row."""
-        return int(np.count_nonzero(np.bincount(self.take(self.panel.unit_codes))))
-
-    @property
     def n_clusters(self) -> int:
         """Number of clusters with a row."""
-        return int(np.count_nonzero(np.bincount(self.clusters)))
+        return distinct(self.clusters)
 
     def matrix(self, names: Sequence[str]) -> np.ndarray:
         """Columns of the sample, shape (n, len(names))."""

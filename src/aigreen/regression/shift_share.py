@@ -13,18 +13,18 @@ from aigreen.effects.confidence_set import ConfidenceSet, ratio_set
 from aigreen.effects.effects import Effects
 from aigreen.errors import (
     CollinearError,
-    CollinearWarning,
     DataError,
     MissingRowsWarning,
     OptionError,
     TooFewClustersError,
 )
 from aigreen.linalg.arrays import compact, sum_by
-from aigreen.linalg.collinearity import column_scale
+from aigreen.linalg.collinearity import column_scale, independent_within
 from aigreen.linalg.sandwich import SMALL_SAMPLE, cluster_factor, n_parameters
 from aigreen.panel.dropped import Dropped
+from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel
-from aigreen.regression.absorbed import independent, project
+from aigreen.regression.absorbed import project
 from aigreen.regression.sample import Sample, draw_sample
 
 INSTRUMENT = "shift-share"
@@ -166,9 +166,7 @@ class ShiftShare:
         periods, shocks = self.shocks_by_row(panel)
         found = rows >= 0
         values[found] = np.einsum("ik,ik->i", self.shares.to_numpy(float)[rows[found]], shocks[periods[found]])
-        out = pd.Series(np.nan, index=panel.frame.index, name=INSTRUMENT)
-        out.iloc[np.arange(panel.n_rows) if panel._order is None else panel._order] = values
-        return out
+        return panel.in_frame_order(values).rename(INSTRUMENT)
 
     def positions(self, panel: Panel) -> np.ndarray:
         """Position in `shares` of each row; -1 for none."""
@@ -312,39 +310,36 @@ class Design:
         codes, seen = pd.factorize(labels, sort=True)
         return codes, pd.Index(seen, name="shock")
 
-    def effects(self, beta: float, psi: np.ndarray, label: str, outcome: str, facts: Mapping[str, str]) -> Effects:
-        """Wrap one coefficient; `facts` are added to its conventions."""
+    def effects(self, beta: float, psi: np.ndarray, label: str, outcome: str, told: Mapping[str, str]) -> Effects:
+        """Wrap one coefficient; `told` is added to its conventions."""
         sample, sums = self.sample, self.S.sum(axis=1)
         by_sector = _to_shocks(self.S, self.w, self.period, self.h)
         codes, labels = self.clusters()
         size = np.bincount(codes, by_sector.sum(axis=0))
-        if self.options.errors == "cluster":
-            labels, n_clusters = sample.panel.clusters, sample.n_clusters
+        by_cluster = self.options.errors == "cluster"
+        facts = result_facts(sample.panel, sample.rows, outcome, self.dropped, t_intervals=by_cluster)
+        if by_cluster:
+            labels = sample.panel.clusters
             variance = f"clustered by {labels.name}, {SMALL_SAMPLE}"
         else:
             n_clusters = int((size > 0).sum())
             variance = f"exposure-robust ({self.options.errors}), by shock cluster, no small-sample factor"
             if n_clusters < 2:
                 raise TooFewClustersError(f"{n_clusters} shock cluster: no variance can be computed", count=n_clusters)
+            facts |= {"clusters": labels, "n_clusters": n_clusters}
         return Effects(
             values=np.array([beta]),
             index=pd.Index([label], name="term"),
             psi=psi[:, None],
-            clusters=labels,
-            n_rows=len(sample),
-            n_units=sample.n_units,
-            n_clusters=n_clusters,
             method="Shift-share " + ("OLS" if label == INSTRUMENT else "2SLS"),
-            outcome=outcome,
-            df=n_clusters - 1 if self.options.errors == "cluster" else None,
             conventions={
                 "variance": variance,
                 "sums of shares": f"{sums.min():.3g} to {sums.max():.3g}",
                 "effective number of shock clusters": f"{size.sum() ** 2 / (size @ size):.1f}",
                 "singletons": "left out, counted",
             }
-            | facts,
-            dropped=self.dropped.to_frame(),
+            | told,
+            **facts,
         )
 
 
@@ -357,7 +352,7 @@ def _with_shares(panel: Panel, options: ShiftShare, dropped: Dropped) -> Panel:
         )
     lost = np.flatnonzero(~found)
     dropped.add(MissingRowsWarning, "rows", "no shares", lost.size, panel.labels(lost[:5]))
-    return panel if found.all() else panel._view(found)
+    return panel if found.all() else panel.cut(found)
 
 
 def _check_sums(sums: np.ndarray, left: np.ndarray) -> None:
@@ -377,9 +372,8 @@ def _within(
     scale = column_scale(columns)
     scaled[:, :k] /= scale
     out = project(scaled, sample.effects, sample.weights)
-    keep = independent(scaled[:, k:], out[:, k:], sample.weights)
-    lost = [name for name, stays in zip(names, keep[: len(names)], strict=True) if not stays]
-    dropped.add(CollinearWarning, "covariates", "determined by fixed effects and others", len(lost), lost)
+    keep = independent_within(scaled[:, k:], out[:, k:], sample.weights)
+    dropped.collinear(names, keep[: len(names)])
     root = np.ones((len(out), 1)) if sample.weights is None else np.sqrt(sample.weights)[:, None]
     X = out[:, k:][:, keep]
     slopes = np.linalg.lstsq(X * root, out[:, :k] * root, rcond=None)[0]

@@ -11,13 +11,14 @@ import pandas as pd
 
 from aigreen.effects.aggregation import Mass
 from aigreen.effects.effects import Effects
-from aigreen.errors import CollinearError, CollinearWarning, NoTreatedError, OptionError, SeparationWarning
+from aigreen.errors import CollinearError, NoTreatedError, OptionError, SeparationWarning
 from aigreen.linalg.arrays import beside, compact, sum_by
-from aigreen.linalg.collinearity import column_scale
+from aigreen.linalg.collinearity import column_scale, independent_within
 from aigreen.linalg.sandwich import SMALL_SAMPLE, cluster_factor, n_parameters, row_factor, two_way_covariance
 from aigreen.panel.dropped import Dropped
+from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel
-from aigreen.regression.absorbed import Regression, fit_poisson, independent, least_squares, poisson, project
+from aigreen.regression.absorbed import Regression, fit_poisson, least_squares, poisson, project
 from aigreen.regression.sample import Sample, check_counts, draw_sample
 
 Family = Literal["gaussian", "poisson"]
@@ -184,27 +185,23 @@ class TWFE:
             values, psi, covariance, index = _with_reference(values, psi, covariance, labels[:n_treatments])
             mass, post = Mass(np.ones(len(index)), np.arange(len(index))), index.to_numpy() >= 0
         method = "Poisson" if self.family == "poisson" else "2SLS" if instrumented else "OLS"
+        facts = result_facts(sample.panel, sample.rows, outcome, dropped)
+        facts["df"] = None if self.family == "poisson" else df
         return Effects(
             values=values,
             index=index,
             psi=psi,
             covariance=covariance,
-            clusters=sample.panel.clusters,
-            n_rows=len(sample),
-            n_units=sample.n_units,
-            n_clusters=sample.n_clusters,
             method=f"TWFE {method}" + (" event study" if self.event_study else ""),
-            outcome=outcome,
             mass=mass,
             post=post,
-            df=None if self.family == "poisson" else df,
             conventions={
                 "fixed effects": ", ".join(names) or "none",
                 "variance": text,
                 "singletons": "left out, counted",
             }
             | ({"reference horizon": "-1"} if self.event_study else {}),
-            dropped=dropped.to_frame(),
+            **facts,
         )
 
     def _variance(
@@ -274,15 +271,15 @@ def _identified(
     """
     scaled = X / column_scale(X)
     projected = project(scaled, sample.effects, sample.weights)
-    keep = independent(scaled, projected, sample.weights)
-    lost = [str(label) for label, k in zip(labels, keep, strict=True) if not k]
+    keep = independent_within(scaled, projected, sample.weights)
     if not keep[:n_treatments].all():
+        lost = [str(label) for label, k in zip(labels, keep, strict=True) if not k]
         count = int((~keep[:n_treatments]).sum())
         raise CollinearError(
             f"{count} of {n_treatments} treatment effects are not identified, as fixed effects or other treatments "
             f"determine them: {', '.join(lost[:5])}"
         )
-    dropped.add(CollinearWarning, "covariates", "determined by fixed effects and others", len(lost), lost)
+    dropped.collinear(labels, keep)
     return X[:, keep], [label for label, k in zip(labels, keep, strict=True) if k], projected[:, keep]
 
 

@@ -11,13 +11,12 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from aigreen.counterfactual.imputed import Average, ExposureResponse, Imputed
+from aigreen.counterfactual.imputed import Average, ExposureResponse, Imputed, side_by_side
 from aigreen.counterfactual.leads import leads
 from aigreen.counterfactual.rows import (
     Cells,
     RowRoles,
     assign_roles,
-    distinct,
     exposure_onset,
     reached_exposed_rows,
     reached_rows,
@@ -30,6 +29,7 @@ from aigreen.errors import AigreenWarning, NoControlsError, OptionError
 from aigreen.exposure.basis import Basis, Response, check_cuts
 from aigreen.options import check_choice, check_columns, check_fixed_effects, check_periods, check_scale
 from aigreen.panel.dropped import Dropped
+from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import NEVER, Panel
 from aigreen.regression.sample import check_counts
 from aigreen.regression.twfe import TWFE
@@ -203,9 +203,7 @@ class Spillover:
         n_post = sum(len(cells.cohort) for _, cells, _ in blocks)
         if self.leads:
             blocks += [(part, *lead) for part, lead in stage.leads().items()]
-        masses = [average.mass for _, _, average in blocks]
-        size = np.concatenate([mass.value for mass in masses])
-        influence = None if masses[0].influence is None else np.hstack([mass.influence for mass in masses])
+        values, psi, mass = side_by_side([average for _, _, average in blocks])
         levels = [
             np.concatenate([np.full(len(cells.cohort), label, dtype=object) for label, cells, _ in blocks]),
             np.concatenate([cells.cohort for _, cells, _ in blocks]),
@@ -213,12 +211,12 @@ class Spillover:
         ]
         result = self._result(
             stage,
-            values=np.concatenate([average.values for _, _, average in blocks]),
+            values=values,
             index=pd.MultiIndex.from_arrays(levels, names=["part", "cohort", "time"]),
-            psi=np.hstack([average.psi for _, _, average in blocks]),
-            mass=Mass(size, np.arange(len(size)), influence),
+            psi=psi,
+            mass=mass,
         )
-        return replace(result, post=np.arange(len(size)) < n_post) if self.leads else result
+        return replace(result, post=np.arange(len(values)) < n_post) if self.leads else result
 
     def response_curve(
         self,
@@ -312,23 +310,16 @@ class Spillover:
     ) -> Effects:
         sample = stage.sample
         used = np.concatenate([stage.imputed.model.effects.rows, stage.treated.rows, stage.exposed])
-        n_clusters = distinct(sample.cluster_codes[used])
         scale = "" if self.family == "gaussian" else f", {self.family}, {self.scale}"
         return Effects(
             values=values,
             index=index,
             psi=psi,
-            clusters=sample.clusters,
-            n_rows=used.size,
-            n_units=distinct(sample.unit_codes[used]),
-            n_clusters=n_clusters,
-            df=n_clusters - 1,
             method=f"Spillover ({self.response}{scale})",
-            outcome=stage.outcome,
             mass=mass,
             post=None if mass is None else np.ones(len(values), dtype=bool),
             conventions=self._conventions(stage),
-            dropped=stage.dropped.to_frame(),
+            **result_facts(sample, used, stage.outcome, stage.dropped, t_intervals=True),
         )
 
     def _conventions(self, stage: Stage) -> dict[str, str]:

@@ -6,6 +6,7 @@ import pytest
 from aigreen import Panel
 from aigreen.errors import (
     CohortVariesError,
+    CollinearWarning,
     DataError,
     DuplicateRowsError,
     EmptyDataError,
@@ -19,6 +20,7 @@ from aigreen.errors import (
     WeightsError,
 )
 from aigreen.panel.dropped import Dropped
+from aigreen.panel.facts import result_facts
 
 
 def frame():
@@ -261,6 +263,45 @@ def test_masks_follow_the_frame_or_its_index():
     for bad in (mask.to_numpy()[:5], np.arange(12)):
         with pytest.raises(DataError, match="boolean array of length 12"):
             panel(df)[bad]
+
+
+def test_values_go_to_panel_order_and_back_to_the_frame():
+    df = frame().sample(frac=1, random_state=3)
+    p = panel(df)
+    y = p.in_panel_order(df["y"].to_numpy())
+    assert y.tolist() == p.column("y").tolist() == [4.0, 5.0, 3.0, 7.0, 8.0, 6.0, 1.0, 2.0, 0.0, 10.0, 11.0, 9.0]
+    assert p.in_panel_order(df[["y"]].to_numpy())[:, 0].tolist() == y.tolist()
+    assert p.in_frame_order(y).to_dict() == df["y"].to_dict()
+
+
+def test_cut_takes_a_mask_in_panel_order_and_brackets_one_in_frame_order():
+    df = frame().sample(frac=1, random_state=3)
+    p = panel(df, cluster="city", weights="w")
+    keep = p.column("y") > 6
+    cut = p.cut(keep)
+    assert cut.column("y").tolist() == [7.0, 8.0, 10.0, 11.0, 9.0]
+    assert cut.column("y").tolist() == p[df["y"].to_numpy() > 6].column("y").tolist()
+    assert cut.units.tolist() == ["b", "d"] and cut.clusters.tolist() == [10, 20]
+    with pytest.raises(EmptyDataError):
+        p.cut(keep & False)
+
+
+def test_reweight_changes_weights_only():
+    p = panel(frame().sample(frac=1, random_state=3), weights="w")
+    other = p.reweight(np.arange(12.0))
+    assert other.weights.tolist() == list(range(12)) and p.weights.tolist() == [1.0] * 12
+    assert other.cut(other.weights > 9).column("y").tolist() == p.column("y")[10:].tolist()
+
+
+def test_facts_of_a_result_count_the_rows_used():
+    p = panel(cluster="city")
+    dropped = Dropped()
+    with pytest.warns(CollinearWarning, match="1 covariates left out: determined by fixed effects and others"):
+        dropped.collinear(["a", "b", "c"], [True, False, True])
+    facts = result_facts(p, np.array([0, 1, 1, 6]), "y", dropped, t_intervals=True)
+    assert [facts[key] for key in ("n_rows", "n_units", "n_clusters", "df", "outcome")] == [4, 2, 2, 1, "y"]
+    assert facts["dropped"]["first"].tolist() == ["b"] and facts["clusters"] is p.clusters
+    assert result_facts(p, np.array([0, 1]), "y", dropped)["df"] is None
 
 
 def test_split_keeps_the_order_of_categories():

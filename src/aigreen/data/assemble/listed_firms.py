@@ -316,7 +316,3 @@ def _ownership(frame: pd.DataFrame) -> pd.Series:
     named = codes.notna().to_numpy()
     kind = np.select([state, foreign, named], ["state", "foreign", "private"], "")
     return pd.Series(kind, index=frame.index, dtype="str").where(kind != "")
-
-
-def _in_force(year: pd.Series, start: pd.Series) -> pd.Series:
-    return (year >= start).astype("int64")

@@ -30,6 +30,7 @@ from aigreen.errors import (
     UnbalancedWarning,
 )
 from aigreen.panel.dropped import Dropped, warn
+from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel
 
 Sampling = Literal["panel", "balanced", "repeated_cross_sections"]
@@ -197,24 +198,18 @@ class GroupTimeATT:
         computed = ~cells.reference & ~result.failed
         _report(cells, result, computed, sample, cohort, dropped)
         left = np.flatnonzero(computed | (cells.reference & np.isin(cells.cohort, cells.cohort[computed])))
-        in_sample = ~np.isnan(cohort)
+        rows = np.flatnonzero(~np.isnan(cohort)[sample.unit_codes])
         times = sample.times[cells.time[left]]
-        rows = np.bincount(sample.unit_codes, minlength=sample.n_units)
         psi = result.psi if len(left) == len(cells) else result.psi[left]
         return Effects(
             values=result.values[left],
             index=pd.MultiIndex.from_arrays([cells.cohort[left].astype(int), times], names=["cohort", "time"]),
             psi=psi.T,
-            clusters=sample.clusters,
-            n_rows=int(rows[in_sample].sum()),
-            n_units=int(in_sample.sum()),
-            n_clusters=len(np.unique(sample.unit_cluster[in_sample])),
             method=f"group-time ATT ({self.method})",
-            outcome=outcome,
             mass=_cohort_shares(sample, cohort, cells.cohort[left]),
             post=times >= cells.cohort[left],
             conventions=self._conventions(sample, cohort),
-            dropped=dropped.to_frame(),
+            **result_facts(sample, rows, outcome, dropped),
         )
 
     def _conventions(self, sample: Panel, cohort: np.ndarray) -> dict[str, str]:
