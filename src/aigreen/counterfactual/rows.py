@@ -57,8 +57,7 @@ class Cells:
 
 def split_rows(sample: Panel, fixed_effects: Sequence[str] | None, anticipation: int, dropped: Dropped) -> Split:
     """Split the rows; leave out units without an untreated row where unit effects are used."""
-    unit, time = sample.names["unit"], sample.names["time"]
-    names = list(fixed_effects or (unit, time))
+    names = sample.effect_names(fixed_effects)
     treated = sample.treated
     fitted = ~treated if not anticipation else sample.time < sample.cohort - anticipation
     if not treated.any():
@@ -67,7 +66,7 @@ def split_rows(sample: Panel, fixed_effects: Sequence[str] | None, anticipation:
         raise NoControlsError("no row is untreated", column=sample.names.get("cohort"), count=0)
     if distinct(sample.cluster_codes) < 2:
         raise TooFewClustersError("one cluster only: no variance can be computed", count=1)
-    if unit in names:
+    if sample.names["unit"] in names:
         with_treated = np.bincount(sample.unit_codes[treated], minlength=sample.n_units) > 0
         always = with_treated & (np.bincount(sample.unit_codes[fitted], minlength=sample.n_units) == 0)
         if always.sum() == with_treated.sum():

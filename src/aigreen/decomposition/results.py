@@ -169,7 +169,7 @@ def _conventions(options: PartOptions, setup: Setup) -> dict[str, str]:
         "clean rows": f"{setup.fit.effects.rows.size:,} untreated and unexposed rows",
         "variance": f"clusters: {sample.clusters.name}; {rows} ({options.variance})",
         "small-sample factor": "none",
-        "fixed effects": ", ".join(options.fixed_effects or (sample.names["unit"], sample.names["time"])),
+        "fixed effects": ", ".join(sample.effect_names(options.fixed_effects)),
     }
     if basis is not None:
         told["response"] = f"{options.response} ({', '.join(basis.terms)}), {setup.exposed.size:,} exposed rows"

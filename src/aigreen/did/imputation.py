@@ -182,11 +182,10 @@ class Imputation:
         }[self.variance]
         if self.family == "poisson":
             centring = centring.split(",")[0] + " at the common ratio to the counterfactual"
-        effects = self.fixed_effects or (sample.names["unit"], sample.names["time"])
         told = {
             "variance": f"clusters: {sample.clusters.name}; {centring}",
             "small-sample factor": "none",
-            "fixed effects": ", ".join(effects),
+            "fixed effects": ", ".join(sample.effect_names(self.fixed_effects)),
             "singletons": "kept",
         }
         if n_zero:

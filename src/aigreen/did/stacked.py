@@ -86,7 +86,7 @@ class StackedDiD:
         covariates = list(dict.fromkeys(covariates or []))
         dropped = Dropped()
         complete = panel.complete([outcome, *covariates], dropped)
-        sample = draw_sample(complete, [panel.names["unit"], panel.names["time"]], dropped, counts=None)
+        sample = draw_sample(complete, panel.effect_names(None), dropped, counts=None)
         cohorts = self._cohorts(sample, dropped)
         rows, stack, treated = self._stack(sample, cohorts)
         key = stack * complete.n_units + complete.unit_codes[sample.rows][rows]

@@ -79,7 +79,7 @@ class SunAbraham:
         covariates = list(dict.fromkeys(covariates or []))
         dropped = Dropped()
         complete = panel.complete([outcome, *covariates], dropped)
-        sample = draw_sample(complete, [panel.names["unit"], panel.names["time"]], dropped, counts=None)
+        sample = draw_sample(complete, panel.effect_names(None), dropped, counts=None)
         sample, control = self._comparable(sample, dropped)
 
         times = _times(sample)

@@ -37,9 +37,7 @@ class Design:
     ) -> Design:
         """Read the outcome (first of `names`), covariates and fixed effects; `names` must not be missing either."""
         sample = with_weight(panel.complete([*names, *covariates], dropped), dropped)
-        if fixed_effects is None:
-            fixed_effects = [panel.names["unit"], panel.names["time"]]
-        codes = [sample.effect_codes(name) for name in fixed_effects]
+        codes = [sample.effect_codes(name) for name in panel.effect_names(fixed_effects)]
         projection = Projection(codes, sample.n_rows, sample.weights, sample.matrix(covariates))
         dropped.collinear(covariates, projection.kept)
         return cls(sample, sample.column(names[0]), projection, int(projection.kept.sum()) + (not codes))

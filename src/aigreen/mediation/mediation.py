@@ -179,11 +179,6 @@ class Mediation:
             interaction=self.interaction,
         )
 
-    def _effects_told(self, panel: Panel) -> str:
-        if self.fixed_effects is None:
-            return f"{panel.names['unit']}, {panel.names['time']}"
-        return ", ".join(self.fixed_effects) or "none (intercept)"
-
     # -- product of coefficients ---------------------------------------------------------------------------------
 
     def bootstrap(
@@ -289,10 +284,7 @@ class Mediation:
         """Draw the sample of the regressions; leave out covariates that the others determine."""
         columns = [outcome, *([treatment] if treatment else []), *self.channels, *names]
         complete = panel.complete(columns, dropped)
-        effects_names = self.fixed_effects
-        if effects_names is None:
-            effects_names = [panel.names["unit"], panel.names["time"]]
-        sample = draw_sample(complete, effects_names, dropped, counts=None)
+        sample = draw_sample(complete, panel.effect_names(self.fixed_effects), dropped, counts=None)
         if treatment is None and not complete.treated[sample.rows].any():
             raise NoTreatedError("no row is treated", column=panel.names.get("cohort"), count=0)
         d = complete.column(treatment) if treatment else complete.treated.astype(float)
@@ -330,7 +322,7 @@ class Mediation:
             "identity": layout.identity,
             "variance": f"clusters: {complete.clusters.name}" if psi is not None else "classical (iid)",
             "small-sample factor": SMALL_SAMPLE if psi is not None else "1/(N-K)",
-            "fixed effects": self._effects_told(panel),
+            "fixed effects": ", ".join(panel.effect_names(self.fixed_effects)) or "none (intercept)",
         }
         if self.ordered:
             told["channels"] = "ordered: each beyond the earlier ones"

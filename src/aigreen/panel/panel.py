@@ -221,6 +221,12 @@ class Panel:
         codes, labels = factorize(self._series(name))
         return self.in_panel_order(codes), labels
 
+    def effect_names(self, fixed_effects: Sequence[str] | None) -> list[str]:
+        """Names of the fixed effects of an estimator: those given, without repetition; for None unit and time."""
+        if fixed_effects is None:
+            return [self.names["unit"], self.names["time"]]
+        return list(dict.fromkeys(fixed_effects))
+
     def effect_codes(self, name: str) -> np.ndarray:
         """Return codes in panel order of a fixed effect: a column, or columns joined by ``^`` for their interaction."""
         parts = [name] if name in self.frame.columns else [part.strip() for part in name.split("^")]

@@ -247,10 +247,7 @@ class Design:
         held = [options.shocks] if isinstance(options.shocks, str) else []
         panel = _with_shares(panel, options, dropped)
         panel = panel.complete([outcome, *([treatment] if treatment else []), *held, *covariates], dropped)
-        if options.fixed_effects is None:
-            names = [panel.names["unit"], panel.names["time"]]
-        else:
-            names = list(dict.fromkeys(options.fixed_effects))
+        names = panel.effect_names(options.fixed_effects)
         sample = draw_sample(panel, names, dropped, counts=None)
         S = options.shares.to_numpy(float)[options.positions(panel)[sample.rows]]
         period, shocks = options.shocks_by_row(panel)

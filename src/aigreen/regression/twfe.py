@@ -123,7 +123,7 @@ class TWFE:
             raise OptionError("instruments", instruments, ["none with family='poisson' or an event study"])
         if offset is not None and self.family != "poisson":
             raise OptionError("offset", offset, ["none without family='poisson'"])
-        names = self._effect_names(panel)
+        names = panel.effect_names(self.fixed_effects)
         dropped = Dropped()
         columns = [outcome, *treatments, *covariates, *instruments, *([offset] if offset else [])]
         complete = panel.complete(list(dict.fromkeys(columns)), dropped)
@@ -160,11 +160,6 @@ class TWFE:
         else:
             regression = _fit_linear(sample, y, X, projected, Z, n_treatments)
         return self._effects(sample, regression, labels, n_treatments, outcome, names, bool(instruments), dropped)
-
-    def _effect_names(self, panel: Panel) -> list[str]:
-        if self.fixed_effects is None:
-            return [panel.names["unit"], panel.names["time"]]
-        return list(dict.fromkeys(self.fixed_effects))
 
     def _effects(
         self,

@@ -331,7 +331,7 @@ class Spillover:
         told = {
             "variance": f"clusters: {sample.clusters.name}; centred at s(S), the treated by cohort x time, {own}",
             "small-sample factor": "none",
-            "fixed effects": ", ".join(self.fixed_effects or (sample.names["unit"], sample.names["time"])),
+            "fixed effects": ", ".join(sample.effect_names(self.fixed_effects)),
             "singletons": "kept",
             "clean controls": f"{len(stage.imputed.model.effects.rows):,} untreated and unexposed rows",
             "exposed": f"{len(stage.exposed):,} untreated rows, {both:,} of {len(rows):,} treated rows",
