@@ -155,8 +155,14 @@ class Imputation:
         drop = self.separated == "drop"
         cells = identified_cells(sample, split.treated, imputed.reached, imputed.zero, drop=drop, dropped=dropped)
         imputed.check_alone(cells, "treated rows")
-        by_rows = self.variance == "conservative_rows" and not poisson
-        blocks = [(cells, imputed.average(cells, own=imputed.centred_by_rows(cells) if by_rows else None))]
+        own = None
+        if poisson:
+            # outcomes, not effects: without another counterfactual in the cell the centre is zero, the error larger
+            w = imputed.w[cells.rows]
+            own = imputed.centred(cells, w * y[cells.rows], w * imputed.model.mean[cells.rows])
+        elif self.variance == "conservative_rows":
+            own = imputed.centred_by_rows(cells)
+        blocks = [(cells, imputed.average(cells, own=own))]
         if self.leads:
             blocks += leads(imputed, {"lead": sample.unit_cohort}, self.leads, self.anticipation, dropped).values()
         values, psi, mass = side_by_side([average for _, average in blocks])

@@ -496,3 +496,17 @@ def test_separation_by_a_covariate_is_an_error() -> None:
     df["count"] = np.where(df["wave"] == 1, 0, df["count"] + 1)
     with pytest.raises(ConvergenceError, match="separate"):
         Imputation(family="poisson").fit(Panel(df, **KEYS), "count", covariates=["wave"])
+
+
+def test_a_cell_whose_other_clusters_have_no_counterfactual_is_centred_at_zero():
+    """Firm 1 has a past of zeros, so firm 0 has no other ratio to be centred at: its outcome counts as a whole."""
+    df = pd.DataFrame([(i, t) for i in range(12) for t in range(1, 5)], columns=["firm", "year"])
+    df["first"] = np.select([df.firm < 2, df.firm < 4], [3, 4], 0)
+    df["count"] = np.random.default_rng(0).poisson(4, 48) + 1
+    df.loc[(df.firm == 1) & (df.year < 3), "count"] = 0
+    with pytest.warns(SeparationWarning):
+        result = Imputation(family="poisson", variance="leave_one_out").fit(Panel(df, **KEYS), "count")
+    psi = result.influence
+    counts = df.set_index(["firm", "year"])["count"]
+    for year in (3, 4):
+        assert psi.loc[0, (3, year)] - psi.loc[1, (3, year)] == pytest.approx((counts[0, year] - counts[1, year]) / 2)
