@@ -7,9 +7,12 @@ the rows. A warning that concerns dropped or doubtful rows carries the same thre
 from __future__ import annotations
 
 import difflib
+import sys
+import warnings
 from collections.abc import Iterable, Sequence
 
 SHOWN = 5
+_PASSED = {"aigreen", "aigreen_study", "functools"}  # cached properties stand between two frames of the package
 
 
 class AigreenError(Exception):
@@ -143,6 +146,10 @@ class SingularCovarianceError(EffectsError):
     """The covariance of the estimates that a method needs is singular."""
 
 
+class FewClustersError(EffectsError):
+    """A joint test with more restrictions than the clusters behind them can bear."""
+
+
 class ConfigError(AigreenError):
     """A configuration file breaks its schema."""
 
@@ -242,6 +249,10 @@ class SmallCellWarning(AigreenWarning):
     """An effect rests on very few units or clusters."""
 
 
+class FewClustersWarning(AigreenWarning):
+    """A test or an error that rests on few clusters."""
+
+
 class CollinearWarning(AigreenWarning):
     """A covariate was left out because the others determine it."""
 
@@ -266,3 +277,11 @@ def _with_offenders(message: str, first: Sequence[object], count: int | None) ->
     shown = ", ".join(str(x) for x in first)
     more = ", ..." if count is not None and count > len(first) else ""
     return f"{message}; first: {shown}{more}"
+
+
+def warn(warning: AigreenWarning) -> None:
+    """Issue a warning that points to the first line outside the package, the one that its reader wrote."""
+    level, frame = 2, sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _PASSED:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(warning, stacklevel=level)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from aigreen.did.saturated import Contrast, Profiles, saturated_fit
 from aigreen.effects.aggregation import Mass
+from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
 from aigreen.errors import (
     NoControlsError,
@@ -130,6 +131,14 @@ class StackedDiD:
             method="stacked DiD",
             mass=Mass(mass, np.arange(len(mass))),
             post=time >= cohort,
+            cluster_shares=ClusterShares.by_cohort(
+                clusters,
+                np.where(treated == 1, cohorts[stack], np.inf),
+                cohort,
+                n_clusters=len(panel.clusters),
+                weights=weights,
+                by_group=True,
+            ),
             conventions={
                 "control group": self.control_group.replace("_", " "),
                 "window": f"{low} to {high}, reference {REFERENCE}",

@@ -11,6 +11,7 @@ import pandas as pd
 
 from aigreen.did.saturated import Contrast, Profiles, saturated_fit
 from aigreen.effects.aggregation import Mass
+from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
 from aigreen.errors import (
     AlwaysTreatedWarning,
@@ -101,6 +102,7 @@ class SunAbraham:
 
         k = int(profiles.n_free[cohorts != control].sum() + fit.kept.sum())
         factor = cluster_factor(len(sample), n_parameters(k, sample.effects, [clusters]), n_clusters)
+        row_cohort = _unit_cohorts(sample)[sample.effects[0]]
         mass = np.array([profiles.size[c.group, c.time] for c in contrasts])
         return Effects(
             values=fit.values,
@@ -109,6 +111,14 @@ class SunAbraham:
             method="Sun-Abraham",
             mass=Mass(mass, np.arange(len(mass))),
             post=(cells["time"] >= cells["cohort"]).to_numpy(),
+            cluster_shares=ClusterShares.by_cohort(
+                sample.clusters,
+                np.where(row_cohort == control, NEVER, row_cohort),
+                cells["cohort"].to_numpy(),
+                n_clusters=len(panel.clusters),
+                weights=sample.weights,
+                by_group=True,
+            ),
             conventions={
                 "control group": self.control_group.replace("_", " "),
                 "reference horizon": str(self.reference),

@@ -2,26 +2,60 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack, get_args
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
-from aigreen.effects.aggregation import Aggregation, Mass, covariance_of_sums, levels_kept, weighted_mean
+from aigreen.effects.aggregation import (
+    Aggregation,
+    Mass,
+    covariance_of_sums,
+    group_index,
+    levels_kept,
+    weighted_mean,
+)
 from aigreen.effects.averages import Average, averages_by, overall_averages
+from aigreen.effects.cluster_shares import ClusterShares, effective
 from aigreen.effects.maketables import Maketables
 from aigreen.effects.multiplier import Band, Multipliers, sup_t_critical
-from aigreen.effects.wald import Wald, wald_test
-from aigreen.errors import EffectsError, IncompatibleEffectsError, NoInfluenceError, UnknownColumnError
+from aigreen.effects.small_samples import (
+    Spread,
+    Strata,
+    hotelling,
+    max_t_p,
+    randomization_p,
+    scaled,
+    sidak,
+    slope_weights,
+    spread,
+    strata_of,
+    wild_p,
+)
+from aigreen.effects.wald import Method, PretrendTest, Wald, check_rank, chi_squared
+from aigreen.errors import (
+    EffectsError,
+    FewClustersError,
+    FewClustersWarning,
+    IncompatibleEffectsError,
+    NoInfluenceError,
+    OptionError,
+    UnknownColumnError,
+    warn,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+Leads = Literal["path", "changes"]
+Intervals = Literal["auto", "asymptotic"]
+MANY = 100  # effective treated clusters from which asymptotic bands and covariances serve
 _NO_DROPS = pd.DataFrame(columns=["what", "reason", "count", "first"])
 
 
@@ -54,7 +88,12 @@ class Effects(Maketables):
     covariance : ndarray, shape (k, k), optional
         Used where `psi` is None; entries may be nan where unknown.
     df : int, optional
-        Degrees of freedom of t intervals; None for the normal distribution.
+        Degrees of freedom of t intervals where `cluster_shares` is None; None for the normal distribution.
+    cluster_shares : ClusterShares, optional
+        How treated and comparison rows are spread over clusters: intervals and tests then use the degrees of freedom
+        that few treated clusters leave.
+    leads : {"path", "changes"}
+        Whether effects before treatment are a path from one reference, or changes from the period before.
     n_rows, n_units, n_clusters : int
         Size of the estimation sample.
     method, outcome : str
@@ -78,6 +117,8 @@ class Effects(Maketables):
     weights: pd.DataFrame | None = None
     covariance: np.ndarray | None = None
     df: int | None = None
+    cluster_shares: ClusterShares | None = None
+    leads: Leads = "path"
     conventions: Mapping[str, str] = field(default_factory=dict)
     dropped: pd.DataFrame = field(default_factory=_NO_DROPS.copy)
 
@@ -122,50 +163,80 @@ class Effects(Maketables):
         level: float = 0.95,
         simultaneous: bool = False,
         *,
+        method: Intervals = "auto",
         n_draws: int = 999,
         multipliers: Multipliers = "rademacher",
         seed: int = 0,
     ) -> pd.DataFrame:
-        """Confidence intervals, pointwise or as a simultaneous band.
+        r"""Confidence intervals, pointwise or as a simultaneous band.
 
         Parameters
         ----------
         level : float
             Coverage.
         simultaneous : bool
-            Cover all effects at once (sup-t multiplier bootstrap) rather than each alone.
+            Cover all effects at once rather than each alone.
+        method : {"auto", "asymptotic"}
+            auto: where `cluster_shares` are known, :math:`\hat\theta_j \pm t_{\nu_j} s_j` with small-sample errors and
+            Satterthwaite's degrees of freedom (see `effective_clusters`); a band takes Sidak's level for each effect,
+            with `MANY` treated clusters the sup-t bootstrap's. asymptotic: `std_errors` with `df`, and a sup-t band.
         n_draws, multipliers, seed
-            Of the bootstrap.
+            Of the sup-t multiplier bootstrap.
 
         Returns
         -------
         DataFrame
-            Columns low and high.
+            Columns low and high; nan where an effect has no error of its own (one treated cluster).
         """
         if not 0 < level < 1:
             raise EffectsError(f"level={level}: a number between 0 and 1 is needed")
+        if method not in get_args(Intervals):
+            raise OptionError("method", method, get_args(Intervals))
         errors = self._std_errors()
-        if simultaneous:
+        small = self._spread() if method == "auto" else None
+        if small is not None and (alone := (errors > 0) & np.isnan(small.df)).any():
+            message = (
+                f"{alone.sum():,} effects rest on one treated cluster: they have no error of their own, so no interval"
+            )
+            warn(FewClustersWarning(message, count=int(alone.sum()), first=self.index[alone][:5]))
+        many = small is None or small.treated[small.treated > 0].min(initial=np.inf) >= MANY
+        if not simultaneous:
+            tail = (1 - level) / 2
+        elif many:
             psi = self.require_influence("a simultaneous band")
-            critical = sup_t_critical(psi, errors, level=level, n_draws=n_draws, kind=multipliers, seed=seed)
+            sup = sup_t_critical(psi, errors, level=level, n_draws=n_draws, kind=multipliers, seed=seed)
+            tail = special.ndtr(-sup)
         else:
-            critical = self._quantile((1 + level) / 2)
-        return pd.DataFrame(
-            {"low": self.values - critical * errors, "high": self.values + critical * errors}, index=self.index
-        )
+            tail = (1 - sidak(level, max(1, np.count_nonzero(errors > 0)))) / 2
+        if small is not None:
+            critical, errors = -special.stdtrit(small.df, tail), small.std_errors
+        else:
+            critical = sup if simultaneous else self._quantile(1 - tail)
+        reach = np.where(errors > 0, critical * errors, 0.0)
+        return pd.DataFrame({"low": self.values - reach, "high": self.values + reach}, index=self.index)
 
     def to_frame(self, level: float = 0.95) -> pd.DataFrame:
-        """Tidy frame: estimate, std_error, statistic, p_value, conf_low, conf_high."""
+        """Tidy frame: estimate, std_error, statistic, p_value, conf_low, conf_high.
+
+        The statistic is estimate / std_error; p-values and intervals are those of `conf_int`, whose errors are those of
+        `effective_clusters`.
+        """
         errors = self._std_errors()
         with np.errstate(divide="ignore", invalid="ignore"):
             statistic = np.where(errors > 0, self.values / errors, np.nan)
         bounds = self.conf_int(level)
+        small = self._spread()
+        if small is None:
+            p_value = 2 * self._tail(np.abs(statistic))
+        else:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                p_value = 2 * special.stdtr(small.df, -np.abs(self.values) / small.std_errors)
         return pd.DataFrame(
             {
                 "estimate": self.values,
                 "std_error": errors,
                 "statistic": statistic,
-                "p_value": 2 * self._tail(np.abs(statistic)),
+                "p_value": p_value,
                 "conf_low": bounds["low"],
                 "conf_high": bounds["high"],
             },
@@ -176,6 +247,24 @@ class Effects(Maketables):
         """`to_frame` with the index as columns and the method, outcome and sample sizes in every row."""
         facts = {"method": self.method, "outcome": self.outcome, "n_rows": self.n_rows, "n_clusters": self.n_clusters}
         return self.to_frame(level).reset_index().assign(**facts)
+
+    def effective_clusters(self) -> pd.DataFrame:
+        r"""Count the clusters that intervals and tests rest on.
+
+        Returns
+        -------
+        DataFrame
+            treated, control : effective numbers of clusters; df : degrees of freedom :math:`\nu_j` of t;
+            small_sample_error : the error with each :math:`\psi_c` divided by :math:`\sqrt{1 - a_c}`, :math:`a_c` the
+            share of the cluster in the mean at which it is centred. Without `cluster_shares` the numbers of clusters
+            are nan, error and df those that intervals use.
+        """
+        small = self._spread()
+        if small is None:
+            df = np.inf if self.df is None else self.df
+            small = Spread(self._std_errors(), np.full(len(self), float(df)), np.full(len(self), np.nan), np.nan)
+        columns = {"treated": small.treated, "control": small.control, "df": small.df}
+        return pd.DataFrame(columns | {"small_sample_error": small.std_errors}, index=self.index)
 
     # -- selection and arithmetic --------------------------------------------------------------------------------
 
@@ -215,6 +304,7 @@ class Effects(Maketables):
             mass=None if self.mass is None else self.mass.take(rows),
             post=None if self.post is None else self.post[rows],
             weights=None if self.weights is None else self.weights.iloc[:, rows],
+            cluster_shares=None if self.cluster_shares is None else self.cluster_shares.take(rows),
         )
 
     def combine(self, weights: pd.DataFrame | pd.Series | np.ndarray) -> Effects:
@@ -240,6 +330,7 @@ class Effects(Maketables):
             mass=None,
             post=None,
             weights=None,
+            cluster_shares=None if self.cluster_shares is None else self.cluster_shares.mix(matrix),
         )
 
     def __neg__(self) -> Effects:
@@ -263,6 +354,7 @@ class Effects(Maketables):
             psi=psi + other_psi,
             mass=None,
             weights=None,
+            cluster_shares=_of_sums(self, other),
             **merged([self, other]),
         )
 
@@ -316,38 +408,105 @@ class Effects(Maketables):
 
     # -- tests ---------------------------------------------------------------------------------------------------
 
-    def test(self, R: np.ndarray | None = None, value: float | np.ndarray = 0.0) -> Wald:
-        r"""Wald test of :math:`R\theta = r`; by default that all effects are zero.
+    def test(
+        self,
+        R: np.ndarray | None = None,
+        value: float | np.ndarray = 0.0,
+        *,
+        method: Method = "auto",
+        n_draws: int = 999,
+        seed: int = 0,
+    ) -> Wald:
+        r"""Test :math:`R\theta = r` jointly; by default that all effects are zero.
 
-        Effects without variance (reference periods) are left out of the default test.
+        With few treated clusters the Wald statistic is not chi-squared but Hotelling's T2 with about :math:`n_1 - 1`
+        degrees of freedom. Effects without variance (reference periods) are left out of the default test.
+
+        Parameters
+        ----------
+        R : ndarray, shape (q, k), optional
+        value : float or ndarray, shape (q,)
+        method : {"auto", "chi2", "hotelling", "wild", "randomization", "max_t"}
+            hotelling: F by Krishnamoorthy and Yu (2004). wild: restricted wild cluster bootstrap, treated clusters
+            recentred and the statistic studentised in every draw. randomization: clusters exchanged between treated and
+            comparison, studentised; valid where they are exchangeable. max_t: the smallest p-value of the single t
+            tests, by wild draws, which needs no inverse. chi2: the covariance taken as known. auto: wild where
+            effects are centred at the mean of all treated clusters and these are effectively fewer than `MANY`, else
+            hotelling; chi2 for results without influence functions.
+        n_draws, seed
+            Of wild, randomization and max_t.
 
         Raises
         ------
+        FewClustersError
+            More restrictions than treated clusters less two: their joint covariance cannot be estimated.
         EffectsError
-            Where the covariance of the restrictions has not full rank (as with more restrictions than clusters).
+            Where the covariance of the restrictions has not full rank.
+
+        Warns
+        -----
+        FewClustersWarning
+            More than a third as many restrictions as degrees of freedom: the test has little power.
         """
-        covariance = self._covariance()
+        if method not in get_args(Method):
+            raise OptionError("method", method, get_args(Method))
         if R is None:
-            R = np.eye(len(self))[np.diag(covariance) > 0]
+            R = np.eye(len(self))[self._std_errors() > 0]
         R = np.atleast_2d(np.asarray(R, dtype=float))
         gap = R @ self.values - value
-        middle = R @ covariance @ R.T
-        if np.isnan(middle).any():
-            raise NoInfluenceError(
-                f"{self.method} has no influence functions, so no joint test; single errors are in std_errors"
-            )
-        return wald_test(gap, middle, self.n_clusters)
+        if self.psi is None or method == "chi2":
+            covariance = R @ self._covariance() @ R.T
+            if np.isnan(covariance).any():
+                raise NoInfluenceError(
+                    f"{self.method} has no influence functions, so no joint test; single errors are in std_errors"
+                )
+            check_rank(covariance, self.n_clusters)
+            return chi_squared(gap, covariance)
+        return self._tested(gap, R, method, n_draws, seed)
 
-    def pretrend_test(self) -> Wald:
-        """Joint Wald test that the effects before treatment are zero."""
+    def pretrend_test(self, *, method: Method = "auto", n_draws: int = 999, seed: int = 0) -> PretrendTest:
+        """Test that the effects before treatment are zero: jointly, as `test` does, and by the slope of their path.
+
+        The joint test has power against any departure but little against each, and with few treated clusters hardly
+        any; the slope (see `trend`) is one contrast with nearly the power that a test can have against a trend.
+        ``method="max_t"`` combines both: the largest t statistic of path and slope.
+        """
         if self.post is None:
             raise EffectsError("only effects by cohort and time, or by horizon, have pre-trends")
         before = self.select(~self.post)
+        R = np.eye(len(before))[before._std_errors() > 0]
+        trend = None if "horizon" not in self.index.names else self.trend()
+        if method == "max_t" and trend is not None:
+            R = np.vstack([R, before._trend_weights()[0].T])
         try:
-            return before.test()
+            joint = before.test(R, method=method, n_draws=n_draws, seed=seed)
         except EffectsError as error:
             hint = "; test the event study: event_study().pretrend_test()" if "cohort" in self.index.names else ""
             raise type(error)(f"{error}{hint}") from None
+        p = np.nan if trend is None else trend.test().p_value
+        return PretrendTest(**vars(joint), trend=trend, trend_p_value=p)
+
+    def trend(self) -> Effects:
+        r"""Slope of the effects before treatment on time, per period, the reference (zero) among the points.
+
+        .. math:: \hat\beta = \sum_h (h - \bar h)\hat\theta_h / \sum_h (h - \bar h)^2
+
+        over the horizons before treatment. Effects that are changes from the period before are summed to a path first.
+        Leads relative to all earlier periods have their reference one period before the first lead.
+
+        Returns
+        -------
+        Effects
+            One for each path (each part, group, ...), with its own error and degrees of freedom.
+        """
+        if self.post is None or "horizon" not in self.index.names:
+            raise EffectsError("a trend before treatment needs effects by horizon: take event_study() first")
+        weights, labels = self.select(~self.post)._trend_weights()
+        if not weights.size:
+            raise EffectsError("a trend needs two periods before treatment, the reference among them")
+        matrix = np.zeros((len(self), weights.shape[1]))
+        matrix[~self.post] = weights
+        return replace(self.combine(matrix), index=labels)
 
     def share(self, part: Hashable, whole: Hashable) -> Effects:
         """Return the effect labelled `part` as a share of the one labelled `whole`."""
@@ -360,10 +519,20 @@ class Effects(Maketables):
         table = self.to_frame(level).to_string(float_format=lambda v: f"{v:.4f}", na_rep="")
         lines = [f"{self.method} on {self.outcome}", table, ""]
         lines.append(f"N = {self.n_rows:,} rows, {self.n_units:,} units, {self.n_clusters:,} clusters")
+        lines += [f"intervals: {text}" for text in self._intervals()]
         lines += [f"{key}: {text}" for key, text in self.conventions.items()]
         for what, reason, count, _ in self.dropped.itertuples(index=False, name=None):
             lines.append(f"left out: {count:,} {what}: {reason}")
         return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return self.summary()
+
+    def _repr_html_(self) -> str:
+        table = self.to_frame().to_html(float_format=lambda v: f"{v:.4f}", na_rep="")
+        told = self.summary().split("\n\n", 1)[1]
+        head, notes = html.escape(f"{self.method} on {self.outcome}"), html.escape(told).replace("\n", "<br>")
+        return f"<p><b>{head}</b></p>{table}<p>{notes}</p>"
 
     def plot(
         self, ax: Axes | None = None, *, level: float = 0.95, simultaneous: bool = False, **band: Unpack[Band]
@@ -385,6 +554,97 @@ class Effects(Maketables):
 
     # -- helpers -------------------------------------------------------------------------------------------------
 
+    def _tested(self, gap: np.ndarray, R: np.ndarray, method: Method, n_draws: int, seed: int) -> Wald:
+        """Test restrictions with influence functions."""
+        q, psi = len(gap), self.psi @ R.T
+        shares = (
+            ClusterShares.unknown(len(self.clusters), q)
+            if self.cluster_shares is None
+            else self.cluster_shares.mix(R.T)
+        )
+        live = np.flatnonzero(shares.of.any(axis=0)) if self.cluster_shares is not None else np.zeros(0, dtype=int)
+        fewest = min((effective(shares.treated(j)) for j in live), default=None)
+        if method == "auto":
+            centred_at_all = fewest is not None and len(live) == q
+            centred_at_all &= not (shares.by_group.any() or shares.own_left_out.any())
+            method = "wild" if q > 1 and centred_at_all and fewest < MANY else "hotelling"
+        if method == "max_t":
+            statistic, p = max_t_p(gap, psi, shares, self.n_clusters, n_draws=n_draws, seed=seed)
+            return Wald(statistic=statistic, df=q, p_value=p, method=method, treated_clusters=fewest)
+        check_rank(psi.T @ psi, self.n_clusters)
+        u = scaled(psi, shares)
+        if fewest is not None and q > 1 and q > fewest - 2:
+            raise FewClustersError(
+                f"{q} restrictions but {fewest:.3g} effective treated clusters: their joint covariance cannot be "
+                "estimated; see trend(), the band of conf_int(simultaneous=True), or method='max_t'"
+            )
+        strata = strata_of(shares, list(range(q))) if fewest is not None else Strata.one(len(psi), self._clusters_df())
+        statistic, nu, p = hotelling(gap, u, strata)
+        if method == "wild":
+            statistic, p = wild_p(gap, psi, shares, n_draws=n_draws, seed=seed)
+        elif method == "randomization":
+            statistic, p = self._randomized(gap, psi, shares, n_draws, seed)
+        if q > 1 and q > nu / 3:
+            message = (
+                f"{q} restrictions with {nu:.3g} degrees of freedom of their covariance: the joint test has little "
+                "power; see trend() and the band"
+            )
+            warn(FewClustersWarning(message, count=q))
+        facts = {"method": method, "df_denominator": float(nu), "treated_clusters": fewest}
+        return Wald(statistic=statistic, df=q, p_value=p, **facts)
+
+    def _randomized(
+        self, gap: np.ndarray, psi: np.ndarray, shares: ClusterShares, n_draws: int, seed: int
+    ) -> tuple[float, float]:
+        H = np.column_stack([shares.treated(j) for j in range(len(gap))])
+        partly = int((H.any(axis=1) & ~H.all(axis=1)).sum())
+        if partly or not H.any() or not shares.control.any():
+            raise EffectsError(
+                f"method='randomization' exchanges clusters between treated and never treated ones: {partly} treated "
+                "clusters are behind some of the effects only; test horizons that all cohorts reach"
+            )
+        return randomization_p(gap, psi, shares, n_draws=n_draws, seed=seed)
+
+    def _intervals(self) -> list[str]:
+        """Degrees of freedom of intervals in words; nothing where they are normal."""
+        small = self._spread()
+        if small is None:
+            return [] if self.df is None else [f"t with {self.df:,} degrees of freedom"]
+        known = small.df[np.isfinite(small.df)]
+        if not known.size:
+            return ["none: all treated rows stand in one cluster"]
+        low, high = known.min(), known.max()
+        df = f"{low:.1f}" if high - low < 0.05 else f"{low:.1f} to {high:.1f}"
+        treated = small.treated[small.treated > 0]
+        few = f"; {treated.min():.1f} effective treated clusters at least" if treated.size else ""
+        return [f"t with {df} degrees of freedom, small-sample errors{few}"]
+
+    def _clusters_df(self) -> float:
+        return float(self.n_clusters - 1 if self.df is None else self.df)
+
+    def _spread(self) -> Spread | None:
+        """Small-sample errors; None where nothing is known of the clusters."""
+        if self.psi is None or self.cluster_shares is None:
+            return None
+        return spread(self.psi, self.cluster_shares, self.n_clusters)
+
+    def _trend_weights(self) -> tuple[np.ndarray, pd.Index]:
+        """Weights of each path's slope, shape (k, paths), and the labels of the paths."""
+        live = self._std_errors() > 0
+        horizon = self.index.get_level_values("horizon").to_numpy(dtype=float)
+        others = [name for name in self.index.names if name != "horizon"]
+        groups, labels = group_index({name: self.index.get_level_values(name) for name in others}, len(self))
+        if not others:
+            labels = pd.Index(["trend"], name="effect")
+        weights = np.zeros((len(self), len(labels)))
+        for g in range(len(labels)):
+            mine = np.flatnonzero((groups == g) & live)
+            mine = mine[np.argsort(horizon[mine])]
+            if not mine.size:
+                continue
+            weights[mine, g] = slope_weights(horizon[mine], horizon[(groups == g) & ~live], self.leads)
+        return weights, labels
+
     def _averaged(self, average: Average, *, keep_mass: bool = False) -> Effects:
         """Average the effects of each group by their mass; the averages count equally unless they keep their mass."""
         part, n = self.select(average.chosen), len(average.labels)
@@ -398,6 +658,7 @@ class Effects(Maketables):
             covariance=covariance_of_sums(part.covariance, weights, part.method),
             mass=part.mass.average(average.groups, n) if keep_mass else Mass(np.ones(n), np.arange(n)),
             post=average.post,
+            cluster_shares=None if part.cluster_shares is None else part.cluster_shares.mix(weights),
             weights=pd.DataFrame(source.to_numpy() @ weights, index=source.index, columns=average.labels),
         )
 
@@ -454,6 +715,7 @@ def share(part: Effects, whole: Effects) -> Effects:
         psi=(psi - ratio * denominator_psi) / denominator,
         mass=None,
         weights=None,
+        cluster_shares=_of_sums(part, whole),
         **merged([part, whole]),
     )
 
@@ -505,3 +767,14 @@ def merged(parts: Sequence[Effects]) -> dict[str, Any]:
         "conventions": conventions,
         "dropped": pd.concat([part.dropped for part in parts], ignore_index=True).drop_duplicates(ignore_index=True),
     }
+
+
+def _of_sums(a: Effects, b: Effects) -> ClusterShares | None:
+    """Shares behind the sums of two results, effect by effect in the order of the first."""
+    if a.cluster_shares is None or b.cluster_shares is None:
+        return None
+    position = b.index.get_indexer(a.index)
+    if (position < 0).any():
+        position = np.zeros(len(a), dtype=int)
+    both = ClusterShares.beside([a.cluster_shares, b.cluster_shares.take(position)])
+    return both.mix(np.vstack([np.eye(len(a))] * 2))

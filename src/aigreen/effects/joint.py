@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects, merged, on_same_clusters
 from aigreen.errors import EffectsError
 
@@ -34,4 +35,7 @@ def concat(results: Sequence[Effects] | Mapping[str, Effects], *, name: str = "m
     index = pd.MultiIndex.from_frame(table) if len(table.columns) > 1 else pd.Index(table[name])
     post = None if any(part.post is None for part in parts) else np.concatenate([part.post for part in parts])
     values = np.concatenate([part.values for part in parts])
-    return replace(first, values=values, index=index, psi=psi, mass=None, post=post, weights=None, **merged(parts))
+    known = all(part.cluster_shares is not None for part in parts)
+    shares = ClusterShares.beside([part.cluster_shares for part in parts]) if known else None
+    facts = {"mass": None, "post": post, "weights": None, "cluster_shares": shares} | merged(parts)
+    return replace(first, values=values, index=index, psi=psi, **facts)

@@ -14,12 +14,14 @@ from pyarrow.parquet import ParquetFile
 
 from aigreen.disk import write_bytes
 from aigreen.effects.aggregation import Mass
+from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.errors import SourceError
 
-FORMAT = 1
+FORMAT = 2
 
 
-KEPT = ("df", "n_rows", "n_units", "n_clusters", "method", "outcome")
+SHARES = ("of", "by_group", "own_left_out")
+KEPT = ("df", "leads", "n_rows", "n_units", "n_clusters", "method", "outcome")
 
 
 def write(path: Path, fields: Mapping[str, Any]) -> None:
@@ -30,6 +32,9 @@ def write(path: Path, fields: Mapping[str, Any]) -> None:
         columns |= {f"psi{j}": column for j, column in enumerate(psi.T)}
     if mass is not None and mass.influence is not None:
         columns |= {f"mass{j}": column for j, column in enumerate(mass.influence.T)}
+    shares = fields["cluster_shares"]
+    if shares is not None:
+        columns |= {f"share{j}": column for j, column in enumerate(shares.share.T)} | {"control": shares.control}
     table = pd.DataFrame({"cluster": fields["clusters"].to_numpy()} | columns)
     content = io.BytesIO()
     table.to_parquet(content, index=False)
@@ -41,6 +46,7 @@ def write(path: Path, fields: Mapping[str, Any]) -> None:
         "cluster_name": fields["clusters"].name,
         "mass": None if mass is None else {"value": mass.value.tolist(), "of": mass.of.tolist()},
         "post": None if post is None else post.tolist(),
+        "shares": None if shares is None else {name: getattr(shares, name).tolist() for name in SHARES},
         "covariance": None if covariance is None else covariance.tolist(),
         **{name: fields[name] for name in KEPT},
         "conventions": dict(fields["conventions"]),
@@ -73,12 +79,18 @@ def read(path: Path) -> dict[str, Any]:
     if mass is not None:
         moving = _numbers(table, "mass")
         mass = Mass(np.array(mass["value"], dtype=float), np.array(mass["of"]), moving if moving.shape[1] else None)
+    shares = facts["shares"]
+    if shares is not None:
+        of = np.array(shares["of"], dtype=float).reshape(-1, len(facts["values"]))
+        flags = {name: np.array(shares[name], dtype=bool) for name in SHARES[1:]}
+        shares = ClusterShares(_numbers(table, "share"), of, table["control"].to_numpy(), **flags)
     return {
         "values": np.array(facts["values"], dtype=float),
         "index": _index_from_json(facts["index"]),
         "psi": _numbers(table, "psi") if facts["has_influence"] else None,
         "clusters": pd.Index(table["cluster"], name=facts["cluster_name"]),
         "mass": mass,
+        "cluster_shares": shares,
         "post": None if facts["post"] is None else np.array(facts["post"], dtype=bool),
         "covariance": None if facts["covariance"] is None else np.array(facts["covariance"], dtype=float),
         "conventions": facts["conventions"],

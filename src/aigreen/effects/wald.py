@@ -1,37 +1,100 @@
-"""Wald tests of linear restrictions."""
+"""Joint tests of linear restrictions, and what stands beside them for effects before treatment."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from scipy import special
 
 from aigreen.errors import EffectsError
 
+if TYPE_CHECKING:
+    from aigreen.effects.effects import Effects
 
-@dataclass(frozen=True)
+Method = Literal["auto", "chi2", "hotelling", "wild", "randomization", "max_t"]
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Wald:
-    """A Wald test: `statistic` is chi-squared with `df` degrees of freedom under the null."""
+    """A joint test.
+
+    Attributes
+    ----------
+    statistic : float
+        Wald statistic; for method max_t the largest t statistic.
+    df : int
+        Number of restrictions.
+    p_value : float
+    method : str
+        Reference distribution: chi2, hotelling (F), wild, randomization or max_t.
+    df_denominator : float, optional
+        Degrees of freedom of the covariance; None where it is taken as known (chi2).
+    treated_clusters : float, optional
+        Effective number of treated clusters behind the effect that has fewest.
+    """
 
     statistic: float
     df: int
     p_value: float
+    method: str = "chi2"
+    df_denominator: float | None = None
+    treated_clusters: float | None = None
+
+    def __repr__(self) -> str:
+        facts = [f"{self.statistic:.4g} on {self.df} restrictions, p = {self.p_value:.4f} ({self.method})"]
+        if self.df_denominator is not None:
+            facts.append(f"{self.df_denominator:.1f} degrees of freedom of the covariance")
+        if self.treated_clusters is not None:
+            facts.append(f"{self.treated_clusters:.1f} effective treated clusters")
+        return "; ".join(facts)
 
 
-def wald_test(gap: np.ndarray, covariance: np.ndarray, n_clusters: int) -> Wald:
-    """Test that all restrictions hold, given what they are off, shape (r,), and its covariance, shape (r, r).
+@dataclass(frozen=True, kw_only=True, repr=False)
+class PretrendTest(Wald):
+    """A joint test of effects before treatment, beside the one contrast that has most power against a trend.
 
-    Raises
-    ------
-    EffectsError
-        Where the covariance has not full rank.
+    Attributes
+    ----------
+    trend : Effects
+        Slope of the effects before treatment on time, per period (one for each path); None for effects that are not by
+        horizon.
+    trend_p_value : float
+        Of the hypothesis that it is zero.
     """
+
+    trend: Effects | None
+    trend_p_value: float
+
+    def __repr__(self) -> str:
+        if self.trend is None:
+            return super().__repr__()
+        slopes = ", ".join(f"{v:.4g} ({e:.4g})" for v, e in zip(self.trend.values, self.trend.std_errors, strict=True))
+        return f"{super().__repr__()}\ntrend a period: {slopes}, p = {self.trend_p_value:.4f}"
+
+
+def wald_statistic(gap: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """Wald statistics of what restrictions are off, shape (..., r), with covariances of shape (..., r, r)."""
+    scale = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
+    z = gap / scale
+    correlation = covariance / (scale[..., :, None] * scale[..., None, :])
+    return np.einsum("...i,...i", z, np.linalg.solve(correlation, z[..., None])[..., 0])
+
+
+def check_rank(covariance: np.ndarray, n_clusters: int) -> None:
+    """Refuse restrictions whose covariance, shape (r, r), has not full rank."""
     scale = np.sqrt(np.maximum(np.diag(covariance), 0))
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"):
         correlation = covariance / np.outer(scale, scale)
-    if not len(gap) or not scale.all() or np.linalg.matrix_rank(correlation, hermitian=True) < len(gap):
-        raise EffectsError(f"the covariance of the {len(gap)} restrictions has not full rank ({n_clusters} clusters)")
-    gap = gap / scale
-    statistic = float(gap @ np.linalg.solve(correlation, gap))
-    return Wald(statistic, len(gap), float(special.chdtrc(len(gap), statistic)))
+    r = len(covariance)
+    if not r:
+        raise EffectsError("there is nothing to test: no effect with a variance is left")
+    if not scale.all() or np.linalg.matrix_rank(correlation, hermitian=True) < r:
+        raise EffectsError(f"the covariance of the {r} restrictions has not full rank ({n_clusters} clusters)")
+
+
+def chi_squared(gap: np.ndarray, covariance: np.ndarray) -> Wald:
+    """Test that all restrictions hold with the covariance taken as known: right with many clusters on both sides."""
+    statistic = float(wald_statistic(gap, covariance))
+    return Wald(statistic=statistic, df=len(gap), p_value=float(special.chdtrc(len(gap), statistic)))

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from aigreen.effects.aggregation import Mass
+from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
 from aigreen.errors import CollinearError, NoTreatedError, OptionError, SeparationWarning
 from aigreen.linalg.arrays import beside, compact, sum_by
@@ -159,7 +160,10 @@ class TWFE:
             regression = fitted.scaled(1 / scale)
         else:
             regression = _fit_linear(sample, y, X, projected, Z, n_treatments)
-        return self._effects(sample, regression, labels, n_treatments, outcome, names, bool(instruments), dropped)
+        shares = None if instruments else _cluster_shares(sample, X, n_treatments, by_cohort=not treatments)
+        return self._effects(
+            sample, regression, labels, n_treatments, outcome, names, bool(instruments), shares, dropped
+        )  # fmt: skip
 
     def _effects(
         self,
@@ -170,6 +174,7 @@ class TWFE:
         outcome: str,
         names: list[str],
         instrumented: bool,
+        shares: ClusterShares | None,
         dropped: Dropped,
     ) -> Effects:
         psi, covariance, df, text = self._variance(sample, regression)
@@ -178,6 +183,9 @@ class TWFE:
         mass = post = None
         if self.event_study:
             values, psi, covariance, index = _with_reference(values, psi, covariance, labels[:n_treatments])
+            position = np.append(np.searchsorted(labels[:n_treatments], index.drop(-1)), 0)
+            order = np.argsort(np.append(index.drop(-1), -1), kind="stable")
+            shares = None if shares is None else shares.take(position[order])
             mass, post = Mass(np.ones(len(index)), np.arange(len(index))), index.to_numpy() >= 0
         method = "Poisson" if self.family == "poisson" else "2SLS" if instrumented else "OLS"
         facts = result_facts(sample.panel, sample.rows, outcome, dropped)
@@ -190,6 +198,11 @@ class TWFE:
             method=f"TWFE {method}" + (" event study" if self.event_study else ""),
             mass=mass,
             post=post,
+<<<<<<< HEAD
+=======
+            df=None if self.family == "poisson" else df,
+            cluster_shares=shares if self.vcov == "cluster" else None,
+>>>>>>> ebba260 (Few treated clusters: intervals by Satterthwaite, joint tests by Hotelling and the wild bootstrap, the trend beside them)
             conventions={
                 "fixed effects": ", ".join(names) or "none",
                 "variance": text,
@@ -227,6 +240,33 @@ class TWFE:
             smaller - 1,
             f"two-way clustered by {' and '.join(self.vcov)}, {SMALL_SAMPLE}, G the smaller",
         )
+
+
+def _cluster_shares(sample: Sample, X: np.ndarray, n_treatments: int, *, by_cohort: bool) -> ClusterShares | None:
+    """Shares of clusters behind dummies of treatment; None where a treatment is no dummy.
+
+    Rows at which a dummy is one are its treated rows, those of units that never have one its comparison.
+    """
+    D = X[:, :n_treatments]
+    if not ((D == 0) | (D == 1)).all():
+        return None
+    unit = sample.take(sample.panel.unit_codes)
+    if by_cohort:
+        cohort = sample.take(sample.panel.cohort)
+        levels = np.unique(cohort[np.isfinite(cohort)])
+        group = np.where(np.isfinite(cohort), np.searchsorted(levels, cohort), -1)
+    else:
+        ever = np.bincount(unit, D.any(axis=1), sample.panel.n_units) > 0
+        group = np.where(ever[unit], 0, -1)
+        levels = [0]
+    inside = group >= 0
+    of = np.zeros((len(levels), X.shape[1]))
+    for j in range(n_treatments):
+        w = D[inside, j] if sample.weights is None else D[inside, j] * sample.weights[inside]
+        of[:, j] = np.bincount(group[inside], w, len(levels))
+    return ClusterShares.count(
+        sample.clusters, group, of, n_clusters=len(sample.panel.clusters), weights=sample.weights
+    )  # fmt: skip
 
 
 def _treated(sample: Sample) -> np.ndarray:

@@ -82,7 +82,7 @@ def test_reference_cells_are_zeros():
     assert reference.sum() == 3
     assert (result.values[reference] == 0).all()
     assert (result.psi[:, reference] == 0).all()
-    assert len(result.event_study().pretrend_test().__dict__) == 3
+    assert result.event_study().pretrend_test().df == 4
 
 
 def test_always_treated_units_are_left_out_and_counted():

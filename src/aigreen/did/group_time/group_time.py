@@ -14,6 +14,7 @@ from aigreen.did.group_time.layout import lengthen, widen
 from aigreen.did.group_time.plan import BasePeriod, Cells, ControlGroup, plan
 from aigreen.did.group_time.two_periods import Method
 from aigreen.effects.aggregation import Mass
+from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
 from aigreen.errors import (
     AlwaysTreatedWarning,
@@ -207,6 +208,14 @@ class GroupTimeATT:
             psi=psi.T,
             method=f"group-time ATT ({self.method})",
             mass=_cohort_shares(sample, cohort, cells.cohort[left]),
+            cluster_shares=ClusterShares.by_cohort(
+                sample.unit_cluster,
+                cohort,
+                cells.cohort[left],
+                n_clusters=len(sample.clusters),
+                weights=_unit_weights(sample),
+            ),
+            leads="changes" if self.base_period == "varying" else "path",
             post=times >= cells.cohort[left],
             conventions=self._conventions(sample, cohort),
             **result_facts(sample, rows, outcome, dropped),
@@ -267,13 +276,17 @@ def _report(
         warn(SmallCellWarning(message, count=small.size, first=first))
 
 
+def _unit_weights(sample: Panel) -> np.ndarray:
+    """Mean weight of each unit."""
+    if sample.weights is None:
+        return np.ones(sample.n_units)
+    rows = np.bincount(sample.unit_codes, minlength=sample.n_units)
+    return np.bincount(sample.unit_codes, sample.weights, sample.n_units) / rows
+
+
 def _cohort_shares(sample: Panel, cohort: np.ndarray, of_cell: np.ndarray) -> Mass:
     r"""Cohort shares among units, with :math:`\psi_i = w_i (1\{G_i = g\} - p_g) / \sum w`."""
-    w = np.ones(sample.n_units)
-    if sample.weights is not None:
-        rows = np.bincount(sample.unit_codes, minlength=sample.n_units)
-        w = np.bincount(sample.unit_codes, sample.weights, sample.n_units) / rows
-    w = np.where(np.isnan(cohort), 0, w)
+    w = np.where(np.isnan(cohort), 0, _unit_weights(sample))
     w /= w.sum()
     cohorts, of = np.unique(of_cell, return_inverse=True)
     value, influence = np.empty(len(cohorts)), np.empty((len(cohorts), len(sample.clusters)))

@@ -1,0 +1,171 @@
+"""How the rows behind each effect are spread over clusters, which decides what its error can be trusted for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class ClusterShares:
+    r"""Shares of clusters in the treated and in the comparison rows of effects.
+
+    An effect is a mean over treated rows less what other rows predict for them. Its treated clusters are centred at a
+    mean that they make themselves, so a cluster with share :math:`H_c` loses that share of its own deviation, and a few
+    treated clusters leave few degrees of freedom, however many comparison clusters there are.
+
+    Attributes
+    ----------
+    share : ndarray, shape (clusters, m)
+        Share of each cluster in a group of treated rows, one column a cohort; columns sum to one.
+    of : ndarray, shape (m, k)
+        Weight of each group in an effect, not negative; columns sum to one, or to zero for an effect without treated
+        rows (a covariate).
+    control : ndarray, shape (clusters,)
+        Share of each cluster in the comparison rows; zero for clusters that hold treated rows.
+    by_group : ndarray of bool, shape (k,)
+        Treated rows are centred within their group rather than at the mean of all.
+    own_left_out : ndarray of bool, shape (k,)
+        The centre leaves the own cluster out, so that influence functions are jackknife deviations already.
+    """
+
+    share: np.ndarray
+    of: np.ndarray
+    control: np.ndarray
+    by_group: np.ndarray
+    own_left_out: np.ndarray
+
+    @classmethod
+    def count(
+        cls,
+        clusters: np.ndarray,
+        groups: np.ndarray,
+        of: np.ndarray,
+        *,
+        n_clusters: int,
+        weights: np.ndarray | None = None,
+        by_group: bool | np.ndarray = False,
+        own_left_out: bool | np.ndarray = False,
+    ) -> ClusterShares:
+        """Count rows by cluster and group.
+
+        Parameters
+        ----------
+        clusters : ndarray of int, shape (n,)
+        groups : ndarray of int, shape (n,)
+            Group of each row; -1 for comparison rows.
+        of : ndarray, shape (m, k)
+            As the attribute; columns need not sum to one.
+        """
+        m, k = of.shape
+        w = np.ones(len(clusters)) if weights is None else weights
+        size = np.bincount(clusters * (m + 1) + groups + 1, w, n_clusters * (m + 1)).reshape(n_clusters, m + 1)
+        control = np.where(size[:, 1:].any(axis=1), 0.0, size[:, 0])
+        return cls(
+            _normalised(size[:, 1:]),
+            _normalised(of),
+            _normalised(control),
+            np.broadcast_to(np.asarray(by_group, dtype=bool), k),
+            np.broadcast_to(np.asarray(own_left_out, dtype=bool), k),
+        )
+
+    @classmethod
+    def by_cohort(
+        cls,
+        clusters: np.ndarray,
+        cohort: np.ndarray,
+        effects: np.ndarray,
+        *,
+        n_clusters: int,
+        weights: np.ndarray | None = None,
+        by_group: bool | np.ndarray = False,
+        own_left_out: bool | np.ndarray = False,
+    ) -> ClusterShares:
+        """Count rows by cluster and cohort, for effects that are each of one cohort.
+
+        Parameters
+        ----------
+        clusters : ndarray of int, shape (n,)
+        cohort : ndarray of float, shape (n,)
+            Of the unit of each row, inf for never; rows of cohorts without an effect are passed over.
+        effects : ndarray, shape (k,)
+            Cohort of each effect.
+        """
+        cohorts = np.unique(effects)
+        never = np.isinf(cohort)
+        inside = np.isin(cohort, cohorts) | never
+        group = np.where(never, -1, np.searchsorted(cohorts, cohort))[inside]
+        return cls.count(
+            clusters[inside],
+            group,
+            (cohorts[:, None] == effects).astype(float),
+            n_clusters=n_clusters,
+            weights=None if weights is None else weights[inside],
+            by_group=by_group,
+            own_left_out=own_left_out,
+        )
+
+    @classmethod
+    def unknown(cls, n_clusters: int, k: int) -> ClusterShares:
+        """No shares: effects of which it is not known which clusters are treated."""
+        none = np.zeros(k, dtype=bool)
+        return cls(np.zeros((n_clusters, 0)), np.zeros((0, k)), np.zeros(n_clusters), none, none)
+
+    def take(self, effects: np.ndarray) -> ClusterShares:
+        """Return the shares behind some effects, by position or marked."""
+        return replace(
+            self, of=self.of[:, effects], by_group=self.by_group[effects], own_left_out=self.own_left_out[effects]
+        )
+
+    def mix(self, weights: np.ndarray) -> ClusterShares:
+        """Return the shares behind weighted sums of effects, weights of shape (k, r)."""
+        size = np.abs(weights)
+        touched = size.T > 0
+        return replace(
+            self,
+            of=_normalised(self.of @ size),
+            by_group=(touched & self.by_group).any(axis=1),
+            own_left_out=(touched & self.own_left_out).any(axis=1),
+        )
+
+    @staticmethod
+    def beside(parts: Sequence[ClusterShares]) -> ClusterShares:
+        """Return the shares behind stacked effects of the same clusters."""
+        first = parts[0]
+        if all(part.share is first.share for part in parts):
+            share, of, control = first.share, np.hstack([part.of for part in parts]), first.control
+        else:
+            share = np.hstack([part.share for part in parts])
+            of = np.zeros((share.shape[1], sum(part.of.shape[1] for part in parts)))
+            row = column = 0
+            for part in parts:
+                m, k = part.of.shape
+                of[row : row + m, column : column + k] = part.of
+                row, column = row + m, column + k
+            control = _normalised(np.where(share.any(axis=1), 0.0, sum(part.control for part in parts)))
+        flags = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ("by_group", "own_left_out")}
+        return ClusterShares(share, of, control, **flags)
+
+    def treated(self, effect: int) -> np.ndarray:
+        """Share of each cluster in the treated rows of an effect, shape (clusters,)."""
+        return self.share @ self.of[:, effect]
+
+
+def effective(share: np.ndarray) -> float:
+    r"""Effective number of clusters with these shares.
+
+    The mean of :math:`(\\sum a)^2 / \\sum a^2` for :math:`a` the shares, as where shocks are common to a cluster, and
+    for their squares, as where the variance of a sum over the cluster is proportional to its size squared.
+    """
+    share = share[share > 0]
+    if not share.size:
+        return 0.0
+    square = share**2
+    return float((share.sum() ** 2 / square.sum() + square.sum() ** 2 / (square**2).sum()) / 2)
+
+
+def _normalised(values: np.ndarray) -> np.ndarray:
+    total = values.sum(axis=0)
+    return values / np.where(total > 0, total, 1.0)

@@ -1,0 +1,296 @@
+r"""Errors, intervals and joint tests of effects that rest on few clusters.
+
+With :math:`\psi_c` the influence functions and :math:`a_c` the share of cluster c in the mean at which it is centred,
+
+.. math:: u_c = \psi_c / \sqrt{1 - a_c}, \qquad V = \sum_s V_s, \qquad V_s = \sum_{c \in s} u_c u_c',
+
+where strata s are the treated clusters (or those of each cohort, where rows are centred by cohort) and the comparison
+clusters. :math:`V_s` is taken to have :math:`n_s - 1` degrees of freedom, :math:`n_s` the effective number of clusters
+of the stratum, so a Wald statistic with few treated clusters is Hotelling's T2, not chi-squared.
+
+References
+----------
+Hotelling (1931), The Generalization of Student's Ratio, Annals of Mathematical Statistics 2.
+Satterthwaite (1946), An Approximate Distribution of Estimates of Variance Components, Biometrics Bulletin 2.
+Bell and McCaffrey (2002), Bias Reduction in Standard Errors for Linear Regression with Multi-Stage Samples.
+Krishnamoorthy and Yu (2004), Modified Nel and Van der Merwe Test for the Multivariate Behrens-Fisher Problem.
+Cameron, Gelbach and Miller (2008), Bootstrap-Based Improvements for Inference with Clustered Errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from aigreen.effects.cluster_shares import ClusterShares, effective
+from aigreen.effects.multiplier import multipliers
+from aigreen.effects.wald import wald_statistic
+
+_LONE = 1 - 1e-6  # share of a cluster that stands alone
+_BLOCK = 2**22
+
+
+@dataclass(frozen=True, eq=False)
+class Spread:
+    r"""Small-sample errors of effects, each alone.
+
+    Attributes
+    ----------
+    std_errors : ndarray, shape (k,)
+        :math:`\sqrt{\sum_s v_s}`.
+    df : ndarray, shape (k,)
+        :math:`\nu = (\sum_s v_s)^2 / \sum_s v_s^2/(n_s - 1)` (Satterthwaite); nan where the error is zero, or where
+        all treated rows stand in one cluster, which has no error of its own.
+    treated : ndarray, shape (k,)
+        Effective number of treated clusters.
+    control : float
+        Effective number of comparison clusters.
+    """
+
+    std_errors: np.ndarray
+    df: np.ndarray
+    treated: np.ndarray
+    control: float
+
+
+@dataclass(frozen=True, eq=False)
+class Strata:
+    """Clusters that are centred together.
+
+    Attributes
+    ----------
+    of : ndarray of int, shape (clusters,)
+        Stratum of each cluster; 0 for comparison clusters.
+    df : ndarray, shape (strata,)
+    """
+
+    of: np.ndarray
+    df: np.ndarray
+
+    @classmethod
+    def one(cls, n_clusters: int, df: float) -> Strata:
+        """All clusters in one stratum."""
+        return cls(np.zeros(n_clusters, dtype=np.intp), np.array([df]))
+
+
+def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: int) -> Spread:
+    """Small-sample errors of each effect, from influence functions of shape (clusters, k)."""
+    k = psi.shape[1]
+    std_errors, df, treated = np.zeros(k), np.full(k, np.nan), np.zeros(k)
+    for j in range(k):
+        square = psi[:, j] ** 2 / (1 - leverage(shares, j))
+        treated[j] = effective(shares.treated(j))
+        std_errors[j] = np.sqrt(square.sum())
+        if not std_errors[j] > 0 or 0 < treated[j] < 1 + 1e-6:
+            continue
+        if not treated[j]:
+            df[j] = n_clusters - 1
+            continue
+        strata = strata_of(shares, [j])
+        v = np.bincount(strata.of, square, len(strata.df))
+        with np.errstate(divide="ignore"):
+            spent = np.divide(v**2, np.maximum(strata.df, 0), out=np.zeros_like(v), where=v > 0).sum()
+        df[j] = v.sum() ** 2 / spent
+    return Spread(std_errors, df, treated, effective(shares.control))
+
+
+def leverage(shares: ClusterShares, effect: int) -> np.ndarray:
+    """Share of each cluster in the mean at which it is centred, shape (clusters,).
+
+    Zero for a cluster that stands alone, and where the centre leaves the own cluster out.
+    """
+    if shares.own_left_out[effect]:
+        return np.zeros(len(shares.share))
+    own = shares.share * shares.of[:, effect]
+    treated = own.sum(axis=1)
+    within = treated
+    if shares.by_group[effect]:
+        within = np.einsum("cm,cm->c", own, shares.share) / np.where(treated > 0, treated, 1.0)
+    a = np.where(treated > 0, within, shares.control)
+    return np.where(a < _LONE, a, 0.0)
+
+
+def strata_of(shares: ClusterShares, effects: list[int]) -> Strata:
+    """Strata of some effects taken together: treated by group where one of the effects is centred by group.
+
+    A group in one cluster has no spread of its own: the cluster counts among the comparison clusters.
+    """
+    of = shares.of[:, effects]
+    behind = shares.share @ of
+    treated = behind.any(axis=1)
+    if not shares.by_group[effects].any():
+        fewest = min(effective(column) for column in behind.T)
+        return Strata(treated.astype(np.intp), np.array([effective(shares.control), fewest]) - 1)
+    groups = np.flatnonzero(of.any(axis=1))
+    sizes = np.array([effective(shares.share[:, g]) for g in groups])
+    code = np.where(treated, 1 + shares.share[:, groups].argmax(axis=1), 0)
+    code = np.where(np.append(False, sizes < 1 + 1e-6)[code], 0, code)
+    return Strata(code, np.append(effective(shares.control), sizes) - 1)
+
+
+def scaled(psi: np.ndarray, shares: ClusterShares) -> np.ndarray:
+    r"""Influence functions :math:`u_c`, shape (clusters, k)."""
+    return np.column_stack([psi[:, j] / np.sqrt(1 - leverage(shares, j)) for j in range(psi.shape[1])])
+
+
+def hotelling(gap: np.ndarray, u: np.ndarray, strata: Strata) -> tuple[float, float, float]:
+    r"""Wald statistic, degrees of freedom of its covariance, and p-value.
+
+    .. math:: \nu = \frac{q(q+1)}{\sum_s d(V_s V^{-1})/(n_s - 1)}, \quad d(M) = tr(M^2) + tr(M)^2, \qquad
+              W\frac{\nu - q + 1}{\nu q} \sim F(q, \nu - q + 1) .
+
+    Source: Krishnamoorthy and Yu (2004), for two strata. The p-value is nan where :math:`\nu \le q - 1`.
+
+    Parameters
+    ----------
+    gap : shape (q,);  u : shape (clusters, q)
+    """
+    q = len(gap)
+    scale = np.sqrt(np.einsum("ck,ck->k", u, u))
+    u = u / scale
+    parts = [u[strata.of == s].T @ u[strata.of == s] for s in range(len(strata.df))]
+    inverse = np.linalg.inv(sum(parts))
+    statistic = float(gap / scale @ inverse @ (gap / scale))
+    spent = 0.0
+    for part, df in zip(parts, strata.df, strict=True):
+        M = part @ inverse
+        amount = float(np.trace(M @ M) + np.trace(M) ** 2)
+        if amount > 1e-12:
+            spent += amount / df if df > 0 else np.inf
+    nu = q * (q + 1) / spent
+    left = nu - q + 1
+    p = float(special.fdtrc(q, left, statistic * left / (nu * q))) if left > 0 else float("nan")
+    return statistic, nu, p
+
+
+def wild_draws(
+    gap: np.ndarray, psi: np.ndarray, shares: ClusterShares, *, n_draws: int, seed: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    r"""Yield blocks of draws of effects under the null, and of their covariances.
+
+    With Rademacher :math:`\xi_c`, :math:`base_c = \psi_c + H_c\theta` on treated clusters, which imposes the null, and
+    s the sum of :math:`\xi base` over the treated clusters of a stratum,
+
+    .. math:: \theta^* = \sum_c \xi_c base_c, \qquad \psi^*_c = (\xi_c base_c - a_c s)/\sqrt{1 - a_c};
+
+    comparison clusters are many or have small shares, and are not centred anew.
+
+    Yields
+    ------
+    draws : ndarray, shape (block, q);  covariances : ndarray, shape (block, q, q)
+    """
+    q = len(gap)
+    H = np.column_stack([shares.treated(j) for j in range(q)])
+    treated = H.any(axis=1)
+    every = np.column_stack([leverage(shares, j) for j in range(q)])
+    codes = np.column_stack([strata_of(shares, [j]).of for j in range(q)])[treated]
+    a, base = every[treated], psi[treated] + H[treated] * gap
+    rest = psi[~treated] / np.sqrt(1 - every[~treated])
+    fixed = rest.T @ rest
+    rng = np.random.default_rng(seed)
+    block = max(1, min(n_draws, _BLOCK // max(1, len(psi), len(base) * q)))
+    for start in range(0, n_draws, block):
+        xi = multipliers(rng, (min(block, n_draws - start), len(psi)), "rademacher")
+        signed = xi[:, treated, None] * base
+        draws = signed.sum(axis=1) + xi[:, ~treated] @ psi[~treated]
+        for j in range(q):
+            for s in np.unique(codes[:, j][codes[:, j] > 0]):
+                inside = np.flatnonzero(codes[:, j] == s)
+                total = signed[:, inside, j].sum(axis=1)
+                signed[:, inside, j] -= total[:, None] * a[inside, j]
+        signed /= np.sqrt(1 - a)
+        yield draws, np.matmul(signed.transpose(0, 2, 1), signed) + fixed
+
+
+def wild_p(gap: np.ndarray, psi: np.ndarray, shares: ClusterShares, *, n_draws: int, seed: int) -> tuple[float, float]:
+    """Wald statistic and its p-value by the restricted wild bootstrap, both studentised."""
+    u = scaled(psi, shares)
+    statistic = float(wald_statistic(gap, u.T @ u))
+    drawn = [wald_statistic(*block) for block in wild_draws(gap, psi, shares, n_draws=n_draws, seed=seed)]
+    return statistic, _rank(np.concatenate(drawn), statistic)
+
+
+def max_t_p(
+    gap: np.ndarray, psi: np.ndarray, shares: ClusterShares, n_clusters: int, *, n_draws: int, seed: int
+) -> tuple[float, float]:
+    """Largest t statistic, and its p-value by wild draws of the smallest p-value: no covariance is inverted."""
+    found = spread(psi, shares, n_clusters)
+    t = np.abs(gap) / found.std_errors
+    smallest = []
+    for draws, covariances in wild_draws(gap, psi, shares, n_draws=n_draws, seed=seed):
+        errors = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
+        smallest.append(special.stdtr(found.df, -np.abs(draws) / errors).min(axis=1))
+    return float(t.max()), _rank(-np.concatenate(smallest), -float(special.stdtr(found.df, -t).min()))
+
+
+def randomization_p(
+    gap: np.ndarray, psi: np.ndarray, shares: ClusterShares, *, n_draws: int, seed: int
+) -> tuple[float, float]:
+    r"""Wald statistic and its p-value by reassigning clusters to treatment, studentised in every arrangement.
+
+    Clusters are taken as exchangeable: a treated one has the deviation :math:`\psi_c/H_c + \theta`, a comparison one
+    :math:`-\psi_c/h_c`, and an arrangement puts these in any order on the places of the treated and the others.
+
+    Parameters
+    ----------
+    gap : shape (q,);  psi : shape (clusters, q)
+        Every treated cluster is behind every effect.
+    """
+    H = np.column_stack([shares.treated(j) for j in range(len(gap))])
+    treated, control = H.all(axis=1), shares.control > 0
+    used = treated | control
+    H, h = H[used], shares.control[used][:, None]
+    inside = treated[used]
+    x = np.where(inside[:, None], psi[used] / np.where(H > 0, H, 1) + gap, -psi[used] / np.where(h > 0, h, 1))
+    rng = np.random.default_rng(seed)
+
+    def statistic(values: np.ndarray) -> float:
+        mean1, mean0 = (H * values).sum(axis=0), (h * values).sum(axis=0)
+        u = np.where(
+            inside[:, None], H * (values - mean1) / np.sqrt(1 - H), h * (values - mean0) / np.sqrt(1 - h)
+        )  # fmt: skip
+        return float(wald_statistic(mean1 - mean0, u.T @ u))
+
+    observed = statistic(x)
+    drawn = np.array([statistic(x[rng.permutation(len(x))]) for _ in range(n_draws)])
+    return observed, _rank(drawn, observed)
+
+
+def sidak(level: float, k: int) -> float:
+    """Level of each of k intervals that cover all at once at `level`: their errors need not be independent."""
+    return level ** (1 / k)
+
+
+def slope_weights(horizon: np.ndarray, reference: np.ndarray, kind: str) -> np.ndarray:
+    """Weights of effects before treatment in the least-squares slope of their path on time.
+
+    Parameters
+    ----------
+    horizon : ndarray, shape (k,), ascending
+        Of effects with an error.
+    reference : ndarray
+        Horizons at which the path is zero; if there are none, one period before the first.
+    kind : {"path", "changes"}
+        changes: each effect is a step of the path from the period before, which ends at zero.
+    """
+    k = len(horizon)
+    if kind == "changes":
+        before = np.append(horizon[0] - 1, horizon)
+        x = before - before.mean()
+        return (x / (x @ x)) @ _levels(k)
+    points = np.concatenate([horizon, reference if len(reference) else [horizon[0] - 1]])
+    x = points - points.mean()
+    return (x / (x @ x))[:k]
+
+
+def _levels(k: int) -> np.ndarray:
+    """Levels of a path of k + 1 points that ends at zero, as sums of its k steps, shape (k + 1, k)."""
+    return -(np.arange(k) >= np.arange(k + 1)[:, None]).astype(float)
+
+
+def _rank(drawn: np.ndarray, observed: float) -> float:
+    """Share of draws, the observed one among them, at least as large as the observed one."""
+    return float((1 + np.count_nonzero(drawn >= observed - 1e-9 * abs(observed))) / (1 + len(drawn)))

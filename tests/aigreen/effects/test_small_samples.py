@@ -1,0 +1,218 @@
+"""Few treated clusters: intervals and joint tests against Welch, Hotelling, brute force and each other."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from aigreen import TWFE, GroupTimeATT, Imputation, Panel, StackedDiD, SunAbraham, concat, load
+from aigreen.effects.cluster_shares import ClusterShares, effective
+from aigreen.effects.small_samples import Strata, hotelling, randomization_p, scaled, slope_weights, spread, wild_draws
+from aigreen.errors import EffectsError, FewClustersError, FewClustersWarning
+
+
+def draw(n: int = 24, treated: int = 6, periods: int = 8, seed: int = 0, cohorts: int = 1) -> pd.DataFrame:
+    """Cities observed `periods` times from 2000 on, the first `treated` of them treated from 2005 on (or 2006 ...)."""
+    rng = np.random.default_rng(seed)
+    city, year = np.repeat(np.arange(n), periods), np.tile(2000 + np.arange(periods), n)
+    first = np.where(city < treated, 2005 + city % cohorts, 0)
+    return pd.DataFrame({"city": city, "year": year, "first": first, "y": rng.standard_normal(n * periods)})
+
+
+def panel(**options) -> Panel:
+    return Panel(draw(**options), unit="city", time="year", cohort="first")
+
+
+def universal(**options):
+    return GroupTimeATT(base_period="universal").fit(panel(**options), "y")
+
+
+def test_two_periods_are_welchs_t_test():
+    data = draw(periods=7)
+    data = data[data["year"].isin([2004, 2006])]
+    effect = GroupTimeATT().fit(Panel(data, unit="city", time="year", cohort="first"), "y")
+    change = data.pivot(index="city", columns="year", values="y")
+    change = (change[2006] - change[2004]).to_numpy()
+    welch = stats.ttest_ind(change[:6], change[6:], equal_var=False)
+    row, few = effect.to_frame().iloc[0], effect.effective_clusters().iloc[0]
+    assert row["p_value"] == pytest.approx(welch.pvalue, rel=1e-12)
+    assert (few["df"], few["treated"], few["control"]) == (pytest.approx(welch.df), pytest.approx(6), pytest.approx(18))
+    low, high = welch.confidence_interval()
+    assert (row["conf_low"], row["conf_high"]) == (pytest.approx(low), pytest.approx(high))
+    assert effect.test().p_value == pytest.approx(welch.pvalue, rel=1e-12)
+
+
+def test_without_noise_of_the_comparison_the_joint_test_is_hotellings():
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal((9, 3))
+    mean, covariance = x.mean(axis=0), np.cov(x.T)
+    t2 = 9 * mean @ np.linalg.solve(covariance, mean)
+    psi = np.vstack([(x - mean) / 9, np.zeros((20, 3))])
+    group = np.repeat([0, -1], [9, 20])
+    shares = ClusterShares.count(np.arange(29), group, np.ones((1, 3)), n_clusters=29)
+    strata = Strata((group == 0).astype(int), np.array([19.0, 8.0]))
+    statistic, nu, p = hotelling(mean, scaled(psi, shares), strata)
+    assert (statistic, nu) == (pytest.approx(t2), pytest.approx(8))
+    assert p == pytest.approx(stats.f.sf(t2 * 6 / (8 * 3), 3, 6))
+
+
+def test_wild_draws_are_those_of_a_loop():
+    rng = np.random.default_rng(1)
+    psi, group = rng.standard_normal((10, 2)), np.array([0, 0, 0, 0, -1, -1, -1, -1, -1, -1])
+    shares = ClusterShares.count(np.arange(10), group, np.ones((1, 2)), n_clusters=10, weights=np.arange(1.0, 11))
+    gap = np.array([0.3, -0.2])
+    [(draws, covariances)] = wild_draws(gap, psi, shares, n_draws=5, seed=7)
+    xi = np.random.default_rng(7)
+    bits = np.unpackbits(xi.integers(0, 256, size=(5, 2), dtype=np.uint8), axis=1)[:, :10] * 2.0 - 1
+    H, h = np.arange(1, 5) / 10, np.arange(5, 11) / 45
+    for signs, draw_, covariance in zip(bits, draws, covariances, strict=True):
+        base = psi[:4] + H[:, None] * gap
+        moved = signs[:4, None] * base
+        assert draw_ == pytest.approx(moved.sum(axis=0) + signs[4:] @ psi[4:])
+        own = (moved - H[:, None] * moved.sum(axis=0)) / np.sqrt(1 - H)[:, None]
+        rest = psi[4:] / np.sqrt(1 - h)[:, None]
+        assert covariance == pytest.approx(own.T @ own + rest.T @ rest)
+
+
+def test_randomization_is_the_permutation_test_of_studentised_differences():
+    rng = np.random.default_rng(5)
+    x = rng.standard_normal((8, 1))
+    psi = np.concatenate([(x[:3] - x[:3].mean()) / 3, -(x[3:] - x[3:].mean()) / 5])
+    group = np.repeat([0, -1], [3, 5])
+    shares = ClusterShares.count(np.arange(8), group, np.ones((1, 1)), n_clusters=8)
+    gap = x[:3].mean(axis=0) - x[3:].mean(axis=0)
+    statistic, p = randomization_p(gap, psi, shares, n_draws=4000, seed=0)
+    welch = stats.ttest_ind(x[:3, 0], x[3:, 0], equal_var=False).statistic
+    assert statistic == pytest.approx(welch**2)
+    values = x[:, 0]
+    every = []
+    for chosen in itertools.combinations(range(8), 3):
+        rest = [i for i in range(8) if i not in chosen]
+        every.append(stats.ttest_ind(values[list(chosen)], values[rest], equal_var=False).statistic ** 2)
+    assert p == pytest.approx(np.mean(np.array(every) >= welch**2 - 1e-9), abs=0.02)
+
+
+def test_a_trend_is_the_same_from_levels_and_from_changes():
+    path, changes = universal(), GroupTimeATT(base_period="varying").fit(panel(), "y")
+    ours, theirs = path.event_study().trend(), changes.event_study().trend()
+    assert ours.values == pytest.approx(theirs.values)
+    assert ours.psi == pytest.approx(theirs.psi)
+    study = path.event_study()
+    before = study.index < 0
+    slope = np.polyfit(study.index[before].to_numpy(float), study.values[before], 1)[0]
+    assert ours.values[0] == pytest.approx(slope)
+
+
+def test_the_slope_of_leads_without_a_reference_starts_one_period_earlier():
+    weights = slope_weights(np.array([-3.0, -2.0, -1.0]), np.array([]), "path")
+    line = np.array([1.0, 2.0, 3.0])
+    assert weights @ line == pytest.approx(1)
+
+
+def test_a_trend_is_found_and_stands_beside_the_joint_test():
+    data = draw(n=60, treated=12)
+    data["y"] += 0.5 * np.where(data["first"] > 0, data["year"] - 2000, 0)
+    study = GroupTimeATT(base_period="universal").fit(Panel(data, unit="city", time="year", cohort="first"), "y")
+    test = study.event_study().pretrend_test()
+    assert test.trend.estimates["trend"] == pytest.approx(0.5, abs=0.2)
+    assert test.trend_p_value < 1e-3 < test.p_value
+    assert test.trend_p_value == pytest.approx(test.trend.to_frame()["p_value"].iloc[0])
+    assert (test.df, test.method, test.treated_clusters) == (4, "wild", pytest.approx(12))
+    assert study.event_study().pretrend_test(method="max_t").p_value < 0.01
+    assert "trend a period" in repr(test)
+
+
+def test_more_leads_than_treated_clusters_can_bear_are_refused():
+    study = universal(treated=5).event_study()
+    with pytest.raises(FewClustersError, match=r"4 restrictions but 5 effective treated clusters.*max_t"):
+        study.pretrend_test()
+    assert 0 < study.pretrend_test(method="max_t").p_value <= 1
+    with pytest.warns(FewClustersWarning, match="4 restrictions with"):
+        universal(treated=6).event_study().pretrend_test()
+
+
+def test_one_treated_cluster_has_no_interval():
+    data = draw(treated=2)
+    data["region"] = np.where(data["city"] < 2, 0, data["city"])
+    one = Panel(data, unit="city", time="year", cohort="first", cluster="region")
+    for model in (TWFE(), GroupTimeATT(), StackedDiD(window=(-2, 2)), SunAbraham(), Imputation()):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            effect = model.fit(one, "y").overall() if not isinstance(model, TWFE) else model.fit(one, "y")
+        with pytest.warns(FewClustersWarning, match="1 effects rest on one treated cluster"):
+            assert effect.conf_int().isna().all(axis=None), model
+
+
+@pytest.mark.parametrize("model", [TWFE(), SunAbraham(), StackedDiD(window=(-2, 2)), GroupTimeATT(), Imputation()])
+def test_every_estimator_counts_its_treated_clusters(model):
+    result = model.fit(panel(n=40, treated=9, cohorts=3), "y")
+    few = (result if isinstance(model, TWFE) else result.overall()).effective_clusters().iloc[0]
+    assert 3 <= few["treated"] <= 9.01
+    assert 2 < few["df"] < 30
+
+
+def test_shares_follow_every_operation(tmp_path):
+    cells = universal(n=40, treated=9, cohorts=3)
+    study = cells.event_study()
+    assert study.effective_clusters().loc[0, "treated"] == pytest.approx(9)
+    assert study.effective_clusters().loc[2, "treated"] == pytest.approx(3)
+    late = study.select(study.index == 2)
+    assert late.effective_clusters()["treated"].iloc[0] == pytest.approx(3)
+    both = concat({"a": study, "b": study})
+    assert both.effective_clusters()["df"].to_numpy() == pytest.approx(
+        np.tile(study.effective_clusters()["df"], 2), nan_ok=True
+    )
+    assert (study - 2 * study).effective_clusters()["df"].to_numpy() == pytest.approx(
+        study.effective_clusters()["df"].to_numpy(), nan_ok=True
+    )
+    study.save(tmp_path / "study")
+    again = load(tmp_path / "study")
+    pd.testing.assert_frame_equal(again.effective_clusters(), study.effective_clusters())
+    pd.testing.assert_frame_equal(again.conf_int(simultaneous=True), study.conf_int(simultaneous=True))
+
+
+def test_asymptotic_intervals_are_those_of_the_errors():
+    study = universal(n=40, treated=9).event_study()
+    bounds = study.conf_int(method="asymptotic")
+    assert (bounds["high"] - study.values).to_numpy() == pytest.approx(1.959963984540054 * study.std_errors.to_numpy())
+
+
+def test_a_band_holds_each_interval_at_sidaks_level():
+    study = universal(n=40, treated=9).event_study()
+    band = study.conf_int(simultaneous=True)
+    few = study.effective_clusters()
+    live = few["small_sample_error"] > 0
+    critical = stats.t.ppf((1 + 0.95 ** (1 / live.sum())) / 2, few["df"])
+    reach = (critical * few["small_sample_error"]).fillna(0)
+    assert (band["high"] - study.values).to_numpy() == pytest.approx(reach.to_numpy())
+
+
+def test_effective_clusters_of_equal_and_unequal_shares():
+    assert effective(np.full(7, 1 / 7)) == pytest.approx(7)
+    assert effective(np.array([1.0, 0, 0])) == pytest.approx(1)
+    a = np.array([0.7, 0.2, 0.1])
+    assert effective(a) == pytest.approx((1 / (a**2).sum() + (a**2).sum() ** 2 / (a**4).sum()) / 2)
+
+
+def test_groups_have_their_own_degrees_of_freedom():
+    rng = np.random.default_rng(0)
+    group = np.repeat([0, 1, -1], [4, 6, 30])
+    psi = rng.standard_normal((40, 1)) * np.where(group < 0, 0, 1)[:, None]
+    shares = ClusterShares.count(np.arange(40), group, np.array([[0.4], [0.6]]), n_clusters=40, by_group=True)
+    found = spread(psi, shares, 40)
+    v = np.array([(psi[:4] ** 2).sum() / (1 - 1 / 4), (psi[4:10] ** 2).sum() / (1 - 1 / 6)])
+    assert found.std_errors[0] == pytest.approx(np.sqrt(v.sum()))
+    assert found.df[0] == pytest.approx(v.sum() ** 2 / (v**2 / [3, 5]).sum())
+
+
+def test_randomization_needs_all_treated_clusters_behind_each_effect():
+    study = universal(n=40, treated=9, cohorts=3).event_study()
+    with pytest.raises(EffectsError, match=r"6 treated clusters are behind some of the effects only"):
+        study.select(study.index == 2).test(method="randomization")
+    near = study.select((study.index >= -3) & (study.index <= 0))
+    assert 0 < near.test(method="randomization", n_draws=99).p_value <= 1
