@@ -133,7 +133,7 @@ def test_more_leads_than_treated_clusters_can_bear_are_refused():
         study.pretrend_test()
     assert 0 < study.pretrend_test(method="max_t").p_value <= 1
     with pytest.warns(FewClustersWarning, match="4 restrictions with"):
-        universal(treated=6).event_study().pretrend_test()
+        universal(n=100, treated=6).event_study().pretrend_test()
 
 
 def test_one_treated_cluster_has_no_interval():
@@ -212,7 +212,7 @@ def test_groups_have_their_own_degrees_of_freedom():
 
 def test_randomization_needs_all_treated_clusters_behind_each_effect():
     study = universal(n=40, treated=9, cohorts=3).event_study()
-    with pytest.raises(EffectsError, match=r"6 treated clusters are behind some of the effects only"):
-        study.select(study.index == 2).test(method="randomization")
+    with pytest.raises(EffectsError, match=r"3 treated clusters are behind some of the effects only"):
+        study.select(study.index.isin([1, 2])).test(method="randomization")
     near = study.select((study.index >= -3) & (study.index <= 0))
     assert 0 < near.test(method="randomization", n_draws=99).p_value <= 1
