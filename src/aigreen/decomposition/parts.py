@@ -156,10 +156,12 @@ class Parts(Effects):
         if self.index.nlevels > 1:
             raise EffectsError("share_sets() is for overall() or another average of which each part has one")
         at = {name: j for j, name in enumerate(self.index)}
-        psi = self.require_influence("a share")
+        psi, df = self.small_sample_influence(), self.effective_clusters()["df"].to_numpy()
         whole = (self.values[at[TOTAL]], psi[:, at[TOTAL]])
         names = [name for name in at if name != TOTAL]
-        sets = [ratio_set((self.values[at[name]], psi[:, at[name]]), whole, level, self.df) for name in names]
+        free = [min(df[at[name]], df[at[TOTAL]]) for name in names]
+        parts = [(self.values[at[name]], psi[:, at[name]]) for name in names]
+        sets = [ratio_set(part, whole, level, left) for part, left in zip(parts, free, strict=True)]
         return pd.Series(sets, index=pd.Index(names, name="part"), name="share", dtype=object)
 
     @property

@@ -13,9 +13,10 @@ from aigreen.decomposition.channel_fit import fit_clean
 from aigreen.decomposition.estimates import compute_factors, compute_parts, treated_slopes
 from aigreen.decomposition.leads import Leads, all_leads, lead_parts, placebo_leads
 from aigreen.decomposition.options import PartOptions
-from aigreen.decomposition.parts import Parts, assumptions
+from aigreen.decomposition.parts import SPILLOVER, Parts, assumptions
 from aigreen.decomposition.sample import Setup, prepare
 from aigreen.effects.aggregation import Mass
+from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
 from aigreen.errors import NoPrePeriodError, OptionError
 from aigreen.inference.channel_sensitivity import ChannelFit
@@ -157,8 +158,31 @@ def _parts(
         method="Decomposition",
         mass=Mass(count, np.tile(np.arange(len(count)), n_parts)),
         post=np.tile(post, n_parts),
+        cluster_shares=_shares(options, setup, cohort, time, count, post),
         **decomposition_facts(options, setup, outcome, dropped),
     )
+
+
+def _shares(
+    options: PartOptions, setup: Setup, cohort: np.ndarray, time: np.ndarray, count: np.ndarray, post: np.ndarray
+) -> ClusterShares:
+    """Shares of clusters behind each part of each cell: treated ones, of the spillover exposed ones."""
+    sample = setup.sample
+    facts = {"n_clusters": len(sample.clusters), "weights": setup.weights}
+    leave_one_out = options.variance == "leave_one_out"
+    common = np.where(post, -1, cohort - time)
+    treated = ClusterShares.by_cohort(
+        sample.cluster_codes, sample.cohort, cohort, by_group=post, own_left_out=leave_one_out, common=common,
+        mass=count, **facts
+    )  # fmt: skip
+    parts = [treated] * len(options.layout.labels)
+    if options.exposures:
+        group = np.full(sample.n_rows, -1)
+        group[setup.exposed] = 0
+        parts[options.layout.labels.index(SPILLOVER)] = ClusterShares.count(
+            sample.cluster_codes, group, np.ones((1, len(cohort))), own_left_out=leave_one_out, **facts
+        )
+    return ClusterShares.beside(parts)
 
 
 def _conventions(options: PartOptions, setup: Setup) -> dict[str, str]:

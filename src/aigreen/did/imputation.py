@@ -12,6 +12,7 @@ import pandas as pd
 from aigreen.counterfactual.imputed import Imputed, side_by_side
 from aigreen.counterfactual.leads import leads
 from aigreen.counterfactual.rows import identified_cells, split_rows
+from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
 from aigreen.options import check_choice, check_fixed_effects, check_periods, check_scale
 from aigreen.panel.dropped import Dropped
@@ -176,6 +177,17 @@ class Imputation:
             method="Imputation" if self.family == "gaussian" else f"Imputation ({self.family}, {self.scale})",
             mass=mass.take(order),
             post=order < len(cells.cohort),
+            cluster_shares=ClusterShares.by_cohort(
+                sample.cluster_codes,
+                sample.cohort,
+                cohort[order],
+                n_clusters=len(sample.clusters),
+                weights=sample.weights,
+                by_group=order < len(cells.cohort),
+                own_left_out=(order < len(cells.cohort)) & imputed.leave_one_out,
+                common=np.where(order < len(cells.cohort), -1, (cohort - time)[order]),
+                mass=mass.take(order).value[mass.take(order).of],
+            ),
             conventions=self._conventions(sample, int(imputed.zero[cells.rows].sum())),
             **result_facts(sample, np.concatenate([imputed.effects.rows, cells.rows]), outcome, dropped),
         )

@@ -82,6 +82,8 @@ class ClusterShares:
         weights: np.ndarray | None = None,
         by_group: bool | np.ndarray = False,
         own_left_out: bool | np.ndarray = False,
+        common: np.ndarray | None = None,
+        mass: np.ndarray | None = None,
     ) -> ClusterShares:
         """Count rows by cluster and cohort, for effects that are each of one cohort.
 
@@ -92,15 +94,23 @@ class ClusterShares:
             Of the unit of each row, inf for never; rows of cohorts without an effect are passed over.
         effects : ndarray, shape (k,)
             Cohort of each effect.
+        common : ndarray of int, shape (k,), optional
+            Effects with the same label of zero or more are one number for all their cohorts, which count by `mass`,
+            shape (k,); -1 for effects of their own.
         """
         cohorts = np.unique(effects)
+        of = (cohorts[:, None] == effects).astype(float)
+        if common is not None:
+            for label in np.unique(common[common >= 0]):
+                same = common == label
+                of[:, same] = (of[:, same] @ mass[same])[:, None]
         never = np.isinf(cohort)
         inside = np.isin(cohort, cohorts) | never
         group = np.where(never, -1, np.searchsorted(cohorts, cohort))[inside]
         return cls.count(
             clusters[inside],
             group,
-            (cohorts[:, None] == effects).astype(float),
+            of,
             n_clusters=n_clusters,
             weights=None if weights is None else weights[inside],
             by_group=by_group,
@@ -144,7 +154,7 @@ class ClusterShares:
                 m, k = part.of.shape
                 of[row : row + m, column : column + k] = part.of
                 row, column = row + m, column + k
-            control = _normalised(np.where(share.any(axis=1), 0.0, sum(part.control for part in parts)))
+            control = _normalised(sum(part.control for part in parts))
         flags = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ("by_group", "own_left_out")}
         return ClusterShares(share, of, control, **flags)
 

@@ -32,7 +32,7 @@ class ConfidenceSet:
 
 
 def ratio_set(
-    numerator: tuple[float, np.ndarray], denominator: tuple[float, np.ndarray], level: float, df: int | None = None
+    numerator: tuple[float, np.ndarray], denominator: tuple[float, np.ndarray], level: float, df: float | None = None
 ) -> ConfidenceSet:
     r"""Invert the test of :math:`a - \pi b = 0`: all :math:`\pi` with :math:`(a - \pi b)^2 \le q^2\,V(a - \pi b)`.
 
@@ -41,7 +41,7 @@ def ratio_set(
     numerator, denominator : (float, ndarray of shape (clusters,))
         Estimate, and influence functions on the same clusters.
     level : float
-    df : int, optional
+    df : float, optional
         Degrees of freedom of the t distribution; normal without.
 
     Source: Fieller (1954), Journal of the Royal Statistical Society B 16(2).
@@ -50,7 +50,7 @@ def ratio_set(
         raise EffectsError(f"level={level}: a number between 0 and 1 is needed")
     (a, of_a), (b, of_b) = numerator, denominator
     tail = (1 + level) / 2
-    critical = (special.ndtri(tail) if df is None else special.stdtrit(df, tail)) ** 2
+    critical = (special.ndtri(tail) if df is None or np.isinf(df) else special.stdtrit(df, tail)) ** 2
     square = b**2 - critical * of_b @ of_b
     middle = a * b - critical * of_a @ of_b
     constant = a**2 - critical * of_a @ of_a

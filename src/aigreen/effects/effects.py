@@ -38,7 +38,7 @@ from aigreen.effects.small_samples import (
     strata_of,
     wild_p,
 )
-from aigreen.effects.wald import Method, PretrendTest, Wald, check_rank, chi_squared
+from aigreen.effects.wald import Method, Wald, check_rank, chi_squared
 from aigreen.errors import (
     EffectsError,
     FewClustersError,
@@ -645,6 +645,11 @@ class Effects(Maketables):
             weights[mine, g] = slope_weights(horizon[mine], horizon[(groups == g) & ~live], self.leads)
         return weights, labels
 
+    def small_sample_influence(self) -> np.ndarray:
+        """Influence functions whose sum of squares is the small-sample variance, shape (clusters, k)."""
+        psi = self.require_influence("a small-sample variance")
+        return psi if self.cluster_shares is None else scaled(psi, self.cluster_shares)
+
     def _averaged(self, average: Average, *, keep_mass: bool = False) -> Effects:
         """Average the effects of each group by their mass; the averages count equally unless they keep their mass."""
         part, n = self.select(average.chosen), len(average.labels)
@@ -682,6 +687,29 @@ class Effects(Maketables):
     def _tail(self, statistic: np.ndarray) -> np.ndarray:
         """Upper tail probability."""
         return special.ndtr(-statistic) if self.df is None else special.stdtr(self.df, -statistic)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class PretrendTest(Wald):
+    """A joint test of effects before treatment, beside the one contrast that has most power against a trend.
+
+    Attributes
+    ----------
+    trend : Effects
+        Slope of the effects before treatment on time, per period (one for each path); None for effects that are not by
+        horizon.
+    trend_p_value : float
+        Of the hypothesis that it is zero.
+    """
+
+    trend: Effects | None
+    trend_p_value: float
+
+    def __repr__(self) -> str:
+        if self.trend is None:
+            return super().__repr__()
+        slopes = ", ".join(f"{v:.4g} ({e:.4g})" for v, e in zip(self.trend.values, self.trend.std_errors, strict=True))
+        return f"{super().__repr__()}\ntrend a period: {slopes}, p = {self.trend_p_value:.4f}"
 
 
 def load(path: str | Path) -> Effects:

@@ -1,17 +1,14 @@
-"""Joint tests of linear restrictions, and what stands beside them for effects before treatment."""
+"""Joint tests of linear restrictions."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from scipy import special
 
 from aigreen.errors import EffectsError
-
-if TYPE_CHECKING:
-    from aigreen.effects.effects import Effects
 
 Method = Literal["auto", "chi2", "hotelling", "wild", "randomization", "max_t"]
 
@@ -49,29 +46,6 @@ class Wald:
         if self.treated_clusters is not None:
             facts.append(f"{self.treated_clusters:.1f} effective treated clusters")
         return "; ".join(facts)
-
-
-@dataclass(frozen=True, kw_only=True, repr=False)
-class PretrendTest(Wald):
-    """A joint test of effects before treatment, beside the one contrast that has most power against a trend.
-
-    Attributes
-    ----------
-    trend : Effects
-        Slope of the effects before treatment on time, per period (one for each path); None for effects that are not by
-        horizon.
-    trend_p_value : float
-        Of the hypothesis that it is zero.
-    """
-
-    trend: Effects | None
-    trend_p_value: float
-
-    def __repr__(self) -> str:
-        if self.trend is None:
-            return super().__repr__()
-        slopes = ", ".join(f"{v:.4g} ({e:.4g})" for v, e in zip(self.trend.values, self.trend.std_errors, strict=True))
-        return f"{super().__repr__()}\ntrend a period: {slopes}, p = {self.trend_p_value:.4f}"
 
 
 def wald_statistic(gap: np.ndarray, covariance: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from aigreen.decomposition.parts import Layout, Parts
 from aigreen.did.group_time.group_time import GroupTimeATT
 from aigreen.did.group_time.plan import ControlGroup
 from aigreen.effects.aggregation import Mass
+from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects, merged
 from aigreen.errors import EstimationError
 from aigreen.panel.dropped import Dropped
@@ -66,5 +67,6 @@ def fit_doubly_robust(
         clusters=sample.clusters,
         mass=Mass(mass.value, np.tile(mass.of, n_parts), mass.influence),
         post=np.tile(stages[0].post, n_parts),
+        cluster_shares=ClusterShares.beside([stages[0].cluster_shares] * n_parts),
         **facts,
     )

@@ -15,6 +15,7 @@ from aigreen.decomposition.draws import Bootstrap, Resampling, cluster_weights
 from aigreen.decomposition.parts import DIRECT, SPILLOVER, TOTAL, Layout, Parts
 from aigreen.did.group_time.plan import ControlGroup
 from aigreen.effects.aggregation import Mass
+from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.errors import (
     AigreenWarning,
     CollinearError,
@@ -32,6 +33,7 @@ from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel
 from aigreen.regression.sample import Sample, draw_sample
+from aigreen.regression.twfe import dummy_shares
 
 Design = Literal["regression", "staggered", "doubly_robust"]
 Variance = Literal["cluster", "iid"]
@@ -326,6 +328,7 @@ class Mediation:
         }
         if self.ordered:
             told["channels"] = "ordered: each beyond the earlier ones"
+        shares = dummy_shares(sample, X, 1, by_cohort=treatment is None)
         return Parts(
             values=values,
             index=pd.Index(layout.labels, name="part"),
@@ -334,6 +337,7 @@ class Mediation:
             method="Mediation (product of coefficients)",
             mass=Mass(np.ones(len(values)), np.arange(len(values))),
             post=np.ones(len(values), dtype=bool),
+            cluster_shares=shares and ClusterShares.beside([shares.take(np.array([0]))] * len(values)),
             conventions=told,
             **result_facts(complete, sample.rows, outcome, dropped, t_intervals=psi is not None),
         )

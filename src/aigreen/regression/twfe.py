@@ -160,7 +160,7 @@ class TWFE:
             regression = fitted.scaled(1 / scale)
         else:
             regression = _fit_linear(sample, y, X, projected, Z, n_treatments)
-        shares = None if instruments else _cluster_shares(sample, X, n_treatments, by_cohort=not treatments)
+        shares = None if instruments else dummy_shares(sample, X, n_treatments, by_cohort=not treatments)
         return self._effects(
             sample, regression, labels, n_treatments, outcome, names, bool(instruments), shares, dropped
         )  # fmt: skip
@@ -198,11 +198,7 @@ class TWFE:
             method=f"TWFE {method}" + (" event study" if self.event_study else ""),
             mass=mass,
             post=post,
-<<<<<<< HEAD
-=======
-            df=None if self.family == "poisson" else df,
             cluster_shares=shares if self.vcov == "cluster" else None,
->>>>>>> ebba260 (Few treated clusters: intervals by Satterthwaite, joint tests by Hotelling and the wild bootstrap, the trend beside them)
             conventions={
                 "fixed effects": ", ".join(names) or "none",
                 "variance": text,
@@ -242,7 +238,7 @@ class TWFE:
         )
 
 
-def _cluster_shares(sample: Sample, X: np.ndarray, n_treatments: int, *, by_cohort: bool) -> ClusterShares | None:
+def dummy_shares(sample: Sample, X: np.ndarray, n_treatments: int, *, by_cohort: bool) -> ClusterShares | None:
     """Shares of clusters behind dummies of treatment; None where a treatment is no dummy.
 
     Rows at which a dummy is one are its treated rows, those of units that never have one its comparison.

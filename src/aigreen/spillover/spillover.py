@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,7 @@ from aigreen.counterfactual.rows import (
 )
 from aigreen.did.imputation import Family, Scale
 from aigreen.effects.aggregation import Mass
+from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
 from aigreen.errors import AigreenWarning, NoControlsError, OptionError
 from aigreen.exposure.basis import Basis, Response, check_cuts
@@ -216,7 +217,13 @@ class Spillover:
             psi=psi,
             mass=mass,
         )
-        return replace(result, post=np.arange(len(values)) < n_post) if self.leads else result
+        post = np.arange(len(values)) < n_post
+        leads = np.cumsum([0, *(len(cells.cohort) for _, cells, _ in blocks)])[:-1] >= n_post
+        shares = [
+            self._shares(stage, part, cells, average, lead=lead)
+            for (part, cells, average), lead in zip(blocks, leads, strict=True)
+        ]
+        return replace(result, post=post, cluster_shares=ClusterShares.beside(shares))
 
     def response_curve(
         self,
@@ -321,6 +328,26 @@ class Spillover:
             conventions=self._conventions(stage),
             **result_facts(sample, used, stage.outcome, stage.dropped, t_intervals=True),
         )
+
+    def _shares(self, stage: Stage, part: str, cells: Cells, average: Average, *, lead: bool) -> ClusterShares:
+        """Shares of clusters behind the cells of a part: treated ones, or those exposed while untreated."""
+        sample = stage.sample
+        facts: dict[str, Any] = {
+            "n_clusters": len(sample.clusters),
+            "weights": sample.weights,
+            "own_left_out": self.variance == "leave_one_out" and not lead,
+        }
+        k = len(cells.cohort)
+        if lead:
+            cohort = sample.unit_cohort if part == "treated" else stage.roles.onset
+            facts |= {"common": cells.cohort - cells.time, "mass": average.mass.value}
+        elif part in ("treated", "net"):
+            cohort, facts["by_group"] = sample.unit_cohort, True
+        else:
+            group = np.full(sample.n_rows, -1)
+            group[stage.exposed if part == "spillover" else cells.rows] = 0
+            return ClusterShares.count(sample.cluster_codes, group, np.ones((1, k)), **facts)
+        return ClusterShares.by_cohort(sample.cluster_codes, cohort[sample.unit_codes], cells.cohort, **facts)
 
     def _conventions(self, stage: Stage) -> dict[str, str]:
         sample, rows = stage.sample, stage.treated.rows

@@ -7,7 +7,14 @@ import pandas as pd
 import pytest
 
 from aigreen import Decomposition, Imputation, Panel, Spillover, load
-from aigreen.errors import CollinearError, CollinearWarning, EffectsError, NoPrePeriodError, OptionError
+from aigreen.errors import (
+    CollinearError,
+    CollinearWarning,
+    EffectsError,
+    FewClustersError,
+    NoPrePeriodError,
+    OptionError,
+)
 from aigreen.inference import honest_did, pretrend_power
 
 pytestmark = pytest.mark.filterwarnings("ignore::aigreen.errors.OverlapWarning")
@@ -194,7 +201,9 @@ def test_honest_bounds_and_power_take_a_path_and_refuse_leads(panel: Panel, tmp_
 def test_tests_of_parts_have_the_rank_of_what_is_free(panel: Panel) -> None:
     study = Decomposition(**FULL, leads=3).fit(panel, "y").event_study()
     assert study["direct"].pretrend_test().df == 3
-    assert study.additive.pretrend_test().df == 12
+    assert study.additive.pretrend_test(method="chi2").df == 12
+    with pytest.raises(FewClustersError, match=r"12 restrictions but 8\.1 effective treated clusters"):
+        study.additive.pretrend_test()
     with pytest.raises(EffectsError, match="full rank"):
         study.pretrend_test()
 

@@ -211,8 +211,8 @@ def test_groups_have_their_own_degrees_of_freedom():
 
 
 def test_randomization_needs_all_treated_clusters_behind_each_effect():
-    study = universal(n=40, treated=9, cohorts=3).event_study()
-    with pytest.raises(EffectsError, match=r"3 treated clusters are behind some of the effects only"):
+    study = universal(n=40, treated=12, cohorts=3).event_study()
+    with pytest.raises(EffectsError, match=r"4 treated clusters are behind some of the effects only"):
         study.select(study.index.isin([1, 2])).test(method="randomization")
     near = study.select((study.index >= -3) & (study.index <= 0))
     assert 0 < near.test(method="randomization", n_draws=99).p_value <= 1
