@@ -557,12 +557,9 @@ class Effects(Maketables):
     def _tested(self, gap: np.ndarray, R: np.ndarray, method: Method, n_draws: int, seed: int) -> Wald:
         """Test restrictions with influence functions."""
         q, psi = len(gap), self.psi @ R.T
-        shares = (
-            ClusterShares.unknown(len(self.clusters), q)
-            if self.cluster_shares is None
-            else self.cluster_shares.mix(R.T)
-        )
-        live = np.flatnonzero(shares.of.any(axis=0)) if self.cluster_shares is not None else np.zeros(0, dtype=int)
+        known = self.cluster_shares or ClusterShares.unknown(len(self.clusters), len(self))
+        shares = known.mix(R.T)
+        live = np.flatnonzero(shares.of.any(axis=0))
         fewest = min((effective(shares.treated(j)) for j in live), default=None)
         if method == "auto":
             centred_at_all = fewest is not None and len(live) == q
