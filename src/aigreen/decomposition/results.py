@@ -56,7 +56,7 @@ def fit_path(options: PartOptions, panel: Panel, outcome: str, covariates: Seque
     before = _between(lead_parts(options, setup, leads, gap), options.leads)
     result = _parts(options, setup, outcome, dropped, after, before).event_study()
     reference = f"reference of all horizons: {-1 - options.anticipation}"
-    return replace(result, conventions={**result.conventions, "leads": reference})
+    return replace(result, leads="path", conventions={**result.conventions, "leads": reference})
 
 
 def fit_factors(options: PartOptions, panel: Panel, outcome: str, covariates: Sequence[str] | None) -> Effects:
@@ -158,6 +158,8 @@ def _parts(
         method="Decomposition",
         mass=Mass(count, np.tile(np.arange(len(count)), n_parts)),
         post=np.tile(post, n_parts),
+        leads="separate",
+        anticipation=options.anticipation,
         cluster_shares=_shares(options, setup, cohort, time, count, post),
         **decomposition_facts(options, setup, outcome, dropped),
     )

@@ -188,6 +188,8 @@ class Imputation:
                 common=np.where(order < len(cells.cohort), -1, (cohort - time)[order]),
                 mass=mass.take(order).value[mass.take(order).of],
             ),
+            leads="separate",
+            anticipation=self.anticipation,
             conventions=self._conventions(sample, int(imputed.zero[cells.rows].sum())),
             **result_facts(sample, np.concatenate([imputed.effects.rows, cells.rows]), outcome, dropped),
         )

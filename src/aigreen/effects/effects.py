@@ -53,7 +53,7 @@ from aigreen.errors import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Leads = Literal["path", "changes"]
+Leads = Literal["path", "changes", "separate"]
 Intervals = Literal["auto", "asymptotic"]
 MANY = 100  # effective treated clusters from which asymptotic bands and covariances serve
 _NO_DROPS = pd.DataFrame(columns=["what", "reason", "count", "first"])
@@ -92,8 +92,11 @@ class Effects(Maketables):
     cluster_shares : ClusterShares, optional
         How treated and comparison rows are spread over clusters: intervals and tests then use the degrees of freedom
         that few treated clusters leave.
-    leads : {"path", "changes"}
-        Whether effects before treatment are a path from one reference, or changes from the period before.
+    leads : {"path", "changes", "separate"}
+        What effects before treatment are relative to: one reference period, as those after treatment are; each to the
+        period before it; or, from a regression of their own, to all periods before the first lead.
+    anticipation : int
+        Periods before treatment whose effects are no test of what precedes it.
     n_rows, n_units, n_clusters : int
         Size of the estimation sample.
     method, outcome : str
@@ -119,6 +122,7 @@ class Effects(Maketables):
     df: int | None = None
     cluster_shares: ClusterShares | None = None
     leads: Leads = "path"
+    anticipation: int = 0
     conventions: Mapping[str, str] = field(default_factory=dict)
     dropped: pd.DataFrame = field(default_factory=_NO_DROPS.copy)
 
@@ -152,6 +156,14 @@ class Effects(Maketables):
     def vcov(self) -> pd.DataFrame:
         """Covariance matrix of the estimates."""
         return pd.DataFrame(self._covariance(), index=self.index, columns=self.index)
+
+    @property
+    def small_sample_vcov(self) -> pd.DataFrame:
+        r"""Covariance matrix of :math:`\psi_c/\sqrt{1 - a_c}`, see `effective_clusters`; `vcov` without shares."""
+        if self.psi is None or self.cluster_shares is None:
+            return self.vcov
+        u = self.small_sample_influence()
+        return pd.DataFrame(u.T @ u, index=self.index, columns=self.index)
 
     @property
     def std_errors(self) -> pd.Series:
@@ -473,7 +485,13 @@ class Effects(Maketables):
         """
         if self.post is None:
             raise EffectsError("only effects by cohort and time, or by horizon, have pre-trends")
-        before = self.select(~self.post)
+        if not self._before().any():
+            raise EffectsError(
+                "no effect before treatment"
+                + (f" and its {self.anticipation} periods of anticipation" if self.anticipation else "")
+                + " is among the results: there is no pre-trend to test"
+            )
+        before = self.select(self._before())
         R = np.eye(len(before))[before._std_errors() > 0]
         trend = None if "horizon" not in self.index.names else self.trend()
         if method == "max_t" and trend is not None:
@@ -501,11 +519,12 @@ class Effects(Maketables):
         """
         if self.post is None or "horizon" not in self.index.names:
             raise EffectsError("a trend before treatment needs effects by horizon: take event_study() first")
-        weights, labels = self.select(~self.post)._trend_weights()
+        before = self._before()
+        weights, labels = self.select(before)._trend_weights() if before.any() else (np.zeros((0, 0)), self.index)
         if not weights.size:
             raise EffectsError("a trend needs two periods before treatment, the reference among them")
         matrix = np.zeros((len(self), weights.shape[1]))
-        matrix[~self.post] = weights
+        matrix[before] = weights
         return replace(self.combine(matrix), index=labels)
 
     def share(self, part: Hashable, whole: Hashable) -> Effects:
@@ -624,6 +643,14 @@ class Effects(Maketables):
         if self.psi is None or self.cluster_shares is None:
             return None
         return spread(self.psi, self.cluster_shares, self.n_clusters)
+
+    def _before(self) -> np.ndarray:
+        """Mark effects before treatment and before it can be anticipated."""
+        if "horizon" in self.index.names:
+            horizon = self.index.get_level_values("horizon")
+        else:
+            horizon = self.index.get_level_values("time") - self.index.get_level_values("cohort")
+        return ~self.post & np.asarray(horizon < -self.anticipation)
 
     def _trend_weights(self) -> tuple[np.ndarray, pd.Index]:
         """Weights of each path's slope, shape (k, paths), and the labels of the paths."""

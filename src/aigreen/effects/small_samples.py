@@ -273,8 +273,9 @@ def slope_weights(horizon: np.ndarray, reference: np.ndarray, kind: str) -> np.n
         Of effects with an error.
     reference : ndarray
         Horizons at which the path is zero; if there are none, one period before the first.
-    kind : {"path", "changes"}
-        changes: each effect is a step of the path from the period before, which ends at zero.
+    kind : {"path", "changes", "separate"}
+        changes: each effect is a step of the path from the period before, which ends at zero. separate: the mean of the
+        periods before the first effect is the reference.
     """
     k = len(horizon)
     if kind == "changes":

@@ -21,7 +21,7 @@ FORMAT = 2
 
 
 SHARES = ("of", "by_group", "own_left_out")
-KEPT = ("df", "leads", "n_rows", "n_units", "n_clusters", "method", "outcome")
+KEPT = ("df", "leads", "anticipation", "n_rows", "n_units", "n_clusters", "method", "outcome")
 
 
 def write(path: Path, fields: Mapping[str, Any]) -> None:

@@ -61,13 +61,13 @@ class EventPath:
             )
         if horizons.min() >= -1:
             raise NoPrePeriodError(f"{study.method} reports no effects before the reference period")
-        covariance = study.vcov.to_numpy()
+        covariance = study.small_sample_vcov.to_numpy()
         if np.isnan(covariance).any():
             raise NoInfluenceError(f"{study.method} has no joint covariance of its effects by horizon")
         order = np.argsort(horizons)
         horizons, values, covariance = horizons[order], study.values[order], covariance[np.ix_(order, order)]
         fixed = (np.diag(covariance) == 0) & (values == 0)
-        reference = _reference(horizons, fixed)
+        reference = _reference(horizons, fixed, guess=study.leads == "path" and not study.anticipation)
         kept = ~fixed
         full = np.sort(np.append(horizons[kept], reference))
         if (np.diff(full) != 1).any():
@@ -125,8 +125,8 @@ class EventPath:
             )
 
 
-def _reference(horizons: np.ndarray, fixed: np.ndarray) -> int:
-    """Horizon that is zero by construction: given as such, or left out just before treatment."""
+def _reference(horizons: np.ndarray, fixed: np.ndarray, *, guess: bool) -> int:
+    """Horizon that is zero by construction: given as such, or (of a path) the one left out just before treatment."""
     if fixed.sum() > 1:
         raise EffectsError(
             f"{fixed.sum()} reference periods ({', '.join(map(str, horizons[fixed]))}); select all but one of them away"
@@ -134,7 +134,7 @@ def _reference(horizons: np.ndarray, fixed: np.ndarray) -> int:
     if fixed.any():
         return int(horizons[fixed][0])
     missing = np.setdiff1d(np.arange(horizons[0], max(horizons[-1], -1) + 1), horizons)
-    if len(missing) == 1 and missing[0] < 0:
+    if guess and len(missing) == 1 and missing[0] < 0:
         return int(missing[0])
     raise EffectsError(
         "no reference period: effects before treatment must be relative to one period, as with "

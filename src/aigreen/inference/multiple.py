@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from aigreen.effects.effects import Effects
 from aigreen.effects.multiplier import Multipliers, draws
@@ -25,6 +26,8 @@ def multiple_testing(
     .. math:: p_j = \max_{i \le j} \frac{1 + \#\{\max_{k \ge i} |z_k| \ge |t_i|\}}{1 + B},
 
     which controls the probability of any false rejection and, unlike Holm, uses the correlation of the effects.
+    :math:`|t_i|` is the normal quantile of the p-value of effect i alone, so that the degrees of freedom that few
+    treated clusters leave count.
 
     Parameters
     ----------
@@ -51,7 +54,8 @@ def multiple_testing(
     live = np.flatnonzero(errors > 0)
     if not live.size:
         raise EffectsError("no effect has a variance: nothing to test")
-    t = np.abs(effects.values[live]) / errors[live]
+    # The normal quantile of each p-value: with few clusters the t statistic has heavier tails than the draws.
+    t = np.abs(special.ndtri(table["p_value"].to_numpy()[live] / 2))
     table.iloc[live, 2] = holm(table["p_value"].to_numpy()[live])
     part = effects.select(np.isin(np.arange(len(effects)), live))
     table.iloc[live, 3] = step_down(t, _standard_draws(part, errors[live], n_draws, multipliers, seed))

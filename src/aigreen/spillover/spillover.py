@@ -325,6 +325,8 @@ class Spillover:
             method=f"Spillover ({self.response}{scale})",
             mass=mass,
             post=None if mass is None else np.ones(len(values), dtype=bool),
+            leads="separate",
+            anticipation=self.anticipation,
             conventions=self._conventions(stage),
             **result_facts(sample, used, stage.outcome, stage.dropped, t_intervals=True),
         )

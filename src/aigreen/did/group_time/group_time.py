@@ -57,9 +57,11 @@ class GroupTimeATT:
         Doubly robust, inverse probability weighting, outcome regression; the same without covariates.
     anticipation : int
         Periods before treatment in which its effects may be felt already; the base period moves back by as many.
-    base_period : {"varying", "universal"}
-        Before treatment, compare with the period before ("varying"), or with the last period before treatment and
-        anticipation, as after treatment ("universal"; that period itself is then in the result, with effect zero).
+    base_period : {"varying", "universal", "varying_window"}
+        Before treatment and anticipation, compare with the period before ("varying"), or with the last period before
+        both, as after treatment ("universal"; that period itself is then in the result, with effect zero).
+        "varying_window" compares with the period before inside the window of anticipation too, as R did 2.5.1: its
+        cells then measure steps of the anticipated effect.
     sampling : {"panel", "balanced", "repeated_cross_sections"}
         "panel": true differences of the units seen in both periods of a comparison. "balanced": the same after units
         not seen in every period are left out, counted. "repeated_cross_sections": compare the units seen in each
@@ -215,7 +217,8 @@ class GroupTimeATT:
                 n_clusters=len(sample.clusters),
                 weights=_unit_weights(sample),
             ),
-            leads="changes" if self.base_period == "varying" else "path",
+            leads="path" if self.base_period == "universal" else "changes",
+            anticipation=self.anticipation,
             post=times >= cells.cohort[left],
             conventions=self._conventions(sample, cohort),
             **result_facts(sample, rows, outcome, dropped),

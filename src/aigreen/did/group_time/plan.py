@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 ControlGroup = Literal["not_yet_treated", "never_treated"]
-BasePeriod = Literal["varying", "universal"]
+BasePeriod = Literal["varying", "universal", "varying_window"]
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,9 @@ def plan(
 ) -> Cells:
     r"""Lay out the cells of these cohorts.
 
-    After treatment, and always for a universal base, the base is the last period before
-    :math:`g - \delta` (:math:`\delta` periods of anticipation); before treatment a varying base is the period before.
+    From :math:`g - \delta` on (:math:`\delta` periods of anticipation), and always for a universal base, the base is
+    the last period before :math:`g - \delta`; earlier, a varying base is the period before. "varying_window" takes the
+    period before up to :math:`g - 1`, inside the window of anticipation too.
     Not yet treated in a cell are units whose cohort is later than :math:`\max(t, base) + \delta`.
 
     Parameters
@@ -76,7 +77,8 @@ def plan(
         t = np.arange(0 if base_period == "universal" else 1, len(times))
         cohort.append(np.full(len(t), g))
         time.append(t)
-        base.append(np.where((times[t] >= g) | (base_period == "universal"), before, t - 1))
+        first = g if base_period == "varying_window" else g - anticipation
+        base.append(np.where((times[t] >= first) | (base_period == "universal"), before, t - 1))
     t, b = np.concatenate(time), np.concatenate(base)
     latest = times[np.maximum(t, b)] + float(anticipation)
     if control_group == "never_treated":
