@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Unpack, get_args
@@ -205,7 +206,7 @@ class Effects(Maketables):
         if method not in get_args(Intervals):
             raise OptionError("method", method, get_args(Intervals))
         errors = self._std_errors()
-        small = self._spread() if method == "auto" else None
+        small = self._spread if method == "auto" else None
         if small is not None and (alone := (errors > 0) & np.isnan(small.df)).any():
             message = (
                 f"{alone.sum():,} effects rest on one treated cluster: they have no error of their own, so no interval"
@@ -237,7 +238,7 @@ class Effects(Maketables):
         with np.errstate(divide="ignore", invalid="ignore"):
             statistic = np.where(errors > 0, self.values / errors, np.nan)
         bounds = self.conf_int(level)
-        small = self._spread()
+        small = self._spread
         if small is None:
             p_value = 2 * self._tail(np.abs(statistic))
         else:
@@ -271,7 +272,7 @@ class Effects(Maketables):
             share of the cluster in the mean at which it is centred. Without `cluster_shares` the numbers of clusters
             are nan, error and df those that intervals use.
         """
-        small = self._spread()
+        small = self._spread
         if small is None:
             df = np.inf if self.df is None else self.df
             small = Spread(self._std_errors(), np.full(len(self), float(df)), np.full(len(self), np.nan), np.nan)
@@ -623,7 +624,7 @@ class Effects(Maketables):
 
     def _intervals(self) -> list[str]:
         """Degrees of freedom of intervals in words; nothing where they are normal."""
-        small = self._spread()
+        small = self._spread
         if small is None:
             return [] if self.df is None else [f"t with {self.df:,} degrees of freedom"]
         known = small.df[np.isfinite(small.df)]
@@ -638,6 +639,7 @@ class Effects(Maketables):
     def _clusters_df(self) -> float:
         return float(self.n_clusters - 1 if self.df is None else self.df)
 
+    @cached_property
     def _spread(self) -> Spread | None:
         """Small-sample errors; None where nothing is known of the clusters."""
         if self.psi is None or self.cluster_shares is None:
