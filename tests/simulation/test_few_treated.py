@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from aigreen import TWFE, Decomposition, GroupTimeATT, Imputation, Mediation, Panel, Spillover, StackedDiD, SunAbraham
-from aigreen.errors import AigreenError, AigreenWarning
+from aigreen.errors import AigreenWarning, FewClustersError
 
 SAMPLES = int(os.environ.get("SAMPLES", "200"))
 YEARS = np.arange(2007, 2024)
@@ -79,9 +79,10 @@ def one(panel: Panel) -> dict[tuple[str, str], float]:
         for method in ("chi2", "auto", "max_t"):
             try:
                 test = study.pretrend_test(method=method, n_draws=199)
-            except AigreenError:
-                found[name, method] = np.nan
+            except FewClustersError:
+                found[name, method], found[name, "refused"] = np.nan, 1.0
                 continue
+            found.setdefault((name, "refused"), 0.0)
             found[name, method] = test.p_value <= 0.05
             found[name, "slope"] = test.trend_p_value <= 0.05
         for method, column in (("asymptotic", "band before"), ("auto", "band")):
@@ -111,7 +112,7 @@ def repeat(what, design, errors: str, samples: int, slope: float = 0.0) -> pd.Se
             panel = Panel(draw(rng, design, errors, slope), unit="firm", time="year", cohort="cohort", cluster="city")
             for key, value in what(panel).items():
                 seen[key].append(value)
-    return pd.Series({key: np.mean(values) for key, values in seen.items()})
+    return pd.Series({key: np.nanmean(values) for key, values in seen.items()})
 
 
 def near(target: tuple[float, float], samples: int) -> tuple[float, float]:
