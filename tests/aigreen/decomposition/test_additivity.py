@@ -11,8 +11,6 @@ from aigreen.errors import CollinearWarning, EstimationError, OptionError
 
 from .economy import CITY, crossed
 
-pytestmark = pytest.mark.filterwarnings("ignore::aigreen.errors.OverlapWarning")
-
 
 @pytest.fixture
 def panel() -> Panel:
@@ -20,6 +18,7 @@ def panel() -> Panel:
 
 
 @pytest.mark.parametrize("weights", [None, "w"])
+@pytest.mark.filterwarnings("ignore::aigreen.errors.OverlapWarning")
 def test_additivity_is_the_response_of_treated_less_that_of_untreated_rows(weights: str | None) -> None:
     panel = Panel(crossed(), **CITY, weights=weights)
     estimator = Decomposition(channels=["m1", "m2"], exposure="peers", response="linear")
@@ -43,6 +42,7 @@ def test_additivity_is_the_response_of_treated_less_that_of_untreated_rows(weigh
     assert result.values[0] == pytest.approx(slope - theta, abs=1e-10)
 
 
+@pytest.mark.filterwarnings("ignore::aigreen.errors.OverlapWarning")
 def test_additivity_influence_is_the_derivative_by_cluster_weights() -> None:
     """Weights of all rows of a cluster: own rows enter without a centre of their own, so every cluster agrees."""
     df = crossed()

@@ -14,18 +14,18 @@ from aigreen.errors import (
 
 from .economy import CITY, FULL, economy
 
-pytestmark = pytest.mark.filterwarnings("ignore::aigreen.errors.OverlapWarning")
-
 
 @pytest.mark.parametrize("resampling", ["clusters", "exponential"])
 @pytest.mark.parametrize("options", [FULL, {**FULL, "ordered": True}, {"channels": ["m1"]}])
 @pytest.mark.parametrize("how", ["simple", "event_study", "group"])
+@pytest.mark.filterwarnings("ignore::aigreen.errors.OverlapWarning")
 def test_bootstrap_products_equal_refits(options: dict, how: str, resampling: str, monkeypatch: object) -> None:
     panel = Panel(economy(), **CITY, weights="w")
     arguments = {"covariates": ["x"], "n_draws": 6, "how": how, "resampling": resampling}
     fast = Decomposition(**options).bootstrap(panel, "y", **arguments)
     monkeypatch.setattr("aigreen.decomposition.bootstrap.cluster_products", lambda setup: None)
-    slow = Decomposition(**options).bootstrap(panel, "y", **arguments)
+    with pytest.warns(RefitWarning, match="each of 6 draws is fitted anew"):
+        slow = Decomposition(**options).bootstrap(panel, "y", **arguments)
     assert fast.draws.to_numpy() == pytest.approx(slow.draws.to_numpy(), abs=1e-10, nan_ok=True)
     assert fast.draws.notna().mean().min() > 0.8
     assert fast.effects.values == pytest.approx(

@@ -7,7 +7,14 @@ import pandas as pd
 import pytest
 
 from aigreen import Decomposition, Imputation, Panel, Spillover, load
-from aigreen.errors import CollinearError, CollinearWarning, EffectsError, NoPrePeriodError, OptionError
+from aigreen.errors import (
+    CollinearError,
+    CollinearWarning,
+    EffectsError,
+    NoPrePeriodError,
+    OptionError,
+    UnreachedWarning,
+)
 from aigreen.inference import honest_did, pretrend_power
 
 from .economy import CITY, FULL, KEYS, economy
@@ -179,7 +186,10 @@ def test_leads_that_not_all_parts_have_are_counted() -> None:
     df = smooth()
     panel = Panel(df.assign(ring=1.0 * ((df["firm"] % 5 == 0) & (df["year"] >= 3))), **KEYS)
     estimator = Decomposition(channels=["m1"], exposure="ring", leads=4)
-    with pytest.warns(CollinearWarning, match="3 leads left out: the spillover .* treated -4, treated -3, treated -2"):
+    with (
+        pytest.warns(CollinearWarning, match="3 leads left out: the spillover .* treated -4, treated -3, treated -2"),
+        pytest.warns(CollinearWarning, match="1 leads left out: determined by fixed effects .* first: ring -2"),
+    ):
         result = estimator.fit(panel, "y")
     assert result.event_study()["total"].index.min() == -1
     assert result.dropped["first"].tolist() == ["ring -2", "treated -4, treated -3, treated -2"]
@@ -195,7 +205,8 @@ def test_a_path_needs_a_reference_and_units_without_treatment(panel: Panel) -> N
         Decomposition(channels=["m1"], leads=2, fixed_effects=["city", "year"]).path(panel, "y")
     ever = panel[panel.frame["first"] > 0]
     with pytest.raises(CollinearError, match="units never treated and never exposed are needed"):
-        Decomposition(channels=["m1"], leads=2).path(ever, "y")
+        with pytest.warns(UnreachedWarning, match="164 rows left out"):
+            Decomposition(channels=["m1"], leads=2).path(ever, "y")
     late = panel[(panel.frame["first"] == 0) | (panel.frame["year"] != panel.frame["first"] - 1)]
     with pytest.raises(NoPrePeriodError, match="the reference"):
         Decomposition(channels=["m1"], leads=2).path(late, "y")

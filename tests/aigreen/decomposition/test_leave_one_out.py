@@ -13,10 +13,9 @@ from aigreen.errors import (
 
 from .economy import CITY, FULL, Dense, economy
 
-pytestmark = pytest.mark.filterwarnings("ignore::aigreen.errors.OverlapWarning")
-
 
 @pytest.mark.parametrize("weights", [None, "w"])
+@pytest.mark.filterwarnings("ignore::aigreen.errors.OverlapWarning")
 def test_leave_one_out_leaves_the_cluster_out_of_the_response(weights: str | None) -> None:
     """What exposed rows add to the error of theta is theta less theta of the other clusters' rows."""
     panel = Panel(economy(), **CITY, weights=weights)
@@ -41,6 +40,7 @@ def test_leave_one_out_leaves_the_cluster_out_of_the_response(weights: str | Non
         assert gap.to_numpy() == pytest.approx(wider @ (share @ dense.B) / share.sum(), abs=1e-11)
 
 
+@pytest.mark.filterwarnings("ignore::aigreen.errors.OverlapWarning")
 def test_leave_one_out_errors_are_larger(panel: Panel) -> None:
     plain, larger = (Decomposition(**FULL, variance=v).fit(panel, "y") for v in ("conservative", "leave_one_out"))
     assert larger.values == pytest.approx(plain.values)

@@ -15,9 +15,8 @@ from aigreen.errors import (
 
 from .economy import FULL
 
-pytestmark = pytest.mark.filterwarnings("ignore::aigreen.errors.OverlapWarning")
 
-
+@pytest.mark.filterwarnings("ignore::aigreen.errors.OverlapWarning")
 def test_factors_multiply_to_the_parts(panel: Panel) -> None:
     estimator = Decomposition(**FULL)
     overall, factors = estimator.fit(panel, "y").overall(), estimator.factors(panel, "y")
@@ -56,6 +55,7 @@ def test_shares_have_intervals_and_can_be_subtracted_between_groups(panel: Panel
         fits[0].shares()
 
 
+@pytest.mark.filterwarnings("ignore::aigreen.errors.OverlapWarning")
 def test_event_study_bars_and_waterfall(panel: Panel) -> None:
     import matplotlib as mpl
 
@@ -74,6 +74,7 @@ def test_event_study_bars_and_waterfall(panel: Panel) -> None:
         mpl.pyplot.close(ax.figure)
 
 
+@pytest.mark.filterwarnings("ignore::aigreen.errors.OverlapWarning")
 def test_the_assumptions_stand_on_the_result_with_their_checks(panel: Panel) -> None:
     result = Decomposition(**FULL).fit(panel, "y").overall()
     assert len(result.assumptions) == 5

@@ -10,8 +10,6 @@ from aigreen.errors import OptionError
 
 from .economy import CITY, crossed
 
-pytestmark = pytest.mark.filterwarnings("ignore::aigreen.errors.OverlapWarning")
-
 
 @pytest.fixture
 def panel() -> Panel:

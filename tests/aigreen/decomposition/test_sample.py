@@ -26,8 +26,6 @@ from aigreen.errors import (
 
 from .economy import CITY, FULL, economy
 
-pytestmark = pytest.mark.filterwarnings("ignore::aigreen.errors.OverlapWarning")
-
 
 def test_missing_channels_and_exposures_are_counted() -> None:
     df = economy()

@@ -110,7 +110,10 @@ def test_units_without_untreated_counts_can_be_dropped() -> None:
 def test_cells_without_a_positive_counterfactual_are_left_out() -> None:
     df = firms(missing=0)
     df.loc[(df["first"] == 4) & (df["year"] < 4), "count"] = 0
-    with pytest.warns(SeparationWarning, match="treated rows without a positive counterfactual"):
+    with (
+        pytest.warns(SeparationWarning, match="60 untreated rows left out"),
+        pytest.warns(SeparationWarning, match="treated rows without a positive counterfactual"),
+    ):
         result = Imputation(family="poisson").fit(Panel(df, **KEYS), "count")
     assert result.index.tolist() == [(6, 6), (6, 7), (6, 8)]
 

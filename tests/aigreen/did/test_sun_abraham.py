@@ -130,6 +130,7 @@ def test_singletons_and_determined_covariates_are_counted():
 
 @pytest.mark.parametrize("value", [0.1, 1e5 / 3, 1e-7 / 3])
 @pytest.mark.parametrize("weights", [None, "w"])
+@pytest.mark.filterwarnings("ignore::aigreen.errors.UnreachedWarning")
 def test_a_constant_covariate_is_left_out_though_its_mean_rounds(value, weights):
     panel = Panel(make(missing=0.1).assign(same=value), weights=weights, **KEYS)
     for model in (SunAbraham(), StackedDiD()):
@@ -154,7 +155,8 @@ def test_bad_input():
     with pytest.raises(NoPrePeriodError), pytest.warns(AlwaysTreatedWarning):
         SunAbraham().fit(late, "y")
     with pytest.raises(TooFewClustersError):
-        SunAbraham().fit(Panel(frame.assign(all=1), **KEYS, cluster="all"), "y")
+        with pytest.warns(SmallCellWarning, match="4 cohorts stand in a single cluster"):
+            SunAbraham().fit(Panel(frame.assign(all=1), **KEYS, cluster="all"), "y")
     with pytest.raises(OptionError):
         SunAbraham(control_group="never")
     with pytest.raises(OptionError):

@@ -9,17 +9,13 @@ from pyfixest import fepois
 
 from aigreen import Imputation, Panel, Spillover
 from aigreen.errors import (
+    CollinearWarning,
     ConvergenceError,
     SeparationWarning,
 )
 from aigreen.spillover.spillover import prepare
 
 from .dense import KEYS, RINGS, firms
-
-pytestmark = [
-    pytest.mark.filterwarnings(f"ignore::aigreen.errors.{name}")
-    for name in ("AlwaysTreatedWarning", "CollinearWarning", "OverlapWarning", "SeparationWarning", "SmallCellWarning")
-]
 
 
 def derivative(estimator: Spillover, df: pd.DataFrame, outcome: str, mean: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -34,6 +30,8 @@ def derivative(estimator: Spillover, df: pd.DataFrame, outcome: str, mean: np.nd
 
 @pytest.mark.parametrize("response", ["bins", "linear"])
 @pytest.mark.parametrize("scale", ["level", "percent"])
+@pytest.mark.filterwarnings("ignore::aigreen.errors.AlwaysTreatedWarning")
+@pytest.mark.filterwarnings("ignore::aigreen.errors.OverlapWarning")
 def test_poisson_influence_of_clean_units_equals_numerical_derivatives(response: str, scale: str) -> None:
     df = firms(n=60)
     df["count"] += 1.0
@@ -74,6 +72,7 @@ def test_poisson_ratio_leaves_the_own_cluster_out(scale: str) -> None:
     assert larger.std_errors["spillover"] > plain.std_errors["spillover"]
 
 
+@pytest.mark.filterwarnings("ignore::aigreen.errors.SmallCellWarning")
 def test_poisson_parts_by_hand() -> None:
     """One clean unit, one exposed, one treated and exposed; log-additive response."""
     y = {"a": [2, 4], "b": [3, 12], "c": [5, 60]}
@@ -112,7 +111,8 @@ def test_leads_of_counts_are_growth_rates() -> None:
         assert study[part].index.tolist()[0] == -1
         assert abs(study[part].values[0]) < 4 * study[part].std_errors.iloc[0]
     none = Panel(firms(missing=0).assign(none=0.0), **KEYS, cluster="city")
-    ours = Spillover(exposure="none", family="poisson", scale="percent", leads=1).fit(none, "count")["treated"]
+    with pytest.warns(CollinearWarning, match="no row has them; first: none"):
+        ours = Spillover(exposure="none", family="poisson", scale="percent", leads=1).fit(none, "count")["treated"]
     theirs = alone.fit(none, "count")
     assert ours.event_study().values == pytest.approx(theirs.event_study().values, rel=1e-10)
     assert ours.event_study().psi == pytest.approx(theirs.event_study().psi, abs=1e-10)
@@ -149,5 +149,6 @@ def test_all_zero_pasts_have_a_counterfactual_of_zero() -> None:
     panel = Panel(df, **KEYS)
     with pytest.warns(SeparationWarning, match="always zero"):
         result = Spillover(exposure="near", family="poisson").fit(panel, "count")
-    plain = Imputation(family="poisson").fit(Panel(df.assign(none=0.0), **KEYS), "count")
+    with pytest.warns(SeparationWarning, match="6 untreated rows left out: untreated outcome always zero"):
+        plain = Imputation(family="poisson").fit(Panel(df.assign(none=0.0), **KEYS), "count")
     assert result["treated"].index.equals(plain.index)

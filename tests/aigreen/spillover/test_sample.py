@@ -9,6 +9,7 @@ import pytest
 from aigreen import Panel, Spillover
 from aigreen.errors import (
     CollinearError,
+    CollinearWarning,
     DataError,
     EstimationError,
     MissingRowsWarning,
@@ -21,11 +22,6 @@ from aigreen.errors import (
 )
 
 from .dense import KEYS, RINGS, firms
-
-pytestmark = [
-    pytest.mark.filterwarnings(f"ignore::aigreen.errors.{name}")
-    for name in ("AlwaysTreatedWarning", "CollinearWarning", "OverlapWarning", "SeparationWarning", "SmallCellWarning")
-]
 
 
 def test_anticipation_leaves_out_the_periods_before_both_onsets() -> None:
@@ -93,7 +89,10 @@ def test_bad_data() -> None:
     far_out = df.assign(near=df["near"].where(~panel.treated | (df["near"] == 0), 9.0))
     with pytest.warns(OverlapWarning, match=r"treated rows have exposures outside those of untreated rows"):
         Spillover(exposure="near", response="linear").fit(Panel(far_out, **KEYS), "y")
-    with pytest.raises(NoControlsError, match="no untreated row has such an exposure"):
+    with (
+        pytest.raises(NoControlsError, match="no untreated row has such an exposure"),
+        pytest.warns(CollinearWarning, match="no row has them; first: far"),
+    ):
         Spillover(exposure="far").response_curve(Panel(df.assign(far=0.0), **KEYS), "y")
 
 

@@ -16,12 +16,6 @@ from aigreen.inference.spatial import conley
 
 from .dense import KEYS, RINGS, Dense, firms
 
-pytestmark = [
-    pytest.mark.filterwarnings(f"ignore::aigreen.errors.{name}")
-    for name in ("AlwaysTreatedWarning", "CollinearWarning", "OverlapWarning", "SeparationWarning", "SmallCellWarning")
-]
-
-
 CASES = [
     ({}, {}, [], ["firm", "year"]),
     ({}, {"cluster": "city", "weights": "w"}, ["x"], ["firm", "year"]),
@@ -105,6 +99,8 @@ def test_curves_equal_dense_responses(response: str) -> None:
 @pytest.mark.parametrize("family", ["gaussian", "poisson"])
 @pytest.mark.parametrize("keys", [{}, {"cluster": "city", "weights": "w"}])
 @pytest.mark.parametrize("variance", ["conservative", "leave_one_out"])
+@pytest.mark.filterwarnings("ignore::aigreen.errors.CollinearWarning")
+@pytest.mark.filterwarnings("ignore::aigreen.errors.SeparationWarning")
 def test_without_exposure_equals_imputation_exactly(family: str, keys: dict, variance: str) -> None:
     panel = Panel(firms().assign(none=0.0), **KEYS, **keys)
     options = {"family": family, "variance": variance, "anticipation": 1}
