@@ -204,9 +204,11 @@ def test_a_path_needs_a_reference_and_units_without_treatment(panel: Panel) -> N
     with pytest.raises(OptionError, match="fixed_effects"):
         Decomposition(channels=["m1"], leads=2, fixed_effects=["city", "year"]).path(panel, "y")
     ever = panel[panel.frame["first"] > 0]
-    with pytest.raises(CollinearError, match="units never treated and never exposed are needed"):
-        with pytest.warns(UnreachedWarning, match="164 rows left out"):
-            Decomposition(channels=["m1"], leads=2).path(ever, "y")
+    with (
+        pytest.raises(CollinearError, match="units never treated and never exposed are needed"),
+        pytest.warns(UnreachedWarning, match="164 rows left out"),
+    ):
+        Decomposition(channels=["m1"], leads=2).path(ever, "y")
     late = panel[(panel.frame["first"] == 0) | (panel.frame["year"] != panel.frame["first"] - 1)]
     with pytest.raises(NoPrePeriodError, match="the reference"):
         Decomposition(channels=["m1"], leads=2).path(late, "y")

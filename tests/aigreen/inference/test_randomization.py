@@ -120,6 +120,7 @@ def test_interval_inverts_the_sharp_null():
     assert null.p_value == by_hand.p_value
 
 
+@pytest.mark.filterwarnings("ignore::aigreen.errors.SmallCellWarning")
 def test_any_estimator_can_be_the_statistic():
     def att(reassigned, outcome):
         return GroupTimeATT(method="reg").fit(reassigned, outcome).overall()

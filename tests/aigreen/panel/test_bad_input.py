@@ -120,6 +120,8 @@ def test_a_typed_error_or_finite_numbers(df, estimator):
 
 
 @pytest.mark.parametrize("name", [name for name in ESTIMATORS if name != "synthetic"])
+@pytest.mark.filterwarnings("ignore::aigreen.errors.SmallCellWarning")
+@pytest.mark.filterwarnings("ignore:diff-diff, de Chaisemartin.*interior period gaps:aigreen.errors.AigreenWarning")
 def test_a_missing_outcome_is_counted(name):
     with pytest.warns(MissingRowsWarning, match="1 rows left out: missing y") as heard:
         result = fit(ESTIMATORS[name], ODD["missing outcome"])

@@ -139,7 +139,10 @@ def test_rows_that_a_covariate_separates_are_counted():
     special = frame.index[(frame["firm"] % 5 == 0) & (frame["year"] == 2004)]
     frame["flag"] = 0.0
     frame.loc[special, ["flag", "count"]] = [1.0, 0]
-    with pytest.warns(SeparationWarning, match="covariates separate") as caught:
+    with (
+        pytest.warns(CollinearWarning, match="first: flag"),
+        pytest.warns(SeparationWarning, match="covariates separate") as caught,
+    ):
         result = TWFE(family="poisson").fit(Panel(frame, **KEYS), "count", covariates=["x", "flag"])
     assert [w.message.count for w in caught if w.category is SeparationWarning] == [len(special)]
     assert [w.message.first for w in caught if w.category is CollinearWarning] == [["flag"]]
