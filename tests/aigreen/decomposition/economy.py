@@ -8,11 +8,7 @@ import pandas as pd
 from aigreen import Panel
 
 KEYS = {"unit": "firm", "time": "year", "cohort": "first"}
-
-
 CITY = {**KEYS, "cluster": "city"}
-
-
 FULL = {"channels": ["m1", "m2"], "exposure": ["ring", "peers"]}
 
 

@@ -9,8 +9,6 @@ from aigreen import Panel
 from aigreen.exposure.basis import Basis
 
 KEYS = {"unit": "firm", "time": "year", "cohort": "first"}
-
-
 RINGS = ["near", "far"]
 
 
