@@ -8,6 +8,7 @@ import pytest
 from aigreen import errors
 from aigreen.data.raw.reading import read
 from aigreen.data.sources import csmar
+from aigreen.errors import UnreadableFileError
 
 from .tables import COLUMNS, ROW, book
 
@@ -99,3 +100,14 @@ def test_error_cells_are_no_missing_values(export):
     path = book(export.folder / "t.xlsx", [COLUMNS, [*ROW[:3], "#DIV/0!"], ROW])
     with pytest.raises(errors.UnreadableFileError, match=r"1 cells hold an Excel error.*first: D2"):
         read(path)
+
+
+def test_workbooks_with_title_sheets(shared):
+    folder = shared / "data/cn_prefecture_lowcarbon"
+    raw = read(folder / "raw_industry_structure_2000_2023.xlsx", sheet="面板数据2000-2023").frame
+    assert (len(raw), raw["城市代码"].nunique()) == (7974, 341)  # below stand 15 blank rows and 2 notes
+    density = read(folder / "raw_popdensity_298cities_1998_2024.xlsx", sheet="面板数据").frame
+    assert len(density) == 298 * 27
+    assert density["年份"].iloc[0] == "1998"
+    with pytest.raises(UnreadableFileError, match="3 sheets with content"):
+        read(folder / "raw_industry_structure_2000_2023.xlsx")
