@@ -16,7 +16,6 @@ from aigreen.data.sources import csmar, google_patents
 from .tables import COLUMNS, ROW, book
 
 
-# Kinds of broken input. Each maker writes into the data folder and returns the path; then the error and its words.
 def csv_file(text, encoding="utf-8"):
     def make(export):
         path = export.folder / "FS_Combas.csv"
