@@ -163,7 +163,8 @@ def test_a_column_named_class() -> None:
     family=st.sampled_from(["g", "p"]),
 )
 @settings(max_examples=25, deadline=None)
-@pytest.mark.filterwarnings("ignore::aigreen.errors.AigreenWarning")
+@pytest.mark.filterwarnings("ignore::aigreen.errors.AlwaysTreatedWarning")
+@pytest.mark.filterwarnings("ignore::aigreen.errors.SeparationWarning")
 def test_invariances(seed: int, scale: float, shift: float, family: str) -> None:
     rng = np.random.default_rng(seed)
     df = firms(seed % 7)
