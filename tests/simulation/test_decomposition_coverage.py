@@ -10,6 +10,8 @@ import pytest
 
 from aigreen import Decomposition, Panel
 
+from .shocks import persistent
+
 PER_CITY, PERIODS = 3, 8
 SLOPES = {"m1": 0.5, "m2": 0.3}
 NOISE = 0.7
@@ -34,9 +36,7 @@ def sample(seed: int, n_cities: int) -> tuple[pd.DataFrame, dict[str, float]]:
     time = treated * (year - first)
 
     def noise() -> np.ndarray:
-        shock = rng.standard_normal((n_cities, PERIODS))
-        for t in range(1, PERIODS):
-            shock[:, t] = 0.5 * shock[:, t - 1] + np.sqrt(0.75) * shock[:, t]
+        shock = persistent(rng, n_cities, PERIODS)
         return NOISE * (rng.standard_normal(n * PERIODS) + 0.6 * shock[city, year - 1])
 
     def level() -> np.ndarray:

@@ -10,6 +10,8 @@ import pytest
 
 from aigreen import Decomposition, Panel
 
+from .shocks import persistent
+
 PER_CITY, PERIODS, N_CITIES = 3, 9, 100
 PARTS = ("total", "direct", "m1", "m2", "spillover")
 
@@ -27,9 +29,7 @@ def sample(seed: int) -> pd.DataFrame:
     exposed = 1.0 * (year >= near)
 
     def noise() -> np.ndarray:
-        shock = rng.standard_normal((N_CITIES, PERIODS))
-        for t in range(1, PERIODS):
-            shock[:, t] = 0.5 * shock[:, t - 1] + np.sqrt(0.75) * shock[:, t]
+        shock = persistent(rng, N_CITIES, PERIODS)
         return 0.7 * (rng.standard_normal(n * PERIODS) + 0.6 * shock[city, year - 1])
 
     def level() -> np.ndarray:
