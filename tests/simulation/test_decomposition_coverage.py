@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from aigreen import Decomposition, Panel
+from aigreen.errors import AigreenWarning
 
 from .shocks import persistent
 
@@ -66,7 +67,7 @@ def replicate(n_cities: int, n_samples: int, variance: str = "leave_one_out") ->
     for seed in range(n_samples):
         df, truth = sample(seed, n_cities)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            warnings.simplefilter("ignore", AigreenWarning)
             overall = estimator.fit(Panel(df, unit="firm", time="year", cohort="first", cluster="city"), "y").overall()
         parts, shares = overall.to_frame(), overall.shares().to_frame()
         for part in truth:

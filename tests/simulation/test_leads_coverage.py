@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from aigreen import Decomposition, Panel
+from aigreen.errors import AigreenWarning
 
 from .shocks import persistent
 
@@ -55,7 +56,7 @@ def test_leads_and_their_tests_have_the_size_that_they_claim() -> None:
     refused: list[dict[str, float]] = []
     for seed in range(600):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            warnings.simplefilter("ignore", AigreenWarning)
             panel = Panel(sample(seed), unit="firm", time="year", cohort="first", cluster="city")
             fit, path = estimator.fit(panel, "y").event_study(), estimator.path(panel, "y")
             refused.append({part: fit[part].pretrend_test().p_value for part in PARTS})

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from aigreen import Panel, StackedDiD, SunAbraham
 from aigreen.errors import (
+    AigreenWarning,
     AlwaysTreatedWarning,
     CollinearWarning,
     NoControlsError,
@@ -174,7 +175,7 @@ def test_invariance(seed, model, missing, scale):
 
     def fit(frame, **keys):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            warnings.simplefilter("ignore", AigreenWarning)
             return model.fit(Panel(frame, **KEYS, **keys), "y", covariates=["x"])
 
     result = fit(frame)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from aigreen import TWFE, Panel, concat
 from aigreen.errors import (
+    AigreenWarning,
     CollinearError,
     CollinearWarning,
     DataError,
@@ -274,7 +275,7 @@ def test_bad_data():
     with pytest.raises(TooFewClustersError):
         TWFE().fit(Panel(frame.assign(all=1), **KEYS, cluster="all"), "y")
     with pytest.raises(EmptyDataError), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore", AigreenWarning)
         TWFE(fixed_effects=["firm^year"]).fit(panel, "y")
     with pytest.raises(CollinearError, match="instruments"):
         TWFE().fit(panel, "y", treatment=["x", "z"], instruments=["count"])
@@ -295,7 +296,7 @@ MODELS = [TWFE(), TWFE(family="poisson"), TWFE(event_study=True)]
 def fit(model, frame, **keys):
     outcome = "count" if model.family == "poisson" else "y"
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore", AigreenWarning)
         return model.fit(Panel(frame, **KEYS, **keys), outcome, covariates=["x"])
 
 
