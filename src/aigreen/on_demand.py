@@ -23,7 +23,8 @@ def offer(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], 
         The importing package, whose ``__init__.pyi`` says ``from module import name`` for each name.
     """
     module = sys.modules[package]
-    stub = ast.parse(Path(module.__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
+    file = Path(str(module.__file__))
+    stub = ast.parse(file.with_suffix(".pyi").read_text(encoding="utf-8"))
     homes = {alias.name: node.module for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names}
 
     def get(name: str) -> Any:
