@@ -25,7 +25,8 @@ def offer(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], 
     module = sys.modules[package]
     file = Path(str(module.__file__))
     stub = ast.parse(file.with_suffix(".pyi").read_text(encoding="utf-8"))
-    homes = {alias.name: node.module for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    froms = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
+    homes = {alias.name: str(node.module) for node in froms for alias in node.names}
 
     def get(name: str) -> Any:
         if name not in homes:

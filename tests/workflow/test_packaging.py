@@ -224,6 +224,28 @@ def test_the_commands_say_which_extra_is_absent():
     assert done.stderr.startswith("error: aigreen_study needs docx, ")
 
 
+# ---- types ----
+
+
+@pytest.mark.slow
+def test_mypy_finds_nothing():
+    done = subprocess.run([sys.executable, "-m", "mypy"], cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.stdout.startswith("Success: no issues found"), done.stdout
+
+
+def test_the_modules_of_public_names_are_checked():
+    passed_over = next(rule["module"] for rule in PYPROJECT["tool"]["mypy"]["overrides"] if rule["ignore_errors"])
+    stubs = [REPOSITORY / "src/aigreen/__init__.pyi", REPOSITORY / "src/aigreen/inference/__init__.py"]
+    public = {
+        node.module
+        for stub in stubs
+        for node in ast.walk(ast.parse(stub.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom)
+    }
+    assert len(public) > 15
+    assert public & set(passed_over) == set()
+
+
 # ---- the wheel in an empty environment ----
 
 

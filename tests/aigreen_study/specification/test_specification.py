@@ -378,6 +378,25 @@ def test_counts_are_in_percent_too(frame):
         ledger["e_dose_percent"]
 
 
+def test_second_opinions_of_statsmodels_and_linearmodels_can_be_asked_for(frame):
+    wide = frame.assign(count=np.random.default_rng(1).negative_binomial(2, 2 / (2 + np.exp(1 + 0.3 * frame["x"]))))
+    parts = [
+        specification(id="ols", estimator="ols", covariates=("x",)),
+        specification(id="again", estimator="panel_ols", covariates=("x",)),
+        specification(id="dose", estimator="panel_ols", treatment="dose", options={"lag": "1"}),
+        specification(id="poisson", estimator="poisson", outcome="count"),
+        specification(id="negative", estimator="negative_binomial", outcome="count"),
+    ]
+    fitted = results(wide, "estimates", *parts)
+    found = {name: (one.values[0], one.std_errors.iloc[0]) for name, one in fitted.single.items()}
+    np.testing.assert_allclose(found["again"], found["ols"], rtol=1e-9)
+    assert fitted.single["dose"].index.tolist() == ["lag1_dose"]
+    assert abs(found["negative"][0] - found["poisson"][0]) < found["poisson"][1]
+    ledger = Ledger("numbers")
+    add_exhibit(ledger, fitted, level=0.95)
+    assert ledger["e_negative_percent"]["value"] == pytest.approx(100 * np.expm1(found["negative"][0]))
+
+
 def test_a_curve_enters_its_joint_tests(frame):
     parts = [
         specification(id=f"s{i}", estimator=estimator, covariates=covariates)
