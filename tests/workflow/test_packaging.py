@@ -302,7 +302,7 @@ def test_the_example_of_the_readme_runs_on_a_bare_install(bare, tmp_path):
     assert (done.stderr, done.returncode) == ("", 0)
     table = done.stdout.splitlines()
     assert table[0].split() == ["estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high"]
-    effect = next(float(line.split()[1]) for line in table if line.startswith("overall"))
+    effect = next(float(line.split()[1]) for line in table if line.startswith("ATT"))
     assert abs(effect - 0.5) < 0.1
 
 

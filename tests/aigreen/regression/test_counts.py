@@ -14,7 +14,7 @@ from aigreen.errors import (
     OptionError,
     SeparationWarning,
 )
-from aigreen.regression.counts import NegativeBinomial
+from aigreen.regression.counts import NegativeBinomial, _scores
 
 KEYS = {"unit": "firm", "time": "year", "cohort": "first", "cluster": "city"}
 
@@ -78,6 +78,21 @@ def test_clustered_errors_are_the_sandwich_of_statsmodels():
     factor = (n - 1) / (n - parameters) * 8 / 7
     np.testing.assert_allclose(result.std_errors, again.bse[:2] * np.sqrt(factor), rtol=1e-5)
     np.testing.assert_allclose(result.psi.sum(axis=0), 0, atol=1e-9)
+
+
+def test_scores_are_the_slopes_of_the_likelihood():
+    """Of each row, at parameters that are no maximum, against differences of scipy's probability mass function."""
+    frame = make()
+    design, y = design_of(frame), frame["count"].to_numpy()
+    params = np.append(np.linspace(-0.2, 0.3, design.shape[1]), 0.7)
+
+    def likelihood(at):
+        mean, size = np.exp(design @ at[:-1]), 1 / at[-1]
+        return stats.nbinom.logpmf(y, size, size / (size + mean))
+
+    steps = 1e-5 * np.eye(len(params))
+    slopes = np.column_stack([(likelihood(params + h) - likelihood(params - h)) / 2e-5 for h in steps])
+    np.testing.assert_allclose(_scores(y, design, params), slopes, atol=1e-7)
 
 
 def test_units_of_a_covariate_do_not_matter():
