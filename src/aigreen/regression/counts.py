@@ -17,6 +17,7 @@ from aigreen.linalg.collinearity import column_scale, independent_columns
 from aigreen.linalg.sandwich import SMALL_SAMPLE, cluster_factor, n_parameters
 from aigreen.options import check_fixed_effects
 from aigreen.panel.dropped import Dropped
+from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel
 from aigreen.regression.regressors import draw_regressors
 
@@ -83,7 +84,7 @@ class NegativeBinomial:
             Among others where the counts are not spread more widely than Poisson's.
         """
         dropped = Dropped()
-        names = list(self.fixed_effects or [panel.names["unit"], panel.names["time"]])
+        names = panel.effect_names(self.fixed_effects)
         found = draw_regressors(panel, outcome, treatment, covariates, names, dropped, counts=True)
         sample, y, labels = found.sample, found.y, found.labels
         scale = column_scale(found.X)
@@ -97,19 +98,14 @@ class NegativeBinomial:
             values=params[:k] / scale,
             index=pd.Index(labels, name="term"),
             psi=np.sqrt(factor) * sum_by(sample.clusters, influence, len(panel.clusters)),
-            clusters=panel.clusters,
-            n_rows=n,
-            n_units=sample.n_units,
-            n_clusters=sample.n_clusters,
             method="negative binomial",
-            outcome=outcome,
             conventions={
                 "fixed effects": ", ".join(names),
                 "variance": f"clustered by {panel.clusters.name}, {SMALL_SAMPLE}",
                 "singletons": "left out, counted",
                 "dispersion": f"{params[-1]:.6g} (variance = mean + dispersion mean^2)",
             },
-            dropped=dropped.to_frame(),
+            **result_facts(sample.panel, sample.rows, outcome, dropped),
         )
 
 

@@ -12,12 +12,13 @@ from scipy import special
 from aigreen.effects.effects import Effects
 from aigreen.errors import CollinearError, EstimationError, OptionError
 from aigreen.linalg.arrays import compact
-from aigreen.linalg.collinearity import column_scale
+from aigreen.linalg.collinearity import column_scale, independent_within
 from aigreen.linalg.sandwich import SMALL_SAMPLE, cluster_factor, n_parameters
 from aigreen.options import check_fixed_effects
 from aigreen.panel.dropped import Dropped
+from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel
-from aigreen.regression.absorbed import independent, project
+from aigreen.regression.absorbed import project
 from aigreen.regression.regressors import draw_regressors
 
 
@@ -73,7 +74,7 @@ def iv_diagnostics(
     treatments, excluded = _listed(endogenous), _listed(instruments)
     if not 0 < len(treatments) <= len(excluded):
         raise OptionError("instruments", excluded, [f"{len(treatments)} columns or more, one for each treatment"])
-    names = list(fixed_effects or [panel.names["unit"], panel.names["time"]])
+    names = panel.effect_names(fixed_effects)
     found = draw_regressors(panel, outcome, treatments, covariates, names, Dropped(), also=excluded)
     sample = found.sample
     columns = np.column_stack([found.X[:, len(treatments) :], sample.matrix(excluded), found.X[:, : len(treatments)]])
@@ -142,7 +143,7 @@ def panel_ols(
     from linearmodels.panel import PanelOLS
 
     check_fixed_effects(fixed_effects)
-    names = list(dict.fromkeys(fixed_effects or [panel.names["unit"], panel.names["time"]]))
+    names = panel.effect_names(fixed_effects)
     if len(names) > 2:
         raise EstimationError(f"PanelOLS takes two fixed effects, not {len(names)} ({', '.join(names)}); use TWFE")
     dropped = Dropped()
@@ -169,19 +170,13 @@ def panel_ols(
         index=pd.Index(labels, name="term"),
         psi=None,
         covariance=factor * fit.cov.to_numpy() / np.outer(scale, scale),
-        clusters=panel.clusters,
-        n_rows=n,
-        n_units=sample.n_units,
-        n_clusters=sample.n_clusters,
         method="PanelOLS",
-        outcome=outcome,
-        df=n_clusters - 1,
         conventions={
             "fixed effects": ", ".join(names),
             "variance": f"linearmodels, clustered by {panel.clusters.name}, {SMALL_SAMPLE}",
             "singletons": "left out, counted",
         },
-        dropped=dropped.to_frame(),
+        **result_facts(sample.panel, sample.rows, outcome, dropped, t_intervals=True),
     )
 
 
@@ -193,7 +188,7 @@ def _within(columns: np.ndarray, labels: Sequence[str], effects: Sequence[np.nda
     """Take fixed effects out of columns in units of their standard deviations; none may depend on those before it."""
     scaled = columns / column_scale(columns)
     within = project(scaled, effects, None)
-    lost = [label for label, kept in zip(labels, independent(scaled, within, None), strict=True) if not kept]
+    lost = [label for label, kept in zip(labels, independent_within(scaled, within, None), strict=True) if not kept]
     if lost:
         raise CollinearError(f"fixed effects and other columns determine {', '.join(lost[:5])} ({len(lost)} columns)")
     return within

@@ -336,7 +336,7 @@ class Design:
                 "effective number of shock clusters": f"{size.sum() ** 2 / (size @ size):.1f}",
                 "singletons": "left out, counted",
             }
-            | told,
+            | dict(told),
             **facts,
         )
 
