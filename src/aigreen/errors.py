@@ -115,6 +115,15 @@ class OptionError(AigreenError, ValueError):
         )
 
 
+class MissingExtraError(AigreenError, ImportError):
+    """A part of aigreen needs packages of an extra that is not installed."""
+
+    def __init__(self, what: str, extra: str, absent: Sequence[str]) -> None:
+        verb = "is" if len(absent) == 1 else "are"
+        missing = f"{', '.join(absent)}, which {verb} not installed"
+        super().__init__(f"{what} needs {missing}: pip install 'aigreen[{extra}]'")
+
+
 class EstimationError(AigreenError):
     """The model cannot be computed on these data."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+
+from aigreen.effects.as_statsmodels import labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,10 +51,10 @@ def effects_plot(
         ax.axvline(-0.5, color="black", linewidth=0.6, linestyle=":", zorder=1)
         ax.set_xlabel("Periods since treatment")
         ax.set_ylabel("Effect")
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        locator: Any = ax.xaxis.get_major_locator()
+        locator.set_params(integer=True)
     else:
-        labels = [", ".join(map(str, key)) if isinstance(key, tuple) else str(key) for key in index]
-        ax.set_yticks(positions, labels)
+        ax.set_yticks(positions, labels(index))
         ax.set_xlabel("Effect")
     if wide is not None:
         ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -77,7 +78,7 @@ def panel_treated(panel: Panel) -> np.ndarray:
 
 def _again(panel: Panel, frame: pd.DataFrame) -> Panel:
     roles = ("unit", "time", "cohort", "cluster")
-    keys = {role: panel.names[role] for role in roles if role in panel.names}
+    keys: dict[str, Any] = {role: panel.names[role] for role in roles if role in panel.names}
     return Panel(frame, **keys)
 
 

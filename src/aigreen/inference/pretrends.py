@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -56,7 +56,8 @@ class PretrendPower:
         ax.plot(self.frame["after_passing"], color="#d55e00", linewidth=1.4, linestyle=":", label="bias after passing")
         ax.set_xlabel("Periods since treatment")
         ax.set_ylabel("Effect")
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        locator: Any = ax.xaxis.get_major_locator()
+        locator.set_params(integer=True)
         ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
         return ax
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Iterable
+from types import FrameType
 
 import pandas as pd
 
@@ -55,7 +56,8 @@ class Dropped:
 
 def warn(warning: AigreenWarning) -> None:
     """Issue a warning that points to the first line outside the package, the one that its reader wrote."""
-    level, frame = 2, sys._getframe(1)
+    level = 2
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _PASSED:
         level, frame = level + 1, frame.f_back
     warnings.warn(warning, stacklevel=level)

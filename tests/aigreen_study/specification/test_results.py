@@ -148,3 +148,22 @@ def test_what_cannot_be_estimated_is_named_and_the_rest_is_shown(frame, tmp_path
     write_results(tmp_path / "f", {}, {"a": "no row", "b": "no row"})
     with pytest.raises(ReportError, match="exhibit 'e': nothing could be estimated"):
         read_results(tmp_path / "f", shown)
+
+
+def test_second_opinions_of_statsmodels_and_linearmodels_can_be_asked_for(frame):
+    wide = frame.assign(count=np.random.default_rng(1).negative_binomial(2, 2 / (2 + np.exp(1 + 0.3 * frame["x"]))))
+    parts = [
+        specification(id="ols", estimator="ols", covariates=("x",)),
+        specification(id="again", estimator="panel_ols", covariates=("x",)),
+        specification(id="dose", estimator="panel_ols", treatment="dose", options={"lag": "1"}),
+        specification(id="poisson", estimator="poisson", outcome="count"),
+        specification(id="negative", estimator="negative_binomial", outcome="count"),
+    ]
+    fitted = results(wide, "estimates", *parts)
+    found = {name: (one.values[0], one.std_errors.iloc[0]) for name, one in fitted.single.items()}
+    np.testing.assert_allclose(found["again"], found["ols"], rtol=1e-9)
+    assert fitted.single["dose"].index.tolist() == ["lag1_dose"]
+    assert abs(found["negative"][0] - found["poisson"][0]) < found["poisson"][1]
+    ledger = Ledger("numbers")
+    add_exhibit(ledger, fitted, level=0.95)
+    assert ledger["e_negative_percent"]["value"] == pytest.approx(100 * np.expm1(found["negative"][0]))
