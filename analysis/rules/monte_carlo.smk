@@ -1,8 +1,7 @@
 """Monte Carlo study of the decomposition: one job a design, then tables, figure, numbers and the paper."""
 
 from aigreen.simulate.designs import DESIGNS
-
-FORMATS = [".json", ".tex", ".typ", ".html"]
+from aigreen_study.tables.render import FORMATS
 
 
 rule replicate:

@@ -10,14 +10,13 @@ from aigreen.errors import ReportError
 from aigreen_study.figures import parts_figure, parts_horizon_figure
 from aigreen_study.numbers import headline
 from aigreen_study.numbers.prose import Ledger
+from aigreen_study.specification.parts import against_truth, movement, shares, support
 from aigreen_study.tables.parts import (
     decomposition_table,
     exposures_table,
     moves_table,
     named,
     part_labels,
-    shares,
-    support,
     truth_table,
 )
 
@@ -119,7 +118,7 @@ def test_total_is_imputation_on_the_clean_view(panel, parts):
     assert clean.n_rows == panel.n_rows - 5 * 4 - 5
     result = Imputation(leads=2).fit(clean, "y")
     assert result.overall().values == pytest.approx(parts.overall().values[:1])
-    table = moves_table({"Outcome": result}, title="Moves")
+    table = moves_table({"Outcome": movement(result)}, title="Moves")
     test = result.event_study().pretrend_test()
     assert [cell.value for cell in table.rows[0].cells[4:]] == pytest.approx([test.statistic, 2, test.p_value])
 
@@ -136,7 +135,12 @@ def test_exposures_stand_side_by_side(overall, panel):
 def test_truth_is_covered_or_not():
     overall = made([0.5, 0.2, 0.2, 0.1], [0.1, 0.1, 0.01, 0.1])
     truth = pd.DataFrame({"truth": [0.6, 0.25, 0.3, 0.05]}, index=overall.index).assign(low=0.0, high=0.25)
-    table = truth_table(overall, truth, title="Truth", **BAND)
+    found = against_truth(overall, truth["truth"], **BAND)
+    assert found["covered"].tolist() == [True, True, False, True]
+    assert found["low"].to_numpy() == pytest.approx(overall.conf_int()["low"].to_numpy())
+    wide = overall.conf_int(simultaneous=True, **BAND)
+    assert found[["band_low", "band_high"]].to_numpy() == pytest.approx(wide.to_numpy())
+    table = truth_table(overall, truth["truth"], title="Truth", **BAND)
     assert [row.cells[4].text for row in table.rows] == ["Yes", "Yes", "No", "Yes"]
     ledger = Ledger("numbers")
     headline.add_true_parts(ledger, overall, truth, part_labels(["m"], CODEBOOK), level=0.95, **BAND)
