@@ -84,10 +84,7 @@ def named(parts: Effects, names: Mapping[str, str]) -> Effects:
 def decomposition_table(
     overall: Effects,
     *,
-    key: str = "decomposition",
-    title: str = "The effect and its parts",
     level: float = 0.95,
-    digits: int = 3,
     notes: str = "",
     simulated: bool = False,
     **band: Unpack[Band],
@@ -102,12 +99,12 @@ def decomposition_table(
     band
         n_draws, multipliers and seed of the simultaneous intervals, which cover all rows at once.
     """
-    require_parts(overall, f"table {key!r}")
+    require_parts(overall, "table 'decomposition'")
     point, wide = overall.to_frame(level), overall.conf_int(level, simultaneous=True, **band)
     ratio = shares(overall, level)
     rows = []
     for part, line in point.iterrows():
-        cells = interval_cells(line, digits) + bound_cells(wide.loc[part], digits)
+        cells = interval_cells(line) + bound_cells(wide.loc[part])
         of = ratio.loc[part] if part in ratio.index else None
         cells += (
             [Cell()] * 3
@@ -116,8 +113,8 @@ def decomposition_table(
         )
         rows.append(Row(str(part), tuple(cells)))
     table = Table(
-        key=key,
-        title=title,
+        key="decomposition",
+        title="The effect and its parts",
         stub="Part",
         columns=("Estimate", "Std. error", "low", "high", "low", "high", "Share", "low", "high"),
         spanners=((*_intervals(level, width=2), Spanner("Share of the total", 6, 9)),),
@@ -125,16 +122,13 @@ def decomposition_table(
         notes=notes,
         simulated=simulated,
     )
-    return attributed(table, rows=[(key, overall)] * len(rows))
+    return attributed(table, rows=[("decomposition", overall)] * len(rows))
 
 
 def exposures_table(
     results: Mapping[str, Effects],
     support_of: Mapping[str, Mapping[str, pd.Index]],
     *,
-    key: str = "decomposition_exposures",
-    title: str = "The effect and its parts, by what counts as exposure",
-    digits: int = 3,
     notes: str = "",
     simulated: bool = False,
 ) -> Table:
@@ -147,10 +141,10 @@ def exposures_table(
     support_of : mapping of exposure label to untreated units
         As `support` returns them.
     """
-    frames = [require_parts(result, f"table {key!r}").to_frame() for result in results.values()]
+    frames = [require_parts(result, "table 'decomposition_exposures'").to_frame() for result in results.values()]
     rows = []
     for part in frames[0].index:
-        rows += estimates_above_errors(str(part), [frame.loc[part] for frame in frames], digits)
+        rows += estimates_above_errors(str(part), [frame.loc[part] for frame in frames])
     foot = {
         "Untreated units without exposure, last year": "clean",
         "Untreated units with exposure, last year": "exposed",
@@ -160,25 +154,24 @@ def exposures_table(
         for label, kind in foot.items()
     ]
     table = Table(
-        key=key,
-        title=title,
+        key="decomposition_exposures",
+        title="The effect and its parts, by what counts as exposure",
         stub="Exposure",
         columns=tuple(results),
         groups=(Group(tuple(rows)), Group(tuple(counts))),
         notes=f"Standard errors in parentheses. {notes}".strip(),
         simulated=simulated,
     )
-    return attributed(table, columns=[(f"{key}/{label}", result) for label, result in results.items()])
+    return attributed(
+        table, columns=[(f"decomposition_exposures/{label}", result) for label, result in results.items()]
+    )
 
 
 def truth_table(
     overall: Effects,
     truth: pd.Series,
     *,
-    key: str = "decomposition_truth",
-    title: str = "The parts against the truth",
     level: float = 0.95,
-    digits: int = 4,
     simulated: bool = True,
     **band: Unpack[Band],
 ) -> Table:
@@ -192,14 +185,14 @@ def truth_table(
     """
     rows = []
     for part, line in against_truth(overall, truth, level, **band).iterrows():
-        cells = [Cell.number(line["truth"], digits), Cell.number(line["estimate"], digits, role="estimate")]
+        cells = [Cell.number(line["truth"], 4), Cell.number(line["estimate"], 4, role="estimate")]
         for prefix in ("", "band_"):
-            cells += bound_cells(line[[f"{prefix}low", f"{prefix}high"]], digits)
+            cells += bound_cells(line[[f"{prefix}low", f"{prefix}high"]], 4)
             cells.append(Cell("Yes" if line[f"{prefix}covered"] else "No"))
         rows.append(Row(str(part), tuple(cells)))
     table = Table(
-        key=key,
-        title=title,
+        key="decomposition_truth",
+        title="The parts against the truth",
         stub="Part",
         columns=("Truth", "Estimate", *["low", "high", "covers"] * 2),
         spanners=(_intervals(level, width=3),),
@@ -208,16 +201,13 @@ def truth_table(
         "over all orders in which parts can be added.",
         simulated=simulated,
     )
-    return attributed(table, rows=[(key, overall)] * len(rows))
+    return attributed(table, rows=[("decomposition_truth", overall)] * len(rows))
 
 
 def moves_table(
     results: Mapping[str, Movement],
     *,
-    key: str = "moves",
-    title: str = "Outcome and channels, each as an outcome of its own",
     level: float = 0.95,
-    digits: int = 3,
     notes: str = "",
     simulated: bool = False,
 ) -> Table:
@@ -230,12 +220,12 @@ def moves_table(
     rows = []
     for label, result in results.items():
         test = result.leads
-        cells = interval_cells(result.effect.to_frame(level).iloc[0], digits)
+        cells = interval_cells(result.effect.to_frame(level).iloc[0])
         cells += [Cell.number(test.statistic, 2), Cell.number(test.df, 0), Cell.p_value(test.p_value)]
         rows.append(Row(label, tuple(cells)))
     table = Table(
-        key=key,
-        title=title,
+        key="moves",
+        title="Outcome and channels, each as an outcome of its own",
         stub="Variable",
         columns=("Effect", "Std. error", "low", "high", "Wald", "df", "p-value"),
         spanners=((level_spanner(level), Spanner("Leads before treatment", 4, 7)),),
@@ -243,7 +233,7 @@ def moves_table(
         notes=notes,
         simulated=simulated,
     )
-    return attributed(table, rows=[(f"{key}/{label}", result.effect) for label, result in results.items()])
+    return attributed(table, rows=[(f"moves/{label}", result.effect) for label, result in results.items()])
 
 
 def _intervals(level: float, *, width: int) -> tuple[Spanner, Spanner]:

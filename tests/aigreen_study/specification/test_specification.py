@@ -1,6 +1,8 @@
 """The specification registry: tables in, the estimators' own numbers out, and every mistake named with its line."""
 
 import json
+import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from aigreen_study.config import read_config, studies
 from aigreen_study.numbers.exhibits import add_exhibit
 from aigreen_study.numbers.prose import Ledger
 from aigreen_study.specification.calls import FITS
-from aigreen_study.specification.estimate import fit, one_effect
+from aigreen_study.specification.estimate import fit, fit_all, one_effect
 from aigreen_study.specification.menu import ESTIMATORS
 from aigreen_study.specification.registry import check_columns, read_answers, read_registry
 from aigreen_study.specification.results import Results, read_results, write_results
@@ -309,6 +311,18 @@ def test_results_carry_their_specification_and_errors_their_name(frame):
     wrong = specification(estimator="ols", options={"term": "treted"})
     with pytest.raises(ConfigError, match=r"no term 'treted' \(did you mean 'treated'\?\)"):
         one_effect(wrong, fit(wrong, frame, ROLES))
+
+
+def test_what_the_data_cannot_identify_is_a_failure_and_a_mistake_stops(frame, caplog):
+    good = specification(estimator="ols")
+    lost = replace(specification(estimator="imputation", sample="firm > 40"), id="lost")
+    fitted, failures = fit_all([good, lost], frame, ROLES, logging.getLogger("test"))
+    assert (list(fitted), list(failures)) == (["one"], ["lost"])
+    assert fitted["one"].values == pytest.approx(fit(good, frame, ROLES).values)
+    assert not failures["lost"].startswith("specification")
+    assert f"specification e/lost: {failures['lost']}" in caplog.text
+    with pytest.raises(ConfigError, match="specification e/one: "):
+        fit_all([specification(estimator="synthetic_did")], frame, ROLES, logging.getLogger("test"))
 
 
 # -- exhibits ------------------------------------------------------------------------------------------------------

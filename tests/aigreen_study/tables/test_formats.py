@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from aigreen.effects import plot
 from aigreen_study.figures.style import COLOURS
 from aigreen_study.tables import formats, render
 from aigreen_study.tables.estimates import estimates_above_errors
-from aigreen_study.tables.table import Cell, Group, Row, Table
+from aigreen_study.tables.table import Cell, Group, Row, Table, quoted
 
 ROOT = Path(__file__).parents[3]
 
@@ -43,6 +44,15 @@ def test_roles_are_kept_in_json_and_left_out_where_there_is_none():
     assert text.count('"role"') == 1
     bare = re.sub(r',\s*"role": "\w+"', "", text)
     assert Table.from_json(bare).rows[0].cells[0].role == ""
+
+
+def test_a_quoted_table_says_of_which_study_and_whether_it_is_real():
+    table = Table("decomposition", "Parts", "", ("a",), (Group((Row("x", (Cell("1"),)),)),))
+    there = quoted(table, "cities")
+    assert (there.key, there.title) == ("cities-decomposition", "Parts, cities (real data)")
+    own = quoted(replace(table, key="replications"), "replications")
+    assert own.title == "Parts (real data)"
+    assert quoted(replace(table, simulated=True), "monte-carlo").caption == "Parts (simulated data)"
 
 
 @pytest.mark.parametrize(
