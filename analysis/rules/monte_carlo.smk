@@ -1,6 +1,7 @@
 """Monte Carlo study of the decomposition: one job a design, then tables, figure, numbers and the paper."""
 
 from aigreen.simulate.designs import DESIGNS
+from aigreen_study.config import DEFAULT
 from aigreen_study.tables.render import FORMATS
 
 
@@ -17,7 +18,7 @@ rule replicate:
 
 rule replicate_economy:
     input:
-        study="analysis/config/simulated-firms.yaml",
+        study=f"analysis/config/{DEFAULT}.yaml",
     output:
         draws=f"{RESULTS}/economies.parquet",
     log:
