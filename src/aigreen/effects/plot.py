@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 INK = "#1b3a57"
 PALE = "#b9cbd8"
+MARK = "#d55e00"  # what the eye shall find first
 # Neighbours differ in lightness, so that a stack can be read in grey.
 FILLS = ("#2f6690", "#f2c57c", "#5f9e7e", "#7b2d5b", "#cfd8dc", "#c9793b", "#3d3d3d")
 

@@ -37,6 +37,16 @@ class LinkCheck:
         """Share of networks, the actual one among them, whose coefficient is as large in absolute value."""
         return float((1 + (np.abs(self.placebo) >= abs(self.plain.values[0])).sum()) / (1 + len(self.placebo)))
 
+    @property
+    def placebo_median(self) -> float:
+        """Median coefficient through random networks."""
+        return float(np.median(self.placebo))
+
+    def placebo_range(self, level: float) -> tuple[float, float]:
+        """Quantiles that hold this share of the coefficients through random networks, between equal tails."""
+        low, high = np.quantile(self.placebo, [(1 - level) / 2, (1 + level) / 2])
+        return float(low), float(high)
+
 
 def link_check(
     panel: Panel, outcome: str, links: Map, *, how: How, places: pd.Series, n_draws: int, seed: int

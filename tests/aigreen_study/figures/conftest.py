@@ -7,6 +7,7 @@ import pytest
 from aigreen import Panel
 from aigreen.inference import honest_did, randomization_inference, rho_sensitivity
 from aigreen_study import figures
+from aigreen_study.specification.binned import binned_means
 
 from .drawn import BAND, make_effects
 
@@ -109,7 +110,7 @@ def _draw(path, comparisons, specifications, panel, rho):
             specifications.results, specifications.choices, preferred="s4", **BAND, **shown
         ),
         "binned": figures.binned_scatter(
-            figures.binned_means(panel, "y", "x", covariates=["w"]), xlabel="x", ylabel="y", **shown
+            binned_means(panel, "y", "x", covariates=["w"]), xlabel="x", ylabel="y", **shown
         ),
         "coefficients": figures.coefficient_figure(
             groups, whole=make_effects([0.2], pd.Index(["all"], name="group")), **shown

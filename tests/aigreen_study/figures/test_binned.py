@@ -7,10 +7,8 @@ from numpy.testing import assert_allclose
 
 from aigreen import TWFE, Panel
 from aigreen.errors import DataError, OptionError
-from aigreen_study.figures import (
-    binned_means,
-    binned_scatter,
-)
+from aigreen_study.figures import binned_scatter
+from aigreen_study.specification.binned import binned_means
 
 
 def test_bins_of_a_linear_relation_within_units_lie_on_its_line(panel):
@@ -38,7 +36,9 @@ def test_bins_are_adjusted_at_the_mean_of_the_controls(panel):
     slope = TWFE().fit(panel, "y", treatment="x", covariates=["w"])
     assert found.slope.values[0] == pytest.approx(slope.values[0])
     assert found.slope.std_errors.iloc[0] == pytest.approx(slope.std_errors.iloc[0])
-    line = binned_scatter(found, xlabel="x", ylabel="y").axes[0].lines[0]
+    above, ax = binned_scatter(found, xlabel="x", ylabel="y").axes
+    line = ax.lines[0]
+    assert sum(bar.get_height() for bar in above.patches) == panel.n_rows
     assert np.diff(line.get_ydata()) / np.diff(line.get_xdata()) == pytest.approx(slope.values[0])
 
 

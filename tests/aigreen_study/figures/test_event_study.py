@@ -95,7 +95,7 @@ def test_style_leaves_the_users_settings(effects):
 
     with mpl.rc_context({"font.size": 23, "svg.hashsalt": "other"}):
         with style():
-            assert mpl.rcParams["font.size"] == 11
+            assert mpl.rcParams["font.size"] == pytest.approx(11)
         assert mpl.rcParams["font.size"] == 23
         assert mpl.rcParams["svg.hashsalt"] == "other"
 

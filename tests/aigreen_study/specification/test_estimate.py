@@ -1,5 +1,8 @@
 """Estimates of specifications are the estimators' own numbers."""
 
+import logging
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +10,7 @@ from aigreen import TWFE, GroupTimeATT, Imputation, Panel
 from aigreen.did.balance import entropy_balance
 from aigreen.errors import ConfigError, MissingRowsWarning, NoTreatedError, OverlapWarning
 from aigreen_study.specification.calls import FITS
-from aigreen_study.specification.estimate import fit, one_effect
+from aigreen_study.specification.estimate import fit, fit_all, one_effect
 from aigreen_study.specification.menu import ESTIMATORS
 
 from .parts import ROLES, estimate, same, specification
@@ -110,3 +113,15 @@ def test_results_carry_their_specification_and_errors_their_name(frame):
     wrong = specification(estimator="ols", options={"term": "treted"})
     with pytest.raises(ConfigError, match=r"no term 'treted' \(did you mean 'treated'\?\)"):
         one_effect(wrong, fit(wrong, frame, ROLES))
+
+
+def test_what_the_data_cannot_identify_is_a_failure_and_a_mistake_stops(frame, caplog):
+    good = specification(estimator="ols")
+    lost = replace(specification(estimator="imputation", sample="firm > 40"), id="lost")
+    fitted, failures = fit_all([good, lost], frame, ROLES, logging.getLogger("test"))
+    assert (list(fitted), list(failures)) == (["one"], ["lost"])
+    assert fitted["one"].values == pytest.approx(fit(good, frame, ROLES).values)
+    assert not failures["lost"].startswith("specification")
+    assert f"specification e/lost: {failures['lost']}" in caplog.text
+    with pytest.raises(ConfigError, match="specification e/one: "):
+        fit_all([specification(estimator="synthetic_did")], frame, ROLES, logging.getLogger("test"))

@@ -7,7 +7,7 @@ import pytest
 
 from aigreen.errors import ConfigError
 from aigreen_study.config import read_config, studies
-from aigreen_study.specification.registry import check_columns, read_registry
+from aigreen_study.specification.registry import check_columns, read_answers, read_registry
 from aigreen_study.specification.specification import Exhibit
 
 from .parts import specification
@@ -18,7 +18,7 @@ CONFIG = {
     "outcomes": {"level": "count", "log": "y"},
     "decomposition": {"channels": ["m"], "exposure": "near"},
 }
-SHOWN = "study,exhibit,kind,title,notes,attack,section\n"
+SHOWN = "study,exhibit,kind,title,notes,attack,section,quoted_as\n"
 FITTED = (
     "study,exhibit,id,label,group,estimator,outcome,treatment,exposure,channels,covariates,fixed_effects,cluster,"
     "sample,options\n"
@@ -42,7 +42,8 @@ def test_the_two_studies_of_firms_run_the_same_list():
 
 
 def tables(folder, shown, fitted):
-    (folder / "exhibits.csv").write_text(SHOWN + shown, encoding="utf-8")
+    (folder / "exhibits.csv").write_text(SHOWN + shown.replace("\n", ",\n"), encoding="utf-8")
+    (folder / "objections.csv").write_bytes((FOLDER / "objections.csv").read_bytes())
     (folder / "specifications.csv").write_text(FITTED + fitted, encoding="utf-8")
     (folder / "other.yaml").touch()
     return folder
@@ -112,6 +113,25 @@ def test_all_problems_are_listed_at_once_with_lines_and_nearest_names(tmp_path):
         "specifications.csv, line 12: no study 'ohter' (did you mean 'other'?)",
     ):
         assert message in text, message
+
+
+def test_an_attack_that_nothing_lists_is_told(tmp_path):
+    assert read_answers(FOLDER)["figures/bacon"]["attack"] == "weights"
+    tables(tmp_path, "", "")
+    (tmp_path / "answers.csv").write_text("exhibit,title,attack\nfigures/bacon,Weights,wieghts\n")
+    with pytest.raises(ConfigError, match=r"answers\.csv: no attack 'wieghts' \(did you mean 'weights'\?\)"):
+        read_answers(tmp_path)
+
+
+def test_a_second_name_holds_the_id_of_its_specification(tmp_path):
+    fitted = "s,e,a,A,,ols,,,,,,,,,\n"
+    tables(tmp_path, "", fitted)
+    path = tmp_path / "exhibits.csv"
+    path.write_text(SHOWN + "s,e,columns,T,,,results,first_{id}\n")
+    assert read_registry(tmp_path, CONFIG)["e"].quoted_as == "first_{id}"
+    path.write_text(SHOWN + "s,e,columns,T,,,results,first\n")
+    with pytest.raises(ConfigError, match=r"line 2: quoted_as: write \{id\}"):
+        read_registry(tmp_path, CONFIG)
 
 
 def test_a_wrong_header_names_the_column(tmp_path):
