@@ -154,7 +154,7 @@ def test_every_import_is_declared_where_it_is_needed():
         ("core", "diff_diff", False),
         ("data", "diff_diff", False),
         ("data", "snakemake", True),
-        ("study", "seaborn", True),
+        ("study", "sklearn", True),
     ],
 )
 def test_a_planted_import_is_seen(part, module, late):
