@@ -43,21 +43,12 @@ if workflow.is_main_process and not workflow.output_settings.dryrun:
         raise WorkflowError(str(error)) from None
 
 
-if config.get("kind") == "monte-carlo":
+# A kind of study names its rules; a study of a panel has those of all steps.
+STEPS = ["panel", "models", "exhibits", "robustness", "paper"]
 
-    include: "analysis/rules/monte_carlo.smk"
+for name in [config["kind"].replace("-", "_")] if "kind" in config else STEPS:
 
-elif config.get("kind") == "replications":
-
-    include: "analysis/rules/replications.smk"
-
-else:
-
-    include: "analysis/rules/panel.smk"
-    include: "analysis/rules/models.smk"
-    include: "analysis/rules/exhibits.smk"
-    include: "analysis/rules/robustness.smk"
-    include: "analysis/rules/paper.smk"
+    include: f"analysis/rules/{name}.smk"
 
 
 include: "analysis/rules/trust.smk"

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Rooms of the library from the ground up; a file imports from its own room and from rooms on lower floors.
 FLOORS = [
-    {"errors", "options", "disk", "on_demand"},
+    {"errors", "extras", "options", "disk", "on_demand"},
     {"linalg"},
     {"panel", "effects"},
     {"exposure", "regression"},
@@ -33,7 +33,7 @@ BESIDE = {
     "simulate": FLOORS[0] | FLOORS[1] | FLOORS[2] | {"data"},
     "cli": FLOORS[0],
 }
-LOOSE = {"__init__.py", "__init__.pyi", "py.typed", "errors.py", "options.py", "disk.py", "cli.py", "on_demand.py"}
+LOOSE = {"__init__.py", "__init__.pyi", "py.typed", "cli.py"} | {f"{name}.py" for name in FLOORS[0]}
 
 
 def modules(source: Path) -> dict[str, Path]:

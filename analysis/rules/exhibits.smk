@@ -1,5 +1,7 @@
 """Exhibits of the specification registry: one job estimates an exhibit, another draws it."""
 
+PRINTED = {key: config[key] for key in ("panel", "inference", "seed", "simulated")}
+
 
 def exhibit_names(*kinds):
     """Match the names of the study's exhibits of these kinds, or nothing."""
@@ -43,8 +45,7 @@ rule render_columns:
         exhibit=exhibit_names("columns"),
     params:
         exhibit=printed,
-        roles=config["panel"],
-        simulated=config["simulated"],
+        config=PRINTED,
     script:
         "../scripts/render_columns.py"
 
@@ -61,8 +62,7 @@ rule render_estimates:
         exhibit=exhibit_names("estimates"),
     params:
         exhibit=printed,
-        inference=config["inference"],
-        simulated=config["simulated"],
+        config=PRINTED,
     script:
         "../scripts/render_estimates.py"
 
@@ -79,9 +79,7 @@ rule render_contrast:
         exhibit=exhibit_names("contrast"),
     params:
         exhibit=printed,
-        inference=config["inference"],
-        seed=config["seed"],
-        simulated=config["simulated"],
+        config=PRINTED,
     script:
         "../scripts/render_contrast.py"
 
@@ -98,8 +96,7 @@ rule render_figure:
         exhibit=exhibit_names("figure", "points"),
     params:
         exhibit=printed,
-        inference=config["inference"],
-        simulated=config["simulated"],
+        config=PRINTED,
     script:
         "../scripts/render_figure.py"
 
@@ -116,10 +113,7 @@ rule render_curve:
         exhibit=exhibit_names("curve"),
     params:
         exhibit=printed,
-        roles=config["panel"],
-        inference=config["inference"],
-        seed=config["seed"],
-        simulated=config["simulated"],
+        config=PRINTED,
     script:
         "../scripts/render_curve.py"
 

@@ -1,10 +1,9 @@
 """Estimates, each with its tables and figures."""
 
-FORMATS = [".json", ".tex", ".typ", ".html"]
-EXPOSURES = [
-    config["decomposition"]["exposure"],
-    *config["decomposition"].get("alternatives", []),
-]
+from aigreen_study.specification.decomposed import exposures
+from aigreen_study.tables.render import FORMATS
+
+EXPOSURES = exposures(config["decomposition"])
 MOVES = [config["decomposition"]["outcome"], *config["decomposition"]["channels"]]
 
 

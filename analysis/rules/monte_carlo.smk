@@ -1,8 +1,8 @@
 """Monte Carlo study of the decomposition: one job a design, then tables, figure, numbers and the paper."""
 
 from aigreen.simulate.designs import DESIGNS
-
-FORMATS = [".json", ".tex", ".typ", ".html"]
+from aigreen_study.config import DEFAULT
+from aigreen_study.tables.render import FORMATS
 
 
 rule replicate:
@@ -18,7 +18,7 @@ rule replicate:
 
 rule replicate_economy:
     input:
-        study="analysis/config/simulated-firms.yaml",
+        study=f"analysis/config/{DEFAULT}.yaml",
     output:
         draws=f"{RESULTS}/economies.parquet",
     log:

@@ -2,8 +2,9 @@
 
 import os
 
-from aigreen_study.replications.replications import REPLICATIONS
 from aigreen.data.registry.registry import MIRROR
+from aigreen_study.replications.replications import REPLICATIONS
+from aigreen_study.tables.render import FORMATS
 
 
 def held(name):
@@ -30,9 +31,7 @@ rule compare_published:
         published="analysis/config/replications.csv",
     output:
         comparison=f"{RESULTS}/comparison.csv",
-        table=multiext(
-            f"{RESULTS}/tables/replications", ".json", ".tex", ".typ", ".html"
-        ),
+        table=multiext(f"{RESULTS}/tables/replications", *FORMATS),
         numbers=f"{RESULTS}/numbers.json",
     log:
         f"{LOGS}/compare_published.log",

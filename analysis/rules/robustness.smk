@@ -1,8 +1,10 @@
 """Exhibits that answer objections and are no rows of the registry."""
 
-FIRMS = SIMULATED or LICENSED
+from aigreen_study.specification.registry import read_answers, read_objections
+
+SET = config.get("checks", {})
 KEYS = ("study", "seed", "simulated", "panel", "outcomes", "decomposition", "inference")
-CHECKED = {key: config[key] for key in KEYS}
+CHECKED = {**{key: config[key] for key in KEYS}, "checks": SET}
 
 
 rule inference:
@@ -77,7 +79,7 @@ rule map_zones:
         f"{LOGS}/map_zones.log",
     params:
         # Studies on licensed or simulated files need no net.
-        boundaries=not FIRMS,
+        boundaries=not (SIMULATED or LICENSED),
     script:
         "../scripts/map_zones.py"
 
@@ -90,7 +92,7 @@ CHECKS = [
 ]
 
 
-if FIRMS or STUDY == "cities":
+if "placebo_links" in SET:
 
     rule placebo_links:
         input:
@@ -109,7 +111,7 @@ if FIRMS or STUDY == "cities":
     CHECKS.append(rules.placebo_links.output)
 
 
-if FIRMS:
+if "shift_share" in SET:
 
     rule shift_share:
         input:
@@ -125,6 +127,11 @@ if FIRMS:
         script:
             "../scripts/shift_share.py"
 
+    CHECKS.append(rules.shift_share.output)
+
+
+if "dose_scatter" in SET:
+
     rule dose_scatter:
         input:
             panel=rules.panel.output.panel,
@@ -139,7 +146,7 @@ if FIRMS:
         script:
             "../scripts/dose_scatter.py"
 
-    CHECKS += [rules.shift_share.output, rules.dose_scatter.output]
+    CHECKS.append(rules.dose_scatter.output)
 
 
 ANSWERS = [
@@ -150,6 +157,29 @@ NUMBERS = [file for output in CHECKS for file in output if "/numbers/" in file]
 """Tables and figures of this file, and the numbers that they add to the ledger."""
 
 
+# What answers an objection: exhibits of the registry, those of this file, and others that answers.csv lists.
+PURPOSES = read_answers(CONFIG)
+MADE = [*ANSWERS, *rules.event_study.output, *rules.decomposition.output]
+PLACES = {str(Path(file).relative_to(RESULTS).with_suffix("")) for file in MADE}
+OWN = {str(Path(file).relative_to(RESULTS).with_suffix("")) for file in ANSWERS}
+ANSWERING = [
+    {
+        "place": f"{'figures' if shown.drawn else 'tables'}/{name}",
+        "title": shown.title,
+        "attack": list(shown.attack),
+        "count": len(shown.specifications),
+    }
+    for name, shown in EXHIBITS.items()
+] + [
+    {
+        "place": place,
+        "title": PURPOSES.get(place, {}).get("title", ""),
+        "attack": PURPOSES.get(place, {}).get("attack", "").split(),
+    }
+    for place in sorted(OWN | PLACES & PURPOSES.keys())
+]
+
+
 rule referee:
     output:
         identification=multiext(f"{RESULTS}/tables/referee", *FORMATS),
@@ -157,20 +187,8 @@ rule referee:
     log:
         f"{LOGS}/referee.log",
     params:
-        exhibits=[
-            {
-                "exhibit": name,
-                "title": shown.title,
-                "drawn": shown.drawn,
-                "attack": list(shown.attack),
-                "count": len(shown.specifications),
-            }
-            for name, shown in EXHIBITS.items()
-        ],
-        others=sorted(
-            {str(Path(file).relative_to(RESULTS).with_suffix("")) for file in ANSWERS}
-            | {"figures/event_study", "tables/moves", "tables/decomposition"}
-        ),
+        objections=read_objections(CONFIG),
+        shown=ANSWERING,
         simulated=config["simulated"],
     script:
         "../scripts/referee.py"

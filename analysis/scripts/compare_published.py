@@ -19,7 +19,7 @@ with logged(snakemake) as log:
     comparison = compare(read_published(snakemake.input.published), found)
     log.info("\n%s", comparison.drop(columns="reason").to_string(index=False))
     write_bytes(Path(snakemake.output.comparison), csv_bytes(comparison))
-    render.write(replications_table(comparison), Path(snakemake.output.table[0]).with_suffix(""))
+    render.write(replications_table(comparison), snakemake.output.table)
     ledger = Ledger(rule="compare_published")
     add_replications(ledger, comparison)
     ledger.write(snakemake.output.numbers)

@@ -1,35 +1,22 @@
 """Sample flow, descriptive statistics and raw trends by cohort."""
 
-from pathlib import Path
-
 import pandas as pd
 
 from aigreen_study.figures import cohort_trends_figure, save_figure
-from aigreen_study.run.log import logged
+from aigreen_study.run.step import study_step
 from aigreen_study.tables import render
 from aigreen_study.tables.calibration import calibration_table
 from aigreen_study.tables.descriptives import descriptives_table, sample_flow_table
 
-with logged(snakemake):
-    config = snakemake.params.config
-    simulated, roles = config["simulated"], config["panel"]
-    frame = pd.read_parquet(snakemake.input.panel)
-    labels = pd.read_csv(snakemake.input.codebook).set_index("column")["label"]
-
-    flow = sample_flow_table(pd.read_csv(snakemake.input.sample_flow), units=roles["unit_label"], simulated=simulated)
-    render.write(flow, Path(snakemake.output.sample_flow[0]).with_suffix(""))
-    described = descriptives_table(frame, labels[config["describe"]].to_dict(), simulated=simulated)
-    render.write(described, Path(snakemake.output.descriptives[0]).with_suffix(""))
-    if simulated:
-        reached = calibration_table(pd.read_csv(snakemake.input.calibration))
-        render.write(reached, Path(snakemake.output.calibration[0]).with_suffix(""))
+with study_step(snakemake) as step:
+    config, labels, shown = step.config, step.labels, {"simulated": step.simulated}
+    flow = pd.read_csv(snakemake.input.sample_flow)
+    render.write(sample_flow_table(flow, units=config["panel"]["unit_label"], **shown), snakemake.output.sample_flow)
+    described = descriptives_table(step.frame, labels[config["describe"]].to_dict(), **shown)
+    render.write(described, snakemake.output.descriptives)
+    if step.simulated:
+        render.write(calibration_table(pd.read_csv(snakemake.input.calibration)), snakemake.output.calibration)
     outcome = config["outcomes"]["log"]
-    figure = cohort_trends_figure(
-        frame,
-        outcome=outcome,
-        time=roles["time"],
-        cohort=roles["cohort"],
-        ylabel=f"Mean of {labels[outcome]}",
-        simulated=simulated,
-    )
-    save_figure(figure, Path(snakemake.output.trends[0]).with_suffix(""))
+    axes = {"outcome": outcome, "time": step.roles["time"], "cohort": step.roles["cohort"]}
+    figure = cohort_trends_figure(step.frame, **axes, ylabel=f"Mean of {labels[outcome]}", **shown)
+    save_figure(figure, snakemake.output.trends)

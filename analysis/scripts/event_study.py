@@ -1,68 +1,37 @@
 """Group-time effects: their event study, overall averages, tables and figure."""
 
-from pathlib import Path
-
 import pandas as pd
 
-from aigreen import GroupTimeATT, Panel
+from aigreen import GroupTimeATT
 from aigreen.simulate.economy.truth import true_average, true_cells
 from aigreen_study.figures import event_study_figure, save_figure
-from aigreen_study.run.log import logged
+from aigreen_study.run.step import study_step
 from aigreen_study.tables import render
-from aigreen_study.tables.estimates import effects_table, overall_table
+from aigreen_study.tables.estimates import AVERAGES, effects_table, overall_table
 
-AVERAGES = {
-    "simple": "All treated rows (simple)",
-    "group": "Cohorts (group)",
-    "event_study": "Years since treatment (event study)",
-    "calendar": "Years (calendar)",
-}
-
-with logged(snakemake) as log:
-    config = snakemake.params.config
-    roles, options, inference = config["panel"], config["event_study"], config["inference"]
-    simulated, outcome = config["simulated"], config["outcomes"]["log"]
-    labels = pd.read_csv(snakemake.input.codebook).set_index("column")["label"]
-    frame = pd.read_parquet(snakemake.input.panel)
-    panel = Panel(frame, **{role: roles[role] for role in ("unit", "time", "cohort", "cluster")})
-    estimator = GroupTimeATT(
-        control_group=options["control_group"],
-        method=options["method"],
-        base_period=options["base_period"],
-        anticipation=options["anticipation"],
-    )
-    att = estimator.fit(panel, outcome, covariates=options.get("covariates"))
-    log.info("group-time effects\n%s", att.summary())
-    att.save(Path(snakemake.output.estimates[0]).with_suffix(""))
+with study_step(snakemake) as step:
+    options, labels, outcome = step.config["event_study"], step.labels, step.config["outcomes"]["log"]
+    names = ("control_group", "method", "base_period", "anticipation")
+    estimator = GroupTimeATT(**{name: options[name] for name in names})
+    att = estimator.fit(step.panel, outcome, covariates=options.get("covariates"))
+    step.save({"group-time effects": att}, snakemake.output.estimates[:1])
 
     study = att.event_study(window=options["horizons"])
-    bands = {
-        "level": inference["level"],
-        "n_draws": inference["draws"],
-        "multipliers": inference["multipliers"],
-        "seed": config["seed"],
-    }
     averages = {label: att.aggregate(how).overall() for how, label in AVERAGES.items()}
     truth = None
-    if simulated:
-        cells = true_cells(frame, pd.read_parquet(snakemake.input.truth), att.index)
+    if step.simulated:
+        cells = true_cells(step.frame, pd.read_parquet(snakemake.input.truth), att.index)
         truth = {label: true_average(cells, average) for label, average in averages.items()}
     notes = (
-        f"Group-time effects on {labels[outcome]}; controls: {options['control_group'].replace('_', ' ')}; "
-        f"errors clustered by {labels[roles['cluster']].lower()}."
+        f"Group-time effects on {labels[outcome]}; controls: {' '.join(options['control_group'].split('_'))}; "
+        f"errors clustered by {labels[step.roles['cluster']].lower()}."
     )
-
-    table = effects_table(study, key="event_study", title="Event study", notes=notes, simulated=simulated, **bands)
-    render.write(table, Path(snakemake.output.event_study[0]).with_suffix(""))
-    overall = overall_table(
-        averages,
-        key="overall",
-        title="Average effects on the treated",
-        truth=truth,
-        level=inference["level"],
-        notes=notes,
-        simulated=simulated,
+    shown = {"level": step.level, "simulated": step.simulated}
+    table = effects_table(study, key="event_study", title="Event study", notes=notes, **shown, **step.bands)
+    render.write(table, snakemake.output.event_study)
+    table = overall_table(
+        averages, key="overall", title="Average effects on the treated", truth=truth, notes=notes, **shown
     )
-    render.write(overall, Path(snakemake.output.overall[0]).with_suffix(""))
-    figure = event_study_figure(study, ylabel=f"Effect on {labels[outcome]}", simulated=simulated, **bands)
-    save_figure(figure, Path(snakemake.output.figure[0]).with_suffix(""))
+    render.write(table, snakemake.output.overall)
+    figure = event_study_figure(study, ylabel=f"Effect on {labels[outcome]}", **shown, **step.bands)
+    save_figure(figure, snakemake.output.figure)

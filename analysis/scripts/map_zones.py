@@ -1,11 +1,9 @@
 """Map of the zones; with the borders of prefectures in studies that read public files anyway."""
 
-from pathlib import Path
-
-from aigreen.data import facts
 from aigreen.data.registry.registry import BOUNDARIES, fetch
 from aigreen_study.figures import pilot_and_pioneer_zones, read_boundaries, save_figure, zone_map
 from aigreen_study.run.log import logged
+from aigreen_study.specification.places import seats
 
 with logged(snakemake):
     rings, credit = None, "list of divisions of this project."
@@ -13,6 +11,5 @@ with logged(snakemake):
         source, file = BOUNDARIES
         rings = read_boundaries(fetch(source, "data/raw", file=file)[0])
         credit = "china-prefecture-crosswalk by FIERsity (CC BY 4.0); list of divisions of this project."
-    seats = facts.table("divisions")[["lon", "lat"]].astype(float)
-    figure = zone_map(pilot_and_pioneer_zones(), seats, rings, source=credit)
-    save_figure(figure, Path(snakemake.output.figure[0]).with_suffix(""))
+    figure = zone_map(pilot_and_pioneer_zones(), seats("prefecture"), rings, source=credit)
+    save_figure(figure, snakemake.output.figure)

@@ -1,17 +1,11 @@
 """A registry exhibit of kind columns: a regression table."""
 
-from pathlib import Path
-
-import pandas as pd
-
-from aigreen_study.run.log import logged
-from aigreen_study.specification.results import read_results
-from aigreen_study.specification.specification import Exhibit
+from aigreen_study.run.step import study_step
+from aigreen_study.specification.results import read_printed
 from aigreen_study.tables import render
 from aigreen_study.tables.exhibits import columns_table
 
-with logged(snakemake):
-    results = read_results(snakemake.input.estimates, Exhibit.from_printed(snakemake.params.exhibit))
-    labels = pd.read_csv(snakemake.input.codebook).set_index("column")["label"]
-    table = columns_table(results, labels.to_dict(), snakemake.params.roles, simulated=snakemake.params.simulated)
-    render.write(table, Path(snakemake.output.table[0]).with_suffix(""))
+with study_step(snakemake) as step:
+    results = read_printed(snakemake.input.estimates, snakemake.params.exhibit)
+    table = columns_table(results, step.labels, step.roles, simulated=step.simulated)
+    render.write(table, snakemake.output.table)

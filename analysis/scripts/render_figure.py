@@ -1,23 +1,17 @@
-"""A registry exhibit of kind figure: estimates by group, one line each."""
-
-from pathlib import Path
-
-import pandas as pd
+"""A registry exhibit of kind figure or points: estimates by group, one line each."""
 
 from aigreen_study.figures import coefficient_figure, save_figure
-from aigreen_study.run.log import logged
-from aigreen_study.specification.results import read_results
-from aigreen_study.specification.specification import Exhibit
-from aigreen_study.tables.exhibits import equalities, grouped, outcome_label
+from aigreen_study.run.step import study_step
+from aigreen_study.specification.results import read_printed
+from aigreen_study.tables.exhibits import outcome_label
 
-with logged(snakemake):
-    results = read_results(snakemake.input.estimates, Exhibit.from_printed(snakemake.params.exhibit))
-    labels = pd.read_csv(snakemake.input.codebook).set_index("column")["label"]
+with study_step(snakemake) as step:
+    results = read_printed(snakemake.input.estimates, snakemake.params.exhibit)
     figure = coefficient_figure(
-        grouped(results),
-        p_values=equalities(results) if results.exhibit.kind == "figure" else {},
-        xlabel=f"Effect on {outcome_label(results, labels)}",
-        level=snakemake.params.inference["level"],
-        simulated=snakemake.params.simulated,
+        results.grouped,
+        p_values=results.equalities if results.exhibit.joint else {},
+        xlabel=f"Effect on {outcome_label(results, step.labels)}",
+        level=step.level,
+        simulated=step.simulated,
     )
-    save_figure(figure, Path(snakemake.output.figure[0]).with_suffix(""))
+    save_figure(figure, snakemake.output.figure)

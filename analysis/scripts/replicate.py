@@ -1,6 +1,5 @@
 """Panels of one design, each estimated by all estimators."""
 
-import io
 from pathlib import Path
 
 from aigreen.disk import write_bytes
@@ -10,6 +9,4 @@ from aigreen_study.run.log import logged
 with logged(snakemake) as log:
     draws = replicate(snakemake.wildcards.design, **snakemake.params.options)
     log.info("%d lines, %d without an estimate", len(draws), draws["estimate"].isna().sum())
-    content = io.BytesIO()
-    draws.to_parquet(content, index=False)
-    write_bytes(Path(snakemake.output.draws), content.getvalue())
+    write_bytes(Path(snakemake.output.draws), draws.to_parquet(index=False))

@@ -1,6 +1,5 @@
 """The economy of the default study with other seeds, decomposed as that study does."""
 
-import io
 from pathlib import Path
 
 import yaml
@@ -17,6 +16,4 @@ with logged(snakemake) as log:
     effects = study["simulation"]["effects"]
     draws = replicate_economy(options, seed=study["seed"], effects=effects, **snakemake.params.options)
     log.info("%d lines", len(draws))
-    content = io.BytesIO()
-    draws.to_parquet(content, index=False)
-    write_bytes(Path(snakemake.output.draws), content.getvalue())
+    write_bytes(Path(snakemake.output.draws), draws.to_parquet(index=False))

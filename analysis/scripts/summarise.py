@@ -27,18 +27,14 @@ with logged(snakemake) as log:
     log.info("\n%s", summary.round(4).to_string())
     write_bytes(Path(snakemake.output.summary), summary.to_csv().encode())
     for holds, key in ((True, "holds"), (False, "broken")):
-        render.write(
-            parts_table(summary, holds=holds, key=f"parts_{key}"), Path(snakemake.output[key][0]).with_suffix("")
-        )
+        render.write(parts_table(summary, holds=holds, key=f"parts_{key}"), snakemake.output[key])
         rivals = rivals_table(summary, holds=holds, key=f"rivals_{key}")
-        render.write(rivals, Path(snakemake.output[f"rivals_{key}"][0]).with_suffix(""))
+        render.write(rivals, snakemake.output[f"rivals_{key}"])
     economies = pd.read_parquet(snakemake.input.economies)
     held = summarise_economy(economies)
-    render.write(
-        economy_table(held, economies["draw"].nunique(), level), Path(snakemake.output.economy[0]).with_suffix("")
-    )
-    render.write(shares_table(summary), Path(snakemake.output.shares[0]).with_suffix(""))
-    save_figure(bias_figure(draws), Path(snakemake.output.figure[0]).with_suffix(""))
+    render.write(economy_table(held, economies["draw"].nunique(), level), snakemake.output.economy)
+    render.write(shares_table(summary), snakemake.output.shares)
+    save_figure(bias_figure(draws), snakemake.output.figure)
     ledger = Ledger(rule="summarise")
     add_monte_carlo(ledger, summary, level)
     add_economy(ledger, held, economies["draw"].nunique())

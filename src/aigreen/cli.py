@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 
-from aigreen.errors import AigreenError
+from aigreen.errors import AigreenError, MissingExtraError
 
 COMMANDS = {
     "doctor": "which studies can run here, and where the missing inputs come from",
@@ -24,15 +25,25 @@ COMMANDS = {
 
 CHECKOUT = (
     "the commands belong to the study, which comes with a checkout of the repository: run them there, as "
-    "`python3 run.py aigreen COMMAND`; without one, `import aigreen` offers the estimators\n"
+    "`python3 run.py aigreen COMMAND`; without one, `import aigreen` offers the estimators"
 )
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a command; return the exit code (1 for an error made by the input or by the file system, 130: Ctrl-C)."""
+    """Run a command; return the exit code.
+
+    It is 1 for an error made by the input, the file system or a missing checkout or extra, and 130 after Ctrl-C.
+    """
+    if find_spec("aigreen_study") is None:
+        print(f"error: {CHECKOUT}", file=sys.stderr)
+        return 1
     parser = argparse.ArgumentParser(prog="aigreen", description=__doc__)
     choices = parser.add_subparsers(dest="command", required=True)
-    modules = {name: import_module(f"aigreen_study.commands.{name}") for name in COMMANDS}
+    try:
+        modules = {name: import_module(f"aigreen_study.commands.{name}") for name in COMMANDS}
+    except MissingExtraError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     for name, module in modules.items():
         module.add_arguments(choices.add_parser(name, help=COMMANDS[name], description=module.__doc__))
     given = parser.parse_args(argv)

@@ -118,6 +118,15 @@ class OptionError(AigreenError, ValueError):
         )
 
 
+class MissingExtraError(AigreenError, ImportError):
+    """A part of aigreen needs packages of an extra that is not installed."""
+
+    def __init__(self, what: str, extra: str, absent: Sequence[str]) -> None:
+        verb = "is" if len(absent) == 1 else "are"
+        missing = f"{', '.join(absent)}, which {verb} not installed"
+        super().__init__(f"{what} needs {missing}: pip install 'aigreen[{extra}]'")
+
+
 class EstimationError(AigreenError):
     """The model cannot be computed on these data."""
 
@@ -281,7 +290,8 @@ def _with_offenders(message: str, first: Sequence[object], count: int | None) ->
 
 def warn(warning: AigreenWarning) -> None:
     """Issue a warning that points to the first line outside the package, the one that its reader wrote."""
-    level, frame = 2, sys._getframe(1)
+    level = 2
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _PASSED:
         level, frame = level + 1, frame.f_back
     warnings.warn(warning, stacklevel=level)

@@ -23,8 +23,10 @@ def offer(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], 
         The importing package, whose ``__init__.pyi`` says ``from module import name`` for each name.
     """
     module = sys.modules[package]
-    stub = ast.parse(Path(module.__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
-    homes = {alias.name: node.module for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    file = Path(str(module.__file__))
+    stub = ast.parse(file.with_suffix(".pyi").read_text(encoding="utf-8"))
+    froms = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
+    homes = {alias.name: str(node.module) for node in froms for alias in node.names}
 
     def get(name: str) -> Any:
         if name not in homes:

@@ -25,8 +25,6 @@ from aigreen.simulate.economy import economy
 from aigreen.simulate.economy.raw_files import write_raw_files
 from aigreen.simulate.world import firm_panel
 
-pytestmark = pytest.mark.filterwarnings("ignore::aigreen.errors.AigreenWarning")
-
 AGGREGATIONS = [None, "simple", "event_study", "group", "calendar"]
 ONE_UNIT_COHORTS = {"castle", "provinces"}  # no doubly robust effects
 Case = tuple[Panel, str, dict]
@@ -144,6 +142,10 @@ def largest(name: str, what: str, views: dict[str, Effects]) -> float:
 @pytest.mark.parametrize(
     "options", [{}, {"ordered": True}, {"interaction": True}, {"variance": "conservative"}], ids=str
 )
+@pytest.mark.filterwarnings("ignore::aigreen.errors.AlwaysTreatedWarning")
+@pytest.mark.filterwarnings("ignore::aigreen.errors.MissingRowsWarning")
+@pytest.mark.filterwarnings("ignore::aigreen.errors.SmallCellWarning")
+@pytest.mark.filterwarnings("ignore::aigreen.errors.UnreachedWarning")
 def test_decomposition(case: tuple[str, Case], options: dict) -> None:
     name, (panel, outcome, roles) = case
     result = Decomposition(**roles, **options).fit(panel, outcome)
@@ -151,6 +153,9 @@ def test_decomposition(case: tuple[str, Case], options: dict) -> None:
     assert largest(name, f"decomposition {options or ''}", views) < 1e-10
 
 
+@pytest.mark.filterwarnings("ignore::aigreen.errors.AlwaysTreatedWarning")
+@pytest.mark.filterwarnings("ignore::aigreen.errors.MissingRowsWarning")
+@pytest.mark.filterwarnings("ignore::aigreen.errors.UnreachedWarning")
 def test_subgroups(case: tuple[str, Case]) -> None:
     """Units with an even and an odd code are two fits of one panel; so is their difference, part by part."""
     name, (panel, outcome, roles) = case
@@ -159,6 +164,11 @@ def test_subgroups(case: tuple[str, Case]) -> None:
     assert largest(name, "subgroups", {"even": even, "odd": odd, "difference": even - odd}) < 1e-10
 
 
+@pytest.mark.filterwarnings("ignore::aigreen.errors.AlwaysTreatedWarning")
+@pytest.mark.filterwarnings("ignore::aigreen.errors.MissingRowsWarning")
+@pytest.mark.filterwarnings("ignore::aigreen.errors.OverlapWarning")
+@pytest.mark.filterwarnings("ignore::aigreen.errors.SingletonWarning")
+@pytest.mark.filterwarnings("ignore::aigreen.errors.SmallCellWarning")
 def test_mediation(case: tuple[str, Case]) -> None:
     name, (panel, outcome, roles) = case
     views = {

@@ -15,8 +15,6 @@ from aigreen import Decomposition, Effects, Imputation, Panel
 from aigreen.data.sources import cities
 from aigreen.exposure import exposures, rings
 
-pytestmark = pytest.mark.filterwarnings("ignore::aigreen.errors.AigreenWarning")
-
 
 @pytest.fixture(scope="module")
 def castle(shared: Path) -> tuple[Panel, str, dict]:
@@ -65,12 +63,15 @@ def gap(view: Effects) -> float:
 
 @pytest.mark.parametrize("how", [None, "simple", "event_study", "group", "calendar"])
 @pytest.mark.parametrize("ordered", [False, True])
+@pytest.mark.filterwarnings("ignore::aigreen.errors.MissingRowsWarning")
 def test_parts_add_up(case: tuple[Panel, str, dict], how: str | None, ordered: bool) -> None:
     panel, outcome, options = case
     result = Decomposition(**options, ordered=ordered).fit(panel, outcome)
     assert gap(result if how is None else result.aggregate(how)) < 1e-10
 
 
+@pytest.mark.filterwarnings("ignore::aigreen.errors.MissingRowsWarning")
+@pytest.mark.filterwarnings("ignore::aigreen.errors.SmallCellWarning")
 def test_total_is_imputation_from_clean_rows(case: tuple[Panel, str, dict]) -> None:
     panel, outcome, options = case
     columns = [outcome, *options["channels"], *options.get("exposure", [])]
@@ -80,6 +81,8 @@ def test_total_is_imputation_from_clean_rows(case: tuple[Panel, str, dict]) -> N
     assert total.values == pytest.approx(Imputation().fit(free, outcome).overall().values, abs=1e-10)
 
 
+@pytest.mark.filterwarnings("ignore::aigreen.errors.MissingRowsWarning")
+@pytest.mark.filterwarnings("ignore::aigreen.errors.SmallCellWarning")
 def test_bootstrap_and_formula_errors_agree(case: tuple[Panel, str, dict]) -> None:
     """31 provinces, 50 states and 285 cities are not many clusters, and some factors of channels are near zero.
 

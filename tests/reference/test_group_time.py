@@ -29,8 +29,6 @@ CASES = [
 CONTROL_GROUP = {"nevertreated": "never_treated", "notyettreated": "not_yet_treated"}
 POINT, ERROR = 1e-8, 1e-6
 
-pytestmark = pytest.mark.filterwarnings("ignore::aigreen.errors.AigreenWarning")
-
 
 def read(shared, name):
     folder = shared / ("data/did_mpdta" if name == "mpdta.csv" else "oracles/data")
@@ -96,6 +94,8 @@ def assert_equals_r(effects, run):
 
 
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.filterwarnings("ignore::aigreen.errors.AlwaysTreatedWarning")
+@pytest.mark.filterwarnings("ignore::aigreen.errors.UnbalancedWarning")
 def test_equals_r_did(shared, case, monkeypatch):
     oracle = json.loads((shared / f"oracles/did251_{case}.json").read_text())
     frame = read(shared, oracle["dataset"])

@@ -68,6 +68,7 @@ def compare(result: Effects, rows: list[dict], point: float, errors: bool = True
     ],
 )
 @pytest.mark.filterwarnings("ignore::aigreen.errors.SmallCellWarning")
+@pytest.mark.filterwarnings("ignore::aigreen.errors.AlwaysTreatedWarning")
 def test_static_and_event_study(shared: Path, run: str, cluster: str | None, covariates: list[str]) -> None:
     name = next(name for name in FILES if run.startswith(name))
     data, outcome = panel(shared, name, cluster=cluster)
@@ -78,6 +79,7 @@ def test_static_and_event_study(shared: Path, run: str, cluster: str | None, cov
 
 @pytest.mark.parametrize("run", ["df_het_es_pre", "synth_bal_es_pre", "synth_unbal_es_pre", "mpdta_es"])
 @pytest.mark.filterwarnings("ignore::aigreen.errors.CollinearWarning")
+@pytest.mark.filterwarnings("ignore::aigreen.errors.AlwaysTreatedWarning")
 def test_leads(shared: Path, run: str) -> None:
     name = next(name for name in FILES if run.startswith(name))
     data, outcome = panel(shared, name)
@@ -106,6 +108,7 @@ def test_leads(shared: Path, run: str) -> None:
     ],
 )
 @pytest.mark.filterwarnings("ignore::aigreen.errors.SmallCellWarning")
+@pytest.mark.filterwarnings("ignore::aigreen.errors.AlwaysTreatedWarning")
 def test_weighted_errors(shared: Path, run: str, weight: str) -> None:
     name = next(name for name in FILES if run.startswith(name))
     data, outcome = panel(shared, name, weights=weight)
@@ -138,6 +141,7 @@ def test_weighted_errors(shared: Path, run: str, weight: str) -> None:
 @pytest.mark.parametrize(
     "run", ["df_het_static", "synth_bal_static_id", "synth_unbal_static_cluster", "df_hom_static_w"]
 )
+@pytest.mark.filterwarnings("ignore::aigreen.errors.AlwaysTreatedWarning")
 def test_two_stage_has_the_same_points(shared: Path, run: str) -> None:
     name = next(name for name in FILES if run.startswith(name))
     data, outcome = panel(shared, name, weights="weight" if run.endswith("_w") else None)

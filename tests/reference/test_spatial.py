@@ -34,8 +34,8 @@ def fixest_neighbours(latitude, longitude, distance):
     return near & (12752 * np.arcsin(np.sqrt(h)) <= CUTOFF)
 
 
-@pytest.mark.filterwarnings("ignore:2 rows left out")
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.filterwarnings("ignore::aigreen.errors.SingletonWarning")
 def test_fixest(shared, case):
     file, weights = CASES[case]
     oracle = json.loads((shared / "oracles/fixest_feols.json").read_text())["results"][case]["vcov"]

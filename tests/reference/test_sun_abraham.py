@@ -17,12 +17,6 @@ CASES = {
     "synth_unbal": ("synth_unbalanced.csv", "id", "t", "g", 0, "y", [], None, -1),
 }
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::aigreen.errors.AigreenWarning"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:pyfixest"),
-    pytest.mark.filterwarnings("ignore:.*singleton:UserWarning"),
-]
-
 
 def oracle(shared, case):
     return json.loads((shared / "oracles" / "fixest_sunab.json").read_text())["results"][case]
@@ -55,6 +49,7 @@ def check(case, result, variance):
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.filterwarnings("ignore::aigreen.errors.SingletonWarning")
 def test_equals_fixest(shared, name):
     case = oracle(shared, name)
     for variance, cluster in {"cl": None, "cl_id": None, "cl_cluster": "cluster"}.items():
@@ -71,6 +66,7 @@ def test_equals_fixest_on_mpdta(shared):
     check(oracle(shared, "mpdta"), SunAbraham().fit(panel, "lemp"), "cl")
 
 
+@pytest.mark.filterwarnings("ignore::aigreen.errors.UnreachedWarning")
 def test_another_reference_equals_fixest_except_for_the_cohort_not_seen_then(shared):
     # Cohort 2 has one period before treatment: fixest measures it against that, ours leaves its effects out, counted.
     result = fitted(shared, (*CASES["base_stagg"][:-1], -2))
@@ -82,6 +78,7 @@ def test_another_reference_equals_fixest_except_for_the_cohort_not_seen_then(sha
     assert result.dropped["count"].tolist() == [10]
 
 
+@pytest.mark.filterwarnings("ignore::aigreen.errors.UnreachedWarning")
 def test_last_treated_controls_equal_the_regression(shared):
     frame = pd.read_csv(shared / "oracles" / "data" / "synth_balanced.csv")
     panel = Panel(frame, unit="id", time="t", cohort="g", cluster="cluster")
@@ -110,6 +107,8 @@ def stack(frame, window, never):
 
 @pytest.mark.parametrize("never", [False, True])
 @pytest.mark.parametrize(("data", "covariates"), [("balanced", ["xtv"]), ("unbalanced", [])])
+@pytest.mark.filterwarnings("ignore::aigreen.errors.SingletonWarning")
+@pytest.mark.filterwarnings("ignore:.*singleton fixed effect:UserWarning")  # of pyfixest
 def test_stacked_equals_the_saturated_stacked_regression(shared, data, covariates, never):
     import pyfixest
 

@@ -26,8 +26,6 @@ VARIANCES = {
 # are good to 1e-5 where its coefficients are to 1e-11. Ours stop at 1e-10.
 POISSON_ERRORS = 2e-5
 
-pytestmark = pytest.mark.filterwarnings("ignore::aigreen.errors.AigreenWarning")
-
 
 def oracle(shared, name, case):
     return json.loads((shared / "oracles" / f"{name}.json").read_text())["results"][case]
@@ -72,6 +70,8 @@ LINEAR = {
 
 
 @pytest.mark.parametrize("case", LINEAR)
+@pytest.mark.filterwarnings("ignore::aigreen.errors.CollinearWarning")
+@pytest.mark.filterwarnings("ignore::aigreen.errors.SingletonWarning")
 def test_least_squares_equals_fixest(shared, case):
     data, weights, effects, covariates = LINEAR[case]
     check_all(
@@ -94,6 +94,7 @@ INSTRUMENTED = {
 
 
 @pytest.mark.parametrize("case", INSTRUMENTED)
+@pytest.mark.filterwarnings("ignore::aigreen.errors.SingletonWarning")
 def test_instruments_equal_fixest(shared, case):
     data, weights, effects, covariates, instruments = INSTRUMENTED[case]
     check_all(
@@ -119,6 +120,7 @@ COUNTS = {
 
 
 @pytest.mark.parametrize("case", COUNTS)
+@pytest.mark.filterwarnings("ignore::aigreen.errors.SingletonWarning")
 def test_poisson_equals_fixest(shared, case):
     data, weights, effects, outcome, covariates, offset = COUNTS[case]
     check_all(
@@ -169,6 +171,7 @@ def test_event_study_equals_fixest(shared):
         assert result.estimates[-1] == 0 == result.std_errors[-1]
 
 
+@pytest.mark.filterwarnings("ignore::aigreen.errors.SingletonWarning")
 def test_singletons_of_two_crossed_effects_are_those_of_fixest(shared):
     # Its coefficients are no reference: age and the years determine each other within authors.
     fit = oracle(shared, "fixest_misc", "pub")["fit"]
@@ -225,6 +228,8 @@ def test_provinces_equal_linearmodels(shared):
     check_against_linearmodels(used, "province", "year", "ln_co2", columns)
 
 
+@pytest.mark.filterwarnings("ignore::aigreen.errors.MissingRowsWarning")
+@pytest.mark.filterwarnings("ignore::aigreen.errors.SeparationWarning")
 def test_patents_and_research_lags(shared):
     frame = pd.read_csv(shared / "data" / "patents_hgh_rd" / "PatentsRDUS.csv")
     frame["log_rd"] = np.log(frame["rd"])
@@ -244,6 +249,8 @@ def test_castle(shared):
     np.testing.assert_allclose(result.values[0], expected, rtol=0, atol=1e-10)
 
 
+@pytest.mark.filterwarnings("ignore::aigreen.errors.MissingRowsWarning")
+@pytest.mark.filterwarnings("ignore::aigreen.errors.SingletonWarning")
 def test_emission_trading_and_low_carbon_patents(shared):
     frame = pd.read_stata(shared / "data" / "cui2018_ets_firm_patents" / "AEA_P&P_table.dta")
     frame = frame.dropna(subset=["id", "year", "t_Assets", "t_ROA"])

@@ -9,6 +9,9 @@ import pandas as pd
 import pytest
 
 from aigreen import Decomposition, Panel
+from aigreen.errors import AigreenWarning
+
+from .shocks import persistent
 
 PER_CITY, PERIODS = 3, 8
 SLOPES = {"m1": 0.5, "m2": 0.3}
@@ -34,9 +37,7 @@ def sample(seed: int, n_cities: int) -> tuple[pd.DataFrame, dict[str, float]]:
     time = treated * (year - first)
 
     def noise() -> np.ndarray:
-        shock = rng.standard_normal((n_cities, PERIODS))
-        for t in range(1, PERIODS):
-            shock[:, t] = 0.5 * shock[:, t - 1] + np.sqrt(0.75) * shock[:, t]
+        shock = persistent(rng, n_cities, PERIODS)
         return NOISE * (rng.standard_normal(n * PERIODS) + 0.6 * shock[city, year - 1])
 
     def level() -> np.ndarray:
@@ -66,7 +67,7 @@ def replicate(n_cities: int, n_samples: int, variance: str = "leave_one_out") ->
     for seed in range(n_samples):
         df, truth = sample(seed, n_cities)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            warnings.simplefilter("ignore", AigreenWarning)
             overall = estimator.fit(Panel(df, unit="firm", time="year", cohort="first", cluster="city"), "y").overall()
         parts, shares = overall.to_frame(), overall.shares().to_frame()
         for part in truth:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from aigreen import GroupTimeATT, Panel
+from aigreen.errors import AigreenWarning
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +52,7 @@ def truth(index):
 def fit(frame, *, cluster=None, **options):
     panel = Panel(frame, unit="firm", time="year", cohort="first", cluster=cluster)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore", AigreenWarning)
         return GroupTimeATT(**options).fit(panel, "y", covariates=["size"])
 
 

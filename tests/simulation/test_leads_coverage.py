@@ -9,6 +9,9 @@ import pandas as pd
 import pytest
 
 from aigreen import Decomposition, Panel
+from aigreen.errors import AigreenWarning
+
+from .shocks import persistent
 
 PER_CITY, PERIODS, N_CITIES = 3, 9, 100
 PARTS = ("total", "direct", "m1", "m2", "spillover")
@@ -27,9 +30,7 @@ def sample(seed: int) -> pd.DataFrame:
     exposed = 1.0 * (year >= near)
 
     def noise() -> np.ndarray:
-        shock = rng.standard_normal((N_CITIES, PERIODS))
-        for t in range(1, PERIODS):
-            shock[:, t] = 0.5 * shock[:, t - 1] + np.sqrt(0.75) * shock[:, t]
+        shock = persistent(rng, N_CITIES, PERIODS)
         return 0.7 * (rng.standard_normal(n * PERIODS) + 0.6 * shock[city, year - 1])
 
     def level() -> np.ndarray:
@@ -55,7 +56,7 @@ def test_leads_and_their_tests_have_the_size_that_they_claim() -> None:
     refused: list[dict[str, float]] = []
     for seed in range(600):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            warnings.simplefilter("ignore", AigreenWarning)
             panel = Panel(sample(seed), unit="firm", time="year", cohort="first", cluster="city")
             fit, path = estimator.fit(panel, "y").event_study(), estimator.path(panel, "y")
             refused.append({part: fit[part].pretrend_test().p_value for part in PARTS})

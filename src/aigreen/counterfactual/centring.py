@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from aigreen.counterfactual.rows import Cells
-from aigreen.errors import EstimationError, SmallCellWarning
-from aigreen.panel.dropped import warn
+from aigreen.errors import EstimationError, SmallCellWarning, warn
 
 
 def centred(tau: np.ndarray, v: np.ndarray, *, leave_one_out: bool) -> np.ndarray:

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from aigreen.errors import EstimationError, SmallCellWarning
+from aigreen.errors import EstimationError, SmallCellWarning, warn
 from aigreen.linalg.arrays import sum_by
-from aigreen.panel.dropped import warn
 
 _ALONE = 1e-9
 _TAKES_PART = 1e-6

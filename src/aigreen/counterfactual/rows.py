@@ -18,10 +18,11 @@ from aigreen.errors import (
     SeparationWarning,
     TooFewClustersError,
     UnreachedWarning,
+    warn,
 )
 from aigreen.exposure.exposure import first_period
 from aigreen.linalg.arrays import distinct
-from aigreen.panel.dropped import Dropped, warn
+from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel, with_weight
 
 

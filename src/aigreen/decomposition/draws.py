@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from aigreen.effects.effects import Effects
-from aigreen.errors import OptionError, RefitWarning
-from aigreen.panel.dropped import warn
+from aigreen.errors import OptionError, RefitWarning, warn
 
 Resampling = Literal["clusters", "exponential"]
 

@@ -2,6 +2,7 @@
 
 The numbers are diff-diff's. It reports variances but no influence functions, so these results stand in a table next to
 others, but cannot be aggregated, differenced or tested jointly (`NoInfluenceError`). Panels with weights are refused.
+Without the extra ``robust`` (diff-diff) every estimator here raises `MissingExtraError`.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ from aigreen.errors import (
     OptionError,
     SmallCellWarning,
     TooFewClustersError,
+    warn,
 )
-from aigreen.panel.dropped import Dropped, warn
+from aigreen.extras import require
+from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel
 
@@ -250,7 +253,8 @@ def _balanced(frame: pd.DataFrame, what: str) -> None:
 
 @contextmanager
 def _diff_diff(what: str) -> Iterator[None]:
-    """Turn diff-diff's errors and warnings into typed ones."""
+    """Turn diff-diff's absence, errors and warnings into typed ones."""
+    require("robust", what)
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         try:

@@ -21,10 +21,11 @@ from aigreen.errors import (
     OptionError,
     SmallCellWarning,
     UnreachedWarning,
+    warn,
 )
 from aigreen.linalg.arrays import compact
 from aigreen.linalg.sandwich import SMALL_SAMPLE, cluster_factor, n_parameters
-from aigreen.panel.dropped import Dropped, warn
+from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import NEVER, Panel
 from aigreen.regression.sample import Sample, draw_sample

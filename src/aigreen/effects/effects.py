@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, Unpack, get_args
+from typing import TYPE_CHECKING, Any, Literal, Unpack, cast, get_args
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from aigreen.effects.aggregation import (
     levels_kept,
     weighted_mean,
 )
+from aigreen.effects.as_statsmodels import StatsmodelsResults
 from aigreen.effects.averages import Average, averages_by, overall_averages
 from aigreen.effects.cluster_shares import ClusterShares, effective
 from aigreen.effects.maketables import Maketables
@@ -61,7 +62,7 @@ _NO_DROPS = pd.DataFrame(columns=["what", "reason", "count", "first"])
 
 
 @dataclass(frozen=True, eq=False)
-class Effects(Maketables):
+class Effects(Maketables, StatsmodelsResults):
     r"""A labelled vector of estimates with its influence functions.
 
     The rows of the influence matrix are clusters, scaled such that
@@ -130,7 +131,8 @@ class Effects(Maketables):
     def __post_init__(self) -> None:
         k = len(self.values)
         if len(self.index) != k or (self.psi is not None and self.psi.shape != (len(self.clusters), k)):
-            raise EffectsError(f"{k} estimates, index of {len(self.index)}, influence of {np.shape(self.psi)}")
+            shape = () if self.psi is None else self.psi.shape
+            raise EffectsError(f"{k} estimates, index of {len(self.index)}, influence of {shape}")
         if self.psi is None and self.covariance is None:
             raise EffectsError("a result needs influence functions or a covariance")
         object.__setattr__(self, "conventions", MappingProxyType(dict(self.conventions)))
@@ -186,7 +188,8 @@ class Effects(Maketables):
         Parameters
         ----------
         level : float
-            Coverage.
+            Coverage. A number below one half is read as what is left uncovered (`alpha` of statsmodels): 0.05 and 0.95
+            give the same intervals.
         simultaneous : bool
             Cover all effects at once rather than each alone.
         method : {"auto", "asymptotic"}
@@ -205,6 +208,7 @@ class Effects(Maketables):
             raise EffectsError(f"level={level}: a number between 0 and 1 is needed")
         if method not in get_args(Intervals):
             raise OptionError("method", method, get_args(Intervals))
+        level = max(level, 1 - level)
         errors = self._std_errors()
         small = self._spread if method == "auto" else None
         if small is not None and (alone := (errors > 0) & np.isnan(small.df)).any():
@@ -401,7 +405,8 @@ class Effects(Maketables):
         if self.mass is None or not {"cohort", "time"} <= set(self.index.names):
             levels = ", ".join(map(str, self.index.names))
             raise EffectsError(f"{self.method} effects by {levels} cannot be aggregated by cohort and time")
-        return self._averaged(averages_by(self.index, self.post, how, balanced), keep_mass=how == "group")
+        averages = averages_by(self.index, self.post, cast("Aggregation", how), balanced)
+        return self._averaged(averages, keep_mass=how == "group")
 
     def event_study(self, *, balanced: int | None = None, window: tuple[int, int] | None = None) -> Effects:
         """Average by horizon; an event study is returned as it is, or its horizons from `window[0]` to `window[1]`."""
@@ -679,7 +684,8 @@ class Effects(Maketables):
     def _averaged(self, average: Average, *, keep_mass: bool = False) -> Effects:
         """Average the effects of each group by their mass; the averages count equally unless they keep their mass."""
         part, n = self.select(average.chosen), len(average.labels)
-        values, psi, weights = weighted_mean(part.values, part.psi, part.mass, average.groups, n)
+        mass = cast("Mass", part.mass)  # the callers have looked for it
+        values, psi, weights = weighted_mean(part.values, part.psi, mass, average.groups, n)
         source = pd.DataFrame(np.eye(len(part)), index=part.index) if part.weights is None else part.weights
         return replace(
             part,
@@ -687,7 +693,7 @@ class Effects(Maketables):
             index=average.labels,
             psi=psi,
             covariance=covariance_of_sums(part.covariance, weights, part.method),
-            mass=part.mass.average(average.groups, n) if keep_mass else Mass(np.ones(n), np.arange(n)),
+            mass=mass.average(average.groups, n) if keep_mass else Mass(np.ones(n), np.arange(n)),
             post=average.post,
             cluster_shares=None if part.cluster_shares is None else part.cluster_shares.mix(weights),
             weights=pd.DataFrame(source.to_numpy() @ weights, index=source.index, columns=average.labels),
@@ -700,11 +706,11 @@ class Effects(Maketables):
         return self.psi
 
     def _covariance(self) -> np.ndarray:
-        return self.covariance if self.psi is None else self.psi.T @ self.psi
+        return cast("np.ndarray", self.covariance) if self.psi is None else self.psi.T @ self.psi
 
     def _std_errors(self) -> np.ndarray:
         if self.psi is None:
-            return np.sqrt(np.diag(self.covariance))
+            return np.sqrt(np.diag(self._covariance()))
         return np.sqrt(np.einsum("ck,ck->k", self.psi, self.psi))
 
     def _quantile(self, probability: float) -> float:

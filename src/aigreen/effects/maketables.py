@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from aigreen.effects.as_statsmodels import labels
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -28,8 +30,7 @@ class Maketables:
     def __maketables_coef_table__(self) -> pd.DataFrame:
         names = {"estimate": "b", "std_error": "se", "statistic": "t", "p_value": "p"}
         table = self.to_frame().rename(columns=names | {"conf_low": "ci95l", "conf_high": "ci95u"})
-        labels = [", ".join(map(str, key)) if isinstance(key, tuple) else str(key) for key in self.index]
-        return table.set_axis(pd.Index(labels, name="Coefficient"))
+        return table.set_axis(pd.Index(labels(self.index), name="Coefficient"))
 
     @property
     def __maketables_depvar__(self) -> str:

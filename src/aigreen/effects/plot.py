@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+
+from aigreen.effects.as_statsmodels import labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 INK = "#1b3a57"
 PALE = "#b9cbd8"
+MARK = "#d55e00"  # what the eye shall find first
 # Neighbours differ in lightness, so that a stack can be read in grey.
 FILLS = ("#2f6690", "#f2c57c", "#5f9e7e", "#7b2d5b", "#cfd8dc", "#c9793b", "#3d3d3d")
 
@@ -49,10 +52,10 @@ def effects_plot(
         ax.axvline(-0.5, color="black", linewidth=0.6, linestyle=":", zorder=1)
         ax.set_xlabel("Periods since treatment")
         ax.set_ylabel("Effect")
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        locator: Any = ax.xaxis.get_major_locator()
+        locator.set_params(integer=True)
     else:
-        labels = [", ".join(map(str, key)) if isinstance(key, tuple) else str(key) for key in index]
-        ax.set_yticks(positions, labels)
+        ax.set_yticks(positions, labels(index))
         ax.set_xlabel("Effect")
     if wide is not None:
         ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from aigreen.errors import EffectsError, NoInfluenceError, NoPrePeriodError, Opt
 
 _RANK_TOLERANCE = 1e-10
 
-PostWeights = Literal["first", "average"] | Mapping[int, float] | pd.Series
+PostWeights: TypeAlias = Literal["first", "average"] | Mapping[int, float] | pd.Series
 
 
 @dataclass(frozen=True, eq=False)

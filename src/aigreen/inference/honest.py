@@ -141,7 +141,7 @@ def honest_did(
     """
     if restriction not in get_args(Restriction):
         raise OptionError("restriction", restriction, get_args(Restriction))
-    allowed = ("flci", "c_lf") if restriction == "smoothness" else ("c_lf",)
+    allowed: tuple[Method, ...] = ("flci", "c_lf") if restriction == "smoothness" else ("c_lf",)
     chosen = allowed[0] if method is None else method
     if chosen not in allowed:
         raise OptionError("method", chosen, allowed)

@@ -151,9 +151,9 @@ def lasso_path(gram: np.ndarray, target: np.ndarray) -> np.ndarray:
         a = np.flatnonzero(signs)
         inverse = np.linalg.inv(gram[np.ix_(a, a)])
         fixed, moving = inverse @ target[a], inverse @ signs[a]
-        events = [(0.0, -1, 0.0)]
+        events: list[tuple[float, int, float]] = [(0.0, -1, 0.0)]
         events += [
-            (f / m, j, 0.0)
+            (f / m, int(j), 0.0)
             for j, f, m in zip(a, fixed, moving, strict=True)
             if j != joined and m and 0 < f / m < penalty
         ]
@@ -163,7 +163,7 @@ def lasso_path(gram: np.ndarray, target: np.ndarray) -> np.ndarray:
             for sign in (1.0, -1.0):
                 meets = free / (sign - pull) if sign != pull else 0.0
                 if (j, sign) != left and 0 < meets <= penalty * (1 + _TIE):
-                    events.append((min(meets, penalty), j, sign))
+                    events.append((min(meets, penalty), int(j), sign))
         penalty, which, sign = max(events)
         w = np.zeros(k)
         w[a] = fixed - penalty * moving

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,6 +36,16 @@ class LinkCheck:
     def p_placebo(self) -> float:
         """Share of networks, the actual one among them, whose coefficient is as large in absolute value."""
         return float((1 + (np.abs(self.placebo) >= abs(self.plain.values[0])).sum()) / (1 + len(self.placebo)))
+
+    @property
+    def placebo_median(self) -> float:
+        """Median coefficient through random networks."""
+        return float(np.median(self.placebo))
+
+    def placebo_range(self, level: float) -> tuple[float, float]:
+        """Quantiles that hold this share of the coefficients through random networks, between equal tails."""
+        low, high = np.quantile(self.placebo, [(1 - level) / 2, (1 + level) / 2])
+        return float(low), float(high)
 
 
 def link_check(
@@ -77,7 +88,7 @@ def panel_treated(panel: Panel) -> np.ndarray:
 
 def _again(panel: Panel, frame: pd.DataFrame) -> Panel:
     roles = ("unit", "time", "cohort", "cluster")
-    keys = {role: panel.names[role] for role in roles if role in panel.names}
+    keys: dict[str, Any] = {role: panel.names[role] for role in roles if role in panel.names}
     return Panel(frame, **keys)
 
 

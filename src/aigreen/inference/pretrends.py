@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -47,16 +47,17 @@ class PretrendPower:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the estimates, the violation, and the bias in samples that pass."""
-        from aigreen.effects.plot import INK, axes
+        from aigreen.effects.plot import INK, MARK, axes
 
         ax = axes(ax)
         ax.axhline(0, color="black", linewidth=0.6, zorder=1)
         ax.plot(self.frame["estimate"], linestyle="none", marker="o", markersize=4.5, color=INK, label="estimate")
-        ax.plot(self.frame["violation"], color="#d55e00", linewidth=1.4, label=f"violation (power {self.power:.2f})")
-        ax.plot(self.frame["after_passing"], color="#d55e00", linewidth=1.4, linestyle=":", label="bias after passing")
+        ax.plot(self.frame["violation"], color=MARK, linewidth=1.4, label=f"violation (power {self.power:.2f})")
+        ax.plot(self.frame["after_passing"], color=MARK, linewidth=1.4, linestyle=":", label="bias after passing")
         ax.set_xlabel("Periods since treatment")
         ax.set_ylabel("Effect")
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        locator: Any = ax.xaxis.get_major_locator()
+        locator.set_params(integer=True)
         ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
         return ax
 

@@ -20,9 +20,9 @@ from aigreen.errors import (
     MissingValueError,
     NoInfluenceError,
     OptionError,
+    warn,
 )
 from aigreen.linalg.sphere import EARTH_RADIUS_KM
-from aigreen.panel.dropped import warn
 from aigreen.panel.panel import Panel
 
 Kernel = Literal["uniform", "bartlett"]

@@ -97,13 +97,12 @@ def specification_tests(
     if not (errors > 0).all():
         flat = frame.index[~(errors > 0)]
         raise EffectsError(f"{len(flat)} specifications without variance; first: {', '.join(flat[:5])}")
-    options = {"n_draws": n_draws, "kind": multipliers, "seed": seed}
-    joint = sup_t_critical(psi, errors, level=level, **options)
+    joint = sup_t_critical(psi, errors, level=level, n_draws=n_draws, kind=multipliers, seed=seed)
     frame = frame.assign(joint_low=values - joint * errors, joint_high=values + joint * errors)
 
     critical = (frame["high"].to_numpy() - values) / errors
     observed = _statistics(values[None], errors, critical)
-    drawn = np.vstack([_statistics(block, errors, critical) for block in draws(psi, **options)])
+    drawn = np.vstack([_statistics(block, errors, critical) for block in draws(psi, n_draws, multipliers, seed)])
     # Rounding must not turn a tie with a discrete statistic into a difference.
     p_values = (1 + (drawn >= observed * (1 - 1e-12)).sum(axis=0)) / (1 + n_draws)
     z = values / errors

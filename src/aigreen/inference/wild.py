@@ -169,9 +169,9 @@ class _Draws:
         parts = []
         for v in blocks:
             s0 = residual.scores(v)
-            s1 = treatment.scores(v) if restricted else np.zeros((1, 1))
+            s1 = np.zeros((1, 1)) if treatment is None else treatment.scores(v)
             n0 = v @ residual.diagonal
-            n1 = v @ treatment.diagonal if restricted else np.zeros(len(v))
+            n1 = np.zeros(len(v)) if treatment is None else v @ treatment.diagonal
             quadratic = [
                 (s0 * s0).sum(axis=1),
                 2 * (s0 * s1).sum(axis=1),
@@ -180,7 +180,8 @@ class _Draws:
             parts.append(np.column_stack([n0, n1, *quadratic]))
         columns = np.vstack(parts).T
         columns[2:] *= fit.small_sample
-        return cls(*columns, fit.std_error)
+        n0, n1, q0, q1, q2 = columns
+        return cls(n0, n1, q0, q1, q2, fit.std_error)
 
     def t(self, x: float) -> tuple[float, np.ndarray]:
         """Statistic and draws at estimate - null = x."""

@@ -212,8 +212,9 @@ class Mediation:
         if self.design == "doubly_robust" or self.interaction or self.vcov == "iid":
             raise OptionError("design", self.design, ["regression or staggered, clustered, without interaction"])
         if self.design == "staggered":
-            how = {"n_draws": n_draws, "seed": seed, "resampling": resampling}
-            return self._staggered.bootstrap(panel, outcome, covariates=covariates, **how)
+            return self._staggered.bootstrap(
+                panel, outcome, covariates=covariates, n_draws=n_draws, seed=seed, resampling=resampling
+            )
         effects = self.fit(panel, outcome, treatment=treatment, covariates=covariates)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AigreenWarning)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
 from collections.abc import Iterable
 
 import pandas as pd
 
 from aigreen.errors import AigreenWarning, CollinearWarning
-
-_PASSED = {"aigreen", "aigreen_study", "functools"}  # cached properties stand between two frames of the package
 
 
 class Dropped:
@@ -51,11 +47,3 @@ class Dropped:
     def to_frame(self) -> pd.DataFrame:
         """Columns what, reason, count, first; one row an entry."""
         return pd.DataFrame(self._rows, columns=["what", "reason", "count", "first"])
-
-
-def warn(warning: AigreenWarning) -> None:
-    """Issue a warning that points to the first line outside the package, the one that its reader wrote."""
-    level, frame = 2, sys._getframe(1)
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _PASSED:
-        level, frame = level + 1, frame.f_back
-    warnings.warn(warning, stacklevel=level)

@@ -184,8 +184,8 @@ class ShiftShare:
                 raise DataError("shocks: no column of a period", column="shocks", count=len(absent), first=absent)
             values, period = self.shocks.loc[sectors, list(panel.times)].to_numpy(float).T, panel.time_codes
         else:
-            known = not isinstance(self.shocks, str)
-            values = self.shocks[sectors].to_numpy(float)[None] if known else np.full((1, len(sectors)), np.nan)
+            unknown = np.full((1, len(sectors)), np.nan)
+            values = unknown if isinstance(self.shocks, str) else self.shocks[sectors].to_numpy(float)[None]
             period = np.zeros(panel.n_rows, dtype=np.intp)
         if not isinstance(self.shocks, str) and not np.isfinite(values).all():
             bad = [sectors[k] for k in np.flatnonzero(~np.isfinite(values).all(axis=0))]
@@ -269,7 +269,8 @@ class Design:
             _check_sums(S.sum(axis=1), within[:, 3:])
             size = _to_shocks(S, w, period, h)
             h = shocks - (size * shocks).sum(axis=1, keepdims=True) / size.sum(axis=1, keepdims=True)
-        design = cls(options, sample, *within[:, :3].T, w, S, period, h, n_covariates, dropped)
+        y, x, z = within[:, :3].T
+        design = cls(options, sample, y, x, z, w, S, period, h, n_covariates, dropped)
         if abs(design.cross(design.x)) <= NOTHING * np.sqrt(design.cross(design.z) * (w @ design.x**2)):
             raise CollinearError("the instrument does not move the treatment apart from fixed effects and covariates")
         return design
@@ -335,7 +336,7 @@ class Design:
                 "effective number of shock clusters": f"{size.sum() ** 2 / (size @ size):.1f}",
                 "singletons": "left out, counted",
             }
-            | told,
+            | dict(told),
             **facts,
         )
 

@@ -346,7 +346,7 @@ def _with_reference(
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None, pd.Index]:
     """Keep the horizons, add the reference (zero, without variance) and sort."""
     k = len(horizons)
-    order = np.argsort([*horizons, -1])
+    order = np.argsort(np.array([*horizons, -1], dtype=int))
     values = np.append(values[:k], 0.0)[order]
     psi = None if psi is None else np.pad(psi[:, :k], ((0, 0), (0, 1)))[:, order]
     covariance = None if covariance is None else np.pad(covariance[:k, :k], (0, 1))[np.ix_(order, order)]

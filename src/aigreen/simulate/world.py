@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from aigreen.data import facts
+from aigreen.data.assemble.rings import NEAR_KM
 from aigreen.simulate.draws import ar1, streams
 from aigreen.simulate.roster import roster
 
@@ -31,7 +32,6 @@ PARTS = (
     *("place", "entry", "industry", "owner", "age", "level", "trend", "size", "structure", "human", "shock", "words"),
     "counts",
 )
-RADIUS_KM = 100.0
 
 # ln(mean) without zones: its level, its spread across firms, its transitory spread (for small firms; large ones swing
 # less), and the cap on the firm score. Set so that the share of zeros and the mean and spread of ln(1 + patents) come
@@ -118,7 +118,7 @@ def firm_panel(
 
     zone_year = facts.pilot_zone_cohorts().reindex(cities).to_numpy(dtype=float)
     horizon = (years - zone_year[:, None])[city]
-    ring = facts.zones_within(np.repeat(cities, len(years)), np.tile(years, len(cities)), radius_km=RADIUS_KM)
+    ring = facts.zones_within(np.repeat(cities, len(years)), np.tile(years, len(cities)), radius_km=NEAR_KM)
     in_force, grown = horizon >= 0, np.clip(np.nan_to_num(horizon) / effects.ramp_years, 0, 1)
     direct, more_structure, more_human = (
         in_force * (first + (last - first) * grown)

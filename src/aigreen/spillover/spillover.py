@@ -299,14 +299,14 @@ class Spillover:
             return regression.select(regression.index == "treated") - robust
         stage = prepare(self, panel, outcome, covariates)
         cells = stage.treated
-        robust = stage.imputed.average(cells, stage.response)
-        ignoring = stage.naive.average(cells, own=robust.own)
+        clean = stage.imputed.average(cells, stage.response)
+        ignoring = stage.naive.average(cells, own=clean.own)
         result = self._result(
             stage,
-            values=ignoring.values - robust.values,
+            values=ignoring.values - clean.values,
             index=pd.MultiIndex.from_arrays([cells.cohort, cells.time], names=["cohort", "time"]),
-            psi=ignoring.psi - robust.psi,
-            mass=robust.mass,
+            psi=ignoring.psi - clean.psi,
+            mass=clean.mass,
         )
         return replace(result, method=f"Imputation less {result.method}")
 

@@ -43,7 +43,9 @@ def requirements(project: Path, study: Study, places: Mapping[str, Path], logs: 
 def locked_versions(project: Path) -> dict[str, str]:
     """Versions in requirements.lock of what pyproject.toml asks for, by name."""
     declared = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = {_name(line) for line in (*declared["dependencies"], *declared["optional-dependencies"]["study"])}
+    extras = declared["optional-dependencies"]
+    asked = declared["dependencies"] + [line for extra in ("data", "robust", "study") for line in extras[extra]]
+    wanted = {_name(line) for line in asked}
     lock = (project / "requirements.lock").read_text(encoding="utf-8")
     pins = re.findall(r"^([a-z0-9.-]+)==([^\s;\\]+)", lock, re.MULTILINE)
     return {name: version for name, version in pins if name in wanted}

@@ -1,7 +1,7 @@
 """The figures of a study: data and effects in, one look, vector files with the same bytes on every run out."""
 
 from aigreen_study.figures.bacon import bacon_figure
-from aigreen_study.figures.binned import BinnedMeans, binned_means, binned_scatter
+from aigreen_study.figures.binned import binned_scatter
 from aigreen_study.figures.boundaries import read_boundaries
 from aigreen_study.figures.coefficients import coefficient_figure
 from aigreen_study.figures.event_study import event_study_figure
@@ -18,9 +18,7 @@ __all__ = [
     "HEIGHT",
     "MARKERS",
     "WIDTH",
-    "BinnedMeans",
     "bacon_figure",
-    "binned_means",
     "binned_scatter",
     "coefficient_figure",
     "cohort_trends_figure",

@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from aigreen.effects.plot import MARK
 from aigreen.errors import ReportError
-from aigreen_study.figures.style import ABOVE, BAR, RULE, SMALL, canvas, finish, number, require_columns, style
+from aigreen_study.figures.style import ABOVE, BAR, BLUE, GREEN, RULE, SMALL, canvas, finish, require_columns, style
+from aigreen_study.specification.bacon import by_kind, weighted_sum
+from aigreen_study.tables.formats import decimal
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Kind of comparison: what it is called, colour, marker.
 _KINDS = {
-    "treated_vs_never": ("Treated against never treated", "#0072b2", "o"),
-    "earlier_vs_later": ("Earlier against later treated", "#009e73", "s"),
-    "later_vs_earlier": ("Later against already treated", "#d55e00", "^"),
+    "treated_vs_never": ("Treated against never treated", BLUE, "o"),
+    "earlier_vs_later": ("Earlier against later treated", GREEN, "s"),
+    "later_vs_earlier": ("Later against already treated", MARK, "^"),
 }
+_DASHED = {"color": BAR, "linewidth": 1.0, "linestyle": (0, (5, 1.5))}
 _NAMED = 0.05  # weight from which a comparison is labelled
 
 
@@ -44,18 +48,16 @@ def bacon_figure(comparisons: pd.DataFrame, *, ylabel: str = "Estimate", simulat
     total = float(comparisons["weight"].sum())
     if not np.isclose(total, 1, atol=1e-6):
         raise ReportError(f"the weights of the comparisons sum to {total:.4g}, not to one")
-    overall = float(comparisons["weight"] @ comparisons["estimate"])
+    overall, means = weighted_sum(comparisons), by_kind(comparisons)
     with style():
         figure, ax = canvas(4.0)
         ax.axhline(0, **RULE)
-        ax.axhline(overall, color=BAR, linewidth=1.0, linestyle=(0, (5, 1.5)), zorder=1)
+        ax.axhline(overall, zorder=1, **_DASHED)
         for kind, (label, colour, marker) in _KINDS.items():
-            part = comparisons[comparisons["kind"] == kind]
-            if part.empty:
+            if kind not in means.index:
                 continue
-            weight = float(part["weight"].sum())
-            mean = float(part["weight"] @ part["estimate"]) / weight if weight > 0 else np.nan
-            text = f"{label}: weight {weight:.0%}, mean {number(mean, '.3f')}"
+            part, (weight, mean) = comparisons[comparisons["kind"] == kind], means.loc[kind]
+            text = f"{label}: weight {weight:.0%}, mean {decimal(mean)}"
             look = {"s": 30, "color": colour, "marker": marker, "edgecolor": "white", "linewidth": 0.5, "zorder": 3}
             ax.scatter(part["weight"], part["estimate"], label=text, **look)
         right = float(comparisons["weight"].max())
@@ -71,9 +73,7 @@ def bacon_figure(comparisons: pd.DataFrame, *, ylabel: str = "Estimate", simulat
                 color="0.25",
                 **place,
             )
-        ax.plot(
-            [], [], color=BAR, linewidth=1.0, linestyle=(0, (5, 1.5)), label=f"Weighted sum: {number(overall, '.3f')}"
-        )
+        ax.plot([], [], label=f"Weighted sum: {decimal(overall)}", **_DASHED)
         ax.set_xlim(-0.02 * right, right * 1.06)
         ax.xaxis.set_major_formatter("{x:.0%}" if right > 0.05 else "{x:.1%}")
         ax.set_xlabel("Weight in the two-way fixed-effect estimate")

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from aigreen.effects.effects import Effects
 from aigreen.effects.plot import INK
 from aigreen.errors import ReportError
-from aigreen_study.figures.style import ABOVE, BAR, SMALL, STRIPE, blank, finish, number, p_text, style
+from aigreen_study.figures.style import ABOVE, BAR, SMALL, STRIPE, blank, finish, style
+from aigreen_study.tables.formats import decimal, interval, p_equals
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,25 +35,22 @@ def coefficient_figure(
     whole : Effects, optional
         One effect for all members together, drawn as a line through all groups.
     p_values : mapping of heading to float, optional
-        Of the test that the members of a group have the same effect, for example after Romano-Wolf; by default from
-        the Wald test of their influence functions. A group of one member has none.
+        Of the test that the members of a group have the same effect; printed beside the heading.
 
     Raises
     ------
     ReportError
         Without groups, with `p_values` of other groups, or a `whole` of several effects.
-    NoInfluenceError
-        Where the default test cannot be computed.
     """
     if not groups:
         raise ReportError("no group of estimates to draw")
     if whole is not None and len(whole) != 1:
         raise ReportError(f"the effect of all together is one effect, not {len(whole)}")
-    if p_values is None:
-        p_values = {heading: _equal(effects) for heading, effects in groups.items() if len(effects) > 1}
-    elif idle := [heading for heading in p_values if heading not in groups]:
+    p_values = p_values or {}
+    if idle := [heading for heading in p_values if heading not in groups]:
         raise ReportError(f"p-values of {len(idle)} groups that are not drawn: {', '.join(idle[:5])}")
     n_lines = sum(len(effects) + 1 for effects in groups.values())
+    look = {"ha": "right", "va": "center", "fontsize": SMALL}
     with style():
         figure = blank(0.85 + _LINE * n_lines)
         ax, side = figure.subplots(1, 2, sharey=True, gridspec_kw={"width_ratios": [1, 0.55], "wspace": 0})
@@ -65,7 +61,7 @@ def coefficient_figure(
                 axes.axhspan(at - 0.5, at + 0.5, color=STRIPE, linewidth=0, zorder=-2)
             ticks[at] = heading
             if heading in p_values:
-                side.text(1, at, f"no difference: {p_text(p_values[heading])}", ha="right", va="center", fontsize=SMALL)
+                side.text(1, at, f"no difference: {p_equals(p_values[heading])}", **look)
             bounds = effects.conf_int(level).to_numpy()
             for name, value, (low, high) in zip(_names(effects), effects.values, bounds, strict=True):
                 at += 1
@@ -73,13 +69,13 @@ def coefficient_figure(
                 ax.hlines(at, low, high, color=INK, linewidth=1.4, zorder=3)
                 fill = INK if low > 0 or high < 0 else "white"
                 ax.plot(value, at, marker="o", markersize=4.8, color=INK, mfc=fill, mew=1.0, zorder=4)
-                text = f"{number(value, '.3f')} [{number(low, '.3f')}, {number(high, '.3f')}]"
-                side.text(1, at, text, ha="right", va="center", fontsize=SMALL)
+                text = f"{decimal(value)} {interval(low, high)}"
+                side.text(1, at, text, **look)
             at += 1
         if whole is not None:
             low, high = whole.conf_int(level).to_numpy()[0]
             ax.axvspan(low, high, color=(0, 0, 0, 0.09), linewidth=0, zorder=-1)
-            label = f"All: {number(whole.values[0], '.3f')}, {level:.0%} interval"
+            label = f"All: {decimal(whole.values[0])}, {level:.0%} interval"
             ax.axvline(whole.values[0], color=BAR, linewidth=1.2, linestyle=(0, (5, 1.5)), label=label, zorder=1)
             ax.legend(**ABOVE)
         ax.set_yticks([*ticks], [*ticks.values()])
@@ -91,12 +87,6 @@ def coefficient_figure(
         side.set_xlim(0, 1)
         side.axis("off")
         return finish(figure, simulated=simulated)
-
-
-def _equal(effects: Effects) -> float:
-    """p-value of the Wald test that all effects are the same."""
-    k = len(effects)
-    return effects.test(np.column_stack([-np.ones(k - 1), np.eye(k - 1)])).p_value
 
 
 def _names(effects: Effects) -> list[str]:

@@ -12,7 +12,8 @@ from aigreen.effects.effects import Effects
 from aigreen.effects.multiplier import Band
 from aigreen.effects.plot import INK, PALE
 from aigreen.errors import ReportError
-from aigreen_study.figures.style import ABOVE, BAR, RULE, SMALL, canvas, finish, number, style
+from aigreen_study.figures.style import ABOVE, BAR, RULE, SMALL, canvas, finish, style
+from aigreen_study.tables.formats import decimal
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -83,8 +84,8 @@ def parts_waterfall_figure(
     heights, at = overall.values[order], np.arange(len(order))
     ends = np.append(np.cumsum(heights[:-1]), heights[-1])
     names = [
-        f"{textwrap.fill(str(overall.index[j]), 16)}\n{number(overall.values[j], '.3f')}\n"
-        f"[{number(bounds[j, 0], '.3f')}, {number(bounds[j, 1], '.3f')}]"
+        f"{textwrap.fill(str(overall.index[j]), 16)}\n{decimal(overall.values[j])}\n"
+        f"[{decimal(bounds[j, 0])}, {decimal(bounds[j, 1])}]"
         for j in order
     ]
     with style():

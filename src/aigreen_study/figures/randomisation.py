@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aigreen.effects.plot import INK, PALE
+from aigreen.effects.plot import INK, MARK, PALE
 from aigreen.errors import ReportError
 from aigreen.inference.randomization import Randomization
-from aigreen_study.figures.style import ABOVE, canvas, finish, number, p_text, style
+from aigreen_study.figures.style import ABOVE, canvas, finish, style
+from aigreen_study.tables.formats import decimal, p_equals
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-_MARK = "#d55e00"
 
 
 def randomisation_figure(
@@ -40,16 +39,16 @@ def randomisation_figure(
     n = int(np.ceil(reach / inner))
     edges = inner * np.arange(-n, n + 1)
     with style():
+        import seaborn as sns
+
         figure, ax = canvas(3.0)
-        counts, _ = np.histogram(draws, edges)
-        middles = (edges[:-1] + edges[1:]) / 2
-        far = np.abs(middles) > size
-        look = {"width": inner, "edgecolor": "white", "linewidth": 0.5, "zorder": 2}
-        ax.bar(middles[~far], counts[~far], color=PALE, label="Less extreme", **look)
-        if far.any():
-            ax.bar(middles[far], counts[far], color=INK, label="As extreme", **look)
-        label = f"Actual estimate {number(result.estimate, '.3f')}: {p_text(result.p_value)}"
-        ax.axvline(result.estimate, color=_MARK, linewidth=1.8, label=label, zorder=3)
+        far = np.where(np.abs(draws) >= size * (1 - 1e-9), "As extreme", "Less extreme")
+        look = {"edgecolor": "white", "linewidth": 0.5, "alpha": 1.0, "zorder": 2}
+        for label, colour in (("Less extreme", PALE), ("As extreme", INK)):
+            if (far == label).any():
+                sns.histplot(draws[far == label], bins=list(edges), color=colour, label=label, ax=ax, **look)
+        label = f"Actual estimate {decimal(result.estimate)}: {p_equals(result.p_value)}"
+        ax.axvline(result.estimate, color=MARK, linewidth=1.8, label=label, zorder=3)
         kind = "assignments" if result.enumerated else "random assignments"
         ax.set_xlabel(xlabel)
         ax.set_ylabel(f"Number of {draws.size:,} {kind}")

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aigreen.effects.plot import INK, PALE
+from aigreen.effects.plot import INK, MARK, PALE
 from aigreen.errors import ReportError
 from aigreen.inference.channel_sensitivity import RhoSensitivity
 from aigreen.inference.honest import HonestDiD
-from aigreen_study.figures.style import ABOVE, BAR, RULE, SMALL, blank, canvas, finish, number, style
+from aigreen_study.figures.style import ABOVE, BAR, RULE, SMALL, blank, canvas, finish, style
+from aigreen_study.tables.formats import decimal, significant
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +31,6 @@ _TITLES = {
     "smoothness": "Smoothness",
     "relative_smoothness": "Relative smoothness",
 }
-_BROKEN = "#d55e00"
 _TITLE = 26  # letters in a line over a third of the page
 _ASIDE = 0.2  # of the range of bounds: where the interval under parallel trends stands
 _FAR = 0.015  # product of shares under which a contour would run along the axes
@@ -81,14 +81,14 @@ def _draw_honest(ax: Axes, result: HonestDiD) -> None:
         # Parallel trends are a bound of zero, which stands nearer than to scale where the first bound is above it.
         near = result.breakdown < bounds[0]
         at = np.interp(result.breakdown, [0, bounds[0]], [original, bounds[0]]) if near else result.breakdown
-        ax.axvline(at, color=_BROKEN, linewidth=1.0, linestyle=":", zorder=2)
+        ax.axvline(at, color=MARK, linewidth=1.0, linestyle=":", zorder=2)
     ax.set_xlim(left, right)
     ticks = [bounds[0]]
     for bound in bounds[1:]:
         ticks += [bound] * bool(bound - ticks[-1] >= 0.75 * _ASIDE * span)
     digits = 1 if span >= 1 else 2 if span >= 0.1 else 3
     ax.set_xticks([original, *ticks], ["parallel", *(f"{bound:.{digits}f}".rstrip("0").rstrip(".") for bound in ticks)])
-    ax.set_xlabel(_XLABELS[result.restriction])
+    ax.set_xlabel(_XLABELS[result.restriction], linespacing=0.8)
     ax.set_title(f"{_TITLES[result.restriction]}: {_breakdown(result.breakdown)}", fontsize=10.5, loc="left")
 
 
@@ -129,9 +129,9 @@ def rho_figure(
             ax.fill_between(frame.index, frame["low"], frame["high"], color=PALE, linewidth=0, zorder=0)
             ax.axhline(0, **RULE)
             ax.axvline(0, color="0.8", linewidth=0.6, zorder=1)
-            ax.axvline(curve.rho_at_zero, color=_BROKEN, linewidth=1.0, linestyle=":", zorder=2)
+            ax.axvline(curve.rho_at_zero, color=MARK, linewidth=1.0, linestyle=":", zorder=2)
             ax.plot(frame.index, frame["mediated"], color=INK, zorder=3)
-            nothing = number(curve.rho_at_zero, ".3f")
+            nothing = decimal(curve.rho_at_zero)
             title = f"{textwrap.fill(channel, _TITLE)}\n" rf"zero at $\rho$ = {nothing}"
             ax.set_title(title, fontsize=SMALL, loc="left")
         for ax in axes[len(curves) :]:
@@ -183,12 +183,12 @@ def sensitivity_contour(
             linewidths=0.8,
             negative_linestyles="dashed",
         )
-        ax.clabel(lines, fontsize=SMALL, fmt=number)
+        ax.clabel(lines, fontsize=SMALL, fmt=significant)
         zero = curve.rho_at_zero**2 / share[1:]
         inside = zero <= share[-1]
-        ax.plot(share[1:][inside], zero[inside], color=_BROKEN, linewidth=2.2, label=f"{label} is zero", zorder=4)
+        ax.plot(share[1:][inside], zero[inside], color=MARK, linewidth=2.2, label=f"{label} is zero", zorder=4)
         ax.plot(0, 0, marker="o", markersize=6, color=INK, clip_on=False, zorder=5, linestyle="none",
-                label=f"No omitted variable: {number(effect)}")  # fmt: skip
+                label=f"No omitted variable: {significant(effect)}")  # fmt: skip
         ax.set_xlim(0, share[-1])
         ax.set_ylim(0, share[-1])
         ax.set_xlabel("Share of the channel's residual variance explained, $R^2_M$")

@@ -11,10 +11,11 @@ import pandas as pd
 
 from aigreen.effects.effects import Effects
 from aigreen.effects.multiplier import Band
-from aigreen.effects.plot import INK, PALE
+from aigreen.effects.plot import INK, MARK, PALE
 from aigreen.errors import ReportError
 from aigreen.inference.specification_curve import SpecificationTests, specification_tests
-from aigreen_study.figures.style import RULE, SMALL, STRIPE, blank, finish, number, p_text, style
+from aigreen_study.figures.style import RULE, SMALL, STRIPE, blank, finish, style
+from aigreen_study.tables.formats import p_equals, significant
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 _CURVE, _ROW = 2.6, 0.185  # inches
 _LABEL = 36  # letters in a line beside the marks
 _YLABEL = 24  # along the upper axes
-_MARK = "#d55e00"
 
 
 def specification_curve(
@@ -72,10 +72,10 @@ def specification_curve(
         _draw_choices(bottom, table, order)
         if preferred is not None:
             at = order.get_loc(preferred)
-            point = {"linestyle": "none", "marker": "D", "markersize": 5.5, "color": _MARK, "zorder": 6}
+            point = {"linestyle": "none", "marker": "D", "markersize": 5.5, "color": MARK, "zorder": 6}
             top.plot(at, frame.loc[preferred, "estimate"], label="Preferred", **point)
             for ax in (top, bottom):
-                ax.axvline(at, color=_MARK, linewidth=0.7, zorder=1)
+                ax.axvline(at, color=MARK, linewidth=0.7, zorder=1)
         top.set_ylabel(textwrap.fill(ylabel, _YLABEL))
         figure.legend(*top.get_legend_handles_labels(), loc="outside upper left", ncols=5)
         figure.supxlabel(_sentence(tests), fontsize=SMALL, x=0.01, ha="left")
@@ -157,6 +157,6 @@ def _sentence(tests: SpecificationTests) -> str:
     median, share = tests.tests.loc["median"], tests.tests.loc["share_significant"]
     sign = {1: " and positive", -1: " and negative", 0: ""}[tests.sign]
     return (
-        f"Median {number(median['value'])} ({p_text(median['p_value'])}); {share['value']:.0%} significant at "
-        f"{1 - tests.level:.0%}{sign} ({p_text(share['p_value'])}); tests of no effect in any specification"
+        f"Median {significant(median['value'])} ({p_equals(median['p_value'])}); {share['value']:.0%} significant at "
+        f"{1 - tests.level:.0%}{sign} ({p_equals(share['p_value'])}); tests of no effect in any specification"
     )

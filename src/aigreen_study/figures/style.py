@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from aigreen.disk import write_bytes
+from aigreen.effects.plot import MARK
 from aigreen.errors import ReportError, UnknownColumnError
+from aigreen_study.run.stem import stem
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,51 +25,60 @@ HEIGHT = 3.3
 TALLEST = 8.8  # what a page holds beside a caption
 SMALL = 9.2  # points: the smallest type in use, more than seven where figures are printed at 78 percent
 
-# Okabe-Ito colours, ordered so that their lightness differs too; dashes and markers repeat the distinction in grey.
-COLOURS = ("#000000", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
+# The palette of Okabe and Ito, but for the three colours of the library's own plots.
+BLACK, BLUE, GREEN, PINK, SKY, ORANGE = "#000000", "#0072b2", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"
+# Of series, ordered so that their lightness differs too; dashes and markers repeat the distinction in grey.
+COLOURS = (BLACK, BLUE, MARK, GREEN, PINK, SKY, ORANGE)
 DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.2, 1.2, 1.2)), (0, (8, 2)), (0, (3, 3)), (0, (1, 2.5)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 BAR = "0.55"  # simultaneous intervals where pointwise ones are black
 STRIPE = (0, 0, 0, 0.045)  # lets the mark of simulated data through
+# The map: ground, borders and seats, areas near a zone from the inner ring outwards and their rim, zones by year.
+LAND, BORDER, COAST, SEAT = "#f3f0e8", "#c9c3b4", "#8f8a7d", "#8a8577"
+NEAR, RIM = ("#93bcd6", "#c8deeb", "#e6f0f6"), "#5d93b5"
+ZONES = ("#08306b", MARK, "#f0c93a", GREEN, PINK)
 RULE = {"color": "black", "linewidth": 0.6, "zorder": 1}  # the line at zero
 ABOVE = {"loc": "lower left", "bbox_to_anchor": (0, 1)}  # a legend over the axes, flush left
 
+# What differs from seaborn's theme for papers: type, thin axes, close legends, bytes that never change.
 _STYLE: dict[str, Any] = {
-    "font.family": "STIXGeneral",
-    "font.size": 11,
     "mathtext.fontset": "stix",
-    "axes.labelsize": 11,
     "axes.linewidth": 0.6,
+    "axes.edgecolor": BLACK,
+    "axes.labelcolor": BLACK,
+    "text.color": BLACK,
+    "xtick.color": BLACK,
+    "ytick.color": BLACK,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.unicode_minus": True,
-    "xtick.labelsize": 10,
-    "ytick.labelsize": 10,
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
+    "xtick.major.size": 3.5,
+    "ytick.major.size": 3.5,
     "legend.fontsize": SMALL,
     "legend.frameon": False,
     "legend.columnspacing": 1.1,
     "legend.handlelength": 1.8,
     "legend.handletextpad": 0.5,
     "legend.borderaxespad": 0.2,
-    "lines.linewidth": 1.4,
     "hatch.linewidth": 0.5,
     "figure.figsize": (WIDTH, HEIGHT),
     "pdf.fonttype": 42,
     "svg.fonttype": "path",
     "svg.hashsalt": "aigreen",
 }
+_SCALE = 11 / 9.6  # body type of 11 points, where seaborn's papers have 9.6
 
 
 @contextmanager
 def style() -> Iterator[None]:
     """Use the look of the paper inside the block, whatever the user's own settings."""
     import matplotlib as mpl
+    import seaborn as sns
 
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(_STYLE)
+        sns.set_theme("paper", "ticks", list(COLOURS), font="STIXGeneral", font_scale=_SCALE, rc=_STYLE)
         yield
 
 
@@ -115,19 +126,16 @@ def require_columns(frame: pd.DataFrame, names: Sequence[str], role: str = "") -
             raise UnknownColumnError(name, list(frame.columns), role=role)
 
 
-def number(value: float, spec: str = ".3g") -> str:
-    """Write a number with a true minus sign."""
-    return format(value, spec).replace("-", "\N{MINUS SIGN}")
+def save_figure(figure: Figure, files: str | Path | Sequence[str | Path]) -> None:
+    """Write a figure as .pdf and .svg, without dates, each aside and moved.
 
-
-def p_text(p: float) -> str:
-    """Write a p-value for a figure, as ``p = 0.034``."""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
-
-
-def save_figure(figure: Figure, stem: str | Path) -> None:
-    """Write `stem`.pdf and `stem`.svg, without dates, each aside and moved."""
-    stem = Path(stem)
+    Parameters
+    ----------
+    figure : Figure
+    files : path, or sequence of path
+        Path without ending, or the output of a rule.
+    """
+    base = stem(files)
     # Some packages turn on INFO messages of all others when imported; font subsetting has hundreds.
     logging.getLogger("fontTools").setLevel(logging.WARNING)
     metadata = {
@@ -138,4 +146,4 @@ def save_figure(figure: Figure, stem: str | Path) -> None:
         for ending, facts in metadata.items():
             content = io.BytesIO()
             figure.savefig(content, format=ending, metadata=facts)
-            write_bytes(stem.with_name(f"{stem.name}.{ending}"), content.getvalue())
+            write_bytes(base.with_name(f"{base.name}.{ending}"), content.getvalue())

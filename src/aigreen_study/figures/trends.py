@@ -51,18 +51,26 @@ def cohort_trends_figure(
     require_columns(frame, [outcome, time, cohort])
     first = frame[cohort].to_numpy(dtype=float, na_value=np.nan)
     first = np.where(np.isfinite(first) & (first > 0), first, np.inf)
-    means = frame.assign(_first=first).groupby(["_first", time], sort=True)[outcome].mean()
-    cohorts = sorted(set(first), key=lambda year: (np.isfinite(year), year))
-    distinct(len(cohorts), "cohorts")
+    years = sorted(set(first), key=lambda year: (np.isfinite(year), year))
+    distinct(len(years), "cohorts")
+    names = [f"Treated from {year:.0f}" if np.isfinite(year) else "Never treated" for year in years]
+    called = dict(zip(years, names, strict=True))
+    data = frame[[time, outcome]].assign(_cohort=[called[year] for year in first])
+    look = {
+        "palette": list(COLOURS[: len(names)]),
+        "dashes": ["" if dash == "-" else dash[1] for dash in DASHES[: len(names)]],
+        "markers": list(MARKERS[: len(names)]),
+    }
     with style():
+        import seaborn as sns
+
         figure, ax = canvas()
-        for i, year in enumerate(cohorts):
-            line = means.loc[year]
-            label = f"Treated from {year:.0f}" if np.isfinite(year) else "Never treated"
-            look = {"color": COLOURS[i], "linestyle": DASHES[i], "marker": MARKERS[i], "markersize": 3.5}
-            ax.plot(line.index.to_numpy(), line.to_numpy(), label=label, **look)
+        shown = {"hue": "_cohort", "style": "_cohort", "hue_order": names, "style_order": names, "legend": False}
+        sns.lineplot(data, x=time, y=outcome, errorbar=None, markersize=4, mew=0.4, ax=ax, **shown, **look)
+        for line, name, year, colour in zip(ax.lines, names, years, COLOURS, strict=False):
+            line.set_label(name)
             if np.isfinite(year):
-                ax.axvline(year - 0.5, color=COLOURS[i], linewidth=0.9, linestyle=":")
+                ax.axvline(year - 0.5, color=colour, linewidth=0.9, linestyle=":")
         ax.set_xlabel("Year")
         ax.set_ylabel(ylabel)
         ax.xaxis.get_major_locator().set_params(integer=True)

@@ -10,11 +10,26 @@ import numpy as np
 import pandas as pd
 
 from aigreen.data import facts
+from aigreen.data.assemble.rings import NEAR_KM, WIDE_KM
 from aigreen.errors import ReportError
 from aigreen_study.figures.albers import albers, circle
 from aigreen_study.figures.boundaries import thinned
 from aigreen_study.figures.map_labels import CLEARLY, place_labels
-from aigreen_study.figures.style import SMALL, WIDTH, blank, require_columns, style
+from aigreen_study.figures.style import (
+    BORDER,
+    COAST,
+    LAND,
+    MARKERS,
+    NEAR,
+    RIM,
+    SEAT,
+    SMALL,
+    WIDTH,
+    ZONES,
+    blank,
+    require_columns,
+    style,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,10 +41,7 @@ _SOUTH = (360.0, 1840.0, -3680.0, -1735.0)
 _SOUTH_SCALE = 0.35  # of the main map
 _NOTE = 0.57  # inches under the map
 _GRID_KM = 5.0  # less than half a point in print
-_LAND, _BORDER, _COAST, _SEAT = "#f3f0e8", "#c9c3b4", "#8f8a7d", "#8a8577"
-_NEAR = ("#93bcd6", "#c8deeb", "#e6f0f6")  # from the inner ring outwards
-_COHORTS = (("#08306b", "o"), ("#d55e00", "s"), ("#f0c93a", "^"), ("#009e73", "D"), ("#cc79a7", "v"))
-_RIM = "#5d93b5"
+_COHORTS = tuple(zip(ZONES, MARKERS, strict=False))  # colour and marker by year
 _MERIDIANS, _PARALLELS = range(70, 141, 10), range(20, 51, 10)
 _APART = 8.0  # points from which a line joins name and place; it does so, too, where another place is about as near
 
@@ -67,7 +79,7 @@ def zone_map(
     seats: pd.DataFrame,
     boundaries: Sequence[np.ndarray] | None = None,
     *,
-    radii_km: Sequence[float] = (100.0, 200.0),
+    radii_km: Sequence[float] = (NEAR_KM, WIDE_KM),
     source: str,
 ) -> Figure:
     """Map of China with the zones by year, and the areas within given distances of a pilot zone.
@@ -98,8 +110,8 @@ def zone_map(
     if not 1 <= len(years) <= len(_COHORTS):
         raise ReportError(f"pilot zones of {len(years)} years: a map can show one to {len(_COHORTS)}")
     radii = [float(radius) for radius in radii_km]
-    if not 1 <= len(radii) <= len(_NEAR) or sorted(set(radii)) != radii or radii[0] <= 0:
-        raise ReportError(f"radii_km={list(radii_km)!r}: one to {len(_NEAR)} ascending distances are needed")
+    if not 1 <= len(radii) <= len(NEAR) or sorted(set(radii)) != radii or radii[0] <= 0:
+        raise ReportError(f"radii_km={list(radii_km)!r}: one to {len(NEAR)} ascending distances are needed")
     with style():
         scale = WIDTH / (_MAIN[1] - _MAIN[0])
         tall = (_MAIN[3] - _MAIN[2]) * scale
@@ -116,7 +128,7 @@ def zone_map(
         _outside(zones)
         main.axis("off")
         for side in south.spines.values():
-            side.set(visible=True, color=_COAST, linewidth=0.6)
+            side.set(visible=True, color=COAST, linewidth=0.6)
         _mark(main, zones, years)
         legend = _legend(main, zones, years, radii)
         _scale_bar(main)
@@ -143,19 +155,19 @@ def _ground(
     rings = [ring for ring in rings if len(ring) > 2 and _overlaps(ring, extent)]
     if rings:
         # The stroke of the coast lies under the land, so that only its outer half shows.
-        _draw(ax, rings, facecolor="none", edgecolor=_COAST, linewidth=1.3, zorder=1)
-        _draw(ax, rings, facecolor=_LAND, edgecolor="none", zorder=1.1)
+        _draw(ax, rings, facecolor="none", edgecolor=COAST, linewidth=1.3, zorder=1)
+        _draw(ax, rings, facecolor=LAND, edgecolor="none", zorder=1.1)
     pilots = zones[zones["year"].notna()]
     for layer, radius in reversed(list(enumerate(radii))):
         discs = [np.column_stack(albers(*circle(zone.lon, zone.lat, radius))) for zone in pilots.itertuples()]
-        colour, order = _NEAR[layer], 2 - 0.1 * layer
-        _draw(ax, discs, facecolor="none", edgecolor=_RIM, linewidth=0.9, zorder=order)
+        colour, order = NEAR[layer], 2 - 0.1 * layer
+        _draw(ax, discs, facecolor="none", edgecolor=RIM, linewidth=0.9, zorder=order)
         _draw(ax, discs, facecolor=colour, edgecolor="none", zorder=order + 0.01)
     if rings:
-        _draw(ax, rings, facecolor="none", edgecolor=_BORDER, linewidth=0.35, zorder=2.5)
+        _draw(ax, rings, facecolor="none", edgecolor=BORDER, linewidth=0.35, zorder=2.5)
     x, y = albers(seats["lon"].to_numpy(dtype=float), seats["lat"].to_numpy(dtype=float))
     size = 1.3 if rings else 2.2
-    ax.plot(x, y, linestyle="none", marker="o", markersize=size, mew=0, color=_SEAT, zorder=2.6)
+    ax.plot(x, y, linestyle="none", marker="o", markersize=size, mew=0, color=SEAT, zorder=2.6)
 
 
 def _graticule(ax: Axes) -> None:
@@ -217,9 +229,9 @@ def _legend(ax: Axes, zones: pd.DataFrame, years: Sequence[float], radii: Sequen
     inner = 0.0
     for layer, radius in enumerate(radii):
         reach = f"Within {radius:g} km of a pilot zone" if not inner else f"{inner:g} to {radius:g} km"
-        handles.append(Patch(facecolor=_NEAR[layer], edgecolor=_RIM, linewidth=0.6, label=reach))
+        handles.append(Patch(facecolor=NEAR[layer], edgecolor=RIM, linewidth=0.6, label=reach))
         inner = radius
-    handles += ax.plot([], [], linestyle="none", marker="o", ms=2.2, mew=0, color=_SEAT, label="Seat of a prefecture")
+    handles += ax.plot([], [], linestyle="none", marker="o", ms=2.2, mew=0, color=SEAT, label="Seat of a prefecture")
     frame = {"frameon": True, "facecolor": "white", "edgecolor": "none", "framealpha": 1.0}
     place = {"loc": "lower left", "bbox_to_anchor": (0.0, 0.0)}
     return ax.legend(handles=handles, fontsize=SMALL, labelspacing=0.35, **place, **frame)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from aigreen.simulate.designs import CHANNELS, DESIGNS, FIRMS, PARTS, PERIODS
-from aigreen_study.figures import COLOURS, MARKERS, WIDTH, style
+from aigreen_study.figures.style import COLOURS, MARKERS, RULE, blank, finish, style
 from aigreen_study.monte_carlo.replicate import SHARE
 from aigreen_study.numbers.prose import Ledger
 from aigreen_study.tables.table import Cell, Group, Row, Spanner, Table
@@ -175,19 +175,14 @@ def add_economy(ledger: Ledger, summary: pd.DataFrame, n: int) -> None:
 
 def bias_figure(draws: pd.DataFrame, parts: Sequence[str] = ("total", "direct", "structure", "spillover")) -> Figure:
     """Mean and central 95 percent of estimates less their truth, by design and estimator, one panel a part."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     gap = (draws["estimate"] - draws["truth"]).groupby([draws["design"], draws["estimator"], draws["part"]])
     table = gap.quantile([0.025, 0.975]).unstack().assign(mean=gap.mean())
     names = [name for name in DESIGNS if name in table.index.get_level_values("design")]
     with style():
-        figure = Figure(figsize=(WIDTH, 5.2), layout="constrained")
-        FigureCanvasAgg(figure)
+        figure = blank(5.2)
         axes = figure.subplots(1, len(parts), sharey=True)
         for ax, part in zip(axes, parts, strict=True):
-            ax.axvline(0, color="black", linewidth=0.6, zorder=1)
-            ax.patch.set_visible(False)
+            ax.axvline(0, **RULE)
             for j, rival in enumerate(RIVALS):
                 if (names[0], rival, part) not in table.index:
                     continue
@@ -210,9 +205,7 @@ def bias_figure(draws: pd.DataFrame, parts: Sequence[str] = ("total", "direct", 
             for j, label in enumerate(RIVALS.values())
         ]
         figure.legend(handles=looks, loc="outside upper left", ncols=len(RIVALS))
-        look = {"ha": "center", "va": "center", "rotation": 18, "fontsize": 30, "color": "0.88", "zorder": -1}
-        figure.text(0.55, 0.5, "SIMULATED DATA", **look).set_in_layout(False)
-    return figure
+        return finish(figure, simulated=True)
 
 
 def add_monte_carlo(ledger: Ledger, summary: pd.DataFrame, level: float) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from aigreen.effects.effects import Effects
 from aigreen.inference.specification_curve import specification_tests
-from aigreen_study.numbers.headline import add_estimate, verdict
+from aigreen_study.numbers.headline import add_estimate, add_test
 from aigreen_study.numbers.prose import Ledger
 from aigreen_study.specification.results import Results
 from aigreen_study.specification.specification import Specification
@@ -18,9 +18,10 @@ from aigreen_study.specification.specification import Specification
 def add_exhibit(ledger: Ledger, results: Results, *, level: float, **bootstrap: Any) -> None:
     """Enter an exhibit.
 
-    Estimates are called ``<exhibit>_<id>``, in percent too (``_percent``) where the outcome is a count. A contrast
-    adds adjusted p-values, differences to the first of the group, ``<exhibit>_<group>_diff`` (with ``_<id>`` in groups
-    of three or more), and the test that a group is equal, ``<exhibit>_<group>_equal_p``. A curve adds its joint tests.
+    Estimates are called ``<exhibit>_<id>``, and as the exhibit's `quoted_as` says, in percent too (``_percent``) where
+    the outcome is a count. A contrast adds adjusted p-values, differences to the first of the group,
+    ``<exhibit>_<group>_diff`` (with ``_<id>`` in groups of three or more), and the test that a group is equal,
+    ``<exhibit>_<group>_equal_p``. A curve adds its joint tests.
 
     Parameters
     ----------
@@ -33,8 +34,8 @@ def add_exhibit(ledger: Ledger, results: Results, *, level: float, **bootstrap: 
     place = f"{'figures' if results.exhibit.drawn else 'tables'}/{name}"
     for part in results.estimated:
         _add_one(ledger, f"{name}_{part.id}", results, part, place, level)
-        if name == "baseline":
-            _add_one(ledger, f"twfe_{part.id}_treated", results, part, place, level)
+        if results.exhibit.quoted_as:
+            _add_one(ledger, results.exhibit.quoted_as.format(id=part.id), results, part, place, level)
     if results.exhibit.kind == "contrast":
         _add_contrasts(ledger, name, results, place, level, bootstrap)
     if results.exhibit.kind == "curve":
@@ -73,8 +74,7 @@ def _add_contrasts(
                 ledger.add(f"{key}_p_adjusted", adjusted[group, id_], fmt="p_value", exhibit=place)
         equal = results.equality(group)
         if equal is not None:
-            ledger.add(f"{base}_equal_p", equal.p_value, fmt="p_value", exhibit=place)
-            ledger.add(f"{base}_equal_verdict", verdict(equal.p_value, level), exhibit=place)
+            add_test(ledger, f"{base}_equal", equal.p_value, level, exhibit=place)
 
 
 def _add_curve(
@@ -89,8 +89,7 @@ def _add_curve(
     for statistic, fmt in (("median", "coefficient"), ("share_significant", "share"), ("mean_z", "coefficient")):
         value, p = joint.tests.loc[statistic, ["value", "p_value"]]
         ledger.add(f"{name}_{statistic}", value, fmt=fmt, exhibit=place)
-        ledger.add(f"{name}_{statistic}_p", p, fmt="p_value", exhibit=place)
-        ledger.add(f"{name}_{statistic}_verdict", verdict(p, level), exhibit=place)
+        add_test(ledger, f"{name}_{statistic}", p, level, exhibit=place)
 
 
 def _add(ledger: Ledger, key: str, effect: Effects, place: str, level: float, source: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from aigreen.decomposition.parts import DIRECT, SPILLOVER, TOTAL
 from aigreen.effects.effects import Effects
 from aigreen.panel.panel import Panel
 from aigreen_study.numbers.prose import Ledger
-from aigreen_study.tables.parts import shares
+from aigreen_study.specification.parts import Movement, against_truth, shares
 
 FEW = 5
 
@@ -96,8 +96,7 @@ def add_averages(ledger: Ledger, averages: Mapping[str, Effects], study: Effects
         line = average.to_frame(level).iloc[0]
         add_estimate(ledger, f"att_{how}", line, "tables/overall")
     pretrend = study.pretrend_test()
-    ledger.add("pretrend_p", pretrend.p_value, fmt="p_value", exhibit="tables/event_study")
-    ledger.add("pretrend_verdict", verdict(pretrend.p_value, level), exhibit="tables/event_study")
+    add_test(ledger, "pretrend", pretrend.p_value, level, exhibit="tables/event_study")
     ledger.add("pretrend_df", pretrend.df, fmt="count", exhibit="tables/event_study")
 
 
@@ -166,12 +165,10 @@ def add_exposure(
             ledger.add(f"exposure_{name}_{kind}_names", listed(list(units)), exhibit=exhibit)
 
 
-def add_move(ledger: Ledger, name: str, result: Effects, level: float) -> None:
+def add_move(ledger: Ledger, name: str, found: Movement, level: float) -> None:
     """Enter the average effect on a variable and the joint test of its movements before treatment."""
-    add_estimate(ledger, f"move_{name}", result.overall().to_frame(level).iloc[0], "tables/moves")
-    p = result.event_study().pretrend_test().p_value
-    ledger.add(f"move_{name}_leads_p", p, fmt="p_value", exhibit="tables/moves")
-    ledger.add(f"move_{name}_leads_verdict", verdict(p, level), exhibit="tables/moves")
+    add_estimate(ledger, f"move_{name}", found.effect.to_frame(level).iloc[0], "tables/moves")
+    add_test(ledger, f"move_{name}_leads", found.leads.p_value, level, exhibit="tables/moves")
 
 
 def add_true_parts(
@@ -179,15 +176,19 @@ def add_true_parts(
 ) -> None:
     """Enter the truth of every part, which intervals miss it, and how far the order of parts matters."""
     exhibit = "tables/decomposition_truth"
-    point, wide = overall.conf_int(level), overall.conf_int(level, simultaneous=True, **band)
-    for part in overall.index:
-        ledger.add(f"dec_{part}_truth", float(truth.loc[part, "truth"]), fmt="coefficient4", exhibit=exhibit)
-    for name, bounds in (("pointwise", point), ("band", wide)):
-        value = truth.loc[bounds.index, "truth"]
-        missed = bounds.index[(value < bounds["low"]) | (value > bounds["high"])]
-        ledger.add(f"dec_missed_{name}", _phrase(list(missed), labels), exhibit=exhibit)
+    found = against_truth(overall, truth["truth"], level, **band)
+    for part, value in found["truth"].items():
+        ledger.add(f"dec_{part}_truth", float(value), fmt="coefficient4", exhibit=exhibit)
+    for name, covered in (("pointwise", found["covered"]), ("band", found["band_covered"])):
+        ledger.add(f"dec_missed_{name}", _phrase(list(found.index[~covered]), labels), exhibit=exhibit)
     gap = float((truth["high"] - truth["low"]).max())
     ledger.add("dec_truth_order_gap", gap, fmt="coefficient4", exhibit=exhibit)
+
+
+def add_test(ledger: Ledger, key: str, p: float, level: float, *, exhibit: str) -> None:
+    """Enter the p-value of a test as ``<key>_p``, and what it does at one less `level` as ``<key>_verdict``."""
+    ledger.add(f"{key}_p", p, fmt="p_value", exhibit=exhibit)
+    ledger.add(f"{key}_verdict", verdict(p, level), exhibit=exhibit)
 
 
 def verdict(p: float, level: float) -> str:

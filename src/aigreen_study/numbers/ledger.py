@@ -65,7 +65,7 @@ def _cells(exhibit: str, table: Table, made: Mapping[str, Any]) -> Iterator[tupl
         cell, known = placed.cell, table.specifications.get(placed.cell.spec, {})
         entry = {
             "value": cell.text if cell.value is None else cell.value,
-            "text": cell.text + "*" * cell.stars,
+            "text": cell.printed,
             "unit": cell.unit,
             "exhibit": exhibit,
             "place": str(placed.place),

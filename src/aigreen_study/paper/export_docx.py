@@ -10,7 +10,7 @@ from typing import Any
 
 from aigreen_study.paper.export_csv import csv_files
 from aigreen_study.paper.shown import Shown
-from aigreen_study.tables.table import Cell, Spanner, Table
+from aigreen_study.tables.table import Spanner, Table
 
 DATE = (1980, 1, 1, 0, 0, 0)
 LATIN, CHINESE = "Times New Roman", "SimSun"
@@ -118,7 +118,7 @@ def _table(made: Any, table: Table) -> None:
             _write(cell, group.title, centred=False, italic=True)
             at += 1
         for row in group.rows:
-            _line(grid.rows[at], [row.label, *map(_text, row.cells)])
+            _line(grid.rows[at], [row.label, *(cell.printed for cell in row.cells)])
             at += 1
     _rule(grid.rows[-1], "bottom", RULES["top"])
     _fit(grid, table)
@@ -130,7 +130,7 @@ def _fit(grid: Any, table: Table) -> None:
 
     stub = max(len(text) for text in (table.stub, *(row.label for row in table.rows)))
     longest = [
-        max(len(text) for text in (*name.split(), *(_text(cell) for cell in table.column(j))))
+        max(len(text) for text in (*name.split(), *(cell.printed for cell in table.column(j))))
         for j, name in enumerate(table.columns)
     ]
     for size in SIZES:
@@ -168,10 +168,6 @@ def _merged(grid: Any, row: int, first: int, last: int) -> Any:
 def _line(row: Any, texts: Iterable[str]) -> None:
     for j, (cell, text) in enumerate(zip(row.cells, texts, strict=True)):
         _write(cell, text, centred=j > 0)
-
-
-def _text(cell: Cell) -> str:
-    return cell.text + "*" * cell.stars
 
 
 def _write(cell: Any, text: str, *, centred: bool = True, italic: bool = False) -> None:

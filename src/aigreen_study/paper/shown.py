@@ -64,9 +64,8 @@ def shown_in(config: Mapping[str, object], project: Path) -> list[Shown]:
     source = project / "paper" / "paper.typ"
     try:
         found = typst.query(source, "figure", root=project, sys_inputs=inputs, ignore_system_fonts=True)
-    except (typst.TypstError, RuntimeError) as error:
-        reason = str(error).removeprefix("failed to compile document: ").replace(f"{project}/", "")
-        raise ReportError(f"the paper of {config['study']!r} cannot be typeset: {reason}") from None
+    except RuntimeError as error:
+        raise ReportError(f"the paper of {config['study']!r} cannot be typeset: {error}") from None
     count: Counter[str] = Counter()
     shown = []
     for figure in json.loads(found):

@@ -10,12 +10,12 @@ from typing import Any
 
 from aigreen.errors import ReportError, did_you_mean
 from aigreen_study.numbers.ledger import ledger
-from aigreen_study.tables.table import Table
+from aigreen_study.tables.table import Row, Table
 from aigreen_study.trust.certificate import Certificate
 
 QUOTED = "quoted/"  # tables of other studies, as quoted/STUDY/NAME
 _ASPECTS = {"se": "error", "low": "low", "high": "high", "p": "p"}
-_ESTIMATES, _ERRORS = ("Estimate", "Effect"), "Std. error"
+_ROLES = {"std_error": "error", "low": "low", "high": "high", "p_value": "p"}
 _FACTS_OF_EXHIBIT = ("rule", "script", "lines")
 _AROUND = 6  # lines shown before and after the statement that writes an exhibit
 _CELL = re.compile(r"(.+):(\d+):(\d+)")
@@ -143,32 +143,32 @@ def _related(
             if others:
                 yield key, others
     for name, table in tables.items():
-        columns = list(table.columns)
-        across = _across(columns)
         for i, row in enumerate(table.rows):
             for j, cell in enumerate(row.cells):
-                if cell.value is None or cell.text.startswith(("(", "[")):
-                    continue
-                others = {a: f"{name}:{i + 1}:{k + 1}" for a, k in across.items() if columns[j] in _ESTIMATES}
-                others |= {a: f"{name}:{i + 1 + down}:{j + 1}" for a, down in _below(table, i, j).items()}
-                others = {aspect: other for aspect, other in others.items() if other in entries}
-                if others and f"{name}:{i + 1}:{j + 1}" in entries:
-                    yield f"{name}:{i + 1}:{j + 1}", others
+                if cell.role == "estimate":
+                    around = {**_beside(row, i, j), **_below(table, i, j)}
+                    others = {aspect: f"{name}:{line + 1}:{column + 1}" for aspect, (line, column) in around.items()}
+                    others = {aspect: other for aspect, other in others.items() if other in entries}
+                    if others and f"{name}:{i + 1}:{j + 1}" in entries:
+                        yield f"{name}:{i + 1}:{j + 1}", others
 
 
-def _across(columns: list[str]) -> dict[str, int]:
-    """Columns beside an estimate that hold its error and the first pair of bounds."""
-    if _ERRORS not in columns:
-        return {}
-    found = {"error": columns.index(_ERRORS)}
-    return found | {bound: columns.index(bound) for bound in ("low", "high") if bound in columns}
-
-
-def _below(table: Table, i: int, j: int) -> dict[str, int]:
-    """Rows without a label below an estimate that hold its error and interval, in brackets."""
-    found = {}
-    for down, row in enumerate(table.rows[i + 1 : i + 3], 1):
-        if row.label or not row.cells[j].text.startswith(("(", "[")):
+def _beside(row: Row, i: int, j: int) -> dict[str, tuple[int, int]]:
+    """Cells to the right of an estimate, up to the next one, that hold its error, p-value and first pair of bounds."""
+    found: dict[str, tuple[int, int]] = {}
+    for k, cell in enumerate(row.cells[j + 1 :], j + 1):
+        if cell.role == "estimate":
             break
-        found["error" if row.cells[j].text.startswith("(") else "interval"] = down
+        if cell.role in _ROLES:
+            found.setdefault(_ROLES[cell.role], (i, k))
+    return found
+
+
+def _below(table: Table, i: int, j: int) -> dict[str, tuple[int, int]]:
+    """Cells of the rows without a label below an estimate that hold its error, bounds or p-value."""
+    found: dict[str, tuple[int, int]] = {}
+    for k, row in enumerate(table.rows[i + 1 :], i + 1):
+        if row.label or row.cells[j].role not in _ROLES:
+            break
+        found[_ROLES[row.cells[j].role]] = (k, j)
     return found

@@ -15,6 +15,8 @@ from aigreen.effects.effects import Effects
 from aigreen.errors import ConfigError
 from aigreen.mediation.mediation import Mediation
 from aigreen.panel.panel import Panel
+from aigreen.regression.counts import NegativeBinomial
+from aigreen.regression.diagnostics import panel_ols
 from aigreen.regression.twfe import TWFE
 from aigreen.spillover.spillover import Spillover
 from aigreen_study.specification.menu import FIXED_EFFECTS
@@ -38,6 +40,18 @@ def _regression(family: str) -> Fit:
         )
 
     return fit
+
+
+def _negative_binomial(specification: Specification, panel: Panel) -> Effects:
+    model = NegativeBinomial(fixed_effects=_effects_of(specification))
+    treatment = specification.dose_column or None
+    return model.fit(panel, specification.outcome, treatment=treatment, covariates=specification.covariates)
+
+
+def _panel_ols(specification: Specification, panel: Panel) -> Effects:
+    treatment, effects = specification.dose_column or None, _effects_of(specification)
+    covariates = specification.covariates
+    return panel_ols(panel, specification.outcome, treatment=treatment, covariates=covariates, fixed_effects=effects)
 
 
 def _cohort_time(model: type, *wanted: str, **fixed: Any) -> Fit:
@@ -76,6 +90,8 @@ def _synthetic(specification: Specification, panel: Panel) -> Effects:
 FITS: dict[str, Fit] = {
     "ols": _regression("gaussian"),
     "poisson": _regression("poisson"),
+    "negative_binomial": _negative_binomial,
+    "panel_ols": _panel_ols,
     "iv": _regression("gaussian"),
     "group_time": _cohort_time(GroupTimeATT, "control_group", "method", "base_period", "anticipation", "sampling"),
     "imputation": _cohort_time(Imputation, "variance", "anticipation", "leads"),

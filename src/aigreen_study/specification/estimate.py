@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from logging import Logger
 
 import numpy as np
 import pandas as pd
@@ -11,11 +12,11 @@ import pandas as pd
 from aigreen.decomposition.parts import TOTAL
 from aigreen.did.balance import Balance, entropy_balance, match
 from aigreen.effects.effects import Effects
-from aigreen.errors import AigreenError, ConfigError, EffectsError, did_you_mean
+from aigreen.errors import AigreenError, ConfigError, DataError, EffectsError, EstimationError, did_you_mean
 from aigreen.panel.panel import Panel
 from aigreen_study.specification.calls import FITS
 from aigreen_study.specification.derived import derive, written
-from aigreen_study.specification.mask import sample_mask
+from aigreen_study.specification.mask import sample_mask, seen_throughout
 from aigreen_study.specification.menu import at_year
 from aigreen_study.specification.specification import Specification
 
@@ -49,11 +50,46 @@ def fit(specification: Specification, frame: pd.DataFrame, roles: Mapping[str, s
         Of the estimator, beginning with the specification's name.
     """
     try:
-        panel = panel_of(specification, frame, roles)
-        effects = FITS[specification.estimator](specification, panel)
+        return _fit(specification, frame, roles)
     except AigreenError as error:
         error.args = (f"specification {specification.name}: {error}", *error.args[1:])
         raise
+
+
+def fit_all(
+    specifications: Iterable[Specification], frame: pd.DataFrame, roles: Mapping[str, str], log: Logger
+) -> tuple[dict[str, Effects], dict[str, str]]:
+    """Estimate the specifications of an exhibit.
+
+    Returns
+    -------
+    fitted : dict of id to Effects
+    failures : dict of id to str
+        Those that these data cannot identify, and why.
+
+    Raises
+    ------
+    AigreenError
+        For any other fault, beginning with the specification's name.
+    """
+    fitted, failures = {}, {}
+    for specification in specifications:
+        try:
+            fitted[specification.id] = _fit(specification, frame, roles)
+        except (DataError, EstimationError) as error:
+            failures[specification.id] = str(error)
+            log.warning("specification %s: %s", specification.name, error)
+        except AigreenError as error:
+            error.args = (f"specification {specification.name}: {error}", *error.args[1:])
+            raise
+        else:
+            log.info("%s\n%s", specification.name, fitted[specification.id].summary())
+    return fitted, failures
+
+
+def _fit(specification: Specification, frame: pd.DataFrame, roles: Mapping[str, str]) -> Effects:
+    panel = panel_of(specification, frame, roles)
+    effects = FITS[specification.estimator](specification, panel)
     said = {PLACE: f"{specification.exhibit}/{specification.id}"}
     if specification.sample:
         said["sample"] = specification.sample
@@ -94,7 +130,8 @@ def _rows(specification: Specification, frame: pd.DataFrame, panel: Panel) -> np
     if "cohort" in options:
         mask &= never | (year == float(options["cohort"]))
     if options.get("balanced") == "yes":
-        mask &= _seen_throughout(frame, mask, specification, unit, time)
+        used = [specification.outcome, *specification.covariates]
+        mask &= seen_throughout(frame, mask, used, unit=unit, time=time)
     return mask
 
 
@@ -135,14 +172,3 @@ def _chosen(specification: Specification, effects: Effects, level: str, label: o
             f"there are {', '.join(known[:8])}"
         )
     return effects.select(np.array([name == label for name in labels]))
-
-
-def _seen_throughout(
-    frame: pd.DataFrame, mask: np.ndarray, specification: Specification, unit: str, time: str
-) -> np.ndarray:
-    """Rows of the units that have all values in every period of the sample."""
-    used = [specification.outcome, *specification.covariates]
-    complete = frame.loc[mask & frame[used].notna().all(axis=1).to_numpy(), [unit, time]]
-    periods = frame.loc[mask, time].nunique()
-    rows = complete.groupby(unit)[time].size()
-    return frame[unit].isin(rows.index[rows == periods]).to_numpy()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,15 @@ def sample_mask(text: str, frame: pd.DataFrame, *, unit: str, time: str, first_t
         if not mask.any():
             raise ConfigError(f"sample {text!r}: no row is left after {str(condition)!r}")
     return mask
+
+
+def seen_throughout(
+    frame: pd.DataFrame, rows: np.ndarray, columns: Sequence[str], *, unit: str, time: str
+) -> np.ndarray:
+    """Mark all rows of the units that have these columns in every period of the rows chosen, shape (rows of frame,)."""
+    complete = frame.loc[rows & frame[list(columns)].notna().all(axis=1).to_numpy(), [unit, time]]
+    counts = complete.groupby(unit)[time].size()
+    return frame[unit].isin(counts.index[counts == frame.loc[rows, time].nunique()]).to_numpy()
 
 
 def _holds(condition: Condition, frame: pd.DataFrame, unit: str, time: str, first_treated: float) -> np.ndarray:

@@ -159,6 +159,20 @@ ESTIMATORS: dict[str, Estimator] = {
         cohorts=False,
         two_way=True,
     ),
+    "negative_binomial": Estimator(
+        label="Negative binomial",
+        options=_SAMPLE | _DOSE | {"term": word},
+        reads=_ALL,
+        counts=True,
+        cohorts=False,
+    ),
+    "panel_ols": Estimator(
+        label="OLS (linearmodels)",
+        options=_SAMPLE | _DOSE | {"term": word},
+        reads=_ALL,
+        cohorts=False,
+        influence=False,
+    ),
     "iv": Estimator(
         label="IV",
         options=_REGRESSION | {"instruments": names},

@@ -17,28 +17,9 @@ from aigreen_study.specification.menu import ESTIMATORS, Estimator
 from aigreen_study.specification.sample import parse
 from aigreen_study.specification.specification import LISTS, SINCE, Exhibit, Specification
 
-SPECIFICATIONS, EXHIBITS = "specifications.csv", "exhibits.csv"
+SPECIFICATIONS, EXHIBITS, OBJECTIONS, ANSWERS = "specifications.csv", "exhibits.csv", "objections.csv", "answers.csv"
 KINDS = ("columns", "estimates", "contrast", "figure", "points", "curve")
-JOINT = ("contrast", "figure", "curve")
 SECTIONS = ("results", "heterogeneity", "robustness", "appendix")
-
-ATTACKS = {
-    "logs": "ln(1 + y) depends on units",
-    "channels": "channels are post-treatment",
-    "weights": "negative weights",
-    "clusters": "few treated clusters",
-    "anticipation": "anticipation and pre-trends",
-    "selection": "selection of hubs",
-    "pilots": "other pilots",
-    "spillovers": "spillovers contaminate controls",
-    "links": "links are endogenous",
-    "talk": "AI talk, not use",
-    "mechanical": "mechanical overlap of AI and green",
-    "strategic": "strategic patents",
-    "truncation": "truncation of patent records",
-    "coincidences": "coincidences of 2020",
-    "fishing": "fishing",
-}
 
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -49,7 +30,8 @@ def read_registry(folder: str | Path, config: Mapping[str, Any]) -> dict[str, Ex
     Parameters
     ----------
     folder : Path
-        Holds specifications.csv and exhibits.csv. A row belongs to the studies that its first column names.
+        Holds specifications.csv, exhibits.csv and objections.csv. A row belongs to the studies that its first column
+        names.
     config : mapping
         Configuration of the study, whose defaults fill empty fields.
 
@@ -60,9 +42,10 @@ def read_registry(folder: str | Path, config: Mapping[str, Any]) -> dict[str, Ex
     """
     folder = Path(folder)
     problems: list[str] = []
+    attacks = list(read_objections(folder))
     exhibits, rows = [], []
     for line, row in _rows(folder / EXHIBITS, _EXHIBIT_COLUMNS, problems):
-        found, make = _exhibit_problems(row), partial(_exhibit, row, line)
+        found, make = _exhibit_problems(row, attacks), partial(_exhibit, row, line)
         exhibits.append(_read(row, f"{EXHIBITS}, line {line}", found, make, problems))
     for line, row in _rows(folder / SPECIFICATIONS, _SPECIFICATION_COLUMNS, problems):
         found, make = _specification_problems(row), partial(_specification, row, line)
@@ -89,6 +72,35 @@ def read_registry(folder: str | Path, config: Mapping[str, Any]) -> dict[str, Ex
     }
 
 
+def read_objections(folder: str | Path) -> dict[str, dict[str, str]]:
+    """Read what a referee attacks: by key the objection, the answer, and the table that shows it."""
+    return {row["key"]: row for row in _table(Path(folder) / OBJECTIONS, ("key", "objection", "answer", "table"))}
+
+
+def read_answers(folder: str | Path) -> dict[str, dict[str, str]]:
+    """Read what exhibits outside the registry answer: by place, as ``figures/bacon``, title and attack.
+
+    Raises
+    ------
+    ConfigError
+        For an attack that is no key of objections.csv.
+    """
+    rows = _table(Path(folder) / ANSWERS, ("exhibit", "title", "attack"))
+    known = list(read_objections(folder))
+    unknown = [_unknown("attack", key, known) for row in rows for key in row["attack"].split()]
+    if problems := list(filter(None, unknown)):
+        raise ConfigError(f"{ANSWERS}: {'; '.join(problems)}")
+    return {row["exhibit"]: row for row in rows}
+
+
+def _table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    problems: list[str] = []
+    rows = [row for _, row in _rows(path, columns, problems)]
+    if problems:
+        raise ConfigError("; ".join(problems))
+    return rows
+
+
 def check_columns(specifications: Iterable[Specification], columns: Sequence[str]) -> None:
     """Raise `ConfigError`, listing every column that specifications name and the panel does not have."""
     problems = [
@@ -101,7 +113,7 @@ def check_columns(specifications: Iterable[Specification], columns: Sequence[str
         raise ConfigError("; ".join(problems))
 
 
-_EXHIBIT_COLUMNS = ("study", "exhibit", "kind", "title", "notes", "attack", "section")
+_EXHIBIT_COLUMNS = ("study", "exhibit", "kind", "title", "notes", "attack", "section", "quoted_as")
 _SPECIFICATION_COLUMNS = (
     "study", "exhibit", "id", "label", "group", "estimator", "outcome", "treatment", "exposure", "channels",
     "covariates", "fixed_effects", "cluster", "sample", "options",
@@ -142,14 +154,15 @@ def _read(
     return None if found else (row["study"].split(), make())
 
 
-def _exhibit_problems(row: Mapping[str, str]) -> list[str]:
+def _exhibit_problems(row: Mapping[str, str], attacks: Sequence[str]) -> list[str]:
     out = [_unknown("kind", row["kind"], KINDS), _unknown("section", row["section"], SECTIONS)]
-    out += [_unknown("attack", key, list(ATTACKS)) for key in row["attack"].split()]
+    out += [_unknown("attack", key, attacks) for key in row["attack"].split()]
+    out.append("" if "{id}" in row["quoted_as"] or not row["quoted_as"] else "quoted_as: write {id} for the row's id")
     return [*out, _not_identifier("exhibit", row["exhibit"]), "" if row["title"] else "title is empty"]
 
 
 def _exhibit(row: Mapping[str, str], line: int) -> Exhibit:
-    fields = {name: row[name] for name in ("exhibit", "kind", "title", "notes", "section")}
+    fields = {name: row[name] for name in ("exhibit", "kind", "title", "notes", "section", "quoted_as")}
     return Exhibit(**fields, attack=tuple(row["attack"].split()), line=line)
 
 
@@ -237,7 +250,7 @@ def _unfit(row: Specification, shown: Mapping[str, Exhibit], first: Specificatio
     if row.exhibit not in shown:
         return f"has no exhibit {row.exhibit!r}{did_you_mean(row.exhibit, list(shown))} in {EXHIBITS}"
     kind = shown[row.exhibit].kind
-    if kind not in JOINT:
+    if not shown[row.exhibit].joint:
         return ""
     if len(row.cluster) == 2 or not row.method.influence:
         what = "two-way clustering" if len(row.cluster) == 2 else row.estimator

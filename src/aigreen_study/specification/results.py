@@ -79,6 +79,23 @@ class Results:
             return None
 
     @property
+    def equalities(self) -> dict[str, float]:
+        """P-values of the joint tests that the effects of a group are equal, under the headings of `grouped`."""
+        tests = {self._heading(group): self.equality(group) for group in self.compared}
+        return {heading: test.p_value for heading, test in tests.items() if test is not None}
+
+    @property
+    def grouped(self) -> dict[str, Effects]:
+        """Single effects under their labels by group; the only group is called as the exhibit."""
+        return {
+            self._heading(group): stack({part.label: self.single[part.id] for part in parts})
+            for group, parts in self.groups.items()
+        }
+
+    def _heading(self, group: str) -> str:
+        return group or self.exhibit.title
+
+    @property
     def compared(self) -> list[str]:
         """Groups of two effects or more."""
         return [group for group, parts in self.groups.items() if len(parts) > 1]
@@ -118,6 +135,11 @@ def read_results(folder: str | Path, exhibit: Exhibit) -> Results:
     if not fitted:
         raise ReportError(f"exhibit {exhibit.exhibit!r}: nothing could be estimated; {'; '.join(failures.values())}")
     return Results(exhibit, fitted, failures)
+
+
+def read_printed(folder: str | Path, record: Mapping[str, Any]) -> Results:
+    """Read the results of an exhibit that a rule gives as `Exhibit.printed` wrote it."""
+    return read_results(folder, Exhibit.from_printed(record))
 
 
 def stack(single: Mapping[str, Effects]) -> Effects:

@@ -146,9 +146,11 @@ class Exhibit:
     title, notes : str
         Printed.
     attack : tuple of str
-        Objections that it answers, keys of `aigreen_study.specification.registry.ATTACKS`.
+        Objections that it answers, keys of ``objections.csv``.
     section : str
         Where the paper has it, one of `aigreen_study.specification.registry.SECTIONS`.
+    quoted_as : str
+        Second name under which the prose quotes its estimates, with ``{id}`` for that of the specification.
     specifications : tuple of Specification
     """
 
@@ -158,6 +160,7 @@ class Exhibit:
     notes: str = ""
     attack: tuple[str, ...] = ()
     section: str = "results"
+    quoted_as: str = ""
     specifications: tuple[Specification, ...] = ()
     line: int = field(default=0, compare=False)
 
@@ -166,13 +169,18 @@ class Exhibit:
         """Whether it is a figure; else it is a table."""
         return self.kind in ("figure", "points", "curve")
 
+    @property
+    def joint(self) -> bool:
+        """Whether its estimates are tested together, which needs their influence functions."""
+        return self.kind in ("contrast", "figure", "curve")
+
     def estimated(self) -> list[dict[str, Any]]:
         """Return what is estimated, as a parameter of a rule."""
         return [specification.record() for specification in self.specifications]
 
     def printed(self) -> dict[str, Any]:
         """Return all that its page shows, as a parameter of a rule."""
-        record = {name: getattr(self, name) for name in ("exhibit", "kind", "title", "notes")}
+        record = {name: getattr(self, name) for name in ("exhibit", "kind", "title", "notes", "quoted_as")}
         return record | {"specifications": [part.record(printed=True) for part in self.specifications]}
 
     @classmethod

@@ -9,25 +9,11 @@ import pandas as pd
 
 from aigreen.decomposition.parts import DIRECT, SPILLOVER, TOTAL
 from aigreen.effects.effects import Effects
-from aigreen.inference.channel_sensitivity import RhoSensitivity
-from aigreen_study.tables.estimates import attributed, estimate_cells, interval_cells
-from aigreen_study.tables.formats import count
+from aigreen_study.tables.estimates import attributed, estimate_cells, interval_cells, level_spanner
+from aigreen_study.tables.formats import count, significant
 from aigreen_study.tables.table import Cell, Group, Row, Spanner, Table
 
 _SHOWN = (-0.3, -0.1, 0.0, 0.1, 0.3)
-
-
-def curves(sensitivity: pd.DataFrame, level: float) -> dict[str, RhoSensitivity]:
-    """Return the curve of each channel out of `aigreen.Decomposition.sensitivity`."""
-    return {
-        str(channel): RhoSensitivity(
-            frame=table.droplevel("channel")[["mediated", "std_error", "low", "high"]],
-            rho_at_zero=float(table["rho_at_zero"].iloc[0]),
-            rho_at_zero_std_error=float(table["rho_at_zero_std_error"].iloc[0]),
-            level=level,
-        )
-        for channel, table in sensitivity.groupby(level="channel", sort=False)
-    }
 
 
 def sensitivity_table(
@@ -46,11 +32,11 @@ def sensitivity_table(
     for channel, table in sensitivity.groupby(level="channel", sort=False):
         at = table.droplevel("channel")
         cells = [Cell.number(at.loc[rho, "mediated"], 4) for rho in _SHOWN]
-        cells += [Cell.number(at["rho_at_zero"].iloc[0], 3)]
-        cells += [Cell.number(at["rho_at_zero_std_error"].iloc[0], 3, brackets="()")]
+        cells += [Cell.number(at["rho_at_zero"].iloc[0], role="estimate")]
+        cells += [Cell.number(at["rho_at_zero_std_error"].iloc[0], role="std_error")]
         cells += [Cell.number(at[name].iloc[0]) for name in ("robustness_value", "robustness_value_significance")]
         rows.append(Row(labels[str(channel)], tuple(cells)))
-    heads = tuple(f"{rho:g}".replace("-", "\u2212") for rho in _SHOWN)
+    heads = tuple(significant(rho) for rho in _SHOWN)
     return Table(
         key="sensitivity",
         title="How correlated errors would change what goes through the channels",
@@ -68,7 +54,6 @@ def sensitivity_table(
 
 def ring_table(
     curve: Effects,
-    labels: Mapping[str, str],
     gaps: Mapping[str, Effects],
     *,
     level: float,
@@ -80,9 +65,8 @@ def ring_table(
     Parameters
     ----------
     curve : Effects
-        By exposure and part, of `aigreen.decomposition.rings.ring_curve`.
-    labels : mapping of exposure to label
-    gaps : mapping of exposure to Effects
+        By label of the exposure and part, of `aigreen.decomposition.rings.ring_curve`.
+    gaps : mapping of label to Effects
         Spillover less that of the first definition.
     """
     rows, named = [], list(dict.fromkeys(curve.index.get_level_values("exposure")))
@@ -93,12 +77,11 @@ def ring_table(
             line = table.loc[(name, part)]
             cells += estimate_cells(line)
         gap = gaps[name].to_frame(level).iloc[0] if name in gaps else None
+        known = gap is not None and np.isfinite(gap["p_value"])
         cells += (
-            [Cell()] * 2
-            if gap is None or not np.isfinite(gap["p_value"])
-            else [Cell.number(gap["estimate"]), Cell.p_value(gap["p_value"])]
+            [Cell.number(gap["estimate"], role="estimate"), Cell.p_value(gap["p_value"])] if known else [Cell()] * 2
         )
-        rows.append(Row(labels[name], tuple(cells)))
+        rows.append(Row(str(name), tuple(cells)))
     heads = ("Estimate", "Std. error") * 3
     done = Table(
         key="ring_curve",
@@ -127,14 +110,14 @@ def additivity_table(tests: Mapping[str, Effects], *, level: float, notes: str, 
     for label, effect in tests.items():
         line = effect.to_frame(level).iloc[0]
         cells = interval_cells(line)
-        cells += [Cell.p_value(line["p_value"]), Cell(count(effect.n_rows), effect.n_rows)]
+        cells += [Cell.p_value(line["p_value"]), Cell.count(effect.n_rows)]
         rows.append(Row(label, tuple(cells)))
     table = Table(
         key="additivity_test",
         title="Does exposure do more to the treated?",
         stub="Exposure",
         columns=("Difference", "Std. error", "low", "high", "p-value", "Observations"),
-        spanners=((Spanner(f"{level:.0%} interval", 2, 4),),),
+        spanners=((level_spanner(level),),),
         groups=(Group(tuple(rows)),),
         notes="Linear response of treated rows to exposure less that of untreated rows, net of channels; zero if "
         f"exposure adds to own treatment. {notes}",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
-from aigreen.errors import ReportError, UnknownColumnError
+from aigreen.errors import UnknownColumnError
+from aigreen_study.specification.describe import describe
 from aigreen_study.tables.formats import decimals
 from aigreen_study.tables.table import Cell, Group, Row, Table
 
@@ -31,18 +31,11 @@ def descriptives_table(
     """
     rows = []
     for name, label in variables.items():
-        if name not in frame.columns:
-            raise UnknownColumnError(name, list(frame.columns), role="variables")
-        values = frame[name].to_numpy(dtype=float, na_value=np.nan)
-        values = values[np.isfinite(values)]
-        if values.size == 0:
-            raise ReportError(f"table {key!r}: column {name!r} has no values to describe")
-        mean, spread = float(values.mean()), float(values.std(ddof=min(1, values.size - 1)))
-        digits = decimals(max(abs(mean), spread))
-        order = [float(value) for value in (values.min(), np.median(values), values.max())]
-        whole = 0 if (values == np.round(values)).all() and order[1].is_integer() else digits
-        numbers = [(float(values.size), 0), (mean, digits), (spread, digits), *((value, whole) for value in order)]
-        rows.append(Row(label, tuple(Cell.number(value, places) for value, places in numbers)))
+        line = describe(frame, name)
+        digits = decimals(max(abs(line.mean), line.std_dev))
+        ends = 0 if line.whole else digits
+        shown = [(line.mean, digits), (line.std_dev, digits), (line.low, ends), (line.median, ends), (line.high, ends)]
+        rows.append(Row(label, (Cell.count(line.n), *(Cell.number(value, places) for value, places in shown))))
     return Table(
         key=key,
         title=title,

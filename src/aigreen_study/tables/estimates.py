@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-import pandas as pd
+import numpy as np
 
 from aigreen.effects.effects import Effects
 from aigreen.effects.multiplier import Band, Multipliers
 from aigreen.errors import ReportError, UnknownColumnError
-from aigreen_study.tables.formats import MINUS, adaptive, count
+from aigreen_study.tables.formats import MINUS, STARS_NOTE, adaptive, count
+from aigreen_study.tables.formats import stars as stars_of
 from aigreen_study.tables.table import Cell, Group, Row, Spanner, Table, runs
 
-STARS = {0.10: "*", 0.05: "**", 0.01: "***"}
-STARS_NOTE = "Significance: * 10%, ** 5%, *** 1%."
+# Averages of group-time effects, by their names in `aigreen.effects.effects.Effects.aggregate`.
+AVERAGES = {
+    "simple": "All treated rows (simple)",
+    "group": "Cohorts (group)",
+    "event_study": "Years since treatment (event study)",
+    "calendar": "Years (calendar)",
+}
 
 
 def regression_table(
@@ -62,9 +68,7 @@ def regression_table(
     body: list[Row] = []
     for term, label in terms.items():
         present = [frame.loc[term] if term in frame.index else None for frame in frames]
-        estimate = [_estimate(row, digits, stars) for row in present]
-        error = [Cell() if row is None else Cell.number(row["std_error"], digits, brackets="()") for row in present]
-        body += [Row(label, tuple(estimate)), Row("", tuple(error))]
+        body += estimates_above_errors(label, present, digits, stars=stars)
     foot = [Row(label, tuple(map(_fact, values))) for label, values in (facts or {}).items()]
     sizes = {
         "Observations": [result.n_rows for result in results],
@@ -123,14 +127,16 @@ def effects_table(
     if effects.psi is not None:
         band: Band = {"n_draws": n_draws, "multipliers": multipliers, "seed": seed}
         bounds.append(effects.conf_int(level, simultaneous=True, **band))
-    errors = effects.std_errors.to_numpy()
-    horizons = effects.index.to_numpy()
+    frame, horizons = effects.to_frame(), effects.index.to_numpy()
     rows = []
     for i, horizon in enumerate(horizons):
-        numbers = [effects.values[i], errors[i], *(value for bound in bounds for value in bound.iloc[i])]
-        shown = numbers if errors[i] > 0 else numbers[:1]
-        cells = [Cell.number(value, digits, brackets="()" if j == 1 else "") for j, value in enumerate(shown)]
-        rows.append(Row(_signed(horizon), (*cells, *[Cell()] * (len(numbers) - len(shown)))))
+        line = frame.iloc[i]
+        if line["std_error"] > 0:
+            cells = estimate_cells(line, digits)
+            cells += [cell for bound in bounds for cell in bound_cells(bound.iloc[i], digits)]
+        else:  # the base period
+            cells = [Cell.number(line["estimate"], digits, role="estimate"), *[Cell()] * (1 + 2 * len(bounds))]
+        rows.append(Row(_signed(horizon), tuple(cells)))
     after = horizons >= 0 if effects.post is None else effects.post
     groups = [
         Group(tuple(row for row, here in zip(rows, mask, strict=True) if here), name)
@@ -184,7 +190,7 @@ def overall_table(
         title=title,
         stub="Average over",
         columns=("Estimate", "Std. error", "low", "high", *(["Truth"] if truth is not None else [])),
-        spanners=((Spanner(f"{level:.0%} interval", 2, 4),),),
+        spanners=((level_spanner(level),),),
         groups=(Group(tuple(rows)),),
         notes=notes,
         simulated=simulated,
@@ -192,14 +198,37 @@ def overall_table(
     return attributed(table, rows=[(f"{key}/{label}", part) for label, part in parts.items()])
 
 
-def estimate_cells(line: pd.Series, digits: int = 3) -> list[Cell]:
+def estimate_cells(line: Mapping[str, float], digits: int = 3, *, stars: bool = False) -> list[Cell]:
     """Estimate and standard error, of a line of `Effects.to_frame`."""
-    return [Cell.number(line["estimate"], digits), Cell.number(line["std_error"], digits, brackets="()")]
+    marks = stars_of(line["p_value"]) if stars else 0
+    estimate = Cell.number(line["estimate"], digits, role="estimate", stars=marks)
+    return [estimate, Cell.number(line["std_error"], digits, role="std_error")]
 
 
-def interval_cells(line: pd.Series, digits: int = 3) -> list[Cell]:
+def bound_cells(ends: Iterable[float], digits: int = 3) -> list[Cell]:
+    """Lower and upper end of an interval; none for an end that is not finite."""
+    return [
+        Cell.number(end, digits, role=role) if np.isfinite(end) else Cell("none")
+        for role, end in zip(("low", "high"), ends, strict=True)
+    ]
+
+
+def interval_cells(line: Mapping[str, float], digits: int = 3) -> list[Cell]:
     """Estimate, standard error and ends of the interval, of a line of `Effects.to_frame`."""
-    return estimate_cells(line, digits) + [Cell.number(line[end], digits) for end in ("conf_low", "conf_high")]
+    return estimate_cells(line, digits) + bound_cells((line["conf_low"], line["conf_high"]), digits)
+
+
+def estimates_above_errors(
+    label: str, lines: Sequence[Mapping[str, float] | None], digits: int = 3, *, stars: bool = False
+) -> tuple[Row, Row]:
+    """One column a line of `Effects.to_frame`: estimates, and below them their standard errors; None is left empty."""
+    cells = [[Cell(), Cell()] if line is None else estimate_cells(line, digits, stars=stars) for line in lines]
+    return Row(label, tuple(above for above, _ in cells)), Row("", tuple(below for _, below in cells))
+
+
+def level_spanner(level: float, start: int = 2) -> Spanner:
+    """Heading over the two ends of an interval."""
+    return Spanner(f"{level:.0%} interval", start, start + 2)
 
 
 def attributed(
@@ -257,13 +286,6 @@ def _variance(result: Effects, labels: Mapping[str, str]) -> str:
     name = str(result.clusters.name)
     stated = result.conventions.get("variance", "").replace(name, labels.get(name, name).lower())
     return re.sub(r"(?<=[NG])-(?=[1K])", MINUS, stated)
-
-
-def _estimate(row: pd.Series | None, digits: int, stars: bool) -> Cell:
-    if row is None:
-        return Cell()
-    n_stars = sum(row["p_value"] < level for level in STARS) if stars else 0
-    return Cell.number(row["estimate"], digits, stars=int(n_stars))
 
 
 def _rows_left_out(result: Effects) -> int:

@@ -6,15 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from aigreen.effects.effects import Effects
-from aigreen_study.specification.results import Results, stack
+from aigreen_study.specification.results import Results
 from aigreen_study.specification.specification import Specification
-from aigreen_study.tables.estimates import attributed, interval_cells, regression_table
+from aigreen_study.tables.estimates import attributed, interval_cells, level_spanner, regression_table
 from aigreen_study.tables.formats import MINUS
-from aigreen_study.tables.table import Cell, Group, Row, Spanner, Table
+from aigreen_study.tables.table import Cell, Group, Row, Table
 
 
 def columns_table(
@@ -113,7 +112,7 @@ def _table(
         title=results.exhibit.title,
         stub="",
         columns=("Estimate", "Std. error", "low", "high", "Observations", "Units", *more),
-        spanners=((Spanner(f"{level:.0%} interval", 2, 4),),),
+        spanners=((level_spanner(level),),),
         groups=tuple(groups),
         notes=_notes(results, *notes, _errors(results, labels)),
         simulated=simulated,
@@ -137,24 +136,23 @@ def _numbers(effect: Effects, level: float) -> tuple[Cell, ...]:
 
 def _equal(results: Results, group: str) -> Cell:
     test = results.equality(group)
-    return Cell("no full rank") if test is None else _p(test.p_value)
+    return Cell("no full rank") if test is None else Cell.p_value(test.p_value)
 
 
 def _p_values(effect: Effects, adjusted: float) -> tuple[Cell, Cell]:
-    return _p(effect.to_frame()["p_value"].iloc[0]), _p(adjusted)
-
-
-def _p(value: float) -> Cell:
-    if not np.isfinite(value):
-        return Cell()
-    return Cell.p_value(value)
+    return Cell.p_value(effect.to_frame()["p_value"].iloc[0]), Cell.p_value(adjusted)
 
 
 def _notes(results: Results, *more: str) -> str:
     said = [results.exhibit.notes, *more]
     label = {part.id: part.label or part.id for part in results.exhibit.specifications}
-    said += [f"Not estimated: {label[key]} ({why})." for key, why in results.failures.items()]
+    said += not_estimated({label[key]: why for key, why in results.failures.items()})
     return " ".join(filter(None, said))
+
+
+def not_estimated(failures: Mapping[str, str]) -> list[str]:
+    """Say of each label why these data give no estimate."""
+    return [f"Not estimated: {label} ({why})." for label, why in failures.items()]
 
 
 def _errors(results: Results, labels: Mapping[str, str]) -> str:
@@ -193,7 +191,7 @@ def _effects_rows(
     """Rows that say which fixed effects a column has."""
     used = [_effects(part, roles) for part in parts]
     return {
-        f"{_effect_label(effect, labels)} effects": ["Yes" if effect in names else "No" for names in used]
+        f"{effect_label(effect, labels)} effects": ["Yes" if effect in names else "No" for names in used]
         for effect in dict.fromkeys(name for names in used for name in names)
     }
 
@@ -202,23 +200,10 @@ def _effects(part: Specification, roles: Mapping[str, str]) -> tuple[str, ...]:
     return part.fixed_effects or (roles["unit"], roles["time"])
 
 
-def _effect_label(effect: str, labels: Mapping[str, str]) -> str:
+def effect_label(effect: str, labels: Mapping[str, str]) -> str:
+    """Call a fixed effect by the labels of its columns, as ``Industry × year``."""
     first, *others = (labels[name] for name in effect.split("^"))
     return " × ".join([first, *map(str.lower, others)])
-
-
-def grouped(results: Results) -> dict[str, Effects]:
-    """Single effects under their labels by group, for a coefficient figure."""
-    return {
-        title or results.exhibit.title: stack({part.label: results.single[part.id] for part in parts})
-        for title, parts in results.groups.items()
-    }
-
-
-def equalities(results: Results) -> dict[str, float]:
-    """P-values of the joint tests that the effects of a group are equal, under the headings of `grouped`."""
-    tests = {group or results.exhibit.title: results.equality(group) for group in results.compared}
-    return {heading: test.p_value for heading, test in tests.items() if test is not None}
 
 
 def choices(results: Results, labels: Mapping[str, str], roles: Mapping[str, str]) -> pd.DataFrame:
@@ -236,13 +221,14 @@ def choices(results: Results, labels: Mapping[str, str], roles: Mapping[str, str
     def said(names: Iterable[str], otherwise: str) -> str:
         return ", ".join(labels.get(name, name) for name in names) or otherwise
 
+    own = labels["treated"]
     rows = {
         part.id: {
             "Estimator": part.method.label,
             "Outcome": labels[part.outcome],
-            "Treatment": _treatment(part, labels) if part.dose else said(filter(None, [part.cohort]), "AI pilot zone"),
+            "Treatment": _treatment(part, labels) if part.dose else said(filter(None, [part.cohort]), own),
             "Controls": said(part.covariates, "none"),
-            "Fixed effects": ", ".join(_effect_label(name, labels) for name in _effects(part, roles)),
+            "Fixed effects": ", ".join(effect_label(name, labels) for name in _effects(part, roles)),
             "Sample": part.group or part.sample or "all rows",
             "Clusters": said(part.cluster, labels[roles["cluster"]]),
             "Options": ", ".join(f"{key} {value}" for key, value in part.options.items()) or "default",

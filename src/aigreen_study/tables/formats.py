@@ -1,4 +1,4 @@
-"""How numbers are written, everywhere: typographic minus, thousands separators, fixed decimals."""
+"""How numbers and significance are written, everywhere: minus sign, thousands separators, decimals, stars."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from aigreen.errors import OptionError, ReportError
 
 MINUS = "\u2212"
 P_FLOOR = 0.001
+
+STAR = "*"
+STAR_LEVELS = (0.10, 0.05, 0.01)  # one more star at each
+STARS_NOTE = f"Significance: {', '.join(f'{STAR * n} {level:.0%}' for n, level in enumerate(STAR_LEVELS, 1))}."
 
 
 def decimal(value: float, digits: int = 3) -> str:
@@ -39,6 +43,30 @@ def share(value: float) -> str:
 def p_value(value: float) -> str:
     """Write three decimals; below 0.001 as an inequality."""
     return f"<{P_FLOOR}" if value < P_FLOOR else decimal(value, 3)
+
+
+def stars(p: float) -> int:
+    """Count the `STAR_LEVELS` that a p-value stays below."""
+    return sum(float(p) < level for level in STAR_LEVELS)
+
+
+def interval(low: float, high: float, digits: int = 3) -> str:
+    """Write an interval in brackets; an end may be infinite."""
+
+    def end(value: float) -> str:
+        return decimal(value, digits) if math.isfinite(value) else (MINUS if value < 0 else "") + "∞"
+
+    return f"[{end(low)}, {end(high)}]"
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """Write so many significant digits."""
+    return format(value, f".{digits}g").replace("-", MINUS)
+
+
+def p_equals(value: float) -> str:
+    """Write a p-value as a relation, as ``p = 0.034``."""
+    return f"p < {P_FLOOR}" if value < P_FLOOR else f"p = {decimal(value)}"
 
 
 def year(value: float) -> str:

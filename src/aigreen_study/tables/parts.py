@@ -1,22 +1,69 @@
-"""Tables, names and numbers of a decomposition: total = direct + channels + spillover."""
+"""Tables and names of a decomposition: total = direct + channels + spillover."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
 
 from aigreen.decomposition.parts import DIRECT, SPILLOVER, TOTAL
-from aigreen.effects.confidence_set import ratio_set
 from aigreen.effects.effects import Effects
 from aigreen.effects.multiplier import Band
-from aigreen.errors import ReportError
-from aigreen.panel.panel import Panel
-from aigreen_study.tables.estimates import attributed, interval_cells
+from aigreen_study.specification.parts import Movement, against_truth, require_parts, shares
+from aigreen_study.tables.estimates import (
+    attributed,
+    bound_cells,
+    estimates_above_errors,
+    interval_cells,
+    level_spanner,
+)
+from aigreen_study.tables.exhibits import effect_label
 from aigreen_study.tables.table import Cell, Group, Row, Spanner, Table
+
+CENTRED = {
+    "conservative": "treated rows centred by cohort and year",
+    "leave_one_out": "treated rows centred by cohort and year without the own cluster",
+}
+
+
+class Notes:
+    """What stands below the tables of a study's decomposition.
+
+    Parameters
+    ----------
+    options : mapping
+        Configuration under the key `decomposition`.
+    labels : mapping of column to label
+    roles : mapping
+        Columns unit, time and cluster.
+
+    Attributes
+    ----------
+    parts, exposures, moves : str
+        Of `decomposition_table`, `exposures_table` and `moves_table`.
+    """
+
+    def __init__(self, options: Mapping[str, Any], labels: Mapping[str, str], roles: Mapping[str, str]) -> None:
+        effects = options.get("fixed_effects", [roles["unit"], roles["time"]])
+        model = (
+            f"Fixed effects: {', '.join(effect_label(effect, labels).lower() for effect in effects)}. "
+            f"Errors are clustered by {labels[roles['cluster']].lower()}, {CENTRED[options['variance']]}."
+        )
+        self.exposures = (
+            f"Effects on {labels[options['outcome']]}, averaged over treated rows. The parts add up to the total."
+        )
+        self.parts = (
+            f"{self.exposures} Exposure: {labels[options['exposure']].lower()}. {model} Intervals of shares hold the "
+            "values for which part less share times total is not rejected (Fieller); where the total is too near zero, "
+            "nothing bounds a share (none)."
+        )
+        self.moves = (
+            "Imputation estimates on rows without exposure to zones elsewhere, averaged over treated rows; the test is "
+            f"joint for the {options['leads']} years before treatment. {model}"
+        )
 
 
 def part_labels(channels: Sequence[str], labels: Mapping[str, str]) -> dict[str, str]:
@@ -34,40 +81,10 @@ def named(parts: Effects, names: Mapping[str, str]) -> Effects:
     return replace(kept, index=pd.MultiIndex.from_frame(table) if several else pd.Index(table["part"]))
 
 
-def shares(overall: Effects, level: float = 0.95) -> pd.DataFrame:
-    """Every part over the total, which is the first effect, with the shares that a test does not reject (Fieller).
-
-    Returns
-    -------
-    DataFrame, by part
-        ``estimate, low, high``; the ends are infinite where the total is too near zero to bound the share.
-    """
-    psi = _overall(overall, "shares").require_influence("a share")
-    total, *parts = range(len(overall))
-    rows = []
-    for j in parts:
-        found = ratio_set((overall.values[j], psi[:, j]), (overall.values[total], psi[:, total]), level, overall.df)
-        ends = found.intervals[0] if len(found.intervals) == 1 else (-np.inf, np.inf)
-        rows.append((overall.values[j] / overall.values[total], *ends))
-    return pd.DataFrame(rows, columns=["estimate", "low", "high"], index=overall.index[1:])
-
-
-def support(panel: Panel, exposure: str) -> dict[str, pd.Index]:
-    """Return the untreated units of the last period: those free of exposure (clean) and those exposed."""
-    last = panel.time == panel.times[-1]
-    untreated = last & ~(panel.time >= panel.unit_cohort[panel.unit_codes])
-    exposed = panel.column(exposure) > 0
-    masks = {"clean": untreated & ~exposed, "exposed": untreated & exposed}
-    return {kind: panel.units[panel.unit_codes[mask]] for kind, mask in masks.items()}
-
-
 def decomposition_table(
     overall: Effects,
     *,
-    key: str = "decomposition",
-    title: str,
     level: float = 0.95,
-    digits: int = 3,
     notes: str = "",
     simulated: bool = False,
     **band: Unpack[Band],
@@ -82,22 +99,22 @@ def decomposition_table(
     band
         n_draws, multipliers and seed of the simultaneous intervals, which cover all rows at once.
     """
-    _overall(overall, f"table {key!r}")
+    require_parts(overall, "table 'decomposition'")
     point, wide = overall.to_frame(level), overall.conf_int(level, simultaneous=True, **band)
     ratio = shares(overall, level)
     rows = []
     for part, line in point.iterrows():
-        cells = interval_cells(line, digits) + [Cell.number(end, digits) for end in wide.loc[part]]
-        if part in ratio.index:
-            of = ratio.loc[part]
-            cells.append(Cell.number(of["estimate"], 2))
-            cells += [Cell.number(of[end], 2) if np.isfinite(of[end]) else Cell("none") for end in ("low", "high")]
-        else:
-            cells += [Cell()] * 3
+        cells = interval_cells(line) + bound_cells(wide.loc[part])
+        of = ratio.loc[part] if part in ratio.index else None
+        cells += (
+            [Cell()] * 3
+            if of is None
+            else [Cell.number(of["estimate"], 2, role="estimate"), *bound_cells(of[["low", "high"]], 2)]
+        )
         rows.append(Row(str(part), tuple(cells)))
     table = Table(
-        key=key,
-        title=title,
+        key="decomposition",
+        title="The effect and its parts",
         stub="Part",
         columns=("Estimate", "Std. error", "low", "high", "low", "high", "Share", "low", "high"),
         spanners=((*_intervals(level, width=2), Spanner("Share of the total", 6, 9)),),
@@ -105,16 +122,13 @@ def decomposition_table(
         notes=notes,
         simulated=simulated,
     )
-    return attributed(table, rows=[(key, overall)] * len(rows))
+    return attributed(table, rows=[("decomposition", overall)] * len(rows))
 
 
 def exposures_table(
     results: Mapping[str, Effects],
     support_of: Mapping[str, Mapping[str, pd.Index]],
     *,
-    key: str = "decomposition_exposures",
-    title: str,
-    digits: int = 3,
     notes: str = "",
     simulated: bool = False,
 ) -> Table:
@@ -127,12 +141,10 @@ def exposures_table(
     support_of : mapping of exposure label to untreated units
         As `support` returns them.
     """
-    frames = [_overall(result, f"table {key!r}").to_frame() for result in results.values()]
+    frames = [require_parts(result, "table 'decomposition_exposures'").to_frame() for result in results.values()]
     rows = []
     for part in frames[0].index:
-        lines = [frame.loc[part] for frame in frames]
-        rows.append(Row(str(part), tuple(Cell.number(line["estimate"], digits) for line in lines)))
-        rows.append(Row("", tuple(Cell.number(line["std_error"], digits, brackets="()") for line in lines)))
+        rows += estimates_above_errors(str(part), [frame.loc[part] for frame in frames])
     foot = {
         "Untreated units without exposure, last year": "clean",
         "Untreated units with exposure, last year": "exposed",
@@ -142,26 +154,24 @@ def exposures_table(
         for label, kind in foot.items()
     ]
     table = Table(
-        key=key,
-        title=title,
+        key="decomposition_exposures",
+        title="The effect and its parts, by what counts as exposure",
         stub="Exposure",
         columns=tuple(results),
         groups=(Group(tuple(rows)), Group(tuple(counts))),
         notes=f"Standard errors in parentheses. {notes}".strip(),
         simulated=simulated,
     )
-    return attributed(table, columns=[(f"{key}/{label}", result) for label, result in results.items()])
+    return attributed(
+        table, columns=[(f"decomposition_exposures/{label}", result) for label, result in results.items()]
+    )
 
 
 def truth_table(
     overall: Effects,
-    truth: pd.DataFrame,
+    truth: pd.Series,
     *,
-    key: str = "decomposition_truth",
-    title: str,
     level: float = 0.95,
-    digits: int = 4,
-    notes: str = "",
     simulated: bool = True,
     **band: Unpack[Band],
 ) -> Table:
@@ -171,40 +181,33 @@ def truth_table(
     ----------
     overall : Effects
         By part, as `named` returns it.
-    truth : DataFrame, indexed as `overall`
-        Column truth.
+    truth : Series, indexed as `overall`
     """
-    _overall(overall, f"table {key!r}")
-    point, wide = overall.conf_int(level), overall.conf_int(level, simultaneous=True, **band)
     rows = []
-    for part, estimate in overall.estimates.items():
-        value = float(truth.loc[part, "truth"])
-        cells = [Cell.number(value, digits), Cell.number(estimate, digits)]
-        for bound in (point, wide):
-            low, high = bound.loc[part]
-            covers = "Yes" if low <= value <= high else "No"
-            cells += [Cell.number(low, digits), Cell.number(high, digits), Cell(covers)]
+    for part, line in against_truth(overall, truth, level, **band).iterrows():
+        cells = [Cell.number(line["truth"], 4), Cell.number(line["estimate"], 4, role="estimate")]
+        for prefix in ("", "band_"):
+            cells += bound_cells(line[[f"{prefix}low", f"{prefix}high"]], 4)
+            cells.append(Cell("Yes" if line[f"{prefix}covered"] else "No"))
         rows.append(Row(str(part), tuple(cells)))
     table = Table(
-        key=key,
-        title=title,
+        key="decomposition_truth",
+        title="The parts against the truth",
         stub="Part",
         columns=("Truth", "Estimate", *["low", "high", "covers"] * 2),
         spanners=(_intervals(level, width=3),),
         groups=_total_apart(rows),
-        notes=notes,
+        notes="The truth of a part is the change that it makes in the mean of ln(1 + Y) of the treated rows, averaged "
+        "over all orders in which parts can be added.",
         simulated=simulated,
     )
-    return attributed(table, rows=[(key, overall)] * len(rows))
+    return attributed(table, rows=[("decomposition_truth", overall)] * len(rows))
 
 
 def moves_table(
-    results: Mapping[str, Effects],
+    results: Mapping[str, Movement],
     *,
-    key: str = "moves",
-    title: str,
     level: float = 0.95,
-    digits: int = 3,
     notes: str = "",
     simulated: bool = False,
 ) -> Table:
@@ -212,34 +215,25 @@ def moves_table(
 
     Parameters
     ----------
-    results : mapping of label to Effects
-        By cohort and time, with effects before treatment, as `aigreen.Imputation` with leads returns them.
+    results : mapping of label to Movement
     """
     rows = []
     for label, result in results.items():
-        line, test = result.overall().to_frame(level).iloc[0], result.event_study().pretrend_test()
-        cells = interval_cells(line, digits)
+        test = result.leads
+        cells = interval_cells(result.effect.to_frame(level).iloc[0])
         cells += [Cell.number(test.statistic, 2), Cell.number(test.df, 0), Cell.p_value(test.p_value)]
         rows.append(Row(label, tuple(cells)))
     table = Table(
-        key=key,
-        title=title,
+        key="moves",
+        title="Outcome and channels, each as an outcome of its own",
         stub="Variable",
         columns=("Effect", "Std. error", "low", "high", "Wald", "df", "p-value"),
-        spanners=((Spanner(f"{level:.0%} interval", 2, 4), Spanner("Leads before treatment", 4, 7)),),
+        spanners=((level_spanner(level), Spanner("Leads before treatment", 4, 7)),),
         groups=(Group(tuple(rows)),),
         notes=notes,
         simulated=simulated,
     )
-    return attributed(table, rows=[(f"{key}/{label}", result) for label, result in results.items()])
-
-
-def _overall(effects: Effects, where: str) -> Effects:
-    if effects.index.names != ["part"] or len(effects) < 2:
-        raise ReportError(
-            f"{where}: one effect for each part is needed, not by {', '.join(map(str, effects.index.names))}"
-        )
-    return effects
+    return attributed(table, rows=[(f"moves/{label}", result.effect) for label, result in results.items()])
 
 
 def _intervals(level: float, *, width: int) -> tuple[Spanner, Spanner]:

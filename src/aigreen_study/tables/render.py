@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import html as entities
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from aigreen.disk import write_bytes
-from aigreen_study.tables.formats import MINUS
+from aigreen_study.run.stem import stem
+from aigreen_study.tables.formats import MINUS, STAR
 from aigreen_study.tables.table import Cell, Spanner, Table
 
+FORMATS = (".json", ".tex", ".typ", ".html")
 
-def write(table: Table, stem: str | Path) -> None:
-    """Write `stem`.json, .typ, .tex and .html (a whole page), each aside and moved."""
-    stem = Path(stem)
+
+def write(table: Table, files: str | Path | Sequence[str | Path]) -> None:
+    """Write a table as .json, .typ, .tex and .html (a whole page), each aside and moved.
+
+    Parameters
+    ----------
+    table : Table
+    files : path, or sequence of path
+        Path without ending, or the output of a rule.
+    """
+    base = stem(files)
     contents = {"typ": typst(table), "tex": latex(table), "html": html_page(table), "json": table.to_json()}
     for ending, text in contents.items():
-        write_bytes(stem.with_name(f"{stem.name}.{ending}"), text.encode())
+        write_bytes(base.with_name(f"{base.name}.{ending}"), text.encode())
 
 
 # -- Typst -------------------------------------------------------------------------------------------------------
@@ -200,7 +210,7 @@ def _latex_column(column: list[Cell]) -> str:
     fraction = max(len(p[2]) for p in parts if p)
     sign = "-" if any(p[1].startswith(MINUS) for p in parts if p) else ""
     before = max((p[0] for p in parts if p), key=len)
-    after = max((p[3] + "*" * cell.stars for p, cell in zip(parts, column, strict=True) if p), key=len)
+    after = max((p[3] + STAR * cell.stars for p, cell in zip(parts, column, strict=True) if p), key=len)
     around = [f"{{{text}}}" if text else "" for text in (before, after)]
     return f"S[table-format={around[0]}{sign}{whole}.{fraction}{around[1]}]"
 
@@ -211,7 +221,7 @@ def _latex_cell(cell: Cell) -> str:
         return rf"\multicolumn{{1}}{{c}}{{{latex_text(cell.text)}}}" if cell.text else ""
     before, whole, fraction, after = parts
     number = whole.replace(MINUS, "-").replace(",", "") + (f".{fraction}" if fraction else "")
-    after += "*" * cell.stars
+    after += STAR * cell.stars
     return (f"{{{before}}}" if before else "") + number + (f"{{{after}}}" if after else "")
 
 
@@ -322,7 +332,7 @@ def html_text(text: str) -> str:
 def right_part(cell: Cell) -> str:
     """Return what stands right of the last whole digit of a number."""
     _, _, fraction, after = cell.parts
-    return (f".{fraction}" if fraction else "") + after + "*" * cell.stars
+    return (f".{fraction}" if fraction else "") + after + STAR * cell.stars
 
 
 def _segments(spanners: tuple[Spanner, ...], n: int) -> list[tuple[int, str]]:

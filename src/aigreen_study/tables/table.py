@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from math import isfinite
+from typing import Literal
 
 from aigreen.errors import ReportError
-from aigreen_study.tables.formats import MINUS, count, decimal, p_value
+from aigreen_study.tables.formats import MINUS, STAR, count, decimal, p_value
 
-_OPENING, _CLOSING = "([", ")]*"
+Role = Literal["", "estimate", "std_error", "low", "high", "p_value", "count"]
+
+_OPENING, _CLOSING = "([", f")]{STAR}"
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,8 @@ class Cell:
         Specification that the number comes from, a key of the table's `specifications`.
     unit : str
         What the number counts or measures, where row and column do not say.
+    role : Role
+        What the number is to an estimate: it, its error, an end of its interval, its p-value; or a count.
     """
 
     text: str = ""
@@ -38,22 +44,28 @@ class Cell:
     centred: bool = False
     spec: str = ""
     unit: str = ""
+    role: Role = ""
 
     @classmethod
-    def number(cls, value: float, digits: int = 3, *, brackets: str = "", stars: int = 0) -> Cell:
-        """Write a number with fixed decimals; `brackets` such as ``()`` go around it."""
-        left, right = (brackets[0], brackets[1]) if brackets else ("", "")
-        return cls(f"{left}{decimal(value, digits)}{right}", float(value), stars)
+    def number(cls, value: float, digits: int = 3, *, role: Role = "", stars: int = 0) -> Cell:
+        """Write a number with fixed decimals; a standard error stands in parentheses."""
+        text = decimal(value, digits)
+        return cls(f"({text})" if role == "std_error" else text, float(value), stars, role=role)
 
     @classmethod
     def count(cls, value: float, *, centred: bool = False) -> Cell:
         """Write a whole number with thousands separators."""
-        return cls(count(value), float(value), centred=centred)
+        return cls(count(value), float(value), centred=centred, role="count")
 
     @classmethod
     def p_value(cls, value: float) -> Cell:
-        """Write a p-value, a small one as an inequality."""
-        return cls(p_value(value), float(value))
+        """Write a p-value, a small one as an inequality; empty where there is none."""
+        return cls(p_value(value), float(value), role="p_value") if isfinite(value) else cls()
+
+    @property
+    def printed(self) -> str:
+        """Text with its stars."""
+        return self.text + STAR * self.stars
 
     @property
     def parts(self) -> tuple[str, str, str, str] | None:
@@ -162,7 +174,7 @@ class Table:
         """Text that `from_json` reads back."""
         facts = asdict(self)
         for cell in (cell for group in facts["groups"] for row in group["rows"] for cell in row["cells"]):
-            for name in ("spec", "unit"):
+            for name in ("spec", "unit", "role"):
                 if not cell[name]:
                     del cell[name]
         return json.dumps(facts, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
@@ -181,6 +193,12 @@ class Table:
             for group in facts["groups"]
         )
         return cls(**facts)
+
+
+def quoted(table: Table, study: str) -> Table:
+    """Name a table of another study as it stands in this one; real data are called so, beside simulated ones."""
+    title = table.title if table.key == study or table.simulated else f"{table.title}, {study}"
+    return replace(table, key=f"{study}-{table.key}", title=title if table.simulated else f"{title} (real data)")
 
 
 def runs(labels: Iterable[str]) -> tuple[Spanner, ...]:

@@ -23,7 +23,7 @@ from typing import Any
 from aigreen.disk import write_bytes
 from aigreen.errors import SourceError
 from aigreen_study.tables.cells import placed_cells
-from aigreen_study.tables.formats import MINUS
+from aigreen_study.tables.formats import MINUS, STAR
 from aigreen_study.tables.table import Table
 
 TOLERANCE = 1e-6
@@ -57,7 +57,7 @@ class Value:
     soft: bool = False
 
     def __str__(self) -> str:
-        return f"{self.text}{'*' * self.stars}"
+        return f"{self.text}{STAR * self.stars}"
 
 
 @dataclass(frozen=True)

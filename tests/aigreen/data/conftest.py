@@ -1,4 +1,27 @@
-"""Small raw files in the layouts of the real exports, with their defects."""
+"""Small raw files in the layouts of the real exports, with their defects.
+
+Traps of the raw data, and where each is tested:
+
+========================================================  ==============================================================
+trap                                                      test
+========================================================  ==============================================================
+CSMAR: codes in row 1, labels and units in rows 2 and 3   test_csmar: three_header_rows_parent_statements_quarters_...
+zero-padded codes that a spreadsheet made numbers         test_csmar: codes_that_excel_made_numbers_get_their_zeros_back
+parent statements (Typrep B), days other than 31 December test_csmar: three_header_rows_parent_statements_quarters_...
+B shares (2*, 9*), but not Beijing's 92*                  test_values: b_shares_are_told_from_beijing_shares
+firms that move: the annual firm file                     test_csmar: annual_firm_file_shows_...; test_build
+patent table that mixes flows with cumulative stocks      test_csmar: patent_flows_not_stocks
+customers with masked names                               test_csmar: customers_with_masked_names, masked, not_masked
+equity-nature codes as comma lists                        test_csmar: equity_nature_lists
+CNRDS: Chinese headers; independent and joint             test_cnrds: cnrds_independent_and_joint, cnrds_fraction_...
+Google: integer days, 0 for none; nested arrays           test_google_patents: google_...; test_values: zero_is_no_...
+municipalities as 1101, 110100 or 110000                  test_values: city_codes, municipalities_in_all_their_codes
+Deqing is a county of Huzhou                              test_facts; test_policies: zones_of_both_programmes
+Qingdao and Nanjing: pioneer zones only                   test_policies: zones_of_both_programmes; test_build
+G06Q, G08G, G01R, H02J: green by inventory, overlap AI    test_classify: whole_subclasses_are_green_but_not_strict_...
+words that are not core AI                                test_words: words_on_data_cloud_things_and_smart_...
+========================================================  ==============================================================
+"""
 
 import csv
 import hashlib

@@ -14,47 +14,23 @@ from aigreen.errors import (
     FewClustersError,
     NoPrePeriodError,
     OptionError,
+    UnreachedWarning,
 )
 from aigreen.inference import honest_did, pretrend_power
 
+from .economy import CITY, FULL, KEYS, economy
+
 pytestmark = pytest.mark.filterwarnings("ignore::aigreen.errors.OverlapWarning")
 
-KEYS = {"unit": "firm", "time": "year", "cohort": "first"}
-CITY = {**KEYS, "cluster": "city"}
-FULL = {"channels": ["m1", "m2"], "exposure": ["ring", "peers"]}
 
-
-def economy(seed: int = 0, periods: int = 9) -> pd.DataFrame:
-    """Cities treated in 5, 7 or never, some exposed from 5 or 7 on; firms with two channels and two exposures."""
-    rng = np.random.default_rng(seed)
-    n_cities, per_city = 24, 5
-    n = n_cities * per_city
-    firm, year = np.repeat(np.arange(n), periods), np.tile(np.arange(1, periods + 1), n)
-    city = firm // per_city
-    first = rng.permutation(np.resize([0, 5, 7, 0], n_cities))[city]
-    treated = (first > 0) & (year >= first)
-    near = rng.permutation(np.resize([5, 99, 99, 7], n_cities))[city]
-    ring = 1.0 * (year >= near)
-    peers = np.where((year >= 6) & (city % 3 == 1), 0.2 + rng.random(n)[firm], 0.0)
-
-    def shock() -> np.ndarray:
-        common = rng.standard_normal((n_cities, periods))[city, year - 1]
-        return rng.standard_normal(n * periods) + 0.4 * common
-
-    m1 = rng.standard_normal(n)[firm] + 0.1 * year + 0.8 * treated + shock()
-    m2 = rng.standard_normal(n)[firm] + 0.3 * m1 - 0.4 * treated + shock()
-    y = rng.standard_normal(n)[firm] + 0.2 * year + 0.5 * m1 + 0.3 * m2 + treated + 0.25 * ring + shock()
-    x = rng.standard_normal(n * periods)
-    df = pd.DataFrame(
-        {"firm": firm, "year": year, "first": first, "city": city, "m1": m1, "m2": m2, "ring": ring, "peers": peers}
-        | {"x": x, "y": y + 0.4 * x, "w": rng.uniform(0.5, 1.5, n * periods)}
-    )
-    return df[rng.random(len(df)) >= 0.1].reset_index(drop=True)
+def later() -> pd.DataFrame:
+    """Cohorts 5 and 7 of nine periods, with room for three leads."""
+    return economy(periods=9, cohorts=(5, 7), onsets=(5, 7))
 
 
 @pytest.fixture
 def panel() -> Panel:
-    return Panel(economy(), **CITY)
+    return Panel(later(), **CITY)
 
 
 @pytest.mark.parametrize("what", ["fit", "path"])
@@ -63,7 +39,7 @@ def panel() -> Panel:
     [FULL, {**FULL, "ordered": True}, {**FULL, "interaction": True}, {"channels": ["m1"]}, {"channels": [], **FULL}],
 )
 def test_parts_add_up_before_treatment_too(what: str, options: dict) -> None:
-    panel = Panel(economy(), **CITY, weights="w")
+    panel = Panel(later(), **CITY, weights="w")
     result = getattr(Decomposition(**options, leads=3), what)(panel, "y", covariates=["x"])
     for view in (result, result.event_study()):
         total, parts = view["total"], view.additive
@@ -80,7 +56,7 @@ def test_parts_add_up_before_treatment_too(what: str, options: dict) -> None:
 
 @pytest.mark.parametrize("weights", [None, "w"])
 def test_leads_of_the_total_are_those_of_imputation(weights: str | None) -> None:
-    panel = Panel(economy(), **CITY, weights=weights)
+    panel = Panel(later(), **CITY, weights=weights)
     parts = Decomposition(channels=["m1", "m2"], leads=3, anticipation=1, variance="conservative").fit(
         panel, "y", covariates=["x"]
     )
@@ -125,7 +101,7 @@ def test_effects_after_treatment_do_not_change_with_leads(panel: Panel) -> None:
 @pytest.mark.parametrize("options", [FULL, {**FULL, "ordered": True}, {"channels": ["m1"], "interaction": True}])
 def test_influence_is_the_derivative_by_cluster_weights(what: str, options: dict) -> None:
     """Leads have no term of treated rows: moving the weight of any cluster's untreated rows moves them by psi."""
-    df = economy()
+    df = later()
     treated = (df["first"] > 0) & (df["year"] >= df["first"])
     estimator = Decomposition(**options, leads=3, variance="conservative")
 
@@ -213,7 +189,10 @@ def test_leads_that_not_all_parts_have_are_counted() -> None:
     df = smooth()
     panel = Panel(df.assign(ring=1.0 * ((df["firm"] % 5 == 0) & (df["year"] >= 3))), **KEYS)
     estimator = Decomposition(channels=["m1"], exposure="ring", leads=4)
-    with pytest.warns(CollinearWarning, match="3 leads left out: the spillover .* treated -4, treated -3, treated -2"):
+    with (
+        pytest.warns(CollinearWarning, match="3 leads left out: the spillover .* treated -4, treated -3, treated -2"),
+        pytest.warns(CollinearWarning, match="1 leads left out: determined by fixed effects .* first: ring -2"),
+    ):
         result = estimator.fit(panel, "y")
     assert result.event_study()["total"].index.min() == -1
     assert result.dropped["first"].tolist() == ["ring -2", "treated -4, treated -3, treated -2"]
@@ -228,7 +207,10 @@ def test_a_path_needs_a_reference_and_units_without_treatment(panel: Panel) -> N
     with pytest.raises(OptionError, match="fixed_effects"):
         Decomposition(channels=["m1"], leads=2, fixed_effects=["city", "year"]).path(panel, "y")
     ever = panel[panel.frame["first"] > 0]
-    with pytest.raises(CollinearError, match="units never treated and never exposed are needed"):
+    with (
+        pytest.raises(CollinearError, match="units never treated and never exposed are needed"),
+        pytest.warns(UnreachedWarning, match="164 rows left out"),
+    ):
         Decomposition(channels=["m1"], leads=2).path(ever, "y")
     late = panel[(panel.frame["first"] == 0) | (panel.frame["year"] != panel.frame["first"] - 1)]
     with pytest.raises(NoPrePeriodError, match="the reference"):

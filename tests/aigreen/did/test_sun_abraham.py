@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from aigreen import Panel, StackedDiD, SunAbraham
 from aigreen.errors import (
+    AigreenWarning,
     AlwaysTreatedWarning,
     CollinearWarning,
     NoControlsError,
@@ -130,6 +131,7 @@ def test_singletons_and_determined_covariates_are_counted():
 
 @pytest.mark.parametrize("value", [0.1, 1e5 / 3, 1e-7 / 3])
 @pytest.mark.parametrize("weights", [None, "w"])
+@pytest.mark.filterwarnings("ignore::aigreen.errors.UnreachedWarning")
 def test_a_constant_covariate_is_left_out_though_its_mean_rounds(value, weights):
     panel = Panel(make(missing=0.1).assign(same=value), weights=weights, **KEYS)
     for model in (SunAbraham(), StackedDiD()):
@@ -153,7 +155,7 @@ def test_bad_input():
     late = Panel(frame[(frame["year"] >= 2003) & frame["first"].isin([0, 2003])], **KEYS)
     with pytest.raises(NoPrePeriodError), pytest.warns(AlwaysTreatedWarning):
         SunAbraham().fit(late, "y")
-    with pytest.raises(TooFewClustersError):
+    with pytest.raises(TooFewClustersError), pytest.warns(SmallCellWarning, match="4 cohorts stand in a single"):
         SunAbraham().fit(Panel(frame.assign(all=1), **KEYS, cluster="all"), "y")
     with pytest.raises(OptionError):
         SunAbraham(control_group="never")
@@ -173,7 +175,7 @@ def test_invariance(seed, model, missing, scale):
 
     def fit(frame, **keys):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            warnings.simplefilter("ignore", AigreenWarning)
             return model.fit(Panel(frame, **KEYS, **keys), "y", covariates=["x"])
 
     result = fit(frame)

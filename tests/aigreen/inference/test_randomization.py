@@ -2,7 +2,6 @@ import itertools
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from aigreen import GroupTimeATT, Panel
@@ -18,27 +17,13 @@ from aigreen.inference import randomization_inference
 from aigreen.inference.arrangements import arrangements
 from aigreen.regression.twfe import TWFE
 
+from .panels import clustered
+
 
 def make(n_clusters=12, per=5, n_periods=6, seed=0, cohorts=(0, 3, 5)):
     rng = np.random.default_rng(seed)
-    n = n_clusters * per
-    cluster = np.repeat(np.arange(n_clusters), per)
     first = np.resize(cohorts, n_clusters)[rng.permutation(n_clusters)]
-    df = pd.DataFrame(
-        {
-            "unit": np.repeat(np.arange(n), n_periods),
-            "time": np.tile(np.arange(1, n_periods + 1), n),
-            "city": np.repeat(cluster, n_periods),
-            "first": np.repeat(first[cluster], n_periods),
-            "x": rng.normal(size=n * n_periods),
-            "w": rng.uniform(0.5, 2, n * n_periods),
-            "industry": np.repeat(rng.integers(0, 4, n), n_periods),
-            "region": np.repeat(cluster % 2, n_periods),
-        }
-    )
-    shock = rng.normal(size=(n_clusters, n_periods))
-    df["y"] = 0.5 * df.x + shock[df.city, df.time - 1] + rng.normal(size=len(df))
-    return df
+    return clustered(rng, first, per, n_periods).assign(region=lambda df: df["city"] % 2)
 
 
 def panel(df, **options):
@@ -120,6 +105,7 @@ def test_interval_inverts_the_sharp_null():
     assert null.p_value == by_hand.p_value
 
 
+@pytest.mark.filterwarnings("ignore::aigreen.errors.SmallCellWarning")
 def test_any_estimator_can_be_the_statistic():
     def att(reassigned, outcome):
         return GroupTimeATT(method="reg").fit(reassigned, outcome).overall()

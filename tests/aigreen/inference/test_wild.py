@@ -15,27 +15,14 @@ from aigreen.errors import (
 from aigreen.inference import wild_cluster_bootstrap
 from aigreen.regression.twfe import TWFE
 
+from .panels import clustered
+
 
 def make(n_clusters=8, per=6, n_periods=6, seed=0, treated=None):
     rng = np.random.default_rng(seed)
-    n = n_clusters * per
-    cluster = np.repeat(np.arange(n_clusters), per)
     first = np.zeros(n_clusters)
     first[: treated or n_clusters // 2] = rng.integers(3, n_periods + 1, treated or n_clusters // 2)
-    df = pd.DataFrame(
-        {
-            "unit": np.repeat(np.arange(n), n_periods),
-            "time": np.tile(np.arange(1, n_periods + 1), n),
-            "city": np.repeat(cluster, n_periods),
-            "first": np.repeat(first[cluster], n_periods),
-            "x": rng.normal(size=n * n_periods),
-            "w": rng.uniform(0.5, 2, n * n_periods),
-            "industry": np.repeat(rng.integers(0, 4, n), n_periods),
-        }
-    )
-    shock = rng.normal(size=(n_clusters, n_periods))
-    df["y"] = 0.5 * df.x + shock[df.city, df.time - 1] + rng.normal(size=len(df))
-    return df
+    return clustered(rng, first, per, n_periods)
 
 
 def panel(df, **options):

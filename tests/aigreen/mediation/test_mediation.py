@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from aigreen import TWFE, Decomposition, GroupTimeATT, Mediation, Panel, share
 from aigreen.errors import (
     AigreenError,
+    AlwaysTreatedWarning,
     CollinearError,
     CollinearWarning,
     NoInfluenceError,
@@ -162,8 +163,10 @@ def test_shares_and_their_difference_between_groups(panel: Panel) -> None:
 
 
 def test_staggered_is_the_decomposition_without_exposure(panel: Panel) -> None:
-    result = Mediation(channels=["m1", "m2"], design="staggered", ordered=True).fit(panel, "y", covariates=["x"])
-    expected = Decomposition(channels=["m1", "m2"], ordered=True).fit(panel, "y", covariates=["x"])
+    with pytest.warns(AlwaysTreatedWarning, match="1 units left out"):
+        result = Mediation(channels=["m1", "m2"], design="staggered", ordered=True).fit(panel, "y", covariates=["x"])
+    with pytest.warns(AlwaysTreatedWarning, match="1 units left out"):
+        expected = Decomposition(channels=["m1", "m2"], ordered=True).fit(panel, "y", covariates=["x"])
     assert np.array_equal(result.psi, expected.psi)
     assert result.index.equals(expected.index)
 
@@ -187,7 +190,8 @@ def test_bootstrap_errors_are_near_those_of_influence_functions() -> None:
     assert (draws.std_errors / draws.effects.std_errors).between(0.9, 1.1).all()
     staggered = Mediation(channels=["m1"], design="staggered").bootstrap(panel, "y", n_draws=50)
     assert staggered.draws.columns.tolist() == ["total", "direct", "m1"]
-    pooled = Mediation(channels=["m1"], fixed_effects=[]).bootstrap(panel, "y", treatment="ai", n_draws=50)
+    with pytest.warns(RefitWarning, match="each of 50 draws is fitted anew"):
+        pooled = Mediation(channels=["m1"], fixed_effects=[]).bootstrap(panel, "y", treatment="ai", n_draws=50)
     assert pooled.draws.notna().all(axis=None)
     with pytest.raises(OptionError):
         Mediation(channels=["m1"], design="doubly_robust").bootstrap(panel, "y")

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from aigreen import TWFE, Panel, concat
 from aigreen.errors import (
+    AigreenWarning,
     CollinearError,
     CollinearWarning,
     DataError,
@@ -139,7 +140,10 @@ def test_rows_that_a_covariate_separates_are_counted():
     special = frame.index[(frame["firm"] % 5 == 0) & (frame["year"] == 2004)]
     frame["flag"] = 0.0
     frame.loc[special, ["flag", "count"]] = [1.0, 0]
-    with pytest.warns(SeparationWarning, match="covariates separate") as caught:
+    with (
+        pytest.warns(CollinearWarning, match="first: flag"),
+        pytest.warns(SeparationWarning, match="covariates separate") as caught,
+    ):
         result = TWFE(family="poisson").fit(Panel(frame, **KEYS), "count", covariates=["x", "flag"])
     assert [w.message.count for w in caught if w.category is SeparationWarning] == [len(special)]
     assert [w.message.first for w in caught if w.category is CollinearWarning] == [["flag"]]
@@ -271,7 +275,7 @@ def test_bad_data():
     with pytest.raises(TooFewClustersError):
         TWFE().fit(Panel(frame.assign(all=1), **KEYS, cluster="all"), "y")
     with pytest.raises(EmptyDataError), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore", AigreenWarning)
         TWFE(fixed_effects=["firm^year"]).fit(panel, "y")
     with pytest.raises(CollinearError, match="instruments"):
         TWFE().fit(panel, "y", treatment=["x", "z"], instruments=["count"])
@@ -292,7 +296,7 @@ MODELS = [TWFE(), TWFE(family="poisson"), TWFE(event_study=True)]
 def fit(model, frame, **keys):
     outcome = "count" if model.family == "poisson" else "y"
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore", AigreenWarning)
         return model.fit(Panel(frame, **KEYS, **keys), outcome, covariates=["x"])
 
 

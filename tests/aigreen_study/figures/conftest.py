@@ -5,20 +5,11 @@ import pandas as pd
 import pytest
 
 from aigreen import Panel
-from aigreen.effects.effects import Effects
 from aigreen.inference import honest_did, randomization_inference, rho_sensitivity
 from aigreen_study import figures
+from aigreen_study.specification.binned import binned_means
 
-BAND = {"n_draws": 99, "seed": 1}
-
-
-def make_effects(values, index, seed=0, scale=0.05, n=40, **options):
-    """Effects with independent influence functions; a value of exactly zero is a reference without variance."""
-    values = np.asarray(values, dtype=float)
-    psi = np.random.default_rng(seed).standard_normal((n, len(values))) * scale / np.sqrt(n)
-    psi[:, values == 0] = 0
-    facts = {"psi": psi, "n_rows": n, "n_units": n, "n_clusters": n, "method": "m", "outcome": "y"}
-    return Effects(values=values, index=index, clusters=pd.RangeIndex(n, name="city"), **(facts | options))
+from .drawn import BAND, make_effects
 
 
 @pytest.fixture(scope="session")
@@ -119,7 +110,7 @@ def _draw(path, comparisons, specifications, panel, rho):
             specifications.results, specifications.choices, preferred="s4", **BAND, **shown
         ),
         "binned": figures.binned_scatter(
-            figures.binned_means(panel, "y", "x", covariates=["w"]), xlabel="x", ylabel="y", **shown
+            binned_means(panel, "y", "x", covariates=["w"]), xlabel="x", ylabel="y", **shown
         ),
         "coefficients": figures.coefficient_figure(
             groups, whole=make_effects([0.2], pd.Index(["all"], name="group")), **shown

@@ -1,10 +1,19 @@
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.testing import assert_allclose
 
 from aigreen.effects.effects import Effects
 from aigreen.errors import ReportError, UnknownColumnError
-from aigreen_study.figures import WIDTH, cohort_trends_figure, event_study_figure, save_figure, style
+from aigreen_study.figures import (
+    WIDTH,
+    cohort_trends_figure,
+    event_study_figure,
+    save_figure,
+    style,
+)
+
+from .drawn import BAND, group, legend
 
 
 @pytest.fixture
@@ -86,6 +95,34 @@ def test_style_leaves_the_users_settings(effects):
 
     with mpl.rc_context({"font.size": 23, "svg.hashsalt": "other"}):
         with style():
-            assert mpl.rcParams["font.size"] == 11
+            assert mpl.rcParams["font.size"] == pytest.approx(11)
         assert mpl.rcParams["font.size"] == 23
         assert mpl.rcParams["svg.hashsalt"] == "other"
+
+
+def test_estimators_stand_beside_each_other(path):
+    ax = event_study_figure({"A": path, "B": path * 2}, **BAND).axes[0]
+    points = [line for line in ax.lines if line.get_marker() in "os" and len(line.get_xdata())]
+    assert_allclose(points[1].get_xdata() - points[0].get_xdata(), 0.64)
+    assert_allclose(points[1].get_ydata(), 2 * path.values)
+    wide = np.array([segment[:, 1] for segment in ax.collections[0].get_segments()])
+    assert_allclose(wide, path.conf_int(simultaneous=True, **BAND))
+    assert legend(ax) == ["A", "B", "95% pointwise", "95% simultaneous"]
+
+
+def test_result_without_influence_is_named_and_has_pointwise_intervals(path):
+    bare = Effects(
+        **{name: getattr(path, name) for name in ("values", "index", "clusters", "n_rows", "n_units", "n_clusters")},
+        psi=None,
+        covariance=np.diag(path.std_errors**2),
+        method="m",
+        outcome="y",
+    )
+    ax = event_study_figure({"A": path, "B": bare}, **BAND).axes[0]
+    assert legend(ax)[1] == "B (pointwise only)"
+    with pytest.raises(ReportError, match="8 estimators: at most 7"):
+        event_study_figure({str(i): path for i in range(8)})
+    with pytest.raises(ReportError, match="no estimators"):
+        event_study_figure({})
+    with pytest.raises(ReportError, match="by horizon, not by group"):
+        event_study_figure({"A": path, "B": group([1.0], ["x"])})

@@ -50,7 +50,7 @@ class Result:
 def table():
     rows = (
         Row("Zone", (Cell.number(0.1234, stars=2), Cell("Yes"))),
-        Row("", (Cell.number(0.05, brackets="()"), Cell())),
+        Row("", (Cell.number(0.05, role="std_error"), Cell())),
     )
     plain = Table(key="size", title="Size", stub="", columns=("(1)", "(2)"), groups=(Group(rows[:1]), Group(rows[1:])))
     return attributed(plain, columns=[("size/ols", Result), None])

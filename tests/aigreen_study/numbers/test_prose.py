@@ -75,3 +75,13 @@ def test_ledger_refuses_a_key_twice_and_odd_keys():
     with pytest.raises(OptionError, match="fmt"):
         ledger.add("other", 2.0, fmt="cofficient")
     assert len(ledger) == 1
+
+
+def test_ledgers_of_other_rules_are_taken_over_once(tmp_path):
+    one, all_ = Ledger(rule="one"), Ledger(rule="numbers")
+    one.add("bacon_estimate", 0.25)
+    one.write(tmp_path / "one.json")
+    all_.include(tmp_path / "one.json")
+    assert all_["bacon_estimate"]["rule"] == "one" and all_["bacon_estimate"]["text"] == "0.250"
+    with pytest.raises(ReportError, match="1 numbers are entered twice: bacon_estimate"):
+        all_.include(tmp_path / "one.json")

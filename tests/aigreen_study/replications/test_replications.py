@@ -104,8 +104,10 @@ def test_every_replication_is_published_titled_configured_and_registered():
     assert set(files) <= set(registry()["file"])
 
 
-@pytest.mark.filterwarnings("ignore::aigreen.errors.AigreenWarning")
 @pytest.mark.parametrize("name", REPLICATIONS)
+@pytest.mark.filterwarnings("ignore::aigreen.errors.MissingRowsWarning")
+@pytest.mark.filterwarnings("ignore::aigreen.errors.SeparationWarning")
+@pytest.mark.filterwarnings("ignore::aigreen.errors.SingletonWarning")
 def test_every_published_number_is_recomputed(name, shared, tmp_path, monkeypatch):
     monkeypatch.setenv(MIRROR, str(shared / "data"))
     rows = read_published(CONFIG / "replications.csv").query("replication == @name")

@@ -10,14 +10,13 @@ from aigreen.errors import ReportError
 from aigreen_study.figures import parts_figure, parts_horizon_figure
 from aigreen_study.numbers import headline
 from aigreen_study.numbers.prose import Ledger
+from aigreen_study.specification.parts import against_truth, movement, shares, support
 from aigreen_study.tables.parts import (
     decomposition_table,
     exposures_table,
     moves_table,
     named,
     part_labels,
-    shares,
-    support,
     truth_table,
 )
 
@@ -80,7 +79,7 @@ def test_pieces_of_parts_are_left_out(panel, labels):
 
 
 def test_table_shows_estimates_intervals_and_shares(overall):
-    table = decomposition_table(overall, title="Parts", simulated=True, **BAND)
+    table = decomposition_table(overall, simulated=True, **BAND)
     assert [row.label for row in table.rows] == ["Total", "Direct", "Through industry structure", "Spillover"]
     values = np.array([[np.nan if cell.value is None else cell.value for cell in row.cells] for row in table.rows])
     frame = overall.to_frame()
@@ -91,9 +90,9 @@ def test_table_shows_estimates_intervals_and_shares(overall):
     assert np.isnan(values[0, 6:]).all()
     assert values[1:, 6].sum() == pytest.approx(1)
     assert values[1:, 6:] == pytest.approx(shares(overall).to_numpy())
-    assert table.caption == "Parts (simulated data)"
+    assert table.caption == "The effect and its parts (simulated data)"
     with pytest.raises(ReportError, match="one effect for each part"):
-        decomposition_table(overall.select(np.arange(4) < 1), title="")
+        decomposition_table(overall.select(np.arange(4) < 1))
 
 
 def test_shares_are_fieller_sets_and_unbounded_where_the_total_may_be_zero(overall, parts):
@@ -101,7 +100,7 @@ def test_shares_are_fieller_sets_and_unbounded_where_the_total_may_be_zero(overa
     assert shares(overall)["low"].to_numpy() == pytest.approx([found.intervals[0][0] for found in sets])
     weak = made([0.1, 0.2, -0.2, 0.1], [1.0] * 4)
     assert np.isinf(shares(weak)[["low", "high"]].to_numpy()).all()
-    texts = {cell.text for row in decomposition_table(weak, title="Parts", **BAND).rows[1:] for cell in row.cells[7:]}
+    texts = {cell.text for row in decomposition_table(weak, **BAND).rows[1:] for cell in row.cells[7:]}
     assert texts == {"none"}
     ledger = Ledger("numbers")
     headline.add_decomposition(ledger, weak, part_labels(["m"], CODEBOOK), level=0.95, **BAND)
@@ -119,14 +118,14 @@ def test_total_is_imputation_on_the_clean_view(panel, parts):
     assert clean.n_rows == panel.n_rows - 5 * 4 - 5
     result = Imputation(leads=2).fit(clean, "y")
     assert result.overall().values == pytest.approx(parts.overall().values[:1])
-    table = moves_table({"Outcome": result}, title="Moves")
+    table = moves_table({"Outcome": movement(result)})
     test = result.event_study().pretrend_test()
     assert [cell.value for cell in table.rows[0].cells[4:]] == pytest.approx([test.statistic, 2, test.p_value])
 
 
 def test_exposures_stand_side_by_side(overall, panel):
     table = exposures_table(
-        {"Ring": overall, "Other": overall}, {"Ring": support(panel, "ring"), "Other": support(panel, "m")}, title="By"
+        {"Ring": overall, "Other": overall}, {"Ring": support(panel, "ring"), "Other": support(panel, "m")}
     )
     assert [cell.text for cell in table.rows[-2].cells] == ["15", "0"]
     assert [cell.text for cell in table.rows[-1].cells] == ["5", "20"]
@@ -136,7 +135,12 @@ def test_exposures_stand_side_by_side(overall, panel):
 def test_truth_is_covered_or_not():
     overall = made([0.5, 0.2, 0.2, 0.1], [0.1, 0.1, 0.01, 0.1])
     truth = pd.DataFrame({"truth": [0.6, 0.25, 0.3, 0.05]}, index=overall.index).assign(low=0.0, high=0.25)
-    table = truth_table(overall, truth, title="Truth", **BAND)
+    found = against_truth(overall, truth["truth"], **BAND)
+    assert found["covered"].tolist() == [True, True, False, True]
+    assert found["low"].to_numpy() == pytest.approx(overall.conf_int()["low"].to_numpy())
+    wide = overall.conf_int(simultaneous=True, **BAND)
+    assert found[["band_low", "band_high"]].to_numpy() == pytest.approx(wide.to_numpy())
+    table = truth_table(overall, truth["truth"], **BAND)
     assert [row.cells[4].text for row in table.rows] == ["Yes", "Yes", "No", "Yes"]
     ledger = Ledger("numbers")
     headline.add_true_parts(ledger, overall, truth, part_labels(["m"], CODEBOOK), level=0.95, **BAND)

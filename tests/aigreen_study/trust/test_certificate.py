@@ -15,7 +15,7 @@ ESTIMATES = (0.12345678, -0.5, 1.5)
 
 def table(estimates=ESTIMATES, stars=(2, 0, 0), *, rows=738, key="baseline", notes="Clustered."):
     cells = tuple(Cell.number(value, stars=n) for value, n in zip(estimates, stars, strict=True))
-    errors = tuple(Cell.number(0.1, brackets="()") for _ in estimates)
+    errors = tuple(Cell.number(0.1, role="std_error") for _ in estimates)
     size = Row("Observations", (Cell(f"{rows:,}", float(rows), centred=True), Cell("Yes"), Cell()))
     return Table(
         key=key,

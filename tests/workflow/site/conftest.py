@@ -220,8 +220,11 @@ def baseline() -> Table:
     facts = SPEC | {"errors": "clustered by city"}
     wide = tuple(f"A long heading of column {i}" for i in range(6))
     more = tuple(Cell.number(i / 7) for i in range(6))
-    estimate = (Cell("0.169", 0.1694, 1, spec=spec), Cell("8,322", 8322, centred=True, spec=spec, unit="rows"))
-    error = (Cell("(0.089)", 0.0887, spec=spec), *(Cell(),) * 7)
+    estimate = (
+        Cell("0.169", 0.1694, 1, spec=spec, role="estimate"),
+        Cell("8,322", 8322, centred=True, spec=spec, unit="rows"),
+    )
+    error = (Cell("(0.089)", 0.0887, spec=spec, role="std_error"), *(Cell(),) * 7)
     rows = (Row("Zone", estimate + more), Row("", error))
     return Table(
         key="baseline",

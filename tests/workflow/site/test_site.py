@@ -16,6 +16,7 @@ from aigreen_study.site.body import paper_body
 from aigreen_study.site.build import write_site
 from aigreen_study.site.cards import number_cards
 from aigreen_study.site.sections import sources_section
+from aigreen_study.tables.estimates import estimate_cells, interval_cells
 from aigreen_study.tables.table import Cell, Group, Row, Table
 
 ROOT = Path(__file__).parents[3]
@@ -250,14 +251,24 @@ def test_estimates_know_their_errors_and_bounds(study):
 
 
 def test_errors_and_bounds_in_columns_of_their_own():
-    cells = (Cell.number(0.5), Cell.number(0.1, brackets="()"), Cell.number(0.3), Cell.number(0.7), Cell.number(9))
-    columns = ("Estimate", "Std. error", "low", "high", "Observations")
-    table = Table("t", "T", "", columns, (Group((Row("All", cells),)),))
-    entries = {f"tables/t:1:{j}": {"exhibit": "tables/t", "place": str(j), "text": "1"} for j in range(1, 6)}
+    line = {"estimate": 0.5, "std_error": 0.1, "conf_low": 0.3, "conf_high": 0.7}
+    cells = (*interval_cells(line), Cell.count(9), *estimate_cells(line), Cell.p_value(0.02))
+    table = Table("t", "T", "", tuple("abcdefgh"), (Group((Row("All", cells),)),))
+    entries = {f"tables/t:1:{j}": {"exhibit": "tables/t", "place": str(j), "text": "1"} for j in range(1, 9)}
     cards = number_cards(entries, {"tables/t": table}, None)
     others = {"error": "tables/t:1:2", "low": "tables/t:1:3", "high": "tables/t:1:4"}
     assert cards["tables/t:1:1"]["related"] == others
-    assert [cards[f"tables/t:1:{j}"].get("aspect") for j in range(1, 6)] == [None, "error", "low", "high", None]
+    assert cards["tables/t:1:6"]["related"] == {"error": "tables/t:1:7", "p": "tables/t:1:8"}
+    aspects = [None, "error", "low", "high", None, None, "error", "p"]
+    assert [cards[f"tables/t:1:{j}"].get("aspect") for j in range(1, 9)] == aspects
+
+
+def test_cards_read_roles_and_not_brackets():
+    """A number in brackets without a role belongs to no estimate."""
+    rows = (Row("All", (Cell.number(0.5, role="estimate"),)), Row("", (Cell("(0.1)", 0.1),)))
+    table = Table("t", "T", "", ("(1)",), (Group(rows),))
+    entries = {f"tables/t:{i}:1": {"exhibit": "tables/t", "place": str(i), "text": "1"} for i in (1, 2)}
+    assert "related" not in number_cards(entries, {"tables/t": table}, None)["tables/t:1:1"]
 
 
 def test_the_same_results_give_the_same_bytes(study, tmp_path):

@@ -7,10 +7,10 @@ import pandas as pd
 
 from aigreen.data import facts
 from aigreen.data.assemble.codebook import Assembled, Entry, SampleFlow, finish, merge_one
+from aigreen.data.assemble.rings import NEAR_KM, WIDE_KM, circle_column, circle_label
 
 CAPPED = ("carbon_intensity", "industrial_upgrading", "tertiary_share", "population")
 CAPPED_ROWS = 5
-RINGS_KM = {"ring_100km": 100.0, "ring_200km": 200.0}
 
 _RAW, _ZONES, _DIVISIONS = "cn_prefecture_lowcarbon", "ai_pilot_zones", "divisions"
 _AT_BOUND = "missing where the source cut it off at its greatest or least value"
@@ -23,10 +23,10 @@ CODEBOOK = (
     Entry("year", "Year", "calendar year", source=_RAW),
     Entry("zone_year", "First year of an AI pilot zone in the city", "calendar year", "missing = never", _ZONES),
     Entry("treated", "AI pilot zone in force", "", "1 = yes, 0 = no", _ZONES, "year >= zone_year"),
-    Entry("ring_100km", "Other zone cities within 100 km", "cities", "", f"{_ZONES}; {_DIVISIONS}",
-          "number of other cities with a zone in force whose seat is at most 100 km away, same year"),
-    Entry("ring_200km", "Other zone cities within 200 km", "cities", "", f"{_ZONES}; {_DIVISIONS}",
-          "as ring_100km, at most 200 km away"),
+    Entry(circle_column(NEAR_KM), circle_label(NEAR_KM), "cities", "", f"{_ZONES}; {_DIVISIONS}",
+          f"number of other cities with a zone in force whose seat is at most {NEAR_KM} km away, same year"),
+    Entry(circle_column(WIDE_KM), circle_label(WIDE_KM), "cities", "", f"{_ZONES}; {_DIVISIONS}",
+          f"as {circle_column(NEAR_KM)}, at most {WIDE_KM} km away"),
     Entry("carbon_intensity", "Carbon intensity", "as published, unit not stated", _AT_BOUND, _RAW),
     Entry("ln_carbon_intensity", "ln carbon intensity", "log", "", _RAW, "ln(carbon_intensity)"),
     Entry("ln_carbon_intensity_published", "ln intensity (raw)", "log", "values at the bounds kept", _RAW,
@@ -86,8 +86,8 @@ def cities(tidy: pd.DataFrame, *, timing: facts.Timing = "batch_year", drop_capp
         frame = frame.assign(**{name: frame[name].mask(capped(frame[name])) for name in CAPPED})
     frame["zone_year"] = frame["city_code"].map(facts.pilot_zone_cohorts("prefecture", timing)).astype(float)
     frame["treated"] = (frame["year"] >= frame["zone_year"]).astype("int64")
-    for name, km in RINGS_KM.items():
-        frame[name] = facts.zones_within(
+    for km in (NEAR_KM, WIDE_KM):
+        frame[circle_column(km)] = facts.zones_within(
             frame["city_code"].to_numpy(), frame["year"].to_numpy(), radius_km=km, timing=timing
         )
     logs = {"ln_carbon_intensity": "carbon_intensity", "ln_gdp": "gdp_real", "ln_population": "population"}

@@ -15,15 +15,15 @@ import numpy as np
 import pandas as pd
 
 from aigreen.data import facts
+from aigreen.data.assemble.rings import EDGES_KM, ring_column
 from aigreen.data.schemas import DIRECTIONS
 from aigreen.errors import DataError, OptionError
 
-RING_EDGES = (0, 50, 100, 150, 200, 250, 300, 350)
 KEY = ["firm_id", "year"]
 
 
 def ring_counts(
-    city_code: Sequence[str], year: Sequence[int], cohorts: pd.Series, edges: Sequence[float] = RING_EDGES
+    city_code: Sequence[str], year: Sequence[int], cohorts: pd.Series, edges: Sequence[float] = EDGES_KM
 ) -> pd.DataFrame:
     """Count the other cities with a zone in force by ring of distance.
 
@@ -48,7 +48,7 @@ def ring_counts(
     counts = {}
     for low, high in pairwise(edges):
         near = other & (distance <= high) & ((distance > low) | (low == 0))
-        counts[f"ring_{low:g}_{high:g}"] = (near[rows] & in_force).sum(axis=1, dtype="int64")
+        counts[ring_column(low, high)] = (near[rows] & in_force).sum(axis=1, dtype="int64")
     return pd.DataFrame(counts)
 
 

@@ -16,6 +16,7 @@ from aigreen.data import canonical, facts
 from aigreen.data.assemble import adoption, channel_measures, links, zones
 from aigreen.data.assemble.codebook import Assembled
 from aigreen.data.assemble.outcomes import add_cnrds, add_records
+from aigreen.data.assemble.rings import NEAR_KM, circle_column, circle_label, ring_columns
 from aigreen.data.assemble.sheet import KEY, Sheet
 
 _RAW, _ZONES, _DIVISIONS, _INDUSTRIES = "firm_years", "zones", "divisions", "industries"
@@ -178,9 +179,9 @@ def _exposure(sheet: Sheet, inputs: Inputs, options: Options) -> None:
     cohorts = zones.cohorts(inputs.zones, timing=options.timing)
     rings = links.ring_counts(frame["city_code"], frame["year"], cohorts)
     source = f"{_ZONES}; {_DIVISIONS}"
-    formula = "number of other cities with a zone in force whose seat is at most 100 km away, same year"
-    near = rings["ring_0_50"] + rings["ring_50_100"]
-    sheet.add(near, "ring_100km", "Other zone cities within 100 km", "cities", "", source, formula)
+    formula = f"number of other cities with a zone in force whose seat is at most {NEAR_KM} km away, same year"
+    near = rings[ring_columns(NEAR_KM)].sum(axis=1)
+    sheet.add(near, circle_column(NEAR_KM), circle_label(NEAR_KM), "cities", "", source, formula)
     for name in rings:
         low, high = name.split("_")[1:]
         formula = f"other cities with a zone in force, seats {low} to {high} km apart"

@@ -7,10 +7,11 @@ import pandas as pd
 
 from aigreen.data import facts
 from aigreen.data.assemble.codebook import Assembled, Entry, SampleFlow, finish, merge_one
+from aigreen.data.assemble.rings import PROVINCE_KM
 
 OUTCOMES = ("green_invention_patents", "green_utility_patents")
 FILLED_YEARS = 3
-NEAR_KM = 300.0
+NEAR = f"near_zones_{PROVINCE_KM}km"
 
 _NEIGHBOURS = "province_neighbours"
 _RAW, _ZONES, _DIVISIONS = "cn_province_greenpatent_greenfinance", "ai_pilot_zones", "divisions"
@@ -21,8 +22,9 @@ CODEBOOK = (
     Entry("year", "Year", "calendar year", source=_RAW),
     Entry("zone_year", "First year of an AI pilot zone in the province", "calendar year", "missing = never", _ZONES),
     Entry("treated", "AI pilot zone in force", "", "1 = yes, 0 = no", _ZONES, "year >= zone_year"),
-    Entry("near_zones_300km", "Zone cities of other provinces within 300 km", "cities", "", f"{_ZONES}; {_DIVISIONS}",
-          "number of cities of other provinces with a zone in force whose seat is at most 300 km from the own capital"),
+    Entry(NEAR, f"Zone cities of other provinces within {PROVINCE_KM} km", "cities", "", f"{_ZONES}; {_DIVISIONS}",
+          "number of cities of other provinces with a zone in force whose seat is at most "
+          f"{PROVINCE_KM} km from the own capital"),
     Entry("neighbour_zones", "Neighbouring provinces with a zone", "provinces", "", f"{_ZONES}; {_NEIGHBOURS}",
           "number of provinces with a common land border that hold a zone in force"),
     Entry("green_invention_patents", "Green invention patents", "patents", "", _RAW),
@@ -71,7 +73,7 @@ def provinces(tidy: pd.DataFrame, *, timing: facts.Timing = "batch_year", drop_f
     frame = frame.assign(
         zone_year=zone_year,
         treated=(frame["year"] >= zone_year).astype("int64"),
-        near_zones_300km=_zones_near(frame, timing),
+        **{NEAR: _zones_near(frame, timing)},
         neighbour_zones=_neighbours_with_zone(frame, timing),
         **{f"{outcome}_log": np.log1p(frame[outcome]) for outcome in OUTCOMES},
         **{f"ln_{column}": np.log(frame[column]) for column in ("gdp", "population", "co2")},
@@ -88,13 +90,13 @@ def filled(tidy: pd.DataFrame) -> pd.Series:
 
 
 def _zones_near(frame: pd.DataFrame, timing: facts.Timing) -> np.ndarray:
-    """Count zone cities of other provinces in force within `NEAR_KM` of the own capital, row by row."""
+    """Count zone cities of other provinces in force within `PROVINCE_KM` of the own capital, row by row."""
     divisions = facts.table("divisions")
     capital = divisions[divisions["provincial_capital"] == "1"].set_index("province_code")["gb_code"]
     zones = facts.pilot_zone_cohorts("prefecture", timing)
     home = divisions.set_index("gb_code")["province_code"].reindex(zones.index)
     rows, codes = pd.factorize(frame["province_code"])
-    near = facts.distances_km(list(capital[codes]), list(zones.index)) <= NEAR_KM
+    near = facts.distances_km(list(capital[codes]), list(zones.index)) <= PROVINCE_KM
     near &= np.asarray(codes)[:, None] != home.to_numpy()
     return _in_force(near[rows], zones, frame["year"])
 

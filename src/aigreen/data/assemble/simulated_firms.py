@@ -7,8 +7,7 @@ import pandas as pd
 
 from aigreen.data import facts
 from aigreen.data.assemble.codebook import Assembled, Entry, SampleFlow, finish, merge_one
-
-RING_KM = 100.0
+from aigreen.data.assemble.rings import NEAR_KM, circle_column, circle_label
 
 _RAW, _ZONES, _DIVISIONS, _INDUSTRIES = "firm years", "ai_pilot_zones", "divisions", "industries"
 CODEBOOK = (
@@ -19,8 +18,8 @@ CODEBOOK = (
     Entry("region", "Region", coding="East, Central, West, Northeast", source=_DIVISIONS),
     Entry("zone_year", "First year of an AI pilot zone in the city", "calendar year", "missing = never", _ZONES),
     Entry("treated", "AI pilot zone in force", "", "1 = yes, 0 = no", _ZONES, "year >= zone_year"),
-    Entry("ring_100km", "Other zone cities within 100 km", "cities", "", f"{_ZONES}; {_DIVISIONS}",
-          "number of other cities with a zone in force whose seat is at most 100 km away, same year"),
+    Entry(circle_column(NEAR_KM), circle_label(NEAR_KM), "cities", "", f"{_ZONES}; {_DIVISIONS}",
+          f"number of other cities with a zone in force whose seat is at most {NEAR_KM} km away, same year"),
     Entry("industry_code", "Industry", coding="CSRC 2012, two digits", source=_RAW),
     Entry("manufacturing", "Manufacturing", "", "1 = yes, 0 = no", _INDUSTRIES),
     Entry("heavy_polluting", "Heavily polluting industry", "", "1 = yes, 0 = no", _INDUSTRIES),
@@ -66,10 +65,11 @@ def firm_year(raw: pd.DataFrame, *, timing: facts.Timing = "batch_year") -> Asse
     frame = flow.add("financial firms left out", frame[~frame["finance"]].drop(columns="finance"))
     frame = flow.add("divisions merged", merge_one(frame, _divisions(), "city_code"))
     zone_year = frame["city_code"].map(facts.pilot_zone_cohorts("prefecture", timing)).astype(float)
+    near = facts.zones_within(frame["city_code"], frame["year"], radius_km=NEAR_KM, timing=timing)
     frame = frame.assign(
         zone_year=zone_year,
         treated=(frame["year"] >= zone_year).astype("int64"),
-        ring_100km=facts.zones_within(frame["city_code"], frame["year"], radius_km=RING_KM, timing=timing),
+        **{circle_column(NEAR_KM): near},
         green_patents_log=np.log1p(frame["green_patents"]),
         any_green=(frame["green_patents"] > 0).astype("int64"),
         size=np.log(frame["total_assets"]),

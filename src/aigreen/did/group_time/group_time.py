@@ -29,8 +29,9 @@ from aigreen.errors import (
     TooFewClustersError,
     TooFewPeriodsError,
     UnbalancedWarning,
+    warn,
 )
-from aigreen.panel.dropped import Dropped, warn
+from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel
 

@@ -36,6 +36,7 @@ import numpy as np
 import pandas as pd
 
 from aigreen.data import facts
+from aigreen.data.assemble.rings import NEAR_KM, circle_column
 from aigreen.errors import OptionError
 from aigreen.simulate.draws import Streams, streams
 from aigreen.simulate.economy import (
@@ -277,7 +278,7 @@ def perfect_panel(
             "home_city": who["city_code"].to_numpy()[row],
             "industry_code": who["industry_code"].to_numpy()[row],
             "zone_year": zone[row],
-            "ring_100km": facts.zones_within(city, years[column], radius_km=outcomes.RADIUS_KM),
+            circle_column(NEAR_KM): facts.zones_within(city, years[column], radius_km=NEAR_KM),
             **{name: values[row, column] for name, values in channels},
             "green_patents_log": np.log1p(drawn.green.sum(axis=(2, 3))[row, column]),
         }

@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from aigreen.data import facts
+from aigreen.data.assemble.rings import NEAR_KM
 from aigreen.simulate.draws import Streams, ar1
 from aigreen.simulate.economy import network
 from aigreen.simulate.economy.firms import AI_TYPES, cities_by_year, log_assets, polluting_share
@@ -32,7 +33,6 @@ MECHANISMS = ("prevention", "end_of_pipe", "other")
 TYPES = ("invention", "utility_model")
 CHANNELS = ("industry_structure", "polluting_share", "human_capital")
 SPILLOVERS = ("spillover_ring", "spillover_peers", "spillover_chain")
-RADIUS_KM = 100.0
 ROBOTS = 0.3  # of log exposure to robots on log AI words
 MIX = (0.62, 0.20, 0.18)  # shares of the mechanisms in green patents
 
@@ -174,7 +174,7 @@ def draw_outcomes(
     rise[:, 1:] = effects.words * in_force[:, :-1]
     shift = {name: slopes[name] * more[name] for name in CHANNELS}
     treated = in_force & active
-    ring = facts.zones_within(city.ravel(), np.tile(years, n), radius_km=RADIUS_KM).reshape(n, t)
+    ring = facts.zones_within(city.ravel(), np.tile(years, n), radius_km=NEAR_KM).reshape(n, t)
     shift["spillover_ring"] = effects.ring * ring
     shift["spillover_peers"] = effects.peers * _peers(firms, active, treated)
     shift["spillover_chain"] = effects.customers * network.exposure(links["customer"], treated)

@@ -86,3 +86,13 @@ def test_types_add_up_and_no_character_counts_twice(listed):
     assert sum(len(word) * count for word, count in words.items()) <= done["length"]
     assert done["ai_words"] == sum(done[f"ai_words_{kind}"] for kind in TYPES) == words.sum()
     assert done["ai_words_core"] <= done["ai_words"]
+
+
+def test_words_on_data_cloud_things_and_smart_environment_are_counted_but_not_core():
+    dictionary = ai_dictionary()
+    loose = dictionary[dictionary["word"].str.contains("大数据|云计算|物联网|智能环保|智慧环保")]
+    assert {"大数据分析", "云计算", "物联网", "智能环保"} <= set(loose["word"])
+    assert not loose["core"].any()
+    counts = ai_words(pd.Series(["".join(loose["word"]), "人工智能" + "智能环保"]))
+    assert counts["ai_words"].tolist() == [len(loose), 2]
+    assert counts["ai_words_core"].tolist() == [0, 1]

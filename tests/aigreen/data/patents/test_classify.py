@@ -272,3 +272,14 @@ def test_language_limits_keywords():
 def test_core_keywords():
     frame = pd.DataFrame({"ipc": [None, None], "title": ["particle swarm", "swarm intelligence"]})
     assert classify_patents(frame, title="title").flags["ai_core"].tolist() == [False, True]
+
+
+@pytest.mark.parametrize("subclass", ["G06Q", "G08G", "G01R", "H02J"])
+def test_whole_subclasses_are_green_but_not_strict_and_not_green_without_ai(subclass):
+    """The inventory takes the whole subclass: strict and non-AI counts leave such patents out."""
+    listed = pd.DataFrame({"ipc": [f"{subclass}1/00", f"{subclass}1/00; G06N3/08", "F03D1/06"]})
+    flags = classify_patents(listed).flags
+    assert flags["green"].tolist() == [True, True, True]
+    assert flags["green_strict"].tolist() == [False, False, True]
+    assert flags["green_ai"].tolist() == [False, True, False]
+    assert flags["green_non_ai"].tolist() == [True, False, True]

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aigreen.data.patents.symbols import normalise_symbol, split_symbols
+from aigreen.data.patents.symbols import canonical_cells, normalise_symbol, split_symbols
+from aigreen.data.raw.flow import Flow
 from aigreen.errors import DataError
 
 SPELLINGS = [
@@ -148,3 +149,14 @@ def test_any_text_is_parsed_or_reported(text):
     found = split_symbols([text])
     pieces = len(found.pairs) + found.unparsed["count"].sum()
     assert pieces > 0 or not any(letter.isalnum() for letter in text)
+
+
+def test_symbol_cells_keep_the_main_symbol_first_and_each_once():
+    cells = pd.Series(["C02F1/00(2006.01)I; H01M10/05；C02F1/00;无", None, ""], dtype="str")
+    first = pd.Series(["H01M 10/05", "A01B1/00", None], dtype="str")
+    flow = Flow("f")
+    got = canonical_cells(cells, flow, "ipc", first=first)
+    assert got.iloc[0] == "H01M10/05;C02F1/00"
+    assert got.iloc[1] == "A01B1/00"
+    assert pd.isna(got.iloc[2])
+    assert flow.to_frame()[["dropped", "first"]].values.tolist() == [[1, "无"]]

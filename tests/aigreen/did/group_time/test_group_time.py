@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from aigreen import GroupTimeATT, Panel
 from aigreen.errors import (
+    AigreenWarning,
     AlwaysTreatedWarning,
     ClusterVariesError,
     CollinearWarning,
@@ -53,7 +54,7 @@ def panel(frame, **columns):
 
 def quiet(frame, *, covariates=None, keys=None, **options):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore", AigreenWarning)
         return GroupTimeATT(**options).fit(panel(frame, **(keys or {})), "y", covariates=covariates)
 
 
@@ -192,7 +193,7 @@ class TestClustersAndWeights:
         frame = make()
         whole = panel(frame, cluster="city")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            warnings.simplefilter("ignore", AigreenWarning)
             large = GroupTimeATT().fit(whole[frame["size"] > 0], "y").overall()
             small = GroupTimeATT().fit(whole[frame["size"] <= 0], "y").overall()
         assert large.psi.shape == (20, 1)

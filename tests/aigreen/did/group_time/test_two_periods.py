@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import statsmodels.api as sm
 
 from aigreen.did.group_time.two_periods import NotIdentifiedError, cross_section_att, logit, panel_att
 
@@ -91,3 +92,20 @@ def test_collinear_covariates_are_not_identified(method, sample):
         panel_att(method, (y[None, d], flat[:, d], w[d]), (y[None, ~d], flat[:, ~d], w[~d]))
     with pytest.raises(NotIdentifiedError):
         cross_section_att(method, y, flat, w, d, later)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("n", [60, 2000])
+def test_logit_equals_statsmodels(n, weighted):
+    rng = np.random.default_rng(n)
+    x = np.vstack([np.ones(n), rng.normal(size=(3, n))])
+    d = (rng.random(n) < 1 / (1 + np.exp(-([-0.5, 0.4, 0.3, -0.2] @ x)))).astype(float)
+    w = rng.integers(1, 5, n).astype(float) if weighted else np.ones(n)
+    p, information, beta = logit(x, d, w)
+    if weighted:
+        fit = sm.GLM(d, x.T, family=sm.families.Binomial(), freq_weights=w).fit(tol=1e-13)
+    else:
+        fit = sm.Logit(d, x.T).fit(method="newton", tol=1e-13, disp=0)
+    np.testing.assert_allclose(beta, fit.params, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(p, fit.predict(), rtol=0, atol=1e-10)
+    np.testing.assert_allclose(np.linalg.inv(information), fit.cov_params(), rtol=1e-8)

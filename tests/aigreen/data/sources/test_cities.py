@@ -1,12 +1,10 @@
-"""Real public data through the adapters: the numbers their notes promise."""
+"""The prefecture panel and coordinates of cities: the numbers their notes promise, and defects."""
 
-import pandas as pd
 import pytest
 
 from aigreen.data import facts
-from aigreen.data.raw.reading import read
-from aigreen.data.sources import cities, cui2018, policies
-from aigreen.errors import SourceError, UnreadableFileError
+from aigreen.data.sources import cities
+from aigreen.errors import SourceError
 
 COHORTS = {2010: 42, 2013: 23, 2017: 27}
 
@@ -51,27 +49,6 @@ def test_city_coordinates(shared, dropped):
     assert dropped(read.flow)["units that no longer exist"] == 2
 
 
-def test_cui2018(shared, dropped):
-    read = cui2018.firm_panel(shared / "data/cui2018_ets_firm_patents/AEA_P&P_table.dta")
-    assert read.flow["n_units"].iloc[0] == 1956
-    assert dropped(read.flow)["industry names empty, missing"] == 1427
-    assert dropped(read.flow)["no year"] == 113
-    assert (len(read.table), read.table["firm"].nunique()) == (18824, 1843)
-    assert len(read.table.dropna(subset=[*cui2018.CONTROLS, "industry_name"])) == 14378
-    assert (read.table["industry_name"] == "").sum() == 0
-
-
-def test_workbooks_with_title_sheets(shared):
-    folder = shared / "data/cn_prefecture_lowcarbon"
-    raw = read(folder / "raw_industry_structure_2000_2023.xlsx", sheet="面板数据2000-2023").frame
-    assert (len(raw), raw["城市代码"].nunique()) == (7974, 341)  # below stand 15 blank rows and 2 notes
-    density = read(folder / "raw_popdensity_298cities_1998_2024.xlsx", sheet="面板数据").frame
-    assert len(density) == 298 * 27
-    assert density["年份"].iloc[0] == "1998"
-    with pytest.raises(UnreadableFileError, match="3 sheets with content"):
-        read(folder / "raw_industry_structure_2000_2023.xlsx")
-
-
 HEAD = ["city_name", "year", "city_code", *(f.raw for f in (*cities.PANEL_FIELDS, *cities.PILOT_FIELDS))]
 
 
@@ -108,21 +85,3 @@ def city_row(name, year, code, pilot, treat):
 def test_defects_of_the_city_panel(tmp_path, rows, words):
     with pytest.raises(SourceError, match=words):
         cities.prefecture_panel(city_book(tmp_path, *rows))
-
-
-def test_zones_of_both_programmes():
-    table = policies.zones().table
-    assert len(table) == 30
-    most = table[table["program"] == facts.MOST]
-    assert len(most) == 18
-    deqing = most.set_index("gb_code").loc["330521"]
-    assert (deqing["city_code"], deqing["level"]) == ("330500", "county")
-    others = set(table["city_code"]) - set(most["city_code"])
-    assert {"370200", "320100"} <= others  # Qingdao and Nanjing hold pioneer zones only
-
-
-def test_policies(shared):
-    raw = pd.read_csv(shared / "facts/confounding_policies.csv", dtype=str, keep_default_na=False)
-    table = policies.policies(raw).table
-    assert len(table) == 297
-    assert table.loc[table["level"] == "province", "city_code"].isna().all()

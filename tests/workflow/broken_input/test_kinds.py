@@ -1,52 +1,36 @@
 """Broken raw files through `aigreen build`: one error line, exit code 1, inputs untouched, nothing half-written.
 
-`python3 run.py test tests/workflow/test_broken_input.py -n 0 -s` prints the table of kinds and messages.
+`python3 run.py test tests/workflow/broken_input/test_kinds.py -n 0 -s` prints the table of kinds and messages.
 """
 
 import csv
 import gzip
-import hashlib
-import io
 import os
 import re
-import shutil
-import subprocess
-import sys
 import zipfile
-from pathlib import Path
 
-import openpyxl
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from aigreen.cli import main
-from aigreen.simulate.economy import economy
+from .spoilt import (
+    ASSETS,
+    CODE,
+    DAY,
+    GOOGLE,
+    HEAD,
+    KIND,
+    SHEET,
+    balance_sheet,
+    cell,
+    content,
+    delimited,
+    group_row,
+    sheet,
+    workbook,
+)
 
-SHEET = "csmar/FS_Combas.csv"
 NAMES = "names/company_names.csv"
-GOOGLE = "google/publications-0000.parquet"
-CODE, SHORT, DAY, KIND, ASSETS = range(5)  # columns of the balance sheet
-HEAD = 3  # rows of codes, labels and units
-
-
-def digests(folder: Path) -> dict[str, str]:
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    """Raw files, and the tables and the panel made of them."""
-    folder = tmp_path_factory.mktemp("world")
-    economy.write_raw(folder / "raw", seed=7, truth_folder=folder / "truth", scale="small")
-    repository = Path(__file__).resolve().parents[2]
-    command = ["build", "--study", "simulated-firms", "--raw", str(folder / "raw"), "--out", str(folder / "out")]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(repository)
-        assert main(command) == 0
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -60,89 +44,12 @@ def messages():
     )
 
 
-@pytest.fixture
-def run(world, repository, tmp_path, monkeypatch, capsys):
-    """Spoil a copy of the raw files and build from it, beside the tables of an earlier build."""
-    monkeypatch.chdir(repository)
-
-    def build(spoil):
-        raw = Path(shutil.copytree(world / "raw", tmp_path / "data/raw"))
-        shutil.copytree(world / "out/canonical", tmp_path / "out/canonical")
-        spoil(raw)
-        before = digests(tmp_path / "data")
-        code = main(["build", "--study", "simulated-firms", "--raw", str(raw), "--out", str(tmp_path / "out")])
-        assert digests(tmp_path / "data") == before
-        return code, *capsys.readouterr()
-
-    return build
-
-
-# Ways to write the balance sheet anew: all its rows in one file
-
-
-def balance_sheet(raw: Path) -> list[list[str]]:
-    """All rows of the two parts, the header rows once; the parts are removed."""
-    rows: list[list[str]] = []
-    for part in (raw / SHEET, raw / "csmar/FS_Combas(1).csv"):
-        with part.open(encoding="gb18030", newline="") as lines:
-            rows += list(csv.reader(lines))[HEAD if rows else 0 :]
-        part.unlink()
-    return rows
-
-
-def delimited(rows, encoding="gb18030", delimiter=",") -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text, delimiter=delimiter).writerows(rows)
-    return text.getvalue().encode(encoding)
-
-
-def sheet(change=lambda rows: rows, encoding="gb18030", delimiter=","):
-    """Spoil the rows of the balance sheet, or write them in another way."""
-
-    def spoil(raw):
-        rows = balance_sheet(raw)
-        (raw / SHEET).write_bytes(delimited(change(rows) or rows, encoding, delimiter))
-
-    return spoil
-
-
-def workbook(change, suffix=".xlsx"):
-    """Write the balance sheet as a workbook that ``change(book, sheet)`` spoils."""
-
-    def spoil(raw):
-        book = openpyxl.Workbook()
-        for row in balance_sheet(raw):
-            book.active.append(row)
-        change(book, book.active)
-        book.save((raw / SHEET).with_suffix(suffix))
-
-    return spoil
-
-
-def group_row(rows) -> list[str]:
-    """First row that the panel uses: an A share's group statement at the end of a year."""
-    return next(row for row in rows[HEAD:] if row[KIND] == "A" and row[DAY].endswith("12-31") and row[CODE][0] in "036")
-
-
-def cell(column, value):
-    return sheet(lambda rows: group_row(rows).__setitem__(column, value))
-
-
 def columns(change):
     def apply(rows):
         for row in rows:
             change(row)
 
     return sheet(apply)
-
-
-def content(name, change):
-    """Change the bytes of a file."""
-
-    def spoil(raw):
-        (raw / name).write_bytes(change((raw / name).read_bytes()))
-
-    return spoil
 
 
 def parquet(change, name=GOOGLE):
@@ -242,7 +149,6 @@ def reports(data):
 
 
 REPORT = ("公司以人工智能为核心。" * 50).encode()
-
 BROKEN = {
     "truncated Parquet": (content(GOOGLE, lambda data: data[:-100]), "0000.parquet: not a readable Parquet file"),
     "damaged Parquet page": (content(GOOGLE, lambda data: data[:99] + b"\xff" * 9_000 + data[9_099:]), "not readable"),
@@ -356,116 +262,3 @@ def test_broken_input_is_one_clear_line(run, messages, tmp_path, kind):
     assert {path.parent.name for path in kept} == {"canonical"}
     assert all(pq.read_metadata(path).num_columns for path in kept)
     messages[kind] = error.removeprefix("error: ").strip().replace(f"{tmp_path}{os.sep}", "")
-
-
-# The same content written in other ways gives the same panel
-
-
-def spread(raw):
-    """A workbook with day cells, numbers for codes, a title and a hidden first sheet."""
-    rows = balance_sheet(raw)
-    book = openpyxl.Workbook()
-    book.active.title = "hidden"
-    book.active.append(["do", "not", "read"])
-    book.active.sheet_state = "hidden"
-    table = book.create_sheet("资产负债表")
-    table.append(["资产负债表"])
-    for row in rows[:HEAD]:
-        table.append(row)
-    for row in rows[HEAD:]:
-        days = pd.Timestamp(row[DAY]).to_pydatetime()
-        table.append([int(row[CODE]), row[SHORT], days, row[KIND], *(float(v) if v else None for v in row[ASSETS:])])
-    table.merge_cells("A1:M1")
-    book.active = 1
-    book.save((raw / SHEET).with_suffix(".xlsx"))
-
-
-def serial_days(rows):
-    for row in rows[HEAD:]:
-        row[DAY] = str((pd.Timestamp(row[DAY]) - pd.Timestamp("1899-12-30")).days)
-
-
-def mixed_days(rows):
-    forms = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%Y年%m月%d日", "%Y-%m-%d 00:00:00")
-    for at, row in enumerate(rows[HEAD:]):
-        row[DAY] = pd.Timestamp(row[DAY]).strftime(forms[at % len(forms)])
-
-
-def thousands(rows):
-    for row in rows[HEAD:]:
-        row[ASSETS:] = [re.sub(r"(?<=\d)(?=(?:\d{3})+(?!\d))", ",", v) if "." not in v else v for v in row[ASSETS:]]
-
-
-def lost_zeros(rows):
-    for row in rows[HEAD:]:
-        row[CODE] = row[CODE].lstrip("0")
-
-
-def with_exchange(rows):
-    for row in rows[HEAD:]:
-        row[CODE] = f"{row[CODE].zfill(6)}.{'SH' if row[CODE].startswith('6') else 'SZ'}"
-
-
-def notes_around(rows):
-    width = len(rows[0])
-    return [["资产负债表", *[""] * (width - 1)], *rows, [""] * width, ["数据来源：CSMAR", *[""] * (width - 1)]]
-
-
-def stata(raw):
-    rows = balance_sheet(raw)
-    frame = pd.DataFrame(rows[HEAD:], columns=rows[0])
-    frame.iloc[:, ASSETS:] = frame.iloc[:, ASSETS:]
-    amounts = frame.iloc[:, ASSETS:].apply(pd.to_numeric)
-    pd.concat([frame.iloc[:, :ASSETS].astype(object), amounts], axis=1).to_stata(
-        (raw / SHEET).with_suffix(".dta"), write_index=False, version=118
-    )
-
-
-SAME = {
-    "byte-order mark": sheet(encoding="utf-8-sig"),
-    "UTF-16": sheet(encoding="utf-16"),
-    "semicolons": sheet(delimiter=";"),
-    "tabs": sheet(delimiter="\t"),
-    "thousands separators": sheet(thousands),
-    "Excel serial days": sheet(serial_days),
-    "mixed forms of days": sheet(mixed_days),
-    "codes that lost their zeros": sheet(lost_zeros),
-    "codes with the exchange": sheet(with_exchange),
-    "title above, note below": sheet(notes_around),
-    "rows given twice": sheet(lambda rows: [*rows, *rows[HEAD : HEAD + 9]]),
-    "old line ends": content(SHEET, lambda data: data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")),
-    "lock files beside": lambda raw: (raw / "csmar/~$FS_Combas.xlsx").write_bytes(b"\x05user" + b" " * 160),
-    "workbook, hidden first sheet": spread,
-    "Stata file": stata,
-}
-
-
-@pytest.mark.parametrize("way", SAME)
-def test_the_same_rows_written_in_another_way_give_the_same_panel(run, world, tmp_path, way):
-    code, _, error = run(SAME[way])
-    assert (code, error) == (0, "")
-    assert digests(tmp_path / "out")["panel.parquet"] == digests(world / "out")["panel.parquet"]
-
-
-def test_the_command_itself_from_an_empty_folder(world, repository, tmp_path):
-    """As a process: exit code, one line on standard error, and no table of the broken file."""
-    raw = Path(shutil.copytree(world / "raw", tmp_path / "raw"))
-    cell(ASSETS, "-5")(raw)
-    command = [sys.executable, "-m", "aigreen.cli", "build", "--study", "simulated-firms", "--raw", str(raw)]
-    done = subprocess.run(
-        [*command, "--out", str(tmp_path / "out")], cwd=repository, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("error: FS_Combas: column A001000000: 1 cells are not numbers from 0")
-    assert done.stderr.count("\n") == 1
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_broken_input_leaves_the_earlier_panel_alone(world, repository, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(repository)
-    shutil.copytree(world, tmp_path / "w")
-    content(GOOGLE, lambda data: data[:-100])(tmp_path / "w/raw")
-    before = digests(tmp_path / "w")
-    code = main(["build", "--raw", str(tmp_path / "w/raw"), "--out", str(tmp_path / "w/out")])
-    assert (code, digests(tmp_path / "w")) == (1, before)
-    assert "publications-0000.parquet" in capsys.readouterr().err

@@ -23,6 +23,7 @@ from aigreen import (
 )
 from aigreen.errors import (
     AigreenError,
+    AigreenWarning,
     DuplicateRowsError,
     EmptyDataError,
     InfiniteValueError,
@@ -98,7 +99,7 @@ def fit(estimator: object, df: pd.DataFrame, outcome: str = "y") -> object:
 @pytest.mark.parametrize(("df", "error"), REFUSED.values(), ids=REFUSED)
 def test_refused_with_one_typed_error(df, error, estimator):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore", AigreenWarning)
         with pytest.raises(error) as caught:
             fit(estimator, df)
     assert "\n" not in str(caught.value)
@@ -120,6 +121,8 @@ def test_a_typed_error_or_finite_numbers(df, estimator):
 
 
 @pytest.mark.parametrize("name", [name for name in ESTIMATORS if name != "synthetic"])
+@pytest.mark.filterwarnings("ignore::aigreen.errors.SmallCellWarning")
+@pytest.mark.filterwarnings("ignore:diff-diff, de Chaisemartin.*interior period gaps:aigreen.errors.AigreenWarning")
 def test_a_missing_outcome_is_counted(name):
     with pytest.warns(MissingRowsWarning, match="1 rows left out: missing y") as heard:
         result = fit(ESTIMATORS[name], ODD["missing outcome"])
@@ -130,7 +133,7 @@ def test_a_missing_outcome_is_counted(name):
 @pytest.mark.parametrize("name", [name for name in ESTIMATORS if name != "synthetic"])
 def test_column_names_may_be_python_keywords(name):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore", AigreenWarning)
         plain = fit(ESTIMATORS[name], frame())
         keyword = fit(ESTIMATORS[name], frame().rename(columns={"y": "class"}), "class")
     np.testing.assert_array_equal(plain.values, keyword.values)

@@ -1,0 +1,132 @@
+"""The numbers of the exhibits that answer objections and are no rows of the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from aigreen.decomposition.parts import DIRECT, SPILLOVER, TOTAL
+from aigreen.effects.effects import Effects
+from aigreen.inference.honest import HonestDiD
+from aigreen.inference.placebo_links import LinkCheck
+from aigreen.inference.randomization import Randomization
+from aigreen.inference.variants import Variant
+from aigreen_study.numbers.headline import add_test
+from aigreen_study.numbers.prose import Ledger
+from aigreen_study.specification.bacon import by_kind, weighted_sum
+from aigreen_study.specification.binned import BinnedMeans
+from aigreen_study.specification.shift_share import Instrumented
+from aigreen_study.tables.shift_share import set_text
+
+
+def add_bacon(ledger: Ledger, comparisons: pd.DataFrame, *, n_rows: int, n_units: int) -> None:
+    """Enter the two-way estimate of the units seen throughout, and weight and mean of each kind of comparison."""
+    facts = {"exhibit": "figures/bacon", "n": n_rows}
+    ledger.add("bacon_estimate", weighted_sum(comparisons), **facts)
+    ledger.add("bacon_units", n_units, fmt="count", **facts)
+    for kind, line in by_kind(comparisons).iterrows():
+        ledger.add(f"bacon_{kind}_weight", line["weight"], fmt="share", **facts)
+        ledger.add(f"bacon_{kind}_mean", line["mean"], **facts)
+
+
+def add_binned(ledger: Ledger, binned: BinnedMeans) -> None:
+    """Enter the slope of the line through the bins, and their number."""
+    facts = {"exhibit": "figures/dose_scatter", "n": binned.slope.n_rows}
+    ledger.add("dose_scatter_slope", float(binned.slope.values[0]), **facts)
+    ledger.add("dose_scatter_slope_se", float(binned.slope.std_errors.iloc[0]), **facts)
+    ledger.add("dose_scatter_bins", len(binned.at), fmt="count", **facts)
+
+
+def add_shift_share(ledger: Ledger, found: Instrumented, level: float) -> None:
+    """Enter reduced form, first stage and instrumented dose with errors by shock, effective F and weak-IV set."""
+    for step, effect in found.by_shock.items():
+        line = effect.to_frame(level).iloc[0]
+        facts = {"exhibit": "tables/shift_share", "n": effect.n_rows}
+        for name, column in (("", "estimate"), ("_se", "std_error"), ("_low", "conf_low"), ("_high", "conf_high")):
+            ledger.add(f"shift_share_{step}{name}", line[column], **facts)
+    second = found.by_shock["second"]
+    facts = {"exhibit": "tables/shift_share", "n": second.n_rows}
+    ledger.add("shift_share_f", float(second.conventions["effective F"]), fmt="adaptive", **facts)
+    ledger.add("shift_share_set", set_text(found.weak), **facts)
+
+
+def add_estimators(ledger: Ledger, studies: Mapping[str, Effects], honest: Iterable[HonestDiD], n_rows: int) -> None:
+    """Enter the test of leads of each event study, and what the first allows to go wrong before it holds zero."""
+    for label, study in studies.items():
+        key = label.lower().replace("-", "_")
+        p = study.pretrend_test().p_value
+        ledger.add(f"pretrend_{key}_p", p, fmt="p_value", exhibit="figures/event_study_estimators", n=study.n_rows)
+    for result in honest:
+        key, facts = f"honest_{result.restriction}", {"exhibit": "figures/honest", "n": n_rows}
+        ledger.add(f"{key}_breakdown", result.breakdown if np.isfinite(result.breakdown) else "none found", **facts)
+        last = result.frame.iloc[-1]
+        ledger.add(f"{key}_low", float(last["low"]), **facts)
+        ledger.add(f"{key}_high", float(last["high"]), **facts)
+        ledger.add(f"{key}_bound", float(last["bound"]), fmt="adaptive", **facts)
+
+
+def add_inference(
+    ledger: Ledger, effect: Effects, variants: Iterable[Variant], reassigned: Randomization, n_rows: int, level: float
+) -> None:
+    """Enter the estimate, how each way of inference judges it, and the test by reassignment on `n_rows` rows."""
+    exhibit = "tables/inference"
+    ledger.add("inference_estimate", float(effect.values[0]), exhibit=exhibit, n=effect.n_rows)
+    for variant in variants:
+        key = f"inference_{variant.key}"
+        add_test(ledger, key, variant.p, level, exhibit=exhibit)
+        if variant.effective is not None:
+            ledger.add(f"{key}_effective", variant.effective, fmt="adaptive", exhibit=exhibit)
+            ledger.add(f"{key}_treated", variant.treated, fmt="count", exhibit=exhibit)
+            ledger.add(f"{key}_clusters", variant.clusters, fmt="count", exhibit=exhibit)
+    ledger.add("randomisation_estimate", reassigned.estimate, exhibit="figures/randomisation", n=n_rows)
+    ledger.add("randomisation_p", reassigned.p_value, fmt="p_value", exhibit="figures/randomisation")
+    ledger.add("randomisation_draws", len(reassigned.draws), fmt="count", exhibit="figures/randomisation")
+
+
+def add_links(ledger: Ledger, checks: Mapping[str, LinkCheck], level: float) -> None:
+    """Enter the coefficients of each exposure, plain and recentred, and the test by placebo links.
+
+    Parameters
+    ----------
+    checks : mapping of key to LinkCheck
+    """
+    exhibit = "tables/placebo_links"
+    for key, check in checks.items():
+        for kind, effect in (("plain", check.plain), ("recentred", check.recentred)):
+            line = effect.to_frame(level).iloc[0]
+            ledger.add(f"links_{key}_{kind}", line["estimate"], exhibit=exhibit, n=effect.n_rows)
+            ledger.add(f"links_{key}_{kind}_p", line["p_value"], fmt="p_value", exhibit=exhibit, n=effect.n_rows)
+        add_test(ledger, f"links_{key}_placebo", check.p_placebo, level, exhibit=exhibit)
+
+
+def add_sensitivity(ledger: Ledger, sensitivity: pd.DataFrame, n_rows: int) -> None:
+    """Enter what takes the part of each channel to zero, from `aigreen.Decomposition.sensitivity`."""
+    facts = {"exhibit": "tables/sensitivity", "n": n_rows}
+    for channel, table in sensitivity.groupby(level="channel", sort=False):
+        line = table.iloc[0]
+        ledger.add(f"sensitivity_{channel}_rho", line["rho_at_zero"], **facts)
+        for name in ("robustness_value", "robustness_value_significance"):
+            ledger.add(f"sensitivity_{channel}_{name}", line[name], fmt="share", **facts)
+
+
+def add_circles(
+    ledger: Ledger, curve: Effects, tests: Mapping[str, Effects], definitions: Mapping[str, str], level: float
+) -> None:
+    """Enter the parts under each definition of exposure, and the test that exposure adds to own treatment.
+
+    Parameters
+    ----------
+    curve : Effects
+        By label of the definition and part.
+    tests : mapping of label to Effects
+    definitions : mapping of label to column
+    """
+    for label, column in definitions.items():
+        for part in (TOTAL, DIRECT, SPILLOVER):
+            value = float(curve[label][part].values[0])
+            ledger.add(f"ring_curve_{column}_{part}", value, exhibit="tables/ring_curve", n=curve.n_rows)
+        if label in tests:
+            p = tests[label].test().p_value
+            add_test(ledger, f"additivity_{column}", p, level, exhibit="tables/additivity_test")

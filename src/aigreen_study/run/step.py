@@ -1,0 +1,108 @@
+"""What the scripts of a study share: its configuration, panel and labels, and the log of the step."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from aigreen.effects.effects import Effects
+from aigreen.panel.panel import Panel
+from aigreen_study.run.log import logged
+from aigreen_study.run.stem import stem
+
+ROLES = ("unit", "time", "cohort", "cluster")
+
+
+class Step:
+    """A step of a study on a panel.
+
+    Parameters
+    ----------
+    job : Job
+        The script's `snakemake`, with the parameter `config`; panel and codebook are read when they are asked for.
+    log : Logger
+
+    Attributes
+    ----------
+    config : dict
+        The study's configuration, or the keys of it that the step needs.
+    roles : dict
+        Columns unit, time, cohort and cluster.
+    level : float
+        Coverage of intervals.
+    bands : dict
+        Options of the multiplier bootstrap: n_draws, multipliers, seed.
+    simulated : bool
+    """
+
+    def __init__(self, job: Any, log: logging.Logger) -> None:
+        self.log, self._input = log, job.input
+        self.config: dict[str, Any] = job.params.config
+        inference = self.config["inference"]
+        self.roles = {role: self.config["panel"][role] for role in ROLES}
+        self.level: float = inference["level"]
+        self.bands = {
+            "n_draws": inference["draws"],
+            "multipliers": inference["multipliers"],
+            "seed": self.config["seed"],
+        }
+        self.simulated: bool = self.config["simulated"]
+
+    @property
+    def checks(self) -> dict[str, Any]:
+        """What the study sets for the exhibits that answer objections."""
+        return self.config.get("checks", {})
+
+    @property
+    def places(self) -> str:
+        """Whether treatment falls on prefectures or provinces."""
+        return self.config["panel"].get("places", "prefecture")
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """Every row of the study's panel."""
+        return pd.read_parquet(self._input.panel)
+
+    @cached_property
+    def codebook(self) -> pd.DataFrame:
+        """By column: label, unit and what else the codebook says."""
+        return pd.read_csv(self._input.codebook, keep_default_na=False).set_index("column")
+
+    @cached_property
+    def labels(self) -> pd.Series:
+        """Printed names by column."""
+        return self.codebook["label"]
+
+    @cached_property
+    def unit_names(self) -> pd.Series:
+        """Names of the units, or their codes where they have none."""
+        unit = self.roles["unit"]
+        column = self.config["panel"].get("name", unit)
+        return self.frame.drop_duplicates(unit).set_index(unit, drop=False)[column]
+
+    @cached_property
+    def panel(self) -> Panel:
+        """The frame as a panel."""
+        return self.panel_of(self.frame)
+
+    def panel_of(self, frame: pd.DataFrame) -> Panel:
+        """Return some of the rows, or all with more columns, as a panel."""
+        return Panel(frame, **self.roles)
+
+    def save(self, results: Mapping[str, Effects], files: Iterable[str]) -> None:
+        """Write results, each as .json and .parquet of the same name, and their summaries to the log."""
+        for (name, result), file in zip(results.items(), files, strict=True):
+            self.log.info("%s\n%s", name, result.overall().summary())
+            result.save(stem([file]))
+
+
+@contextmanager
+def study_step(job: Any) -> Iterator[Step]:
+    """Log a script's run, as `aigreen_study.run.log.logged` does, and hand it what the study says."""
+    with logged(job) as log:
+        yield Step(job, log)

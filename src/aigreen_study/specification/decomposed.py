@@ -1,0 +1,94 @@
+"""The decomposition that a study's configuration asks for, and what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from aigreen.data.assemble.rings import circle_label, ring_columns
+from aigreen.decomposition.decomposition import Decomposition
+from aigreen.decomposition.parts import SPILLOVER
+from aigreen.effects.effects import Effects
+from aigreen.errors import EstimationError
+from aigreen.inference.channel_sensitivity import RhoSensitivity
+from aigreen.panel.panel import Panel
+
+
+def exposures(options: Mapping[str, Any]) -> list[str]:
+    """Columns of exposure under the key `decomposition`: the main one first."""
+    return [options["exposure"], *options.get("alternatives", [])]
+
+
+def study_decomposition(options: Mapping[str, Any], **changes: Any) -> Decomposition:
+    """Estimator for the configuration under the key `decomposition`, with changes (exposure, response)."""
+    names = ("channels", "exposure", "response", "fixed_effects", "variance")
+    return Decomposition(**{name: options[name] for name in names if name in options} | changes)
+
+
+@dataclass(frozen=True)
+class Circles:
+    """Definitions of exposure, narrow to wide.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        With the columns of the circles.
+    definitions : mapping of label to column
+        The study's exposure first.
+    """
+
+    frame: pd.DataFrame
+    definitions: Mapping[str, str]
+
+
+def circles(
+    frame: pd.DataFrame, options: Mapping[str, Any], labels: Mapping[str, str], circles_km: Iterable[float] = ()
+) -> Circles:
+    """Add to a panel that counts zones by ring their numbers within wider circles."""
+    definitions = {labels[name]: name for name in exposures(options)}
+    made = {f"within_{km}": frame[ring_columns(km)].sum(axis=1) for km in circles_km}
+    definitions |= {circle_label(km): f"within_{km}" for km in circles_km}
+    return Circles(frame.assign(**made), definitions)
+
+
+def spillover_gaps(curve: Effects, definitions: Iterable[str]) -> dict[str, Effects]:
+    """Spillover under each definition of exposure less that under the first, from `aigreen.ring_curve`."""
+    first, *others = definitions
+    return {label: (curve[label] - curve[first])[SPILLOVER] for label in others}
+
+
+def additivity(
+    panel: Panel, options: Mapping[str, Any], definitions: Mapping[str, str]
+) -> tuple[dict[str, Effects], dict[str, str]]:
+    """Test under each definition, with a linear response, whether exposure does the same to treated rows.
+
+    Returns
+    -------
+    tests : dict of label to Effects
+    failures : dict of label to str
+        Why a test cannot be computed on these data.
+    """
+    tests, failures = {}, {}
+    for label, column in definitions.items():
+        model = study_decomposition(options, exposure=column, response="linear")
+        try:
+            tests[label] = model.additivity(panel, options["outcome"])
+        except EstimationError as error:
+            failures[label] = str(error)
+    return tests, failures
+
+
+def rho_curves(sensitivity: pd.DataFrame, level: float) -> dict[str, RhoSensitivity]:
+    """Return the curve of each channel out of `aigreen.Decomposition.sensitivity`."""
+    return {
+        str(channel): RhoSensitivity(
+            frame=table.droplevel("channel")[["mediated", "std_error", "low", "high"]],
+            rho_at_zero=float(table["rho_at_zero"].iloc[0]),
+            rho_at_zero_std_error=float(table["rho_at_zero_std_error"].iloc[0]),
+            level=level,
+        )
+        for channel, table in sensitivity.groupby(level="channel", sort=False)
+    }

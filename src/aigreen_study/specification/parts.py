@@ -1,0 +1,106 @@
+"""What is read off a decomposition: shares of the total, who identifies it, how it moves, the truth where known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Unpack
+
+import numpy as np
+import pandas as pd
+
+from aigreen.effects.confidence_set import ratio_set
+from aigreen.effects.effects import Effects
+from aigreen.effects.multiplier import Band
+from aigreen.effects.wald import Wald
+from aigreen.errors import ReportError
+from aigreen.panel.panel import Panel
+
+
+def require_parts(effects: Effects, where: str) -> Effects:
+    """Return effects by part, the total and one more at least.
+
+    Raises
+    ------
+    ReportError
+        For effects by anything else.
+    """
+    if effects.index.names != ["part"] or len(effects) < 2:
+        raise ReportError(
+            f"{where}: one effect for each part is needed, not by {', '.join(map(str, effects.index.names))}"
+        )
+    return effects
+
+
+def shares(overall: Effects, level: float = 0.95) -> pd.DataFrame:
+    """Every part over the total, which is the first effect, with the shares that a test does not reject (Fieller).
+
+    Returns
+    -------
+    DataFrame, by part
+        ``estimate, low, high``; the ends are infinite where the total is too near zero to bound the share.
+    """
+    psi = require_parts(overall, "shares").require_influence("a share")
+    total, *parts = range(len(overall))
+    rows = []
+    for j in parts:
+        found = ratio_set((overall.values[j], psi[:, j]), (overall.values[total], psi[:, total]), level, overall.df)
+        ends = found.intervals[0] if len(found.intervals) == 1 else (-np.inf, np.inf)
+        rows.append((overall.values[j] / overall.values[total], *ends))
+    return pd.DataFrame(rows, columns=["estimate", "low", "high"], index=overall.index[1:])
+
+
+def support(panel: Panel, exposure: str) -> dict[str, pd.Index]:
+    """Return the untreated units of the last period: those free of exposure (clean) and those exposed."""
+    last = panel.time == panel.times[-1]
+    untreated = last & ~(panel.time >= panel.unit_cohort[panel.unit_codes])
+    exposed = panel.column(exposure) > 0
+    masks = {"clean": untreated & ~exposed, "exposed": untreated & exposed}
+    return {kind: panel.units[panel.unit_codes[mask]] for kind, mask in masks.items()}
+
+
+def against_truth(overall: Effects, truth: pd.Series, level: float = 0.95, **band: Unpack[Band]) -> pd.DataFrame:
+    """Hold every part against its truth.
+
+    Parameters
+    ----------
+    overall : Effects
+        By part.
+    truth : Series, indexed as `overall`
+    band
+        n_draws, multipliers and seed of the simultaneous intervals.
+
+    Returns
+    -------
+    DataFrame, by part
+        ``truth, estimate, low, high, covered`` and, for the simultaneous interval, ``band_low, band_high,
+        band_covered``.
+    """
+    require_parts(overall, "parts against the truth")
+    found = pd.DataFrame({"truth": truth.reindex(overall.index).astype(float), "estimate": overall.estimates})
+    wide = overall.conf_int(level, simultaneous=True, **band)
+    for prefix, bounds in (("", overall.conf_int(level)), ("band_", wide)):
+        inside = (bounds["low"] <= found["truth"]) & (found["truth"] <= bounds["high"])
+        found = found.assign(**{f"{prefix}low": bounds["low"], f"{prefix}high": bounds["high"]})
+        found[f"{prefix}covered"] = inside
+    return found
+
+
+@dataclass(frozen=True)
+class Movement:
+    """How a variable moves with treatment.
+
+    Attributes
+    ----------
+    effect : Effects
+        Its average after treatment: one effect.
+    leads : Wald
+        Joint test that it does not move before treatment.
+    """
+
+    effect: Effects
+    leads: Wald
+
+
+def movement(result: Effects) -> Movement:
+    """Summarise effects by cohort and time, with some before treatment, as `aigreen.Imputation` with leads has them."""
+    return Movement(result.overall(), result.event_study().pretrend_test())

@@ -1,0 +1,56 @@
+"""Places of a study: the cities or provinces that treatment falls on, which are its clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from aigreen.data import facts
+
+HOME_PROVINCE = "home_province"
+MOVED = "moved"
+
+
+def province_of(codes: pd.Series) -> pd.Series:
+    """Code of the province that a place (GB/T 2260, six digits) lies in."""
+    return codes.str[:2] + "0000"
+
+
+def seats(level: facts.Level) -> pd.DataFrame:
+    """Latitude and longitude in degrees of prefectures, or of provinces by their capital, indexed by code."""
+    divisions = facts.table("divisions")
+    if level == "province":
+        divisions = divisions[divisions["provincial_capital"].astype(int) == 1]
+    index = divisions["province_code" if level == "province" else "gb_code"]
+    return divisions[["lat", "lon"]].astype(float).set_index(index)
+
+
+def stayed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows of units that did not move between places, where the panel says which did: their dates are their place's."""
+    return frame[frame[MOVED] == 0] if MOVED in frame else frame
+
+
+def clusterings(
+    frame: pd.DataFrame, roles: Mapping[str, str], labels: Mapping[str, str], level: facts.Level
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Name the columns that errors can be clustered by: places, units and, around prefectures, provinces.
+
+    Returns
+    -------
+    frame : DataFrame
+        With a column of provinces where they are no places.
+    clusters : dict of column to label
+        The study's clusters first.
+    """
+    place = roles["cluster"]
+    clusters = {place: labels[place], roles["unit"]: labels[roles["unit"]]}
+    if level == "province":
+        return frame, clusters
+    return frame.assign(**{HOME_PROVINCE: province_of(frame[place])}), clusters | {HOME_PROVINCE: "Province"}
+
+
+def home_of(frame: pd.DataFrame, unit: str, place: str) -> pd.Series:
+    """Last place of every unit."""
+    last = frame.drop_duplicates(unit, keep="last")
+    return last[place].set_axis(pd.Index(last[unit], name=unit))

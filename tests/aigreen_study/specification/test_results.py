@@ -1,0 +1,170 @@
+"""Exhibits of several specifications: contrasts, curves, columns and what could not be estimated."""
+
+import numpy as np
+import pytest
+
+from aigreen.errors import MissingRowsWarning, ReportError
+from aigreen_study.numbers.exhibits import add_exhibit
+from aigreen_study.numbers.prose import Ledger
+from aigreen_study.specification.estimate import fit
+from aigreen_study.specification.results import Results, read_results, write_results
+from aigreen_study.specification.specification import Exhibit
+from aigreen_study.tables.exhibits import choices, columns_table, contrast_table, estimates_table
+
+from .parts import LABELS, ROLES, estimate, same, specification
+
+
+def results(frame, kind, *parts, failures=None):
+    failures = failures or {}
+    shown = Exhibit(exhibit="e", kind=kind, title="Title", specifications=parts)
+    return Results(shown, {part.id: fit(part, frame, ROLES) for part in parts if part.id not in failures}, failures)
+
+
+@pytest.fixture
+def contrast(frame):
+    parts = [
+        specification(id=name, label=name.title(), group="By region", estimator="imputation", sample=sample)
+        for name, sample in (("all", "year >= 2012"), ("east", "region == East"), ("west", "region == West"))
+    ]
+    parts += [
+        specification(id=name, label=name.title(), group="OLS", estimator="ols", sample=sample)
+        for name, sample in (("early", "year <= 2017"), ("late", "year >= 2012"))
+    ]
+    return results(frame, "contrast", *parts)
+
+
+BOOTSTRAP = {"n_draws": 499, "seed": 1}
+
+
+def test_a_contrast_tests_differences_to_the_first_and_all_together(contrast):
+    table = contrast_table(contrast, LABELS, level=0.95, **BOOTSTRAP)
+    assert [group.title for group in table.groups] == ["By region", "OLS"]
+    rows = {row.label: row.cells for row in table.rows}
+    assert list(rows) == [
+        "All", "East", "West", "East − All", "West − All", "All equal", "Early", "Late", "Late − Early",
+    ]  # fmt: skip
+    single = contrast.single
+    assert rows["East − All"][0].value == pytest.approx(single["east"].values[0] - single["all"].values[0])
+    weights = np.array([[-1.0, 1, 0, 0, 0], [-1, 0, 1, 0, 0]])
+    assert rows["All equal"][6].value == pytest.approx(contrast.stacked().test(weights).p_value)
+    assert all(rows[name][7].value >= rows[name][6].value * 0.5 for name in ("All", "East", "West"))
+    assert "clustered by city" in table.notes
+
+
+def test_an_average_of_the_others_has_no_joint_test(frame):
+    parts = [
+        specification(id=name, label=name, estimator="imputation", sample=sample)
+        for name, sample in (("all", ""), ("east", "region == East"), ("west", "region == West"))
+    ]
+    fitted = results(frame, "contrast", *parts)
+    assert fitted.equality("") is None
+    table = contrast_table(fitted, LABELS, level=0.95, **BOOTSTRAP)
+    assert table.rows[-1].cells[6].text == "no full rank"
+    ledger = Ledger("numbers")
+    add_exhibit(ledger, fitted, level=0.95, **BOOTSTRAP)
+    assert ledger["e_diff_west"]["spec"] == "e/west - e/all"
+
+
+def test_every_estimate_and_difference_is_in_the_ledger_with_its_source(contrast):
+    ledger = Ledger("numbers")
+    add_exhibit(ledger, contrast, level=0.95, **BOOTSTRAP)
+    entry = ledger["e_east"]
+    assert entry["value"] == contrast.single["east"].values[0]
+    assert (entry["spec"], entry["n"], entry["exhibit"]) == ("e/east", 320, "tables/e")
+    assert "city" in entry["errors"]
+    for key in ("e_east_se", "e_east_low", "e_east_high", "e_east_p", "e_east_n", "e_east_verdict"):
+        assert ledger[key]["spec"] == "e/east"
+    assert ledger["e_east_n"]["text"] == "320"
+    assert ledger["e_by_region_diff_west"]["spec"] == "e/west - e/all"
+    assert ledger["e_ols_diff"]["value"] == pytest.approx(
+        np.subtract(*[contrast.single[k].values[0] for k in ("late", "early")])
+    )
+    assert ledger["e_by_region_equal_verdict"]["value"] in {"rejects", "does not reject"}
+    assert 0 < ledger["e_ols_diff_p_adjusted"]["value"] <= 1
+
+
+def test_counts_are_in_percent_too(frame):
+    parts = [
+        specification(id="poisson", estimator="poisson", outcome="count"),
+        specification(id="ratio", estimator="poisson_imputation", outcome="count"),
+        specification(id="dose", estimator="poisson", outcome="count", treatment="dose"),
+    ]
+    fitted = results(frame, "estimates", *parts)
+    ledger = Ledger("numbers")
+    add_exhibit(ledger, fitted, level=0.95)
+    assert ledger["e_poisson_percent"]["value"] == pytest.approx(100 * np.expm1(ledger["e_poisson"]["value"]))
+    assert ledger["e_ratio_percent"]["value"] == pytest.approx(100 * ledger["e_ratio"]["value"])
+    with pytest.raises(KeyError):
+        ledger["e_dose_percent"]
+
+
+def test_a_curve_enters_its_joint_tests(frame):
+    parts = [
+        specification(id=f"s{i}", estimator=estimator, covariates=covariates)
+        for i, (estimator, covariates) in enumerate([("ols", ()), ("ols", ("x",)), ("imputation", ())])
+    ]
+    fitted = results(frame, "curve", *parts)
+    ledger = Ledger("numbers")
+    add_exhibit(ledger, fitted, level=0.95, **BOOTSTRAP)
+    values = [fitted.single[part.id].values[0] for part in parts]
+    assert ledger["e_count"]["value"] == 3
+    assert ledger["e_median"]["value"] == pytest.approx(np.median(values))
+    assert (ledger["e_lowest"]["value"], ledger["e_highest"]["value"]) == (min(values), max(values))
+    assert ledger["e_mean_z_p"]["value"] <= 0.05
+    table = choices(fitted, LABELS, ROLES)
+    assert table["Controls"].tolist() == ["none", "Control", "none"]
+    assert table["Estimator"].tolist() == ["OLS", "OLS", "Imputation"]
+    assert "Options" not in table
+
+
+def test_columns_show_treatment_controls_and_fixed_effects(frame):
+    parts = [
+        specification(id="a", label="OLS", estimator="ols"),
+        specification(
+            id="b", label="Lagged", estimator="ols", treatment="dose", options={"lag": "1"}, covariates=("x",)
+        ),
+        specification(id="c", label="OLS", estimator="ols", fixed_effects=("firm", "region^year")),
+    ]
+    with pytest.warns(MissingRowsWarning, match="80 rows left out: missing lag1_dose"):
+        shown = results(frame, "columns", *parts)
+    table = columns_table(shown, LABELS, ROLES)
+    rows = {row.label: [cell.text for cell in row.cells] for row in table.rows if row.label}
+    assert list(rows)[:3] == ["Treated", "Dose, lagged by 1", "Control"]
+    assert rows["Firm effects"] == ["Yes", "Yes", "Yes"]
+    assert rows["Year effects"] == ["Yes", "Yes", "No"]
+    assert rows["Region × year effects"] == ["No", "No", "Yes"]
+    assert rows["Observations"] == ["640", "560", "640"]
+
+
+def test_what_cannot_be_estimated_is_named_and_the_rest_is_shown(frame, tmp_path):
+    parts = (specification(id="a", label="All", estimator="ols"), specification(id="b", label="None", estimator="ols"))
+    shown = Exhibit(exhibit="e", kind="estimates", title="Title", specifications=parts)
+    write_results(tmp_path / "e", {"a": fit(parts[0], frame, ROLES)}, {"b": "no row is treated"})
+    read = read_results(tmp_path / "e", shown)
+    same(read.single["a"], estimate(frame, estimator="ols"))
+    table = estimates_table(read, LABELS, level=0.95)
+    assert [row.label for row in table.rows] == ["All"]
+    assert "Not estimated: None (no row is treated)." in table.notes
+    write_results(tmp_path / "f", {}, {"a": "no row", "b": "no row"})
+    with pytest.raises(ReportError, match="exhibit 'e': nothing could be estimated"):
+        read_results(tmp_path / "f", shown)
+
+
+def test_second_opinions_of_statsmodels_and_linearmodels_can_be_asked_for(frame):
+    wide = frame.assign(count=np.random.default_rng(1).negative_binomial(2, 2 / (2 + np.exp(1 + 0.3 * frame["x"]))))
+    parts = [
+        specification(id="ols", estimator="ols", covariates=("x",)),
+        specification(id="again", estimator="panel_ols", covariates=("x",)),
+        specification(id="dose", estimator="panel_ols", treatment="dose", options={"lag": "1"}),
+        specification(id="poisson", estimator="poisson", outcome="count"),
+        specification(id="negative", estimator="negative_binomial", outcome="count"),
+    ]
+    with pytest.warns(MissingRowsWarning, match="lag1_dose"):
+        fitted = results(wide, "estimates", *parts)
+    found = {name: (one.values[0], one.std_errors.iloc[0]) for name, one in fitted.single.items()}
+    np.testing.assert_allclose(found["again"], found["ols"], rtol=1e-9)
+    assert fitted.single["dose"].index.tolist() == ["lag1_dose"]
+    assert abs(found["negative"][0] - found["poisson"][0]) < found["poisson"][1]
+    ledger = Ledger("numbers")
+    add_exhibit(ledger, fitted, level=0.95)
+    assert ledger["e_negative_percent"]["value"] == pytest.approx(100 * np.expm1(found["negative"][0]))

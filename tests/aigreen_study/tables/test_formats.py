@@ -1,0 +1,85 @@
+"""One home each: stars, numbers, and every colour of figures and paper."""
+
+import re
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from aigreen.effects import plot
+from aigreen_study.figures.style import COLOURS
+from aigreen_study.tables import formats, render
+from aigreen_study.tables.estimates import estimates_above_errors
+from aigreen_study.tables.table import Cell, Group, Row, Table, quoted
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_stars_follow_their_levels():
+    assert [formats.stars(p) for p in (0.2, 0.1, 0.09, 0.05, 0.04, 0.01, 0.009)] == [0, 0, 1, 1, 2, 2, 3]
+    assert formats.STARS_NOTE == "Significance: * 10%, ** 5%, *** 1%."
+    line = {"estimate": 0.5, "std_error": 0.1, "p_value": 0.03}
+    above, below = estimates_above_errors("x", [line, None], stars=True)
+    assert (above.cells[0].printed, below.cells[0].printed) == ("0.500**", "(0.100)")
+    assert [cell.role for cell in (above.cells[0], below.cells[0])] == ["estimate", "std_error"]
+    assert above.cells[1] == below.cells[1] == Cell()
+
+
+def test_another_star_symbol_is_printed_everywhere(monkeypatch):
+    for module in (formats, render):
+        monkeypatch.setattr(module, "STAR", "+")
+    monkeypatch.setattr("aigreen_study.tables.table.STAR", "+")
+    table = Table("t", "T", "", ("(1)",), (Group((Row("x", (Cell("0.500", 0.5, 2),)),)),))
+    assert table.rows[0].cells[0].printed == "0.500++"
+    for form in (render.html, render.latex, render.typst):
+        assert "++" in form(table)
+        assert "**" not in form(table)
+
+
+def test_roles_are_kept_in_json_and_left_out_where_there_is_none():
+    table = Table("t", "T", "", ("a", "b"), (Group((Row("x", (Cell.number(0.5, role="estimate"), Cell("w"))),)),))
+    text = table.to_json()
+    assert Table.from_json(text) == table
+    assert text.count('"role"') == 1
+    bare = re.sub(r',\s*"role": "\w+"', "", text)
+    assert Table.from_json(bare).rows[0].cells[0].role == ""
+
+
+def test_a_quoted_table_says_of_which_study_and_whether_it_is_real():
+    table = Table("decomposition", "Parts", "", ("a",), (Group((Row("x", (Cell("1"),)),)),))
+    there = quoted(table, "cities")
+    assert (there.key, there.title) == ("cities-decomposition", "Parts, cities (real data)")
+    own = quoted(replace(table, key="replications"), "replications")
+    assert own.title == "Parts (real data)"
+    assert quoted(replace(table, simulated=True), "monte-carlo").caption == "Parts (simulated data)"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [(-0.5, 1.0, "[\u22120.500, 1.000]"), (-float("inf"), float("inf"), "[\u2212\u221e, \u221e]")],
+)
+def test_intervals_may_be_unbounded(low, high, text):
+    assert formats.interval(low, high) == text
+
+
+def test_p_values_of_figures_are_relations():
+    assert (formats.p_equals(0.0004), formats.p_equals(0.0344)) == ("p < 0.001", "p = 0.034")
+    assert formats.significant(-0.012345) == "\u22120.0123"
+
+
+def test_every_colour_of_a_figure_is_defined_once():
+    found = Counter()
+    for path in sorted((ROOT / "src").rglob("*.py")):
+        found.update(re.findall(r"\"(#[0-9a-f]{6})\"", path.read_text("utf-8")))
+    assert len(found) > 20
+    assert [colour for colour, times in found.items() if times > 1] == []
+    homes = {ROOT / "src/aigreen/effects/plot.py", ROOT / "src/aigreen_study/figures/style.py"}
+    others = [p for p in (ROOT / "src").rglob("*.py") if re.search(r"\"#[0-9a-f]{6}\"", p.read_text("utf-8"))]
+    assert set(others) == homes
+    assert COLOURS[2] == plot.MARK
+
+
+def test_links_of_the_paper_have_the_ink_of_its_figures():
+    paper = "".join(path.read_text("utf-8") for path in (ROOT / "paper").glob("*.typ"))
+    assert set(re.findall(r"rgb\(\"(#\w+)\"\)", paper)) == {plot.INK}
