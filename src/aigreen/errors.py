@@ -10,6 +10,7 @@ import difflib
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
+from types import FrameType
 
 SHOWN = 5
 _PASSED = {"aigreen", "aigreen_study", "functools"}  # cached properties stand between two frames of the package

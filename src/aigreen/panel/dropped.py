@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from aigreen.errors import AigreenWarning, CollinearWarning
+from aigreen.errors import AigreenWarning, CollinearWarning, warn
 
 
 class Dropped:
