@@ -17,6 +17,7 @@ from aigreen_study.numbers.headline import add_test
 from aigreen_study.numbers.prose import Ledger
 from aigreen_study.specification.bacon import by_kind, weighted_sum
 from aigreen_study.specification.binned import BinnedMeans
+from aigreen_study.specification.joint_tests import joint_test, pretrend
 from aigreen_study.specification.shift_share import Instrumented
 from aigreen_study.tables.shift_share import set_text
 
@@ -56,8 +57,9 @@ def add_estimators(ledger: Ledger, studies: Mapping[str, Effects], honest: Itera
     """Enter the test of leads of each event study, and what the first allows to go wrong before it holds zero."""
     for label, study in studies.items():
         key = label.lower().replace("-", "_")
-        p = study.pretrend_test().p_value
-        ledger.add(f"pretrend_{key}_p", p, fmt="p_value", exhibit="figures/event_study_estimators", n=study.n_rows)
+        found, facts = pretrend(study), {"exhibit": "figures/event_study_estimators", "n": study.n_rows}
+        ledger.add(f"pretrend_{key}_p", found.p_value, fmt="p_value", **facts)
+        ledger.add(f"pretrend_{key}_trend_p", found.trend_p_value, fmt="p_value", **facts)
     for result in honest:
         key, facts = f"honest_{result.restriction}", {"exhibit": "figures/honest", "n": n_rows}
         ledger.add(f"{key}_breakdown", result.breakdown if np.isfinite(result.breakdown) else "none found", **facts)
@@ -128,5 +130,5 @@ def add_circles(
             value = float(curve[label][part].values[0])
             ledger.add(f"ring_curve_{column}_{part}", value, exhibit="tables/ring_curve", n=curve.n_rows)
         if label in tests:
-            p = tests[label].test().p_value
+            p = joint_test(tests[label]).p_value
             add_test(ledger, f"additivity_{column}", p, level, exhibit="tables/additivity_test")

@@ -11,9 +11,10 @@ import pandas as pd
 
 from aigreen.data import facts
 from aigreen.decomposition.parts import DIRECT, SPILLOVER, TOTAL
-from aigreen.effects.effects import Effects
+from aigreen.effects.effects import Effects, PretrendTest
 from aigreen.panel.panel import Panel
 from aigreen_study.numbers.prose import Ledger
+from aigreen_study.specification.joint_tests import IN_WORDS, pretrend
 from aigreen_study.specification.parts import Movement, against_truth, shares
 
 FEW = 5
@@ -95,9 +96,12 @@ def add_averages(ledger: Ledger, averages: Mapping[str, Effects], study: Effects
     for how, average in averages.items():
         line = average.to_frame(level).iloc[0]
         add_estimate(ledger, f"att_{how}", line, "tables/overall")
-    pretrend = study.pretrend_test()
-    add_test(ledger, "pretrend", pretrend.p_value, level, exhibit="tables/event_study")
-    ledger.add("pretrend_df", pretrend.df, fmt="count", exhibit="tables/event_study")
+    found, exhibit = pretrend(study), "tables/event_study"
+    add_test(ledger, "pretrend", found.p_value, level, exhibit=exhibit)
+    ledger.add("pretrend_df", found.df, fmt="count", exhibit=exhibit)
+    ledger.add("pretrend_how", IN_WORDS[found.method], exhibit=exhibit)
+    ledger.add("pretrend_treated", found.treated_clusters, fmt="adaptive", exhibit=exhibit)
+    add_trend(ledger, "pretrend", found, level, exhibit=exhibit)
 
 
 def add_truth(ledger: Ledger, truth: float, average: Effects, level: float) -> None:
@@ -183,6 +187,14 @@ def add_true_parts(
         ledger.add(f"dec_missed_{name}", _phrase(list(found.index[~covered]), labels), exhibit=exhibit)
     gap = float((truth["high"] - truth["low"]).max())
     ledger.add("dec_truth_order_gap", gap, fmt="coefficient4", exhibit=exhibit)
+
+
+def add_trend(ledger: Ledger, key: str, found: PretrendTest, level: float, *, exhibit: str) -> None:
+    """Enter the slope of the path before treatment, a period, and the test that it is zero."""
+    line = found.trend.to_frame(level).iloc[0]
+    for suffix, column in (("", "estimate"), ("_se", "std_error")):
+        ledger.add(f"{key}_trend{suffix}", line[column], exhibit=exhibit)
+    add_test(ledger, f"{key}_trend", found.trend_p_value, level, exhibit=exhibit)
 
 
 def add_test(ledger: Ledger, key: str, p: float, level: float, *, exhibit: str) -> None:

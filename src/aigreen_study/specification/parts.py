@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from aigreen.effects.confidence_set import ratio_set
-from aigreen.effects.effects import Effects
+from aigreen.effects.effects import Effects, PretrendTest
 from aigreen.effects.multiplier import Band
-from aigreen.effects.wald import Wald
 from aigreen.errors import ReportError
 from aigreen.panel.panel import Panel
+from aigreen_study.specification.joint_tests import pretrend
 
 
 def require_parts(effects: Effects, where: str) -> Effects:
@@ -93,14 +93,14 @@ class Movement:
     ----------
     effect : Effects
         Its average after treatment: one effect.
-    leads : Wald
-        Joint test that it does not move before treatment.
+    leads : PretrendTest
+        Tests that it does not move before treatment: jointly, and the slope of its path.
     """
 
     effect: Effects
-    leads: Wald
+    leads: PretrendTest
 
 
 def movement(result: Effects) -> Movement:
     """Summarise effects by cohort and time, with some before treatment, as `aigreen.Imputation` with leads has them."""
-    return Movement(result.overall(), result.event_study().pretrend_test())
+    return Movement(result.overall(), pretrend(result))

@@ -18,6 +18,7 @@ from aigreen.effects.wald import Wald
 from aigreen.errors import EffectsError, ReportError
 from aigreen.inference.multiple import multiple_testing
 from aigreen_study.specification.estimate import one_effect
+from aigreen_study.specification.joint_tests import joint_test
 from aigreen_study.specification.specification import Exhibit, Specification
 
 FAILURES = "failures.json"
@@ -74,7 +75,7 @@ class Results:
         So it is where one effect is an average of the others by construction, or there are more of them than clusters.
         """
         try:
-            return stack(self.differences(group)).test()
+            return joint_test(stack(self.differences(group)))
         except EffectsError:
             return None
 

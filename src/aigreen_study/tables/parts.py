@@ -211,7 +211,7 @@ def moves_table(
     notes: str = "",
     simulated: bool = False,
 ) -> Table:
-    """One row a variable: its average effect after treatment, and the joint test of its leads before treatment.
+    """One row a variable: its average effect after treatment, and the joint test and the trend of its leads.
 
     Parameters
     ----------
@@ -221,14 +221,16 @@ def moves_table(
     for label, result in results.items():
         test = result.leads
         cells = interval_cells(result.effect.to_frame(level).iloc[0])
-        cells += [Cell.number(test.statistic, 2), Cell.number(test.df, 0), Cell.p_value(test.p_value)]
+        slope = test.trend.to_frame(level).iloc[0]
+        cells += [Cell.number(test.df, 0), Cell.p_value(test.p_value)]
+        cells += [Cell.number(slope["estimate"]), Cell.p_value(test.trend_p_value)]
         rows.append(Row(label, tuple(cells)))
     table = Table(
         key="moves",
         title="Outcome and channels, each as an outcome of its own",
         stub="Variable",
-        columns=("Effect", "Std. error", "low", "high", "Wald", "df", "p-value"),
-        spanners=((level_spanner(level), Spanner("Leads before treatment", 4, 7)),),
+        columns=("Effect", "Std. error", "low", "high", "number", "joint p", "trend", "trend p"),
+        spanners=((level_spanner(level), Spanner("Leads before treatment", 4, 8)),),
         groups=(Group(tuple(rows)),),
         notes=notes,
         simulated=simulated,
