@@ -20,32 +20,10 @@ from scipy import sparse
 from aigreen.errors import DataError, MissingValueError, OptionError
 from aigreen.exposure.maps import (
     Map,
-    adjacency,
     codes_of,
-    industry_peers,
-    inverse_distance,
     matrix_map,
-    permuted,
-    rings,
-    supply_chain,
 )
 from aigreen.panel.panel import NEVER, Panel
-
-__all__ = [
-    "Map",
-    "adjacency",
-    "expected_exposure",
-    "exposure",
-    "exposures",
-    "industry_peers",
-    "inverse_distance",
-    "matrix_map",
-    "onset",
-    "permuted",
-    "recentred",
-    "rings",
-    "supply_chain",
-]
 
 How = Literal["sum", "share", "any"]
 _SLACK = 1e-9
