@@ -57,7 +57,7 @@ def fit(frame, args):
     return estimator.fit(panel, args["yname"], covariates=covariates)
 
 
-def drdid_errors(method, y, x, w, d, later):
+def drdid_errors(method, y, x, w, d, later, z=None):
     """Estimate as ours, influence as in DRDID 1.2.3."""
     value, psi = cross_section_att(method, y, x, w, d, later)
     if method == "dr" and x is not None:
