@@ -32,6 +32,7 @@ Kind = Literal["roth_santanna", "chen_santanna_xie"]
 Estimand = Literal["group_time", "simple", "group", "calendar", "event_study"]
 Adjustment = Literal["efficient", "callaway_santanna", "sun_abraham"]
 Variance = Literal["adjusted", "conservative"]
+Covariance = Literal["by_cohort", "pooled"]
 
 _SINGULAR = 1e-10
 
@@ -72,6 +73,11 @@ class Efficient:
         :math:`a_{0g}'Y_i` on the outcomes of the periods before any treatment: what these explain of the
         effects' spread over units, which is no sampling error of :math:`\hat\theta`.
 
+    covariance : {"by_cohort", "pooled"}
+        Of chen_santanna_xie: the covariance over periods that :math:`\hat\beta` minimises. by_cohort: as the paper, for
+        each cohort (and across them, where clusters span several). pooled: one for all cohorts, for cohorts of few
+        clusters, whose own is singular or noisy. Errors hold whichever is taken, and are those of the weights used.
+
     Notes
     -----
     For units that are not seen in every period there is no cohort mean to compare: they are left out, counted, as are
@@ -94,13 +100,14 @@ class Efficient:
     >>> df["y"] = np.repeat(rng.normal(size=200), 6) + rng.normal(size=1200) + 2 * df["first"].between(1, df["year"])
     >>> panel = Panel(df, unit="firm", time="year", cohort="first")
     >>> Efficient(kind="roth_santanna", estimand="simple").fit(panel, "y").to_frame().round(2)["estimate"].tolist()
-    [1.95]
+    [2.13]
     """
 
     kind: Kind
     estimand: Estimand = "group_time"
     adjustment: Adjustment = "efficient"
     variance: Variance = "adjusted"
+    covariance: Covariance = "by_cohort"
 
     def __post_init__(self) -> None:
         for option, allowed in (
@@ -108,12 +115,15 @@ class Efficient:
             ("estimand", Estimand),
             ("adjustment", Adjustment),
             ("variance", Variance),
+            ("covariance", Covariance),
         ):
             check_choice(option, getattr(self, option), allowed)
         if self.kind == "chen_santanna_xie":
             for option, only in (("estimand", "group_time"), ("adjustment", "efficient"), ("variance", "adjusted")):
                 if getattr(self, option) != only:
                     raise OptionError(option, getattr(self, option), [f"{only} with kind='chen_santanna_xie'"])
+        elif self.covariance != "by_cohort":
+            raise OptionError("covariance", self.covariance, ["by_cohort with kind='roth_santanna'"])
 
     def fit(self, panel: Panel, outcome: str) -> Effects:
         """Estimate the effects.
@@ -135,16 +145,17 @@ class Efficient:
         NoTreatedError, NoPrePeriodError, NoControlsError, TooFewPeriodsError, TooFewClustersError, ClusterVariesError
         WeightsError, RepeatedCrossSectionsError
         EstimationError
-            Where contrasts that are to be zero have a singular covariance: more of them than clusters.
+            Where contrasts that are to be zero have a singular covariance: more of them than clusters can tell apart.
         """
         design = self._design(panel, outcome)
         means, start, zero = design.means, design.start, design.zero
-        first, second = means.influence(start), means.influence(zero)
         if self.kind == "chen_santanna_xie":
-            weights = start - np.einsum("rk,rgt->kgt", _slopes(second, first), zero)
+            roots = means.pooled if self.covariance == "pooled" else means.influence
+            weights = start - np.einsum("rk,rgt->kgt", _slopes(roots(zero), roots(start)), zero)
             psi = means.influence(weights)
         else:
             reference = (start == zero).all(axis=(1, 2))
+            first, second = means.influence(start), means.influence(zero)
             slope = np.ones(len(start))
             if self.adjustment == "efficient":
                 square = np.einsum("ck,ck->k", second, second)
@@ -238,6 +249,8 @@ class Efficient:
             told["variance"] = f"{self.variance}, {told['variance']}"
             told["adjustment"] = self.adjustment.replace("_", " ")
             told["estimand"] = self.estimand.replace("_", " ")
+        else:
+            told["weights"] = f"least variance, covariance {self.covariance.replace('_', ' ')}"
         if means.factor:
             told["small-sample factor"] = "N/(N-1) by cohort"
         return told
@@ -328,6 +341,21 @@ class _Means:
         for g, (own, deviation) in enumerate(zip(self.units, self.deviation, strict=True)):
             np.add.at(psi, self.sample.unit_cluster[own], deviation @ weights[:, g].T / self.size[g])
         return psi
+
+    def pooled(self, weights: np.ndarray) -> np.ndarray:
+        r"""Root of the covariance that sums of means have if that over periods is the same in all cohorts.
+
+        With :math:`e_c` the summed deviations of a cluster's units of one cohort and :math:`LL' = \sum_c e_c e_c'/N`,
+        the rows are :math:`L'w_g/\sqrt{N_g}`, shape (G T, k).
+        """
+        sums = []
+        for own, deviation in zip(self.units, self.deviation, strict=True):
+            total = np.zeros((len(self.sample.clusters), len(self.times)))
+            np.add.at(total, self.sample.unit_cluster[own], deviation)
+            sums.append(total.T @ total)
+        values, vectors = np.linalg.eigh(sum(sums) / self.size.sum())
+        root = vectors * np.sqrt(values.clip(0))
+        return np.vstack([root.T @ weights[:, g].T / np.sqrt(size) for g, size in enumerate(self.size)])
 
     def adjusted(self, psi: np.ndarray, start: np.ndarray) -> np.ndarray:
         r"""Take out what the outcomes before any treatment explain of the spread of effects.
@@ -446,14 +474,14 @@ def _changes(cells: list[tuple[int, int]], shape: tuple[int, int], reference: in
 
 
 def _slopes(zero: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """Slopes of first estimates on contrasts, shape (r, k), from their influence functions by cluster."""
+    """Slopes of first estimates on contrasts, shape (r, k), from roots of their covariance, (n, r) and (n, k)."""
     gram = zero.T @ zero
     scale = np.sqrt(np.diag(gram))
     roots = np.linalg.eigvalsh(gram / np.outer(scale, scale)) if (scale > 0).all() else np.zeros(1)
     if not roots[0] > _SINGULAR * roots[-1]:
         raise EstimationError(
-            f"{len(scale):,} contrasts that parallel trends make zero have a singular covariance by "
-            f"{np.count_nonzero(zero.any(axis=1)):,} clusters: use fewer periods or cohorts, or GroupTimeATT"
+            f"{len(scale):,} contrasts that parallel trends make zero have a singular covariance: cohorts have too few "
+            "clusters for so many periods; use covariance='pooled', or GroupTimeATT"
         )
     return np.linalg.solve(gram, zero.T @ first)
 

@@ -63,6 +63,30 @@ def test_equals_gmm_over_all_moments_of_chen_santanna_and_xie():
         assert error == pytest.approx(1 / np.sqrt(inverse.sum()), rel=1e-9)
 
 
+def test_pooled_covariance_is_generalised_least_squares_on_cohort_means():
+    """Cohort and period effects and one effect for each treated cell, on means with covariance S/N of each cohort."""
+    df = frame()
+    ours = Efficient(kind="chen_santanna_xie", covariance="pooled").fit(panel_of(df), "y")
+    wide, first = df.pivot(index="firm", columns="year", values="y").to_numpy(), df.groupby("firm")["first"].first()
+    cohorts, size = np.unique(first, return_counts=True)
+    means = np.array([wide[first == g].mean(axis=0) for g in cohorts])
+    within = [np.cov(wide[first == g].T) * n for g, n in zip(cohorts, size, strict=True)]
+    precision = np.kron(np.diag(size), np.linalg.inv(sum(within)))
+    cells = [(np.flatnonzero(cohorts == g)[0], t - 1) for g, t in ours.index]
+    design = np.zeros((15, 3 + 4 + len(cells)))
+    for g in range(3):
+        for t in range(5):
+            design[5 * g + t, g] = 1
+            if t:
+                design[5 * g + t, 2 + t] = 1
+    for j, (g, t) in enumerate(cells):
+        design[5 * g + t, 7 + j] = 1
+    beta = np.linalg.solve(design.T @ precision @ design, design.T @ precision @ means.ravel())
+    np.testing.assert_allclose(ours.values, beta[7:], rtol=0, atol=1e-10)
+    few = Efficient(kind="chen_santanna_xie", covariance="pooled").fit(panel_of(frame(n=20, periods=8)), "y")
+    assert np.isfinite(few.values).all()
+
+
 @pytest.mark.parametrize("options", [{"kind": "roth_santanna"}, {"kind": "chen_santanna_xie"}])
 def test_influence_is_what_a_unit_adds(options):
     df = frame(n=300)
@@ -146,9 +170,11 @@ def test_refusals():
         Efficient(kind="roth_santanna").fit(panel_of(frame(cohorts=(3,))), "y")
     with pytest.raises(NoPrePeriodError, match="no cohort has two periods before its treatment"):
         Efficient(kind="chen_santanna_xie").fit(panel_of(frame(cohorts=(0, 2))), "y")
-    with pytest.raises(EstimationError, match=r"9 contrasts that .* have a singular covariance by 8 clusters"):
+    with pytest.raises(EstimationError, match=r"9 contrasts .* too few clusters .* covariance='pooled'"):
         Efficient(kind="chen_santanna_xie").fit(panel_of(frame(n=8, periods=11, cohorts=(0, 11))), "y")
     with pytest.raises(OptionError, match="group_time with kind="):
         Efficient(kind="chen_santanna_xie", estimand="simple")
+    with pytest.raises(OptionError, match="covariance='pooled': use one of"):
+        Efficient(kind="roth_santanna", covariance="pooled")
     with pytest.raises(OptionError, match="kind='roth': use one of"):
         Efficient(kind="roth")
