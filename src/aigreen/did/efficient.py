@@ -23,6 +23,7 @@ from aigreen.errors import (
     WeightsError,
 )
 from aigreen.inference.randomization import Randomization, randomization_inference
+from aigreen.linalg.arrays import distinct
 from aigreen.options import check_choice
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
@@ -32,8 +33,9 @@ Kind = Literal["roth_santanna", "chen_santanna_xie"]
 Estimand = Literal["group_time", "simple", "group", "calendar", "event_study"]
 Adjustment = Literal["efficient", "callaway_santanna", "sun_abraham"]
 Variance = Literal["adjusted", "conservative"]
-Covariance = Literal["by_cohort", "pooled"]
+Covariance = Literal["auto", "by_cohort", "pooled"]
 
+MANY = 50  # clusters of each cohort from which its own covariance serves
 _SINGULAR = 1e-10
 
 
@@ -73,10 +75,11 @@ class Efficient:
         :math:`a_{0g}'Y_i` on the outcomes of the periods before any treatment: what these explain of the
         effects' spread over units, which is no sampling error of :math:`\hat\theta`.
 
-    covariance : {"by_cohort", "pooled"}
-        Of chen_santanna_xie: the covariance over periods that :math:`\hat\beta` minimises. by_cohort: as the paper, for
-        each cohort (and across them, where clusters span several). pooled: one for all cohorts, for cohorts of few
-        clusters, whose own is singular or noisy. Errors hold whichever is taken, and are those of the weights used.
+    covariance : {"auto", "by_cohort", "pooled"}
+        Of means over periods, from which :math:`\hat\beta` comes; errors are always those of the weights used.
+        by_cohort: each cohort's own (and across them, where clusters span several), as both papers. pooled: one for
+        all cohorts; with few clusters a cohort's own is noisy or singular, and errors are then too small. auto:
+        by_cohort where every cohort has `MANY` clusters, else pooled.
 
     Notes
     -----
@@ -85,7 +88,7 @@ class Efficient:
     treated ones. Influence functions by cluster; where clusters are units times :math:`\sqrt{N_g/(N_g-1)}`, and those
     of roth_santanna then scaled to the adjusted error. :math:`\hat\beta` uses covariances by cluster.
     roth_santanna takes cohort sizes as fixed, chen_santanna_xie as sampled. Estimates and both errors of roth_santanna
-    equal R's staggered 1.2.2.
+    equal R's staggered 1.2.2 where the covariance is by cohort.
 
     References
     ----------
@@ -107,7 +110,7 @@ class Efficient:
     estimand: Estimand = "group_time"
     adjustment: Adjustment = "efficient"
     variance: Variance = "adjusted"
-    covariance: Covariance = "by_cohort"
+    covariance: Covariance = "auto"
 
     def __post_init__(self) -> None:
         for option, allowed in (
@@ -122,8 +125,6 @@ class Efficient:
             for option, only in (("estimand", "group_time"), ("adjustment", "efficient"), ("variance", "adjusted")):
                 if getattr(self, option) != only:
                     raise OptionError(option, getattr(self, option), [f"{only} with kind='chen_santanna_xie'"])
-        elif self.covariance != "by_cohort":
-            raise OptionError("covariance", self.covariance, ["by_cohort with kind='roth_santanna'"])
 
     def fit(self, panel: Panel, outcome: str) -> Effects:
         """Estimate the effects.
@@ -149,13 +150,13 @@ class Efficient:
         """
         design = self._design(panel, outcome)
         means, start, zero = design.means, design.start, design.zero
+        roots = means.pooled if self._pooled(means) else means.influence
+        first, second = roots(start), roots(zero)
         if self.kind == "chen_santanna_xie":
-            roots = means.pooled if self.covariance == "pooled" else means.influence
-            weights = start - np.einsum("rk,rgt->kgt", _slopes(roots(zero), roots(start)), zero)
+            weights = start - np.einsum("rk,rgt->kgt", _slopes(second, first), zero)
             psi = means.influence(weights)
         else:
             reference = (start == zero).all(axis=(1, 2))
-            first, second = means.influence(start), means.influence(zero)
             slope = np.ones(len(start))
             if self.adjustment == "efficient":
                 square = np.einsum("ck,ck->k", second, second)
@@ -200,6 +201,11 @@ class Efficient:
         if self.kind == "chen_santanna_xie":
             return _parallel(means)
         return _random_timing(means, self.estimand, last_only=self.adjustment == "sun_abraham")
+
+    def _pooled(self, means: _Means) -> bool:
+        if self.covariance == "auto":
+            return min(distinct(means.sample.unit_cluster[own]) for own in means.units) < MANY
+        return self.covariance == "pooled"
 
     def _effects(
         self,
@@ -249,8 +255,7 @@ class Efficient:
             told["variance"] = f"{self.variance}, {told['variance']}"
             told["adjustment"] = self.adjustment.replace("_", " ")
             told["estimand"] = self.estimand.replace("_", " ")
-        else:
-            told["weights"] = f"least variance, covariance {self.covariance.replace('_', ' ')}"
+        told["covariance of means"] = "pooled" if self._pooled(means) else "by cohort"
         if means.factor:
             told["small-sample factor"] = "N/(N-1) by cohort"
         return told

@@ -41,7 +41,7 @@ def panel_of(df, **keys):
 def test_equals_gmm_over_all_moments_of_chen_santanna_and_xie():
     """Every comparison cohort and base period, weighed by the pseudoinverse of their covariance."""
     df = frame()
-    ours = Efficient(kind="chen_santanna_xie").fit(panel_of(df), "y")
+    ours = Efficient(kind="chen_santanna_xie", covariance="by_cohort").fit(panel_of(df), "y")
     wide = df.pivot(index="firm", columns="year", values="y")
     first = df.groupby("firm")["first"].first()
     for (g, t), value, error in zip(ours.index, ours.values, ours.std_errors, strict=True):
@@ -83,6 +83,9 @@ def test_pooled_covariance_is_generalised_least_squares_on_cohort_means():
         design[5 * g + t, 7 + j] = 1
     beta = np.linalg.solve(design.T @ precision @ design, design.T @ precision @ means.ravel())
     np.testing.assert_allclose(ours.values, beta[7:], rtol=0, atol=1e-10)
+    auto = Efficient(kind="chen_santanna_xie").fit(panel_of(df), "y")
+    np.testing.assert_array_equal(auto.values, ours.values)
+    assert auto.conventions["covariance of means"] == "pooled"
     few = Efficient(kind="chen_santanna_xie", covariance="pooled").fit(panel_of(frame(n=20, periods=8)), "y")
     assert np.isfinite(few.values).all()
 
@@ -102,7 +105,7 @@ def test_influence_is_what_a_unit_adds(options):
 
 def test_effects_are_uncorrelated_with_what_is_zero():
     """So no further combination, of effects or of averages of them, is more precise."""
-    effects = Efficient(kind="chen_santanna_xie").fit(panel_of(frame()), "y")
+    effects = Efficient(kind="chen_santanna_xie", covariance="by_cohort").fit(panel_of(frame()), "y")
     balance = Efficient(kind="chen_santanna_xie").balance(panel_of(frame()), "y")
     assert list(balance.index) == [(3, 2), (4, 2), (4, 3)]
     covariance = balance.psi.T @ effects.psi
@@ -171,10 +174,9 @@ def test_refusals():
     with pytest.raises(NoPrePeriodError, match="no cohort has two periods before its treatment"):
         Efficient(kind="chen_santanna_xie").fit(panel_of(frame(cohorts=(0, 2))), "y")
     with pytest.raises(EstimationError, match=r"9 contrasts .* too few clusters .* covariance='pooled'"):
-        Efficient(kind="chen_santanna_xie").fit(panel_of(frame(n=8, periods=11, cohorts=(0, 11))), "y")
+        estimator = Efficient(kind="chen_santanna_xie", covariance="by_cohort")
+        estimator.fit(panel_of(frame(n=8, periods=11, cohorts=(0, 11))), "y")
     with pytest.raises(OptionError, match="group_time with kind="):
         Efficient(kind="chen_santanna_xie", estimand="simple")
-    with pytest.raises(OptionError, match="covariance='pooled': use one of"):
-        Efficient(kind="roth_santanna", covariance="pooled")
     with pytest.raises(OptionError, match="kind='roth': use one of"):
         Efficient(kind="roth")
