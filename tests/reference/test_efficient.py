@@ -93,6 +93,7 @@ def test_balance_check_of_r_staggered(panel, oracle):
     assert row["t_test"] == pytest.approx(abs(balance.values[0] / balance.std_errors.iloc[0]), rel=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:Omega. condition number:UserWarning")
 def test_equals_diff_diff_where_its_moments_are_right(panel, frame, monkeypatch):
     ours = Efficient(kind="chen_santanna_xie").fit(panel, "y")
     as_is = diff_diff(frame, ours)
