@@ -3,6 +3,7 @@
 from aigreen.decomposition.decomposition import Decomposition
 from aigreen.decomposition.rings import ring_curve
 from aigreen.did.diff_diff import ChaisemartinDHaultfoeuille, LocalProjections, SyntheticDiD, bacon_weights
+from aigreen.did.efficient import Efficient
 from aigreen.did.group_time.group_time import GroupTimeATT
 from aigreen.did.imputation import Imputation
 from aigreen.did.stacked import StackedDiD
@@ -22,6 +23,7 @@ __all__ = [
     "ChaisemartinDHaultfoeuille",
     "Decomposition",
     "Effects",
+    "Efficient",
     "GroupTimeATT",
     "Imputation",
     "LocalProjections",

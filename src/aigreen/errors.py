@@ -77,6 +77,10 @@ class ClusterVariesError(DataError):
     """A unit moves between clusters where the estimator needs nested clusters."""
 
 
+class RepeatedCrossSectionsError(DataError):
+    """An estimator that follows units over time was given repeated cross-sections."""
+
+
 class NonNumericError(DataError):
     """A column that must be numeric is not."""
 

@@ -32,15 +32,16 @@ POINT, ERROR = 1e-8, 1e-6
 
 def read(shared, name):
     folder = shared / ("data/did_mpdta" if name == "mpdta.csv" else "oracles/data")
-    return pd.read_csv(folder / name).rename_axis("row").reset_index()
+    return pd.read_csv(folder / name)
 
 
 def fit(frame, args):
     cross_sections = args.get("panel") is False
-    sampling = "repeated_cross_sections" if cross_sections or args.get("allow_unbalanced_panel") else "balanced"
+    sampling = "repeated_cross_sections" if args.get("allow_unbalanced_panel") else "balanced"
     panel = Panel(
         frame,
-        unit="row" if cross_sections else args["idname"],
+        unit=None if cross_sections else args["idname"],
+        repeated=cross_sections,
         time=args["tname"],
         cohort=args["gname"],
         weights=args.get("weightsname"),
@@ -51,13 +52,13 @@ def fit(frame, args):
         anticipation=args["anticipation"],
         # did 2.5.1 measures cells of the window of anticipation against the period before
         base_period="varying_window" if args["base_period"] == "varying" else args["base_period"],
-        sampling=sampling,
+        sampling="panel" if cross_sections else sampling,
     )
     covariates = [] if args["xformla"] == "~1" else args["xformla"][1:].split("+")
     return estimator.fit(panel, args["yname"], covariates=covariates)
 
 
-def drdid_errors(method, y, x, w, d, later):
+def drdid_errors(method, y, x, w, d, later, z=None):
     """Estimate as ours, influence as in DRDID 1.2.3."""
     value, psi = cross_section_att(method, y, x, w, d, later)
     if method == "dr" and x is not None:

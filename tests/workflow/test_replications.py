@@ -40,8 +40,8 @@ def run(folder: Path, mirror: Path) -> tuple[pd.DataFrame, dict, str]:
 
 def test_with_the_mirror_every_number_agrees(checkout, shared):
     comparison, numbers, _ = run(checkout, shared / "data")
-    assert (comparison["verdict"] == "yes").all() and len(comparison) == 32
-    assert numbers["n_agree"]["value"] == 32 and numbers["n_absent"]["value"] == 0
+    assert (comparison["verdict"] == "yes").all() and len(comparison) == 44
+    assert numbers["n_agree"]["value"] == 44 and numbers["n_absent"]["value"] == 0
     assert numbers["adh_manufacturing_ours"]["text"] == "−0.596"
 
 
@@ -55,6 +55,6 @@ def test_without_data_every_row_says_so_and_data_that_arrive_are_taken_up(checko
 
     shutil.copytree(shared / "data/did_mpdta", mirror / "did_mpdta")
     comparison, numbers, log = run(checkout, mirror)
-    assert comparison.set_index("replication")["verdict"].value_counts().to_dict() == {"data not here": 28, "yes": 4}
+    assert comparison.set_index("replication")["verdict"].value_counts().to_dict() == {"data not here": 40, "yes": 4}
     assert log.count("rule replicate_published") == 1
     assert numbers["mpdta_group_ours"]["text"] == "−0.0310"

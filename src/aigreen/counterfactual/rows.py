@@ -67,7 +67,7 @@ def split_rows(sample: Panel, fixed_effects: Sequence[str] | None, anticipation:
         raise NoControlsError("no row is untreated", column=sample.names.get("cohort"), count=0)
     if distinct(sample.cluster_codes) < 2:
         raise TooFewClustersError("one cluster only: no variance can be computed", count=1)
-    if sample.names["unit"] in names:
+    if sample.names["unit"] in names and not sample.repeated:
         with_treated = np.bincount(sample.unit_codes[treated], minlength=sample.n_units) > 0
         always = with_treated & (np.bincount(sample.unit_codes[fitted], minlength=sample.n_units) == 0)
         if always.sum() == with_treated.sum():
@@ -198,7 +198,9 @@ def assign_roles(
         An exposure is negative.
     NoControlsError
         No untreated row is free of exposure.
+    RepeatedCrossSectionsError
     """
+    panel.require_units("Decomposition or Spillover")
     acting = {*channels, *exposures}
     if outcome in {*acting, *covariates}:
         raise OptionError("outcome", outcome, ["a column that is no channel, exposure or covariate"])

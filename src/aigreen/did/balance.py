@@ -145,6 +145,7 @@ def _cross_section(
     panel: Panel, covariates: Sequence[str], period: int, dropped: Dropped
 ) -> tuple[pd.Index, np.ndarray, np.ndarray]:
     """Units seen in `period` with all covariates, whether they are ever treated, and the covariates."""
+    panel.require_units("balancing")
     if period not in panel.times:
         raise OptionError("period", period, [str(time) for time in panel.times])
     if panel.cohorts.size and period >= panel.cohorts[0]:

@@ -227,6 +227,7 @@ class SyntheticDiD:
 
 def _frame(panel: Panel, outcome: str, covariates: Sequence[str], dropped: Dropped) -> tuple[pd.DataFrame, Panel]:
     """Return checked columns under safe names, without rows with missing values, and their view."""
+    panel.require_units("diff-diff")
     if panel.weights is not None:
         raise EstimationError("weights are not passed on to diff-diff; use GroupTimeATT, SunAbraham or Imputation")
     sample = panel.complete([outcome, *covariates], dropped)

@@ -85,6 +85,7 @@ class StackedDiD:
         NoTreatedError, NoControlsError, TooFewClustersError
         """
         covariates = list(dict.fromkeys(covariates or []))
+        panel.require_units("StackedDiD")
         dropped = Dropped()
         complete = panel.complete([outcome, *covariates], dropped)
         sample = draw_sample(complete, panel.effect_names(None), dropped, counts=None)

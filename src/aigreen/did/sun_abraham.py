@@ -55,7 +55,8 @@ class SunAbraham:
     with these shares taken as fixed, as R's fixest does; Sun and Abraham's variance adds the sampling error of shares.
     Small-sample factor as in `TWFE`. Units treated from the first period are left out; so are effects that no rows link
     to their reference (a cohort not seen then), whose rows still serve the covariates. Cohorts first treated after the
-    last period are controls.
+    last period are controls. Repeated cross-sections (`Panel(repeated=True)`) have effects of cohorts in place of
+    units.
 
     References
     ----------
@@ -183,9 +184,15 @@ class SunAbraham:
 
 
 def _unit_cohorts(sample: Sample) -> np.ndarray:
-    """Cohort of each unit of the sample, in the order of its codes; never where treatment is after the last period."""
+    """Cohort of each unit of the sample, in the order of its codes; never where treatment is after the last period.
+
+    Repeated cross-sections have effects of cohorts in place of units.
+    """
     panel = sample.panel
-    cohort = panel.unit_cohort[np.flatnonzero(np.bincount(sample.take(panel.unit_codes)))]
+    if panel.repeated:
+        cohort = np.unique(sample.take(panel.cohort))
+    else:
+        cohort = panel.unit_cohort[np.flatnonzero(np.bincount(sample.take(panel.unit_codes)))]
     return np.where(cohort > panel.times[-1], NEVER, cohort)
 
 

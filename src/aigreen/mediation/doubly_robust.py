@@ -27,6 +27,7 @@ def fit_doubly_robust(
     covariates: Sequence[str],
 ) -> Parts:
     """Estimate the parts by cohort and time; see `aigreen.Mediation`."""
+    panel.require_units("Mediation(design='doubly_robust')")
     dropped = Dropped()
     sample = panel.complete([outcome, *channels, *covariates], dropped)
     estimator = GroupTimeATT(control_group=control_group, anticipation=anticipation)

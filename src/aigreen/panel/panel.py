@@ -16,6 +16,8 @@ from aigreen.errors import (
     EmptyDataError,
     InfiniteValueError,
     MissingRowsWarning,
+    OptionError,
+    RepeatedCrossSectionsError,
     TooFewPeriodsError,
     UnknownColumnError,
     WeightsError,
@@ -25,6 +27,7 @@ from aigreen.panel.columns import code_integers, factorize, integer_times, numer
 from aigreen.panel.dropped import Dropped
 
 NEVER = np.inf
+ROW = "row"
 
 
 class Panel:
@@ -39,10 +42,14 @@ class Panel:
         pandas, or any eager frame that narwhals reads (polars, Arrow, Modin, ...).
     unit, time : str
         Key columns; one row for each pair. `time` holds integers (years); `unit` may be of any sortable type.
+    repeated : bool
+        Repeated cross-sections, without `unit`: each row is a unit of its own, labelled by its position in `df`, and
+        one period is enough. By default fixed effects are then those of cohort and period instead of unit and period;
+        estimators that follow units over time raise `RepeatedCrossSectionsError`.
     cohort : str, optional
         First treated period of the unit; never treated is 0, infinite or missing. Constant within units.
     cluster : str, optional
-        Column of the clusters of the influence functions. Default: the unit.
+        Column of the clusters of the influence functions. Default: the unit (a row of repeated cross-sections).
     weights : str, optional
         Non-negative sampling weights.
     coordinates : (str, str), optional
@@ -55,6 +62,7 @@ class Panel:
     unit_cohort : ndarray of float, shape (n_units,)
         First treated period; inf for never treated.
     weights : ndarray of float, shape (n_rows,), or None
+    repeated : bool
     clusters : Index
         Cluster labels. A view keeps those of the panel it was cut from, so influence functions stay aligned.
 
@@ -75,13 +83,16 @@ class Panel:
         self,
         df: Any,
         *,
-        unit: str,
+        unit: str | None = None,
         time: str,
         cohort: str | None = None,
         cluster: str | None = None,
         weights: str | None = None,
         coordinates: tuple[str, str] | None = None,
+        repeated: bool = False,
     ) -> None:
+        if repeated == (unit is not None):
+            raise OptionError("unit", unit, ["a column", "None with repeated=True (each row is a unit of its own)"])
         frame = to_pandas(df)
         keys = {"unit": unit, "time": time, "cohort": cohort, "cluster": cluster, "weights": weights}
         roles = {role: name for role, name in keys.items() if name is not None}
@@ -93,20 +104,24 @@ class Panel:
             if name not in frame.columns:
                 raise UnknownColumnError(name, list(frame.columns), role=role)
 
-        unit_codes, units = factorize(frame[unit])
+        if repeated:
+            unit_codes, units = np.arange(len(frame)), pd.RangeIndex(len(frame), name=ROW)
+        else:
+            unit_codes, units = factorize(frame[unit])
         time_codes, times = code_integers(integer_times(frame[time]))
         key = unit_codes * len(times) + time_codes
         order = None if np.all(key[1:] >= key[:-1]) else np.argsort(key, kind="stable")
 
         self.frame = frame
-        self.names: Mapping[str, str] = roles
+        self.repeated = repeated
+        self.names: Mapping[str, str] = {"unit": ROW, **roles}
         self._order = order
         self.units = units
         self.times = times
         self.unit_codes = self.in_panel_order(unit_codes)
         self.time_codes = self.in_panel_order(time_codes)
         self._check_unique(key[1:] == key[:-1] if order is None else np.diff(key[order]) == 0)
-        if len(times) < 2:
+        if len(times) < 2 and not repeated:
             raise TooFewPeriodsError(f"column {time!r} has {len(times)} period; two are needed", column=time)
         self.unit_cohort = self._read_cohort() if cohort else np.full(len(units), NEVER)
         if cluster is None or cluster == unit:
@@ -214,7 +229,10 @@ class Panel:
         ------
         UnknownColumnError, MissingValueError, MixedTypeError
         """
-        if name == self.names["unit"]:
+        if self.repeated and name == self.names.get("cohort"):
+            labels, codes = np.unique(self.cohort, return_inverse=True)  # never treated may be coded in several ways
+            return codes, pd.Index(labels, name=name)
+        if name == self.names["unit"] and not self.repeated:
             return self.unit_codes, self.units
         if name == self.names["time"]:
             return self.time_codes, pd.Index(self.times)
@@ -222,7 +240,20 @@ class Panel:
         return self.in_panel_order(codes), labels
 
     def effect_names(self, fixed_effects: Sequence[str] | None) -> list[str]:
-        """Names of the fixed effects of an estimator: those given, without repetition; for None unit and time."""
+        """Names of the fixed effects of an estimator: those given, without repetition; for None unit and time.
+
+        Cohort and time for repeated cross-sections.
+
+        Raises
+        ------
+        RepeatedCrossSectionsError
+            None, for repeated cross-sections without cohorts.
+        """
+        if fixed_effects is None and self.repeated:
+            if "cohort" not in self.names:
+                text = "repeated cross-sections without cohort= have no fixed effects of their own; name fixed_effects="
+                raise RepeatedCrossSectionsError(text)
+            return [self.names["cohort"], self.names["time"]]
         if fixed_effects is None:
             return [self.names["unit"], self.names["time"]]
         return list(dict.fromkeys(fixed_effects))
@@ -292,7 +323,7 @@ class Panel:
         view = object.__new__(Panel)
         positions = np.flatnonzero(keep) if self._order is None else self._order[keep]
         view.frame = self.frame.iloc[positions]
-        view.names = self.names
+        view.names, view.repeated = self.names, self.repeated
         view._order = None
         present, view.unit_codes = np.unique(self.unit_codes[keep], return_inverse=True)
         view.units = self.units[present]
@@ -310,6 +341,19 @@ class Panel:
         categorical = isinstance(series.dtype, pd.CategoricalDtype)
         values = seen.cat.remove_unused_categories().cat.categories if categorical else factorize(seen)[1]
         return {value: self[(series == value).to_numpy(dtype=bool, na_value=False)] for value in values}
+
+    def require_units(self, what: str) -> None:
+        """Refuse repeated cross-sections, for an estimator that follows units over time.
+
+        Raises
+        ------
+        RepeatedCrossSectionsError
+        """
+        if self.repeated:
+            raise RepeatedCrossSectionsError(
+                f"{what} follows units over time, and in repeated cross-sections every row is a unit of its own; use "
+                "GroupTimeATT, Imputation, SunAbraham or TWFE"
+            )
 
     def clean(self, exposure: str | Sequence[str]) -> Panel:
         """Return the view of the rows that are treated, or for certain exposed to none of the columns.
@@ -415,7 +459,10 @@ class Panel:
         return self.frame[name]
 
     def _labels_unsorted(self, rows: np.ndarray) -> list[str]:
-        unit, time = self.frame[self.names["unit"]], self.frame[self.names["time"]]
+        time = self.frame[self.names["time"]]
+        if self.repeated:
+            return [f"({self.units[i]}, {time.iloc[i]})" for i in rows[:5]]
+        unit = self.frame[self.names["unit"]]
         return [f"({unit.iloc[i]}, {time.iloc[i]})" for i in rows[:5]]
 
     def __len__(self) -> int:
@@ -425,8 +472,12 @@ class Panel:
         treated = int(np.isfinite(self.unit_cohort).sum())
         span = f"{self.times[0]}-{self.times[-1]}"
         shape = "balanced" if self.balanced else "unbalanced"
+        if self.repeated:
+            shape, units = "repeated cross-sections", "each its own unit"
+        else:
+            units = f"{self.n_units:,} units ({self.names['unit']!r})"
         return (
-            f"Panel: {self.n_rows:,} rows, {self.n_units:,} units ({self.names['unit']!r}), "
+            f"Panel: {self.n_rows:,} rows, {units}, "
             f"{self.n_periods} periods ({span}), {shape}; "
             f"{treated:,} ever treated in {len(self.cohorts)} cohorts; {self.n_clusters:,} clusters"
         )

@@ -17,9 +17,12 @@ TITLES = MappingProxyType(
         "castle": "Castle-doctrine laws and homicide (Cheng and Hoekstra 2013)",
         "mpdta": "Minimum wages and teen employment (Callaway and Sant’Anna 2021)",
         "jobs": "Job-search seminars and depression (Tingley et al. 2014)",
+        "talor": "Presumed media influence (Tal-Or, Cohen, Tsfati and Gunther 2010)",
         "adh": "Import competition and employment (Autor, Dorn and Hanson 2013)",
         "hgh": "Patents and R&D lags (Hall, Griliches and Hausman 1986)",
         "rdspillovers": "Returns to R&D (Eberhardt, Helmers and Strauss 2013)",
+        "organs": "Active choice and organ donors (Kessler and Roth 2014)",
+        "beer": "Beer taxes and deaths in traffic (Stock and Watson 2007)",
     }
 )
 GAP_DIGITS = 7

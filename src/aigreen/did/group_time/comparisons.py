@@ -87,12 +87,9 @@ def compare_units(method: Method, cells: Cells, cohort: np.ndarray, wide: Wide, 
         try:
             if not (treated.size and controls.size):
                 raise NotIdentifiedError(NO_CONTROLS if treated.size else NO_TREATED)
-            values, psi1, psi0, starts[g] = panel_att(
-                method,
-                _pairs(wide, t, base, cells.earlier[one], treated),
-                _pairs(wide, t, base, cells.earlier[one], controls),
-                starts.get(g),
-            )
+            (*first, z1), (*second, z0) = (_pairs(wide, t, base, cells.earlier[one], s) for s in (treated, controls))
+            propensity = None if z1 is None or z0 is None else (z1, z0)
+            values, psi1, psi0, starts[g] = panel_att(method, tuple(first), tuple(second), starts.get(g), propensity)
         except NotIdentifiedError as reason:
             result.reasons.update(dict.fromkeys(batch.tolist(), str(reason)))
             continue
@@ -118,8 +115,8 @@ def compare_rows(method: Method, cells: Cells, cohort: np.ndarray, long: Long, n
         try:
             if not (n_treated and n_controls):
                 raise NotIdentifiedError(NO_CONTROLS if n_treated else NO_TREATED)
-            x = None if long.x is None else long.x[:, rows]
-            result.values[cell], psi = cross_section_att(method, long.y[rows], x, long.w[rows], d, later)
+            x, z = (None if design is None else design[:, rows] for design in (long.x, long.z))
+            result.values[cell], psi = cross_section_att(method, long.y[rows], x, long.w[rows], d, later, z)
         except NotIdentifiedError as reason:
             result.reasons[cell] = str(reason)
             continue
@@ -129,11 +126,16 @@ def compare_rows(method: Method, cells: Cells, cohort: np.ndarray, long: Long, n
 
 def _pairs(
     wide: Wide, t: np.ndarray, base: np.ndarray, earlier: int, units: np.ndarray
-) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-    """Differences, covariates and weights of these units."""
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray, np.ndarray | None]:
+    """Differences, covariates, weights and covariates of the propensity score of these units."""
     differences = wide.y[t].take(units, axis=1)
     differences -= wide.y[base[:1] if (base == base[0]).all() else base].take(units, axis=1)
-    x = None if wide.x is None else wide.x[earlier if len(wide.x) > 1 else 0].take(units, axis=1)
+    x, z = (
+        None if design is None else design[earlier if len(design) > 1 else 0].take(units, axis=1)
+        for design in (wide.x, wide.z)
+    )
     if wide.now is not None:
-        x = np.vstack([np.ones((1, len(units))) if x is None else x, wide.now[max(t[0], base[0])].take(units, axis=1)])
-    return differences, x, wide.w[earlier if len(wide.w) > 1 else 0].take(units)
+        now = wide.now[max(t[0], base[0])].take(units, axis=1)
+        x = np.vstack([np.ones((1, len(units))) if x is None else x, now])
+        z = None if z is None else np.vstack([z, now])
+    return differences, x, wide.w[earlier if len(wide.w) > 1 else 0].take(units), z

@@ -12,23 +12,16 @@ import pandas as pd
 from aigreen.did.group_time.comparisons import NO_CONTROLS, Computed, compare_rows, compare_units
 from aigreen.did.group_time.layout import lengthen, widen
 from aigreen.did.group_time.plan import BasePeriod, Cells, ControlGroup, plan
+from aigreen.did.group_time.sample import CohortWeights, check_sample, cohort_shares, cohorts_in_reach, unit_weights
 from aigreen.did.group_time.two_periods import Method
-from aigreen.effects.aggregation import Mass
 from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
 from aigreen.errors import (
-    AlwaysTreatedWarning,
-    ClusterVariesError,
     EstimationError,
     NoControlsError,
-    NoPrePeriodError,
-    NoTreatedError,
     OptionError,
     OverlapWarning,
     SmallCellWarning,
-    TooFewClustersError,
-    TooFewPeriodsError,
-    UnbalancedWarning,
     warn,
 )
 from aigreen.panel.dropped import Dropped
@@ -66,7 +59,11 @@ class GroupTimeATT:
     sampling : {"panel", "balanced", "repeated_cross_sections"}
         "panel": true differences of the units seen in both periods of a comparison. "balanced": the same after units
         not seen in every period are left out, counted. "repeated_cross_sections": compare the units seen in each
-        period, whether or not they are the same, and use each row's own covariates.
+        period, whether or not they are the same, and use each row's own covariates. A panel of repeated cross-sections
+        (`Panel(repeated=True)`) is always taken so.
+    cohort_weights : {"mean", "first"}
+        Where weights vary over time, a unit counts in the cohort shares of averages with its mean weight, or with that
+        of its first row, as in R did.
 
     Notes
     -----
@@ -76,7 +73,6 @@ class GroupTimeATT:
     where DRDID 1.2.3 gives the influence of the first-period outcome regression the opposite sign in places.
 
     Covariates and weights are those of the earlier period of each comparison, which after treatment is the base period.
-    A unit's weight in the cohort shares is its mean.
 
     Units first treated later than the last period plus `anticipation` count as never treated; those treated from the
     start have no base period and are left out, counted. A cell without comparison units, with propensity scores above
@@ -101,6 +97,7 @@ class GroupTimeATT:
     anticipation: int = 0
     base_period: BasePeriod = "varying"
     sampling: Sampling = "panel"
+    cohort_weights: CohortWeights = "mean"
 
     def __post_init__(self) -> None:
         for option, kinds in (
@@ -108,6 +105,7 @@ class GroupTimeATT:
             ("method", Method),
             ("base_period", BasePeriod),
             ("sampling", Sampling),
+            ("cohort_weights", CohortWeights),
         ):
             if getattr(self, option) not in get_args(kinds):
                 raise OptionError(option, getattr(self, option), get_args(kinds))
@@ -120,6 +118,7 @@ class GroupTimeATT:
         outcome: str,
         *,
         covariates: Sequence[str] | None = None,
+        propensity_covariates: Sequence[str] | None = None,
         current: Sequence[str] | None = None,
     ) -> Effects:
         """Estimate the effects of every cohort in every period.
@@ -131,6 +130,9 @@ class GroupTimeATT:
         outcome : str
         covariates : sequence of str, optional
             Numeric columns; an intercept is added. Rows with a missing value are left out, counted.
+        propensity_covariates : sequence of str, optional
+            method="dr": those of the propensity score, `covariates` being those of the outcome regression only; an
+            empty list compares with equal odds. Default: the same in both. One of the two models must be right.
         current : sequence of str, optional
             Numeric columns whose values in the later period of each comparison are conditioned on as well. Where
             treatment changes them, the effects are those that do not run through them: see `Mediation`. Not for
@@ -149,52 +151,38 @@ class GroupTimeATT:
         """
         dropped = Dropped()
         covariates = [covariates] if isinstance(covariates, str) else list(covariates or [])
+        if isinstance(propensity_covariates, str):
+            propensity_covariates = [propensity_covariates]
+        if propensity_covariates is not None and self.method != "dr":
+            raise OptionError("propensity_covariates", propensity_covariates, ["None with method='ipw' or 'reg'"])
         current = list(current or [])
-        if current and self.sampling == "repeated_cross_sections":
-            raise OptionError("current", current, ["None with sampling='repeated_cross_sections'"])
-        sample = panel.complete(list(dict.fromkeys([outcome, *covariates, *current])), dropped)
-        _check(sample)
+        crossed = panel.repeated or self.sampling == "repeated_cross_sections"
+        if self.sampling == "balanced":
+            panel.require_units("GroupTimeATT(sampling='balanced')")
+        if current and crossed:
+            raise OptionError("current", current, ["None with repeated cross-sections"])
+        columns = [outcome, *covariates, *(propensity_covariates or []), *current]
+        sample = panel.complete(list(dict.fromkeys(columns)), dropped)
+        check_sample(sample)
         cohort = self._cohorts(sample, dropped)
         treated = cohort[np.isfinite(cohort) & (cohort <= sample.times[-1])]
         cells = plan(sample.times, np.unique(treated), self.anticipation, self.base_period, self.control_group)
-        if self.sampling == "repeated_cross_sections":
-            long = lengthen(sample, outcome, covariates, dropped)
+        if crossed:
+            long = lengthen(sample, outcome, covariates, dropped, propensity_covariates)
             result = compare_rows(self.method, cells, cohort, long, len(sample.clusters))
         else:
-            wide = widen(sample, ~np.isnan(cohort), outcome, covariates, dropped, current)
+            wide = widen(sample, ~np.isnan(cohort), outcome, covariates, dropped, propensity_covariates, current)
             result = compare_units(self.method, cells, cohort, wide, len(sample.clusters))
         return self._effects(cells, result, sample, cohort, outcome, dropped)
 
     def _cohorts(self, sample: Panel, dropped: Dropped) -> np.ndarray:
         """Cohort of each unit: inf where never treated in reach, nan where left out."""
-        times, cohort = sample.times, sample.unit_cohort.copy()
-        cohort[cohort > times[-1] + self.anticipation] = np.inf
-        always = cohort <= times[0] + self.anticipation
-        if not (cohort <= times[-1]).any():
-            raise NoTreatedError(f"no unit is treated up to the last period, {times[-1]}: is the panel's cohort right?")
-        if always[cohort <= times[-1]].all():
-            raise NoPrePeriodError(
-                f"all {always.sum():,} treated units are treated from the start (first period {times[0]}, "
-                f"anticipation {self.anticipation})",
-                count=int(always.sum()),
-                first=sample.units[always][:5],
-            )
-        if self.control_group == "never_treated" and not np.isinf(cohort).any():
+        never = sample.unit_cohort > sample.times[-1] + self.anticipation
+        if self.control_group == "never_treated" and not never.any():
             raise NoControlsError(
                 "no unit is never treated; control_group='not_yet_treated' compares with later cohorts"
             )
-        cohort[always] = np.nan
-        reason = "treated from the start, so without a period before treatment"
-        dropped.add(AlwaysTreatedWarning, "units", reason, int(always.sum()), sample.units[always][:5])
-        if self.sampling == "balanced":
-            rows = np.bincount(sample.unit_codes, minlength=sample.n_units)
-            partly = (rows < sample.n_periods) & ~always
-            first = sample.units[partly][:5]
-            dropped.add(UnbalancedWarning, "units", "not seen in every period", int(partly.sum()), first)
-            cohort[partly] = np.nan
-            if not (cohort <= times[-1]).any():
-                raise NoTreatedError("no treated unit is seen in every period; use sampling='panel'")
-        return cohort
+        return cohorts_in_reach(sample, dropped, anticipation=self.anticipation, balanced=self.sampling == "balanced")
 
     def _effects(
         self, cells: Cells, result: Computed, sample: Panel, cohort: np.ndarray, outcome: str, dropped: Dropped
@@ -210,13 +198,13 @@ class GroupTimeATT:
             index=pd.MultiIndex.from_arrays([cells.cohort[left].astype(int), times], names=["cohort", "time"]),
             psi=psi.T,
             method=f"group-time ATT ({self.method})",
-            mass=_cohort_shares(sample, cohort, cells.cohort[left]),
+            mass=cohort_shares(sample, cohort, cells.cohort[left], self.cohort_weights),
             cluster_shares=ClusterShares.by_cohort(
                 sample.unit_cluster,
                 cohort,
                 cells.cohort[left],
                 n_clusters=len(sample.clusters),
-                weights=_unit_weights(sample),
+                weights=unit_weights(sample),
             ),
             leads="path" if self.base_period == "universal" else "changes",
             anticipation=self.anticipation,
@@ -234,25 +222,8 @@ class GroupTimeATT:
             "comparison": self.control_group.replace("_", " "),
             "never treated": never,
             "base period": f"{self.base_period}, anticipation {self.anticipation}",
-            "sampling": self.sampling.replace("_", " "),
+            "sampling": ("repeated_cross_sections" if sample.repeated else self.sampling).replace("_", " "),
         }
-
-
-def _check(sample: Panel) -> None:
-    if sample.n_periods < 2:
-        raise TooFewPeriodsError(f"{sample.n_periods} period is left; two are needed", column=sample.names["time"])
-    if not sample.cluster_nested:
-        moves = np.unique(sample.unit_codes[sample.cluster_codes != sample.unit_cluster[sample.unit_codes]])
-        name = sample.names["cluster"]
-        raise ClusterVariesError(
-            f"column {name!r}: {moves.size:,} units move between clusters",
-            column=name,
-            count=moves.size,
-            first=sample.units[moves[:5]],
-        )
-    if sample.n_clusters < 2:
-        name = sample.names.get("cluster", sample.names["unit"])
-        raise TooFewClustersError(f"column {name!r} has one cluster; two are needed", column=name, count=1)
 
 
 def _report(
@@ -278,24 +249,3 @@ def _report(
         )
         first = [labels[cell] for cell in small[:5]]
         warn(SmallCellWarning(message, count=small.size, first=first))
-
-
-def _unit_weights(sample: Panel) -> np.ndarray:
-    """Mean weight of each unit."""
-    if sample.weights is None:
-        return np.ones(sample.n_units)
-    rows = np.bincount(sample.unit_codes, minlength=sample.n_units)
-    return np.bincount(sample.unit_codes, sample.weights, sample.n_units) / rows
-
-
-def _cohort_shares(sample: Panel, cohort: np.ndarray, of_cell: np.ndarray) -> Mass:
-    r"""Cohort shares among units, with :math:`\psi_i = w_i (1\{G_i = g\} - p_g) / \sum w`."""
-    w = np.where(np.isnan(cohort), 0, _unit_weights(sample))
-    w /= w.sum()
-    cohorts, of = np.unique(of_cell, return_inverse=True)
-    value, influence = np.empty(len(cohorts)), np.empty((len(cohorts), len(sample.clusters)))
-    for j, g in enumerate(cohorts):
-        own = cohort == g
-        value[j] = w[own].sum()
-        influence[j] = np.bincount(sample.unit_cluster, w * (own - value[j]), len(sample.clusters))
-    return Mass(value, of, influence.T)

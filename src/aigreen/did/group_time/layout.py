@@ -24,6 +24,8 @@ class Wide:
     y : ndarray, shape (T, N)
     x : ndarray, shape (T or 1, p, N), or None
         Standardised covariates, the first row being the intercept; one period where none varies over time.
+    z : ndarray, shape (T or 1, q, N), or None
+        The same of the propensity score; None where it has those of `x`.
     w : ndarray, shape (T or 1, N)
         Weights; one period where they do not vary.
     now : ndarray, shape (T, m, N), or None
@@ -35,6 +37,7 @@ class Wide:
 
     y: np.ndarray
     x: np.ndarray | None
+    z: np.ndarray | None
     w: np.ndarray
     seen: np.ndarray | None
     clusters: np.ndarray
@@ -43,7 +46,7 @@ class Wide:
     @property
     def fixed(self) -> bool:
         """Whether covariates and weights are the same whatever the base period."""
-        return len(self.w) == 1 and (self.x is None or len(self.x) == 1)
+        return len(self.w) == 1 and all(x is None or len(x) == 1 for x in (self.x, self.z))
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ class Long:
     y, w : ndarray, shape (n,)
     x : ndarray, shape (p, n), or None
         Standardised covariates, the first row being the intercept.
+    z : ndarray, shape (q, n), or None
+        The same of the propensity score; None where it has those of `x`.
     units, clusters : ndarray of int, shape (n,)
     starts : ndarray of int, shape (T + 1,)
         Where each period starts.
@@ -62,6 +67,7 @@ class Long:
 
     y: np.ndarray
     x: np.ndarray | None
+    z: np.ndarray | None
     w: np.ndarray
     units: np.ndarray
     clusters: np.ndarray
@@ -74,40 +80,61 @@ def widen(
     outcome: str,
     covariates: Sequence[str],
     dropped: Dropped,
+    propensity: Sequence[str] | None = None,
     current: Sequence[str] = (),
 ) -> Wide:
-    """Lay out the units in the mask `kept`, shape (N,); other units stay in the arrays but are never `seen`."""
+    """Lay out the units in the mask `kept`, shape (N,); other units stay in the arrays but are never `seen`.
+
+    `propensity` names the covariates of the propensity score where they are others than `covariates`.
+    """
     y = _spread(sample, sample.column(outcome))
-    columns = [_spread(sample, column) for column in regressors(sample, covariates, dropped)]
+    x = _design(sample, covariates, dropped, always=propensity is not None)
+    z = None if propensity is None else _design(sample, propensity, dropped, always=True)
     weights = np.ones((1, sample.n_units)) if sample.weights is None else _shrink(_spread(sample, sample.weights))
     seen = np.isfinite(y)
     if sample.weights is not None:
         seen &= weights > 0
     seen = None if seen[:, kept].all() else seen & kept
-    x = None
-    if columns:
-        columns = [_shrink(column) for column in columns]
-        x = np.ones((max(map(len, columns)), 1 + len(columns), sample.n_units))
-        for j, column in enumerate(columns):
-            x[:, j + 1] = column
     now = None
     if current:
         now = np.stack([_spread(sample, column) for column in regressors(sample, current, dropped)], axis=1)
-    return Wide(y, x, weights, seen, sample.unit_cluster, now)
+    return Wide(y, x, z, weights, seen, sample.unit_cluster, now)
 
 
-def lengthen(sample: Panel, outcome: str, covariates: Sequence[str], dropped: Dropped) -> Long:
+def lengthen(
+    sample: Panel,
+    outcome: str,
+    covariates: Sequence[str],
+    dropped: Dropped,
+    propensity: Sequence[str] | None = None,
+) -> Long:
     """Sort the rows by period."""
     order = np.argsort(sample.time_codes, kind="stable")
-    columns = [column[order] for column in regressors(sample, covariates, dropped)]
+
+    def design(names: Sequence[str]) -> np.ndarray:
+        return np.stack([np.ones(len(order)), *(column[order] for column in regressors(sample, names, dropped))])
+
+    x, z = design(covariates), None if propensity is None else design(propensity)
     return Long(
         sample.column(outcome)[order],
-        np.stack([np.ones(len(order)), *columns]) if columns else None,
+        None if len(x) == 1 and z is None else x,
+        z,
         np.ones(len(order)) if sample.weights is None else sample.weights[order],
         sample.unit_codes[order],
         sample.cluster_codes[order],
         np.searchsorted(sample.time_codes[order], np.arange(sample.n_periods + 1)),
     )
+
+
+def _design(sample: Panel, names: Sequence[str], dropped: Dropped, *, always: bool) -> np.ndarray | None:
+    """Intercept and covariates, shape (T or 1, p, N); None without covariates unless `always`."""
+    columns = [_shrink(_spread(sample, column)) for column in regressors(sample, names, dropped)]
+    if not columns and not always:
+        return None
+    x = np.ones((max(map(len, columns), default=1), 1 + len(columns), sample.n_units))
+    for j, column in enumerate(columns):
+        x[:, j + 1] = column
+    return x
 
 
 def regressors(sample: Panel, covariates: Sequence[str], dropped: Dropped) -> list[np.ndarray]:

@@ -32,6 +32,7 @@ def panel_att(
     treated: tuple[np.ndarray, np.ndarray | None, np.ndarray],
     controls: tuple[np.ndarray, np.ndarray | None, np.ndarray],
     start: np.ndarray | None = None,
+    propensity: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
     r"""Average effects on the treated from differences of the outcome, several outcomes at once.
 
@@ -47,14 +48,16 @@ def panel_att(
     method : {"dr", "ipw", "reg"}
     treated, controls : (differences, covariates, weights)
         Shapes (m, n), (p, n) or None, (n,): m outcomes on the same n units.
-    start : ndarray, shape (p,), optional
+    start : ndarray, shape (q,), optional
         Start of the logit, as returned by the fit of a similar cell.
+    propensity : (ndarray, ndarray), shapes (q, n treated), (q, n controls), optional
+        Covariates of the propensity score where they are others; the other covariates are then not None.
 
     Returns
     -------
     att : shape (m,)
     psi_treated : shape (m, n treated);  psi_controls : shape (m, n controls)
-    start : shape (p,) or None
+    start : shape (q,) or None
         Coefficients of the logit without the log odds of being treated.
 
     Raises
@@ -82,22 +85,29 @@ def panel_att(
         slope0 = w0 * (np.linalg.solve(gram, shift) @ x0)
         return mean1, psi1, -dy0 * slope0, None
 
-    p1, p0, information, start = _propensity(x1, w1, x0, w0, start, checked=method == "dr")
+    z1, z0 = (x1, x0) if propensity is None else propensity
+    checked = method == "dr" and propensity is None
+    p1, p0, information, start = _propensity(z1, w1, z0, w0, start, checked=checked)
     odds = w0 * p0 / (1 - p0)
     share0 = odds / odds.sum()
     mean0 = dy0 @ share0
-    centre0 = x0 @ share0
-    moment = (dy0 * share0) @ x0.T - np.outer(mean0, centre0)
+    moment = (dy0 * share0) @ z0.T - np.outer(mean0, z0 @ share0)
     through_logit = np.linalg.solve(information, moment.T).T
-    psi1 -= through_logit @ (x1 * (w1 * (1 - p1)))
-    on_outcome = share0 if method == "ipw" else share0 + w0 * (np.linalg.solve(gram, shift - centre0) @ x0)
+    psi1 -= through_logit @ (z1 * (w1 * (1 - p1)))
+    on_outcome = share0 if method == "ipw" else share0 + w0 * (np.linalg.solve(gram, shift - x0 @ share0) @ x0)
     psi0 = dy0 * -on_outcome
-    psi0 += np.column_stack([mean0, through_logit]) @ np.vstack([share0, x0 * (w0 * p0)])
+    psi0 += np.column_stack([mean0, through_logit]) @ np.vstack([share0, z0 * (w0 * p0)])
     return mean1 - mean0, psi1, psi0, start
 
 
 def cross_section_att(
-    method: Method, y: np.ndarray, x: np.ndarray | None, w: np.ndarray, d: np.ndarray, later: np.ndarray
+    method: Method,
+    y: np.ndarray,
+    x: np.ndarray | None,
+    w: np.ndarray,
+    d: np.ndarray,
+    later: np.ndarray,
+    z: np.ndarray | None = None,
 ) -> tuple[float, np.ndarray]:
     r"""Average effect on the treated from two cross-sections, assumed to be drawn from one population.
 
@@ -113,6 +123,8 @@ def cross_section_att(
     y, w : shape (n,);  x : shape (p, n) or None
     d, later : bool, shape (n,)
         Treated, and second cross-section.
+    z : shape (q, n), optional
+        Covariates of the propensity score where they are others than x.
 
     Returns
     -------
@@ -124,13 +136,14 @@ def cross_section_att(
     NotIdentifiedError
     """
     x = np.ones((1, len(y))) if x is None else x
+    z = x if z is None else z
     psi, att = np.zeros(len(y)), 0.0
     q = _shares(w * d)
     if method != "reg":
-        _require_rank((x * w) @ x.T)
-        p, information, _ = logit(x, d, w)
+        _require_rank((z * w) @ z.T)
+        p, information, _ = logit(z, d, w)
         odds = w * (1 - d) * p / (1 - p)
-        moment = np.zeros(len(x))
+        moment = np.zeros(len(z))
     for sign, period in ((1, later), (-1, ~later)):
         a = _shares(w * (d & period))
         part = np.zeros(len(y))
@@ -149,7 +162,7 @@ def cross_section_att(
             c = _shares(odds * period)
             value -= c @ residual
             part -= c * (residual - c @ residual)
-            moment += sign * (x @ (c * (residual - c @ residual)))
+            moment += sign * (z @ (c * (residual - c @ residual)))
         if method == "dr":
             beta1, through1 = _least_squares(x, y, w * (d & period))
             gap = (beta1 - beta0) @ x
@@ -159,7 +172,7 @@ def cross_section_att(
         att += sign * value
         psi += sign * part
     if method != "reg":
-        psi -= w * (d - p) * (np.linalg.solve(information, moment) @ x)
+        psi -= w * (d - p) * (np.linalg.solve(information, moment) @ z)
     return float(att), psi
 
 

@@ -131,6 +131,59 @@ class TestByHand:
         expected = np.average(post, weights=[2] * 4 + [1] * 2)
         assert effects.overall().values[0] == pytest.approx(expected, abs=1e-12)
 
+    def test_cohorts_count_by_mean_or_by_first_weights(self):
+        frame = make(cohorts=(0, 3, 3, 5))
+        frame["w"] = np.random.default_rng(1).uniform(0.5, 2, len(frame))
+        by_firm = frame.groupby("firm").agg(first=("first", "first"), mean=("w", "mean"), start=("w", "first"))
+        found = {}
+        for option, column in (("mean", "mean"), ("first", "start")):
+            effects = quiet(frame, keys={"weights": "w"}, cohort_weights=option)
+            shares = by_firm.groupby("first")[column].sum() / by_firm[column].sum()
+            np.testing.assert_allclose(effects.mass.value, shares[[3, 5]], **CLOSE)
+            own = by_firm[column] / by_firm[column].sum()
+            influence = own * ((by_firm["first"] == 3) - shares[3])
+            np.testing.assert_allclose(effects.mass.influence[:, 0], influence, **CLOSE)
+            found[option] = effects.overall().values[0]
+        assert abs(found["mean"] - found["first"]) > 1e-4
+        constant = [quiet(make(), keys={"weights": "w"}, cohort_weights=option).overall() for option in found]
+        np.testing.assert_allclose(constant[0].values, constant[1].values, **CLOSE)
+
+
+class TestPropensityCovariates:
+    def test_either_model_may_be_right(self):
+        """Trends and cohorts depend on size: it suffices in one model, and is missed where it is in none."""
+        frame = make(n=3000)
+        rng = np.random.default_rng(2)
+        late = rng.random(3000) < 1 / (1 + np.exp(-frame.groupby("firm")["size"].first()))
+        frame["first"] = np.repeat(np.where(late, 3, 0), 6)
+        noise = rng.normal(size=len(frame))
+        frame["y"] = frame["size"] * frame["year"] + 2.0 * ((frame["first"] == 3) & (frame["year"] >= 3)) + noise / 3
+
+        def effect(**covariates):
+            fit = GroupTimeATT().fit(panel(frame), "y", **covariates)
+            return fit.aggregate("simple").values[0]
+
+        assert effect(covariates=["size"], propensity_covariates=[]) == pytest.approx(2, abs=0.1)
+        assert effect(propensity_covariates="size") == pytest.approx(2, abs=0.25)
+        assert effect() > 3
+        assert effect(covariates=["age"], propensity_covariates=[]) > 3
+
+    def test_default_and_cross_sections(self):
+        frame = make(n=300)
+        for sampling in ("panel", "repeated_cross_sections"):
+            estimator, p = GroupTimeATT(sampling=sampling), panel(frame)
+            same = estimator.fit(p, "y", covariates=["size", "age"], propensity_covariates=["size", "age"])
+            default = estimator.fit(p, "y", covariates=["size", "age"])
+            np.testing.assert_allclose(same.values, default.values, rtol=0, atol=1e-8)
+            np.testing.assert_allclose(same.psi, default.psi, rtol=0, atol=1e-8)
+            apart = estimator.fit(p, "y", covariates=["size"], propensity_covariates=["age"])
+            assert np.abs(apart.values - default.values).max() > 1e-3
+
+    @pytest.mark.parametrize("method", ["ipw", "reg"])
+    def test_needs_two_models(self, method):
+        with pytest.raises(OptionError, match=r"propensity_covariates=\['size'\]: use one of \"None with method='ipw'"):
+            GroupTimeATT(method=method).fit(panel(make()), "y", propensity_covariates=["size"])
+
 
 class TestUnbalanced:
     def test_pairwise_differences_use_units_seen_in_both_periods(self):

@@ -109,3 +109,37 @@ def test_logit_equals_statsmodels(n, weighted):
     np.testing.assert_allclose(beta, fit.params, rtol=0, atol=1e-10)
     np.testing.assert_allclose(p, fit.predict(), rtol=0, atol=1e-10)
     np.testing.assert_allclose(np.linalg.inv(information), fit.cov_params(), rtol=1e-8)
+
+
+def test_different_covariates_in_outcome_and_propensity(sample):
+    """The outcome model on the second covariate, the propensity score on the first: derivatives, and closed forms."""
+    y, x, w, d, later = sample
+    outcome, score = x[[0, 2]], x[[0, 1]]
+
+    def panel(weights):
+        sides = [(y[None, s], outcome[:, s], weights[s]) for s in (d, ~d)]
+        return panel_att("dr", *sides, propensity=(score[:, d], score[:, ~d]))
+
+    def rows(weights):
+        return cross_section_att("dr", y, outcome, weights, d, later, score)
+
+    value, psi1, psi0, _ = panel(w)
+    psi = np.empty(len(y))
+    psi[d], psi[~d] = psi1[0], psi0[0]
+    _, psi_rows = rows(w)
+    for i in range(0, len(y), 10):
+        assert psi[i] == pytest.approx(derivative(lambda weights: panel(weights)[0][0], w, i), abs=1e-9)
+        assert psi_rows[i] == pytest.approx(derivative(lambda weights: rows(weights)[0], w, i), abs=1e-9)
+    p = logit(score, d, w)[0]
+    odds = np.where(d, 0, w * p / (1 - p))
+    beta = np.linalg.lstsq((outcome * np.sqrt(w))[:, ~d].T, (y * np.sqrt(w))[~d], rcond=None)[0]
+    residual = y - beta @ outcome
+    assert value[0] == pytest.approx(np.average(residual, weights=w * d) - np.average(residual, weights=odds), abs=1e-9)
+
+
+def test_the_same_covariates_twice_change_nothing(sample):
+    y, x, w, d, later = sample
+    sides = [(y[None, s], x[:, s], w[s]) for s in (d, ~d)]
+    once, twice = panel_att("dr", *sides), panel_att("dr", *sides, propensity=(x[:, d], x[:, ~d]))
+    np.testing.assert_array_equal(once[1], twice[1])
+    assert cross_section_att("dr", y, x, w, d, later)[0] == cross_section_att("dr", y, x, w, d, later, x)[0]

@@ -1,0 +1,496 @@
+"""Efficient estimators of staggered adoption: Roth and Sant'Anna (2023); Chen, Sant'Anna and Xie (2025)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from aigreen.did.group_time.sample import check_sample, cohort_shares, cohorts_in_reach
+from aigreen.effects.aggregation import KEYS, Mass
+from aigreen.effects.cluster_shares import ClusterShares
+from aigreen.effects.effects import Effects
+from aigreen.errors import (
+    EstimationError,
+    NoControlsError,
+    NoPrePeriodError,
+    NoTreatedError,
+    OptionError,
+    SmallCellWarning,
+    WeightsError,
+)
+from aigreen.inference.randomization import Randomization, randomization_inference
+from aigreen.linalg.arrays import distinct
+from aigreen.options import check_choice
+from aigreen.panel.dropped import Dropped
+from aigreen.panel.facts import result_facts
+from aigreen.panel.panel import Panel
+
+Kind = Literal["roth_santanna", "chen_santanna_xie"]
+Estimand = Literal["group_time", "simple", "group", "calendar", "event_study"]
+Adjustment = Literal["efficient", "callaway_santanna", "sun_abraham"]
+Variance = Literal["adjusted", "conservative"]
+Covariance = Literal["auto", "by_cohort", "pooled"]
+
+MANY = 50  # clusters of each cohort from which its own covariance serves
+_SINGULAR = 1e-10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Efficient:
+    r"""Efficient combination of everything that is known to be zero.
+
+    With :math:`\hat\theta_0` a difference-in-means of cohorts and :math:`\hat X` contrasts of cohorts with mean zero,
+
+    .. math:: \hat\theta = \hat\theta_0 - \hat\beta'\hat X, \qquad
+              \hat\beta = \widehat{Var}(\hat X)^{-1}\widehat{Cov}(\hat X, \hat\theta_0).
+
+    roth_santanna: the timing of treatment is as good as random. :math:`\hat\theta_0` of cohort g in period t is its
+    mean less that of all units not treated by then, and :math:`\hat X` the same difference in the last period before
+    g, weighed to the estimand: one number an effect, and with :math:`\beta = 1` the estimator of Callaway and
+    Sant'Anna.
+
+    chen_santanna_xie: trends are parallel in all periods and cohorts, timing need not be random. :math:`\hat\theta_0`
+    is the change since the first period, less that of the never treated (else of the last cohort, until its
+    treatment), and :math:`\hat X` holds that contrast for every cohort and period before its treatment: all base
+    periods and comparison cohorts in the combination of least variance (GMM), without covariates.
+
+    Parameters
+    ----------
+    kind : {"roth_santanna", "chen_santanna_xie"}
+    estimand : {"group_time", "simple", "group", "calendar", "event_study"}
+        group_time: by cohort and time, ready for `Effects.aggregate`. The others are averages that weigh cohorts by
+        their units: over all treated cells, the mean over cohorts, the mean over periods, each horizon. roth_santanna
+        finds :math:`\beta` for the average itself, so that these are more precise than averages of its cells;
+        chen_santanna_xie needs no such choice: aggregate its effects.
+    adjustment : {"efficient", "callaway_santanna", "sun_abraham"}
+        Of roth_santanna. callaway_santanna: :math:`\beta = 1`. sun_abraham: :math:`\beta = 1`, compared with the last
+        cohort only.
+    variance : {"adjusted", "conservative"}
+        Of roth_santanna. conservative: Neyman's, :math:`\sum_g a_g'S_g a_g/N_g` with :math:`a_g` the weights on the
+        periods of cohort g. adjusted: less :math:`b'\bar S b/N`, where b sums over cohorts the slopes of
+        :math:`a_{0g}'Y_i` on the outcomes of the periods before any treatment: what these explain of the
+        effects' spread over units, which is no sampling error of :math:`\hat\theta`.
+
+    covariance : {"auto", "by_cohort", "pooled"}
+        Of means over periods, from which :math:`\hat\beta` comes; errors are always those of the weights used.
+        by_cohort: each cohort's own (and across them, where clusters span several), as both papers. pooled: one for
+        all cohorts; with few clusters a cohort's own is noisy or singular, and errors are then too small. auto:
+        by_cohort where every cohort has `MANY` clusters, else pooled.
+
+    Notes
+    -----
+    For units that are not seen in every period there is no cohort mean to compare: they are left out, counted, as are
+    units treated from the start and the only unit of its cohort. Cohorts first treated after the last period are never
+    treated ones. Influence functions by cluster; where clusters are units times :math:`\sqrt{N_g/(N_g-1)}`, and those
+    of roth_santanna then scaled to the adjusted error. :math:`\hat\beta` uses covariances by cluster.
+    roth_santanna takes cohort sizes as fixed, chen_santanna_xie as sampled. Estimates and both errors of roth_santanna
+    equal R's staggered 1.2.2 where the covariance is by cohort.
+
+    References
+    ----------
+    Roth and Sant'Anna (2023), Efficient Estimation for Staggered Rollout Designs, Journal of Political Economy
+    Microeconomics 1(4). Chen, Sant'Anna and Xie (2025), Efficient Difference-in-Differences and Event Study Estimators.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> df = pd.DataFrame({"firm": np.repeat(np.arange(200), 6), "year": np.tile(np.arange(1, 7), 200)})
+    >>> df["first"] = np.repeat(rng.choice([0, 3, 5], 200), 6)
+    >>> df["y"] = np.repeat(rng.normal(size=200), 6) + rng.normal(size=1200) + 2 * df["first"].between(1, df["year"])
+    >>> panel = Panel(df, unit="firm", time="year", cohort="first")
+    >>> Efficient(kind="roth_santanna", estimand="simple").fit(panel, "y").to_frame().round(2)["estimate"].tolist()
+    [2.13]
+    """
+
+    kind: Kind
+    estimand: Estimand = "group_time"
+    adjustment: Adjustment = "efficient"
+    variance: Variance = "adjusted"
+    covariance: Covariance = "auto"
+
+    def __post_init__(self) -> None:
+        for option, allowed in (
+            ("kind", Kind),
+            ("estimand", Estimand),
+            ("adjustment", Adjustment),
+            ("variance", Variance),
+            ("covariance", Covariance),
+        ):
+            check_choice(option, getattr(self, option), allowed)
+        if self.kind == "chen_santanna_xie":
+            for option, only in (("estimand", "group_time"), ("adjustment", "efficient"), ("variance", "adjusted")):
+                if getattr(self, option) != only:
+                    raise OptionError(option, getattr(self, option), [f"{only} with kind='chen_santanna_xie'"])
+
+    def fit(self, panel: Panel, outcome: str) -> Effects:
+        """Estimate the effects.
+
+        Parameters
+        ----------
+        panel : Panel
+            With cohorts; without weights. Clusters must not cut through units.
+        outcome : str
+
+        Returns
+        -------
+        Effects
+            By cohort and time, or averages by the estimand. roth_santanna: effects before treatment included, against
+            the last period before it; chen_santanna_xie uses these up: see `balance`.
+
+        Raises
+        ------
+        NoTreatedError, NoPrePeriodError, NoControlsError, TooFewPeriodsError, TooFewClustersError, ClusterVariesError
+        WeightsError, RepeatedCrossSectionsError
+        EstimationError
+            Where contrasts that are to be zero have a singular covariance: more of them than clusters can tell apart.
+        """
+        design = self._design(panel, outcome)
+        means, start, zero = design.means, design.start, design.zero
+        roots = means.pooled if self._pooled(means) else means.influence
+        first, second = roots(start), roots(zero)
+        if self.kind == "chen_santanna_xie":
+            weights = start - np.einsum("rk,rgt->kgt", _slopes(second, first), zero)
+            psi = means.influence(weights)
+        else:
+            reference = (start == zero).all(axis=(1, 2))
+            slope = np.ones(len(start))
+            if self.adjustment == "efficient":
+                square = np.einsum("ck,ck->k", second, second)
+                np.divide(np.einsum("ck,ck->k", second, first), square, out=slope, where=(square > 0) & ~reference)
+            weights = start - slope[:, None, None] * zero
+            psi = means.influence(weights)
+            if self.variance == "adjusted":
+                psi = means.adjusted(psi, np.where(reference[:, None, None], 0.0, start))
+        return self._effects(design, np.einsum("kgt,gt->k", weights, means.mean), psi, design.cells, design.index)
+
+    def balance(self, panel: Panel, outcome: str) -> Effects:
+        r"""Estimate :math:`\hat X`, which random timing or parallel trends make zero; `Effects.test` tests it.
+
+        Returns
+        -------
+        Effects
+            roth_santanna: one contrast an effect of the estimand. chen_santanna_xie: by cohort and time, of every
+            period between the first and treatment.
+        """
+        design = self._design(panel, outcome)
+        cells, index = design.cells, design.index
+        if self.kind == "chen_santanna_xie":
+            cells, index = design.zero_cells, _cell_index(design.zero_cells, design.means)
+        values = np.einsum("kgt,gt->k", design.zero, design.means.mean)
+        return self._effects(design, values, design.means.influence(design.zero), cells, index, balance=True)
+
+    def randomization_test(self, panel: Panel, outcome: str, *, n_draws: int = 999, seed: int = 0) -> Randomization:
+        r"""Fisher's test of no effect on any unit: the t statistic under reassigned timing.
+
+        The statistic is :math:`\hat\theta` over its error (`variance`), of the estimand or of the mean of its effects;
+        timing is reassigned across the panel's clusters. See `aigreen.inference.randomization_inference`.
+        """
+
+        def statistic(drawn: Panel, name: str) -> float:
+            overall = self.fit(drawn, name).overall()
+            return float(overall.values[0] / overall.std_errors.iloc[0])
+
+        return randomization_inference(panel, outcome, statistic, n_draws=n_draws, seed=seed)
+
+    def _design(self, panel: Panel, outcome: str) -> _Design:
+        means = _Means.of(panel, outcome)
+        if self.kind == "chen_santanna_xie":
+            return _parallel(means)
+        return _random_timing(means, self.estimand, last_only=self.adjustment == "sun_abraham")
+
+    def _pooled(self, means: _Means) -> bool:
+        if self.covariance == "auto":
+            return min(distinct(means.sample.unit_cluster[own]) for own in means.units) < MANY
+        return self.covariance == "pooled"
+
+    def _effects(
+        self,
+        design: _Design,
+        values: np.ndarray,
+        psi: np.ndarray,
+        cells: _CellWeights,
+        index: pd.Index,
+        *,
+        balance: bool = False,
+    ) -> Effects:
+        means = design.means
+        of_cell = means.cohorts[cells.group]
+        shares = ClusterShares.by_cohort(
+            means.sample.unit_cluster,
+            means.cohort,
+            of_cell,
+            n_clusters=len(means.sample.clusters),
+            by_group=True,
+            own_left_out=means.factor,
+        )
+        horizon = means.times[cells.time] - of_cell
+        if self.estimand == "group_time":
+            mass = cohort_shares(means.sample, means.cohort, of_cell)
+            mass = mass if self.kind == "chen_santanna_xie" else Mass(mass.value, mass.of)
+        else:
+            mass = Mass(np.ones(len(values)), np.arange(len(values)))
+        post = (horizon >= 0).astype(float) @ (cells.weight > 0) > 0
+        return Effects(
+            values=values,
+            index=index,
+            psi=psi,
+            method=f"efficient ({self.kind}{', balance' if balance else ''})",
+            mass=None if balance else mass,
+            post=None if balance else post,
+            cluster_shares=shares.mix(cells.weight),
+            conventions=self._conventions(means),
+            **result_facts(means.sample, means.rows, outcome=means.outcome, dropped=means.dropped),
+        )
+
+    def _conventions(self, means: _Means) -> dict[str, str]:
+        told = {
+            "variance": f"influence functions summed by {means.sample.clusters.name}",
+            "small-sample factor": "none",
+        }
+        if self.kind == "roth_santanna":
+            told["variance"] = f"{self.variance}, {told['variance']}"
+            told["adjustment"] = self.adjustment.replace("_", " ")
+            told["estimand"] = self.estimand.replace("_", " ")
+        told["covariance of means"] = "pooled" if self._pooled(means) else "by cohort"
+        if means.factor:
+            told["small-sample factor"] = "N/(N-1) by cohort"
+        return told
+
+
+@dataclass(frozen=True)
+class _CellWeights:
+    """Cells (positions of cohort and period) and their weights in the averages asked for, shape (cells, k)."""
+
+    group: np.ndarray
+    time: np.ndarray
+    weight: np.ndarray
+
+    @classmethod
+    def each(cls, cells: list[tuple[int, int]]) -> _CellWeights:
+        group, time = np.array(cells, dtype=np.intp).reshape(-1, 2).T
+        return cls(group, time, np.eye(len(cells)))
+
+
+@dataclass(frozen=True)
+class _Means:
+    """Means of cohorts by period, and the influence of weighted sums of them.
+
+    Attributes
+    ----------
+    cohorts : ndarray, shape (G,);  times : ndarray, shape (T,)
+        Cohorts ascend; inf, the last one, is never treated.
+    mean : ndarray, shape (G, T);  size : ndarray, shape (G,)
+    deviation : list of G ndarrays, shape (N_g, T)
+        Of each unit from the mean of its cohort.
+    units : list of G ndarrays of int
+        Positions of these units in the sample.
+    cohort : ndarray, shape (N,)
+        Of all units of the sample, nan where left out.
+    factor : bool
+        Whether deviations are multiplied by the root of N_g/(N_g - 1): where clusters are units.
+    """
+
+    sample: Panel
+    outcome: str
+    dropped: Dropped
+    cohort: np.ndarray
+    cohorts: np.ndarray
+    times: np.ndarray
+    size: np.ndarray
+    mean: np.ndarray
+    units: list[np.ndarray]
+    deviation: list[np.ndarray]
+    factor: bool
+
+    @classmethod
+    def of(cls, panel: Panel, outcome: str) -> _Means:
+        panel.require_units("Efficient")
+        if panel.weights is not None:
+            raise WeightsError("Efficient takes no weights; use GroupTimeATT", column=panel.names.get("weights"))
+        dropped = Dropped()
+        sample = panel.complete([outcome], dropped)
+        check_sample(sample)
+        cohort = cohorts_in_reach(sample, dropped, balanced=True)
+        cohorts, size = np.unique(cohort[~np.isnan(cohort)], return_counts=True)
+        alone = cohorts[size < 2]
+        dropped.add(SmallCellWarning, "cohorts", "of one unit, so without a variance", alone.size, alone)
+        cohort[np.isin(cohort, alone)] = np.nan
+        cohorts, size = cohorts[size > 1], size[size > 1]
+        if not np.isfinite(cohorts).any():
+            raise NoTreatedError("no cohort of two units or more is left", count=0)
+        if len(cohorts) < 2:
+            raise NoControlsError(f"all units are first treated in {cohorts[0]:g}: there is nothing to compare with")
+        y = sample.column(outcome)
+        units = [np.flatnonzero(cohort == g) for g in cohorts]
+        wide = [y[sample.unit_first[own][:, None] + np.arange(sample.n_periods)] for own in units]
+        mean = np.stack([own.mean(axis=0) for own in wide])
+        by_unit = sample.n_clusters == sample.n_units
+        scale = np.sqrt(size / (size - 1)) if by_unit else np.ones(len(size))
+        deviation = [s * (own - m) for s, own, m in zip(scale, wide, mean, strict=True)]
+        return cls(
+            sample, outcome, dropped, cohort, cohorts, sample.times, size, mean, units, deviation, by_unit
+        )  # fmt: skip
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Positions of the rows used."""
+        return np.flatnonzero(~np.isnan(self.cohort)[self.sample.unit_codes])
+
+    def influence(self, weights: np.ndarray) -> np.ndarray:
+        """Influence functions by cluster, shape (clusters, k), of sums of means with weights of shape (k, G, T)."""
+        psi = np.zeros((len(self.sample.clusters), len(weights)))
+        for g, (own, deviation) in enumerate(zip(self.units, self.deviation, strict=True)):
+            np.add.at(psi, self.sample.unit_cluster[own], deviation @ weights[:, g].T / self.size[g])
+        return psi
+
+    def pooled(self, weights: np.ndarray) -> np.ndarray:
+        r"""Root of the covariance that sums of means have if that over periods is the same in all cohorts.
+
+        With :math:`e_c` the summed deviations of a cluster's units of one cohort and :math:`LL' = \sum_c e_c e_c'/N`,
+        the rows are :math:`L'w_g/\sqrt{N_g}`, shape (G T, k).
+        """
+        sums = []
+        for own, deviation in zip(self.units, self.deviation, strict=True):
+            total = np.zeros((len(self.sample.clusters), len(self.times)))
+            np.add.at(total, self.sample.unit_cluster[own], deviation)
+            sums.append(total.T @ total)
+        values, vectors = np.linalg.eigh(sum(sums) / self.size.sum())
+        root = vectors * np.sqrt(values.clip(0))
+        return np.vstack([root.T @ weights[:, g].T / np.sqrt(size) for g, size in enumerate(self.size)])
+
+    def adjusted(self, psi: np.ndarray, start: np.ndarray) -> np.ndarray:
+        r"""Take out what the outcomes before any treatment explain of the spread of effects.
+
+        The influence :math:`a_g'\tilde Y_i/N_g` of a unit becomes :math:`a_g'\tilde Y_i/N_g - b'\tilde Z_i/N`, with Z
+        its outcomes before any treatment: a sum over all units of b'Z is a constant under random timing. Its variance
+        is conservative for any b. Where clusters are units each column is scaled to the error of Roth and Sant'Anna,
+        which it has in large samples.
+        """
+        before = np.flatnonzero(self.times < self.cohorts[0])
+        z = [deviation[:, before] for deviation in self.deviation]
+        grams = [own.T @ own for own in z]
+        slope = sum(
+            np.linalg.lstsq(gram, own.T @ deviation @ start[:, g].T, rcond=None)[0]
+            for g, (own, gram, deviation) in enumerate(zip(z, grams, self.deviation, strict=True))
+        )
+        n = self.size.sum()
+        constant = np.zeros_like(psi)
+        for units, own in zip(self.units, z, strict=True):
+            np.add.at(constant, self.sample.unit_cluster[units], own @ slope / n)
+        result = psi - constant
+        if not self.factor:
+            return result
+        spread = sum(gram / size for gram, size in zip(grams, self.size, strict=True)) / len(self.size)
+        square = np.einsum("ck,ck->k", result, result)
+        target = np.einsum("ck,ck->k", psi, psi) - np.einsum("rk,rs,sk->k", slope, spread, slope) / n
+        usable = (target > 0) & (square > 0)
+        return result * np.sqrt(np.divide(target, square, out=np.ones_like(square), where=usable))
+
+
+@dataclass(frozen=True)
+class _Design:
+    """Weights on means of cohorts: first estimates and contrasts that are zero, each of shape (k or r, G, T)."""
+
+    means: _Means
+    start: np.ndarray
+    zero: np.ndarray
+    cells: _CellWeights
+    index: pd.Index
+    zero_cells: _CellWeights
+
+
+def _random_timing(means: _Means, estimand: Estimand, *, last_only: bool) -> _Design:
+    """Cells of Roth and Sant'Anna, weighed to the estimand."""
+    cohorts, times, size = means.cohorts, means.times, means.size
+    finite = cohorts[np.isfinite(cohorts)]
+    base = np.searchsorted(times, finite) - 1
+    found, start, zero = [], [], []
+    for g in range(len(finite)):
+        for t in range(len(times)):
+            compared = cohorts > max(times[t], times[base[g]])
+            compared[g] = False
+            if last_only:
+                compared &= np.arange(len(cohorts)) == len(cohorts) - 1
+            if not compared.any():
+                continue
+            share = size * compared / (size * compared).sum()
+            contrast = -share
+            contrast[g] += 1
+            for stack, at in ((start, t), (zero, base[g])):
+                one = np.zeros_like(means.mean)
+                one[:, at] = contrast
+                stack.append(one)
+            found.append((g, t))
+    cells = _CellWeights.each(found)
+    start, zero = np.array(start), np.array(zero)
+    if not len(found) or not (times[cells.time] >= cohorts[cells.group]).any():
+        raise NoControlsError("no unit is untreated for longer than another: there is nothing to compare with")
+    index = _cell_index(cells, means)
+    if estimand != "group_time":
+        weight, index = _average(cells, means, estimand)
+        cells = _CellWeights(cells.group, cells.time, weight)
+        start, zero = (np.einsum("ck,cgt->kgt", weight, stack) for stack in (start, zero))
+    return _Design(means, start, zero, cells, index, cells)
+
+
+def _average(cells: _CellWeights, means: _Means, estimand: Estimand) -> tuple[np.ndarray, pd.Index]:
+    """Weights of the cells in averages, shape (cells, k), and the labels of these."""
+    size, horizon = means.size[cells.group].astype(float), means.times[cells.time] - means.cohorts[cells.group]
+    after = horizon >= 0
+    if estimand == "event_study":
+        labels, of = np.unique(horizon.astype(int), return_inverse=True)
+        weight = np.zeros((len(size), len(labels)))
+        weight[np.arange(len(size)), of] = size
+        return weight / weight.sum(axis=0), pd.Index(labels, name=KEYS["event_study"])
+    weight = np.where(after, size, 0.0)
+    if estimand == "group":
+        weight /= np.bincount(cells.group, after)[cells.group].clip(1)
+    elif estimand == "calendar":
+        weight /= np.bincount(cells.time, weight)[cells.time].clip(1)
+    return (weight / weight.sum())[:, None], pd.Index(["ATT"], name="effect")
+
+
+def _parallel(means: _Means) -> _Design:
+    """Cells of Chen, Sant'Anna and Xie, and all contrasts that parallel trends make zero."""
+    cohorts, times = means.cohorts, means.times
+    reference = len(cohorts) - 1
+    usable = np.flatnonzero(times < cohorts[reference])
+    after = [(g, t) for g in range(reference) for t in usable if times[t] >= cohorts[g]]
+    before = [(g, t) for g in range(reference) for t in usable[1:] if times[t] < cohorts[g]]
+    if not after:
+        raise NoControlsError("no unit is untreated for longer than another: there is nothing to compare with")
+    if not before:
+        raise NoPrePeriodError("no cohort has two periods before its treatment: nothing to combine; use GroupTimeATT")
+    start, zero = (np.array(list(_changes(cells, means.mean.shape, reference))) for cells in (after, before))
+    cells = _CellWeights.each(after)
+    return _Design(means, start, zero, cells, _cell_index(cells, means), _CellWeights.each(before))
+
+
+def _changes(cells: list[tuple[int, int]], shape: tuple[int, int], reference: int) -> Iterator[np.ndarray]:
+    """Weights of the change of a cohort since the first period less that of the reference, one cell after another."""
+    for g, t in cells:
+        one = np.zeros(shape)
+        one[g, t], one[g, 0], one[reference, t], one[reference, 0] = 1, -1, -1, 1
+        yield one
+
+
+def _slopes(zero: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """Slopes of first estimates on contrasts, shape (r, k), from roots of their covariance, (n, r) and (n, k)."""
+    gram = zero.T @ zero
+    scale = np.sqrt(np.diag(gram))
+    roots = np.linalg.eigvalsh(gram / np.outer(scale, scale)) if (scale > 0).all() else np.zeros(1)
+    if not roots[0] > _SINGULAR * roots[-1]:
+        raise EstimationError(
+            f"{len(scale):,} contrasts that parallel trends make zero have a singular covariance: cohorts have too few "
+            "clusters for so many periods; use covariance='pooled', or GroupTimeATT"
+        )
+    return np.linalg.solve(gram, zero.T @ first)
+
+
+def _cell_index(cells: _CellWeights, means: _Means) -> pd.Index:
+    cohort, time = means.cohorts[cells.group].astype(int), means.times[cells.time]
+    return pd.MultiIndex.from_arrays([cohort, time], names=["cohort", "time"])

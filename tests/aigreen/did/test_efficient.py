@@ -1,0 +1,182 @@
+"""Efficient estimators: closed forms, influence functions, and what is refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aigreen import Efficient, Panel
+from aigreen.errors import (
+    AlwaysTreatedWarning,
+    EstimationError,
+    NoControlsError,
+    NoPrePeriodError,
+    OptionError,
+    RepeatedCrossSectionsError,
+    SmallCellWarning,
+    UnbalancedWarning,
+    WeightsError,
+)
+
+
+def frame(n=120, periods=5, cohorts=(0, 3, 4), seed=0):
+    rng = np.random.default_rng(seed)
+    first = rng.choice(cohorts, n)
+    shock = rng.normal(size=(n, periods)).cumsum(axis=1)
+    df = pd.DataFrame(
+        {
+            "firm": np.repeat(np.arange(n), periods),
+            "year": np.tile(np.arange(1, periods + 1), n),
+            "first": np.repeat(first, periods),
+            "town": np.repeat(np.arange(n) // 3, periods),
+        }
+    )
+    df["y"] = shock.ravel() + 2 * ((df["first"] > 0) & (df["year"] >= df["first"]))
+    return df
+
+
+def panel_of(df, **keys):
+    return Panel(df, unit="firm", time="year", cohort="first", **keys)
+
+
+def test_equals_gmm_over_all_moments_of_chen_santanna_and_xie():
+    """Every comparison cohort and base period, weighed by the pseudoinverse of their covariance."""
+    df = frame()
+    ours = Efficient(kind="chen_santanna_xie", covariance="by_cohort").fit(panel_of(df), "y")
+    wide = df.pivot(index="firm", columns="year", values="y")
+    first = df.groupby("firm")["first"].first()
+    for (g, t), value, error in zip(ours.index, ours.values, ours.std_errors, strict=True):
+        moments, influence = [], []
+        for other, end in ((0, 6), (3, 3), (4, 4)):
+            for before in range(2, end):
+                terms = [(g, wide[t] - wide[1]), (0, wide[before] - wide[t]), (other, wide[1] - wide[before])]
+                moments.append(sum(change[first == c].mean() for c, change in terms))
+                psi = np.zeros(len(wide))
+                for c, change in terms:
+                    own = first == c
+                    root = np.sqrt(own.sum() * (own.sum() - 1))
+                    psi += np.where(own, change - change[own].mean(), 0) / root
+                influence.append(psi)
+        psi = np.array(influence)
+        inverse = np.linalg.pinv(psi @ psi.T, rcond=1e-10)
+        weights = inverse.sum(axis=0) / inverse.sum()
+        assert value == pytest.approx(weights @ moments, abs=1e-9)
+        assert error == pytest.approx(1 / np.sqrt(inverse.sum()), rel=1e-9)
+
+
+def test_pooled_covariance_is_generalised_least_squares_on_cohort_means():
+    """Cohort and period effects and one effect for each treated cell, on means with covariance S/N of each cohort."""
+    df = frame()
+    ours = Efficient(kind="chen_santanna_xie", covariance="pooled").fit(panel_of(df), "y")
+    wide, first = df.pivot(index="firm", columns="year", values="y").to_numpy(), df.groupby("firm")["first"].first()
+    cohorts, size = np.unique(first, return_counts=True)
+    means = np.array([wide[first == g].mean(axis=0) for g in cohorts])
+    within = [np.cov(wide[first == g].T) * n for g, n in zip(cohorts, size, strict=True)]
+    precision = np.kron(np.diag(size), np.linalg.inv(sum(within)))
+    cells = [(np.flatnonzero(cohorts == g)[0], t - 1) for g, t in ours.index]
+    design = np.zeros((15, 3 + 4 + len(cells)))
+    for g in range(3):
+        for t in range(5):
+            design[5 * g + t, g] = 1
+            if t:
+                design[5 * g + t, 2 + t] = 1
+    for j, (g, t) in enumerate(cells):
+        design[5 * g + t, 7 + j] = 1
+    beta = np.linalg.solve(design.T @ precision @ design, design.T @ precision @ means.ravel())
+    np.testing.assert_allclose(ours.values, beta[7:], rtol=0, atol=1e-10)
+    auto = Efficient(kind="chen_santanna_xie").fit(panel_of(df), "y")
+    np.testing.assert_array_equal(auto.values, ours.values)
+    assert auto.conventions["covariance of means"] == "pooled"
+    few = Efficient(kind="chen_santanna_xie", covariance="pooled").fit(panel_of(frame(n=20, periods=8)), "y")
+    assert np.isfinite(few.values).all()
+
+
+@pytest.mark.parametrize("options", [{"kind": "roth_santanna"}, {"kind": "chen_santanna_xie"}])
+def test_influence_is_what_a_unit_adds(options):
+    df = frame(n=300)
+    full = Efficient(**options, **({"variance": "conservative"} if options["kind"] == "roth_santanna" else {}))
+    effects = full.fit(panel_of(df), "y").aggregate("simple")
+    psi = effects.influence["ATT"]
+    left_out = [full.fit(panel_of(df[df["firm"] != i]), "y").aggregate("simple").values[0] for i in range(0, 300, 10)]
+    gap = effects.values[0] - np.array(left_out)
+    assert np.corrcoef(gap, psi.to_numpy()[::10])[0, 1] > 0.98
+    assert np.polyfit(psi.to_numpy()[::10], gap, 1)[0] == pytest.approx(1, abs=0.08)
+    assert psi.sum() == pytest.approx(0, abs=1e-12)
+
+
+def test_effects_are_uncorrelated_with_what_is_zero():
+    """So no further combination, of effects or of averages of them, is more precise."""
+    effects = Efficient(kind="chen_santanna_xie", covariance="by_cohort").fit(panel_of(frame()), "y")
+    balance = Efficient(kind="chen_santanna_xie").balance(panel_of(frame()), "y")
+    assert list(balance.index) == [(3, 2), (4, 2), (4, 3)]
+    covariance = balance.psi.T @ effects.psi
+    np.testing.assert_allclose(covariance, 0, atol=1e-15)
+
+
+def test_reference_periods_are_zero_and_unadjusted_is_callaway_and_santanna():
+    df = frame()
+    wide = df.pivot(index="firm", columns="year", values="y")
+    first = df.groupby("firm")["first"].first()
+    options = {"kind": "roth_santanna", "adjustment": "callaway_santanna"}
+    effects = Efficient(**options).fit(panel_of(df), "y")
+    assert effects.values[[(t == g - 1) for g, t in effects.index]].tolist() == [0, 0]
+    assert effects.std_errors.to_numpy()[[(t == g - 1) for g, t in effects.index]].tolist() == [0, 0]
+    change = wide[3] - wide[2]
+    expected = change[first == 3].mean() - change[first != 3].mean()
+    assert effects.estimates[(3, 3)] == pytest.approx(expected, abs=1e-12)
+    last = Efficient(kind="roth_santanna", adjustment="sun_abraham").fit(panel_of(df), "y")
+    assert last.estimates[(3, 3)] == pytest.approx(change[first == 3].mean() - change[first == 0].mean(), abs=1e-12)
+
+
+def test_clusters_of_several_units():
+    """Influence functions are summed, without the factor of units; timing varies within towns, so it is not tested."""
+    by_unit = Efficient(kind="roth_santanna", adjustment="callaway_santanna", variance="conservative")
+    df = frame()
+    town, firm = (by_unit.fit(panel_of(df, **keys), "y") for keys in ({"cluster": "town"}, {}))
+    np.testing.assert_allclose(town.values, firm.values, atol=1e-12)
+    size = df.groupby("firm")["first"].first()
+    of_cohort = size.map(size.value_counts())
+    scaled = firm.influence.mul(np.sqrt((of_cohort - 1) / of_cohort), axis=0)
+    np.testing.assert_allclose(town.psi, scaled.groupby(np.arange(120) // 3).sum(), atol=1e-12)
+    assert town.cluster_shares.share.shape[0] == 40
+    for kind in ("roth_santanna", "chen_santanna_xie"):
+        assert (Efficient(kind=kind).fit(panel_of(df, cluster="town"), "y").aggregate("simple").std_errors > 0).all()
+
+
+def test_without_never_treated_the_last_cohort_is_compared_until_its_treatment():
+    effects = Efficient(kind="chen_santanna_xie").fit(panel_of(frame(cohorts=(3, 5))), "y")
+    assert list(effects.index) == [(3, 3), (3, 4)]
+    assert effects.estimates.to_numpy() == pytest.approx([2, 2], abs=0.6)
+
+
+def test_what_is_left_out_is_counted():
+    df = frame()
+    df.loc[df["firm"] == 0, "first"] = 1
+    df.loc[df["firm"] == 1, "first"] = 5
+    with pytest.warns(AlwaysTreatedWarning), pytest.warns(UnbalancedWarning), pytest.warns(SmallCellWarning):
+        effects = Efficient(kind="roth_santanna").fit(panel_of(df[1:].drop(index=12)), "y")
+    assert effects.dropped[["what", "reason", "count"]].values.tolist() == [
+        ["units", "treated from the start, so without a period before treatment", 1],
+        ["units", "not seen in every period", 1],
+        ["cohorts", "of one unit, so without a variance", 1],
+    ]
+    assert effects.n_units == 117
+
+
+def test_refusals():
+    df = frame()
+    with pytest.raises(WeightsError, match="Efficient takes no weights"):
+        Efficient(kind="roth_santanna").fit(panel_of(df.assign(w=1.0), weights="w"), "y")
+    rows = Panel(df, time="year", cohort="first", repeated=True)
+    with pytest.raises(RepeatedCrossSectionsError, match="Efficient follows units over time"):
+        Efficient(kind="roth_santanna").fit(rows, "y")
+    with pytest.raises(NoControlsError, match=r"all units are first treated in 3: there is nothing to compare with"):
+        Efficient(kind="roth_santanna").fit(panel_of(frame(cohorts=(3,))), "y")
+    with pytest.raises(NoPrePeriodError, match="no cohort has two periods before its treatment"):
+        Efficient(kind="chen_santanna_xie").fit(panel_of(frame(cohorts=(0, 2))), "y")
+    with pytest.raises(EstimationError, match=r"9 contrasts .* too few clusters .* covariance='pooled'"):
+        estimator = Efficient(kind="chen_santanna_xie", covariance="by_cohort")
+        estimator.fit(panel_of(frame(n=8, periods=11, cohorts=(0, 11))), "y")
+    with pytest.raises(OptionError, match="group_time with kind="):
+        Efficient(kind="chen_santanna_xie", estimand="simple")
+    with pytest.raises(OptionError, match="kind='roth': use one of"):
+        Efficient(kind="roth")
