@@ -119,7 +119,6 @@ def test_impossible_data_raise_typed_errors(change: object, error: type[AigreenE
 @pytest.mark.parametrize(
     "options",
     [
-        {"channels": "m1"},
         {"channels": []},
         {"channels": ["m1", "m1"]},
         {"channels": ["m1"], "exposure": "m1"},

@@ -203,7 +203,7 @@ def test_stacked_bad_input():
     frame = make()
     with pytest.raises(NoTreatedError, match="shorter window"), pytest.warns(UnreachedWarning):
         StackedDiD(window=(-5, 5)).fit(Panel(frame, **KEYS), "y")
-    with pytest.raises(NoControlsError, match="cohort 2003"):
+    with pytest.raises(NoControlsError, match="no cohort has clean controls in its window; first: 2003"):
         StackedDiD(window=(-1, 1)).fit(Panel(frame[frame["first"] == 2003], **KEYS), "y")
     for options in ({"window": (0, 2)}, {"weighting": "equal"}, {"control_group": "all"}):
         with pytest.raises(OptionError):

@@ -139,7 +139,7 @@ def test_bad_input_is_named():
         randomization_inference(panel(df.assign(first=df["first"].where(df.unit != 0, 4))), "y")
     with pytest.raises(ClusterVariesError, match="'industry' varies"):
         randomization_inference(sample, "y", strata="industry")
-    with pytest.raises(ClusterVariesError, match="assigned cluster varies"):
+    with pytest.raises(ClusterVariesError, match="'city': 55 units move between clusters"):
         randomization_inference(panel(df.assign(city=df.city.where(df.time > 1, 0))), "y")
     with pytest.raises(NoTreatedError):
         randomization_inference(panel(df.assign(first=0)), "y")

@@ -309,7 +309,6 @@ def test_default_treatment_and_collinear_covariates() -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        {"channels": "m1"},
         {"channels": []},
         {"channels": ["m1", "m1"]},
         {"channels": ["direct"]},

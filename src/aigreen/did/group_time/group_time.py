@@ -18,7 +18,6 @@ from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
 from aigreen.errors import (
     AlwaysTreatedWarning,
-    ClusterVariesError,
     EstimationError,
     NoControlsError,
     NoPrePeriodError,
@@ -31,9 +30,10 @@ from aigreen.errors import (
     UnbalancedWarning,
     warn,
 )
+from aigreen.options import as_columns
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
-from aigreen.panel.panel import Panel
+from aigreen.panel.panel import Panel, require_nested, require_panel
 
 Sampling = Literal["panel", "balanced", "repeated_cross_sections"]
 
@@ -119,8 +119,8 @@ class GroupTimeATT:
         panel: Panel,
         outcome: str,
         *,
-        covariates: Sequence[str] | None = None,
-        current: Sequence[str] | None = None,
+        covariates: str | Sequence[str] | None = None,
+        current: str | Sequence[str] | None = None,
     ) -> Effects:
         """Estimate the effects of every cohort in every period.
 
@@ -129,9 +129,9 @@ class GroupTimeATT:
         panel : Panel
             With `cohort`; clusters must not cut through units.
         outcome : str
-        covariates : sequence of str, optional
+        covariates : str or sequence of str, optional
             Numeric columns; an intercept is added. Rows with a missing value are left out, counted.
-        current : sequence of str, optional
+        current : str or sequence of str, optional
             Numeric columns whose values in the later period of each comparison are conditioned on as well. Where
             treatment changes them, the effects are those that do not run through them: see `Mediation`. Not for
             repeated cross-sections.
@@ -147,9 +147,9 @@ class GroupTimeATT:
         EstimationError
             Where no cell can be computed.
         """
+        require_panel(panel)
         dropped = Dropped()
-        covariates = [covariates] if isinstance(covariates, str) else list(covariates or [])
-        current = list(current or [])
+        covariates, current = as_columns(covariates), as_columns(current)
         if current and self.sampling == "repeated_cross_sections":
             raise OptionError("current", current, ["None with sampling='repeated_cross_sections'"])
         sample = panel.complete(list(dict.fromkeys([outcome, *covariates, *current])), dropped)
@@ -170,19 +170,17 @@ class GroupTimeATT:
         times, cohort = sample.times, sample.unit_cohort.copy()
         cohort[cohort > times[-1] + self.anticipation] = np.inf
         always = cohort <= times[0] + self.anticipation
-        if not (cohort <= times[-1]).any():
-            raise NoTreatedError(f"no unit is treated up to the last period, {times[-1]}: is the panel's cohort right?")
+        if not sample.treated.any():
+            message = f"no row is treated up to the last period, {sample.periods[-1]}: is the panel's cohort right?"
+            raise NoTreatedError(message + dropped.cause())
         if always[cohort <= times[-1]].all():
             raise NoPrePeriodError(
                 f"all {always.sum():,} treated units are treated from the start (first period {times[0]}, "
-                f"anticipation {self.anticipation})",
+                f"anticipation {self.anticipation}){dropped.cause()}",
                 count=int(always.sum()),
                 first=sample.units[always][:5],
             )
-        if self.control_group == "never_treated" and not np.isinf(cohort).any():
-            raise NoControlsError(
-                "no unit is never treated; control_group='not_yet_treated' compares with later cohorts"
-            )
+        self._check_never(cohort, dropped)
         cohort[always] = np.nan
         reason = "treated from the start, so without a period before treatment"
         dropped.add(AlwaysTreatedWarning, "units", reason, int(always.sum()), sample.units[always][:5])
@@ -194,7 +192,13 @@ class GroupTimeATT:
             cohort[partly] = np.nan
             if not (cohort <= times[-1]).any():
                 raise NoTreatedError("no treated unit is seen in every period; use sampling='panel'")
+            self._check_never(cohort, dropped)
         return cohort
+
+    def _check_never(self, cohort: np.ndarray, dropped: Dropped) -> None:
+        if self.control_group == "never_treated" and not np.isinf(cohort).any():
+            message = "no unit is never treated; control_group='not_yet_treated' compares with later cohorts"
+            raise NoControlsError(message + dropped.cause())
 
     def _effects(
         self, cells: Cells, result: Computed, sample: Panel, cohort: np.ndarray, outcome: str, dropped: Dropped
@@ -241,15 +245,7 @@ class GroupTimeATT:
 def _check(sample: Panel) -> None:
     if sample.n_periods < 2:
         raise TooFewPeriodsError(f"{sample.n_periods} period is left; two are needed", column=sample.names["time"])
-    if not sample.cluster_nested:
-        moves = np.unique(sample.unit_codes[sample.cluster_codes != sample.unit_cluster[sample.unit_codes]])
-        name = sample.names["cluster"]
-        raise ClusterVariesError(
-            f"column {name!r}: {moves.size:,} units move between clusters",
-            column=name,
-            count=moves.size,
-            first=sample.units[moves[:5]],
-        )
+    require_nested(sample, sample.cluster_codes, sample.names.get("cluster"))
     if sample.n_clusters < 2:
         name = sample.names.get("cluster", sample.names["unit"])
         raise TooFewClustersError(f"column {name!r} has one cluster; two are needed", column=name, count=1)
@@ -263,7 +259,8 @@ def _report(
     reasons = sorted(set(result.reasons.values()))
     if not computed.any():
         if reasons == [NO_CONTROLS]:
-            raise NoControlsError("no unit is untreated for longer than another: there is nothing to compare with")
+            message = "no unit is untreated for longer than another: there is nothing to compare with"
+            raise NoControlsError(message + dropped.cause())
         raise EstimationError(f"no group-time effect can be computed: {'; '.join(reasons)}")
     for reason in reasons:
         which = [labels[cell] for cell in sorted(result.reasons) if result.reasons[cell] == reason]
