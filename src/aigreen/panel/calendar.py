@@ -113,12 +113,12 @@ def read_times(series: pd.Series, freq: Freq | None) -> tuple[np.ndarray, Calend
         return _dates(series, freq, name)
     values = integer_times(series)
     span = int(values.min()), int(values.max())
-    if freq is None or freq in ("Y", 1):
+    if freq is None or freq == "Y":
         code = _looks_coded(values)
         if code:
             kind, _, _ = _CODES[code]
             across = np.unique(values)
-            turn = np.flatnonzero(np.diff(across) > 1)[0]
+            turn = np.argmax(np.diff(across))
             raise DataError(
                 f"column {name!r} holds {kind}, so that {across[turn]} to {across[turn + 1]} would count as "
                 f"{across[turn + 1] - across[turn]} periods: say the step, Panel(..., freq={code!r}), or "
@@ -189,10 +189,9 @@ def ordinals(series: pd.Series, freq: str) -> np.ndarray:
     if isinstance(series.dtype, pd.PeriodDtype):
         periods = series.dt.asfreq(freq, how="start")
     else:
-        periods = series.dt.tz_localize(None).dt.to_period(freq)
-    missing = periods.isna().to_numpy()
+        periods = pd.DatetimeIndex(series).tz_localize(None).to_period(freq)
     out = pd.PeriodIndex(periods).asi8.astype(float)
-    out[missing] = np.nan
+    out[series.isna().to_numpy()] = np.nan
     return out + _EPOCH if freq == "Y" else out
 
 

@@ -10,6 +10,7 @@ from aigreen.panel.calendar import Calendar, is_dates
 from aigreen.panel.columns import numeric
 
 NEVER = np.inf
+_DATED = 1970  # any number that is neither 0 nor 1, which are no dates
 _HOW = "a cohort is the first treated period, inf or missing for never treated"
 
 
@@ -50,7 +51,7 @@ def read_cohorts(
 
 def _read_numbers(series: pd.Series, calendar: Calendar, unit_codes: np.ndarray, units: pd.Index) -> np.ndarray:
     name, values = str(series.name), numeric(series)
-    low, high = calendar.span or (1, 1)
+    low, high = calendar.span or (_DATED, _DATED)
     _refuse_dummy(values, low, high, name, unit_codes, units)
     zero, never = values == 0, np.isnan(values) | np.isposinf(values)
     if low <= 0 <= high and zero.any() and not never.any():

@@ -56,8 +56,9 @@ class Panel:
         Step in which periods, horizons and `anticipation` count. A step of the calendar: dates, or integers written
         YYYYQ, YYYYMM or YYYYMMDD, become whole steps since 1970 (yearly ones stay years). "observed": from one period
         that occurs to the next, numbered from 1. An int: that many units of `time`, as 2 for biennial years, numbered
-        ``time // freq``. Default: integers as they stand; of dates the longest step at whose starts, or at whose ends,
-        all of them stand. A cohort between two steps belongs to the later one.
+        ``time // freq``; 1 takes integers that look like coded dates as they stand. Default: integers as they stand; of
+        dates the longest step at whose starts, or at whose ends, all of them stand. A cohort between two steps belongs
+        to the later one.
 
     Attributes
     ----------

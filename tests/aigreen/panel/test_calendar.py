@@ -78,6 +78,7 @@ def test_coded_quarters_and_days():
 @pytest.mark.parametrize(
     ("times", "text"),
     [
+        ([201901, 201903, 202001], "'t' holds YYYYMM, so that 201903 to 202001 would count as 98 periods"),
         (CODED, "'t' holds YYYYMM, so that 201912 to 202001 would count as 89 periods.*freq='M'"),
         ([20194, 20201], "'t' holds YYYYQ, so that 20194 to 20201 would count as 7 periods.*freq='Q'"),
         ([20191231, 20200101], "'t' holds YYYYMMDD, so that 20191231 to 20200101 would count as 8870 .*freq='D'"),
@@ -86,6 +87,7 @@ def test_coded_quarters_and_days():
 def test_coded_dates_are_refused_as_integers(times, text):
     with pytest.raises(DataError, match=text):
         Panel(pd.DataFrame({"u": 1, "t": times}), unit="u", time="t")
+    assert Panel(pd.DataFrame({"u": 1, "t": times}), unit="u", time="t", freq=1).times.tolist() == times
 
 
 @pytest.mark.parametrize(
@@ -150,3 +152,25 @@ def test_the_first_month_of_1970_is_a_period():
 def test_periods_are_a_column_in_steps():
     panel = Panel(frame(MONTHS, MONTHS[3], pd.NaT), unit="u", time="t", cohort="g")
     assert panel.column("t")[:2].tolist() == [598.0, 599.0]
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda df: df.convert_dtypes(dtype_backend="pyarrow"),
+        lambda df: df.assign(t=df.t.dt.tz_localize("Asia/Shanghai"), g=df.g.dt.tz_localize("Asia/Shanghai")),
+        lambda df: pytest.importorskip("polars").from_pandas(df),
+    ],
+    ids=["arrow", "time zone", "polars"],
+)
+def test_dates_of_other_kinds(convert):
+    df = frame(MONTHS.to_timestamp(), pd.Timestamp("2020-02-01"), pd.NaT)
+    panel = Panel(convert(df), unit="u", time="t", cohort="g")
+    assert panel.times.tolist() == list(range(598, 604)) and panel.freq == "M"
+    assert panel.cohorts.tolist() == [601.0] and np.isinf(panel.unit_cohort[10:]).all()
+
+
+def test_a_dummy_is_no_cohort_of_dates():
+    df = frame(MONTHS, MONTHS[3], pd.NaT)
+    with pytest.raises(DataError, match="'g' holds 0 and 1, a dummy of treatment"):
+        Panel(df.assign(g=(df.u < 10).astype(int)), unit="u", time="t", cohort="g")
