@@ -172,8 +172,6 @@ class TWFE:
         else:
             regression = _fit_linear(sample, y, X, projected, Z, n_treatments)
         shares = None if instruments else dummy_shares(sample, X, n_treatments, by_cohort=not treatments)
-        if shares is not None:
-            warn_lone_treated(shares, labels[:n_treatments])
         told = {} if treatments else _always_treated(sample)
         return self._effects(
             sample, regression, labels, n_treatments, outcome, names, bool(instruments), shares, dropped, told
@@ -193,6 +191,8 @@ class TWFE:
         told: Mapping[str, str],
     ) -> Effects:
         psi, covariance, df, text = self._variance(sample, regression)
+        if shares is not None and self.vcov == "cluster":
+            warn_lone_treated(shares, labels[:n_treatments])
         values = regression.beta
         index = pd.Index(labels, name="term")
         mass = post = None

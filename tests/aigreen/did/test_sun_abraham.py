@@ -98,7 +98,7 @@ def test_always_treated_units_are_left_out_and_counted():
 
 def test_cohorts_after_the_last_period_are_controls():
     frame = make()
-    frame.loc[frame["firm"] == 0, "first"] = 2020
+    frame.loc[frame["firm"] == 0, "first"] = 2010
     result = SunAbraham().fit(Panel(frame, **KEYS), "y")
     never = SunAbraham().fit(Panel(make(), **KEYS), "y")
     np.testing.assert_array_equal(result.values, never.values)

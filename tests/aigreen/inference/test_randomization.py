@@ -32,6 +32,7 @@ def panel(df, **options):
 
 @pytest.mark.parametrize("covariates", [[], ["x"]])
 @pytest.mark.parametrize("effects", [None, ["industry", "time"], ["city", "time"], ["unit", "industry^time"], []])
+@pytest.mark.filterwarnings("ignore::aigreen.errors.AlwaysTreatedWarning")
 def test_matrix_products_equal_refits_on_an_unbalanced_weighted_panel(effects, covariates):
     sample = panel(make().sample(frac=0.8, random_state=1), weights="w")
 

@@ -29,6 +29,7 @@ def panel(df: pd.DataFrame) -> Panel:
     ],
     ids=["sorted", "multiplied", "dropped"],
 )
+@pytest.mark.filterwarnings("ignore:The inplace keyword")
 def test_what_is_fitted_is_what_was_checked(change):
     df = frame()
     expected = Imputation().fit(panel(df), "y").overall().values

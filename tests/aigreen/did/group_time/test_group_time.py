@@ -252,6 +252,7 @@ class TestBadInput:
         assert effects.n_units == 40
         assert set(effects.index.get_level_values("cohort")) == {4}
 
+    @pytest.mark.filterwarnings("ignore::aigreen.errors.CohortWarning")
     def test_no_period_before_treatment(self):
         with pytest.raises(NoPrePeriodError, match="30 treated units"):
             GroupTimeATT().fit(panel(make(cohorts=(0, 1))), "y")
