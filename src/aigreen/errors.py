@@ -44,6 +44,10 @@ class DataError(AigreenError):
         super().__init__(_with_offenders(message, self.first, count))
 
 
+class NotAPanelError(DataError, TypeError):
+    """An estimator was given a frame or a path instead of a Panel."""
+
+
 class EmptyDataError(DataError):
     """No rows."""
 
@@ -51,10 +55,14 @@ class EmptyDataError(DataError):
 class UnknownColumnError(DataError):
     """A named column is not in the frame."""
 
-    def __init__(self, name: object, available: Sequence[object], *, role: str = "") -> None:
+    def __init__(self, name: object, available: Sequence[object], *, role: str = "", what: str = "column") -> None:
         known = [str(c) for c in available]
         prefix = f"{role}: " if role else ""
-        super().__init__(f"{prefix}no column {name!r}{did_you_mean(str(name), known)}", column=str(name))
+        if isinstance(name, str):
+            hint = did_you_mean(name, known)
+        else:
+            hint = f"; there are {', '.join(known if len(known) < 8 else [*known[:3], '...', *known[-3:]])}"
+        super().__init__(f"{prefix}no {what} {name!r}{hint}", column=str(name))
 
 
 class MissingValueError(DataError):
@@ -71,6 +79,10 @@ class MixedTypeError(DataError):
 
 class CohortVariesError(DataError):
     """A unit has more than one first treated period."""
+
+
+class AmbiguousCohortError(DataError):
+    """A cohort may be read as a period and as never treated."""
 
 
 class ClusterVariesError(DataError):
@@ -236,7 +248,11 @@ class MissingRowsWarning(AigreenWarning):
 
 
 class AlwaysTreatedWarning(AigreenWarning):
-    """Units treated in their first period were left out: they have no period before treatment."""
+    """Units treated in their first period, without a period before treatment, were left out or serve as comparison."""
+
+
+class CohortWarning(AigreenWarning):
+    """First treated periods look like something else: a code for never treated, or a dummy of treatment."""
 
 
 class SingletonWarning(AigreenWarning):

@@ -10,6 +10,11 @@ import numpy as np
 from aigreen.errors import OptionError
 
 
+def as_columns(names: str | Sequence[str] | None) -> list[str]:
+    """List columns: a single string is one column, None is none."""
+    return [names] if isinstance(names, str) else [] if names is None else list(names)
+
+
 def check_choice(option: str, value: object, allowed: Any) -> None:
     """Refuse a value that is not one of the literals `allowed`."""
     if value not in get_args(allowed):
@@ -38,8 +43,6 @@ def check_scale(scale: str, family: str, leads: int) -> None:
 
 def check_columns(option: str, names: Sequence[str], reserved: set[str]) -> None:
     """Refuse repeated columns, and those called as a part of the result is."""
-    if isinstance(names, str):
-        raise OptionError(option, names, [[names]])
     if len(set(names)) < len(names):
         raise OptionError(option, list(names), ["distinct columns"])
     bad = [name for name in names if name in reserved or ": " in name]

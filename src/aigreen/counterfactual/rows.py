@@ -23,7 +23,7 @@ from aigreen.errors import (
 from aigreen.exposure.exposure import first_period
 from aigreen.linalg.arrays import distinct
 from aigreen.panel.dropped import Dropped
-from aigreen.panel.panel import Panel, with_weight
+from aigreen.panel.panel import Panel, require_panel, with_weight
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ def split_rows(sample: Panel, fixed_effects: Sequence[str] | None, anticipation:
     treated = sample.treated
     fitted = ~treated if not anticipation else sample.time < sample.cohort - anticipation
     if not treated.any():
-        raise NoTreatedError("no row is treated", column=sample.names.get("cohort"), count=0)
+        raise NoTreatedError(f"no row is treated{dropped.cause()}", column=sample.names.get("cohort"), count=0)
     if not fitted.any():
-        raise NoControlsError("no row is untreated", column=sample.names.get("cohort"), count=0)
+        raise NoControlsError(f"no row is untreated{dropped.cause()}", column=sample.names.get("cohort"), count=0)
     if distinct(sample.cluster_codes) < 2:
         raise TooFewClustersError("one cluster only: no variance can be computed", count=1)
     if sample.names["unit"] in names and not sample.repeated:
@@ -72,7 +72,8 @@ def split_rows(sample: Panel, fixed_effects: Sequence[str] | None, anticipation:
         always = with_treated & (np.bincount(sample.unit_codes[fitted], minlength=sample.n_units) == 0)
         if always.sum() == with_treated.sum():
             first = sample.units[always][:5]
-            raise NoPrePeriodError("no treated unit is seen untreated", count=int(always.sum()), first=first)
+            message = f"no treated unit is seen untreated{dropped.cause()}"
+            raise NoPrePeriodError(message, count=int(always.sum()), first=first)
         reason = "treated in all their periods"
         dropped.add(AlwaysTreatedWarning, "units", reason, int(always.sum()), sample.units[always][:5])
         if always.any():
@@ -200,6 +201,7 @@ def assign_roles(
         No untreated row is free of exposure.
     RepeatedCrossSectionsError
     """
+    require_panel(panel)
     panel.require_units("Decomposition or Spillover")
     acting = {*channels, *exposures}
     if outcome in {*acting, *covariates}:

@@ -19,7 +19,7 @@ from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel
 
 
-def fit_additivity(options: PartOptions, panel: Panel, outcome: str, covariates: Sequence[str] | None) -> Effects:
+def fit_additivity(options: PartOptions, panel: Panel, outcome: str, covariates: str | Sequence[str] | None) -> Effects:
     r"""Estimate the response of treated rows less that of untreated ones; see `aigreen.Decomposition.additivity`.
 
     .. math:: \hat\kappa = (\tilde B'W\tilde B)^{-1}\tilde B'W(r - B\hat\theta) = \hat\theta_T - \hat\theta

@@ -36,7 +36,7 @@ def bootstrap(
     options: PartOptions,
     panel: Panel,
     outcome: str,
-    covariates: Sequence[str] | None,
+    covariates: str | Sequence[str] | None,
     *,
     how: Aggregation,
     n_draws: int,
@@ -204,7 +204,7 @@ def parts_of(sums: Products, options: PartOptions, omega: np.ndarray) -> np.ndar
 
 
 def refit(
-    options: PartOptions, setup: Setup, outcome: str, covariates: Sequence[str] | None, omega: np.ndarray
+    options: PartOptions, setup: Setup, outcome: str, covariates: str | Sequence[str] | None, omega: np.ndarray
 ) -> np.ndarray:
     """Compute the same draws by fitting each anew, shape (n_draws, parts, cells)."""
     # Leave-one-out errors may not exist in a draw that misses a cluster; they are not used either.

@@ -43,7 +43,7 @@ class Decomposition(PartOptions):
 
     Parameters
     ----------
-    channels : sequence of str
+    channels : str or sequence of str
         Numeric columns through which treatment may act. Without channels total = direct + spillover.
     exposure : str or sequence of str, optional
         Columns of zero or more: exposure of the row to treated others, zero where there is none.
@@ -92,7 +92,7 @@ class Decomposition(PartOptions):
     {'total': 2.5, 'direct': 2.0, 'm': 0.5}
     """
 
-    def fit(self, panel: Panel, outcome: str, *, covariates: Sequence[str] | None = None) -> Parts:
+    def fit(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Parts:
         """Estimate the parts by cohort and time.
 
         Parameters
@@ -100,7 +100,7 @@ class Decomposition(PartOptions):
         panel : Panel
             With cohorts; rows may be missing at random.
         outcome : str
-        covariates : sequence of str, optional
+        covariates : str or sequence of str, optional
             Numeric columns that neither treatment nor exposure changes.
 
         Returns
@@ -120,7 +120,7 @@ class Decomposition(PartOptions):
         """
         return fit_parts(self, panel, outcome, covariates)
 
-    def path(self, panel: Panel, outcome: str, *, covariates: Sequence[str] | None = None) -> Parts:
+    def path(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Parts:
         r"""Estimate the parts by horizon, all relative to the last period before treatment, for `honest_did`.
 
         The leads of `fit` and its effects are of two kinds, relative to different periods: under a violation
@@ -150,7 +150,7 @@ class Decomposition(PartOptions):
         """
         return fit_path(self, panel, outcome, covariates)
 
-    def factors(self, panel: Panel, outcome: str, *, covariates: Sequence[str] | None = None) -> Effects:
+    def factors(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Effects:
         """Estimate the two factors of each channel: its slope b, and how far treated rows moved it on average.
 
         The error of a product is the delta method's, which is too small where both factors are near zero; whether a
@@ -163,7 +163,7 @@ class Decomposition(PartOptions):
         """
         return fit_factors(self, panel, outcome, covariates)
 
-    def additivity(self, panel: Panel, outcome: str, *, covariates: Sequence[str] | None = None) -> Effects:
+    def additivity(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Effects:
         """Estimate how much more exposure does to treated than to untreated rows: zero if it adds to own treatment.
 
         On treated rows what no channel carries is regressed on exposure, within cohort and period, and the response of
@@ -192,7 +192,7 @@ class Decomposition(PartOptions):
         panel: Panel,
         outcome: str,
         *,
-        covariates: Sequence[str] | None = None,
+        covariates: str | Sequence[str] | None = None,
         rho: Sequence[float] = RHO,
         level: float = 0.95,
     ) -> pd.DataFrame:
@@ -227,7 +227,7 @@ class Decomposition(PartOptions):
         panel: Panel,
         outcome: str,
         *,
-        covariates: Sequence[str] | None = None,
+        covariates: str | Sequence[str] | None = None,
         how: Aggregation = "simple",
         n_draws: int = 999,
         seed: int = 0,

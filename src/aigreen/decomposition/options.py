@@ -9,7 +9,7 @@ from typing import Literal
 from aigreen.decomposition.parts import DIRECT, SPILLOVER, TOTAL, Layout
 from aigreen.errors import OptionError
 from aigreen.exposure.basis import Response, check_cuts
-from aigreen.options import check_choice, check_columns, check_fixed_effects, check_periods
+from aigreen.options import as_columns, check_choice, check_columns, check_fixed_effects, check_periods
 
 Variance = Literal["conservative", "leave_one_out"]
 
@@ -18,7 +18,7 @@ Variance = Literal["conservative", "leave_one_out"]
 class PartOptions:
     """What to split and how; `aigreen.Decomposition` says what each option means."""
 
-    channels: Sequence[str]
+    channels: str | Sequence[str]
     exposure: str | Sequence[str] | None = None
     fixed_effects: Sequence[str] | None = None
     response: Response = "bins"
@@ -30,6 +30,7 @@ class PartOptions:
     variance: Variance = "leave_one_out"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "channels", as_columns(self.channels))
         check_choice("response", self.response, Response)
         check_choice("variance", self.variance, Variance)
         check_cuts(self.response, self.bins)
@@ -48,9 +49,7 @@ class PartOptions:
     @property
     def exposures(self) -> list[str]:
         """Columns of exposure."""
-        if self.exposure is None:
-            return []
-        return [self.exposure] if isinstance(self.exposure, str) else list(self.exposure)
+        return as_columns(self.exposure)
 
     @property
     def layout(self) -> Layout:

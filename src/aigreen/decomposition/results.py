@@ -25,7 +25,7 @@ from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel
 
 
-def fit_parts(options: PartOptions, panel: Panel, outcome: str, covariates: Sequence[str] | None) -> Parts:
+def fit_parts(options: PartOptions, panel: Panel, outcome: str, covariates: str | Sequence[str] | None) -> Parts:
     """Estimate the parts by cohort and time, with leads if asked for; see `aigreen.Decomposition.fit`."""
     dropped = Dropped()
     setup = prepare(options, panel, outcome, covariates, dropped)
@@ -35,7 +35,7 @@ def fit_parts(options: PartOptions, panel: Panel, outcome: str, covariates: Sequ
     return _parts(options, setup, outcome, dropped, after, before)
 
 
-def fit_path(options: PartOptions, panel: Panel, outcome: str, covariates: Sequence[str] | None) -> Parts:
+def fit_path(options: PartOptions, panel: Panel, outcome: str, covariates: str | Sequence[str] | None) -> Parts:
     """Estimate the parts by horizon, relative to the last period before treatment; see `aigreen.Decomposition.path`."""
     if options.leads < 2:
         raise OptionError("leads", options.leads, ["2, 3, ...: a path needs a period before its reference"])
@@ -59,7 +59,7 @@ def fit_path(options: PartOptions, panel: Panel, outcome: str, covariates: Seque
     return replace(result, leads="path", conventions={**result.conventions, "leads": reference})
 
 
-def fit_factors(options: PartOptions, panel: Panel, outcome: str, covariates: Sequence[str] | None) -> Effects:
+def fit_factors(options: PartOptions, panel: Panel, outcome: str, covariates: str | Sequence[str] | None) -> Effects:
     """Estimate slope and movement of each channel; see `aigreen.Decomposition.factors`."""
     if not options.channels:
         raise OptionError("channels", list(options.channels), ["one column at least"])
@@ -76,7 +76,7 @@ def fit_sensitivity(
     options: PartOptions,
     panel: Panel,
     outcome: str,
-    covariates: Sequence[str] | None,
+    covariates: str | Sequence[str] | None,
     rho: Sequence[float],
     level: float,
 ) -> pd.DataFrame:

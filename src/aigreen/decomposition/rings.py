@@ -18,7 +18,7 @@ def ring_curve(
     outcome: str,
     exposures: Sequence[str] | Mapping[str, str | Sequence[str]],
     *,
-    covariates: Sequence[str] | None = None,
+    covariates: str | Sequence[str] | None = None,
 ) -> Effects:
     """Estimate the overall parts once for each definition of exposure, with one covariance of all of them.
 
@@ -34,7 +34,7 @@ def ring_curve(
     outcome : str
     exposures : sequence of str, or mapping of label to columns
         Each a column, or the columns of one definition.
-    covariates : sequence of str, optional
+    covariates : str or sequence of str, optional
 
     Returns
     -------

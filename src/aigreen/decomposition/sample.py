@@ -16,6 +16,7 @@ from aigreen.errors import CollinearError, NoControlsError
 from aigreen.exposure.basis import Basis
 from aigreen.linalg.collinearity import independent_columns
 from aigreen.linalg.fixed_effects import FixedEffects
+from aigreen.options import as_columns
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel
 
@@ -98,12 +99,12 @@ def prepare(
     options: PartOptions,
     panel: Panel,
     outcome: str,
-    covariates: Sequence[str] | None,
+    covariates: str | Sequence[str] | None,
     dropped: Dropped,
     basis: Basis | None = None,
 ) -> Setup:
     """Read the columns, split the rows and fit the clean ones; bins and knots are chosen unless a basis is given."""
-    names, exposures, channels = list(covariates or []), options.exposures, list(options.channels)
+    names, exposures, channels = as_columns(covariates), options.exposures, list(options.channels)
     roles = assign_roles(
         panel,
         outcome,

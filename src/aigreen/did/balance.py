@@ -19,8 +19,9 @@ from aigreen.errors import (
     OptionError,
     OverlapWarning,
 )
+from aigreen.options import as_columns
 from aigreen.panel.dropped import Dropped
-from aigreen.panel.panel import Panel
+from aigreen.panel.panel import Panel, require_panel
 
 _STEPS, _TOLERANCE = 200, 1e-10
 _ROUNDING = 1e-14  # of the objective, which is of order one: near the optimum its fall is below that
@@ -54,7 +55,7 @@ class Balance:
         return panel.frame[panel.names["unit"]].map(self.weights)
 
 
-def entropy_balance(panel: Panel, covariates: Sequence[str], *, period: int, moments: int = 1) -> Balance:
+def entropy_balance(panel: Panel, covariates: str | Sequence[str], *, period: int, moments: int = 1) -> Balance:
     r"""Weigh controls so that their means equal those of ever-treated units, as evenly as possible.
 
     Among weights that meet :math:`\sum_j w_j x_j = \sum_{i \in T} x_i` and :math:`\sum_j w_j = n_T`, these minimise
@@ -64,7 +65,7 @@ def entropy_balance(panel: Panel, covariates: Sequence[str], *, period: int, mom
     Parameters
     ----------
     panel : Panel
-    covariates : sequence of str
+    covariates : str or sequence of str
         Columns to balance, at their values in `period`.
     period : int
         A period before any unit is treated.
@@ -82,7 +83,8 @@ def entropy_balance(panel: Panel, covariates: Sequence[str], *, period: int, mom
     """
     if moments not in (1, 2):
         raise OptionError("moments", moments, [1, 2])
-    dropped = Dropped()
+    require_panel(panel)
+    covariates, dropped = as_columns(covariates), Dropped()
     units, treated, x = _cross_section(panel, covariates, period, dropped)
     scaled = (x - x[treated].mean(axis=0)) / _spread(x)
     target = scaled if moments == 1 else np.hstack([scaled, scaled**2 - (scaled[treated] ** 2).mean(axis=0)])
@@ -91,14 +93,14 @@ def entropy_balance(panel: Panel, covariates: Sequence[str], *, period: int, mom
 
 
 def match(
-    panel: Panel, covariates: Sequence[str], *, period: int, neighbours: int = 1, caliper: float = 0.2
+    panel: Panel, covariates: str | Sequence[str], *, period: int, neighbours: int = 1, caliper: float = 0.2
 ) -> Balance:
     """Match every ever-treated unit to controls with the nearest propensity score, with replacement.
 
     Parameters
     ----------
     panel : Panel
-    covariates : sequence of str
+    covariates : str or sequence of str
         Columns of the logit for ever being treated, at their values in `period`.
     period : int
         A period before any unit is treated.
@@ -121,7 +123,8 @@ def match(
     """
     if neighbours < 1:
         raise OptionError("neighbours", neighbours, ["1 or more"])
-    dropped = Dropped()
+    require_panel(panel)
+    covariates, dropped = as_columns(covariates), Dropped()
     units, treated, x = _cross_section(panel, covariates, period, dropped)
     design = np.vstack([np.ones(len(x)), ((x - x.mean(axis=0)) / _spread(x)).T])
     odds = logit(design, treated.astype(float), np.ones(len(x)))[2] @ design

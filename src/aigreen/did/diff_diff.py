@@ -18,6 +18,7 @@ import pandas as pd
 
 from aigreen.effects.effects import Effects
 from aigreen.errors import (
+    AigreenError,
     AigreenWarning,
     EstimationError,
     NoControlsError,
@@ -28,9 +29,10 @@ from aigreen.errors import (
     warn,
 )
 from aigreen.extras import require
+from aigreen.options import as_columns
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
-from aigreen.panel.panel import Panel
+from aigreen.panel.panel import Panel, require_panel
 
 SynthVariance = Literal["placebo", "jackknife", "bootstrap"]
 LocalControl = Literal["not_yet_treated", "never_treated"]
@@ -139,10 +141,10 @@ class LocalProjections:
         if not self.window[0] <= -1 < 0 <= self.window[1]:
             raise OptionError("window", self.window, [(-3, 3), "(negative, zero or positive)"])
 
-    def fit(self, panel: Panel, outcome: str, *, covariates: Sequence[str] | None = None) -> Effects:
+    def fit(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Effects:
         """Fit and return effects by `horizon`, reference -1 included; errors clustered by the panel's clusters."""
         dropped = Dropped()
-        frame, sample = _frame(panel, outcome, list(covariates or []), dropped)
+        frame, sample = _frame(panel, outcome, as_columns(covariates), dropped)
         if sample.n_clusters < 2:
             raise TooFewClustersError("one cluster: no variance can be computed", count=1)
         names = [name for name in frame.columns if name.startswith("x")]
@@ -187,7 +189,7 @@ class SyntheticDiD:
         if self.variance not in get_args(SynthVariance):
             raise OptionError("variance", self.variance, get_args(SynthVariance))
 
-    def fit(self, panel: Panel, outcome: str, *, covariates: Sequence[str] | None = None) -> Effects:
+    def fit(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Effects:
         """Fit on a balanced panel and return one effect.
 
         Raises
@@ -196,7 +198,7 @@ class SyntheticDiD:
             With more than one cohort (take a view of the panel) or missing periods.
         """
         dropped = Dropped()
-        frame, sample = _frame(panel, outcome, list(covariates or []), dropped)
+        frame, sample = _frame(panel, outcome, as_columns(covariates), dropped)
         _balanced(frame, "synthetic difference-in-differences")
         cohorts = sample.cohorts
         if len(cohorts) != 1:
@@ -227,12 +229,13 @@ class SyntheticDiD:
 
 def _frame(panel: Panel, outcome: str, covariates: Sequence[str], dropped: Dropped) -> tuple[pd.DataFrame, Panel]:
     """Return checked columns under safe names, without rows with missing values, and their view."""
+    require_panel(panel)
     panel.require_units("diff-diff")
     if panel.weights is not None:
         raise EstimationError("weights are not passed on to diff-diff; use GroupTimeATT, SunAbraham or Imputation")
     sample = panel.complete([outcome, *covariates], dropped)
     if not sample.treated.any():
-        raise NoTreatedError("no row is at or after a first treated period", count=0)
+        raise NoTreatedError(f"no row is at or after a first treated period{dropped.cause()}", count=0)
     frame = pd.DataFrame(
         {
             "unit": sample.unit_codes,
@@ -260,8 +263,10 @@ def _diff_diff(what: str) -> Iterator[None]:
         warnings.simplefilter("always")
         try:
             yield
-        except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
-            raise EstimationError(f"{what}: {error}") from error
+        except AigreenError:
+            raise
+        except Exception as error:  # whatever another package raises
+            raise EstimationError(f"{what}: {error or type(error).__name__}") from error
     for text in dict.fromkeys(str(w.message) for w in heard if issubclass(w.category, UserWarning)):
         warn(AigreenWarning(f"diff-diff, {what}: {text}"))
 

@@ -14,10 +14,10 @@ from aigreen.counterfactual.leads import leads
 from aigreen.counterfactual.rows import identified_cells, split_rows
 from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
-from aigreen.options import check_choice, check_fixed_effects, check_periods, check_scale
+from aigreen.options import as_columns, check_choice, check_fixed_effects, check_periods, check_scale
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
-from aigreen.panel.panel import Panel, with_weight
+from aigreen.panel.panel import Panel, require_panel, with_weight
 from aigreen.regression.sample import check_counts
 
 Family = Literal["gaussian", "poisson"]
@@ -112,7 +112,7 @@ class Imputation:
         check_scale(self.scale, self.family, self.leads)
         check_fixed_effects(self.fixed_effects)
 
-    def fit(self, panel: Panel, outcome: str, *, covariates: Sequence[str] | None = None) -> Effects:
+    def fit(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Effects:
         """Estimate the effects by cohort and time.
 
         Parameters
@@ -120,7 +120,7 @@ class Imputation:
         panel : Panel
             With cohorts; rows may be missing at random.
         outcome : str
-        covariates : sequence of str, optional
+        covariates : str or sequence of str, optional
             Numeric columns that treatment does not change.
 
         Returns
@@ -133,7 +133,8 @@ class Imputation:
         NoTreatedError, NoControlsError, NoPrePeriodError, TooFewClustersError
             Where nothing can be estimated.
         """
-        names = list(covariates or [])
+        require_panel(panel)
+        names = as_columns(covariates)
         dropped = Dropped()
         sample = with_weight(panel.complete([outcome, *names], dropped), dropped)
         y = sample.column(outcome)

@@ -15,6 +15,7 @@ from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
 from aigreen.errors import (
     NoControlsError,
+    NoPrePeriodError,
     NoTreatedError,
     OptionError,
     SingletonWarning,
@@ -22,10 +23,12 @@ from aigreen.errors import (
 )
 from aigreen.linalg.arrays import compact, take_rows
 from aigreen.linalg.sandwich import SMALL_SAMPLE, cluster_factor, n_parameters
+from aigreen.options import as_columns
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
-from aigreen.panel.panel import Panel
-from aigreen.regression.sample import Sample, draw_sample
+from aigreen.panel.panel import Panel, require_panel
+from aigreen.regression.lone_clusters import warn_lone_cohorts
+from aigreen.regression.sample import Sample, draw_sample, no_reference
 
 Control = Literal["not_yet_treated", "never_treated"]
 Weighting = Literal["treated", "variance"]
@@ -43,7 +46,7 @@ class StackedDiD:
     ----------
     window : (int, int)
         First and last horizon. Cohorts whose window leaves the panel's periods are left out, so that all horizons
-        average the same cohorts.
+        average the same cohorts; so are cohorts without clean controls.
     control_group : {"not_yet_treated", "never_treated"}
         Clean controls: units not treated up to the end of the window, or never.
     weighting : {"treated", "variance"}
@@ -77,20 +80,21 @@ class StackedDiD:
         if not low <= REFERENCE < 0 <= high:
             raise OptionError("window", self.window, [(-3, 3), "(negative, zero or positive)"])
 
-    def fit(self, panel: Panel, outcome: str, *, covariates: Sequence[str] | None = None) -> Effects:
+    def fit(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Effects:
         """Fit and return effects by `cohort` and `time`; `event_study()` and `overall()` average them.
 
         Raises
         ------
         NoTreatedError, NoControlsError, TooFewClustersError
         """
-        covariates = list(dict.fromkeys(covariates or []))
+        require_panel(panel)
+        covariates = list(dict.fromkeys(as_columns(covariates)))
         panel.require_units("StackedDiD")
         dropped = Dropped()
         complete = panel.complete([outcome, *covariates], dropped)
         sample = draw_sample(complete, panel.effect_names(None), dropped, counts=None)
         cohorts = self._cohorts(sample, dropped)
-        rows, stack, treated = self._stack(sample, cohorts)
+        cohorts, rows, stack, treated = self._stack(sample, cohorts, dropped)
         key = stack * complete.n_units + complete.unit_codes[sample.rows][rows]
         alone = np.bincount(key)[key] == 1
         first = complete.labels(sample.rows[rows[alone]][:5])
@@ -107,6 +111,12 @@ class StackedDiD:
             Contrast(2 * a + 1, h, REFERENCE - low, 2 * a) for a in range(len(cohorts)) for h in range(high - low + 1)
         ]
         contrasts = [c for c in every if profiles.identified(c)]
+        if not any(c.time > REFERENCE - low for c in contrasts):
+            found = np.unique(horizon[treated == 1]) + low
+            if REFERENCE not in found:
+                raise NoPrePeriodError(no_reference(found) + dropped.cause(), count=0)
+            raise NoTreatedError(f"no row after treatment is linked to horizon -1{dropped.cause()}", count=0)
+        warn_lone_cohorts(cohorts, stack[treated == 1], clusters[treated == 1])
         lost = [(int(cohorts[c.control // 2]), c.time + low) for c in every if not profiles.identified(c)]
         dropped.add(UnreachedWarning, "effects (cohort, horizon)", "not linked to horizon -1", len(lost), lost[:5])
         fit = saturated_fit(
@@ -161,23 +171,34 @@ class StackedDiD:
         reason = "their window leaves the panel (they still serve as controls before treatment)"
         dropped.add(UnreachedWarning, "cohorts", reason, len(outside), outside)
         if not whole.any():
-            raise NoTreatedError(f"no cohort is seen from horizon {low} to {high}; take a shorter window=", count=0)
+            message = f"no cohort is seen from horizon {low} to {high}; take a shorter window="
+            raise NoTreatedError(message + dropped.cause(), count=0)
         return every[whole]
 
-    def _stack(self, sample: Sample, cohorts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return rows of the stack (positions in the sample), their sub-experiment, and whether treated in it."""
+    def _stack(
+        self, sample: Sample, cohorts: np.ndarray, dropped: Dropped
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return the cohorts with clean controls; rows of the stack, their sub-experiment, and whether treated in it.
+
+        Rows are positions in the sample.
+        """
         time, cohort = sample.panel.time[sample.rows], sample.panel.cohort[sample.rows]
         low, high = self.window
-        parts = []
-        for a, g in enumerate(cohorts):
+        parts, kept = [], []
+        for g in cohorts:
             clean = ~np.isfinite(cohort) if self.control_group == "never_treated" else cohort > g + high
             treated = cohort == g
             rows = np.flatnonzero((treated | clean) & (time >= g + low) & (time <= g + high))
-            if not clean[rows].any():
-                raise NoControlsError(f"cohort {g:g} has no clean controls in its window", count=0, first=[f"{g:g}"])
-            parts.append((rows, np.full(len(rows), a), treated[rows].astype(np.intp)))
+            if clean[rows].any():
+                parts.append((rows, np.full(len(rows), len(kept)), treated[rows].astype(np.intp)))
+                kept.append(g)
+        lost = [f"{g:g}" for g in cohorts if g not in kept]
+        if not kept:
+            message = f"no cohort has clean controls in its window{dropped.cause()}"
+            raise NoControlsError(message, count=len(lost), first=lost)
+        dropped.add(UnreachedWarning, "cohorts", "no clean controls in their window", len(lost), lost)
         rows, stack, treated = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return rows, stack, treated
+        return np.array(kept), rows, stack, treated
 
     def _mass(self, profiles: Profiles, contrasts: Sequence[Contrast]) -> np.ndarray:
         size = profiles.size

@@ -19,15 +19,15 @@ from aigreen.errors import (
     NoPrePeriodError,
     NoTreatedError,
     OptionError,
-    SmallCellWarning,
     UnreachedWarning,
-    warn,
 )
 from aigreen.linalg.arrays import compact
 from aigreen.linalg.sandwich import SMALL_SAMPLE, cluster_factor, n_parameters
+from aigreen.options import as_columns
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
-from aigreen.panel.panel import NEVER, Panel
+from aigreen.panel.panel import NEVER, Panel, require_panel
+from aigreen.regression.lone_clusters import warn_lone_cohorts
 from aigreen.regression.sample import Sample, draw_sample
 
 Control = Literal["never_treated", "last_treated"]
@@ -72,14 +72,15 @@ class SunAbraham:
         if self.reference >= 0:
             raise OptionError("reference", self.reference, [-1, -2, "another negative horizon"])
 
-    def fit(self, panel: Panel, outcome: str, *, covariates: Sequence[str] | None = None) -> Effects:
+    def fit(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Effects:
         """Fit and return effects by `cohort` and `time`, reference cells included as zeros.
 
         Raises
         ------
         NoTreatedError, NoControlsError, NoPrePeriodError, TooFewClustersError
         """
-        covariates = list(dict.fromkeys(covariates or []))
+        require_panel(panel)
+        covariates = list(dict.fromkeys(as_columns(covariates)))
         dropped = Dropped()
         complete = panel.complete([outcome, *covariates], dropped)
         sample = draw_sample(complete, panel.effect_names(None), dropped, counts=None)
@@ -92,7 +93,7 @@ class SunAbraham:
         profiles = Profiles(unit, group, time, sample.weights)
         contrasts, cells = self._contrasts(profiles, cohorts, times, control, dropped)
         clusters, n_clusters = compact(sample.clusters)
-        _warn_small(cohorts, group, clusters)
+        warn_lone_cohorts(cohorts, group, clusters)
         fit = saturated_fit(
             profiles,
             sample.matrix([outcome, *covariates]),
@@ -136,8 +137,8 @@ class SunAbraham:
         cohort, times, (unit, time) = _unit_cohorts(sample), _times(sample), sample.effects
         cohorts = np.unique(cohort)
         treated = cohorts[np.isfinite(cohorts)]
-        if not treated.size:
-            raise NoTreatedError("no unit is treated within the periods of the sample", count=0)
+        if not (sample.take(sample.panel.time) >= cohort[unit]).any():
+            raise NoTreatedError(f"no unit is treated within the periods of the sample{dropped.cause()}", count=0)
         control = NEVER
         gone = np.zeros(len(sample), dtype=bool)
         if self.control_group == "last_treated":
@@ -150,14 +151,15 @@ class SunAbraham:
             _count(dropped, UnreachedWarning, "rows", "periods in which the last cohort is treated", sample, late)
             gone = never | late
         elif treated.size == cohorts.size:
-            raise NoControlsError("no unit is never treated; use control_group='last_treated'", count=0)
+            message = "no unit is never treated; use control_group='last_treated'"
+            raise NoControlsError(message + dropped.cause(), count=0)
         always = (cohort <= times[0])[unit] & ~gone
         _count(dropped, AlwaysTreatedWarning, "rows", "units treated from the first period", sample, always)
         gone |= always
         sample = sample.without(gone) if gone.any() else sample
         left = _unit_cohorts(sample)
         if not (np.isfinite(left) & (left != control)).any():
-            raise NoPrePeriodError("no cohort is seen before its treatment", count=0)
+            raise NoPrePeriodError(f"no cohort is seen before its treatment{dropped.cause()}", count=0)
         return sample, control
 
     def _contrasts(
@@ -179,7 +181,8 @@ class SunAbraham:
                     lost.append((int(cohort), int(time)))
         dropped.add(UnreachedWarning, "effects (cohort, time)", "not linked to their reference", len(lost), lost[:5])
         if not any(c.time > c.reference for c in contrasts):
-            raise NoPrePeriodError(f"no cohort is seen {-self.reference} periods before its treatment", count=0)
+            message = f"no cohort is seen {-self.reference} periods before its treatment"
+            raise NoPrePeriodError(message + dropped.cause(), count=0)
         return contrasts, pd.DataFrame(cells, columns=["cohort", "time"])
 
 
@@ -204,13 +207,3 @@ def _times(sample: Sample) -> np.ndarray:
 def _count(dropped: Dropped, category: type, what: str, reason: str, sample: Sample, gone: np.ndarray) -> None:
     rows = sample.rows[gone]
     dropped.add(category, what, reason, rows.size, sample.panel.labels(rows[:5]))
-
-
-def _warn_small(cohorts: np.ndarray, group: np.ndarray, clusters: np.ndarray) -> None:
-    n_clusters = int(clusters.max()) + 1
-    rows = np.bincount(group * n_clusters + clusters, minlength=len(cohorts) * n_clusters)
-    alone = cohorts[(rows.reshape(len(cohorts), n_clusters) > 0).sum(axis=1) < 2]
-    if alone.size:
-        names = [f"cohort {g:g}" if np.isfinite(g) else "never treated" for g in alone]
-        text = f"{alone.size} cohorts stand in a single cluster: their own sampling error is not in the standard errors"
-        warn(SmallCellWarning(text, count=alone.size, first=names))

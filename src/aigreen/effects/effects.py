@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 
 Leads = Literal["path", "changes", "separate"]
 Intervals = Literal["auto", "asymptotic"]
+SAMPLES = "samples"
 MANY = 100  # effective treated clusters from which asymptotic bands and covariances serve
 _NO_DROPS = pd.DataFrame(columns=["what", "reason", "count", "first"])
 
@@ -100,7 +101,8 @@ class Effects(Maketables, StatsmodelsResults):
     anticipation : int
         Periods before treatment whose effects are no test of what precedes it.
     n_rows, n_units, n_clusters : int
-        Size of the estimation sample.
+        Size of the estimation sample; of a result made from several the smallest, with all of them in
+        ``conventions["samples"]`` where they differ.
     method, outcome : str
     conventions : mapping of str to str
         Variance, small-sample factor, singleton rule, base period, ...
@@ -296,7 +298,7 @@ class Effects(Maketables, StatsmodelsResults):
         else:
             found = np.asarray(first == label)
         if not found.any():
-            raise UnknownColumnError(label, list(first.unique()), role="effects")
+            raise UnknownColumnError(label, list(first.unique()), role="effects", what=first.name or "label")
         part = self.select(found)
         if isinstance(self.index, pd.MultiIndex) and self.index.nlevels > 1 and not isinstance(label, tuple):
             return replace(part, index=part.index.droplevel(0))
@@ -391,8 +393,9 @@ class Effects(Maketables, StatsmodelsResults):
             simple: all effects after treatment. group: by cohort. event_study: by horizon (time since treatment).
             calendar: by period. Or weights of shape (k,) or (k, r) as for `combine`.
         balanced : int, optional
-            For event_study, keep only cohorts seen for at least this many periods after treatment, and horizons up to
-            it, so that every horizon averages the same cohorts.
+            For event_study, keep only cohorts with an effect this many periods after treatment or later, and horizons
+            up to it. Horizons from zero on then average the same cohorts where no effect between is missing; those
+            before treatment average the cohorts seen then, which may be fewer.
 
         Notes
         -----
@@ -809,20 +812,27 @@ def _smallest(parts: Sequence[Effects]) -> int | None:
     return min((part.df for part in parts if part.df is not None), default=None)
 
 
+def _size(part: Effects) -> str:
+    return f"{part.n_rows:,} rows, {part.n_units:,} units, {part.n_clusters:,} clusters"
+
+
 def merged(parts: Sequence[Effects]) -> dict[str, Any]:
-    """Return the facts of a result made from several."""
+    """Return the facts of a result made from several; where samples differ, the smallest sizes, and all in words."""
+    samples = dict.fromkeys(text for part in parts for text in part.conventions.get(SAMPLES, _size(part)).split("; "))
     conventions: dict[str, str] = {}
     for part in parts:
         for key, text in part.conventions.items():
             known = conventions.setdefault(key, text)
             if f"; {text}; " not in f"; {known}; ":
                 conventions[key] = f"{known}; {text}"
+    if len(samples) > 1:
+        conventions[SAMPLES] = "; ".join(samples)
     return {
         "method": " / ".join(dict.fromkeys(part.method for part in parts)),
         "outcome": " / ".join(dict.fromkeys(part.outcome for part in parts)),
-        "n_rows": max(part.n_rows for part in parts),
-        "n_units": max(part.n_units for part in parts),
-        "n_clusters": max(part.n_clusters for part in parts),
+        "n_rows": min(part.n_rows for part in parts),
+        "n_units": min(part.n_units for part in parts),
+        "n_clusters": min(part.n_clusters for part in parts),
         "df": _smallest(parts),
         "conventions": conventions,
         "dropped": pd.concat([part.dropped for part in parts], ignore_index=True).drop_duplicates(ignore_index=True),

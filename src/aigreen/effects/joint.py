@@ -27,6 +27,8 @@ def concat(results: Sequence[Effects] | Mapping[str, Effects], *, name: str = "m
             raise EffectsError("two results have the same method and outcome; give a mapping of labels to results")
         results = dict(zip(labels, results, strict=True))
     parts = list(results.values())
+    if not parts:
+        raise EffectsError("there is no result to stack")
     first = parts[0]
     psi = np.hstack([on_same_clusters(first, part)[1] for part in parts])
     frames = [part.index.to_frame(index=False).assign(**{name: label}) for label, part in results.items()]

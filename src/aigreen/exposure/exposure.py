@@ -23,6 +23,7 @@ from aigreen.exposure.maps import (
     codes_of,
     matrix_map,
 )
+from aigreen.options import as_columns
 from aigreen.panel.panel import NEVER, Panel
 
 How = Literal["sum", "share", "any"]
@@ -67,8 +68,7 @@ def exposures(panel: Panel, maps: Mapping[str, Any], **options: Any) -> pd.DataF
 
 def onset(panel: Panel, columns: str | Sequence[str]) -> pd.Series:
     """First period in which any of the columns is positive, by unit; inf where none ever is."""
-    names = [columns] if isinstance(columns, str) else list(columns)
-    exposed = (np.nan_to_num(panel.matrix(names)) > 0).any(axis=1)
+    exposed = (np.nan_to_num(panel.matrix(as_columns(columns))) > 0).any(axis=1)
     return pd.Series(first_period(panel, exposed), index=panel.units, name="onset")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from aigreen.panel.dropped import Dropped
-from aigreen.panel.panel import Panel
+from aigreen.panel.panel import Panel, require_panel
 from aigreen.regression.absorbed import project
 
 
@@ -22,6 +22,7 @@ def effective_clusters(panel: Panel, outcome: str) -> float:
     Carter, Schnepel and Steigerwald (2017), Asymptotic Behavior of a t-Test Robust to Cluster Heterogeneity, Review of
     Economics and Statistics 99(4), for errors that are not correlated inside clusters.
     """
+    require_panel(panel)
     sample = panel.complete([outcome], Dropped())
     effects = [sample.effect_codes(panel.names[role]) for role in ("unit", "time")]
     within = project(sample.treated.astype(float)[:, None], effects, None)[:, 0]

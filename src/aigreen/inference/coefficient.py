@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from aigreen.errors import CollinearError, NoTreatedError
+from aigreen.errors import CollinearError, EstimationError, NoTreatedError
 from aigreen.linalg.arrays import compact
 from aigreen.linalg.projection import Projection
+from aigreen.options import as_columns
 from aigreen.panel.dropped import Dropped
-from aigreen.panel.panel import Panel, with_weight
+from aigreen.panel.panel import Panel, require_panel, with_weight
 
 _COLLINEAR = 1e-10
+_EXACT = 1e-24  # squared residuals relative to the squared outcome
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Design:
         dropped: Dropped,
     ) -> Design:
         """Read the outcome (first of `names`), covariates and fixed effects; `names` must not be missing either."""
+        require_panel(panel)
+        covariates = as_columns(covariates)
         sample = with_weight(panel.complete([*names, *covariates], dropped), dropped)
         codes = [sample.effect_codes(name) for name in panel.effect_names(fixed_effects)]
         projection = Projection(codes, sample.n_rows, sample.weights, sample.matrix(covariates))
@@ -71,6 +75,8 @@ class Regression:
         The rows used.
     treatment, within_outcome, residual : ndarray, shape (n,)
         Treatment and outcome residualised on the other regressors; residual of the full regression.
+    treated_rows : ndarray of int
+        Rows at which a dummy of treatment is one; all rows where the treatment is no dummy.
     treatment_square : float
         Weighted sum of squares of `treatment`.
     """
@@ -84,6 +90,7 @@ class Regression:
     within_outcome: np.ndarray
     treatment_square: float
     residual: np.ndarray
+    treated_rows: np.ndarray
     clusters: np.ndarray
     n_clusters: int
     projection: Projection
@@ -112,7 +119,7 @@ class Regression:
         clusters, n_clusters = compact(codes)
         raw = sample.treated.astype(float) if treatment is None else sample.column(treatment)
         if treatment is None and not raw.any():
-            raise NoTreatedError("no unit is treated inside the sample")
+            raise NoTreatedError(f"no unit is treated inside the sample{dropped.cause()}")
         d, y = projection.residuals(raw), projection.residuals(design.outcome)
         w = projection.weights
         spread = w @ (raw - np.average(raw, weights=w)) ** 2
@@ -135,10 +142,20 @@ class Regression:
             within_outcome=y,
             treatment_square=float(square),
             residual=residual,
+            treated_rows=np.flatnonzero(raw if np.isin(raw, [0, 1]).all() else np.ones(n)),
             clusters=clusters,
             n_clusters=n_clusters,
             projection=projection,
         )
+
+    def require_residuals(self, outcome: str) -> None:
+        """Refuse a regression that fits exactly: nothing is left to draw from."""
+        y = self.sample.column(outcome)
+        if self.residual @ self.residual <= _EXACT * (y @ y):
+            raise EstimationError(
+                f"column {outcome!r} is fitted exactly, as a constant outcome is: without residuals there is no "
+                "sampling error to resample"
+            )
 
     def cluster_products(self, x: np.ndarray) -> Products:
         """Products of the cluster pieces of the treatment with those of `x`, off all regressors."""

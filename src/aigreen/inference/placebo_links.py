@@ -81,15 +81,13 @@ def link_check(
 
 def panel_treated(panel: Panel) -> np.ndarray:
     """Treatment of the rows of ``panel.frame``."""
-    names = panel.names
-    start = panel.frame[names["cohort"]].to_numpy(dtype=float, na_value=np.nan)
-    return (panel.frame[names["time"]].to_numpy(dtype=float) >= np.where(start > 0, start, np.inf)).astype(float)
+    return panel.in_frame_order(panel.treated.astype(float)).to_numpy()
 
 
 def _again(panel: Panel, frame: pd.DataFrame) -> Panel:
     roles = ("unit", "time", "cohort", "cluster")
     keys: dict[str, Any] = {role: panel.names[role] for role in roles if role in panel.names}
-    return Panel(frame, **keys)
+    return Panel(frame, **keys, freq=panel.freq)
 
 
 def _placebo(panel: Panel, outcome: str, links: Map, how: How, n_draws: int, seed: int) -> np.ndarray:

@@ -17,7 +17,7 @@ from aigreen.inference.coefficient import Regression
 from aigreen.inference.inversion import Alternative, bounds, check_options, p_value
 from aigreen.linalg.arrays import compact
 from aigreen.panel.dropped import Dropped
-from aigreen.panel.panel import Panel
+from aigreen.panel.panel import Panel, require_nested, require_panel
 
 Statistic = Callable[[Panel, str], "float | Effects"]
 
@@ -58,7 +58,7 @@ def randomization_inference(
     outcome: str,
     statistic: Literal["twfe"] | Statistic = "twfe",
     *,
-    covariates: Sequence[str] = (),
+    covariates: str | Sequence[str] = (),
     fixed_effects: Sequence[str] | None = None,
     by: str | None = None,
     strata: str | None = None,
@@ -110,6 +110,7 @@ def randomization_inference(
         Where cohorts (or strata) vary within an assigned cluster.
     NoTreatedError, NoControlsError, CollinearError
     """
+    require_panel(panel)
     check_options(alternative, n_draws, level)
     if statistic != "twfe" and not callable(statistic):
         raise OptionError("statistic", statistic, ["twfe", "a function of (panel, outcome)"])
@@ -118,6 +119,7 @@ def randomization_inference(
     dropped = Dropped()
     if statistic == "twfe":
         fit = Regression.of(panel, outcome, None, covariates, fixed_effects, by, dropped)
+        fit.require_residuals(outcome)
         sample, scale = fit.sample, fit.std_error
     else:
         sample, scale = panel.complete([outcome], dropped), 1.0
@@ -169,7 +171,7 @@ class _Plan:
     def of(cls, sample: Panel, by: str | None, strata: str | None) -> _Plan:
         codes, labels = (sample.cluster_codes, sample.clusters) if by is None else sample.codes(by)
         code, labels = compact(codes)[0], labels[np.bincount(codes, minlength=len(labels)) > 0]
-        _constant(code, sample.unit_codes, sample.units, "the assigned cluster varies", "give each unit one cluster")
+        require_nested(sample, code, by or sample.names.get("cluster"))
         cohorts, position = np.unique(sample.unit_cohort, return_inverse=True)
         reached = cohorts <= sample.times[-1]
         if not reached.any():

@@ -15,6 +15,7 @@ from aigreen.inference.coefficient import Regression
 from aigreen.inference.inversion import Alternative, bounds, check_options, p_value
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel
+from aigreen.regression.lone_clusters import warn_lone
 
 _BLOCK = 2**22
 
@@ -56,7 +57,7 @@ def wild_cluster_bootstrap(
     outcome: str,
     treatment: str | None = None,
     *,
-    covariates: Sequence[str] = (),
+    covariates: str | Sequence[str] = (),
     fixed_effects: Sequence[str] | None = None,
     cluster: str | None = None,
     null: float = 0.0,
@@ -85,7 +86,7 @@ def wild_cluster_bootstrap(
     outcome : str
     treatment : str, optional
         Column of the regressor of interest. Default: `panel.treated`.
-    covariates : sequence of str
+    covariates : str or sequence of str
     fixed_effects : sequence of str, optional
         Default: unit and time. Empty: an intercept.
     cluster : str, optional
@@ -101,8 +102,10 @@ def wild_cluster_bootstrap(
     alternative : {"symmetric", "equal_tailed", "greater", "less"}
         symmetric compares absolute values; equal_tailed doubles the smaller tail.
     count_ties : bool
-        Count draws that equal the statistic as more extreme, and the data as one of the draws, so that the p-value is
-        never zero. False: strict inequalities and plain shares, as fwildclusterboot.
+        Count draws that equal the statistic as more extreme, and the data as one of random draws: the p-value is not
+        zero. With all sign vectors the data are one of them already if `restricted`; without restriction the identity
+        gives a statistic of zero, and the p-value may be zero. False: strict inequalities and plain shares, as
+        fwildclusterboot.
     seed : int
     level : float
         Coverage of the interval (two-sided alternatives only; nan otherwise).
@@ -116,12 +119,17 @@ def wild_cluster_bootstrap(
     Raises
     ------
     TooFewClustersError, CollinearError, OptionError
+    EstimationError
+        The regression fits exactly.
     """
     check_options(alternative, n_draws, level)
     dropped = Dropped()
     fit = Regression.of(panel, outcome, treatment, covariates, fixed_effects, cluster, dropped)
     if fit.n_clusters < 2:
         raise TooFewClustersError("one cluster: no bootstrap over clusters is possible", count=fit.n_clusters)
+    fit.require_residuals(outcome)
+    if len(np.unique(fit.clusters[fit.treated_rows])) == 1:
+        warn_lone([treatment or "treated"])
     enumerated = multipliers == "rademacher" and fit.n_clusters < 63 and 2**fit.n_clusters <= n_draws
     blocks = _all_signs(fit.n_clusters) if enumerated else _random(fit.n_clusters, n_draws, multipliers, seed)
     draws = _Draws.of(fit, blocks, restricted)

@@ -28,10 +28,11 @@ from aigreen.linalg.fixed_effects import FixedEffects
 from aigreen.linalg.sandwich import SMALL_SAMPLE, cluster_factor, n_parameters
 from aigreen.mediation.doubly_robust import fit_doubly_robust
 from aigreen.mediation.product import Product, ProductData
-from aigreen.options import check_choice, check_columns
+from aigreen.options import as_columns, check_choice, check_columns
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
-from aigreen.panel.panel import Panel
+from aigreen.panel.panel import Panel, require_panel
+from aigreen.regression.lone_clusters import warn_lone_treated
 from aigreen.regression.sample import Sample, draw_sample
 from aigreen.regression.twfe import dummy_shares
 
@@ -66,7 +67,7 @@ class Mediation:
 
     Parameters
     ----------
-    channels : sequence of str
+    channels : str or sequence of str
     design : {"regression", "staggered", "doubly_robust"}
     fixed_effects : sequence of str, optional
         Columns, several joined by ``^``. Default: the panel's unit and time. regression: an empty sequence gives a
@@ -103,7 +104,7 @@ class Mediation:
     np.float64(3.0)
     """
 
-    channels: Sequence[str]
+    channels: str | Sequence[str]
     design: Design = "regression"
     fixed_effects: Sequence[str] | None = None
     anticipation: int = 0
@@ -113,6 +114,7 @@ class Mediation:
     control_group: ControlGroup = "not_yet_treated"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "channels", as_columns(self.channels))
         for option, allowed in (("design", Design), ("vcov", Variance), ("control_group", ControlGroup)):
             check_choice(option, getattr(self, option), allowed)
         if isinstance(self.fixed_effects, str):
@@ -135,7 +137,7 @@ class Mediation:
         outcome: str,
         *,
         treatment: str | None = None,
-        covariates: Sequence[str] | None = None,
+        covariates: str | Sequence[str] | None = None,
     ) -> Parts:
         """Estimate total, direct and the part of each channel.
 
@@ -146,7 +148,7 @@ class Mediation:
         treatment : str, optional
             regression: column, which may be continuous. Default: whether the row is at or after its unit's first
             treated period.
-        covariates : sequence of str, optional
+        covariates : str or sequence of str, optional
 
         Returns
         -------
@@ -160,7 +162,8 @@ class Mediation:
         """
         if treatment is not None and self.design != "regression":
             raise OptionError("treatment", treatment, [f"None: design={self.design!r} takes the panel's cohorts"])
-        names = list(covariates or [])
+        require_panel(panel)
+        names = as_columns(covariates)
         repeated = {outcome, treatment, *names} & {*self.channels}
         if repeated:
             raise OptionError("channels", sorted(map(str, repeated))[0], ["columns with no other role"])
@@ -189,7 +192,7 @@ class Mediation:
         outcome: str,
         *,
         treatment: str | None = None,
-        covariates: Sequence[str] | None = None,
+        covariates: str | Sequence[str] | None = None,
         n_draws: int = 999,
         seed: int = 0,
         resampling: Resampling = "clusters",
@@ -218,7 +221,7 @@ class Mediation:
         effects = self.fit(panel, outcome, treatment=treatment, covariates=covariates)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AigreenWarning)
-            data = self._read(panel, outcome, treatment, list(covariates or []), Dropped())
+            data = self._read(panel, outcome, treatment, as_columns(covariates), Dropped())
         sample = data.sample
         omega = cluster_weights(sample.clusters, len(sample.panel.clusters), n_draws, seed, resampling)
         regressions = ProductData(
@@ -239,7 +242,7 @@ class Mediation:
         outcome: str,
         *,
         treatment: str | None = None,
-        covariates: Sequence[str] | None = None,
+        covariates: str | Sequence[str] | None = None,
         rho: Sequence[float] = RHO,
         level: float = 0.95,
     ) -> pd.DataFrame:
@@ -262,7 +265,7 @@ class Mediation:
             raise OptionError("design", self.design, allowed)
         if self.design == "staggered":
             return self._staggered.sensitivity(panel, outcome, covariates=covariates, rho=rho, level=level)
-        data = self._read(panel, outcome, treatment, list(covariates or []), Dropped())
+        data = self._read(panel, outcome, treatment, as_columns(covariates), Dropped())
         names, weights = list(self.channels), data.sample.weights
         model = Product.of(data.y, data.M, data.X, data.effects, weights, names, ordered=False)
         n, size = len(data.sample), n_parameters(data.M.shape[1] + data.X.shape[1], data.codes, [data.sample.clusters])
@@ -289,7 +292,7 @@ class Mediation:
         complete = panel.complete(columns, dropped)
         sample = draw_sample(complete, panel.effect_names(self.fixed_effects), dropped, counts=None)
         if treatment is None and not complete.treated[sample.rows].any():
-            raise NoTreatedError("no row is treated", column=panel.names.get("cohort"), count=0)
+            raise NoTreatedError(f"no row is treated{dropped.cause()}", column=panel.names.get("cohort"), count=0)
         d = complete.column(treatment) if treatment else complete.treated.astype(float)
         codes = sample.effects or [np.zeros(len(sample), dtype=np.intp)]
         effects = FixedEffects(codes, weights=sample.weights)
@@ -330,6 +333,8 @@ class Mediation:
         if self.ordered:
             told["channels"] = "ordered: each beyond the earlier ones"
         shares = dummy_shares(sample, X, 1, by_cohort=treatment is None)
+        if shares is not None:
+            warn_lone_treated(shares, [treatment or "treated"])
         return Parts(
             values=values,
             index=pd.Index(layout.labels, name="part"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import narwhals as nw
@@ -14,8 +15,12 @@ _NUMBERS = {"boolean", "decimal", "floating", "integer", "mixed-integer-float"}
 
 
 def to_pandas(df: Any) -> pd.DataFrame:
-    """Return a pandas frame of any eager frame that narwhals reads, without copying a pandas one."""
-    if not isinstance(df, pd.DataFrame):
+    """Return a pandas frame of its own of any eager frame that narwhals reads."""
+    if isinstance(df, str | Path):
+        raise DataError(f"{str(df)!r} is a path: read the file first, Panel(pandas.read_csv(path), unit=..., time=...)")
+    if isinstance(df, pd.DataFrame):
+        df = df.copy()
+    else:
         try:
             df = nw.from_native(df, eager_only=True).to_pandas()
         except TypeError as error:
@@ -80,11 +85,7 @@ def _is_text(series: pd.Series) -> bool:
 
 
 def integer_times(series: pd.Series) -> np.ndarray:
-    """Read a period column as int64."""
-    if pd.api.types.is_datetime64_any_dtype(series.dtype) or isinstance(series.dtype, pd.PeriodDtype):
-        raise NonNumericError(
-            f"column {series.name!r} holds dates; make integer periods of it (.dt.year)", column=str(series.name)
-        )
+    """Read a period column without dates as int64."""
     if isinstance(series.dtype, np.dtype) and series.dtype.kind == "i":
         return series.to_numpy(dtype=np.int64)
     values = numeric(series)

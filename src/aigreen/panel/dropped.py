@@ -33,6 +33,11 @@ class Dropped:
         self._rows.append((what, reason, count, ", ".join(str(x) for x in warning.first)))
         warn(warning)
 
+    def cause(self) -> str:
+        """Say what was left out so far, to end the message of an error that may come of it; empty if nothing was."""
+        told = "; ".join(f"{count:,} {what}: {reason}" for what, reason, count, _ in self._rows)
+        return f"; left out before: {told}" if told else ""
+
     def collinear(
         self,
         names: Iterable[object],

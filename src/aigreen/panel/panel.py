@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 
 from aigreen.errors import (
-    CohortVariesError,
+    ClusterVariesError,
     DataError,
     DuplicateRowsError,
     EmptyDataError,
     InfiniteValueError,
     MissingRowsWarning,
+    NotAPanelError,
     OptionError,
     RepeatedCrossSectionsError,
     TooFewPeriodsError,
@@ -23,40 +24,54 @@ from aigreen.errors import (
     WeightsError,
 )
 from aigreen.linalg.arrays import distinct
-from aigreen.panel.columns import code_integers, factorize, integer_times, numeric, to_pandas
+from aigreen.options import as_columns
+from aigreen.panel.calendar import Freq, read_times
+from aigreen.panel.cohorts import NEVER, read_cohorts
+from aigreen.panel.columns import code_integers, factorize, numeric, to_pandas
 from aigreen.panel.dropped import Dropped
 
-NEVER = np.inf
 ROW = "row"
 
 
 class Panel:
     """A unit x time panel, checked and coded once; every estimator starts from its arrays.
 
-    Rows of all arrays are sorted by unit, then time, whatever the order of `df`. The frame is not copied and never
-    changed. Rows with missing outcomes are fine here: each estimator drops and counts what it cannot use.
+    Rows of all arrays are sorted by unit, then time, whatever the order of `df`. The frame is copied once, so that what
+    is checked is what is fitted whatever happens to `df` later; `df` is never changed. Rows with missing outcomes are
+    fine here: each estimator drops and counts what it cannot use.
 
     Parameters
     ----------
     df : DataFrame
         pandas, or any eager frame that narwhals reads (polars, Arrow, Modin, ...).
     unit, time : str
-        Key columns; one row for each pair. `time` holds integers (years); `unit` may be of any sortable type.
+        Key columns; one row for each pair. `time` holds integers (years), dates or pandas periods; `unit` may be of any
+        sortable type.
     repeated : bool
         Repeated cross-sections, without `unit`: each row is a unit of its own, labelled by its position in `df`, and
         one period is enough. By default fixed effects are then those of cohort and period instead of unit and period;
         estimators that follow units over time raise `RepeatedCrossSectionsError`.
     cohort : str, optional
-        First treated period of the unit; never treated is 0, infinite or missing. Constant within units.
+        First treated period of the unit, written as `time` is; never treated is infinite or missing, or 0 where that is
+        no period between the first and the last. Negative where periods are. Constant within units.
     cluster : str, optional
         Column of the clusters of the influence functions. Default: the unit (a row of repeated cross-sections).
     weights : str, optional
         Non-negative sampling weights.
     coordinates : (str, str), optional
         Columns of latitude and longitude in degrees.
+    freq : {"Y", "Q", "M", "W", "D", "observed"} or int, optional
+        Step in which periods, horizons and `anticipation` count. A step of the calendar: dates, or integers written
+        YYYYQ, YYYYMM or YYYYMMDD, become whole steps since 1970 (yearly ones stay years). "observed": from one period
+        that occurs to the next, numbered from 1. An int: that many units of `time`, as 2 for biennial years, numbered
+        ``time // freq``; 1 takes integers that look like coded dates as they stand. Default: integers as they stand; of
+        dates the longest step at whose starts, or at whose ends, all of them stand. A cohort between two steps belongs
+        to the later one.
 
     Attributes
     ----------
+    times : ndarray of int, shape (n_periods,)
+        Periods that occur, in steps; `periods` are their labels.
     unit_codes, time_codes, cluster_codes : ndarray of int, shape (n_rows,)
         Positions in `units`, `times`, `clusters`.
     unit_cohort : ndarray of float, shape (n_units,)
@@ -77,6 +92,13 @@ class Panel:
     >>> df = pd.DataFrame({"firm": ["a", "a", "b", "b"], "year": [1, 2, 1, 2], "first": [2, 2, 0, 0]})
     >>> Panel(df, unit="firm", time="year", cohort="first")
     Panel: 4 rows, 2 units ('firm'), 2 periods (1-2), balanced; 1 ever treated in 1 cohorts; 2 clusters
+
+    Months, of which December and January are one step apart:
+
+    >>> df = pd.DataFrame({"firm": "a", "month": [202011, 202012, 202101], "first": 202101})
+    >>> panel = Panel(df, unit="firm", time="month", cohort="first", freq="M")
+    >>> panel.times.tolist(), panel.cohorts.tolist(), panel.periods.astype(str).tolist()
+    ([610, 611, 612], [612.0], ['2020-11', '2020-12', '2021-01'])
     """
 
     def __init__(
@@ -90,6 +112,7 @@ class Panel:
         weights: str | None = None,
         coordinates: tuple[str, str] | None = None,
         repeated: bool = False,
+        freq: Freq | None = None,
     ) -> None:
         if repeated == (unit is not None):
             raise OptionError("unit", unit, ["a column", "None with repeated=True (each row is a unit of its own)"])
@@ -108,7 +131,8 @@ class Panel:
             unit_codes, units = np.arange(len(frame)), pd.RangeIndex(len(frame), name=ROW)
         else:
             unit_codes, units = factorize(frame[unit])
-        time_codes, times = code_integers(integer_times(frame[time]))
+        numbers, self._calendar = read_times(frame[time], freq)
+        time_codes, times = code_integers(numbers)
         key = unit_codes * len(times) + time_codes
         order = None if np.all(key[1:] >= key[:-1]) else np.argsort(key, kind="stable")
 
@@ -123,7 +147,9 @@ class Panel:
         self._check_unique(key[1:] == key[:-1] if order is None else np.diff(key[order]) == 0)
         if len(times) < 2 and not repeated:
             raise TooFewPeriodsError(f"column {time!r} has {len(times)} period; two are needed", column=time)
-        self.unit_cohort = self._read_cohort() if cohort else np.full(len(units), NEVER)
+        self.unit_cohort = np.full(len(units), NEVER)
+        if cohort:
+            self.unit_cohort = read_cohorts(frame[cohort], self._calendar, times, unit_codes, units)
         if cluster is None or cluster == unit:
             self.cluster_codes, self.clusters = self.unit_codes, units
         else:
@@ -147,6 +173,16 @@ class Panel:
     def n_periods(self) -> int:
         """Number of periods."""
         return len(self.times)
+
+    @property
+    def freq(self) -> str | int | None:
+        """Step of `times`, as given or as found in dates; None for integers as they stand."""
+        return self._calendar.freq
+
+    @property
+    def periods(self) -> pd.Index:
+        """Labels of `times`: a PeriodIndex for steps of the calendar, else numbers as in the frame."""
+        return self._calendar.labels(self.times)
 
     @property
     def balanced(self) -> bool:
@@ -198,12 +234,14 @@ class Panel:
     # -- columns -------------------------------------------------------------------------------------------------
 
     def column(self, name: str) -> np.ndarray:
-        """Return a column as float64 in panel order, missing as nan.
+        """Return a column as float64 in panel order, missing as nan; the periods in steps.
 
         Raises
         ------
         UnknownColumnError, NonNumericError, InfiniteValueError
         """
+        if name == self.names["time"]:
+            return self.time.astype(float)
         values = numeric(self._series(name))
         infinite = np.flatnonzero(np.isinf(values))
         if infinite.size:
@@ -239,7 +277,7 @@ class Panel:
         codes, labels = factorize(self._series(name))
         return self.in_panel_order(codes), labels
 
-    def effect_names(self, fixed_effects: Sequence[str] | None) -> list[str]:
+    def effect_names(self, fixed_effects: str | Sequence[str] | None) -> list[str]:
         """Names of the fixed effects of an estimator: those given, without repetition; for None unit and time.
 
         Cohort and time for repeated cross-sections.
@@ -256,7 +294,7 @@ class Panel:
             return [self.names["cohort"], self.names["time"]]
         if fixed_effects is None:
             return [self.names["unit"], self.names["time"]]
-        return list(dict.fromkeys(fixed_effects))
+        return list(dict.fromkeys(as_columns(fixed_effects)))
 
     def effect_codes(self, name: str) -> np.ndarray:
         """Return codes in panel order of a fixed effect: a column, or columns joined by ``^`` for their interaction."""
@@ -269,7 +307,8 @@ class Panel:
 
     def labels(self, rows: Iterable[int]) -> list[str]:
         """Name the rows at these positions of the panel order, as ``(unit, time)``."""
-        return [f"({self.units[self.unit_codes[i]]}, {self.times[self.time_codes[i]]})" for i in rows]
+        periods = self.periods
+        return [f"({self.units[self.unit_codes[i]]}, {periods[self.time_codes[i]]})" for i in rows]
 
     # -- order of rows -------------------------------------------------------------------------------------------
 
@@ -324,6 +363,7 @@ class Panel:
         positions = np.flatnonzero(keep) if self._order is None else self._order[keep]
         view.frame = self.frame.iloc[positions]
         view.names, view.repeated = self.names, self.repeated
+        view._calendar = self._calendar
         view._order = None
         present, view.unit_codes = np.unique(self.unit_codes[keep], return_inverse=True)
         view.units = self.units[present]
@@ -360,7 +400,7 @@ class Panel:
 
         An estimator that takes untreated rows as controls then has the controls of `Spillover` and `Decomposition`.
         """
-        names = [exposure] if isinstance(exposure, str) else list(exposure)
+        names = as_columns(exposure)
         return self.cut(self.treated | (self.matrix(names) == 0).all(axis=1))
 
     def reassign(self, unit_cohort: np.ndarray) -> Panel:
@@ -408,30 +448,6 @@ class Panel:
                 first=self.labels(rows[:5]),
             )
 
-    def _read_cohort(self) -> np.ndarray:
-        name = self.names["cohort"]
-        values = numeric(self._series(name))
-        values = self.in_panel_order(np.where(np.isnan(values) | (values == 0), NEVER, values))
-        odd = np.flatnonzero(values != np.round(values))
-        if odd.size or (values < 0).any():
-            odd = odd if odd.size else np.flatnonzero(values < 0)
-            raise DataError(
-                f"column {name!r}: {odd.size:,} values are not periods (integer, or 0, inf or missing for never)",
-                column=name,
-                count=odd.size,
-                first=values[odd[:5]],
-            )
-        by_unit = values[self.unit_first]
-        varies = np.unique(self.unit_codes[values != by_unit[self.unit_codes]])
-        if varies.size:
-            raise CohortVariesError(
-                f"column {name!r} varies within {varies.size:,} units",
-                column=name,
-                count=varies.size,
-                first=self.units[varies[:5]],
-            )
-        return by_unit
-
     def _read_weights(self) -> np.ndarray:
         name = self.names["weights"]
         values = self.column(name)
@@ -470,7 +486,12 @@ class Panel:
 
     def __repr__(self) -> str:
         treated = int(np.isfinite(self.unit_cohort).sum())
-        span = f"{self.times[0]}-{self.times[-1]}"
+        periods = self.periods
+        span = (
+            f"{periods[0]} to {periods[-1]}, {step}" if (step := self._calendar.name) else f"{periods[0]}-{periods[-1]}"
+        )
+        late = int((np.isfinite(self.unit_cohort) & (self.unit_cohort > self.times[-1])).sum())
+        after = f", {late:,} of them after the last period" if late else ""
         shape = "balanced" if self.balanced else "unbalanced"
         if self.repeated:
             shape, units = "repeated cross-sections", "each its own unit"
@@ -479,7 +500,28 @@ class Panel:
         return (
             f"Panel: {self.n_rows:,} rows, {units}, "
             f"{self.n_periods} periods ({span}), {shape}; "
-            f"{treated:,} ever treated in {len(self.cohorts)} cohorts; {self.n_clusters:,} clusters"
+            f"{treated:,} ever treated in {len(self.cohorts)} cohorts{after}; {self.n_clusters:,} clusters"
+        )
+
+
+def require_panel(panel: object) -> None:
+    """Refuse what is no Panel, saying how to make one."""
+    if not isinstance(panel, Panel):
+        raise NotAPanelError(
+            f"a Panel is needed, got a {type(panel).__name__}: make one, Panel(df, unit=..., time=..., cohort=...)"
+        )
+
+
+def require_nested(panel: Panel, clusters: np.ndarray, name: str | None) -> None:
+    """Refuse units whose rows, in panel order, stand in more than one cluster, where units are what is compared."""
+    moves = np.unique(panel.unit_codes[clusters != clusters[panel.unit_first][panel.unit_codes]])
+    if moves.size:
+        raise ClusterVariesError(
+            f"column {name!r}: {moves.size:,} units move between clusters; give each unit one cluster, as that of its "
+            "first period, or take clusters inside which units stay",
+            column=name,
+            count=moves.size,
+            first=panel.units[moves],
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,6 +81,16 @@ def draw_sample(panel: Panel, fixed_effects: Sequence[str], dropped: Dropped, *,
     whole = Sample(panel, rows, [], None)
     weights = None if panel.weights is None else whole.take(panel.weights)
     return Sample(panel, rows, [compact(whole.take(code))[0] for code in codes], weights)
+
+
+def no_reference(horizons: Iterable[int]) -> str:
+    """Say that no row stands at horizon -1, and what to do where the calendar has gaps."""
+    found = [str(h) for h in horizons]
+    some = ", ".join(found if len(found) < 10 else [*found[:4], "...", *found[-4:]])
+    return (
+        f"no row of a treated unit is at the reference horizon -1 (horizons {some}); on a calendar with gaps let "
+        "horizons count steps, Panel(..., freq='observed')"
+    )
 
 
 def check_counts(outcome: np.ndarray, name: str, panel: Panel) -> None:

@@ -21,9 +21,10 @@ from aigreen.errors import (
 from aigreen.linalg.arrays import compact, sum_by
 from aigreen.linalg.collinearity import column_scale, independent_within
 from aigreen.linalg.sandwich import SMALL_SAMPLE, cluster_factor, n_parameters
+from aigreen.options import as_columns
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
-from aigreen.panel.panel import Panel
+from aigreen.panel.panel import Panel, require_panel
 from aigreen.regression.absorbed import project
 from aigreen.regression.sample import Sample, draw_sample
 
@@ -102,7 +103,7 @@ class ShiftShare:
                 _check_sectors(name, list(table.index if hasattr(table, "index") else table), self.shares.columns)
 
     def fit(
-        self, panel: Panel, outcome: str, *, treatment: str | None = None, covariates: Sequence[str] | None = None
+        self, panel: Panel, outcome: str, *, treatment: str | None = None, covariates: str | Sequence[str] | None = None
     ) -> Effects:
         """Estimate the effect of `treatment`, instrumented; without one, of the shift-share itself.
 
@@ -112,7 +113,7 @@ class ShiftShare:
             Rows of units (or units and periods) without shares are left out and counted.
         outcome : str
         treatment : str, optional
-        covariates : sequence of str, optional
+        covariates : str or sequence of str, optional
             With shares that do not sum to one, their sum belongs here (by period, where shocks have periods).
 
         Raises
@@ -128,7 +129,7 @@ class ShiftShare:
         return design.effects(beta, psi, treatment or INSTRUMENT, outcome, facts)
 
     def first_stage(
-        self, panel: Panel, outcome: str, *, treatment: str, covariates: Sequence[str] | None = None
+        self, panel: Panel, outcome: str, *, treatment: str, covariates: str | Sequence[str] | None = None
     ) -> Effects:
         """Estimate the effect of the instrument on `treatment`, on the rows and with the errors of `fit`."""
         design = Design.of(self, panel, outcome, treatment, covariates)
@@ -141,7 +142,7 @@ class ShiftShare:
         outcome: str,
         *,
         treatment: str | None = None,
-        covariates: Sequence[str] | None = None,
+        covariates: str | Sequence[str] | None = None,
         level: float = 0.95,
     ) -> ConfidenceSet:
         r"""Invert the test that imposes the null on the residuals, which holds with a weak instrument and few shocks.
@@ -240,10 +241,11 @@ class Design:
         panel: Panel,
         outcome: str,
         treatment: str | None,
-        covariates: Sequence[str] | None,
+        covariates: str | Sequence[str] | None,
     ) -> Design:
         """Draw the sample, take out fixed effects and covariates, and find the shocks' weights `h`."""
-        dropped, covariates = Dropped(), list(covariates or [])
+        dropped, covariates = Dropped(), as_columns(covariates)
+        require_panel(panel)
         held = [options.shocks] if isinstance(options.shocks, str) else []
         panel = _with_shares(panel, options, dropped)
         panel = panel.complete([outcome, *([treatment] if treatment else []), *held, *covariates], dropped)

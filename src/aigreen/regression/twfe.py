@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -12,15 +12,25 @@ import pandas as pd
 from aigreen.effects.aggregation import Mass
 from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
-from aigreen.errors import CollinearError, NoTreatedError, OptionError, SeparationWarning
+from aigreen.errors import (
+    AlwaysTreatedWarning,
+    CollinearError,
+    NoPrePeriodError,
+    NoTreatedError,
+    OptionError,
+    SeparationWarning,
+    warn,
+)
 from aigreen.linalg.arrays import beside, compact, sum_by
 from aigreen.linalg.collinearity import column_scale, independent_within
 from aigreen.linalg.sandwich import SMALL_SAMPLE, cluster_factor, n_parameters, row_factor, two_way_covariance
+from aigreen.options import as_columns
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
-from aigreen.panel.panel import Panel
+from aigreen.panel.panel import Panel, require_panel
 from aigreen.regression.absorbed import Regression, fit_poisson, least_squares, poisson, project
-from aigreen.regression.sample import Sample, check_counts, draw_sample
+from aigreen.regression.lone_clusters import warn_lone_treated
+from aigreen.regression.sample import Sample, check_counts, draw_sample, no_reference
 
 Family = Literal["gaussian", "poisson"]
 Variance = Literal["cluster", "hetero", "iid"]
@@ -51,7 +61,8 @@ class TWFE:
     Notes
     -----
     With effects that differ between cohorts or over time, coefficients average them with weights that may be negative
-    (Goodman-Bacon 2021; Sun and Abraham 2021): see `SunAbraham`, `GroupTimeATT`, `Imputation`, `bacon_weights`.
+    (Goodman-Bacon 2021; Sun and Abraham 2021): see `SunAbraham`, `GroupTimeATT`, `Imputation`, `bacon_weights`. Units
+    treated in all their periods stay in the regression, as in R's fixest, and are counted: they serve as comparison.
 
     Small-sample factors are fixest's: variances are multiplied by (N-1)/(N-K) and, clustered, G/(G-1) (for two-way
     clusters with the smaller G); K leaves out fixed effects nested in clusters. Intervals use t with G-1 (clustered) or
@@ -93,8 +104,8 @@ class TWFE:
         outcome: str,
         *,
         treatment: str | Sequence[str] | None = None,
-        covariates: Sequence[str] | None = None,
-        instruments: Sequence[str] | None = None,
+        covariates: str | Sequence[str] | None = None,
+        instruments: str | Sequence[str] | None = None,
         offset: str | None = None,
     ) -> Effects:
         """Fit and return coefficients by `term` (treatments, then covariates), or by `horizon` in an event study.
@@ -105,8 +116,8 @@ class TWFE:
         outcome : str
         treatment : str or sequence of str, optional
             Columns. Default: whether the row is at or after its unit's first treated period, labelled "treated".
-        covariates : sequence of str, optional
-        instruments : sequence of str, optional
+        covariates : str or sequence of str, optional
+        instruments : str or sequence of str, optional
             Two-stage least squares: these, and the covariates, instrument the treatments.
         offset : str, optional
             Poisson only: column added to the linear predictor with coefficient one (log exposure).
@@ -116,8 +127,8 @@ class TWFE:
         DataError, CollinearError, ConvergenceError
             Where the treatment is not identified, or no fit is found.
         """
-        treatments = [treatment] if isinstance(treatment, str) else list(treatment or [])
-        covariates, instruments = list(covariates or []), list(instruments or [])
+        require_panel(panel)
+        treatments, covariates, instruments = map(as_columns, (treatment, covariates, instruments))
         if self.event_study and treatments:
             raise OptionError("event_study", self.event_study, ["no treatment= (horizons come from the cohorts)"])
         if instruments and (self.family == "poisson" or self.event_study):
@@ -133,11 +144,11 @@ class TWFE:
             check_counts(counts, outcome, complete)
         sample = draw_sample(complete, names, dropped, counts=counts)
         if self.event_study:
-            labels: list[object] = list(_horizons(sample, self.event_study))
+            labels: list[object] = list(_horizons(sample, self.event_study, dropped))
             X = _horizon_dummies(sample, labels, self.event_study)
         else:
             labels = list(treatments or ["treated"])
-            X = sample.matrix(treatments) if treatments else _treated(sample)
+            X = sample.matrix(treatments) if treatments else _treated(sample, dropped)
         n_treatments = len(labels)
         X = beside(X, sample.matrix(covariates))
         labels += covariates
@@ -161,8 +172,9 @@ class TWFE:
         else:
             regression = _fit_linear(sample, y, X, projected, Z, n_treatments)
         shares = None if instruments else dummy_shares(sample, X, n_treatments, by_cohort=not treatments)
+        told = {} if treatments else _always_treated(sample)
         return self._effects(
-            sample, regression, labels, n_treatments, outcome, names, bool(instruments), shares, dropped
+            sample, regression, labels, n_treatments, outcome, names, bool(instruments), shares, dropped, told
         )  # fmt: skip
 
     def _effects(
@@ -176,8 +188,11 @@ class TWFE:
         instrumented: bool,
         shares: ClusterShares | None,
         dropped: Dropped,
+        told: Mapping[str, str],
     ) -> Effects:
         psi, covariance, df, text = self._variance(sample, regression)
+        if shares is not None and self.vcov == "cluster":
+            warn_lone_treated(shares, labels[:n_treatments])
         values = regression.beta
         index = pd.Index(labels, name="term")
         mass = post = None
@@ -204,7 +219,8 @@ class TWFE:
                 "variance": text,
                 "singletons": "left out, counted",
             }
-            | ({"reference horizon": "-1"} if self.event_study else {}),
+            | ({"reference horizon": "-1"} if self.event_study else {})
+            | told,
             **facts,
         )
 
@@ -265,12 +281,24 @@ def dummy_shares(sample: Sample, X: np.ndarray, n_treatments: int, *, by_cohort:
     )  # fmt: skip
 
 
-def _treated(sample: Sample) -> np.ndarray:
+def _always_treated(sample: Sample) -> dict[str, str]:
+    """Count the units that are treated in all their rows, and say what becomes of them."""
+    unit = sample.take(sample.panel.unit_codes)
+    rows = np.bincount(unit, minlength=sample.panel.n_units)
+    treated = np.bincount(unit, sample.take(sample.panel.treated), sample.panel.n_units)
+    always = np.flatnonzero((rows > 0) & (treated == rows))
+    if not always.size:
+        return {}
+    message = f"{always.size:,} units are treated in all their periods: they stay in the regression as comparison"
+    warn(AlwaysTreatedWarning(message, count=always.size, first=sample.panel.units[always]))
+    return {"always treated": f"{always.size:,} units, kept as comparison"}
+
+
+def _treated(sample: Sample, dropped: Dropped) -> np.ndarray:
     treated = sample.panel.treated[sample.rows]
     if not treated.any():
-        raise NoTreatedError(
-            "no row is at or after a first treated period; name a treatment= column or a cohort", count=0
-        )
+        message = "no row is at or after a first treated period; name a treatment= column or a cohort"
+        raise NoTreatedError(message + dropped.cause(), count=0)
     return treated[:, None].astype(float)
 
 
@@ -281,11 +309,13 @@ def _horizon_of(sample: Sample, window: bool | tuple[int, int]) -> np.ndarray:
     return horizon if isinstance(window, bool) else np.clip(horizon, *window)
 
 
-def _horizons(sample: Sample, window: bool | tuple[int, int]) -> list[int]:
+def _horizons(sample: Sample, window: bool | tuple[int, int], dropped: Dropped) -> list[int]:
     horizon = _horizon_of(sample, window)
     found = [int(h) for h in np.unique(horizon[~np.isnan(horizon)])]
     if not any(h >= 0 for h in found):
-        raise NoTreatedError("no row is at or after a first treated period", count=0)
+        raise NoTreatedError(f"no row is at or after a first treated period{dropped.cause()}", count=0)
+    if -1 not in found:
+        raise NoPrePeriodError(no_reference(found) + dropped.cause(), count=0)
     return [h for h in found if h != -1]
 
 

@@ -28,7 +28,7 @@ from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
 from aigreen.errors import AigreenWarning, NoControlsError, OptionError
 from aigreen.exposure.basis import Basis, Response, check_cuts
-from aigreen.options import check_choice, check_columns, check_fixed_effects, check_periods, check_scale
+from aigreen.options import as_columns, check_choice, check_columns, check_fixed_effects, check_periods, check_scale
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import NEVER, Panel
@@ -144,7 +144,7 @@ class Spillover:
     def __post_init__(self) -> None:
         for option, allowed in (("family", Family), ("response", Response), ("variance", Variance), ("scale", Scale)):
             check_choice(option, getattr(self, option), allowed)
-        check_columns("exposure", self.columns, set(PARTS))
+        check_columns("exposure", self.columns, {"spillover"})
         if not self.columns:
             raise OptionError("exposure", self.exposure, ["one column at least"])
         check_periods("anticipation", self.anticipation)
@@ -156,11 +156,11 @@ class Spillover:
     @property
     def columns(self) -> tuple[str, ...]:
         """Exposure columns."""
-        return (self.exposure,) if isinstance(self.exposure, str) else tuple(self.exposure)
+        return tuple(as_columns(self.exposure))
 
     # -- results -------------------------------------------------------------------------------------------------
 
-    def fit(self, panel: Panel, outcome: str, *, covariates: Sequence[str] | None = None) -> Effects:
+    def fit(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Effects:
         """Estimate the effects by part, cohort and time.
 
         Parameters
@@ -168,7 +168,7 @@ class Spillover:
         panel : Panel
             With cohorts; rows may be missing at random.
         outcome : str
-        covariates : sequence of str, optional
+        covariates : str or sequence of str, optional
             Numeric columns that neither treatment nor exposure changes.
 
         Returns
@@ -200,7 +200,7 @@ class Spillover:
                 cells = stage.exposed_cells(rows, stage.column_onset(j), f"rows of {label}")
                 others = np.setdiff1d(every, functions)
                 average = imputed.average(cells, response, others, about_response=True)
-                blocks.append((label, cells, average))
+                blocks.append((f"column {label}" if label in PARTS else label, cells, average))
         n_post = sum(len(cells.cohort) for _, cells, _ in blocks)
         if self.leads:
             blocks += [(part, *lead) for part, lead in stage.leads().items()]
@@ -230,7 +230,7 @@ class Spillover:
         panel: Panel,
         outcome: str,
         *,
-        covariates: Sequence[str] | None = None,
+        covariates: str | Sequence[str] | None = None,
         at: Sequence[float] | None = None,
     ) -> Effects:
         """Estimate s(S) at levels of exposure, in each column with the others at zero.
@@ -275,7 +275,7 @@ class Spillover:
         panel: Panel,
         outcome: str,
         *,
-        covariates: Sequence[str] | None = None,
+        covariates: str | Sequence[str] | None = None,
         naive: Naive = "imputation",
     ) -> Effects:
         r"""Estimate what ignoring spillovers does: the naive estimate less the part ``treated``, with its own error.
@@ -462,9 +462,9 @@ class Stage:
         return response
 
 
-def prepare(options: Spillover, panel: Panel, outcome: str, covariates: Sequence[str] | None) -> Stage:
+def prepare(options: Spillover, panel: Panel, outcome: str, covariates: str | Sequence[str] | None) -> Stage:
     """Split the rows, code the onsets of exposure."""
-    names, columns, dropped = list(covariates or []), options.columns, Dropped()
+    names, columns, dropped = as_columns(covariates), options.columns, Dropped()
     roles = assign_roles(
         panel,
         outcome,

@@ -111,6 +111,7 @@ def test_a_channel_with_a_large_level_is_no_constant(panel: Panel) -> None:
         (lambda d: d.assign(m2=np.nan), DataError),
     ],
 )
+@pytest.mark.filterwarnings("ignore::aigreen.errors.CohortWarning")
 def test_impossible_data_raise_typed_errors(change: object, error: type[AigreenError]) -> None:
     with pytest.raises(error):
         Decomposition(**FULL).fit(Panel(change(economy()), **CITY), "y")
@@ -119,7 +120,6 @@ def test_impossible_data_raise_typed_errors(change: object, error: type[AigreenE
 @pytest.mark.parametrize(
     "options",
     [
-        {"channels": "m1"},
         {"channels": []},
         {"channels": ["m1", "m1"]},
         {"channels": ["m1"], "exposure": "m1"},

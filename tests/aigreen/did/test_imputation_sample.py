@@ -110,6 +110,7 @@ def test_cell_with_one_unit_warns_or_is_centred_at_the_others() -> None:
         (lambda d: d.assign(y=np.nan), DataError),
     ],
 )
+@pytest.mark.filterwarnings("ignore::aigreen.errors.CohortWarning")
 def test_impossible_data_raise_typed_errors(change: object, error: type[AigreenError]) -> None:
     with pytest.raises(error):
         Imputation().fit(Panel(change(firms()), **KEYS, cluster="city"), "y")

@@ -165,7 +165,7 @@ def test_selection():
     e = make()
     assert e.select(np.array([False, True, True])).index.tolist() == ["b", "c"]
     assert e["b"].values == e.values[1]
-    with pytest.raises(UnknownColumnError, match="no column 'd'"):
+    with pytest.raises(UnknownColumnError, match="no effect 'd'"):
         e["d"]
     for bad in (np.array([0, 2]), np.array([True, False])):
         with pytest.raises(EffectsError, match="mask"):

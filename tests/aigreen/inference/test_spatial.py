@@ -87,7 +87,7 @@ def test_many_places_in_chunks():
 def test_panel_coordinates_and_subsets():
     rng = np.random.default_rng(2)
     df = pd.DataFrame({"unit": np.repeat(range(40), 4), "time": np.tile(range(4), 40)})
-    df["first"] = np.where(df.unit < 20, 2, 0)
+    df["first"] = np.where(df.unit < 20, 2, np.inf)
     df["lat"], df["lon"] = rng.uniform(30, 34, 40)[df.unit], rng.uniform(100, 104, 40)[df.unit]
     df["y"] = rng.normal(size=len(df))
     panel = Panel(df, unit="unit", time="time", cohort="first", coordinates=("lat", "lon"))

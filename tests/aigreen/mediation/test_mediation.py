@@ -297,6 +297,7 @@ def test_impossible_data_raise_typed_errors(change: object, error: type[AigreenE
         Mediation(channels=["m1", "m2"]).fit(Panel(change(firms()), **KEYS), "y", treatment="ai", covariates=["x"])
 
 
+@pytest.mark.filterwarnings("ignore::aigreen.errors.AlwaysTreatedWarning")
 def test_default_treatment_and_collinear_covariates() -> None:
     panel = Panel(firms().assign(copy=lambda d: 2 * d["x"]), **KEYS)
     with pytest.warns(CollinearWarning, match="copy"):
@@ -309,7 +310,6 @@ def test_default_treatment_and_collinear_covariates() -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        {"channels": "m1"},
         {"channels": []},
         {"channels": ["m1", "m1"]},
         {"channels": ["direct"]},

@@ -164,8 +164,6 @@ def test_missing_and_infinite_keys():
         df.loc[3, "year"] = value
         with pytest.raises(error, match="'year': 1 "):
             panel(df)
-    with pytest.raises(NonNumericError, match=r"dates.*\.dt\.year"):
-        panel(frame().assign(year=pd.to_datetime(frame().year.astype(str), format="%Y")))
     with pytest.raises(NonNumericError, match="'year'"):
         panel(frame().assign(year="y" + frame().year.astype(str)))
 

@@ -119,7 +119,7 @@ def test_cells_in_one_cluster() -> None:
     [
         ({"exposure": []}, "exposure="),
         ({"exposure": ["a", "a"]}, "exposure="),
-        ({"exposure": "net"}, "not named as a part"),
+        ({"exposure": "spillover"}, "not named as a part"),
         ({"exposure": "a", "response": "cubic"}, "response='cubic'"),
         ({"exposure": "a", "bins": 0}, "bins=0"),
         ({"exposure": "a", "bins": [2, 1]}, "bins="),

@@ -59,6 +59,8 @@ class Sheet:
         for column, share in limits.items():
             if column not in self.frame:
                 raise UnknownColumnError(column, list(self.frame.columns), role="winsorise")
+            if column not in {entry.column for entry in self.entries}:
+                raise DataError(f"winsorise: column {column!r} has no entry in the codebook", column=column)
             values = self.frame[column].astype(float)
             low, high = values.quantile([share, 1 - share])
             changed = int(((values < low) | (values > high)).sum())
@@ -88,6 +90,6 @@ class Sheet:
         return finish(frame, self.flow, self.entries)
 
     def _mark(self, column: str, note: str) -> None:
-        at = next(i for i, entry in enumerate(self.entries) if entry.column == column)
+        at = [entry.column for entry in self.entries].index(column)
         entry = self.entries[at]
         self.entries[at] = entry._replace(formula="; ".join(filter(None, [entry.formula, note])))

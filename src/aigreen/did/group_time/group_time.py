@@ -24,9 +24,10 @@ from aigreen.errors import (
     SmallCellWarning,
     warn,
 )
+from aigreen.options import as_columns
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
-from aigreen.panel.panel import Panel
+from aigreen.panel.panel import Panel, require_panel
 
 Sampling = Literal["panel", "balanced", "repeated_cross_sections"]
 
@@ -117,9 +118,9 @@ class GroupTimeATT:
         panel: Panel,
         outcome: str,
         *,
-        covariates: Sequence[str] | None = None,
-        propensity_covariates: Sequence[str] | None = None,
-        current: Sequence[str] | None = None,
+        covariates: str | Sequence[str] | None = None,
+        propensity_covariates: str | Sequence[str] | None = None,
+        current: str | Sequence[str] | None = None,
     ) -> Effects:
         """Estimate the effects of every cohort in every period.
 
@@ -128,12 +129,12 @@ class GroupTimeATT:
         panel : Panel
             With `cohort`; clusters must not cut through units.
         outcome : str
-        covariates : sequence of str, optional
+        covariates : str or sequence of str, optional
             Numeric columns; an intercept is added. Rows with a missing value are left out, counted.
-        propensity_covariates : sequence of str, optional
+        propensity_covariates : str or sequence of str, optional
             method="dr": those of the propensity score, `covariates` being those of the outcome regression only; an
             empty list compares with equal odds. Default: the same in both. One of the two models must be right.
-        current : sequence of str, optional
+        current : str or sequence of str, optional
             Numeric columns whose values in the later period of each comparison are conditioned on as well. Where
             treatment changes them, the effects are those that do not run through them: see `Mediation`. Not for
             repeated cross-sections.
@@ -149,13 +150,13 @@ class GroupTimeATT:
         EstimationError
             Where no cell can be computed.
         """
+        require_panel(panel)
         dropped = Dropped()
-        covariates = [covariates] if isinstance(covariates, str) else list(covariates or [])
-        if isinstance(propensity_covariates, str):
-            propensity_covariates = [propensity_covariates]
-        if propensity_covariates is not None and self.method != "dr":
-            raise OptionError("propensity_covariates", propensity_covariates, ["None with method='ipw' or 'reg'"])
-        current = list(current or [])
+        covariates, current = as_columns(covariates), as_columns(current)
+        if propensity_covariates is not None:
+            propensity_covariates = as_columns(propensity_covariates)
+            if self.method != "dr":
+                raise OptionError("propensity_covariates", propensity_covariates, ["None with method='ipw' or 'reg'"])
         crossed = panel.repeated or self.sampling == "repeated_cross_sections"
         if self.sampling == "balanced":
             panel.require_units("GroupTimeATT(sampling='balanced')")
@@ -177,12 +178,13 @@ class GroupTimeATT:
 
     def _cohorts(self, sample: Panel, dropped: Dropped) -> np.ndarray:
         """Cohort of each unit: inf where never treated in reach, nan where left out."""
-        never = sample.unit_cohort > sample.times[-1] + self.anticipation
-        if self.control_group == "never_treated" and not never.any():
-            raise NoControlsError(
-                "no unit is never treated; control_group='not_yet_treated' compares with later cohorts"
-            )
-        return cohorts_in_reach(sample, dropped, anticipation=self.anticipation, balanced=self.sampling == "balanced")
+        cohort = cohorts_in_reach(
+            sample, dropped, anticipation=self.anticipation, balanced=self.sampling == "balanced"
+        )  # fmt: skip
+        if self.control_group == "never_treated" and not np.isinf(cohort).any():
+            message = "no unit is never treated; control_group='not_yet_treated' compares with later cohorts"
+            raise NoControlsError(message + dropped.cause())
+        return cohort
 
     def _effects(
         self, cells: Cells, result: Computed, sample: Panel, cohort: np.ndarray, outcome: str, dropped: Dropped
@@ -234,7 +236,8 @@ def _report(
     reasons = sorted(set(result.reasons.values()))
     if not computed.any():
         if reasons == [NO_CONTROLS]:
-            raise NoControlsError("no unit is untreated for longer than another: there is nothing to compare with")
+            message = "no unit is untreated for longer than another: there is nothing to compare with"
+            raise NoControlsError(message + dropped.cause())
         raise EstimationError(f"no group-time effect can be computed: {'; '.join(reasons)}")
     for reason in reasons:
         which = [labels[cell] for cell in sorted(result.reasons) if result.reasons[cell] == reason]

@@ -9,7 +9,6 @@ import numpy as np
 from aigreen.effects.aggregation import Mass
 from aigreen.errors import (
     AlwaysTreatedWarning,
-    ClusterVariesError,
     NoPrePeriodError,
     NoTreatedError,
     TooFewClustersError,
@@ -17,7 +16,7 @@ from aigreen.errors import (
     UnbalancedWarning,
 )
 from aigreen.panel.dropped import Dropped
-from aigreen.panel.panel import Panel
+from aigreen.panel.panel import Panel, require_nested
 
 CohortWeights = Literal["mean", "first"]
 
@@ -26,15 +25,7 @@ def check_sample(sample: Panel) -> None:
     """Refuse fewer than two periods or clusters, and clusters that cut through units."""
     if sample.n_periods < 2:
         raise TooFewPeriodsError(f"{sample.n_periods} period is left; two are needed", column=sample.names["time"])
-    if not sample.cluster_nested:
-        moves = np.unique(sample.unit_codes[sample.cluster_codes != sample.unit_cluster[sample.unit_codes]])
-        name = sample.names["cluster"]
-        raise ClusterVariesError(
-            f"column {name!r}: {moves.size:,} units move between clusters",
-            column=name,
-            count=moves.size,
-            first=sample.units[moves[:5]],
-        )
+    require_nested(sample, sample.cluster_codes, sample.names.get("cluster"))
     if sample.n_clusters < 2:
         name = sample.names.get("cluster", sample.names["unit"])
         raise TooFewClustersError(f"column {name!r} has one cluster; two are needed", column=name, count=1)
@@ -45,12 +36,13 @@ def cohorts_in_reach(sample: Panel, dropped: Dropped, *, anticipation: int = 0, 
     times, cohort = sample.times, sample.unit_cohort.copy()
     cohort[cohort > times[-1] + anticipation] = np.inf
     always = cohort <= times[0] + anticipation
-    if not (cohort <= times[-1]).any():
-        raise NoTreatedError(f"no unit is treated up to the last period, {times[-1]}: is the panel's cohort right?")
+    if not sample.treated.any():
+        message = f"no row is treated up to the last period, {sample.periods[-1]}: is the panel's cohort right?"
+        raise NoTreatedError(message + dropped.cause())
     if always[cohort <= times[-1]].all():
         raise NoPrePeriodError(
             f"all {always.sum():,} treated units are treated from the start (first period {times[0]}, "
-            f"anticipation {anticipation})",
+            f"anticipation {anticipation}){dropped.cause()}",
             count=int(always.sum()),
             first=sample.units[always][:5],
         )

@@ -24,6 +24,8 @@ def test_winsorising_is_counted_and_documented(sheet):
     assert done.codebook.set_index("column").loc["x", "formula"] == "winsorised at 0.05 in each tail"
     with pytest.raises(errors.UnknownColumnError, match="winsorise"):
         sheet.winsorise({"y": 0.05})
+    with pytest.raises(errors.DataError, match="winsorise: column 'raw' has no entry in the codebook"):
+        sheet.winsorise({"raw": 0.05})
 
 
 def test_a_column_without_an_entry_is_an_error(sheet):

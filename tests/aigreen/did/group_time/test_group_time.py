@@ -305,6 +305,7 @@ class TestBadInput:
         assert effects.n_units == 40
         assert set(effects.index.get_level_values("cohort")) == {4}
 
+    @pytest.mark.filterwarnings("ignore::aigreen.errors.CohortWarning")
     def test_no_period_before_treatment(self):
         with pytest.raises(NoPrePeriodError, match="30 treated units"):
             GroupTimeATT().fit(panel(make(cohorts=(0, 1))), "y")
@@ -380,7 +381,7 @@ class TestBadInput:
         with pytest.raises(TooFewClustersError):
             GroupTimeATT().fit(panel(frame.assign(city=1), cluster="city"), "y")
         frame.loc[0, "city"] = 7
-        with pytest.raises(ClusterVariesError, match="1 units move between clusters; first: 0"):
+        with pytest.raises(ClusterVariesError, match=r"1 units move between clusters; .*; first: 0"):
             GroupTimeATT().fit(panel(frame, cluster="city"), "y")
 
     def test_values(self):

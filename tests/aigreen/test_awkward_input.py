@@ -1,0 +1,334 @@
+"""Input that crashed, or whose message blamed something else: the right number, or the exact words."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aigreen import (
+    TWFE,
+    Decomposition,
+    GroupTimeATT,
+    Imputation,
+    LocalProjections,
+    Mediation,
+    Panel,
+    ShiftShare,
+    Spillover,
+    StackedDiD,
+    SunAbraham,
+    concat,
+)
+from aigreen.did.balance import entropy_balance
+from aigreen.errors import (
+    AlwaysTreatedWarning,
+    ClusterVariesError,
+    EffectsError,
+    EstimationError,
+    NoControlsError,
+    NoPrePeriodError,
+    NotAPanelError,
+    NoTreatedError,
+    OptionError,
+    SmallCellWarning,
+    UnknownColumnError,
+    UnreachedWarning,
+)
+from aigreen.inference import randomization_inference, wild_cluster_bootstrap
+from aigreen.inference.clusters import effective_clusters
+
+
+def frame(start: int = 2001, periods: int = 8, step: int = 1) -> pd.DataFrame:
+    """Sixty units in twenty clusters: cohorts in the 4th and 6th period, half never treated."""
+    rng = np.random.default_rng(3)
+    times = [start + step * k for k in range(periods)]
+    df = pd.DataFrame([(i, t) for i in range(60) for t in times], columns=["u", "t"])
+    df["g"] = np.select([df.u < 15, df.u < 30], [times[3], times[5]], np.inf)
+    df["c"] = df.u // 3
+    df["ab"], df["a"], df["b"] = rng.normal(size=(3, len(df)))
+    df["near"] = ((df.u % 7 == 3) & (df.t >= times[4])).astype(float)
+    df["y"] = df.u + df.t + 2.0 * (df.t >= df.g) + df.ab + 0.5 * rng.normal(size=len(df))
+    return df
+
+
+def panel(df: pd.DataFrame | None = None, **options) -> Panel:
+    return Panel(frame() if df is None else df, unit="u", time="t", cohort="g", **{"cluster": "c"} | options)
+
+
+def quiet(function, *args, **kwargs):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return function(*args, **kwargs)
+
+
+# -- one string is one column ------------------------------------------------------------------------------------------
+
+SHARES = pd.DataFrame(np.random.default_rng(1).dirichlet(np.ones(4), 60))
+SHOCKS = pd.DataFrame(np.random.default_rng(2).normal(size=(4, 8)), columns=range(2001, 2009))
+COVARIATES = {
+    "TWFE": lambda x: TWFE().fit(panel(), "y", covariates=x).values,
+    "TWFE instruments": lambda x: TWFE().fit(panel(), "y", treatment="a", instruments=x).values,
+    "TWFE treatment": lambda x: TWFE().fit(panel(), "y", treatment=x).values,
+    "Imputation": lambda x: Imputation().fit(panel(), "y", covariates=x).values,
+    "SunAbraham": lambda x: SunAbraham().fit(panel(), "y", covariates=x).values,
+    "StackedDiD": lambda x: StackedDiD(window=(-2, 1)).fit(panel(), "y", covariates=x).values,
+    "LocalProjections": lambda x: LocalProjections(window=(-2, 1)).fit(panel(), "y", covariates=x).values,
+    "GroupTimeATT": lambda x: GroupTimeATT().fit(panel(), "y", covariates=x).values,
+    "GroupTimeATT current": lambda x: GroupTimeATT().fit(panel(), "y", current=x).values,
+    "Mediation": lambda x: Mediation(channels="near").fit(panel(), "y", covariates=x).values,
+    "Mediation channels": lambda x: Mediation(channels=x).fit(panel(), "y").values,
+    "Mediation staggered": lambda x: Mediation(channels=x, design="staggered").fit(panel(), "y").values,
+    "Decomposition": lambda x: Decomposition(channels="near").fit(panel(), "y", covariates=x).values,
+    "Decomposition channels": lambda x: Decomposition(channels=x, exposure="near").fit(panel(), "y").values,
+    "Spillover": lambda x: Spillover(exposure="near").fit(panel(), "y", covariates=x).values,
+    "ShiftShare": lambda x: ShiftShare(shares=SHARES, shocks=SHOCKS).fit(panel(), "y", covariates=x).values,
+    "wild bootstrap": lambda x: wild_cluster_bootstrap(panel(), "y", covariates=x, n_draws=99).estimate,
+    "randomisation": lambda x: randomization_inference(panel(), "y", covariates=x, n_draws=99).estimate,
+    "entropy balance": lambda x: entropy_balance(panel(), x, period=2001).weights.to_numpy(),
+}
+
+
+@pytest.mark.parametrize("fit", COVARIATES.values(), ids=COVARIATES)
+def test_a_single_string_is_one_column(fit):
+    one, listed, letters = quiet(fit, "ab"), quiet(fit, ["ab"]), quiet(fit, ["a", "b"])
+    assert np.array_equal(one, listed)
+    assert np.shape(one) != np.shape(letters) or not np.allclose(one, letters)
+
+
+def test_a_single_string_is_one_fixed_effect():
+    renamed = Panel(frame().rename(columns={"u": "unit"}), unit="unit", time="t", cohort="g", cluster="c")
+    one, listed = (wild_cluster_bootstrap(renamed, "y", fixed_effects=x, n_draws=99) for x in ("unit", ["unit"]))
+    assert one.estimate == listed.estimate and one.p_value == listed.p_value
+
+
+# -- a Panel, please ---------------------------------------------------------------------------------------------------
+
+FITS = {
+    "TWFE": TWFE().fit,
+    "GroupTimeATT": GroupTimeATT().fit,
+    "Imputation": Imputation().fit,
+    "SunAbraham": SunAbraham().fit,
+    "StackedDiD": StackedDiD().fit,
+    "LocalProjections": LocalProjections().fit,
+    "Mediation": Mediation(channels="a").fit,
+    "doubly robust": Mediation(channels="a", design="doubly_robust").fit,
+    "Decomposition": Decomposition(channels="a").fit,
+    "Spillover": Spillover(exposure="near").fit,
+    "ShiftShare": ShiftShare(shares=SHARES, shocks=SHOCKS).fit,
+    "wild bootstrap": wild_cluster_bootstrap,
+    "randomisation": randomization_inference,
+    "effective clusters": effective_clusters,
+    "entropy balance": lambda df, y: entropy_balance(df, y, period=2001),
+}
+
+
+@pytest.mark.parametrize("fit", FITS.values(), ids=FITS)
+def test_a_frame_is_no_panel(fit):
+    with pytest.raises(NotAPanelError, match=r"^a Panel is needed, got a DataFrame: make one, Panel\(df, unit="):
+        fit(frame(), "y")
+
+
+# -- what a result of two samples says ---------------------------------------------------------------------------------
+
+
+def test_a_difference_says_both_samples():
+    whole = panel()
+    large = TWFE().fit(whole, "y")
+    small = TWFE().fit(whole[whole.frame.u >= 3], "y")
+    gap = large - small
+    assert (gap.n_rows, gap.n_units, gap.n_clusters) == (456, 57, 19)
+    told = "480 rows, 60 units, 20 clusters; 456 rows, 57 units, 19 clusters"
+    assert gap.conventions["samples"] == told and f"samples: {told}" in gap.summary()
+    assert (gap + large).conventions["samples"] == told
+    stacked = concat({"all": large, "most": small})
+    assert stacked.n_rows == 456 and stacked.conventions["samples"] == told
+    assert "samples" not in (large - 2 * large).conventions and (large - 2 * large).n_rows == 480
+
+
+# -- one treated cluster, always treated -------------------------------------------------------------------------------
+
+LONE = r"in a single cluster: their own sampling error is not in the standard errors; first: "
+
+
+def lone() -> Panel:
+    df = frame()
+    return panel(df[(df.u < 3) | (df.u >= 30)])
+
+
+@pytest.mark.parametrize(
+    ("fit", "text"),
+    [
+        (lambda p: TWFE().fit(p, "y"), f"1 effects have treated rows {LONE}treated"),
+        (lambda p: TWFE(event_study=True).fit(p, "y"), f"7 effects have treated rows {LONE}-3, -2, 0, 1, 2, ..."),
+        (lambda p: wild_cluster_bootstrap(p, "y", n_draws=99), f"1 effects have treated rows {LONE}treated"),
+        (lambda p: StackedDiD(window=(-2, 1)).fit(p, "y"), f"1 cohorts stand {LONE}cohort 2004"),
+        (lambda p: SunAbraham().fit(p, "y"), f"1 cohorts stand {LONE}cohort 2004"),
+        (lambda p: Mediation(channels="a").fit(p, "y"), f"1 effects have treated rows {LONE}treated"),
+        (lambda p: GroupTimeATT().fit(p, "y"), "7 group-time effects rest on fewer than 5 treated units"),
+        (lambda p: Imputation().fit(p, "y"), "5 cohort-periods have treated rows in one cluster only"),
+    ],
+    ids=["TWFE", "event study", "wild", "stacked", "Sun-Abraham", "Mediation", "group-time", "Imputation"],
+)
+def test_one_treated_cluster_is_warned_of(fit, text):
+    with pytest.warns(SmallCellWarning, match=text):
+        fit(lone())
+
+
+@pytest.mark.parametrize(
+    "fit",
+    [
+        lambda p: TWFE().fit(p, "y"),
+        lambda p: wild_cluster_bootstrap(p, "y", n_draws=99),
+        lambda p: wild_cluster_bootstrap(p, "y", "a", n_draws=99),
+        lambda p: StackedDiD(window=(-2, 1)).fit(p, "y"),
+    ],
+)
+def test_many_treated_clusters_are_not(fit, recwarn):
+    fit(panel())
+    assert not [w for w in recwarn if issubclass(w.category, SmallCellWarning | AlwaysTreatedWarning)]
+
+
+def test_twfe_counts_always_treated_units_and_keeps_them():
+    df = frame()
+    df.loc[df.u.isin([3, 4]), "g"] = 2001
+    text = "2 units are treated in all their periods: they stay in the regression as comparison; first: 3, 4"
+    with pytest.warns(AlwaysTreatedWarning, match=text) as heard:
+        result = TWFE().fit(panel(df), "y")
+    assert [w.message.count for w in heard if w.category is AlwaysTreatedWarning] == [2]
+    assert result.n_units == 60 and result.conventions["always treated"] == "2 units, kept as comparison"
+    dummies = pd.get_dummies(df[["u", "t"]].astype(str), drop_first=True).to_numpy(float)
+    X = np.column_stack([(df.t >= df.g).astype(float), np.ones(len(df)), dummies])
+    assert result.values[0] == pytest.approx(np.linalg.lstsq(X, df.y, rcond=None)[0][0], abs=1e-8)
+    assert "always treated" not in TWFE().fit(panel(), "y").conventions
+
+
+# -- crashes -----------------------------------------------------------------------------------------------------------
+
+GAPS = r"no row of a treated unit is at the reference horizon -1 \(horizons {}\); on a calendar with gaps let horizons "
+
+
+def test_biennial_data_have_no_horizon_before_treatment():
+    df = frame(step=2)
+    with pytest.raises(NoPrePeriodError, match=GAPS.format("-2, 0, 2")):
+        StackedDiD(window=(-2, 2)).fit(panel(df), "y")
+    with pytest.raises(NoPrePeriodError, match=GAPS.format("-10, -8, -6, -4, .*, 2, 4, 6, 8")):
+        TWFE(event_study=True).fit(panel(df), "y")
+    by_step, yearly = panel(df, freq="observed"), panel(frame())
+    for fit in (StackedDiD(window=(-2, 2)).fit, TWFE(event_study=True).fit):
+        assert fit(by_step, "y").event_study().index.equals(fit(yearly, "y").event_study().index)
+
+
+def test_a_cohort_without_clean_controls_is_left_out_of_the_stack():
+    df = frame()
+    df = df[df.u < 30]
+    with pytest.warns(UnreachedWarning, match="1 cohorts left out: no clean controls in their window; first: 2006"):
+        result = StackedDiD(window=(-2, 1)).fit(panel(df), "y")
+    assert result.index.get_level_values("cohort").unique().tolist() == [2004]
+    assert result.overall().values[0] == pytest.approx(2.0, abs=0.6)
+    with pytest.raises(NoControlsError, match="no cohort has clean controls in its window; first: 2004, 2006"):
+        StackedDiD(window=(-2, 1), control_group="never_treated").fit(panel(df), "y")
+
+
+@pytest.mark.parametrize("value", [1.0, 0.0, 0.1, 1e9])
+@pytest.mark.parametrize("test", [wild_cluster_bootstrap, randomization_inference])
+def test_nothing_is_resampled_from_a_constant_outcome(test, value):
+    text = "column 'y' is fitted exactly, as a constant outcome is: without residuals there is no sampling error to "
+    with pytest.raises(EstimationError, match=text):
+        test(panel(frame().assign(y=value)), "y", n_draws=99)
+
+
+def test_an_outcome_with_little_spread_is_resampled():
+    df = frame()
+    plain = wild_cluster_bootstrap(panel(df), "y", n_draws=99)
+    far = wild_cluster_bootstrap(panel(df.assign(y=1e3 + 1e-3 * df.y)), "y", n_draws=99)
+    assert far.p_value == plain.p_value and far.t == pytest.approx(plain.t, rel=1e-6)
+
+
+def test_no_effect_before_treatment_is_said_so():
+    study = Imputation().fit(panel(), "y").event_study()
+    with pytest.raises(EffectsError, match=r"^no effect before treatment is among the results: there is no pre-trend"):
+        study.pretrend_test()
+    short = GroupTimeATT(base_period="universal").fit(panel(), "y").event_study(window=(-1, 2))
+    with pytest.raises(EffectsError, match=r"^there is nothing to test: no effect with a variance is left"):
+        short.pretrend_test()
+    for method in ("chi2", "hotelling", "wild"):
+        with pytest.raises(EffectsError, match=r"^there is nothing to test: no effect with a variance is left"):
+            short.select(short.index == -1).test(method=method)
+
+
+# -- the true cause ----------------------------------------------------------------------------------------------------
+
+
+def test_balancing_that_removes_the_never_treated_is_named():
+    df = frame()
+    df = df[(df.u < 30) | (df.t > 2001)]
+    text = "no unit is never treated.*; left out before: 30 units: not seen in every period"
+    with pytest.raises(NoControlsError, match=text):
+        quiet(GroupTimeATT(control_group="never_treated", sampling="balanced").fit, panel(df), "y")
+
+
+@pytest.mark.parametrize(
+    "fit",
+    [
+        GroupTimeATT().fit,
+        Imputation().fit,
+        SunAbraham().fit,
+        StackedDiD(window=(-2, 1)).fit,
+        TWFE().fit,
+        TWFE(event_study=True).fit,
+        LocalProjections(window=(-2, 1)).fit,
+        Mediation(channels="b").fit,
+        Decomposition(channels="b").fit,
+        Spillover(exposure="near").fit,
+        wild_cluster_bootstrap,
+    ],
+)
+def test_a_covariate_missing_after_treatment_is_named(fit):
+    df = frame()
+    df["a"] = df["a"].where(df.t < df.g)
+    with pytest.raises(NoTreatedError, match="; left out before: 120 rows: missing a"):
+        quiet(fit, panel(df), "y", covariates="a")
+
+
+def test_a_column_called_as_a_part_is_an_exposure_like_others():
+    df = frame()
+    plain = quiet(Spillover(exposure="near").fit, panel(df), "y")
+    named = quiet(Spillover(exposure="exposed").fit, panel(df.rename(columns={"near": "exposed"})), "y")
+    assert np.array_equal(named["column exposed"].values, plain["near"].values)
+    assert np.array_equal(named["exposed"].values, plain["exposed"].values)
+    for estimator in (Spillover, lambda **kw: Decomposition(channels=[], **kw)):
+        with pytest.raises(OptionError, match="exposure='spillover'"):
+            estimator(exposure="spillover")
+
+
+def test_a_horizon_that_is_not_there():
+    study = GroupTimeATT().fit(panel(), "y").event_study()
+    with pytest.raises(UnknownColumnError, match=r"^effects: no horizon 12; there are -4, -3, -2, \.\.\., 2, 3, 4$"):
+        study[12]
+    with pytest.raises(UnknownColumnError, match=r"^effects: no term 'traeted' \(did you mean 'treated'\?\)$"):
+        TWFE().fit(panel(), "y")["traeted"]
+    with pytest.raises(UnknownColumnError, match=r"^effects: no cohort 2005; there are 2004, 2006$"):
+        GroupTimeATT().fit(panel(), "y")[2005]
+
+
+def test_a_unit_that_changes_cluster():
+    df = frame()
+    df.loc[(df.u == 40) & (df.t > 2004), "c"] = 1
+    text = (
+        "column 'c': 1 units move between clusters; give each unit one cluster, as that of its first period, or take "
+        "clusters inside which units stay; first: 40"
+    )
+    moving = panel(df)
+    with pytest.raises(ClusterVariesError, match=text):
+        GroupTimeATT().fit(moving, "y")
+    with pytest.raises(ClusterVariesError, match=text):
+        randomization_inference(moving, "y", n_draws=99)
+    for fit in (TWFE().fit, SunAbraham().fit, Imputation().fit):
+        assert np.array_equal(fit(moving, "y").values, fit(panel(), "y").values)
+        assert (fit(moving, "y").std_errors >= 0).all()
+
+
+def test_nothing_to_stack():
+    with pytest.raises(EffectsError, match="there is no result to stack"):
+        concat({})
