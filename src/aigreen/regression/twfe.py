@@ -172,7 +172,7 @@ class TWFE:
         else:
             regression = _fit_linear(sample, y, X, projected, Z, n_treatments)
         shares = None if instruments else dummy_shares(sample, X, n_treatments, by_cohort=not treatments)
-        told = {} if treatments else _always_treated(sample)
+        told = {} if treatments or panel.repeated else _always_treated(sample)
         return self._effects(
             sample, regression, labels, n_treatments, outcome, names, bool(instruments), shares, dropped, told
         )  # fmt: skip
