@@ -121,14 +121,17 @@ def strata_of(shares: ClusterShares, effects: list[int]) -> Strata:
     of = shares.of[:, effects]
     behind = shares.share @ of
     treated = behind.any(axis=1)
+    comparison = effective(shares.control)
+    if not comparison:  # without never treated, those of other cohorts
+        comparison = float(np.count_nonzero(shares.share.any(axis=1) & ~treated))
     if not shares.by_group[effects].any():
         fewest = min(effective(column) for column in behind.T)
-        return Strata(treated.astype(np.intp), np.array([effective(shares.control), fewest]) - 1)
+        return Strata(treated.astype(np.intp), np.array([comparison, fewest]) - 1)
     groups = np.flatnonzero(of.any(axis=1))
     sizes = np.array([effective(shares.share[:, g]) for g in groups])
     code = np.where(treated, 1 + shares.share[:, groups].argmax(axis=1), 0)
     code = np.where(np.append(False, sizes < 1 + 1e-6)[code], 0, code)
-    return Strata(code, np.append(effective(shares.control), sizes) - 1)
+    return Strata(code, np.append(comparison, sizes) - 1)
 
 
 def scaled(psi: np.ndarray, shares: ClusterShares) -> np.ndarray:

@@ -219,3 +219,12 @@ def test_randomization_needs_all_treated_clusters_behind_each_effect():
         study.select(study.index.isin([1, 2])).test(method="randomization")
     near = study.select((study.index >= -3) & (study.index <= 0))
     assert 0 < near.test(method="randomization", n_draws=99).p_value <= 1
+
+
+def test_without_never_treated_the_later_cohorts_are_the_comparison():
+    data = draw(n=24, treated=24, cohorts=3)
+    result = GroupTimeATT().fit(Panel(data, unit="city", time="year", cohort="first"), "y")
+    few = result.effective_clusters()
+    assert few["df"].notna().all()
+    assert few.loc[(2005, 2005), "df"] > 7
+    assert result.overall().conf_int().notna().all(axis=None)
