@@ -40,7 +40,7 @@ def test_a_column_is_described_by_its_finite_values():
 def test_comparisons_of_the_units_seen_throughout_make_up_the_two_way_estimate():
     rng = np.random.default_rng(1)
     frame = pd.DataFrame([(i, t) for i in range(12) for t in range(6)], columns=["unit", "year"])
-    frame["first"] = frame["unit"].map({0: 2, 1: 2, 2: 4, 3: 4}).fillna(0)
+    frame["first"] = frame["unit"].map({0: 2, 1: 2, 2: 4, 3: 4}).fillna(np.inf)
     frame["y"] = rng.normal(size=len(frame))
     frame.loc[5, "y"] = np.nan  # unit 0 in the last year
     roles = {"unit": "unit", "time": "year", "cohort": "first", "cluster": "unit"}
@@ -90,7 +90,7 @@ def test_the_estimator_is_the_one_that_the_configuration_says():
 def test_links_need_no_industry():
     codes = ["110000", "120000", "130100", "130600", "310000", "320500", "330100", "440100"]
     frame = pd.DataFrame([(c, t) for c in codes for t in range(4)], columns=["city", "year"])
-    frame["first"] = frame["city"].map({"110000": 2, "310000": 1}).fillna(0)
+    frame["first"] = frame["city"].map({"110000": 2, "310000": 1}).fillna(np.inf)
     frame["y"] = np.random.default_rng(0).normal(size=len(frame))
     frame["trade"] = frame["city"].str[:1]
     panel = Panel(frame, unit="city", time="year", cohort="first", cluster="city")
@@ -120,7 +120,7 @@ def test_shares_behind_an_exposure():
 def test_an_instrumented_dose_is_reduced_form_over_first_stage():
     rng = np.random.default_rng(4)
     frame = pd.DataFrame([(i, t) for i in range(60) for t in range(5)], columns=["firm", "year"])
-    frame["first"], frame["sector"] = 0, frame["firm"] % 12
+    frame["first"], frame["sector"] = np.inf, frame["firm"] % 12
     growth = np.exp(rng.normal(size=(12, 5)))
     frame["robots"] = (1 + frame["firm"] / 60) * growth[frame["sector"], frame["year"]]
     frame["dose"] = frame["robots"] + rng.normal(size=len(frame))
