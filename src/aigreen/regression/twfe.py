@@ -72,10 +72,10 @@ class TWFE:
     Examples
     --------
     >>> import pandas as pd
-    >>> df = pd.DataFrame({"firm": [1, 1, 2, 2, 3, 3], "year": [1, 2] * 3, "first": [2, 2, 0, 0, 0, 0]})
-    >>> df["y"] = [1.0, 4.0, 1.0, 2.0, 0.0, 1.5]
+    >>> df = pd.DataFrame({"firm": list("aabbccdd"), "year": [1, 2] * 4, "first": [2] * 4 + [0] * 4})
+    >>> df["y"] = [1.0, 4.0, 0.0, 3.5, 1.0, 2.0, 0.0, 1.5]
     >>> TWFE().fit(Panel(df, unit="firm", time="year", cohort="first"), "y").estimates.round(4).to_dict()
-    {'treated': 1.75}
+    {'treated': 2.0}
     """
 
     family: Family = "gaussian"
