@@ -172,7 +172,8 @@ class TWFE:
         else:
             regression = _fit_linear(sample, y, X, projected, Z, n_treatments)
         shares = None if instruments else dummy_shares(sample, X, n_treatments, by_cohort=not treatments)
-        told = {} if treatments or panel.repeated else _always_treated(sample)
+        by_unit = not panel.repeated and panel.names["unit"] in names
+        told = _always_treated(sample) if by_unit and not treatments else {}
         return self._effects(
             sample, regression, labels, n_treatments, outcome, names, bool(instruments), shares, dropped, told
         )  # fmt: skip
