@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from aigreen.effects.confidence_set import ratio_set
 from aigreen.effects.effects import Effects, share
 from aigreen.errors import EffectsError
 
@@ -156,12 +155,8 @@ class Parts(Effects):
         if self.index.nlevels > 1:
             raise EffectsError("share_sets() is for overall() or another average of which each part has one")
         at = {name: j for j, name in enumerate(self.index)}
-        psi, df = self.small_sample_influence(), self.effective_clusters()["df"].to_numpy()
-        whole = (self.values[at[TOTAL]], psi[:, at[TOTAL]])
         names = [name for name in at if name != TOTAL]
-        free = [min(df[at[name]], df[at[TOTAL]]) for name in names]
-        parts = [(self.values[at[name]], psi[:, at[name]]) for name in names]
-        sets = [ratio_set(part, whole, level, left) for part, left in zip(parts, free, strict=True)]
+        sets = [self.share_set(at[name], at[TOTAL], level) for name in names]
         return pd.Series(sets, index=pd.Index(names, name="part"), name="share", dtype=object)
 
     @property

@@ -25,6 +25,7 @@ from aigreen.effects.aggregation import (
 from aigreen.effects.as_statsmodels import StatsmodelsResults
 from aigreen.effects.averages import Average, averages_by, overall_averages
 from aigreen.effects.cluster_shares import ClusterShares, effective
+from aigreen.effects.confidence_set import ConfidenceSet, ratio_set
 from aigreen.effects.maketables import Maketables
 from aigreen.effects.multiplier import Band, Multipliers, sup_t_critical
 from aigreen.effects.small_samples import (
@@ -539,6 +540,15 @@ class Effects(Maketables, StatsmodelsResults):
     def share(self, part: Hashable, whole: Hashable) -> Effects:
         """Return the effect labelled `part` as a share of the one labelled `whole`."""
         return share(self[part], self[whole])
+
+    def share_set(self, part: int, whole: int, level: float = 0.95) -> ConfidenceSet:
+        """Invert the tests of the share of one effect in another (Fieller), each given by its position.
+
+        Errors and degrees of freedom are those that the clusters behind the two effects leave.
+        """
+        psi, df = self.small_sample_influence(), self.effective_clusters()["df"].to_numpy()
+        numerator, denominator = ((self.values[j], psi[:, j]) for j in (part, whole))
+        return ratio_set(numerator, denominator, level, min(df[part], df[whole]))
 
     # -- looks ---------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,6 @@ from typing import Unpack
 import numpy as np
 import pandas as pd
 
-from aigreen.effects.confidence_set import ratio_set
 from aigreen.effects.effects import Effects, PretrendTest
 from aigreen.effects.multiplier import Band
 from aigreen.errors import ReportError
@@ -39,11 +38,10 @@ def shares(overall: Effects, level: float = 0.95) -> pd.DataFrame:
     DataFrame, by part
         ``estimate, low, high``; the ends are infinite where the total is too near zero to bound the share.
     """
-    psi = require_parts(overall, "shares").require_influence("a share")
-    total, *parts = range(len(overall))
+    total, *parts = range(len(require_parts(overall, "shares")))
     rows = []
     for j in parts:
-        found = ratio_set((overall.values[j], psi[:, j]), (overall.values[total], psi[:, total]), level, overall.df)
+        found = overall.share_set(j, total, level)
         ends = found.intervals[0] if len(found.intervals) == 1 else (-np.inf, np.inf)
         rows.append((overall.values[j] / overall.values[total], *ends))
     return pd.DataFrame(rows, columns=["estimate", "low", "high"], index=overall.index[1:])

@@ -16,7 +16,10 @@ from aigreen.effects.small_samples import Strata, hotelling, randomization_p, sc
 from aigreen.errors import EffectsError, FewClustersError, FewClustersWarning
 
 # small cohorts are what these tests are about
-pytestmark = pytest.mark.filterwarnings("ignore::aigreen.errors.SmallCellWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::aigreen.errors.SmallCellWarning"),
+    pytest.mark.filterwarnings("ignore::aigreen.errors.OverlapWarning"),
+]
 
 
 def draw(n: int = 24, treated: int = 6, periods: int = 8, seed: int = 0, cohorts: int = 1) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -23,7 +24,9 @@ CONFIG = {
 def job(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     frame = pd.DataFrame([(i, t) for i in range(6) for t in range(4)], columns=["firm", "year"])
-    frame = frame.assign(first=(frame["firm"] < 2) * 2, city=frame["firm"] // 2, called="F" + frame["firm"].astype(str))
+    frame = frame.assign(
+        first=np.where(frame["firm"] < 2, 2, np.inf), city=frame["firm"] // 2, called="F" + frame["firm"].astype(str)
+    )
     frame.assign(y=frame["firm"] * frame["year"] % 3 + 0.1 * frame["firm"] ** 2).to_parquet("panel.parquet")
     Path("codebook.csv").write_text("column,label,unit\ny,Outcome,NA\n")
 

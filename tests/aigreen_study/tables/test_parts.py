@@ -120,7 +120,9 @@ def test_total_is_imputation_on_the_clean_view(panel, parts):
     assert result.overall().values == pytest.approx(parts.overall().values[:1])
     table = moves_table({"Outcome": movement(result)})
     test = result.event_study().pretrend_test()
-    assert [cell.value for cell in table.rows[0].cells[4:]] == pytest.approx([test.statistic, 2, test.p_value])
+    assert [cell.value for cell in table.rows[0].cells[4:]] == pytest.approx(
+        [2, test.p_value, test.trend.values[0], test.trend_p_value]
+    )
 
 
 def test_exposures_stand_side_by_side(overall, panel):
