@@ -619,6 +619,11 @@ class Effects(Maketables, StatsmodelsResults):
             statistic, p = wild_p(gap, psi, shares, n_draws=n_draws, seed=seed)
         elif method == "randomization":
             statistic, p = self._randomized(gap, psi, shares, n_draws, seed)
+        elif not nu > q - 1:
+            raise FewClustersError(
+                f"{q} restrictions but {nu:.3g} degrees of freedom of their covariance, which cannot be estimated; see "
+                "trend(), the band of conf_int(simultaneous=True), or method='max_t'"
+            )
         if q > 1 and q > nu / 3:
             message = (
                 f"{q} restrictions with {nu:.3g} degrees of freedom of their covariance: the joint test has little "
