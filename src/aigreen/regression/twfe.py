@@ -28,7 +28,7 @@ from aigreen.options import as_columns
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel, require_panel
-from aigreen.regression.absorbed import Regression, fit_poisson, least_squares, poisson, project
+from aigreen.regression.absorbed import Regression, fit_poisson, least_squares, project
 from aigreen.regression.lone_clusters import warn_lone_treated
 from aigreen.regression.sample import Sample, check_counts, draw_sample, no_reference
 
@@ -161,13 +161,13 @@ class TWFE:
 
         X, labels, projected = _identified(sample, X, labels, n_treatments, dropped)
         if self.family == "poisson":
-            scale = column_scale(X)
-            fitted, gone = fit_poisson(y, X / scale, sample.effects, sample.weights, off)
-            if fitted is None:
+            while True:
+                scale = column_scale(X)
+                fitted, gone = fit_poisson(y, X / scale, sample.effects, sample.weights, off)
+                if fitted is not None:
+                    break
                 sample, X, y, off = _without_separated(sample, X, y, off, gone, dropped)
                 X, labels, _ = _identified(sample, X, labels, n_treatments, dropped)
-                scale = column_scale(X)
-                fitted, _ = poisson(y, X / scale, sample.effects, sample.weights, off)
             regression = fitted.scaled(1 / scale)
         else:
             regression = _fit_linear(sample, y, X, projected, Z, n_treatments)
