@@ -11,6 +11,7 @@ from aigreen.errors import (
     AigreenWarning,
     CollinearError,
     CollinearWarning,
+    CovarianceWarning,
     DataError,
     EmptyDataError,
     InfiniteValueError,
@@ -349,3 +350,42 @@ def test_projection_is_exact_where_alternating_projections_creep():
     root = np.sqrt(weights)[:, None]
     direct = values - full @ np.linalg.lstsq(full * root, values * root, rcond=1e-13)[0]
     np.testing.assert_allclose(residuals, direct, atol=1e-7)
+
+
+def grid(seed):
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({"firm": np.repeat(np.arange(5), 5), "year": np.tile(np.arange(5), 5)})
+    return frame.assign(x=rng.normal(size=25), z=rng.normal(size=25), y=rng.normal(size=25))
+
+
+def products(frame, keys, names):
+    D = pd.get_dummies(frame[["firm", "year"]].astype(str)).to_numpy(dtype=float)
+    M = np.eye(25) - D @ np.linalg.pinv(D)
+    X, y = M @ frame[names], M @ frame["y"]
+    beta = np.linalg.lstsq(X, y, rcond=None)[0]
+    psi = pd.DataFrame((X.T * (y - X @ beta)).T @ np.linalg.inv(X.T @ X)).groupby([frame[k] for k in keys]).sum()
+    return psi.to_numpy().T @ psi.to_numpy()
+
+
+def test_a_negative_two_way_variance_leaves_the_intersection_in():
+    frame = grid(2)
+    with pytest.warns(CovarianceWarning, match="1 two-way clustered variances were negative"):
+        result = TWFE(vcov=("firm", "year")).fit(Panel(frame, unit="firm", time="year"), "y", treatment="x")
+    one, other, both = (products(frame, keys, ["x"]) for keys in (["firm"], ["year"], ["firm", "year"]))
+    assert (one + other - both).item() < 0
+    factor = 24 / (25 - 2) * 5 / 4
+    np.testing.assert_allclose(result.vcov, factor * (one + other), rtol=1e-8)
+    assert result.std_errors.item() > 0.18
+
+
+def test_negative_eigenvalues_of_a_two_way_covariance_are_set_to_zero():
+    frame = grid(17)
+    with pytest.warns(CovarianceWarning, match="1 negative eigenvalues, set to zero"):
+        result = TWFE(vcov=("firm", "year")).fit(Panel(frame, unit="firm", time="year"), "y", treatment=["x", "z"])
+    parts = (products(frame, keys, ["x", "z"]) for keys in (["firm"], ["year"], ["firm", "year"]))
+    one, other, both = parts
+    values, vectors = np.linalg.eigh(one + other - both)
+    assert values[0] < 0
+    factor = 24 / (25 - 3) * 5 / 4
+    np.testing.assert_allclose(result.vcov, factor * (vectors * values.clip(0)) @ vectors.T, rtol=1e-8, atol=1e-12)
+    assert (result.std_errors > 0.05).all()
