@@ -232,7 +232,7 @@ class Effects(Maketables, StatsmodelsResults):
             critical, errors = -special.stdtrit(small.df, tail), small.std_errors
         else:
             critical = sup if simultaneous else self._quantile(1 - tail)
-        reach = np.where(errors > 0, critical * errors, 0.0)
+        reach = np.where(errors == 0, 0.0, critical * errors)
         return pd.DataFrame({"low": self.values - reach, "high": self.values + reach}, index=self.index)
 
     def to_frame(self, level: float = 0.95) -> pd.DataFrame:
