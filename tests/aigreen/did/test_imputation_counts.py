@@ -145,6 +145,19 @@ def test_rows_that_a_covariate_separates_are_left_out() -> None:
     assert result.n_rows == rest.n_rows
 
 
+@pytest.mark.parametrize("ask", [lambda r: r, lambda r: r.overall(), lambda r: r.event_study()])
+def test_treated_counts_of_zero_have_an_effect_without_an_error(ask) -> None:
+    df = firms(missing=0)
+    df["count"] = np.where((df["first"] > 0) & (df["year"] >= df["first"]), 0, df["count"])
+    with pytest.warns(SeparationWarning, match="8 cohort-periods are all zero: these effects are -100 %") as caught:
+        result = ask(Imputation(family="poisson", scale="percent").fit(Panel(df, **KEYS), "count"))
+    assert caught[0].message.first[0] == "(4, 4)"
+    table = result.to_frame()
+    assert table["estimate"].to_numpy() == pytest.approx(-1.0, abs=1e-12)
+    assert table.drop(columns="estimate").isna().all(axis=None)
+    assert result.conf_int(simultaneous=True, seed=1).isna().all(axis=None)
+
+
 def test_treated_rows_that_hinge_on_separated_ones_are_left_out() -> None:
     df = firms(missing=0)
     treated = (df["first"] > 0) & (df["year"] >= df["first"])
