@@ -56,8 +56,8 @@ class Spillover:
 
     - ``treated``: mean :math:`\hat\tau` of treated rows, what treatment and exposure did to them together;
     - ``net``: mean :math:`\hat\tau - s(S)` of treated rows, net of the spillover they receive;
-    - ``spillover``: mean s(S) of treated rows; treated = net + spillover exactly. Where no treated row is exposed, though
-      untreated ones are, there is none to average and the part is left out;
+    - ``spillover``: mean s(S) of treated rows; treated = net + spillover exactly. Left out where no treated
+      row is exposed, though untreated ones are;
     - ``exposed``: mean :math:`\hat\tau` of untreated exposed rows; their cohort is the unit's first exposed period;
     - one for each exposure column, or bin of it: mean :math:`\hat\tau` less the response to all other columns, of the
       untreated rows exposed to it; their cohort is the unit's first period with a positive value in the column. With
