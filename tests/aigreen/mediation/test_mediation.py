@@ -368,3 +368,21 @@ def test_laws(seed: int, scale: float, shift: float) -> None:
         changed, changed_errors = fit(frame)
         assert changed == pytest.approx(values * factor, rel=1e-6, abs=1e-7), name
         assert changed_errors == pytest.approx(errors * factor, rel=1e-6, abs=1e-7), name
+
+
+def test_the_check_of_linearity_is_the_difference_of_two_designs() -> None:
+    panel = Panel(firms(n=400).query("first != 5"), **KEYS)
+    found = Mediation(channels=["m1", "m2"]).check_linearity(panel, "y", covariates=["x"])
+    linear, robust = (
+        Mediation(channels=["m1", "m2"], design=design, ordered=True).fit(panel, "y", covariates=["x"])
+        for design in ("staggered", "doubly_robust")
+    )
+    assert found.index.tolist() == ["m1", "m2"]
+    for name in ("m1", "m2"):
+        one, other = linear[name], robust[name].select(robust[name].post)
+        assert one.index.equals(other.index)
+        weights = one.mass.value[one.mass.of] / one.mass.value[one.mass.of].sum()
+        assert found.estimates[name] == pytest.approx(weights @ (one.values - other.values), abs=1e-12)
+        assert found.influence[name].to_numpy() == pytest.approx((one.psi - other.psi) @ weights, abs=1e-12)
+    with pytest.raises(OptionError, match="no interaction and no fixed_effects"):
+        Mediation(channels=["m1"], fixed_effects=["firm"]).check_linearity(panel, "y")
