@@ -303,8 +303,8 @@ class Mediation:
         -------
         Effects
             By channel, in causal order: staggered less doubly robust, each the average over the cohorts and periods
-            after treatment that both have, with their joint error; ``.test()`` is the joint test. With fewer than about a
-            hundred treated units a cohort the doubly robust errors are too small, and it rejects too often.
+            after treatment that both have, with their joint error; ``.test()`` is the joint test. With fewer than
+            about a hundred treated units a cohort the doubly robust errors are too small, and it rejects too often.
 
         Examples
         --------
