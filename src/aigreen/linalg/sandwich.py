@@ -72,6 +72,22 @@ def two_way_covariance(influence: np.ndarray, first: np.ndarray, second: np.ndar
     return factor * total
 
 
+def driscoll_kraay_covariance(influence: np.ndarray, periods: np.ndarray, lag: int, factor: float) -> np.ndarray:
+    r"""Covariance that allows for correlation within a period and, with Bartlett weights, up to `lag` periods apart.
+
+    .. math:: V = \sum_{l=-L}^{L} \Big(1 - \frac{|l|}{L+1}\Big) \sum_t \psi_t \psi_{t-l}', \qquad
+              \psi_t = \sum_{i} \psi_{it} .
+
+    Source: Driscoll and Kraay (1998), Review of Economics and Statistics 80.
+    """
+    psi = sum_by(periods, influence, int(periods.max()) + 1)
+    total = psi.T @ psi
+    for distance in range(1, min(lag, len(psi) - 1) + 1):
+        product = psi[distance:].T @ psi[:-distance]
+        total += (1 - distance / (lag + 1)) * (product + product.T)
+    return factor * total
+
+
 def _cluster_products(influence: np.ndarray, codes: np.ndarray) -> np.ndarray:
     psi = sum_by(codes, influence, int(codes.max()) + 1)
     return psi.T @ psi

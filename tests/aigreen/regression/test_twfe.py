@@ -14,6 +14,7 @@ from aigreen.errors import (
     CovarianceWarning,
     DataError,
     EmptyDataError,
+    EstimationError,
     InfiniteValueError,
     MissingRowsWarning,
     NoInfluenceError,
@@ -389,3 +390,37 @@ def test_negative_eigenvalues_of_a_two_way_covariance_are_set_to_zero():
     factor = 24 / (25 - 3) * 5 / 4
     np.testing.assert_allclose(result.vcov, factor * (vectors * values.clip(0)) @ vectors.T, rtol=1e-8, atol=1e-12)
     assert (result.std_errors > 0.05).all()
+
+
+@pytest.mark.parametrize("weights", [None, "w"])
+@pytest.mark.parametrize(("vcov", "power"), [("HC2", 0.5), ("HC3", 1.0)])
+def test_leverage_counts_all_fixed_effects(vcov, power, weights):
+    frame = make(n_units=20).sample(frac=0.9, random_state=0).assign(w=lambda f: 0.5 + f["z"].abs())
+    effects = ["firm", "year", "city^year"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SingletonWarning)
+        fit = TWFE(vcov=vcov, fixed_effects=effects).fit(Panel(frame, **KEYS, weights=weights), "y", treatment="x")
+    cell = frame["city"].astype(str) + "^" + frame["year"].astype(str)
+    frame = frame[cell.groupby(cell).transform("size") > 1]
+    cell = cell[frame.index]
+    dummies = [pd.get_dummies(codes.astype(str)) for codes in (frame["firm"], frame["year"], cell)]
+    root = np.sqrt(frame[weights].to_numpy()) if weights else np.ones(len(frame))
+    A, y = np.column_stack([frame["x"], *dummies]).astype(float) * root[:, None], frame["y"].to_numpy() * root
+    inverse = np.linalg.pinv(A.T @ A)
+    h = np.einsum("ij,jk,ik->i", A, inverse, A)
+    psi = A @ inverse[:, 0] * (y - A @ (inverse @ (A.T @ y))) / (1 - h) ** power
+    assert fit.n_rows == len(frame)
+    assert fit.std_errors["x"] == pytest.approx(np.sqrt(psi @ psi), rel=1e-8)
+
+
+def test_a_row_that_is_fitted_whatever_it_is_has_no_robust_error():
+    frame = make(n_units=8).assign(flag=lambda f: ((f["firm"] == 3) & (f["year"] == 2002)) * 1.0)
+    panel = Panel(frame, **KEYS)
+    with pytest.raises(EstimationError, match=r"1 rows are fitted perfectly .* first: \(3, 2002\)"):
+        TWFE(vcov="HC3").fit(panel, "y", treatment="x", covariates=["flag"])
+    with pytest.raises(OptionError, match="family='poisson'"):
+        TWFE(vcov="HC2", family="poisson")
+    with pytest.raises(OptionError, match="with instruments"):
+        TWFE(vcov="HC2").fit(panel, "y", treatment="x", instruments=["z"])
+    with pytest.raises(OptionError, match="vcov="):
+        TWFE(vcov=("driscoll_kraay", -1))
