@@ -286,7 +286,7 @@ class Mediation:
         )
         return found.frame(rho, level)
 
-    def check_linearity(self, panel: Panel, outcome: str, *, covariates: Sequence[str] | None = None) -> Effects:
+    def check_linearity(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Effects:
         """Compare the channels' parts of the staggered design with the doubly robust ones: zero if both models hold.
 
         The staggered parts carry the slope of untreated rows along a straight line to the channels of treated rows; the
@@ -319,9 +319,10 @@ class Mediation:
         """
         if self.interaction or self.fixed_effects is not None:
             raise OptionError("design", self.design, ["no interaction and no fixed_effects, which doubly_robust lacks"])
-        names = list(covariates or [])
-        linear = replace(self, design="staggered", ordered=True, vcov="cluster").fit(panel, outcome, covariates=names)
-        robust = replace(self, design="doubly_robust", vcov="cluster").fit(panel, outcome, covariates=names)
+        linear = replace(self, design="staggered", ordered=True, vcov="cluster").fit(
+            panel, outcome, covariates=covariates
+        )
+        robust = replace(self, design="doubly_robust", vcov="cluster").fit(panel, outcome, covariates=covariates)
         linear, robust = (
             fit.select(fit.post & fit.index.get_level_values("part").isin(self.channels)) for fit in (linear, robust)
         )

@@ -130,7 +130,7 @@ def test_where_no_treated_row_is_exposed_there_is_no_spillover_on_them() -> None
     assert result.overall().index.tolist() == ["treated", "net", "exposed", "near"]
     assert result["net"].values == pytest.approx(result["treated"].values, abs=0)
     assert result.conventions["spillover"].startswith("no treated row is exposed")
-    with pytest.raises(UnknownColumnError, match="no column 'spillover'"):
+    with pytest.raises(UnknownColumnError, match="'spillover'"):
         result["spillover"]
 
 
