@@ -9,7 +9,7 @@ import pytest
 
 from aigreen import TWFE, GroupTimeATT, Panel
 from aigreen.did.diff_diff import ChaisemartinDHaultfoeuille, LocalProjections, SyntheticDiD, bacon_weights
-from aigreen.errors import EstimationError, NoInfluenceError, OptionError
+from aigreen.errors import AigreenWarning, EstimationError, FewClustersWarning, NoInfluenceError, OptionError
 
 PUBLISHED = json.loads((Path(__file__).parent / "published_regressions.json").read_text())
 
@@ -84,6 +84,53 @@ def test_synthetic_did_takes_one_cohort(shared):
     assert result.std_errors["ATT"] == pytest.approx(0.12856, abs=1e-5)
     with pytest.raises(EstimationError, match="takes one cohort, this panel has 4"):
         SyntheticDiD().fit(panel, "y")
+
+
+def few(n_treated, n_controls, seed=0):
+    rng = np.random.default_rng(seed)
+    n, periods = n_treated + n_controls, 12
+    unit, year = np.repeat(np.arange(n), periods), np.tile(np.arange(2000, 2000 + periods), n)
+    common = rng.normal(size=(n, 2)) @ rng.normal(size=(2, periods)).cumsum(axis=1)
+    y = common.ravel() + 0.3 * rng.normal(size=n * periods)
+    frame = pd.DataFrame({"unit": unit, "year": year, "first": np.where(unit < n_treated, 2008, 0), "y": y})
+    return Panel(frame, unit="unit", time="year", cohort="first")
+
+
+def test_the_placebo_error_of_one_treated_unit_is_of_all_controls():
+    from diff_diff.utils import compute_sdid_estimator, compute_sdid_unit_weights, compute_time_weights
+
+    panel = few(1, 12)
+    wide = panel.frame.pivot(index="year", columns="unit", values="y").to_numpy()[:, 1:]
+    wide = (wide - wide[:8].mean()) / (scale := wide[:8].std())
+    noise = np.std(np.diff(wide[:8], axis=0), ddof=1)
+    zetas, stop = (4**0.25 * noise, 1e-6 * noise), 1e-5 * noise
+    placebos = []
+    for unit in range(12):
+        rest = np.delete(wide, unit, axis=1)
+        omega = compute_sdid_unit_weights(rest[:8], wide[:8, unit], zeta_omega=zetas[0], min_decrease=stop)
+        lam = compute_time_weights(rest[:8], rest[8:], zeta_lambda=zetas[1], min_decrease=stop)
+        placebos.append(compute_sdid_estimator(rest[:8], rest[8:], wide[:8, unit], wide[8:, unit], omega, lam))
+    result = SyntheticDiD().fit(panel, "y")
+    assert result.std_errors["ATT"] == pytest.approx(scale * np.std(placebos), rel=2e-3)
+    assert result.conventions["variance"].startswith("diff-diff, placebo, every control once")
+    assert SyntheticDiD(seed=5).fit(panel, "y").std_errors["ATT"] == pytest.approx(result.std_errors["ATT"], rel=1e-12)
+
+
+@pytest.mark.parametrize("variance", ["bootstrap", "jackknife"])
+def test_one_treated_unit_has_no_error_but_by_placebo(variance):
+    with pytest.raises(EstimationError, match=f"variance='{variance}' needs two treated units, and this panel has one"):
+        SyntheticDiD(variance=variance).fit(few(1, 12), "y")
+
+
+def test_without_a_possible_placebo_there_is_no_error():
+    with (
+        pytest.warns(FewClustersWarning, match="no placebo is possible with 2 controls for 2 treated units"),
+        pytest.warns(AigreenWarning, match="Not enough control units"),
+    ):
+        result = SyntheticDiD().fit(few(2, 2), "y")
+    table = result.to_frame()
+    assert np.isfinite(table["estimate"]).all()
+    assert table.drop(columns="estimate").isna().all(axis=None)
 
 
 @pytest.mark.parametrize("model", [ChaisemartinDHaultfoeuille(), LocalProjections()])

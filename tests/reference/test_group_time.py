@@ -108,14 +108,20 @@ def test_equals_r_did(shared, case, monkeypatch):
 def test_errors_of_cross_sections_differ_from_drdid_only_where_named(shared):
     oracle = json.loads((shared / "oracles/did251_synth_rcs.json").read_text())
     frame = read(shared, oracle["dataset"])
+    largest = {"cell": 0.0, "cohort": 0.0, "overall": 0.0}
     for run in oracle["results"]:
         effects, args = fit(frame, run["args"]), run["args"]
         np.testing.assert_allclose(effects.values, run["att"], rtol=0, atol=POINT)
         gap = np.abs(effects.std_errors - [error or 0 for error in run["se"]]).max()
         if args["est_method"] == "dr" and args["xformla"] != "~1":
             assert 0.01 < gap < 0.1
+            groups, theirs = effects.aggregate("group").std_errors, run["aggte"]["group"]["se_egt"]
+            overall = abs(effects.overall().std_errors.iloc[0] - run["aggte"]["simple"]["overall_se"])
+            gaps = gap, np.abs(groups - theirs).max(), overall
+            largest = {key: max(at, new) for (key, at), new in zip(largest.items(), gaps, strict=True)}
         else:
             assert gap < ERROR
+    assert largest == pytest.approx({"cell": 0.0547, "cohort": 0.0568, "overall": 0.0100}, abs=1e-4)
 
 
 def test_published_minimum_wage_numbers(shared):

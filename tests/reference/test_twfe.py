@@ -15,6 +15,10 @@ PUBLISHED = json.loads((Path(__file__).parent / "published_regressions.json").re
 VARIANCES = {
     "iid": ("iid", None),
     "hetero": ("hetero", None),
+    "HC2": ("HC2", None),
+    "HC3": ("HC3", None),
+    "DK_lag2": (("driscoll_kraay", 2), None),
+    "DK_default": ("driscoll_kraay", None),
     "cl": ("cluster", None),
     "cl_id": ("cluster", None),
     "cl_cluster": ("cluster", "cluster"),

@@ -10,8 +10,8 @@ from scipy import linalg, sparse
 
 from aigreen.counterfactual.centring import at_common_ratio, centred, check_lone_cells
 from aigreen.counterfactual.leave_out import check_lone_terms, without_each
-from aigreen.counterfactual.models import Untreated, fit_linear, fit_poisson, usable_covariates
-from aigreen.counterfactual.rows import Cells, without_zero_groups
+from aigreen.counterfactual.models import Untreated, fit_linear, fit_poisson
+from aigreen.counterfactual.rows import Cells, without_separated, without_zero_groups
 from aigreen.effects.aggregation import Mass
 from aigreen.errors import (
     CollinearError,
@@ -22,6 +22,7 @@ from aigreen.errors import (
 )
 from aigreen.exposure.basis import Basis
 from aigreen.linalg.arrays import sum_by
+from aigreen.linalg.collinearity import independent_of_effects
 from aigreen.linalg.fixed_effects import FixedEffects
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel
@@ -145,14 +146,26 @@ class Imputed:
         percent: bool,
         leave_one_out: bool,
     ) -> Imputed:
-        """Fit the untreated outcome on the rows marked `fitted`; rows with an all-zero past have a mean of zero."""
+        """Fit the untreated outcome on the rows marked `fitted`; rows with an all-zero past have a mean of zero.
+
+        Counts that covariates separate are left out; so are other rows whose mean hinges on what only these identify.
+        """
         zero = np.zeros(len(y), dtype=bool)
         if poisson:
             fitted, zero = without_zero_groups(codes, fitted, y, sample, dropped)
-        effects = FixedEffects(codes, fitted=fitted, weights=sample.weights)
-        X, reached = usable_covariates(X, names, effects, sample.weights, dropped)
-        model = (fit_poisson if poisson else fit_linear)(y, X, effects, sample.weights)
-        return cls(sample, y, X, effects, model, reached | zero, zero, poisson, percent, leave_one_out)
+        while True:
+            effects = FixedEffects(codes, fitted=fitted, weights=sample.weights)
+            keep, reached = independent_of_effects(effects, X, sample.weights)
+            try:
+                model = (fit_poisson if poisson else fit_linear)(y, X[:, keep], effects, sample.weights)
+                break
+            except (ConvergenceError, CollinearError):
+                left = without_separated(codes, fitted, y, X, sample, dropped) if poisson else fitted
+                if left.sum() == fitted.sum():
+                    raise
+                fitted = left
+        dropped.collinear(names, keep)
+        return cls(sample, y, X[:, keep], effects, model, reached | zero, zero, poisson, percent, leave_one_out)
 
     # -- sums by cluster -----------------------------------------------------------------------------------------
 

@@ -21,9 +21,11 @@ from aigreen.errors import (
     warn,
 )
 from aigreen.exposure.exposure import first_period
-from aigreen.linalg.arrays import distinct
+from aigreen.linalg.arrays import distinct, take_rows
+from aigreen.linalg.collinearity import column_scale
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel, require_panel, with_weight
+from aigreen.regression.separation import separated_rows
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,20 @@ def without_zero_groups(
         seen &= was[code]
         zero |= (was & ~now)[code]
     return keep, zero & seen & ~fitted
+
+
+def without_separated(
+    codes: list[np.ndarray], fitted: np.ndarray, y: np.ndarray, X: np.ndarray, sample: Panel, dropped: Dropped
+) -> np.ndarray:
+    """Return `fitted` without the zero outcomes that covariates and effects separate, which are counted."""
+    rows = np.flatnonzero(fitted)
+    x = take_rows(X, rows)
+    gone = rows[separated_rows(y[rows], x / column_scale(x), [code[rows] for code in codes])]
+    reason = "zero outcomes that covariates or fixed effects separate"
+    dropped.add(SeparationWarning, "untreated rows", reason, gone.size, sample.labels(gone[:5]))
+    left = fitted.copy()
+    left[gone] = False
+    return left
 
 
 def identified_cells(

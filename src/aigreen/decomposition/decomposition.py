@@ -218,6 +218,13 @@ class Decomposition(PartOptions):
 
         Notes
         -----
+        A robustness value says how strong an omitted variable would have to be to undo this estimate, not whether
+        there is one. It grows with the estimate, confounding included: a confounder that adds to the slope of a
+        channel raises the robustness value of the wrong slope. So a high value is no evidence against confounding; it
+        informs only beside a bound, argued from outside or taken from an observed covariate, on how much an omitted
+        variable can explain. Nor does it know of a channel that acts other than along a straight line: see
+        `Mediation.check_linearity`.
+
         Imai, Keele and Yamamoto (2010), theorem 4, on residuals within fixed effects; Cinelli and Hazlett (2020).
         """
         return fit_sensitivity(self, panel, outcome, covariates, rho, level)

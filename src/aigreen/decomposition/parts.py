@@ -26,11 +26,11 @@ _ASSUMPTIONS = {
     ),
     "linear in channels": (
         "the untreated outcome is additive in fixed effects and linear in the channels",
-        "Mediation(design='doubly_robust')",
+        "Mediation(channels).check_linearity: the parts less the doubly robust ones",
     ),
     "no confounding of channels": (
         "nothing that treatment moves, and no shock, moves both a channel and the outcome given the fixed effects",
-        "Decomposition.sensitivity: rho and robustness values of each channel",
+        "Decomposition.sensitivity: rho and robustness values of each channel, which grow with the confounding itself",
     ),
     "exposure": (
         "all that others' treatment does to a unit goes through the exposure columns; none reaches clean rows",

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,7 @@ from aigreen.errors import (
     AigreenError,
     AigreenWarning,
     EstimationError,
+    FewClustersWarning,
     NoControlsError,
     NoTreatedError,
     OptionError,
@@ -177,8 +178,16 @@ class SyntheticDiD:
     Parameters
     ----------
     variance : {"placebo", "jackknife", "bootstrap"}
+        placebo: the spread of the estimates where as many controls take the place of the treated (their algorithm 4,
+        with the regularisation of the main fit). One treated unit: every control once, unless there are more than
+        `n_draws`, so that no draw is random. Without more controls than treated units the error is nan, with a
+        `FewClustersWarning`. jackknife, bootstrap: two treated units at least.
     n_draws, seed : int
         Of placebo and bootstrap.
+
+    Notes
+    -----
+    For California's cigarette tax all 38 controls once give 9.4; the paper has 8.4, by random draws.
     """
 
     variance: SynthVariance = "placebo"
@@ -195,7 +204,8 @@ class SyntheticDiD:
         Raises
         ------
         EstimationError
-            With more than one cohort (take a view of the panel) or missing periods.
+            With more than one cohort (take a view of the panel), missing periods, or one treated unit where `variance`
+            is not "placebo".
         """
         dropped = Dropped()
         frame, sample = _frame(panel, outcome, as_columns(covariates), dropped)
@@ -209,22 +219,57 @@ class SyntheticDiD:
             )
         if np.isfinite(sample.unit_cohort).all():
             raise NoControlsError("no unit is never treated", count=0)
-        with _diff_diff("synthetic difference-in-differences"):
-            from diff_diff import SyntheticDiD as Estimator
-
-            result = Estimator(variance_method=self.variance, n_bootstrap=self.n_draws, seed=self.seed).fit(
-                frame.assign(ever=(frame["first"] > 0).astype(int)),
-                "y",
-                "ever",
-                "unit",
-                "time",
-                post_periods=[int(t) for t in sample.times if t >= cohorts[0]],
-                covariates=[name for name in frame.columns if name.startswith("x")] or None,
+        treated = np.isfinite(sample.unit_cohort)
+        n_treated, n_controls = int(treated.sum()), int((~treated).sum())
+        if n_treated == 1 and self.variance != "placebo":
+            raise EstimationError(
+                f"variance={self.variance!r} needs two treated units, and this panel has one; use variance='placebo'"
             )
+        names = [name for name in frame.columns if name.startswith("x")]
+        after = [int(t) for t in sample.times if t >= cohorts[0]]
+        possible = n_controls > n_treated
+        once = self.variance == "placebo" and possible and n_treated == 1 and n_controls <= self.n_draws
+        frame = frame.assign(ever=(frame["first"] > 0).astype(int))
+        with _diff_diff("synthetic difference-in-differences"):
+            result = self._estimate(frame, after, names, self.variance, min(self.n_draws, 20) if once else self.n_draws)
+            error = self._placebo_error(frame[frame["ever"] == 0], after, names, result) if once else result.se
+        if self.variance == "placebo" and not possible:
+            message = f"no placebo is possible with {n_controls} controls for {n_treated} treated units: no error"
+            warn(FewClustersWarning(message, count=n_controls))
+            error = np.nan
+        how = "placebo, every control once" if once else self.variance
         return _effects(
-            {"ATT": (result.att, result.se)}, "effect", sample, dropped, "synthetic DiD", outcome,
-            f"diff-diff, {self.variance}", None, None,
+            {"ATT": (result.att, error)}, "effect", sample, dropped, "synthetic DiD", outcome, f"diff-diff, {how}",
+            None, None, without_error=not possible,
         )  # fmt: skip
+
+    def _estimate(
+        self,
+        frame: pd.DataFrame,
+        after: list[int],
+        names: list[str],
+        variance: str,
+        n_draws: int,
+        **regularisation: float,
+    ) -> Any:
+        from diff_diff import SyntheticDiD as Estimator
+
+        estimator = Estimator(variance_method=variance, n_bootstrap=n_draws, seed=self.seed, **regularisation)
+        return estimator.fit(frame, "y", "ever", "unit", "time", post_periods=after, covariates=names or None)
+
+    def _placebo_error(self, controls: pd.DataFrame, after: list[int], names: list[str], result: Any) -> float:
+        """Spread of the estimates with each control in the place of the treated unit."""
+        units = controls["unit"].unique()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            placebos = [
+                self._estimate(
+                    controls.assign(ever=(controls["unit"] == unit).astype(int)), after, names, "jackknife", 2,
+                    zeta_omega=result.zeta_omega, zeta_lambda=result.zeta_lambda,
+                ).att
+                for unit in units
+            ]  # fmt: skip
+        return float(np.std(placebos))
 
 
 def _frame(panel: Panel, outcome: str, covariates: Sequence[str], dropped: Dropped) -> tuple[pd.DataFrame, Panel]:
@@ -292,11 +337,11 @@ def _event_study(
 
 def _effects(
     rows: dict, level: str, sample: Panel, dropped: Dropped, method: str, outcome: str, variance: str,
-    post: np.ndarray | None, df: int | None,
+    post: np.ndarray | None, df: int | None, *, without_error: bool = False,
 ) -> Effects:  # fmt: skip
     """Estimates and errors, with unknown covariances."""
     values, errors = (np.array(column, dtype=float) for column in zip(*rows.values(), strict=True))
-    if not np.isfinite(errors).all():
+    if not (without_error or np.isfinite(errors).all()):
         which = ", ".join(str(label) for label, error in zip(rows, errors, strict=True) if not np.isfinite(error))
         raise EstimationError(f"{method}: diff-diff gives no standard error for {level} {which}")
     covariance = np.full((len(rows), len(rows)), np.nan)

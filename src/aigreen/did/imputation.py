@@ -11,9 +11,10 @@ import pandas as pd
 
 from aigreen.counterfactual.imputed import Imputed, side_by_side
 from aigreen.counterfactual.leads import leads
-from aigreen.counterfactual.rows import identified_cells, split_rows
+from aigreen.counterfactual.rows import Cells, identified_cells, split_rows
 from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
+from aigreen.errors import SeparationWarning, warn
 from aigreen.options import as_columns, check_choice, check_fixed_effects, check_periods, check_scale
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
@@ -168,6 +169,8 @@ class Imputation:
         if self.leads:
             blocks += leads(imputed, {"lead": sample.unit_cohort}, self.leads, self.anticipation, dropped).values()
         values, psi, mass = side_by_side([average for _, average in blocks])
+        if self.scale == "percent":
+            _warn_of_zeros(cells, y)
         cohort = np.concatenate([block.cohort for block, _ in blocks])
         time = np.concatenate([block.time for block, _ in blocks])
         order = np.lexsort((time, cohort))
@@ -216,3 +219,16 @@ class Imputation:
         if self.leads:
             told["leads"] = "separate regression on untreated rows; reference: earlier periods and never treated"
         return told
+
+
+def _warn_of_zeros(cells: Cells, y: np.ndarray) -> None:
+    """Warn of cells whose treated counts are all zero: in percent their effect is one number for any counterfactual."""
+    zero = np.bincount(cells.cell, y[cells.rows]) == 0
+    if not zero.any():
+        return
+    first = [f"({g}, {t})" for g, t in zip(cells.cohort[zero], cells.time[zero], strict=True)]
+    message = (
+        f"the treated counts of {len(first)} cohort-periods are all zero: these effects are -100 % without an error of "
+        "their own"
+    )
+    warn(SeparationWarning(message, count=len(first), first=first))

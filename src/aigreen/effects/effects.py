@@ -60,6 +60,7 @@ Leads = Literal["path", "changes", "separate"]
 Intervals = Literal["auto", "asymptotic"]
 SAMPLES = "samples"
 MANY = 100  # effective treated clusters from which asymptotic bands and covariances serve
+_ROUNDING = 1e-13
 _NO_DROPS = pd.DataFrame(columns=["what", "reason", "count", "first"])
 
 
@@ -205,7 +206,8 @@ class Effects(Maketables, StatsmodelsResults):
         Returns
         -------
         DataFrame
-            Columns low and high; nan where an effect has no error of its own (one treated cluster).
+            Columns low and high; nan where an effect has no error of its own (one treated cluster; an error of zero
+            where the estimate is not, as for counts that are all zero).
         """
         if not 0 < level < 1:
             raise EffectsError(f"level={level}: a number between 0 and 1 is needed")
@@ -232,7 +234,7 @@ class Effects(Maketables, StatsmodelsResults):
             critical, errors = -special.stdtrit(small.df, tail), small.std_errors
         else:
             critical = sup if simultaneous else self._quantile(1 - tail)
-        reach = np.where(errors > 0, critical * errors, 0.0)
+        reach = np.where(self._without_error(), np.nan, np.where(errors == 0, 0.0, critical * errors))
         return pd.DataFrame({"low": self.values - reach, "high": self.values + reach}, index=self.index)
 
     def to_frame(self, level: float = 0.95) -> pd.DataFrame:
@@ -241,7 +243,7 @@ class Effects(Maketables, StatsmodelsResults):
         The statistic is estimate / std_error; p-values and intervals are those of `conf_int`, whose errors are those of
         `effective_clusters`.
         """
-        errors = self._std_errors()
+        errors = np.where(self._without_error(), np.nan, self._std_errors())
         with np.errstate(divide="ignore", invalid="ignore"):
             statistic = np.where(errors > 0, self.values / errors, np.nan)
         bounds = self.conf_int(level)
@@ -251,6 +253,7 @@ class Effects(Maketables, StatsmodelsResults):
         else:
             with np.errstate(divide="ignore", invalid="ignore"):
                 p_value = 2 * special.stdtr(small.df, -np.abs(self.values) / small.std_errors)
+            p_value[np.isnan(errors)] = np.nan
         return pd.DataFrame(
             {
                 "estimate": self.values,
@@ -730,6 +733,10 @@ class Effects(Maketables, StatsmodelsResults):
         if self.psi is None:
             return np.sqrt(np.diag(self._covariance()))
         return np.sqrt(np.einsum("ck,ck->k", self.psi, self.psi))
+
+    def _without_error(self) -> np.ndarray:
+        """Mark effects other than zero whose error is nothing but rounding."""
+        return self._std_errors() < _ROUNDING * np.abs(self.values)
 
     def _quantile(self, probability: float) -> float:
         return float(special.ndtri(probability) if self.df is None else special.stdtrit(self.df, probability))

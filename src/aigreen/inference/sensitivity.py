@@ -89,6 +89,10 @@ def robustness(statistic: float, df: float, *, q: float = 1.0, level: float = 0.
 
     Notes
     -----
+    The value grows with the t statistic, whatever made it large: a confounded coefficient can have a higher one than
+    the true coefficient has. It is no evidence that nothing was omitted; compare it with how much an omitted variable
+    can explain, by argument or by the share that an observed covariate explains.
+
     Source: Cinelli and Hazlett (2020).
     """
     _check_df(df, level)

@@ -24,6 +24,7 @@ from aigreen.linalg.normal_equations import SchurOperator, cholesky_solver, conj
 
 DENSE_LEVELS = 4_000
 _NULL = 1e-7
+_BLOCK = 2**12  # rows
 
 
 class FixedEffects:
@@ -233,6 +234,21 @@ class FixedEffects:
         through = first @ (root @ self._b)
         rest -= through if isinstance(through, np.ndarray) else through.toarray()
         return first, rest, self._solver(rest.T).T
+
+    def leverage(self) -> np.ndarray:
+        r"""Diagonal of the projection of the fitted rows, :math:`w_i F_i(F_0'WF_0)^-F_i'`, shape (n_fitted,)."""
+        n = len(self._u0)
+        h = self._a_inverse[self._u0]
+        for start in range(0, n, _BLOCK):
+            rows = np.arange(start, min(start + _BLOCK, n))
+            first = self._u0[rows]
+            through = self._b[first]
+            through = through if isinstance(through, np.ndarray) else through.toarray()
+            rest = -through * self._a_inverse[first][:, None]
+            for level in self._l0:
+                rest[np.arange(len(rows)), level[rows]] += 1.0
+            h[rows] += np.einsum("ij,ji->i", rest, self._solver(rest.T))
+        return h if self._w is None else h * self._w
 
     def nested_in(self, groups: np.ndarray) -> bool:
         """Whether each level of the largest effect has its fitted rows in one group, groups of shape (n_fitted,)."""

@@ -115,7 +115,11 @@ class Product:
         return values, np.column_stack([total_psi, direct_psi, through_psi, own_psi, crossed_psi])
 
     def classical(self, n: int, size: int) -> np.ndarray:
-        """Covariance under independent errors of equal variance; `size` counts parameters of a channel's regression."""
+        """Covariance under independent errors of equal variance; `size` counts parameters of a channel's regression.
+
+        The error of the total is that of the regression without channels, whichever channels there are. For the
+        covariance to add up, those of direct with the channels take the difference, which is of order 1/n.
+        """
         b, m, k = self.fit.slopes, self.fit.channels, len(self.a)
         w = np.ones(n) if self.fit.weights is None else self.fit.weights
         gram, squares = (m * w[:, None]).T @ m, w @ self.d**2
@@ -130,7 +134,16 @@ class Product:
         slope[layout.total, on_a] = b
         slope[layout.direct, on_b] = -self.a
         slope[layout.channel, on_b], slope[layout.channel, on_a] = np.diag(self.a), np.diag(b)
-        return slope @ errors @ slope.T
+        covariance = slope @ errors @ slope.T
+        gap = w @ self.fit.outcome**2 / (n - size) / squares - covariance[layout.total, layout.total]
+        spread = np.sqrt(np.diag(covariance)[layout.channel])
+        shift = gap / 2 * spread / spread.sum()
+        covariance[layout.direct, layout.channel] += shift
+        covariance[layout.channel, layout.direct] += shift
+        parts = covariance[layout.direct :, layout.direct :].sum(axis=0)
+        covariance[layout.total, layout.direct :] = covariance[layout.direct :, layout.total] = parts
+        covariance[layout.total, layout.total] = parts.sum()
+        return covariance
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,10 +12,10 @@ import pandas as pd
 from aigreen.errors import CollinearError, ConvergenceError
 from aigreen.linalg.collinearity import independent_columns
 from aigreen.linalg.fixed_effects import FixedEffects
+from aigreen.regression.separation import may_be_separated, separated_rows
 
 TOLERANCE = 1e-10
 PATIENCE = 5_000  # rounds of alternating projections
-INVISIBLE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,6 @@ def fit_poisson(
     -------
     regression, or None where rows are separated; mask of these rows
     """
-    none = np.zeros(len(y), dtype=bool)
     try:
         regression, mean = poisson(y, X, effects, weights, offset)
     except (CollinearError, ConvergenceError):
@@ -109,9 +108,11 @@ def fit_poisson(
         if not gone.any():
             raise
         return None, gone
-    suspect = (mean[y == 0] < INVISIBLE * y.mean()).any()
-    gone = separated_rows(y, X, effects) if suspect else none
-    return (None, gone) if gone.any() else (regression, none)
+    if may_be_separated(y, mean, weights):
+        gone = separated_rows(y, X, effects)
+        if gone.any():
+            return None, gone
+    return regression, np.zeros(len(y), dtype=bool)
 
 
 def poisson(
@@ -153,6 +154,7 @@ def poisson(
                     formula,
                     pd.DataFrame({"y": y} | columns | options),
                     vcov="iid",
+                    ssc=pyfixest.ssc(k_adj=False),
                     fixef_rm="none",
                     iwls_tol=TOLERANCE,
                     iwls_maxiter=100,
@@ -162,7 +164,7 @@ def poisson(
                     **{name: name for name in options},
                 )
             break
-        except (pyfixest.errors.NonConvergenceError, np.linalg.LinAlgError, ValueError) as error:
+        except (pyfixest.errors.NonConvergenceError, np.linalg.LinAlgError, ValueError, RuntimeError) as error:
             failed = error
     if fit is None:
         raise ConvergenceError(f"the Poisson fit failed: {failed}") from failed
@@ -176,24 +178,3 @@ def poisson(
     within = project(X, effects, w * mean)
     bread = np.linalg.inv((within * (w * mean)[:, None]).T @ within)
     return Regression(beta, within * (w * (y - mean))[:, None], bread, 1.0), mean
-
-
-def separated_rows(y: np.ndarray, X: np.ndarray, effects: Sequence[np.ndarray], tol: float = 1e-5) -> np.ndarray:
-    """Mark zero outcomes that a Poisson model fits perfectly, by the iterative rectifier.
-
-    A row is separated when some linear combination of the regressors is zero wherever the outcome is positive,
-    nowhere negative, and positive there. Source: Correia, Guimaraes and Zylkin (2021), algorithm 1.
-    """
-    zero = y == 0
-    heavy = np.where(zero, 1.0, max(1, (~zero).sum()) / tol**2)
-    target = zero.astype(float)
-    for _ in range(100):
-        both = project(np.column_stack([target, X]), effects, heavy)
-        root = np.sqrt(heavy)
-        slope = np.linalg.lstsq(both[:, 1:] * root[:, None], both[:, 0] * root, rcond=None)[0]
-        fitted = target - (both[:, 0] - both[:, 1:] @ slope)
-        fitted[~zero | (np.abs(fitted) < tol)] = 0
-        if (fitted >= 0).all():
-            return fitted > 0
-        target = np.maximum(fitted, 0)
-    raise ConvergenceError("the search for separated rows did not end in 100 rounds")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -15,6 +15,7 @@ from aigreen.effects.effects import Effects
 from aigreen.errors import (
     AlwaysTreatedWarning,
     CollinearError,
+    EstimationError,
     NoPrePeriodError,
     NoTreatedError,
     OptionError,
@@ -23,18 +24,28 @@ from aigreen.errors import (
 )
 from aigreen.linalg.arrays import beside, compact, sum_by
 from aigreen.linalg.collinearity import column_scale, independent_within
-from aigreen.linalg.sandwich import SMALL_SAMPLE, cluster_factor, n_parameters, row_factor, two_way_covariance
+from aigreen.linalg.fixed_effects import FixedEffects
+from aigreen.linalg.sandwich import (
+    SMALL_SAMPLE,
+    cluster_factor,
+    driscoll_kraay_covariance,
+    n_parameters,
+    row_factor,
+    two_way_covariance,
+)
 from aigreen.options import as_columns
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel, require_panel
-from aigreen.regression.absorbed import Regression, fit_poisson, least_squares, poisson, project
+from aigreen.regression.absorbed import Regression, fit_poisson, least_squares, project
 from aigreen.regression.lone_clusters import warn_lone_treated
 from aigreen.regression.sample import Sample, check_counts, draw_sample, no_reference
 
 Family = Literal["gaussian", "poisson"]
-Variance = Literal["cluster", "hetero", "iid"]
+Variance = Literal["cluster", "hetero", "HC2", "HC3", "driscoll_kraay", "iid"]
+DRISCOLL_KRAAY = "driscoll_kraay"
 INTERCEPT = "(Intercept)"
+_LEVERAGE = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +61,11 @@ class TWFE:
     fixed_effects : sequence of str, optional
         Columns; ``"a^b"`` is the interaction of two. Default: the panel's unit and time. An empty sequence gives a
         pooled regression with an intercept.
-    vcov : {"cluster", "hetero", "iid"} or (str, str)
+    vcov : {"cluster", "hetero", "HC2", "HC3", "driscoll_kraay", "iid"} or (str, str) or ("driscoll_kraay", int)
         "cluster": by the panel's clusters, with influence functions. Two names: two-way clustered by these columns.
+        "HC2", "HC3": robust, each squared residual over :math:`1-h_i` or :math:`(1-h_i)^2` with the leverage of all
+        regressors and fixed effects (least squares only). "driscoll_kraay": correlation within periods and between
+        those up to a number of lags apart, by default :math:`\lfloor T^{1/4} \rfloor`, with Bartlett weights.
         All but "cluster" have a covariance matrix only, no influence functions: such a result cannot be tested jointly
         with another one.
     event_study : bool or (int, int)
@@ -66,7 +80,8 @@ class TWFE:
 
     Small-sample factors are fixest's: variances are multiplied by (N-1)/(N-K) and, clustered, G/(G-1) (for two-way
     clusters with the smaller G); K leaves out fixed effects nested in clusters. Intervals use t with G-1 (clustered) or
-    N-K degrees of freedom, for Poisson the normal distribution. Singletons are left out and counted. A Poisson model
+    N-K degrees of freedom, for Poisson the normal distribution. Driscoll-Kraay errors have the factor (N-1)/(N-K)
+    T/(T-1) and T-1 degrees of freedom, HC2 and HC3 no factor. Singletons are left out and counted. A Poisson model
     leaves out groups with only zeros, and rows that covariates separate.
 
     Examples
@@ -80,7 +95,7 @@ class TWFE:
 
     family: Family = "gaussian"
     fixed_effects: Sequence[str] | None = None
-    vcov: Variance | tuple[str, str] = "cluster"
+    vcov: Variance | tuple[str, str] | tuple[str, int] = "cluster"
     event_study: bool | tuple[int, int] = False
 
     def __post_init__(self) -> None:
@@ -89,14 +104,21 @@ class TWFE:
         if isinstance(self.vcov, str):
             if self.vcov not in get_args(Variance):
                 raise OptionError("vcov", self.vcov, [*get_args(Variance), ("column", "column")])
-        elif len(self.vcov) != 2:
+        elif len(self.vcov) != 2 or (isinstance(self.vcov[1], int) and (self._lag is None or self._lag < 0)):
             raise OptionError("vcov", self.vcov, [*get_args(Variance), ("column", "column")])
+        if self.vcov in ("HC2", "HC3") and self.family == "poisson":
+            raise OptionError("vcov", self.vcov, ["hetero or another one with family='poisson'"])
         if isinstance(self.fixed_effects, str):
             raise OptionError("fixed_effects", self.fixed_effects, [[self.fixed_effects]])
         if not isinstance(self.event_study, bool):
             low, high = self.event_study
             if not low < -1 <= 0 <= high:
                 raise OptionError("event_study", self.event_study, [True, False, (-5, 5)])
+
+    @property
+    def _lag(self) -> int | None:
+        """Number of lags of Driscoll-Kraay errors where it is given."""
+        return self.vcov[1] if self.vcov[0] == DRISCOLL_KRAAY and isinstance(self.vcov[1], int) else None
 
     def fit(
         self,
@@ -133,6 +155,8 @@ class TWFE:
             raise OptionError("event_study", self.event_study, ["no treatment= (horizons come from the cohorts)"])
         if instruments and (self.family == "poisson" or self.event_study):
             raise OptionError("instruments", instruments, ["none with family='poisson' or an event study"])
+        if instruments and self.vcov in ("HC2", "HC3"):
+            raise OptionError("vcov", self.vcov, ["hetero or another one with instruments"])
         if offset is not None and self.family != "poisson":
             raise OptionError("offset", offset, ["none without family='poisson'"])
         names = panel.effect_names(self.fixed_effects)
@@ -161,16 +185,18 @@ class TWFE:
 
         X, labels, projected = _identified(sample, X, labels, n_treatments, dropped)
         if self.family == "poisson":
-            scale = column_scale(X)
-            fitted, gone = fit_poisson(y, X / scale, sample.effects, sample.weights, off)
-            if fitted is None:
+            while True:
+                scale = column_scale(X)
+                fitted, gone = fit_poisson(y, X / scale, sample.effects, sample.weights, off)
+                if fitted is not None:
+                    break
                 sample, X, y, off = _without_separated(sample, X, y, off, gone, dropped)
                 X, labels, _ = _identified(sample, X, labels, n_treatments, dropped)
-                scale = column_scale(X)
-                fitted, _ = poisson(y, X / scale, sample.effects, sample.weights, off)
             regression = fitted.scaled(1 / scale)
         else:
             regression = _fit_linear(sample, y, X, projected, Z, n_treatments)
+            if self.vcov in ("HC2", "HC3"):
+                regression = _without_own_pull(sample, regression, projected, 0.5 if self.vcov == "HC2" else 1.0)
         shares = None if instruments else dummy_shares(sample, X, n_treatments, by_cohort=not treatments)
         by_unit = not panel.repeated and panel.names["unit"] in names
         told = _always_treated(sample) if by_unit and not treatments else {}
@@ -243,6 +269,14 @@ class TWFE:
         if self.vcov == "hetero":
             factor = row_factor(n, parameters) * n / (n - 1)
             return None, factor * influence.T @ influence, n - parameters, "heteroskedasticity-robust, N/(N-K)"
+        if self.vcov in ("HC2", "HC3"):
+            return None, influence.T @ influence, n - parameters, f"{self.vcov}, no small-sample factor"
+        if self.vcov == DRISCOLL_KRAAY or self._lag is not None:
+            periods, n_periods = compact(sample.take(sample.panel.time_codes))
+            lag = int(n_periods**0.25) if self._lag is None else self._lag
+            factor = cluster_factor(n, parameters, n_periods)
+            covariance = driscoll_kraay_covariance(influence, periods, lag, factor)
+            return None, covariance, n_periods - 1, f"Driscoll-Kraay, {lag} lags, (N-1)/(N-K) T/(T-1)"
         first, second = (compact(sample.panel.effect_codes(name)[sample.rows])[0] for name in self.vcov)
         smaller = min(first.max(), second.max()) + 1
         factor = cluster_factor(n, n_parameters(k, sample.effects, [first, second]), smaller)
@@ -253,6 +287,22 @@ class TWFE:
             smaller - 1,
             f"two-way clustered by {' and '.join(self.vcov)}, {SMALL_SAMPLE}, G the smaller",
         )
+
+
+def _without_own_pull(sample: Sample, regression: Regression, projected: np.ndarray, power: float) -> Regression:
+    """Divide each row's score by a power of one less its leverage."""
+    w = np.ones(len(sample)) if sample.weights is None else sample.weights
+    gram = (projected * w[:, None]).T @ projected
+    leverage = w * np.einsum("ij,ij->i", projected, np.linalg.solve(gram, projected.T).T)
+    if sample.effects:
+        leverage = leverage + FixedEffects(sample.effects, weights=sample.weights).leverage()
+    alone = np.flatnonzero(leverage > 1 - _LEVERAGE)
+    if alone.size:
+        first = ", ".join(map(str, sample.panel.labels(sample.rows[alone[:5]])))
+        raise EstimationError(
+            f"{alone.size:,} rows are fitted perfectly whatever they are, so have no error; first: {first}"
+        )
+    return replace(regression, scores=regression.scores / ((1 - leverage) ** power)[:, None])
 
 
 def dummy_shares(sample: Sample, X: np.ndarray, n_treatments: int, *, by_cohort: bool) -> ClusterShares | None:

@@ -56,7 +56,8 @@ class Spillover:
 
     - ``treated``: mean :math:`\hat\tau` of treated rows, what treatment and exposure did to them together;
     - ``net``: mean :math:`\hat\tau - s(S)` of treated rows, net of the spillover they receive;
-    - ``spillover``: mean s(S) of treated rows; treated = net + spillover exactly;
+    - ``spillover``: mean s(S) of treated rows; treated = net + spillover exactly. Left out where no treated
+      row is exposed, though untreated ones are;
     - ``exposed``: mean :math:`\hat\tau` of untreated exposed rows; their cohort is the unit's first exposed period;
     - one for each exposure column, or bin of it: mean :math:`\hat\tau` less the response to all other columns, of the
       untreated rows exposed to it; their cohort is the unit's first period with a positive value in the column. With
@@ -125,10 +126,10 @@ class Spillover:
     --------
     >>> import pandas as pd
     >>> df = pd.DataFrame({"city": list("aabbccddeeff"), "year": [1, 2] * 6, "first": [2] * 4 + [0] * 8,
-    ...                    "near": [0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0], "y": [1, 6, 2, 7, 1, 3, 2, 5, 1, 2, 4, 5]})
+    ...                    "near": [0, 0, 0, 1, 0, 1, 0, 1, 0, 0, 0, 0], "y": [1, 6, 2, 7, 1, 3, 2, 5, 1, 2, 4, 5]})
     >>> result = Spillover(exposure="near").fit(Panel(df, unit="city", time="year", cohort="first"), "y")
     >>> result.overall().estimates.to_dict()
-    {'treated': 4.0, 'net': 4.0, 'spillover': 0.0, 'exposed': 1.5, 'near': 1.5}
+    {'treated': 4.0, 'net': 3.25, 'spillover': 0.75, 'exposed': 1.5, 'near': 1.5}
     """
 
     exposure: str | Sequence[str]
@@ -190,7 +191,9 @@ class Spillover:
         every = np.arange(len(response.theta))
         total = imputed.average(treated, response)
         net = imputed.average(treated, response, every, base=total)
-        blocks = [("treated", treated, total), ("net", treated, net), ("spillover", treated, total.less(net))]
+        blocks = [("treated", treated, total), ("net", treated, net)]
+        if stage.roles.exposure[treated.rows].any() or not stage.exposed.size:
+            blocks.append(("spillover", treated, total.less(net)))
         if stage.exposed.size:
             cells = stage.exposed_cells(stage.exposed, stage.roles.onset, "exposed rows")
             blocks.append(("exposed", cells, imputed.average(cells, response, about_response=True)))
@@ -368,6 +371,8 @@ class Spillover:
             "assumptions": "no anticipation; parallel trends of clean and other rows; no effect without exposure; "
             "treated and untreated rows respond to exposure alike",
         }
+        if not both:
+            told["spillover"] = "no treated row is exposed: nothing to estimate on them, net is treated"
         if self.anticipation:
             told["anticipation"] = f"{self.anticipation} periods before treatment and before exposure left out"
         if self.leads:

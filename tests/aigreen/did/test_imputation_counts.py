@@ -9,10 +9,11 @@ import statsmodels.api as sm
 
 from aigreen import Imputation, Panel
 from aigreen.errors import (
-    ConvergenceError,
+    CollinearWarning,
     DataError,
     NoControlsError,
     SeparationWarning,
+    UnreachedWarning,
 )
 
 from .firms import KEYS, by_cluster, dense_design, firms
@@ -128,12 +129,48 @@ def test_counts_must_be_counts() -> None:
         estimator.fit(Panel(df, **KEYS), "count")
 
 
-def test_separation_by_a_covariate_is_an_error() -> None:
+def test_rows_that_a_covariate_separates_are_left_out() -> None:
     df = firms(missing=0)
     df["wave"] = ((df["first"] == 0) & (df["year"] == 3)).astype(float)
     df["count"] = np.where(df["wave"] == 1, 0, df["count"] + 1)
-    with pytest.raises(ConvergenceError, match="separate"):
-        Imputation(family="poisson").fit(Panel(df, **KEYS), "count", covariates=["wave"])
+    estimator, n = Imputation(family="poisson"), int(df["wave"].sum())
+    with (
+        pytest.warns(SeparationWarning, match=f"{n} untreated rows left out: zero outcomes that covariates or fixed"),
+        pytest.warns(CollinearWarning, match="first: wave"),
+    ):
+        result = estimator.fit(Panel(df, **KEYS), "count", covariates=["wave", "x"])
+    rest = estimator.fit(Panel(df[df["wave"] == 0], **KEYS), "count", covariates=["x"])
+    assert result.values == pytest.approx(rest.values, rel=1e-10)
+    assert result.std_errors.to_numpy() == pytest.approx(rest.std_errors.to_numpy(), rel=1e-10)
+    assert result.n_rows == rest.n_rows
+
+
+@pytest.mark.parametrize("ask", [lambda r: r, lambda r: r.overall(), lambda r: r.event_study()])
+def test_treated_counts_of_zero_have_an_effect_without_an_error(ask) -> None:
+    df = firms(missing=0)
+    df["count"] = np.where((df["first"] > 0) & (df["year"] >= df["first"]), 0, df["count"])
+    with pytest.warns(SeparationWarning, match="8 cohort-periods are all zero: these effects are -100 %") as caught:
+        result = ask(Imputation(family="poisson", scale="percent").fit(Panel(df, **KEYS), "count"))
+    assert caught[0].message.first[0] == "(4, 4)"
+    table = result.to_frame()
+    assert table["estimate"].to_numpy() == pytest.approx(-1.0, abs=1e-12)
+    assert table.drop(columns="estimate").isna().all(axis=None)
+    assert result.conf_int(simultaneous=True, seed=1).isna().all(axis=None)
+
+
+def test_treated_rows_that_hinge_on_separated_ones_are_left_out() -> None:
+    df = firms(missing=0)
+    treated = (df["first"] > 0) & (df["year"] >= df["first"])
+    df["wave"] = (((df["first"] == 0) & (df["year"] == 3)) | ((df["first"] == 6) & (df["year"] == 7))).astype(float)
+    df["count"] = np.where((df["wave"] == 1) & ~treated, 0, df["count"] + 1)
+    with (
+        pytest.warns(SeparationWarning, match="zero outcomes that covariates or fixed effects separate"),
+        pytest.warns(CollinearWarning, match="first: wave"),
+        pytest.warns(UnreachedWarning),
+    ):
+        result = Imputation(family="poisson").fit(Panel(df, **KEYS), "count", covariates=["wave"])
+    assert (6, 6) in result.index
+    assert (6, 7) not in result.index
 
 
 def test_a_cell_whose_other_clusters_have_no_counterfactual_is_centred_at_zero():

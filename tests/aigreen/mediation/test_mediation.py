@@ -148,10 +148,22 @@ def test_pooled_regression_with_classical_errors() -> None:
     assert result.estimates["m1"] == pytest.approx(a * b)
     assert result.std_errors["m1"] == pytest.approx(np.sqrt(a**2 * y.bse["m1"] ** 2 + b**2 * m.bse["ai"] ** 2))
     assert result.std_errors["direct"] == pytest.approx(y.bse["ai"])
+    total = sm.OLS(df["y"], sm.add_constant(df[["ai", "x"]])).fit()
+    assert result.std_errors["total"] == pytest.approx(total.bse["ai"], rel=1e-10)
     ones = np.array([1, -1, -1])
     assert ones @ result.vcov.to_numpy() @ ones == pytest.approx(0, abs=1e-15)
     with pytest.raises(NoInfluenceError):
         share(result["m1"], result["total"])
+
+
+@pytest.mark.parametrize("channels", [["m1"], ["m2"], ["m1", "m2"]])
+def test_the_classical_error_of_the_total_does_not_hang_on_the_channels(panel: Panel, channels: list[str]) -> None:
+    result = Mediation(channels=channels, vcov="iid").fit(panel, "y", treatment="ai", covariates=["x"])
+    short = TWFE(vcov="iid").fit(panel, "y", treatment="ai", covariates=["x"])
+    assert result.std_errors["total"] == pytest.approx(short.std_errors["ai"], rel=1e-9)
+    covariance = result.vcov.to_numpy()
+    assert covariance[0] == pytest.approx(covariance[1:].sum(axis=0), rel=1e-9)
+    assert np.linalg.eigvalsh(covariance)[0] > -1e-12 * covariance[0, 0]
 
 
 def test_shares_and_their_difference_between_groups(panel: Panel) -> None:
@@ -356,3 +368,21 @@ def test_laws(seed: int, scale: float, shift: float) -> None:
         changed, changed_errors = fit(frame)
         assert changed == pytest.approx(values * factor, rel=1e-6, abs=1e-7), name
         assert changed_errors == pytest.approx(errors * factor, rel=1e-6, abs=1e-7), name
+
+
+def test_the_check_of_linearity_is_the_difference_of_two_designs() -> None:
+    panel = Panel(firms(n=400).query("first != 5"), **KEYS)
+    found = Mediation(channels=["m1", "m2"]).check_linearity(panel, "y", covariates=["x"])
+    linear, robust = (
+        Mediation(channels=["m1", "m2"], design=design, ordered=True).fit(panel, "y", covariates=["x"])
+        for design in ("staggered", "doubly_robust")
+    )
+    assert found.index.tolist() == ["m1", "m2"]
+    for name in ("m1", "m2"):
+        one, other = linear[name], robust[name].select(robust[name].post)
+        assert one.index.equals(other.index)
+        weights = one.mass.value[one.mass.of] / one.mass.value[one.mass.of].sum()
+        assert found.estimates[name] == pytest.approx(weights @ (one.values - other.values), abs=1e-12)
+        assert found.influence[name].to_numpy() == pytest.approx((one.psi - other.psi) @ weights, abs=1e-12)
+    with pytest.raises(OptionError, match="no interaction and no fixed_effects"):
+        Mediation(channels=["m1"], fixed_effects=["firm"]).check_linearity(panel, "y")

@@ -11,8 +11,10 @@ from aigreen.errors import (
     AigreenWarning,
     CollinearError,
     CollinearWarning,
+    CovarianceWarning,
     DataError,
     EmptyDataError,
+    EstimationError,
     InfiniteValueError,
     MissingRowsWarning,
     NoInfluenceError,
@@ -349,3 +351,76 @@ def test_projection_is_exact_where_alternating_projections_creep():
     root = np.sqrt(weights)[:, None]
     direct = values - full @ np.linalg.lstsq(full * root, values * root, rcond=1e-13)[0]
     np.testing.assert_allclose(residuals, direct, atol=1e-7)
+
+
+def grid(seed):
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({"firm": np.repeat(np.arange(5), 5), "year": np.tile(np.arange(5), 5)})
+    return frame.assign(x=rng.normal(size=25), z=rng.normal(size=25), y=rng.normal(size=25))
+
+
+def products(frame, keys, names):
+    D = pd.get_dummies(frame[["firm", "year"]].astype(str)).to_numpy(dtype=float)
+    M = np.eye(25) - D @ np.linalg.pinv(D)
+    X, y = M @ frame[names], M @ frame["y"]
+    beta = np.linalg.lstsq(X, y, rcond=None)[0]
+    psi = pd.DataFrame((X.T * (y - X @ beta)).T @ np.linalg.inv(X.T @ X)).groupby([frame[k] for k in keys]).sum()
+    return psi.to_numpy().T @ psi.to_numpy()
+
+
+def test_a_negative_two_way_variance_leaves_the_intersection_in():
+    frame = grid(2)
+    with pytest.warns(CovarianceWarning, match="1 two-way clustered variances were negative"):
+        result = TWFE(vcov=("firm", "year")).fit(Panel(frame, unit="firm", time="year"), "y", treatment="x")
+    one, other, both = (products(frame, keys, ["x"]) for keys in (["firm"], ["year"], ["firm", "year"]))
+    assert (one + other - both).item() < 0
+    factor = 24 / (25 - 2) * 5 / 4
+    np.testing.assert_allclose(result.vcov, factor * (one + other), rtol=1e-8)
+    assert result.std_errors.item() > 0.18
+
+
+def test_negative_eigenvalues_of_a_two_way_covariance_are_set_to_zero():
+    frame = grid(17)
+    with pytest.warns(CovarianceWarning, match="1 negative eigenvalues, set to zero"):
+        result = TWFE(vcov=("firm", "year")).fit(Panel(frame, unit="firm", time="year"), "y", treatment=["x", "z"])
+    parts = (products(frame, keys, ["x", "z"]) for keys in (["firm"], ["year"], ["firm", "year"]))
+    one, other, both = parts
+    values, vectors = np.linalg.eigh(one + other - both)
+    assert values[0] < 0
+    factor = 24 / (25 - 3) * 5 / 4
+    np.testing.assert_allclose(result.vcov, factor * (vectors * values.clip(0)) @ vectors.T, rtol=1e-8, atol=1e-12)
+    assert (result.std_errors > 0.05).all()
+
+
+@pytest.mark.parametrize("weights", [None, "w"])
+@pytest.mark.parametrize(("vcov", "power"), [("HC2", 0.5), ("HC3", 1.0)])
+def test_leverage_counts_all_fixed_effects(vcov, power, weights):
+    frame = make(n_units=20).sample(frac=0.9, random_state=0).assign(w=lambda f: 0.5 + f["z"].abs())
+    effects = ["firm", "year", "city^year"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SingletonWarning)
+        fit = TWFE(vcov=vcov, fixed_effects=effects).fit(Panel(frame, **KEYS, weights=weights), "y", treatment="x")
+    cell = frame["city"].astype(str) + "^" + frame["year"].astype(str)
+    frame = frame[cell.groupby(cell).transform("size") > 1]
+    cell = cell[frame.index]
+    dummies = [pd.get_dummies(codes.astype(str)) for codes in (frame["firm"], frame["year"], cell)]
+    root = np.sqrt(frame[weights].to_numpy()) if weights else np.ones(len(frame))
+    A, y = np.column_stack([frame["x"], *dummies]).astype(float) * root[:, None], frame["y"].to_numpy() * root
+    inverse = np.linalg.pinv(A.T @ A)
+    h = np.einsum("ij,jk,ik->i", A, inverse, A)
+    psi = A @ inverse[:, 0] * (y - A @ (inverse @ (A.T @ y))) / (1 - h) ** power
+    assert fit.n_rows == len(frame)
+    assert fit.std_errors["x"] == pytest.approx(np.sqrt(psi @ psi), rel=1e-8)
+
+
+def test_a_row_that_is_fitted_whatever_it_is_has_no_robust_error():
+    frame = make(n_units=8).assign(flag=lambda f: ((f["firm"] == 3) & (f["year"] == 2002)) * 1.0)
+    panel = Panel(frame, **KEYS)
+    with pytest.raises(EstimationError, match=r"1 rows are fitted perfectly .* first: \(3, 2002\)"):
+        TWFE(vcov="HC3").fit(panel, "y", treatment="x", covariates=["flag"])
+    with pytest.raises(OptionError, match="family='poisson'"):
+        TWFE(vcov="HC2", family="poisson")
+    with pytest.raises(OptionError, match="with instruments"):
+        TWFE(vcov="HC2").fit(panel, "y", treatment="x", instruments=["z"])
+    with pytest.raises(OptionError, match="vcov="):
+        TWFE(vcov=("driscoll_kraay", -1))

@@ -134,11 +134,16 @@ def test_bins_whose_counterfactuals_are_all_zero_have_no_response() -> None:
         Spillover(exposure="near", family="poisson").fit(Panel(df, **KEYS), "count")
 
 
-def test_separated_counts_are_a_typed_error() -> None:
-    rows = [("a", 1, 0, 5), ("a", 2, 0, 0), ("b", 2, 0, 3), ("b", 3, 0, 2), ("d", 2, 3, 2), ("d", 3, 3, 1)]
+def test_counts_that_fixed_effects_separate_are_left_out() -> None:
+    rows = [("a", 1, 0, 5), ("a", 2, 0, 0), ("b", 2, 0, 3), ("b", 3, 0, 2)]
+    rows += [(firm, year, 3, 2 if year == 2 else 1) for firm in "de" for year in (2, 3)]
     df = pd.DataFrame(rows, columns=["firm", "year", "first", "count"]).assign(none=0)
-    with pytest.raises(ConvergenceError, match="did not converge"):
-        Spillover(exposure="none", family="poisson").fit(Panel(df, **KEYS), "count")
+    with (
+        pytest.warns(SeparationWarning, match=r"1 untreated rows .* fixed effects separate; first: \(a, 2\)"),
+        pytest.warns(CollinearWarning, match="first: none"),
+    ):
+        result = Spillover(exposure="none", family="poisson").fit(Panel(df, **KEYS), "count")
+    assert result["treated"].values == pytest.approx([1 - 2 * 2 / 3], abs=1e-9)
 
 
 def test_all_zero_pasts_have_a_counterfactual_of_zero() -> None:

@@ -10,6 +10,7 @@ from aigreen import Decomposition, Effects, Imputation, Panel, Spillover
 from aigreen.errors import (
     CollinearWarning,
     OptionError,
+    UnknownColumnError,
 )
 from aigreen.exposure.basis import Basis
 from aigreen.inference.spatial import conley
@@ -120,6 +121,17 @@ def test_without_exposure_equals_imputation_exactly(family: str, keys: dict, var
     difference = Spillover(exposure="none", **options).contamination(panel, outcome, covariates=["x"])
     assert not difference.values.any()
     assert not difference.psi.any()
+
+
+def test_where_no_treated_row_is_exposed_there_is_no_spillover_on_them() -> None:
+    df = firms()
+    df.loc[(df["first"] > 0) & (df["year"] >= df["first"]), "near"] = 0.0
+    result = Spillover(exposure="near").fit(Panel(df, **KEYS), "y")
+    assert result.overall().index.tolist() == ["treated", "net", "exposed", "near"]
+    assert result["net"].values == pytest.approx(result["treated"].values, abs=0)
+    assert result.conventions["spillover"].startswith("no treated row is exposed")
+    with pytest.raises(UnknownColumnError, match="'spillover'"):
+        result["spillover"]
 
 
 def test_event_studies_count_from_treatment_and_from_exposure() -> None:
