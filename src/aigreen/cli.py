@@ -18,6 +18,7 @@ COMMANDS = {
     "diff": "show the numbers and cells that changed since a git revision",
     "accept": "take the results of a study as its accepted values, with a reason",
     "lint": "find numbers in the paper that no key stands behind",
+    "evidence": "print what an estimator is held to: references, simulations, tests",
     "exhibits": "list the exhibits with the rule and the script that make them",
     "bundle": "write the replication package of a built study",
     "export": "write a paper's tables and figures for LaTeX, Word or a spreadsheet",

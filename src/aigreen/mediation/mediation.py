@@ -38,7 +38,8 @@ from aigreen.regression.lone_clusters import warn_lone_treated
 from aigreen.regression.sample import Sample, draw_sample
 from aigreen.regression.twfe import dummy_shares
 
-Design = Literal["regression", "staggered", "doubly_robust"]
+Design = Literal["regression", "sequential_g", "staggered", "doubly_robust"]
+REGRESSIONS = ("regression", "sequential_g")
 Variance = Literal["cluster", "iid"]
 
 
@@ -55,6 +56,15 @@ class Mediation:
     With staggered adoption and effects that differ, these coefficients average effects with weights that may be
     negative: use one of the other designs.
 
+    sequential_g: the direct part is the controlled direct effect, that of treatment with the channels held fixed, where
+    intermediates Z, moved by treatment, move channels and outcome as well. The channels' slopes come from the
+    regression that holds Z too, and the outcome less what the channels carry is regressed without Z:
+
+    .. math:: Y = c'D + \sum_k b_k M_k + Z'h + F'g + e, \qquad Y - \sum_k b_k M_k = \tau' D + F'g' + e' .
+
+    Part k is then what fixing channel k takes from the total, :math:`a_k b_k`; what goes through Z alone is direct.
+    Errors are those of both steps.
+
     staggered: `Decomposition` without exposure, by cohort and time.
 
     doubly_robust: by cohort and time, with :math:`\theta(X)` the doubly robust effect of Sant'Anna and Zhao given X
@@ -70,12 +80,15 @@ class Mediation:
     Parameters
     ----------
     channels : str or sequence of str
-    design : {"regression", "staggered", "doubly_robust"}
+    design : {"regression", "sequential_g", "staggered", "doubly_robust"}
+    intermediates : str or sequence of str
+        Z of sequential_g: columns that treatment moves and that move channels and outcome. As covariates they would
+        take their own share of the effect away; left out they confound the channels.
     fixed_effects : sequence of str, optional
         Columns, several joined by ``^``. Default: the panel's unit and time. regression: an empty sequence gives a
         pooled regression with an intercept. Not for doubly_robust.
     anticipation : int
-        Not for regression.
+        Not for regression and sequential_g.
     ordered : bool
         Channels in causal order: the part of a channel is what it carries beyond the earlier ones, with what it passes
         on through later ones (sequential fits). doubly_robust is always ordered.
@@ -92,7 +105,8 @@ class Mediation:
     References
     ----------
     Baron and Kenny (1986); Imai, Keele and Yamamoto (2010), Statistical Science 25; VanderWeele and Vansteelandt
-    (2014) for several channels; Huber and Oberhänsli (2026), arXiv:2602.23877.
+    (2014) for several channels; Huber and Oberhänsli (2026), arXiv:2602.23877. sequential_g: Acharya, Blackwell
+    and Sen (2016), American Political Science Review 110; Vansteelandt (2009), Epidemiology 20.
 
     Examples
     --------
@@ -108,6 +122,7 @@ class Mediation:
 
     channels: str | Sequence[str]
     design: Design = "regression"
+    intermediates: str | Sequence[str] = ()
     fixed_effects: Sequence[str] | None = None
     anticipation: int = 0
     ordered: bool = False
@@ -116,7 +131,8 @@ class Mediation:
     control_group: ControlGroup = "not_yet_treated"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "channels", as_columns(self.channels))
+        for option in ("channels", "intermediates"):
+            object.__setattr__(self, option, as_columns(getattr(self, option)))
         for option, allowed in (("design", Design), ("vcov", Variance), ("control_group", ControlGroup)):
             check_choice(option, getattr(self, option), allowed)
         if isinstance(self.fixed_effects, str):
@@ -126,10 +142,17 @@ class Mediation:
             raise OptionError("channels", self.channels, ["one column at least"])
         if self.vcov == "iid" and (self.design != "regression" or self.ordered or self.interaction):
             raise OptionError("vcov", self.vcov, ["cluster (iid is for design='regression', parallel channels)"])
+        if self.design == "sequential_g":
+            check_columns("intermediates", self.intermediates, {TOTAL, DIRECT, SPILLOVER, *self.channels})
+            for option in ("ordered", "interaction"):
+                if getattr(self, option):
+                    raise OptionError(option, True, ["False with design='sequential_g'"])
+        elif len(self.intermediates):
+            raise OptionError("intermediates", self.intermediates, ["() unless design='sequential_g'"])
         if self.interaction and (self.design == "doubly_robust" or (self.design == "regression" and self.ordered)):
             raise OptionError("interaction", True, ["False with design='doubly_robust' or an ordered regression"])
-        if self.anticipation and self.design == "regression":
-            raise OptionError("anticipation", self.anticipation, ["0 with design='regression'"])
+        if self.anticipation and self.design in REGRESSIONS:
+            raise OptionError("anticipation", self.anticipation, [f"0 with design={self.design!r}"])
         if self.fixed_effects is not None and self.design == "doubly_robust":
             raise OptionError("fixed_effects", self.fixed_effects, ["None with design='doubly_robust'"])
 
@@ -148,8 +171,8 @@ class Mediation:
         panel : Panel
         outcome : str
         treatment : str, optional
-            regression: column, which may be continuous. Default: whether the row is at or after its unit's first
-            treated period.
+            regression and sequential_g: column, which may be continuous. Default: whether the row is at or after its
+            unit's first treated period.
         covariates : str or sequence of str, optional
 
         Returns
@@ -162,13 +185,14 @@ class Mediation:
         CollinearError
             Where treatment or a channel does not vary apart from the rest.
         """
-        if treatment is not None and self.design != "regression":
+        if treatment is not None and self.design not in REGRESSIONS:
             raise OptionError("treatment", treatment, [f"None: design={self.design!r} takes the panel's cohorts"])
         require_panel(panel)
         names = as_columns(covariates)
-        repeated = {outcome, treatment, *names} & {*self.channels}
-        if repeated:
-            raise OptionError("channels", sorted(map(str, repeated))[0], ["columns with no other role"])
+        for option in ("channels", "intermediates"):
+            repeated = {outcome, treatment, *names} & {*getattr(self, option)}
+            if repeated:
+                raise OptionError(option, sorted(map(str, repeated))[0], ["columns with no other role"])
         if self.design == "staggered":
             return self._staggered.fit(panel, outcome, covariates=names)
         if self.design == "doubly_robust":
@@ -187,6 +211,21 @@ class Mediation:
         )
 
     # -- product of coefficients ---------------------------------------------------------------------------------
+
+    @property
+    def _moved(self) -> list[str]:
+        """Columns that carry the effect of treatment, in one regression of the outcome."""
+        return [*self.channels, *self.intermediates]
+
+    @property
+    def _intermediates_to_direct(self) -> np.ndarray:
+        """Matrix (2 + K + Z, 2 + K) that adds to the direct part of products of coefficients those of intermediates.
+
+        Regressed on treatment, the outcome less what the channels carry has the coefficient total - sum a b.
+        """
+        fold = np.eye(2 + len(self._moved), 2 + len(self.channels))
+        fold[2 + len(self.channels) :, Layout.direct] = 1.0
+        return fold
 
     def bootstrap(
         self,
@@ -215,7 +254,8 @@ class Mediation:
             Draws of the overall parts.
         """
         if self.design == "doubly_robust" or self.interaction or self.vcov == "iid":
-            raise OptionError("design", self.design, ["regression or staggered, clustered, without interaction"])
+            allowed = ["regression, sequential_g or staggered, clustered, without interaction"]
+            raise OptionError("design", self.design, allowed)
         if self.design == "staggered":
             return self._staggered.bootstrap(
                 panel, outcome, covariates=covariates, n_draws=n_draws, seed=seed, resampling=resampling
@@ -233,10 +273,11 @@ class Mediation:
             data.codes,
             sample.weights,
             sample.clusters,
-            names=list(self.channels),
+            names=self._moved,
             ordered=self.ordered,
         )
-        return Bootstrap(pd.DataFrame(regressions.draws(omega), columns=effects.index), effects)
+        draws = regressions.draws(omega)
+        return Bootstrap(pd.DataFrame(draws @ self._intermediates_to_direct, columns=effects.index), effects)
 
     def sensitivity(
         self,
@@ -262,7 +303,7 @@ class Mediation:
         DataFrame
             By channel and rho, as `Decomposition.sensitivity`; regression: the effect through the channel is a b.
         """
-        if self.design == "doubly_robust" or self.ordered or self.interaction:
+        if self.design in ("doubly_robust", "sequential_g") or self.ordered or self.interaction:
             allowed = ["regression or staggered, parallel channels without interaction"]
             raise OptionError("design", self.design, allowed)
         if self.design == "staggered":
@@ -336,7 +377,7 @@ class Mediation:
         self, panel: Panel, outcome: str, treatment: str | None, names: list[str], dropped: Dropped
     ) -> _Regressors:
         """Draw the sample of the regressions; leave out covariates that the others determine."""
-        columns = [outcome, *([treatment] if treatment else []), *self.channels, *names]
+        columns = [outcome, *([treatment] if treatment else []), *self._moved, *names]
         complete = panel.complete(columns, dropped)
         sample = draw_sample(complete, panel.effect_names(self.fixed_effects), dropped, counts=None)
         if treatment is None and not complete.treated[sample.rows].any():
@@ -349,14 +390,14 @@ class Mediation:
         if not keep[0]:
             raise CollinearError(f"treatment {treatment or 'treated'!r} is determined by the fixed effects")
         dropped.collinear(names, keep[1:])
-        M, y = sample.matrix(list(self.channels)), complete.column(outcome)[sample.rows]
+        M, y = sample.matrix(self._moved), complete.column(outcome)[sample.rows]
         return _Regressors(sample, codes, effects, y, M, X[:, keep])
 
     def _regression(self, panel: Panel, outcome: str, treatment: str | None, names: list[str]) -> Parts:
         dropped = Dropped()
         data = self._read(panel, outcome, treatment, names, dropped)
         sample, complete, M, X = data.sample, data.sample.panel, data.M, data.X
-        k, labels = len(self.channels), list(self.channels)
+        k, labels = len(self.channels), self._moved
         if self.interaction:
             M, labels = np.hstack([M, M * X[:, :1]]), [*labels, *(f"{name} x treatment" for name in labels)]
         model = Product.of(data.y, M, X, data.effects, sample.weights, labels, ordered=self.ordered)
@@ -371,6 +412,8 @@ class Mediation:
             psi = model.influence(clusters, len(complete.clusters))
             if self.interaction:
                 values, psi = model.interacted(X[:, 0], M[:, :k], psi, clusters)
+            elif len(self.intermediates):
+                values, psi = values @ self._intermediates_to_direct, psi @ self._intermediates_to_direct
             psi = psi * np.sqrt(cluster_factor(len(sample), size, n_clusters))
         told = {
             "identity": layout.identity,
@@ -380,6 +423,10 @@ class Mediation:
         }
         if self.ordered:
             told["channels"] = "ordered: each beyond the earlier ones"
+        if self.design == "sequential_g":
+            told["direct"] = (
+                f"controlled: channels fixed; through {', '.join(self.intermediates) or 'nothing'} included"
+            )
         shares = dummy_shares(sample, X, 1, by_cohort=treatment is None)
         if shares is not None:
             warn_lone_treated(shares, [treatment or "treated"])
@@ -388,7 +435,7 @@ class Mediation:
             index=pd.Index(layout.labels, name="part"),
             psi=psi,
             covariance=covariance,
-            method="Mediation (product of coefficients)",
+            method=f"Mediation ({'sequential g' if self.design == 'sequential_g' else 'product of coefficients'})",
             mass=Mass(np.ones(len(values)), np.arange(len(values))),
             post=np.ones(len(values), dtype=bool),
             cluster_shares=shares and ClusterShares.beside([shares.take(np.array([0]))] * len(values)),

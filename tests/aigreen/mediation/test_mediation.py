@@ -118,13 +118,16 @@ def test_interaction_equals_the_regression_with_products() -> None:
     assert result.to_dict() == pytest.approx(expected, abs=1e-8)
 
 
-@pytest.mark.parametrize("options", [{}, {"ordered": True}, {"interaction": True}])
+SEQUENTIAL_G = {"channels": ["m1"], "design": "sequential_g", "intermediates": ["m2"]}
+
+
+@pytest.mark.parametrize("options", [{}, {"ordered": True}, {"interaction": True}, SEQUENTIAL_G])
 def test_influence_is_the_derivative_by_cluster_weights(options: dict) -> None:
     df, step = firms(), 1e-5
 
     def fit(w: np.ndarray | float) -> object:
         panel = Panel(df.assign(w=w), **KEYS, weights="w")
-        return Mediation(channels=["m1", "m2"], **options).fit(panel, "y", treatment="ai", covariates=["x"])
+        return Mediation(**{"channels": ["m1", "m2"], **options}).fit(panel, "y", treatment="ai", covariates=["x"])
 
     base = fit(1.0)
     scale = np.median(base.influence.loc[0].abs())
@@ -209,6 +212,80 @@ def test_bootstrap_errors_are_near_those_of_influence_functions() -> None:
         Mediation(channels=["m1"], design="doubly_robust").bootstrap(panel, "y")
     with pytest.raises(OptionError):
         Mediation(channels=["m1"]).bootstrap(panel, "y", treatment="ai", n_draws=1)
+
+
+# -- sequential g-estimation ------------------------------------------------------------------------------------------
+
+
+def confounded(seed: int, n: int = 240) -> pd.DataFrame:
+    """Treatment moves z by 0.8; z moves the channel (0.5) and the outcome (0.6); direct 1 + 0.48, channel 0.7 x 0.9."""
+    rng = np.random.default_rng(seed)
+    firm, year = np.repeat(np.arange(n), 4), np.tile(np.arange(4), n)
+    city = firm // 3
+    shock = rng.standard_normal((3, n // 3, 4))[:, city, year] + rng.standard_normal((3, len(firm)))
+    level = rng.standard_normal(n)[firm]
+    ai = rng.standard_normal((n // 3, 4))[city, year] + level
+    z = 0.8 * ai + level + shock[0]
+    m = 0.5 * ai + 0.5 * z + level + shock[1]
+    y = ai + 0.7 * m + 0.6 * z + level + 0.1 * year + shock[2]
+    return pd.DataFrame({"firm": firm, "year": year, "city": city, "ai": ai, "z": z, "m": m, "y": y})
+
+
+def test_sequential_g_is_two_regressions(panel: Panel) -> None:
+    result = Mediation(**SEQUENTIAL_G).fit(panel, "y", treatment="ai", covariates=["x"])
+    slope = coefficients(panel, "y", ["m1", "m2"])["m1"]
+    frame = panel.frame.assign(less=lambda d: d["y"] - slope * d["m1"])
+    less = coefficients(Panel(frame, **KEYS, weights="w"), "less", [])["ai"]
+    assert result.estimates.to_dict() == pytest.approx(
+        {
+            "total": coefficients(panel, "y", [])["ai"],
+            "direct": less,
+            "m1": coefficients(panel, "m1", [])["ai"] * slope,
+        },
+        abs=1e-9,
+    )
+    assert result.conventions["direct"] == "controlled: channels fixed; through m2 included"
+
+
+def test_sequential_g_without_intermediates_is_the_product_of_coefficients(panel: Panel) -> None:
+    """Also with R's numbers: what is held for design="regression" in tests/reference holds here."""
+    ours = Mediation(channels=["m1", "m2"], design="sequential_g").fit(panel, "y", treatment="ai")
+    product = Mediation(channels=["m1", "m2"]).fit(panel, "y", treatment="ai")
+    assert np.array_equal(ours.values, product.values)
+    assert np.array_equal(ours.psi, product.psi)
+
+
+def test_sequential_g_bootstrap_is_of_its_parts(panel: Panel) -> None:
+    draws = Mediation(**SEQUENTIAL_G).bootstrap(panel, "y", treatment="ai", covariates=["x"], n_draws=400)
+    ratio = draws.std_errors / draws.effects.std_errors
+    assert ratio.index.tolist() == ["total", "direct", "m1"]
+    assert ratio.between(0.85, 1.2).all()
+    both = Mediation(channels=["m1", "m2"]).bootstrap(panel, "y", treatment="ai", covariates=["x"], n_draws=400)
+    assert draws.draws["direct"].to_numpy() == pytest.approx((both.draws["direct"] + both.draws["m2"]).to_numpy())
+
+
+@pytest.mark.slow
+def test_sequential_g_covers_where_intermediates_confound_the_channel() -> None:
+    """The regression that leaves z out takes its effect on the outcome for the channel's; the one that holds z, too."""
+    truth = np.array([1 + 0.48 + 0.63, 1.48, 0.63])
+    gap, error, without, holding = [], [], [], []
+    for seed in range(1000):
+        panel = Panel(confounded(seed), unit="firm", time="year", cluster="city")
+        found = Mediation(channels=["m"], design="sequential_g", intermediates=["z"]).fit(panel, "y", treatment="ai")
+        gap.append(found.values - truth)
+        interval = found.conf_int()
+        error.append((interval["low"] <= truth) & (truth <= interval["high"]))
+        if seed < 100:
+            product = Mediation(channels=["m"])
+            without.append(product.fit(panel, "y", treatment="ai").estimates["direct"])
+            holding.append(product.fit(panel, "y", treatment="ai", covariates=["z"]).estimates["direct"])
+    bias, noise = np.mean(gap, axis=0), np.std(gap, axis=0) / np.sqrt(len(gap))
+    coverage = np.mean(error, axis=0)
+    print(pd.DataFrame({"bias": bias, "noise": noise, "coverage": coverage}, index=["total", "direct", "m"]))
+    assert (np.abs(bias) < 3 * noise).all()
+    assert ((coverage > 0.93) & (coverage < 0.97)).all()
+    assert np.mean(without) < 1.48 - 0.05
+    assert np.mean(holding) == pytest.approx(1.0, abs=0.02)
 
 
 # -- doubly robust ---------------------------------------------------------------------------------------------------
@@ -332,6 +409,13 @@ def test_default_treatment_and_collinear_covariates() -> None:
         {"channels": ["m1"], "interaction": True, "design": "doubly_robust"},
         {"channels": ["m1"], "fixed_effects": ["firm"], "design": "doubly_robust"},
         {"channels": ["m1"], "fixed_effects": "firm"},
+        {"channels": ["m1"], "intermediates": ["m2"]},
+        {"channels": ["m1"], "intermediates": "m2", "design": "sequential_g"},
+        {**SEQUENTIAL_G, "intermediates": ["m1"]},
+        {**SEQUENTIAL_G, "ordered": True},
+        {**SEQUENTIAL_G, "interaction": True},
+        {**SEQUENTIAL_G, "vcov": "iid"},
+        {**SEQUENTIAL_G, "anticipation": 1},
     ],
 )
 def test_impossible_options_raise(options: dict) -> None:
@@ -342,6 +426,8 @@ def test_impossible_options_raise(options: dict) -> None:
 def test_a_column_has_one_role_and_designs_their_treatment(panel: Panel) -> None:
     with pytest.raises(OptionError):
         Mediation(channels=["m1"]).fit(panel, "m1", treatment="ai")
+    with pytest.raises(OptionError, match="intermediates='m2'"):
+        Mediation(**SEQUENTIAL_G).fit(panel, "y", treatment="ai", covariates=["m2"])
     with pytest.raises(OptionError):
         Mediation(channels=["m1"], design="staggered").fit(panel, "y", treatment="ai")
 
