@@ -18,6 +18,8 @@ CASES = {
     "SDRM_CLF": {"restriction": "relative_smoothness"},
     "smoothness_FLCI": {"restriction": "smoothness"},
     "smoothness_CLF": {"restriction": "smoothness", "method": "c_lf"},
+    "smooth_monotone_inc": {"restriction": "smoothness", "monotone": "increasing"},
+    "smooth_bias_pos": {"restriction": "smoothness", "sign": "positive"},
 }
 
 

@@ -9,7 +9,7 @@ from scipy import optimize
 
 from aigreen.inference import rho_sensitivity
 from aigreen.inference.honest_fixed import BiasVariance
-from aigreen.inference.honest_tests import DualVertices, hull, step_bounds
+from aigreen.inference.honest_tests import DualVertices, hull, shape_rows, step_bounds
 
 pytestmark = pytest.mark.slow
 
@@ -32,6 +32,20 @@ def test_relative_magnitudes_cover_a_linear_violation(weights, slope):
     pieces = step_bounds(3, weights, 1, relative=1.0)
     found = np.array([hull(pieces, values, SIGMA, 0.05) for values in draws(slope * TIME, n)])
     coverage = ((found[:, 0] <= 0) & (found[:, 1] >= 0)).mean()
+    assert coverage >= 0.95 - 3 * np.sqrt(0.95 * 0.05 / n)
+
+
+@pytest.mark.parametrize("weights", [FIRST, AVERAGE], ids=["first", "average"])
+@pytest.mark.parametrize(("sign", "monotone"), [("positive", None), (None, "increasing")], ids=["sign", "monotone"])
+@pytest.mark.parametrize(("order", "option"), [(1, {"relative": 1.0}), (2, {"absolute": 0.01})], ids=["RM", "SD"])
+@pytest.mark.parametrize("slope", [0.0, 0.03])
+def test_shapes_cover_where_they_bind_and_where_they_do_not(weights, sign, monotone, order, option, slope):
+    """Parallel trends are the least favourable point of a sign and a direction; with the slope, that of RM."""
+    n, bias = 400, slope * TIME
+    pieces = step_bounds(3, weights, order, shape=shape_rows(3, 4, sign, monotone), **option)
+    found = np.array([hull(pieces, values, SIGMA, 0.05) for values in draws(bias, n, 7)])
+    coverage = ((found[:, 0] <= 0) & (found[:, 1] >= 0)).mean()
+    print(f"{sign or monotone}, order {order}, slope {slope}: coverage {coverage:.3f}")
     assert coverage >= 0.95 - 3 * np.sqrt(0.95 * 0.05 / n)
 
 

@@ -13,7 +13,8 @@ from aigreen.effects.effects import Effects
 from aigreen.errors import EffectsError, NoPrePeriodError, OptionError
 from aigreen.inference.event_path import EventPath, PostWeights
 from aigreen.inference.honest_fixed import BiasVariance
-from aigreen.inference.honest_tests import differences, hull, step_bounds
+from aigreen.inference.honest_tests import Direction, Sign, differences, hull, shape_rows, step_bounds
+from aigreen.options import check_choice
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +24,7 @@ Method = Literal["c_lf", "flci"]
 
 _RELATIVE_BOUNDS = (0.5, 1.0, 1.5, 2.0)
 _SMOOTH_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-_DOUBLINGS = 40
+_DOUBLINGS = 20  # a bound a million times the first: beyond it the arithmetic of a shape loses its digits
 _BREAKDOWN_TOLERANCE = 1e-6
 _LABELS = {
     "relative_magnitudes": r"$\bar M$: violation a period, relative to the largest before treatment",
@@ -55,6 +56,8 @@ class HonestDiD:
         Of the effects after the reference period, by horizon.
     reference : int
         Horizon of the reference period.
+    sign, monotone : str or None
+        What else violations after the reference are held to.
     """
 
     frame: pd.DataFrame
@@ -66,6 +69,8 @@ class HonestDiD:
     level: float
     weights: pd.Series = field(repr=False)
     reference: int
+    sign: Sign | None = None
+    monotone: Direction | None = None
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the original interval and the interval under each bound."""
@@ -89,6 +94,8 @@ def honest_did(
     *,
     weights: PostWeights = "first",
     restriction: Restriction = "relative_magnitudes",
+    sign: Sign | None = None,
+    monotone: Direction | None = None,
     bounds: Sequence[float] | None = None,
     level: float = 0.95,
     method: Method | None = None,
@@ -115,21 +122,28 @@ def honest_did(
     weights : "first", "average", or mapping of horizon to weight
         l: the first effect after treatment, their plain average, or any weights on horizons after the reference.
     restriction : {"relative_magnitudes", "smoothness", "relative_smoothness"}
+    sign : {"positive", "negative"}, optional
+        Violations after the reference have this sign (or are zero): what else moved treated units is known to have
+        moved them up, or down. DeltaSDPB, DeltaRMNB and so on of R HonestDiD.
+    monotone : {"increasing", "decreasing"}, optional
+        Violations do not change direction after the reference, as secular trends do. DeltaSDI, DeltaRMD and so on. Not
+        with `sign`, which it implies.
     bounds : sequence of float, optional
         Values of Mbar (default 0.5, 1, 1.5, 2) or of M in units of the outcome (default: from 0 to the largest second
         difference of the estimates up to the reference).
     level : float
         Coverage.
     method : {"c_lf", "flci"}, optional
-        Conditional test with a least favourable first stage, or fixed-length interval (smoothness only, and its
-        default: shorter there).
+        Conditional test with a least favourable first stage, or fixed-length interval (smoothness without
+        sign or direction only, and its default: shorter there).
 
     Notes
     -----
     Normal approximation with the given covariance. Moments that involve effects before treatment only are not used by
     c_lf. The set under a relative restriction is the smallest interval that holds the union of the sets in which each
-    difference before treatment, with either sign, is the largest. Source: Rambachan and Roth (2023); Andrews, Roth and
-    Pakes (2023) for c_lf; Armstrong and Kolesar (2018) for flci.
+    difference before treatment, with either sign, is the largest. A sign or a direction makes identified sets smaller;
+    where it does not bind an interval may be a little longer, since the test guards more moments. Source: Rambachan and
+    Roth (2023); Andrews, Roth and Pakes (2023) for c_lf; Armstrong and Kolesar (2018) for flci.
 
     Raises
     ------
@@ -141,7 +155,14 @@ def honest_did(
     """
     if restriction not in get_args(Restriction):
         raise OptionError("restriction", restriction, get_args(Restriction))
-    allowed: tuple[Method, ...] = ("flci", "c_lf") if restriction == "smoothness" else ("c_lf",)
+    if sign is not None:
+        check_choice("sign", sign, Sign)
+    if monotone is not None:
+        check_choice("monotone", monotone, Direction)
+        if sign is not None:
+            raise OptionError("monotone", monotone, [f"None with sign={sign!r}"])
+    fixed = restriction == "smoothness" and sign is None and monotone is None
+    allowed: tuple[Method, ...] = ("flci", "c_lf") if fixed else ("c_lf",)
     chosen = allowed[0] if method is None else method
     if chosen not in allowed:
         raise OptionError("method", chosen, allowed)
@@ -154,7 +175,8 @@ def honest_did(
     full = np.concatenate([np.zeros(path.n_pre), post])
     path.require_rank(np.vstack([np.eye(len(full))[: path.n_pre], full]), "effects before treatment and of interest")
     used = _checked(bounds, restriction, path)
-    interval = _intervals(path, post, restriction, chosen, 1 - level)
+    shape = shape_rows(path.n_pre, path.n_post, sign, monotone)
+    interval = _intervals(path, post, restriction, chosen, 1 - level, shape)
     ends = np.array([interval(bound) for bound in used]).reshape(-1, 2)
     effect = path.effects.combine(full)
     original = effect.conf_int(level).iloc[0]
@@ -169,11 +191,18 @@ def honest_did(
         level=level,
         weights=pd.Series(post, index=pd.Index(path.horizons[path.n_pre :], name="horizon"), name="weight"),
         reference=path.reference,
+        sign=sign,
+        monotone=monotone,
     )
 
 
 def _intervals(
-    path: EventPath, weights: np.ndarray, restriction: Restriction, method: Method, alpha: float
+    path: EventPath,
+    weights: np.ndarray,
+    restriction: Restriction,
+    method: Method,
+    alpha: float,
+    shape: np.ndarray | None,
 ) -> Callable[[float], Interval]:
     """Return the function from a bound to its interval."""
     if method == "flci":
@@ -188,7 +217,7 @@ def _intervals(
     option = "absolute" if restriction == "smoothness" else "relative"
 
     def inverted(bound: float) -> Interval:
-        pieces = step_bounds(path.n_pre, weights, order, **{option: bound})
+        pieces = step_bounds(path.n_pre, weights, order, shape=shape, **{option: bound})
         return hull(pieces, path.values, path.covariance, alpha)
 
     return inverted

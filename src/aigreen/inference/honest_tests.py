@@ -15,17 +15,27 @@ must lie between the sums of their ends. Hence :math:`\hat\eta` is the largest o
 
 which are the vertices of the dual program; the first kind differ by positive factors, so that only the two extreme ones
 can be largest. No linear program is solved and no critical value is simulated.
+
+With a sign or a direction of :math:`\delta` in addition, the vertices are found by `aigreen.inference.honest_shape`;
+they are functions of up to three numbers.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy import optimize, special
 
+from aigreen.inference.honest_shape import vertices
+
+Sign = Literal["positive", "negative"]
+Direction = Literal["increasing", "decreasing"]
+
 _SIZE_OF_FIRST_STAGE = 0.1
 _ANGLES = 8192
+_HEIGHTS = 64  # on the sphere, with twice as many angles
 _GRID = 513
 _BISECTIONS = 48
 _TIE = 1e-12
@@ -47,6 +57,8 @@ class StepBound:
         Mbar v.
     constant : float
         M.
+    shape : ndarray, shape (S, k), optional
+        Combinations of violations that are not positive.
     """
 
     steps: np.ndarray
@@ -54,11 +66,12 @@ class StepBound:
     effect: np.ndarray
     yardstick: np.ndarray
     constant: float = 0.0
+    shape: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class DualVertices:
-    """The vertices: values `level + slope * theta`, covariance, and loadings on two independent normals."""
+    """The vertices: values `level + slope * theta`, covariance, and loadings on two or three independent normals."""
 
     level: np.ndarray
     slope: np.ndarray
@@ -68,6 +81,8 @@ class DualVertices:
     @classmethod
     def of(cls, bound: StepBound, values: np.ndarray, covariance: np.ndarray) -> DualVertices:
         """Vertices of a restriction, given estimates and their covariance."""
+        if bound.shape is not None:
+            return cls._shaped(bound, bound.shape, values, covariance)
         signed = np.stack([bound.steps, -bound.steps]) - bound.yardstick
         sigma = np.sqrt(np.maximum(np.einsum("stk,kj,stj->st", signed, covariance, signed), 0))
         up = np.where(bound.sums >= 0, sigma[0], sigma[1])
@@ -87,20 +102,43 @@ class DualVertices:
         level = weights @ (pair @ values) + on_yardstick * bound.constant
         return cls(level, -on_effect, loadings @ loadings.T, loadings)
 
+    @classmethod
+    def _shaped(cls, bound: StepBound, shape: np.ndarray, values: np.ndarray, covariance: np.ndarray) -> DualVertices:
+        rows = np.vstack([bound.steps - bound.yardstick, -bound.steps - bound.yardstick, shape])
+        constant = np.repeat([-1.0 if bound.constant else 0.0, 0.0], [2 * len(bound.steps), len(shape)])
+        n_pre = rows.shape[1] - len(bound.sums)
+        sigma = np.sqrt(np.einsum("mk,kj,mj->m", rows, covariance, rows))
+        effect = np.where(np.arange(rows.shape[1]) < n_pre, 0.0, bound.effect)
+        given = np.column_stack([rows[:, :n_pre], constant])
+        found = vertices(rows[:, n_pre:], given, sigma, effect[n_pre:])
+        weights = found[:, -1:] * effect
+        weights[:, :n_pre] = found[:, :n_pre]
+        roots, vectors = np.linalg.eigh(covariance)
+        left, size, _ = np.linalg.svd(weights @ (vectors * np.sqrt(np.maximum(roots, 0))), full_matrices=False)
+        loadings = (left * size)[:, size > _TIE * size[0]]
+        level = weights @ values + found[:, n_pre] * bound.constant
+        return cls(level, -found[:, -1], loadings @ loadings.T, loadings)
+
     def least_favourable(self, alpha: float) -> float:
         r"""Value that the largest vertex exceeds with probability alpha when all moments bind.
 
-        In polar coordinates, with :math:`h(\phi)` the largest loading in direction phi (at least 0),
-        :math:`P(\max > c) = (2\pi)^{-1} \int \exp(-c^2 / 2 h(\phi)^2) d\phi`.
+        In polar coordinates, with :math:`h(u)` the largest loading in direction u (at least 0), it is the average over
+        directions of :math:`P(\chi > c / h(u))`; of two normals :math:`P(\chi > x) = \exp(-x^2 / 2)`.
         """
-        angle = (np.arange(_ANGLES) + 0.5) * (2 * np.pi / _ANGLES)
-        reach = np.maximum((self.loadings @ np.stack([np.cos(angle), np.sin(angle)])).max(axis=0), 0)
+        rank = self.loadings.shape[1]
+        directions = _directions(max(rank, 2))[:rank]
+        reach = np.maximum((self.loadings @ directions).max(axis=0), 0)
+        n_directions = len(reach)
         reach = reach[reach > 0]
         if not reach.size:
             return 0.0
 
         def excess(c: float) -> float:
-            return float(np.exp(-0.5 * (c / reach) ** 2).sum() / _ANGLES - alpha)
+            x = c / reach
+            beyond = np.exp(-0.5 * x**2)
+            if rank == 3:
+                beyond = special.erfc(x / np.sqrt(2)) + np.sqrt(2 / np.pi) * x * beyond
+            return float(beyond.sum() / n_directions - alpha)
 
         return float(optimize.brentq(excess, 0, reach.max() * 40, xtol=1e-14 * reach.max()))
 
@@ -151,6 +189,18 @@ class DualVertices:
         return float(a[0]), float(a[1])
 
 
+def _directions(dimension: int) -> np.ndarray:
+    """Evenly spread unit vectors in the plane or in space, shape (dimension, n)."""
+    if dimension == 2:
+        angle = (np.arange(_ANGLES) + 0.5) * (2 * np.pi / _ANGLES)
+        return np.stack([np.cos(angle), np.sin(angle)])
+    height, angle = np.meshgrid(
+        2 * (np.arange(_HEIGHTS) + 0.5) / _HEIGHTS - 1, (np.arange(2 * _HEIGHTS) + 0.5) * (np.pi / _HEIGHTS)
+    )
+    ring = np.sqrt(1 - height**2)
+    return np.stack([ring * np.cos(angle), ring * np.sin(angle), height]).reshape(3, -1)
+
+
 def truncated_quantile(p: float, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Quantile of a standard normal given that it lies between low and high; exact far in the upper tail."""
     tail = np.logaddexp(np.log1p(-p) + special.log_ndtr(-low), np.log(p) + special.log_ndtr(-high))
@@ -178,13 +228,28 @@ def differences(n_pre: int, n_post: int, order: int) -> np.ndarray:
     return np.diff(path, n=order, axis=0)
 
 
+def shape_rows(n_pre: int, n_post: int, sign: Sign | None, monotone: Direction | None) -> np.ndarray | None:
+    """Return combinations of violations that a sign or a direction after the reference keeps from being positive."""
+    if sign:
+        return np.eye(n_pre + n_post)[n_pre:] * (-1 if sign == "positive" else 1)
+    if monotone:
+        return differences(n_pre, n_post, 1)[n_pre:] * (-1 if monotone == "increasing" else 1)
+    return None
+
+
 def step_bounds(
-    n_pre: int, weights: np.ndarray, order: int, *, relative: float | None = None, absolute: float = 0.0
+    n_pre: int,
+    weights: np.ndarray,
+    order: int,
+    *,
+    relative: float | None = None,
+    absolute: float = 0.0,
+    shape: np.ndarray | None = None,
 ) -> list[StepBound]:
     """Pieces of the restriction on first (order 1) or second (order 2) differences after the reference.
 
     With `relative`, each difference before the reference in turn, with either sign, is the yardstick; the union over
-    pieces is the restriction by the largest of them.
+    pieces is the restriction by the largest of them. `shape` is that of `StepBound`.
     """
     n_post = len(weights)
     path = differences(n_pre, n_post, order)
@@ -197,5 +262,6 @@ def step_bounds(
     if order == 2:
         effect[n_pre - 1] = weights @ time
     if relative is None:
-        return [StepBound(steps, sums, effect, np.zeros(n_pre + n_post), absolute)]
-    return [StepBound(steps, sums, effect, relative * sign * v) for v in path[:before] for sign in (1.0, -1.0)]
+        return [StepBound(steps, sums, effect, np.zeros(n_pre + n_post), absolute, shape)]
+    yardsticks = [relative * sign * v for v in path[:before] for sign in (1.0, -1.0)]
+    return [StepBound(steps, sums, effect, yardstick, shape=shape) for yardstick in yardsticks]

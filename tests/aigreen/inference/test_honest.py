@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import matplotlib as mpl
 import numpy as np
@@ -10,11 +11,17 @@ from aigreen.effects.effects import Effects
 from aigreen.errors import EffectsError, NoInfluenceError, NoPrePeriodError, OptionError, SingularCovarianceError
 from aigreen.inference import honest_did
 from aigreen.inference.honest_fixed import BiasVariance, half_length, lasso_path
-from aigreen.inference.honest_tests import DualVertices, step_bounds, truncated_quantile
+from aigreen.inference.honest_tests import DualVertices, differences, shape_rows, step_bounds, truncated_quantile
 
 mpl.use("Agg")
 
 HORIZONS = [-4, -3, -2, 0, 1, 2]
+SHAPES = [
+    {"sign": "positive", "monotone": None},
+    {"sign": "negative", "monotone": None},
+    {"sign": None, "monotone": "increasing"},
+    {"sign": None, "monotone": "decreasing"},
+]
 WEIGHTS = {"first": [1.0, 0, 0], "average": [1 / 3] * 3, "contrast": [-1.0, 0.0, 2.0]}
 
 
@@ -50,8 +57,9 @@ class LinearProgram:
     """The test of Andrews, Roth and Pakes by linear programs, straight from their definitions."""
 
     def __init__(self, bound, weights, covariance):
-        self.A = np.vstack([bound.steps - bound.yardstick, -bound.steps - bound.yardstick])
-        self.d = np.full(len(self.A), bound.constant)
+        shape = np.zeros((0, len(covariance))) if bound.shape is None else bound.shape
+        self.A = np.vstack([bound.steps - bound.yardstick, -bound.steps - bound.yardstick, shape])
+        self.d = np.repeat([bound.constant, 0.0], [2 * len(bound.steps), len(shape)])
         self.l, self.n_pre = np.asarray(weights), len(covariance) - len(weights)
         self.cov = self.A @ covariance @ self.A.T
         self.sigma = np.sqrt(np.diag(self.cov))
@@ -102,11 +110,13 @@ class LinearProgram:
 
 
 @pytest.mark.parametrize("weights", WEIGHTS)
+@pytest.mark.parametrize("shape", [None, *SHAPES], ids=str)
 @pytest.mark.parametrize(("order", "option"), [(1, {"relative": 0.8}), (2, {"relative": 0.8}), (2, {"absolute": 0.3})])
-def test_closed_form_of_the_test_equals_linear_programs(weights, order, option):
+def test_vertices_of_the_test_equal_linear_programs(weights, order, option, shape):
     weighted = np.array(WEIGHTS[weights])
     values, covariance = drawn(order)
-    for bound in step_bounds(3, weighted, order, **option)[:3]:
+    shape = shape and shape_rows(3, 3, **shape)
+    for bound in step_bounds(3, weighted, order, shape=shape, **option)[: 3 if shape is None else 1]:
         vertices = DualVertices.of(bound, values, covariance)
         program = LinearProgram(bound, weighted, covariance)
         first_stage = vertices.least_favourable(0.005)
@@ -117,13 +127,128 @@ def test_closed_form_of_the_test_equals_linear_programs(weights, order, option):
             assert ours == pytest.approx(theirs, abs=2e-6)
 
 
+@pytest.mark.parametrize(("order", "shape", "rank"), [(1, None, 2), (2, SHAPES[0], 3)], ids=["plane", "space"])
 @pytest.mark.parametrize("alpha", [0.005, 0.05, 0.3])
-def test_least_favourable_value_is_the_quantile_of_the_largest_vertex(alpha):
+def test_least_favourable_value_is_the_quantile_of_the_largest_vertex(alpha, order, shape, rank):
     values, covariance = drawn(1)
-    vertices = DualVertices.of(step_bounds(3, np.array(WEIGHTS["average"]), 1, relative=1.5)[0], values, covariance)
-    z = np.random.default_rng(0).normal(size=(400_000, 2))
+    shape = shape and shape_rows(3, 3, **shape)
+    bound = step_bounds(3, np.array(WEIGHTS["average"]), order, relative=1.5, shape=shape)[0]
+    vertices = DualVertices.of(bound, values, covariance)
+    assert vertices.loadings.shape[1] == rank
+    z = np.random.default_rng(0).normal(size=(400_000, rank))
     share = ((z @ vertices.loadings.T).max(axis=1) > vertices.least_favourable(alpha)).mean()
     assert share == pytest.approx(alpha, abs=4 * np.sqrt(alpha / 400_000))
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+@pytest.mark.parametrize(("order", "option"), [(1, {"relative": 0.8}), (2, {"relative": 0.8}), (2, {"absolute": 0.3})])
+def test_elimination_without_a_shape_gives_the_closed_form(weights, order, option):
+    values, covariance = drawn(order)
+    bound = step_bounds(3, np.array(WEIGHTS[weights]), order, **option)[0]
+    closed = DualVertices.of(bound, values, covariance)
+    eliminated = DualVertices.of(replace(bound, shape=np.zeros((0, 6))), values, covariance)
+    assert eliminated.least_favourable(0.05) == pytest.approx(closed.least_favourable(0.05), rel=1e-6)
+    theta = np.linspace(-3, 3, 31)
+    ours, expected = (v.margin(theta, 0.05, 0.005, 9.0) for v in (eliminated, closed))
+    np.testing.assert_allclose(ours, expected, atol=1e-10)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_largest_vertex_is_the_value_of_the_linear_program(seed):
+    """Any numbers of periods, scales of errors and bounds, among them covariances that are nearly flat."""
+    rng = np.random.default_rng(seed)
+    n_pre, n_post = rng.integers(2, 6), rng.integers(1, 7)
+    root = rng.normal(size=(n_pre + n_post, n_pre + n_post + 2)) * 10.0 ** rng.uniform(-3, 1)
+    covariance, values = root @ root.T, rng.normal(size=n_pre + n_post)
+    weights = rng.normal(size=n_post) if seed % 2 else np.eye(n_post)[0]
+    order, option = [(1, "relative"), (2, "relative"), (2, "absolute")][seed % 3]
+    shape = shape_rows(n_pre, n_post, **SHAPES[seed % 4])
+    bound = step_bounds(n_pre, weights, order, shape=shape, **{option: 10.0 ** rng.uniform(-2, 2)})[0]
+    vertices, program = DualVertices.of(bound, values, covariance), LinearProgram(bound, weights, covariance)
+    for theta in weights @ values[n_pre:] + np.sqrt(bound.effect @ covariance @ bound.effect) * np.array(
+        [-2, 0.3, 1.5]
+    ):
+        expected = program.solve(program.A @ values - program.d, theta).fun
+        assert (vertices.level + vertices.slope * theta).max() == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+
+def identified(values, n_pre, weights, restriction, bound, sign, monotone):
+    """Ends of the identified set by linear programs on the path of violations, given those before treatment."""
+    k = len(values)
+    order = 1 if restriction == "relative_magnitudes" else 2
+    steps = differences(n_pre, k - n_pre, order)
+    before, after = steps[: n_pre + 1 - order], steps[n_pre + 1 - order :]
+    violations = np.r_[values[:n_pre], np.zeros(k - n_pre)]
+    most = bound * (1 if restriction == "smoothness" else np.abs(before @ violations).max())
+    path = np.eye(k)[n_pre:]
+    if monotone:
+        path = np.vstack([path[0], np.diff(path, axis=0)])
+    up = {"positive": -1, "increasing": -1, "negative": 1, "decreasing": 1, None: 0}[sign or monotone]
+    A = np.vstack([after, -after, up * path])
+    b = np.repeat([most, 0.0], [2 * len(after), len(path)])
+    weighted = np.r_[np.zeros(n_pre), weights]
+    fixed = [(v, v) for v in values[:n_pre]] + [(None, None)] * (k - n_pre)
+    ends = [optimize.linprog(s * weighted, A_ub=A, b_ub=b, bounds=fixed) for s in (1, -1)]
+    assert all(end.success for end in ends)
+    return weighted @ values - np.array([-ends[1].fun, ends[0].fun])
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, {"sign": None, "monotone": None}], ids=str)
+@pytest.mark.parametrize("restriction", ["relative_magnitudes", "smoothness", "relative_smoothness"])
+@pytest.mark.parametrize("n_post", [2, 3])
+def test_without_noise_the_set_is_the_identified_one(restriction, shape, n_post):
+    """Two periods before; inside the set without the restriction, and a part of it that is not all."""
+    values = np.array([-0.3, -0.25, 0.8, 1.1, 0.5])[: 2 + n_post]
+    horizons = [-3, -2, *range(n_post)]
+    effects = study(values, drawn(3, 2 + n_post)[1] * 1e-14, horizons)
+    options = {"weights": "average", "restriction": restriction, "bounds": [1.5], "method": "c_lf"}
+    ours = honest_did(effects, **shape, **options)
+    assert (ours.sign, ours.monotone) == (shape["sign"], shape["monotone"])
+    found = ours.frame[["low", "high"]].to_numpy()[0]
+    average = np.full(n_post, 1 / n_post)
+    np.testing.assert_allclose(found, identified(values, 2, average, restriction, 1.5, **shape), atol=2e-6)
+    free = honest_did(effects, **options).frame[["low", "high"]].to_numpy()[0]
+    assert free[0] - 1e-6 <= found[0] < found[1] <= free[1] + 1e-6
+    if any(shape.values()):
+        assert found[1] - found[0] < 0.9 * (free[1] - free[0])
+
+
+def test_a_grid_of_violations_gives_the_identified_set():
+    """Two periods before and two after, relative magnitudes of 1 with positive violations: every path of a grid."""
+    values = np.array([-0.2, 0.1, 0.5, 0.9])
+    first, second = (grid.ravel() for grid in np.meshgrid(*[np.linspace(-0.6, 0.6, 1201)] * 2))
+    most = 0.3 + 1e-9
+    inside = (np.abs(first) <= most) & (np.abs(second - first) <= most) & (first > -1e-9) & (second > -1e-9)
+    average = (values[2] + values[3] - first[inside] - second[inside]) / 2
+    effects = study(values, np.eye(4) * 1e-14, [-3, -2, 0, 1])
+    ours = honest_did(effects, weights="average", bounds=[1.0], sign="positive").frame
+    np.testing.assert_allclose(ours[["low", "high"]].iloc[0], [average.min(), average.max()], atol=1e-6)
+
+
+@pytest.mark.parametrize(("restriction", "bound"), [("smoothness", 0.1), ("relative_smoothness", 0.5)])
+def test_a_shape_that_does_not_bind_changes_nothing(restriction, bound):
+    """Violations before rise so steeply that all that the bound allows after are positive and rise."""
+    effects = study([-3.3, -2.1, -1.0, 1.5, 2.5, 3.5], drawn(2)[1] * 1e-6, HORIZONS)
+    options = {"restriction": restriction, "bounds": [bound], "method": "c_lf"}
+    free = honest_did(effects, **options).frame[["low", "high"]]
+    for shape in ({"sign": "positive"}, {"monotone": "increasing"}):
+        np.testing.assert_allclose(honest_did(effects, **shape, **options).frame[["low", "high"]], free, atol=1e-5)
+
+
+@pytest.mark.parametrize("restriction", ["relative_magnitudes", "smoothness", "relative_smoothness"])
+@pytest.mark.parametrize(
+    ("shape", "turned"),
+    [({"sign": "positive"}, {"sign": "negative"}), ({"monotone": "decreasing"}, {"monotone": "increasing"})],
+    ids=["sign", "monotone"],
+)
+def test_shapes_turn_with_the_sign_of_the_effects(example, restriction, shape, turned):
+    bounds = np.array([0.7, 1.4])
+    unit = honest_did(example, restriction=restriction, bounds=bounds, **shape)
+    scaled_bounds = bounds * 250 if restriction == "smoothness" else bounds
+    scaled = honest_did(example * -250.0, restriction=restriction, bounds=scaled_bounds, **turned)
+    np.testing.assert_allclose(scaled.frame["low"], -250 * unit.frame["high"], rtol=1e-5)
+    np.testing.assert_allclose(scaled.frame["high"], -250 * unit.frame["low"], rtol=1e-5)
+    assert scaled.breakdown == pytest.approx(unit.breakdown * (250 if restriction == "smoothness" else 1), rel=1e-5)
 
 
 def test_truncated_quantile():
@@ -296,6 +421,14 @@ def test_errors(example):
         honest_did(example, restriction="relative_magnitude")
     with pytest.raises(OptionError):
         honest_did(example, method="flci")
+    with pytest.raises(OptionError, match="method='flci'"):
+        honest_did(example, restriction="smoothness", sign="positive", method="flci")
+    with pytest.raises(OptionError, match="sign='up'"):
+        honest_did(example, sign="up")
+    with pytest.raises(OptionError, match="monotone='up'"):
+        honest_did(example, monotone="up")
+    with pytest.raises(OptionError, match="None with sign='positive'"):
+        honest_did(example, sign="positive", monotone="increasing")
     with pytest.raises(OptionError):
         honest_did(example, weights="last")
     with pytest.raises(EffectsError, match="weights"):
