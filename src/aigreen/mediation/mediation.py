@@ -360,6 +360,8 @@ class Mediation:
         """
         if self.interaction or self.fixed_effects is not None:
             raise OptionError("design", self.design, ["no interaction and no fixed_effects, which doubly_robust lacks"])
+        if self.intermediates:
+            raise OptionError("intermediates", self.intermediates, ["(), since doubly_robust takes none"])
         linear = replace(self, design="staggered", ordered=True, vcov="cluster").fit(
             panel, outcome, covariates=covariates
         )

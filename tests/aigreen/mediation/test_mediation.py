@@ -431,6 +431,10 @@ def test_a_column_has_one_role_and_designs_their_treatment(panel: Panel) -> None
         Mediation(channels=["m1"]).fit(panel, "m1", treatment="ai")
     with pytest.raises(OptionError, match="intermediates='m2'"):
         Mediation(**SEQUENTIAL_G).fit(panel, "y", treatment="ai", covariates=["m2"])
+    with pytest.raises(OptionError, match="doubly_robust takes none"):
+        Mediation(**SEQUENTIAL_G).check_linearity(panel, "y")
+    with pytest.raises(OptionError, match="design='sequential_g'"):
+        Mediation(**SEQUENTIAL_G).sensitivity(panel, "y", treatment="ai")
     with pytest.raises(OptionError):
         Mediation(channels=["m1"], design="staggered").fit(panel, "y", treatment="ai")
 
