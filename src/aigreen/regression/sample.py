@@ -83,13 +83,13 @@ def draw_sample(panel: Panel, fixed_effects: Sequence[str], dropped: Dropped, *,
     return Sample(panel, rows, [compact(whole.take(code))[0] for code in codes], weights)
 
 
-def no_reference(horizons: Iterable[int]) -> str:
-    """Say that no row stands at horizon -1, and what to do where the calendar has gaps."""
+def no_reference(horizons: Iterable[int], reference: int) -> str:
+    """Say that no row stands at the reference horizon, and what to do where the calendar has gaps."""
     found = [str(h) for h in horizons]
     some = ", ".join(found if len(found) < 10 else [*found[:4], "...", *found[-4:]])
     return (
-        f"no row of a treated unit is at the reference horizon -1 (horizons {some}); on a calendar with gaps let "
-        "horizons count steps, Panel(..., freq='observed')"
+        f"no row of a treated unit is at the reference horizon {reference} (horizons {some}): choose another "
+        "reference=, or on a calendar with gaps let horizons count steps, Panel(..., freq='observed')"
     )
 
 

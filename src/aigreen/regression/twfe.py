@@ -33,7 +33,7 @@ from aigreen.linalg.sandwich import (
     row_factor,
     two_way_covariance,
 )
-from aigreen.options import as_columns
+from aigreen.options import as_columns, check_reference
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel, require_panel
@@ -70,7 +70,9 @@ class TWFE:
         with another one.
     event_study : bool or (int, int)
         Effects by time since treatment instead of one: all horizons, or those from the first to the second number with
-        the outer ones added to the ends. Horizon -1 is the reference.
+        binned end points: the horizons at and beyond an end share one dummy.
+    reference : int
+        Horizon against which an event study measures effects, negative; with binned end points inside them.
 
     Notes
     -----
@@ -97,6 +99,7 @@ class TWFE:
     fixed_effects: Sequence[str] | None = None
     vcov: Variance | tuple[str, str] | tuple[str, int] = "cluster"
     event_study: bool | tuple[int, int] = False
+    reference: int = -1
 
     def __post_init__(self) -> None:
         if self.family not in get_args(Family):
@@ -114,6 +117,9 @@ class TWFE:
             low, high = self.event_study
             if not low < -1 <= 0 <= high:
                 raise OptionError("event_study", self.event_study, [True, False, (-5, 5)])
+            if not low < self.reference < 0:
+                raise OptionError("reference", self.reference, list(range(-1, low, -1)))
+        check_reference(self.reference)
 
     @property
     def _lag(self) -> int | None:
@@ -168,7 +174,7 @@ class TWFE:
             check_counts(counts, outcome, complete)
         sample = draw_sample(complete, names, dropped, counts=counts)
         if self.event_study:
-            labels: list[object] = list(_horizons(sample, self.event_study, dropped))
+            labels: list[object] = list(_horizons(sample, self.event_study, self.reference, dropped))
             X = _horizon_dummies(sample, labels, self.event_study)
         else:
             labels = list(treatments or ["treated"])
@@ -224,9 +230,11 @@ class TWFE:
         index = pd.Index(labels, name="term")
         mass = post = None
         if self.event_study:
-            values, psi, covariance, index = _with_reference(values, psi, covariance, labels[:n_treatments])
-            position = np.append(np.searchsorted(labels[:n_treatments], index.drop(-1)), 0)
-            order = np.argsort(np.append(index.drop(-1), -1), kind="stable")
+            values, psi, covariance, index = _with_reference(
+                values, psi, covariance, labels[:n_treatments], self.reference
+            )
+            position = np.append(np.searchsorted(labels[:n_treatments], index.drop(self.reference)), 0)
+            order = np.argsort(np.append(index.drop(self.reference), self.reference), kind="stable")
             shares = None if shares is None else shares.take(position[order])
             mass, post = Mass(np.ones(len(index)), np.arange(len(index))), index.to_numpy() >= 0
         method = "Poisson" if self.family == "poisson" else "2SLS" if instrumented else "OLS"
@@ -246,7 +254,7 @@ class TWFE:
                 "variance": text,
                 "singletons": "left out, counted",
             }
-            | ({"reference horizon": "-1"} if self.event_study else {})
+            | ({"reference horizon": str(self.reference)} if self.event_study else {})
             | told,
             **facts,
         )
@@ -360,14 +368,14 @@ def _horizon_of(sample: Sample, window: bool | tuple[int, int]) -> np.ndarray:
     return horizon if isinstance(window, bool) else np.clip(horizon, *window)
 
 
-def _horizons(sample: Sample, window: bool | tuple[int, int], dropped: Dropped) -> list[int]:
+def _horizons(sample: Sample, window: bool | tuple[int, int], reference: int, dropped: Dropped) -> list[int]:
     horizon = _horizon_of(sample, window)
     found = [int(h) for h in np.unique(horizon[~np.isnan(horizon)])]
     if not any(h >= 0 for h in found):
         raise NoTreatedError(f"no row is at or after a first treated period{dropped.cause()}", count=0)
-    if -1 not in found:
-        raise NoPrePeriodError(no_reference(found) + dropped.cause(), count=0)
-    return [h for h in found if h != -1]
+    if reference not in found:
+        raise NoPrePeriodError(no_reference(found, reference) + dropped.cause(), count=0)
+    return [h for h in found if h != reference]
 
 
 def _horizon_dummies(sample: Sample, labels: Sequence[object], window: bool | tuple[int, int]) -> np.ndarray:
@@ -423,12 +431,16 @@ def _without_separated(
 
 
 def _with_reference(
-    values: np.ndarray, psi: np.ndarray | None, covariance: np.ndarray | None, horizons: Sequence[object]
+    values: np.ndarray,
+    psi: np.ndarray | None,
+    covariance: np.ndarray | None,
+    horizons: Sequence[object],
+    reference: int,
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None, pd.Index]:
     """Keep the horizons, add the reference (zero, without variance) and sort."""
     k = len(horizons)
-    order = np.argsort(np.array([*horizons, -1], dtype=int))
+    order = np.argsort(np.array([*horizons, reference], dtype=int))
     values = np.append(values[:k], 0.0)[order]
     psi = None if psi is None else np.pad(psi[:, :k], ((0, 0), (0, 1)))[:, order]
     covariance = None if covariance is None else np.pad(covariance[:k, :k], (0, 1))[np.ix_(order, order)]
-    return values, psi, covariance, pd.Index(np.array([*horizons, -1])[order], name="horizon")
+    return values, psi, covariance, pd.Index(np.array([*horizons, reference])[order], name="horizon")

@@ -19,6 +19,7 @@ from aigreen.errors import (
     MissingRowsWarning,
     NoInfluenceError,
     NonNumericError,
+    NoPrePeriodError,
     NoTreatedError,
     OptionError,
     SeparationWarning,
@@ -26,6 +27,7 @@ from aigreen.errors import (
     TooFewClustersError,
     UnknownColumnError,
 )
+from aigreen.inference import honest_did
 from aigreen.regression.absorbed import project
 
 KEYS = {"unit": "firm", "time": "year", "cohort": "first"}
@@ -204,6 +206,37 @@ def test_a_window_adds_outer_horizons_to_its_ends():
     np.testing.assert_allclose(result.std_errors[[-2, 0, 1]], expected.std_errors, rtol=1e-10)
 
 
+def test_a_chosen_reference_moves_the_zero():
+    panel = Panel(make(), **KEYS)
+    for window in (True, (-3, 2)):
+        usual = TWFE(event_study=window).fit(panel, "y", covariates=["x"])
+        moved = TWFE(event_study=window, reference=-2).fit(panel, "y", covariates=["x"])
+        assert moved.index.equals(usual.index) and moved.estimates[-2] == 0 == moved.std_errors[-2]
+        assert moved.conventions["reference horizon"] == "-2"
+        np.testing.assert_allclose(moved.values, usual.values - usual.estimates[-2], atol=1e-12)
+        psi = usual.influence.sub(usual.influence[-2], axis=0)
+        np.testing.assert_allclose(moved.influence, psi, atol=1e-12)
+        live = moved.index != -2
+        df = moved.effective_clusters()["df"]
+        assert (df[live] > 1).all() and df[-1] == pytest.approx(df[0], rel=0.5)
+
+
+def test_honest_did_takes_the_chosen_reference():
+    study = TWFE(event_study=(-3, 2), reference=-2).fit(Panel(make(), **KEYS), "y")
+    assert honest_did(study).reference == -2
+
+
+def test_a_horizon_that_is_not_there_is_no_reference():
+    frame = make()
+    odd = frame[frame["year"] % 2 == 1]
+    text = (
+        r"no row of a treated unit is at the reference horizon -1 \(horizons -4, -2, 0, 2\): choose another reference="
+    )
+    with pytest.raises(NoPrePeriodError, match=text):
+        TWFE(event_study=True).fit(Panel(odd, **KEYS), "y")
+    assert TWFE(event_study=True, reference=-2).fit(Panel(odd, **KEYS), "y").estimates[-2] == 0
+
+
 # -- variances -------------------------------------------------------------------------------------------------------
 
 
@@ -236,6 +269,8 @@ def test_two_way_clusters_of_one_column_are_one_way():
         {"vcov": ("firm", "year", "city")},
         {"fixed_effects": "firm"},
         {"event_study": (0, 3)},
+        {"reference": 0},
+        {"event_study": (-3, 3), "reference": -3},
     ],
 )
 def test_bad_options(options):
