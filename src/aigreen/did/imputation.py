@@ -15,7 +15,7 @@ from aigreen.counterfactual.rows import Cells, identified_cells, split_rows
 from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
 from aigreen.errors import SeparationWarning, warn
-from aigreen.options import as_columns, check_choice, check_fixed_effects, check_periods, check_scale
+from aigreen.options import check_choice, check_fixed_effects, check_periods, check_scale
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel, require_panel, with_weight
@@ -122,7 +122,7 @@ class Imputation:
             With cohorts; rows may be missing at random.
         outcome : str
         covariates : str or sequence of str, optional
-            Numeric columns that treatment does not change.
+            Numeric columns, or formulas of columns, that treatment does not change.
 
         Returns
         -------
@@ -135,8 +135,8 @@ class Imputation:
             Where nothing can be estimated.
         """
         require_panel(panel)
-        names = as_columns(covariates)
         dropped = Dropped()
+        panel, names = panel.with_covariates(covariates, dropped)
         sample = with_weight(panel.complete([outcome, *names], dropped), dropped)
         y = sample.column(outcome)
         split = split_rows(sample, self.fixed_effects, self.anticipation, dropped)

@@ -23,7 +23,7 @@ from aigreen.errors import (
 )
 from aigreen.linalg.arrays import compact
 from aigreen.linalg.sandwich import SMALL_SAMPLE, cluster_factor, n_parameters
-from aigreen.options import as_columns, check_reference
+from aigreen.options import check_reference
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import NEVER, Panel, require_panel
@@ -79,8 +79,8 @@ class SunAbraham:
         NoTreatedError, NoControlsError, NoPrePeriodError, TooFewClustersError
         """
         require_panel(panel)
-        covariates = list(dict.fromkeys(as_columns(covariates)))
         dropped = Dropped()
+        panel, covariates = panel.with_covariates(covariates, dropped)
         complete = panel.complete([outcome, *covariates], dropped)
         sample = draw_sample(complete, panel.effect_names(None), dropped, counts=None)
         sample, control = self._comparable(sample, dropped)

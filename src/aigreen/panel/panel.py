@@ -11,6 +11,7 @@ import pandas as pd
 
 from aigreen.errors import (
     ClusterVariesError,
+    CollinearWarning,
     DataError,
     DuplicateRowsError,
     EmptyDataError,
@@ -29,6 +30,7 @@ from aigreen.panel.calendar import Freq, read_times
 from aigreen.panel.cohorts import NEVER, read_cohorts
 from aigreen.panel.columns import code_integers, factorize, numeric, to_pandas
 from aigreen.panel.dropped import Dropped
+from aigreen.panel.formulas import formula_columns, is_formula
 
 ROW = "row"
 
@@ -137,6 +139,7 @@ class Panel:
         order = None if np.all(key[1:] >= key[:-1]) else np.argsort(key, kind="stable")
 
         self.frame = frame
+        self._missing_in: dict[str, list[str]] = {}  # by column of a formula its variables with missing values
         self.repeated = repeated
         self.names: Mapping[str, str] = {"unit": ROW, **roles}
         self._order = order
@@ -364,6 +367,7 @@ class Panel:
         view.frame = self.frame.iloc[positions]
         view.names, view.repeated = self.names, self.repeated
         view._calendar = self._calendar
+        view._missing_in = self._missing_in
         view._order = None
         present, view.unit_codes = np.unique(self.unit_codes[keep], return_inverse=True)
         view.units = self.units[present]
@@ -417,6 +421,49 @@ class Panel:
         other.weights = weights
         return other
 
+    def with_covariates(self, covariates: str | Sequence[str] | None, dropped: Dropped) -> tuple[Panel, list[str]]:
+        """Turn formulas among covariates into named columns.
+
+        Parameters
+        ----------
+        covariates : str or sequence of str, optional
+            Columns, and formulas such as ``"size + C(industry) * age"`` (see `aigreen.panel.formulas`). What is the
+            name of a column is this column, whatever characters it has.
+        dropped : Dropped
+            Takes the count of columns of a formula that are constant (levels that do not occur together).
+
+        Returns
+        -------
+        panel : Panel
+            The panel with the columns of the formulas, itself where there is none.
+        names : list of str
+            Numeric columns of `panel`, without repetition.
+
+        Raises
+        ------
+        UnknownColumnError, EmptyDataError, DataError
+        """
+        names: dict[str, None] = {}
+        made: dict[str, pd.Series] = {}
+        missing_in: dict[str, list[str]] = {}
+        for covariate in as_columns(covariates):
+            if not is_formula(covariate, self.frame.columns):
+                names[covariate] = None
+                continue
+            columns, missing = formula_columns(self.frame, covariate)
+            same = [name for name in columns if columns[name].nunique() < 2]
+            dropped.add(CollinearWarning, "covariates", f"constant in formula {covariate!r}", len(same), same)
+            for name in columns.columns.difference(same, sort=False):
+                names[name] = None
+                if name not in self.frame.columns:
+                    made[name], missing_in[name] = columns[name], missing
+        if not made:
+            return self, list(names)
+        other = self._copy()
+        other.frame = pd.concat([self.frame, pd.DataFrame(made)], axis=1)
+        other._missing_in = self._missing_in | missing_in
+        return other, list(names)
+
     def complete(self, names: Sequence[str], dropped: Dropped) -> Panel:
         """Return the view of the rows without missing values in `names`, the rest counted in `dropped`."""
         missing = np.zeros(self.n_rows, dtype=bool)
@@ -424,7 +471,7 @@ class Panel:
         for name in names:
             absent = np.isnan(self.column(name))
             if absent.any():
-                culprits.append(name)
+                culprits += [column for column in self._missing_in.get(name, [name]) if column not in culprits]
                 missing |= absent
         if not culprits:
             return self

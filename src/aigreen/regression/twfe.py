@@ -145,6 +145,7 @@ class TWFE:
         treatment : str or sequence of str, optional
             Columns. Default: whether the row is at or after its unit's first treated period, labelled "treated".
         covariates : str or sequence of str, optional
+            Columns, or formulas: ``"size + C(industry) * age"``.
         instruments : str or sequence of str, optional
             Two-stage least squares: these, and the covariates, instrument the treatments.
         offset : str, optional
@@ -156,7 +157,7 @@ class TWFE:
             Where the treatment is not identified, or no fit is found.
         """
         require_panel(panel)
-        treatments, covariates, instruments = map(as_columns, (treatment, covariates, instruments))
+        treatments, instruments, dropped = as_columns(treatment), as_columns(instruments), Dropped()
         if self.event_study and treatments:
             raise OptionError("event_study", self.event_study, ["no treatment= (horizons come from the cohorts)"])
         if instruments and (self.family == "poisson" or self.event_study):
@@ -166,7 +167,7 @@ class TWFE:
         if offset is not None and self.family != "poisson":
             raise OptionError("offset", offset, ["none without family='poisson'"])
         names = panel.effect_names(self.fixed_effects)
-        dropped = Dropped()
+        panel, covariates = panel.with_covariates(covariates, dropped)
         columns = [outcome, *treatments, *covariates, *instruments, *([offset] if offset else [])]
         complete = panel.complete(list(dict.fromkeys(columns)), dropped)
         counts = complete.column(outcome) if self.family == "poisson" else None
