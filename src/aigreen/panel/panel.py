@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -33,6 +34,7 @@ from aigreen.panel.dropped import Dropped
 from aigreen.panel.formulas import formula_columns, is_formula
 
 ROW = "row"
+_SLOPES = re.compile(r"(?P<effect>[^\[\]]+)\[(?P<alone>\[)?(?P<variables>[^\[\]]+)(?(alone)\])\]")
 
 
 class Panel:
@@ -299,8 +301,42 @@ class Panel:
             return [self.names["unit"], self.names["time"]]
         return list(dict.fromkeys(as_columns(fixed_effects)))
 
+    def varying_slopes(self, fixed_effects: str | Sequence[str] | None) -> tuple[list[str], list[tuple[str, str]]]:
+        """Take varying slopes out of the names of fixed effects.
+
+        Parameters
+        ----------
+        fixed_effects : str or sequence of str, optional
+            As for `effect_names`; besides ``"a[x, z]"`` for effects of a with slopes of x and z that differ by a,
+            ``"a[[x]]"`` for these slopes without effects.
+
+        Returns
+        -------
+        names : list of str
+            Fixed effects.
+        slopes : list of (str, str)
+            Fixed effect and variable of each slope.
+        """
+        names, slopes = [], []
+        for name in self.effect_names(fixed_effects):
+            found = None if name in self.frame.columns else _SLOPES.fullmatch(name)
+            if found is None:
+                names.append(name)
+                continue
+            effect, alone, variables = found["effect"].strip(), found["alone"], found["variables"]
+            names += [] if alone else [effect]
+            slopes += [(effect, variable.strip()) for variable in variables.split(",")]
+        return list(dict.fromkeys(names)), list(dict.fromkeys(slopes))
+
+    def slope_variable(self, name: str) -> np.ndarray:
+        """Return the variable of a slope in panel order: a column, periods as steps of the calendar."""
+        return self.time.astype(float) if name == self.names["time"] else self.column(name)
+
     def effect_codes(self, name: str) -> np.ndarray:
         """Return codes in panel order of a fixed effect: a column, or columns joined by ``^`` for their interaction."""
+        if name not in self.frame.columns and _SLOPES.fullmatch(name):
+            allowed = "varying slopes in TWFE and Imputation, family='gaussian', alone"
+            raise OptionError("fixed_effects", name, [allowed])
         parts = [name] if name in self.frame.columns else [part.strip() for part in name.split("^")]
         codes = self.codes(parts[0])[0]
         for part in parts[1:]:

@@ -24,7 +24,6 @@ from aigreen.errors import (
 )
 from aigreen.linalg.arrays import beside, compact, sum_by
 from aigreen.linalg.collinearity import column_scale, independent_within
-from aigreen.linalg.fixed_effects import FixedEffects
 from aigreen.linalg.sandwich import (
     SMALL_SAMPLE,
     cluster_factor,
@@ -33,6 +32,7 @@ from aigreen.linalg.sandwich import (
     row_factor,
     two_way_covariance,
 )
+from aigreen.linalg.varying_slopes import absorb
 from aigreen.options import as_columns, check_reference
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
@@ -59,8 +59,9 @@ class TWFE:
     family : {"gaussian", "poisson"}
         Least squares, or Poisson pseudo-maximum likelihood (outcomes of zero or more; coefficients are log points).
     fixed_effects : sequence of str, optional
-        Columns; ``"a^b"`` is the interaction of two. Default: the panel's unit and time. An empty sequence gives a
-        pooled regression with an intercept.
+        Columns; ``"a^b"`` is the interaction of two, ``"a[x]"`` adds slopes of x that differ by a (``"firm[year]"``: a
+        trend for each firm), ``"a[[x]]"`` has these slopes without the effects of a. Slopes go with "gaussian".
+        Default: the panel's unit and time. An empty sequence gives a pooled regression with an intercept.
     vcov : {"cluster", "hetero", "HC2", "HC3", "driscoll_kraay", "iid"} or (str, str) or ("driscoll_kraay", int)
         "cluster": by the panel's clusters, with influence functions. Two names: two-way clustered by these columns.
         "HC2", "HC3": robust, each squared residual over :math:`1-h_i` or :math:`(1-h_i)^2` with the leverage of all
@@ -166,14 +167,17 @@ class TWFE:
             raise OptionError("vcov", self.vcov, ["hetero or another one with instruments"])
         if offset is not None and self.family != "poisson":
             raise OptionError("offset", offset, ["none without family='poisson'"])
-        names = panel.effect_names(self.fixed_effects)
+        names, slopes = panel.varying_slopes(self.fixed_effects)
+        if slopes and self.family == "poisson":
+            raise OptionError("fixed_effects", self.fixed_effects, ["no varying slopes with family='poisson'"])
         panel, covariates = panel.with_covariates(covariates, dropped)
         columns = [outcome, *treatments, *covariates, *instruments, *([offset] if offset else [])]
+        columns += [variable for _, variable in slopes if variable != panel.names["time"]]
         complete = panel.complete(list(dict.fromkeys(columns)), dropped)
         counts = complete.column(outcome) if self.family == "poisson" else None
         if counts is not None:
             check_counts(counts, outcome, complete)
-        sample = draw_sample(complete, names, dropped, counts=counts)
+        sample = draw_sample(complete, names, dropped, counts=counts, slopes=slopes)
         if self.event_study:
             labels: list[object] = list(_horizons(sample, self.event_study, self.reference, dropped))
             X = _horizon_dummies(sample, labels, self.event_study)
@@ -208,7 +212,7 @@ class TWFE:
         by_unit = not panel.repeated and panel.names["unit"] in names
         told = _always_treated(sample) if by_unit and not treatments else {}
         return self._effects(
-            sample, regression, labels, n_treatments, outcome, names, bool(instruments), shares, dropped, told
+            sample, regression, labels, n_treatments, outcome, bool(instruments), shares, dropped, told
         )  # fmt: skip
 
     def _effects(
@@ -218,7 +222,6 @@ class TWFE:
         labels: list[object],
         n_treatments: int,
         outcome: str,
-        names: list[str],
         instrumented: bool,
         shares: ClusterShares | None,
         dropped: Dropped,
@@ -251,7 +254,7 @@ class TWFE:
             post=post,
             cluster_shares=shares if self.vcov == "cluster" else None,
             conventions={
-                "fixed effects": ", ".join(names) or "none",
+                "fixed effects": ", ".join(sample.panel.effect_names(self.fixed_effects)) or "none",
                 "variance": text,
                 "singletons": "left out, counted",
             }
@@ -264,7 +267,7 @@ class TWFE:
         self, sample: Sample, regression: Regression
     ) -> tuple[np.ndarray | None, np.ndarray | None, int, str]:
         """Return influence functions or covariance, degrees of freedom, and the convention in words."""
-        n, k = len(sample), len(regression.beta)
+        n, k = len(sample), len(regression.beta) + sum(slope.n_levels for slope in sample.slopes)
         influence = regression.influence
         if self.vcov == "cluster":
             clusters, n_clusters = compact(sample.clusters)
@@ -304,7 +307,7 @@ def _without_own_pull(sample: Sample, regression: Regression, projected: np.ndar
     gram = (projected * w[:, None]).T @ projected
     leverage = w * np.einsum("ij,ij->i", projected, np.linalg.solve(gram, projected.T).T)
     if sample.effects:
-        leverage = leverage + FixedEffects(sample.effects, weights=sample.weights).leverage()
+        leverage = leverage + absorb(sample.effects, sample.slopes, weights=sample.weights).leverage()
     alone = np.flatnonzero(leverage > 1 - _LEVERAGE)
     if alone.size:
         first = ", ".join(map(str, sample.panel.labels(sample.rows[alone[:5]])))
@@ -391,7 +394,7 @@ def _identified(
     Dependent covariates are counted, dependent treatments refused.
     """
     scaled = X / column_scale(X)
-    projected = project(scaled, sample.effects, sample.weights)
+    projected = project(scaled, sample.effects, sample.weights, sample.slopes)
     keep = independent_within(scaled, projected, sample.weights)
     if not keep[:n_treatments].all():
         lost = [str(label) for label, k in zip(labels, keep, strict=True) if not k]
@@ -413,7 +416,7 @@ def _fit_linear(
     columns = ((y - centre) / y_scale)[:, None]
     if Z is not None:
         columns = np.column_stack([columns, Z / column_scale(Z)])
-    columns = project(columns, sample.effects, sample.weights)
+    columns = project(columns, sample.effects, sample.weights, sample.slopes)
     every = None if Z is None else np.column_stack([columns[:, 1:], projected[:, n_treatments:]])
     regression = least_squares(columns[:, 0], projected, every, sample.weights).scaled(1 / column_scale(X))
     return Regression(

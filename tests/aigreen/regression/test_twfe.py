@@ -27,7 +27,7 @@ from aigreen.errors import (
     TooFewClustersError,
     UnknownColumnError,
 )
-from aigreen.inference import honest_did
+from aigreen.inference import honest_did, wild_cluster_bootstrap
 from aigreen.regression.absorbed import project
 
 KEYS = {"unit": "firm", "time": "year", "cohort": "first"}
@@ -459,3 +459,47 @@ def test_a_row_that_is_fitted_whatever_it_is_has_no_robust_error():
         TWFE(vcov="HC2").fit(panel, "y", treatment="x", instruments=["z"])
     with pytest.raises(OptionError, match="vcov="):
         TWFE(vcov=("driscoll_kraay", -1))
+
+
+# -- varying slopes --------------------------------------------------------------------------------------------------
+
+
+def test_unit_trends_equal_dense_least_squares():
+    frame = make()
+    panel = Panel(frame, **KEYS, cluster="city")
+    result = TWFE(fixed_effects=["firm[year]", "year"]).fit(panel, "y", covariates=["x"])
+    assert result.conventions["fixed effects"] == "firm[year], year"
+    F = pd.get_dummies(frame[["firm", "year"]].astype(str)).to_numpy(dtype=float)
+    D = (frame["firm"].to_numpy()[:, None] == frame["firm"].unique()) * 1.0
+    F = np.hstack([F, D * (frame["year"].to_numpy()[:, None] - 2003)])
+    treated = (frame["first"] > 0) & (frame["year"] >= frame["first"])
+    X = np.column_stack([treated, frame["x"]]).astype(float)
+    both = np.column_stack([frame["y"], X])
+    within = both - F @ np.linalg.lstsq(F, both, rcond=None)[0]
+    bread = np.linalg.inv(within[:, 1:].T @ within[:, 1:])
+    beta = bread @ within[:, 1:].T @ within[:, 0]
+    np.testing.assert_allclose(result.values, beta, atol=1e-10)
+    scores = pd.DataFrame(within[:, 1:] * (within[:, 0] - within[:, 1:] @ beta)[:, None])
+    psi = scores.groupby(frame["city"].to_numpy()).sum().to_numpy() @ bread
+    n, k, g = len(frame), 2 + 30 + 6, frame["city"].nunique()  # slopes and periods; firms are nested in cities
+    factor = (n - 1) / (n - k) * g / (g - 1)
+    np.testing.assert_allclose(result.influence, np.sqrt(factor) * psi, atol=1e-10)
+
+
+def test_linear_trends_of_units_move_no_estimate_with_unit_trends():
+    frame = make()
+    bent = frame.assign(y=frame["y"] + frame["firm"] * (frame["year"] - 2000))
+    models = (TWFE(fixed_effects=["firm[year]", "year"]), TWFE(fixed_effects=["firm", "firm[[year]]", "year"]))
+    results = [model.fit(Panel(f, **KEYS), "y") for f in (frame, bent) for model in models]
+    for other in results[1:]:
+        same(results[0], other, rtol=1e-8)
+
+
+def test_where_varying_slopes_are_refused():
+    panel = Panel(make(), **KEYS)
+    with pytest.raises(OptionError, match="no varying slopes with family='poisson'"):
+        TWFE(family="poisson", fixed_effects=["firm[year]"]).fit(panel, "count")
+    with pytest.raises(UnknownColumnError, match="did you mean 'year'"):
+        TWFE(fixed_effects=["firm[yeer]", "year"]).fit(panel, "y")
+    with pytest.raises(OptionError, match=r"fixed_effects='firm\[year\]'.*varying slopes in TWFE and Imputation"):
+        wild_cluster_bootstrap(panel, "y", fixed_effects=["firm[year]", "year"])
