@@ -385,7 +385,7 @@ class FixedEffects:
         r"""Target weights summed by level of the first effect, (k, levels), and :math:`S^-(D_2'w - B'A^{-1}D_1'w)`."""
         entries = sparse.coo_array(targets)
         row, column = entries.coords
-        self._require_reached(row)
+        self.require_reached(row)
         k = entries.shape[1]
         by_first = sparse.coo_array((entries.data, (column, self._u[row])), shape=(k, self._n_first)).tocsr()
         sums2 = np.zeros(self._n_rest * k)
@@ -397,7 +397,8 @@ class FixedEffects:
         through = through if isinstance(through, np.ndarray) else through.toarray()
         return by_first, self._solver(sums2.reshape(self._n_rest, k) - through.T)
 
-    def _require_reached(self, rows: np.ndarray) -> None:
+    def require_reached(self, rows: np.ndarray) -> None:
+        """Refuse rows, by position, whose sum of effects is not identified."""
         if not self.reached[rows].all():
             raise EstimationError("target weights stand on rows whose fixed effects are not identified")
 

@@ -16,7 +16,7 @@ import numpy as np
 from scipy import sparse
 
 from aigreen.errors import EmptyDataError
-from aigreen.linalg.arrays import compact
+from aigreen.linalg.arrays import compact, take_rows
 from aigreen.linalg.fixed_effects import BLOCK, DENSE_LEVELS, NULL, FixedEffects
 from aigreen.linalg.normal_equations import SchurOperator, cholesky_solver, conjugate_gradients, schur_matrix
 
@@ -97,8 +97,7 @@ class SlopedEffects(FixedEffects):
         self.rows = np.flatnonzero(chosen)
         if not self.rows.size:
             raise EmptyDataError("no row to fit fixed effects on", count=0)
-        self._whole = self.rows.size == n
-        self._w = None if weights is None else self._fit_rows(weights)
+        self._w = None if weights is None else take_rows(weights, self.rows)
         blocks = [self._block(*grouping) for grouping in _groupings(codes, slopes)]
         first = int(np.argmax([block.shape[1] for block in blocks]))
         rest = [block for j, block in enumerate(blocks) if j != first]
@@ -144,19 +143,20 @@ class SlopedEffects(FixedEffects):
         self._diagonal = c.diagonal()
         live = int((a > 0).sum())
         if self._d2.shape[1] > DENSE_LEVELS:
-            self._schur = SchurOperator(c, self._b, self._a_inverse)
-            self._solver = conjugate_gradients(self._schur, self._diagonal)
+            operator = SchurOperator(c, self._b, self._a_inverse)
+            self._s: SchurOperator | np.ndarray = operator
+            self._solver = conjugate_gradients(operator, self._diagonal)
             self.rank = live + int((self._diagonal > 0).sum())
             return
-        self._schur = schur_matrix(c.toarray(), self._b, self._a_inverse)
-        self._solver, rank = cholesky_solver(self._schur, self._diagonal)
+        matrix = schur_matrix(c.toarray(), self._b, self._a_inverse)
+        self._s, (self._solver, rank) = matrix, cholesky_solver(matrix, self._diagonal)
         self.rank = live + rank
 
     # -- projections ---------------------------------------------------------------------------------------------
 
     def coefficients(self, y: np.ndarray) -> list[np.ndarray]:
         """Estimate the coefficients of the orthogonal columns: of the largest grouping, and of the others."""
-        y0 = self._fit_rows(y)
+        y0 = take_rows(y, self.rows)
         flat = y0[:, None] if y0.ndim == 1 else y0
         wy = flat if self._w is None else flat * self._w[:, None]
         mean1 = self._a_inverse[:, None] * (self._d1_0.T @ wy)
@@ -200,7 +200,7 @@ class SlopedEffects(FixedEffects):
     def _adjoint(self, targets: np.ndarray | sparse.sparray) -> tuple[sparse.csr_array, np.ndarray]:
         """Columns of the largest grouping summed over targets, and the coefficients of the others."""
         entries = sparse.csr_array(targets)
-        self._require_reached(np.flatnonzero(np.diff(entries.indptr)))
+        self.require_reached(np.flatnonzero(np.diff(entries.indptr)))
         sums1 = (self._d1.T @ entries).tocsr()
         through = self._b.T @ (sparse.diags_array(self._a_inverse) @ sums1)
         return sums1, self._solver((self._d2.T @ entries - through).toarray())
@@ -208,12 +208,12 @@ class SlopedEffects(FixedEffects):
     @cached_property
     def reached(self) -> np.ndarray:
         """Rows whose sum of effects and slopes the fitted rows identify, shape (n,)."""
-        if self._whole:
-            return np.ones(self._d1.shape[0], dtype=bool)
+        if len(self.rows) == self._d1.shape[0]:
+            return np.ones(len(self.rows), dtype=bool)
         dead1, dead2 = (self._a_inverse == 0).astype(float), (self._diagonal == 0).astype(float)
         unknown = abs(self._d1) @ dead1 + abs(self._d2) @ dead2
         z = np.random.default_rng(0).standard_normal((self._d2.shape[1], 4)) * (1 - dead2)[:, None]
-        null2 = z - self._solver(self._schur @ z)
+        null2 = z - self._solver(self._s @ z)
         null1 = -self._a_inverse[:, None] * (self._b @ null2)
         functional = self.predict([null1, null2]) / max(1.0, float(np.abs(null2).max(initial=0.0)))
         reached = (unknown < NULL) & (np.abs(functional).max(axis=1) < NULL)

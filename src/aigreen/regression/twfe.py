@@ -306,7 +306,7 @@ def _without_own_pull(sample: Sample, regression: Regression, projected: np.ndar
     w = np.ones(len(sample)) if sample.weights is None else sample.weights
     gram = (projected * w[:, None]).T @ projected
     leverage = w * np.einsum("ij,ij->i", projected, np.linalg.solve(gram, projected.T).T)
-    if sample.effects:
+    if sample.effects or sample.slopes:
         leverage = leverage + absorb(sample.effects, sample.slopes, weights=sample.weights).leverage()
     alone = np.flatnonzero(leverage > 1 - _LEVERAGE)
     if alone.size:
