@@ -27,6 +27,12 @@ def check_periods(option: str, value: object) -> None:
         raise OptionError(option, value, ["0", "1", "2", "..."])
 
 
+def check_reference(value: object) -> None:
+    """Refuse what is not a horizon before treatment."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value >= 0:
+        raise OptionError("reference", value, [-1, -2, "another negative horizon"])
+
+
 def check_fixed_effects(value: Sequence[str] | None) -> None:
     """Refuse one column in place of a list, and an empty list."""
     if isinstance(value, str) or (value is not None and not len(value)):

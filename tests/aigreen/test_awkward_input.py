@@ -205,7 +205,7 @@ def test_twfe_counts_always_treated_units_and_keeps_them():
 
 # -- crashes -----------------------------------------------------------------------------------------------------------
 
-GAPS = r"no row of a treated unit is at the reference horizon -1 \(horizons {}\); on a calendar with gaps let horizons "
+GAPS = r"no row of a treated unit is at the reference horizon -1 \(horizons {}\): choose another reference=, or on "
 
 
 def test_biennial_data_have_no_horizon_before_treatment():

@@ -89,6 +89,23 @@ def test_least_squares_equals_fixest(shared, case):
     )
 
 
+SLOPES = {"varying_slopes": ["id[t]", "t"], "varying_slopes_x": ["id", "t", "cluster[[xtv]]"]}
+
+
+@pytest.mark.parametrize("case", SLOPES)
+def test_varying_slopes_equal_fixest(shared, case):
+    expected = oracle(shared, "fixest_feols", case)
+    if case == "varying_slopes_x":  # fixest counts the units here (K = 452, not 53), though they are nested in clusters
+        odd = expected["vcov"]["cl_cluster"]
+        assert odd["df_K"] == 452
+        odd["se"] = (np.array(odd["se"]) * np.sqrt((4800 - 452) / (4800 - 53))).tolist()
+    covariates = ["xtv"] if case == "varying_slopes" else []
+    fit = {"outcome": "y", "treatment": "treat", "covariates": covariates}
+    # fixest iterates to 1e-6 where three effects are crossed; ours equal dense dummies to 1e-12
+    errors = 2e-8 if case == "varying_slopes_x" else 1e-8
+    check_all(expected, synth(shared, "balanced"), {"fixed_effects": SLOPES[case]}, errors=errors, **fit)
+
+
 INSTRUMENTED = {
     "iv_2fe_overid": ("balanced", None, None, ["xtv"], ["z1", "z2"]),
     "iv_2fe_just": ("balanced", None, None, ["xtv"], ["z1"]),

@@ -24,6 +24,7 @@ from aigreen.exposure.basis import Basis
 from aigreen.linalg.arrays import sum_by
 from aigreen.linalg.collinearity import independent_of_effects
 from aigreen.linalg.fixed_effects import FixedEffects
+from aigreen.linalg.varying_slopes import Slope, absorb
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel
 
@@ -145,6 +146,7 @@ class Imputed:
         poisson: bool,
         percent: bool,
         leave_one_out: bool,
+        slopes: Sequence[Slope] = (),
     ) -> Imputed:
         """Fit the untreated outcome on the rows marked `fitted`; rows with an all-zero past have a mean of zero.
 
@@ -154,7 +156,7 @@ class Imputed:
         if poisson:
             fitted, zero = without_zero_groups(codes, fitted, y, sample, dropped)
         while True:
-            effects = FixedEffects(codes, fitted=fitted, weights=sample.weights)
+            effects = absorb(codes, slopes, fitted=fitted, weights=sample.weights)
             keep, reached = independent_of_effects(effects, X, sample.weights)
             try:
                 model = (fit_poisson if poisson else fit_linear)(y, X[:, keep], effects, sample.weights)

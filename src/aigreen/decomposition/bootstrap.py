@@ -49,6 +49,7 @@ def bootstrap(
     effects = effects.select(np.array([": " not in name for name in effects.index.get_level_values("part")]))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AigreenWarning)
+        panel, covariates = panel.with_covariates(covariates, Dropped())
         setup = prepare(options, panel, outcome, covariates, Dropped())
     sample, sums = setup.sample, cluster_products(setup)
     omega = cluster_weights(sample.cluster_codes, len(sample.clusters), n_draws, seed, resampling)

@@ -101,7 +101,7 @@ class Decomposition(PartOptions):
             With cohorts; rows may be missing at random.
         outcome : str
         covariates : str or sequence of str, optional
-            Numeric columns that neither treatment nor exposure changes.
+            Numeric columns, or formulas of columns, that neither treatment nor exposure changes.
 
         Returns
         -------

@@ -16,9 +16,8 @@ from aigreen.errors import CollinearError, NoControlsError
 from aigreen.exposure.basis import Basis
 from aigreen.linalg.collinearity import independent_columns
 from aigreen.linalg.fixed_effects import FixedEffects
-from aigreen.options import as_columns
 from aigreen.panel.dropped import Dropped
-from aigreen.panel.panel import Panel
+from aigreen.panel.panel import Panel, require_panel
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +103,9 @@ def prepare(
     basis: Basis | None = None,
 ) -> Setup:
     """Read the columns, split the rows and fit the clean ones; bins and knots are chosen unless a basis is given."""
-    names, exposures, channels = as_columns(covariates), options.exposures, list(options.channels)
+    require_panel(panel)
+    panel, names = panel.with_covariates(covariates, dropped)
+    exposures, channels = options.exposures, list(options.channels)
     roles = assign_roles(
         panel,
         outcome,

@@ -19,7 +19,6 @@ from aigreen.errors import (
     OptionError,
     OverlapWarning,
 )
-from aigreen.options import as_columns
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel, require_panel
 
@@ -84,7 +83,8 @@ def entropy_balance(panel: Panel, covariates: str | Sequence[str], *, period: in
     if moments not in (1, 2):
         raise OptionError("moments", moments, [1, 2])
     require_panel(panel)
-    covariates, dropped = as_columns(covariates), Dropped()
+    dropped = Dropped()
+    panel, covariates = panel.with_covariates(covariates, dropped)
     units, treated, x = _cross_section(panel, covariates, period, dropped)
     scaled = (x - x[treated].mean(axis=0)) / _spread(x)
     target = scaled if moments == 1 else np.hstack([scaled, scaled**2 - (scaled[treated] ** 2).mean(axis=0)])
@@ -124,7 +124,8 @@ def match(
     if neighbours < 1:
         raise OptionError("neighbours", neighbours, ["1 or more"])
     require_panel(panel)
-    covariates, dropped = as_columns(covariates), Dropped()
+    dropped = Dropped()
+    panel, covariates = panel.with_covariates(covariates, dropped)
     units, treated, x = _cross_section(panel, covariates, period, dropped)
     design = np.vstack([np.ones(len(x)), ((x - x.mean(axis=0)) / _spread(x)).T])
     odds = logit(design, treated.astype(float), np.ones(len(x)))[2] @ design

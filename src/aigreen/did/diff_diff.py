@@ -30,7 +30,6 @@ from aigreen.errors import (
     warn,
 )
 from aigreen.extras import require
-from aigreen.options import as_columns
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel, require_panel
@@ -145,7 +144,7 @@ class LocalProjections:
     def fit(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Effects:
         """Fit and return effects by `horizon`, reference -1 included; errors clustered by the panel's clusters."""
         dropped = Dropped()
-        frame, sample = _frame(panel, outcome, as_columns(covariates), dropped)
+        frame, sample = _frame(panel, outcome, covariates, dropped)
         if sample.n_clusters < 2:
             raise TooFewClustersError("one cluster: no variance can be computed", count=1)
         names = [name for name in frame.columns if name.startswith("x")]
@@ -208,7 +207,7 @@ class SyntheticDiD:
             is not "placebo".
         """
         dropped = Dropped()
-        frame, sample = _frame(panel, outcome, as_columns(covariates), dropped)
+        frame, sample = _frame(panel, outcome, covariates, dropped)
         _balanced(frame, "synthetic difference-in-differences")
         cohorts = sample.cohorts
         if len(cohorts) != 1:
@@ -272,12 +271,15 @@ class SyntheticDiD:
         return float(np.std(placebos))
 
 
-def _frame(panel: Panel, outcome: str, covariates: Sequence[str], dropped: Dropped) -> tuple[pd.DataFrame, Panel]:
+def _frame(
+    panel: Panel, outcome: str, covariates: str | Sequence[str] | None, dropped: Dropped
+) -> tuple[pd.DataFrame, Panel]:
     """Return checked columns under safe names, without rows with missing values, and their view."""
     require_panel(panel)
     panel.require_units("diff-diff")
     if panel.weights is not None:
         raise EstimationError("weights are not passed on to diff-diff; use GroupTimeATT, SunAbraham or Imputation")
+    panel, covariates = panel.with_covariates(covariates, dropped)
     sample = panel.complete([outcome, *covariates], dropped)
     if not sample.treated.any():
         raise NoTreatedError(f"no row is at or after a first treated period{dropped.cause()}", count=0)

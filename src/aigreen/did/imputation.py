@@ -14,8 +14,9 @@ from aigreen.counterfactual.leads import leads
 from aigreen.counterfactual.rows import Cells, identified_cells, split_rows
 from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
-from aigreen.errors import SeparationWarning, warn
-from aigreen.options import as_columns, check_choice, check_fixed_effects, check_periods, check_scale
+from aigreen.errors import OptionError, SeparationWarning, warn
+from aigreen.linalg.varying_slopes import Slope
+from aigreen.options import check_choice, check_fixed_effects, check_periods, check_scale
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel, require_panel, with_weight
@@ -55,7 +56,9 @@ class Imputation:
         that trends are parallel in growth; treated rows are centred at the cell's common ratio of Y to the
         counterfactual mean.
     fixed_effects : sequence of str, optional
-        Columns, several joined by ``^``. Default: the panel's unit and time.
+        Columns, several joined by ``^``; ``"firm[year]"`` adds a trend for each firm, with "gaussian" (see `TWFE`):
+        treated rows of units with fewer than two untreated periods are then not reached. Default: the panel's unit and
+        time.
     variance : {"conservative", "conservative_rows", "leave_one_out"}
         conservative: as above. conservative_rows: :math:`\tilde\tau_{gt}` with squared weights of rows rather than
         clusters, as R's didimputation; the same where clusters are units. leave_one_out: :math:`\tilde\tau_{gt}`
@@ -122,7 +125,7 @@ class Imputation:
             With cohorts; rows may be missing at random.
         outcome : str
         covariates : str or sequence of str, optional
-            Numeric columns that treatment does not change.
+            Numeric columns, or formulas of columns, that treatment does not change.
 
         Returns
         -------
@@ -135,11 +138,15 @@ class Imputation:
             Where nothing can be estimated.
         """
         require_panel(panel)
-        names = as_columns(covariates)
         dropped = Dropped()
-        sample = with_weight(panel.complete([outcome, *names], dropped), dropped)
+        panel, names = panel.with_covariates(covariates, dropped)
+        effects, slopes = panel.varying_slopes(self.fixed_effects)
+        if slopes and self.family == "poisson":
+            raise OptionError("fixed_effects", self.fixed_effects, ["no varying slopes with family='poisson'"])
+        variables = [variable for _, variable in slopes if variable != panel.names["time"]]
+        sample = with_weight(panel.complete([outcome, *names, *variables], dropped), dropped)
         y = sample.column(outcome)
-        split = split_rows(sample, self.fixed_effects, self.anticipation, dropped)
+        split = split_rows(sample, effects, self.anticipation, dropped)
         poisson = self.family == "poisson"
         if poisson:
             check_counts(y, outcome, sample)
@@ -154,6 +161,7 @@ class Imputation:
             poisson=poisson,
             percent=self.scale == "percent",
             leave_one_out=self.variance == "leave_one_out",
+            slopes=[Slope(sample.effect_codes(name), sample.slope_variable(of)) for name, of in slopes],
         )
         drop = self.separated == "drop"
         cells = identified_cells(sample, split.treated, imputed.reached, imputed.zero, drop=drop, dropped=dropped)

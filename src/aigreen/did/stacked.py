@@ -23,7 +23,7 @@ from aigreen.errors import (
 )
 from aigreen.linalg.arrays import compact, take_rows
 from aigreen.linalg.sandwich import SMALL_SAMPLE, cluster_factor, n_parameters
-from aigreen.options import as_columns
+from aigreen.options import check_reference
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel, require_panel
@@ -32,14 +32,13 @@ from aigreen.regression.sample import Sample, draw_sample, no_reference
 
 Control = Literal["not_yet_treated", "never_treated"]
 Weighting = Literal["treated", "variance"]
-REFERENCE = -1
 
 
 @dataclass(frozen=True, kw_only=True)
 class StackedDiD:
     r"""Stack one sub-experiment a cohort: its units and clean controls, in a window around its treatment.
 
-    .. math:: Y_{ait} = \alpha_{ai} + \lambda_{at} + \sum_{l \neq -1} \tau_{a,l} D_{ai} 1\{t - a = l\}
+    .. math:: Y_{ait} = \alpha_{ai} + \lambda_{at} + \sum_{l \neq r} \tau_{a,l} D_{ai} 1\{t - a = l\}
               + X_{it}'\beta + e_{ait}
 
     Parameters
@@ -55,6 +54,8 @@ class StackedDiD:
         "variance": by N_D N_C/(N_D + N_C), as the pooled regression of Cengiz et al. (2019) does. Both equal the pooled
         regressions exactly on a balanced stack without covariates; standard errors differ by a few percent, since here
         residuals do not hold the differences between cohorts' effects.
+    reference : int
+        Horizon :math:`r` of the window against which effects are measured, negative.
 
     Notes
     -----
@@ -70,6 +71,7 @@ class StackedDiD:
     window: tuple[int, int] = (-3, 3)
     control_group: Control = "not_yet_treated"
     weighting: Weighting = "treated"
+    reference: int = -1
 
     def __post_init__(self) -> None:
         if self.control_group not in get_args(Control):
@@ -77,20 +79,23 @@ class StackedDiD:
         if self.weighting not in get_args(Weighting):
             raise OptionError("weighting", self.weighting, get_args(Weighting))
         low, high = self.window
-        if not low <= REFERENCE < 0 <= high:
+        if not low < 0 <= high:
             raise OptionError("window", self.window, [(-3, 3), "(negative, zero or positive)"])
+        check_reference(self.reference)
+        if self.reference < low:
+            raise OptionError("reference", self.reference, list(range(-1, low - 1, -1)))
 
     def fit(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Effects:
         """Fit and return effects by `cohort` and `time`; `event_study()` and `overall()` average them.
 
         Raises
         ------
-        NoTreatedError, NoControlsError, TooFewClustersError
+        NoTreatedError, NoControlsError, NoPrePeriodError, TooFewClustersError
         """
         require_panel(panel)
-        covariates = list(dict.fromkeys(as_columns(covariates)))
         panel.require_units("StackedDiD")
         dropped = Dropped()
+        panel, covariates = panel.with_covariates(covariates, dropped)
         complete = panel.complete([outcome, *covariates], dropped)
         sample = draw_sample(complete, panel.effect_names(None), dropped, counts=None)
         cohorts = self._cohorts(sample, dropped)
@@ -107,18 +112,19 @@ class StackedDiD:
         clusters = sample.clusters[rows]
         weights = None if sample.weights is None else sample.weights[rows]
         profiles = Profiles(unit, 2 * stack + treated, horizon, weights)
-        every = [
-            Contrast(2 * a + 1, h, REFERENCE - low, 2 * a) for a in range(len(cohorts)) for h in range(high - low + 1)
-        ]
-        contrasts = [c for c in every if profiles.identified(c)]
-        if not any(c.time > REFERENCE - low for c in contrasts):
+        seen, at = range(profiles.n_times), self.reference - low
+        every = [Contrast(2 * a + 1, h, at, 2 * a) for a in range(len(cohorts)) for h in seen]
+        contrasts = [c for c in every if at in seen and profiles.identified(c)]
+        if not any(c.time > at for c in contrasts):
             found = np.unique(horizon[treated == 1]) + low
-            if REFERENCE not in found:
-                raise NoPrePeriodError(no_reference(found) + dropped.cause(), count=0)
-            raise NoTreatedError(f"no row after treatment is linked to horizon -1{dropped.cause()}", count=0)
+            if self.reference not in found:
+                raise NoPrePeriodError(no_reference(found, self.reference) + dropped.cause(), count=0)
+            message = f"no row after treatment is linked to horizon {self.reference}"
+            raise NoTreatedError(message + dropped.cause(), count=0)
         warn_lone_cohorts(cohorts, stack[treated == 1], clusters[treated == 1])
-        lost = [(int(cohorts[c.control // 2]), c.time + low) for c in every if not profiles.identified(c)]
-        dropped.add(UnreachedWarning, "effects (cohort, horizon)", "not linked to horizon -1", len(lost), lost[:5])
+        lost = [(int(cohorts[c.control // 2]), c.time + low) for c in every if c not in contrasts]
+        reason = f"not linked to horizon {self.reference}"
+        dropped.add(UnreachedWarning, "effects (cohort, horizon)", reason, len(lost), lost[:5])
         fit = saturated_fit(
             profiles,
             take_rows(sample.matrix([outcome, *covariates]), rows),
@@ -152,7 +158,7 @@ class StackedDiD:
             ),
             conventions={
                 "control group": self.control_group.replace("_", " "),
-                "window": f"{low} to {high}, reference {REFERENCE}",
+                "window": f"{low} to {high}, reference {self.reference}",
                 "rows": f"of the stack ({len(np.unique(rows)):,} distinct)",
                 "variance": f"clustered by {panel.clusters.name}, {SMALL_SAMPLE}",
                 "aggregation weights": f"{self.weighting}, taken as fixed",

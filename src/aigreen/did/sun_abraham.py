@@ -23,12 +23,12 @@ from aigreen.errors import (
 )
 from aigreen.linalg.arrays import compact
 from aigreen.linalg.sandwich import SMALL_SAMPLE, cluster_factor, n_parameters
-from aigreen.options import as_columns
+from aigreen.options import check_reference
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import NEVER, Panel, require_panel
 from aigreen.regression.lone_clusters import warn_lone_cohorts
-from aigreen.regression.sample import Sample, draw_sample
+from aigreen.regression.sample import Sample, draw_sample, no_reference
 
 Control = Literal["never_treated", "last_treated"]
 
@@ -69,8 +69,7 @@ class SunAbraham:
     def __post_init__(self) -> None:
         if self.control_group not in get_args(Control):
             raise OptionError("control_group", self.control_group, get_args(Control))
-        if self.reference >= 0:
-            raise OptionError("reference", self.reference, [-1, -2, "another negative horizon"])
+        check_reference(self.reference)
 
     def fit(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Effects:
         """Fit and return effects by `cohort` and `time`, reference cells included as zeros.
@@ -80,8 +79,8 @@ class SunAbraham:
         NoTreatedError, NoControlsError, NoPrePeriodError, TooFewClustersError
         """
         require_panel(panel)
-        covariates = list(dict.fromkeys(as_columns(covariates)))
         dropped = Dropped()
+        panel, covariates = panel.with_covariates(covariates, dropped)
         complete = panel.complete([outcome, *covariates], dropped)
         sample = draw_sample(complete, panel.effect_names(None), dropped, counts=None)
         sample, control = self._comparable(sample, dropped)
@@ -181,6 +180,9 @@ class SunAbraham:
                     lost.append((int(cohort), int(time)))
         dropped.add(UnreachedWarning, "effects (cohort, time)", "not linked to their reference", len(lost), lost[:5])
         if not any(c.time > c.reference for c in contrasts):
+            found = np.unique(times - cohorts[cohorts != control][:, None]).astype(int)
+            if self.reference not in found:
+                raise NoPrePeriodError(no_reference(found, self.reference) + dropped.cause(), count=0)
             message = f"no cohort is seen {-self.reference} periods before its treatment"
             raise NoPrePeriodError(message + dropped.cause(), count=0)
         return contrasts, pd.DataFrame(cells, columns=["cohort", "time"])

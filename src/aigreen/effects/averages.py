@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from aigreen.effects.aggregation import Aggregation, group_index, levels_kept
-from aigreen.errors import EffectsError
+from aigreen.errors import EffectsError, OptionError
 
 
 class Average(NamedTuple):
@@ -31,7 +31,13 @@ class Average(NamedTuple):
     post: np.ndarray
 
 
-def averages_by(index: pd.Index, post: np.ndarray | None, how: Aggregation, balanced: int | None = None) -> Average:
+def averages_by(
+    index: pd.Index,
+    post: np.ndarray | None,
+    how: Aggregation,
+    balanced: int | None = None,
+    bins: tuple[int, int] | None = None,
+) -> Average:
     """Group effects by cohort and time as `Effects.aggregate` describes; `post` marks those after treatment."""
     keep = levels_kept(index, how)
     cohort = index.get_level_values("cohort")
@@ -43,6 +49,12 @@ def averages_by(index: pd.Index, post: np.ndarray | None, how: Aggregation, bala
             raise EffectsError("balanced= goes with an event study")
         longest = pd.Series(horizon).groupby(cohort.to_numpy()).transform("max")
         chosen = ((longest >= balanced) & (horizon <= balanced)).to_numpy()
+    if bins is not None:
+        if how != "event_study":
+            raise EffectsError("bins= goes with an event study")
+        if not bins[0] < 0 <= bins[1]:
+            raise OptionError("bins", bins, [(-5, 5), "(negative, zero or positive)"])
+        horizon = pd.Index(np.clip(horizon, *bins))
     levels = {name: horizon if name == "horizon" else index.get_level_values(name) for name in keep}
     groups, labels = _grouped(levels, chosen)
     averaged_post = np.ones(len(labels), dtype=bool)

@@ -387,7 +387,11 @@ class Effects(Maketables, StatsmodelsResults):
     # -- aggregation ---------------------------------------------------------------------------------------------
 
     def aggregate(
-        self, how: Aggregation | pd.DataFrame | pd.Series | np.ndarray, *, balanced: int | None = None
+        self,
+        how: Aggregation | pd.DataFrame | pd.Series | np.ndarray,
+        *,
+        balanced: int | None = None,
+        bins: tuple[int, int] | None = None,
     ) -> Effects:
         """Average effects by cohort and time.
 
@@ -400,6 +404,8 @@ class Effects(Maketables, StatsmodelsResults):
             For event_study, keep only cohorts with an effect this many periods after treatment or later, and horizons
             up to it. Horizons from zero on then average the same cohorts where no effect between is missing; those
             before treatment average the cohorts seen then, which may be fewer.
+        bins : (int, int), optional
+            For event_study, the first and last horizon, each the average of the effects at and beyond it.
 
         Notes
         -----
@@ -412,12 +418,45 @@ class Effects(Maketables, StatsmodelsResults):
         if self.mass is None or not {"cohort", "time"} <= set(self.index.names):
             levels = ", ".join(map(str, self.index.names))
             raise EffectsError(f"{self.method} effects by {levels} cannot be aggregated by cohort and time")
-        averages = averages_by(self.index, self.post, cast("Aggregation", how), balanced)
+        averages = averages_by(self.index, self.post, cast("Aggregation", how), balanced, bins)
+        if bins is not None:
+            self._check_bins(averages, bins)
         return self._averaged(averages, keep_mass=how == "group")
 
-    def event_study(self, *, balanced: int | None = None, window: tuple[int, int] | None = None) -> Effects:
-        """Average by horizon; an event study is returned as it is, or its horizons from `window[0]` to `window[1]`."""
-        study = self if "horizon" in self.index.names else self.aggregate("event_study", balanced=balanced)
+    def event_study(
+        self,
+        *,
+        balanced: int | None = None,
+        window: tuple[int, int] | None = None,
+        bins: tuple[int, int] | None = None,
+    ) -> Effects:
+        """Average by horizon; an event study is returned as it is, or its horizons from `window[0]` to `window[1]`.
+
+        Parameters
+        ----------
+        balanced : int, optional
+            As for `aggregate`.
+        window : (int, int), optional
+            First and last horizon to keep; effects beyond them are left out.
+        bins : (int, int), optional
+            First and last horizon, each the average by mass of the effects by cohort and time at and beyond it.
+            `trend` and HonestDiD read a binned end point as one period.
+
+        Raises
+        ------
+        EffectsError
+            Where effects by horizon are to be binned: they no longer know what each cohort counts. Bin effects by
+            cohort and time, or fit ``TWFE(event_study=(-5, 5))``, whose outer horizons share the dummies at its ends.
+        """
+        if "horizon" in self.index.names:
+            if bins is not None:
+                raise EffectsError(
+                    f"{self.method} effects are by horizon already: bin effects by cohort and time, or fit "
+                    f"TWFE(event_study={bins})"
+                )
+            study = self
+        else:
+            study = self.aggregate("event_study", balanced=balanced, bins=bins)
         if window is None:
             return study
         horizons = study.index.get_level_values("horizon")
@@ -719,6 +758,16 @@ class Effects(Maketables, StatsmodelsResults):
             cluster_shares=None if part.cluster_shares is None else part.cluster_shares.mix(weights),
             weights=pd.DataFrame(source.to_numpy() @ weights, index=source.index, columns=average.labels),
         )
+
+    def _check_bins(self, average: Average, bins: tuple[int, int]) -> None:
+        """Refuse a bin that averages effects with a reference period, zero by construction."""
+        fixed = ((self._std_errors() == 0) & (self.values == 0))[average.chosen]
+        n = len(average.labels)
+        size, references = np.bincount(average.groups, minlength=n), np.bincount(average.groups, fixed, n)
+        mixed = average.labels[(references > 0) & (references < size)].get_level_values("horizon")
+        binned = [int(h) for h in mixed.unique() if h in bins]
+        if binned:
+            raise EffectsError(f"bins={bins}: the bin at {binned[0]} holds the reference period; take a wider one")
 
     def require_influence(self, purpose: str) -> np.ndarray:
         """Return `psi`, or raise `NoInfluenceError` naming what needs it."""

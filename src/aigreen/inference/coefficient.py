@@ -11,7 +11,6 @@ from scipy import sparse
 from aigreen.errors import CollinearError, EstimationError, NoTreatedError
 from aigreen.linalg.arrays import compact
 from aigreen.linalg.projection import Projection
-from aigreen.options import as_columns
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel, require_panel, with_weight
 
@@ -39,7 +38,7 @@ class Design:
     ) -> Design:
         """Read the outcome (first of `names`), covariates and fixed effects; `names` must not be missing either."""
         require_panel(panel)
-        covariates = as_columns(covariates)
+        panel, covariates = panel.with_covariates(covariates, dropped)
         sample = with_weight(panel.complete([*names, *covariates], dropped), dropped)
         codes = [sample.effect_codes(name) for name in panel.effect_names(fixed_effects)]
         projection = Projection(codes, sample.n_rows, sample.weights, sample.matrix(covariates))

@@ -23,8 +23,8 @@ from aigreen.linalg.arrays import crosstab, sum_by, take_rows
 from aigreen.linalg.normal_equations import SchurOperator, cholesky_solver, conjugate_gradients, schur_matrix
 
 DENSE_LEVELS = 4_000
-_NULL = 1e-7
-_BLOCK = 2**12  # rows
+NULL = 1e-7
+BLOCK = 2**12  # rows
 
 
 class FixedEffects:
@@ -239,8 +239,8 @@ class FixedEffects:
         r"""Diagonal of the projection of the fitted rows, :math:`w_i F_i(F_0'WF_0)^-F_i'`, shape (n_fitted,)."""
         n = len(self._u0)
         h = self._a_inverse[self._u0]
-        for start in range(0, n, _BLOCK):
-            rows = np.arange(start, min(start + _BLOCK, n))
+        for start in range(0, n, BLOCK):
+            rows = np.arange(start, min(start + BLOCK, n))
             first = self._u0[rows]
             through = self._b[first]
             through = through if isinstance(through, np.ndarray) else through.toarray()
@@ -275,7 +275,7 @@ class FixedEffects:
             component[self._u0] = self._component[self._l0[0]]
             reached &= component[self._u] == self._component[self._l[0]]
         elif len(self._l) > 1:
-            reached &= np.abs(self._null_functional()).max(axis=1) < _NULL
+            reached &= np.abs(self._null_functional()).max(axis=1) < NULL
             reached[self.rows] = True
         return reached
 
@@ -385,8 +385,7 @@ class FixedEffects:
         r"""Target weights summed by level of the first effect, (k, levels), and :math:`S^-(D_2'w - B'A^{-1}D_1'w)`."""
         entries = sparse.coo_array(targets)
         row, column = entries.coords
-        if not self.reached[row].all():
-            raise EstimationError("target weights stand on rows whose fixed effects are not identified")
+        self.require_reached(row)
         k = entries.shape[1]
         by_first = sparse.coo_array((entries.data, (column, self._u[row])), shape=(k, self._n_first)).tocsr()
         sums2 = np.zeros(self._n_rest * k)
@@ -397,6 +396,11 @@ class FixedEffects:
         through = mean1 @ self._b
         through = through if isinstance(through, np.ndarray) else through.toarray()
         return by_first, self._solver(sums2.reshape(self._n_rest, k) - through.T)
+
+    def require_reached(self, rows: np.ndarray) -> None:
+        """Refuse rows, by position, whose sum of effects is not identified."""
+        if not self.reached[rows].all():
+            raise EstimationError("target weights stand on rows whose fixed effects are not identified")
 
     def _sums_to_zero(self, scores: np.ndarray, clusters: np.ndarray) -> bool:
         """Whether scores sum to zero in every level of the first effect inside every cluster, as residuals do."""

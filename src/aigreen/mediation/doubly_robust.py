@@ -29,6 +29,7 @@ def fit_doubly_robust(
     """Estimate the parts by cohort and time; see `aigreen.Mediation`."""
     panel.require_units("Mediation(design='doubly_robust')")
     dropped = Dropped()
+    panel, covariates = panel.with_covariates(covariates, dropped)
     sample = panel.complete([outcome, *channels, *covariates], dropped)
     estimator = GroupTimeATT(control_group=control_group, anticipation=anticipation)
     stages: list[Effects] = []

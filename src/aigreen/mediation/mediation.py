@@ -379,6 +379,7 @@ class Mediation:
         self, panel: Panel, outcome: str, treatment: str | None, names: list[str], dropped: Dropped
     ) -> _Regressors:
         """Draw the sample of the regressions; leave out covariates that the others determine."""
+        panel, names = panel.with_covariates(names, dropped)
         columns = [outcome, *([treatment] if treatment else []), *self._moved, *names]
         complete = panel.complete(columns, dropped)
         sample = draw_sample(complete, panel.effect_names(self.fixed_effects), dropped, counts=None)

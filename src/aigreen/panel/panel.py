@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -11,6 +12,7 @@ import pandas as pd
 
 from aigreen.errors import (
     ClusterVariesError,
+    CollinearWarning,
     DataError,
     DuplicateRowsError,
     EmptyDataError,
@@ -29,8 +31,10 @@ from aigreen.panel.calendar import Freq, read_times
 from aigreen.panel.cohorts import NEVER, read_cohorts
 from aigreen.panel.columns import code_integers, factorize, numeric, to_pandas
 from aigreen.panel.dropped import Dropped
+from aigreen.panel.formulas import formula_columns, is_formula
 
 ROW = "row"
+_SLOPES = re.compile(r"(?P<effect>[^\[\]]+)\[(?P<alone>\[)?(?P<variables>[^\[\]]+)(?(alone)\])\]")
 
 
 class Panel:
@@ -137,6 +141,7 @@ class Panel:
         order = None if np.all(key[1:] >= key[:-1]) else np.argsort(key, kind="stable")
 
         self.frame = frame
+        self._missing_in: dict[str, list[str]] = {}  # by column of a formula its variables with missing values
         self.repeated = repeated
         self.names: Mapping[str, str] = {"unit": ROW, **roles}
         self._order = order
@@ -296,8 +301,42 @@ class Panel:
             return [self.names["unit"], self.names["time"]]
         return list(dict.fromkeys(as_columns(fixed_effects)))
 
+    def varying_slopes(self, fixed_effects: str | Sequence[str] | None) -> tuple[list[str], list[tuple[str, str]]]:
+        """Take varying slopes out of the names of fixed effects.
+
+        Parameters
+        ----------
+        fixed_effects : str or sequence of str, optional
+            As for `effect_names`; besides ``"a[x, z]"`` for effects of a with slopes of x and z that differ by a,
+            ``"a[[x]]"`` for these slopes without effects.
+
+        Returns
+        -------
+        names : list of str
+            Fixed effects.
+        slopes : list of (str, str)
+            Fixed effect and variable of each slope.
+        """
+        names, slopes = [], []
+        for name in self.effect_names(fixed_effects):
+            found = None if name in self.frame.columns else _SLOPES.fullmatch(name)
+            if found is None:
+                names.append(name)
+                continue
+            effect, alone, variables = found["effect"].strip(), found["alone"], found["variables"]
+            names += [] if alone else [effect]
+            slopes += [(effect, variable.strip()) for variable in variables.split(",")]
+        return list(dict.fromkeys(names)), list(dict.fromkeys(slopes))
+
+    def slope_variable(self, name: str) -> np.ndarray:
+        """Return the variable of a slope in panel order: a column, periods as steps of the calendar."""
+        return self.time.astype(float) if name == self.names["time"] else self.column(name)
+
     def effect_codes(self, name: str) -> np.ndarray:
         """Return codes in panel order of a fixed effect: a column, or columns joined by ``^`` for their interaction."""
+        if name not in self.frame.columns and _SLOPES.fullmatch(name):
+            allowed = "varying slopes in TWFE and Imputation, family='gaussian', alone"
+            raise OptionError("fixed_effects", name, [allowed])
         parts = [name] if name in self.frame.columns else [part.strip() for part in name.split("^")]
         codes = self.codes(parts[0])[0]
         for part in parts[1:]:
@@ -364,6 +403,7 @@ class Panel:
         view.frame = self.frame.iloc[positions]
         view.names, view.repeated = self.names, self.repeated
         view._calendar = self._calendar
+        view._missing_in = self._missing_in
         view._order = None
         present, view.unit_codes = np.unique(self.unit_codes[keep], return_inverse=True)
         view.units = self.units[present]
@@ -417,6 +457,49 @@ class Panel:
         other.weights = weights
         return other
 
+    def with_covariates(self, covariates: str | Sequence[str] | None, dropped: Dropped) -> tuple[Panel, list[str]]:
+        """Turn formulas among covariates into named columns.
+
+        Parameters
+        ----------
+        covariates : str or sequence of str, optional
+            Columns, and formulas such as ``"size + C(industry) * age"`` (see `aigreen.panel.formulas`). What is the
+            name of a column is this column, whatever characters it has.
+        dropped : Dropped
+            Takes the count of columns of a formula that are constant (levels that do not occur together).
+
+        Returns
+        -------
+        panel : Panel
+            The panel with the columns of the formulas, itself where there is none.
+        names : list of str
+            Numeric columns of `panel`, without repetition.
+
+        Raises
+        ------
+        UnknownColumnError, EmptyDataError, DataError
+        """
+        names: dict[str, None] = {}
+        made: dict[str, pd.Series] = {}
+        missing_in: dict[str, list[str]] = {}
+        for covariate in as_columns(covariates):
+            if not is_formula(covariate, self.frame.columns):
+                names[covariate] = None
+                continue
+            columns, missing = formula_columns(self.frame, covariate)
+            same = [name for name in columns if columns[name].nunique() < 2]
+            dropped.add(CollinearWarning, "covariates", f"constant in formula {covariate!r}", len(same), same)
+            for name in columns.columns.difference(same, sort=False):
+                names[name] = None
+                if name not in self.frame.columns:
+                    made[name], missing_in[name] = columns[name], missing
+        if not made:
+            return self, list(names)
+        other = self._copy()
+        other.frame = pd.concat([self.frame, pd.DataFrame(made)], axis=1)
+        other._missing_in = self._missing_in | missing_in
+        return other, list(names)
+
     def complete(self, names: Sequence[str], dropped: Dropped) -> Panel:
         """Return the view of the rows without missing values in `names`, the rest counted in `dropped`."""
         missing = np.zeros(self.n_rows, dtype=bool)
@@ -424,7 +507,7 @@ class Panel:
         for name in names:
             absent = np.isnan(self.column(name))
             if absent.any():
-                culprits.append(name)
+                culprits += [column for column in self._missing_in.get(name, [name]) if column not in culprits]
                 missing |= absent
         if not culprits:
             return self

@@ -12,6 +12,7 @@ import pandas as pd
 from aigreen.errors import CollinearError, ConvergenceError
 from aigreen.linalg.collinearity import independent_columns
 from aigreen.linalg.fixed_effects import FixedEffects
+from aigreen.linalg.varying_slopes import Slope, absorb
 from aigreen.regression.separation import may_be_separated, separated_rows
 
 TOLERANCE = 1e-10
@@ -50,13 +51,19 @@ class Regression:
         )
 
 
-def project(values: np.ndarray, effects: Sequence[np.ndarray], weights: np.ndarray | None) -> np.ndarray:
+def project(
+    values: np.ndarray, effects: Sequence[np.ndarray], weights: np.ndarray | None, slopes: Sequence[Slope] = ()
+) -> np.ndarray:
     """Take fixed effects out of the columns of `values`, shape (n, k), by alternating projections or, if slow, exactly.
+
+    With varying slopes always exactly.
 
     Raises
     ------
     ConvergenceError
     """
+    if slopes and values.shape[1]:
+        return absorb(effects, slopes, weights=weights).residualize(values)
     if not effects or not values.shape[1]:
         return values
     from pyfixest.estimation import demean

@@ -65,7 +65,7 @@ def draw_regressors(
     if panel.weights is not None:
         raise EstimationError("weights are not passed on to statsmodels and linearmodels; use TWFE")
     treatments = [treatment] if isinstance(treatment, str) else list(treatment or [])
-    others = list(covariates or [])
+    panel, others = panel.with_covariates(covariates, dropped)
     complete = panel.complete(list(dict.fromkeys([outcome, *treatments, *others, *also])), dropped)
     y = complete.column(outcome)
     if counts:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from aigreen.errors import DataError, EmptyDataError, MissingRowsWarning, SeparationWarning, SingletonWarning
 from aigreen.linalg.arrays import compact, distinct, take_rows
+from aigreen.linalg.varying_slopes import Slope
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel
 
@@ -25,12 +26,15 @@ class Sample:
     effects : list of ndarray of int, each of shape (n,)
         Codes of the fixed effects, without gaps.
     weights : ndarray, shape (n,), or None
+    slopes : list of Slope
+        Variables whose coefficients differ by level of a fixed effect.
     """
 
     panel: Panel
     rows: np.ndarray
     effects: list[np.ndarray]
     weights: np.ndarray | None
+    slopes: list[Slope] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -58,16 +62,25 @@ class Sample:
         left = ~gone
         effects = [compact(codes[left])[0] for codes in self.effects]
         weights = None if self.weights is None else self.weights[left]
-        return Sample(self.panel, self.rows[left], effects, weights)
+        return Sample(self.panel, self.rows[left], effects, weights, [slope.take(left) for slope in self.slopes])
 
 
-def draw_sample(panel: Panel, fixed_effects: Sequence[str], dropped: Dropped, *, counts: np.ndarray | None) -> Sample:
+def draw_sample(
+    panel: Panel,
+    fixed_effects: Sequence[str],
+    dropped: Dropped,
+    *,
+    counts: np.ndarray | None,
+    slopes: Sequence[tuple[str, str]] = (),
+) -> Sample:
     """Take rows with positive weight, without singletons and (for counts) without all-zero groups, repeatedly.
 
     Parameters
     ----------
     counts : shape (n_rows,), optional
         Outcome of a count model.
+    slopes : sequence of (str, str)
+        Fixed effect and variable, as `Panel.varying_slopes` gives them.
     """
     codes = [panel.effect_codes(name) for name in fixed_effects]
     keep = np.ones(panel.n_rows, dtype=bool) if panel.weights is None else panel.weights > 0
@@ -80,16 +93,18 @@ def draw_sample(panel: Panel, fixed_effects: Sequence[str], dropped: Dropped, *,
         raise EmptyDataError("no rows are left: every row is alone in a fixed effect or perfectly fitted", count=0)
     whole = Sample(panel, rows, [], None)
     weights = None if panel.weights is None else whole.take(panel.weights)
-    return Sample(panel, rows, [compact(whole.take(code))[0] for code in codes], weights)
+    effects = [compact(whole.take(code))[0] for code in codes]
+    varying = [Slope(panel.effect_codes(name), panel.slope_variable(of)).take(rows) for name, of in slopes]
+    return Sample(panel, rows, effects, weights, varying)
 
 
-def no_reference(horizons: Iterable[int]) -> str:
-    """Say that no row stands at horizon -1, and what to do where the calendar has gaps."""
+def no_reference(horizons: Iterable[int], reference: int) -> str:
+    """Say that no row stands at the reference horizon, and what to do where the calendar has gaps."""
     found = [str(h) for h in horizons]
     some = ", ".join(found if len(found) < 10 else [*found[:4], "...", *found[-4:]])
     return (
-        f"no row of a treated unit is at the reference horizon -1 (horizons {some}); on a calendar with gaps let "
-        "horizons count steps, Panel(..., freq='observed')"
+        f"no row of a treated unit is at the reference horizon {reference} (horizons {some}): choose another "
+        "reference=, or on a calendar with gaps let horizons count steps, Panel(..., freq='observed')"
     )
 
 

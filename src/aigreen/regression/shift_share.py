@@ -21,7 +21,6 @@ from aigreen.errors import (
 from aigreen.linalg.arrays import compact, sum_by
 from aigreen.linalg.collinearity import column_scale, independent_within
 from aigreen.linalg.sandwich import SMALL_SAMPLE, cluster_factor, n_parameters
-from aigreen.options import as_columns
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel, require_panel
@@ -244,8 +243,9 @@ class Design:
         covariates: str | Sequence[str] | None,
     ) -> Design:
         """Draw the sample, take out fixed effects and covariates, and find the shocks' weights `h`."""
-        dropped, covariates = Dropped(), as_columns(covariates)
         require_panel(panel)
+        dropped = Dropped()
+        panel, covariates = panel.with_covariates(covariates, dropped)
         held = [options.shocks] if isinstance(options.shocks, str) else []
         panel = _with_shares(panel, options, dropped)
         panel = panel.complete([outcome, *([treatment] if treatment else []), *held, *covariates], dropped)

@@ -24,7 +24,6 @@ from aigreen.errors import (
 )
 from aigreen.linalg.arrays import beside, compact, sum_by
 from aigreen.linalg.collinearity import column_scale, independent_within
-from aigreen.linalg.fixed_effects import FixedEffects
 from aigreen.linalg.sandwich import (
     SMALL_SAMPLE,
     cluster_factor,
@@ -33,7 +32,8 @@ from aigreen.linalg.sandwich import (
     row_factor,
     two_way_covariance,
 )
-from aigreen.options import as_columns
+from aigreen.linalg.varying_slopes import absorb
+from aigreen.options import as_columns, check_reference
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel, require_panel
@@ -59,8 +59,9 @@ class TWFE:
     family : {"gaussian", "poisson"}
         Least squares, or Poisson pseudo-maximum likelihood (outcomes of zero or more; coefficients are log points).
     fixed_effects : sequence of str, optional
-        Columns; ``"a^b"`` is the interaction of two. Default: the panel's unit and time. An empty sequence gives a
-        pooled regression with an intercept.
+        Columns; ``"a^b"`` is the interaction of two, ``"a[x]"`` adds slopes of x that differ by a (``"firm[year]"``: a
+        trend for each firm), ``"a[[x]]"`` has these slopes without the effects of a. Slopes go with "gaussian".
+        Default: the panel's unit and time. An empty sequence gives a pooled regression with an intercept.
     vcov : {"cluster", "hetero", "HC2", "HC3", "driscoll_kraay", "iid"} or (str, str) or ("driscoll_kraay", int)
         "cluster": by the panel's clusters, with influence functions. Two names: two-way clustered by these columns.
         "HC2", "HC3": robust, each squared residual over :math:`1-h_i` or :math:`(1-h_i)^2` with the leverage of all
@@ -70,7 +71,9 @@ class TWFE:
         with another one.
     event_study : bool or (int, int)
         Effects by time since treatment instead of one: all horizons, or those from the first to the second number with
-        the outer ones added to the ends. Horizon -1 is the reference.
+        binned end points: the horizons at and beyond an end share one dummy.
+    reference : int
+        Horizon against which an event study measures effects, negative; with binned end points inside them.
 
     Notes
     -----
@@ -97,6 +100,7 @@ class TWFE:
     fixed_effects: Sequence[str] | None = None
     vcov: Variance | tuple[str, str] | tuple[str, int] = "cluster"
     event_study: bool | tuple[int, int] = False
+    reference: int = -1
 
     def __post_init__(self) -> None:
         if self.family not in get_args(Family):
@@ -114,6 +118,9 @@ class TWFE:
             low, high = self.event_study
             if not low < -1 <= 0 <= high:
                 raise OptionError("event_study", self.event_study, [True, False, (-5, 5)])
+            if not low < self.reference < 0:
+                raise OptionError("reference", self.reference, list(range(-1, low, -1)))
+        check_reference(self.reference)
 
     @property
     def _lag(self) -> int | None:
@@ -139,6 +146,7 @@ class TWFE:
         treatment : str or sequence of str, optional
             Columns. Default: whether the row is at or after its unit's first treated period, labelled "treated".
         covariates : str or sequence of str, optional
+            Columns, or formulas: ``"size + C(industry) * age"``.
         instruments : str or sequence of str, optional
             Two-stage least squares: these, and the covariates, instrument the treatments.
         offset : str, optional
@@ -150,7 +158,7 @@ class TWFE:
             Where the treatment is not identified, or no fit is found.
         """
         require_panel(panel)
-        treatments, covariates, instruments = map(as_columns, (treatment, covariates, instruments))
+        treatments, instruments, dropped = as_columns(treatment), as_columns(instruments), Dropped()
         if self.event_study and treatments:
             raise OptionError("event_study", self.event_study, ["no treatment= (horizons come from the cohorts)"])
         if instruments and (self.family == "poisson" or self.event_study):
@@ -159,16 +167,19 @@ class TWFE:
             raise OptionError("vcov", self.vcov, ["hetero or another one with instruments"])
         if offset is not None and self.family != "poisson":
             raise OptionError("offset", offset, ["none without family='poisson'"])
-        names = panel.effect_names(self.fixed_effects)
-        dropped = Dropped()
+        names, slopes = panel.varying_slopes(self.fixed_effects)
+        if slopes and self.family == "poisson":
+            raise OptionError("fixed_effects", self.fixed_effects, ["no varying slopes with family='poisson'"])
+        panel, covariates = panel.with_covariates(covariates, dropped)
         columns = [outcome, *treatments, *covariates, *instruments, *([offset] if offset else [])]
+        columns += [variable for _, variable in slopes if variable != panel.names["time"]]
         complete = panel.complete(list(dict.fromkeys(columns)), dropped)
         counts = complete.column(outcome) if self.family == "poisson" else None
         if counts is not None:
             check_counts(counts, outcome, complete)
-        sample = draw_sample(complete, names, dropped, counts=counts)
+        sample = draw_sample(complete, names, dropped, counts=counts, slopes=slopes)
         if self.event_study:
-            labels: list[object] = list(_horizons(sample, self.event_study, dropped))
+            labels: list[object] = list(_horizons(sample, self.event_study, self.reference, dropped))
             X = _horizon_dummies(sample, labels, self.event_study)
         else:
             labels = list(treatments or ["treated"])
@@ -201,7 +212,7 @@ class TWFE:
         by_unit = not panel.repeated and panel.names["unit"] in names
         told = _always_treated(sample) if by_unit and not treatments else {}
         return self._effects(
-            sample, regression, labels, n_treatments, outcome, names, bool(instruments), shares, dropped, told
+            sample, regression, labels, n_treatments, outcome, bool(instruments), shares, dropped, told
         )  # fmt: skip
 
     def _effects(
@@ -211,7 +222,6 @@ class TWFE:
         labels: list[object],
         n_treatments: int,
         outcome: str,
-        names: list[str],
         instrumented: bool,
         shares: ClusterShares | None,
         dropped: Dropped,
@@ -224,9 +234,11 @@ class TWFE:
         index = pd.Index(labels, name="term")
         mass = post = None
         if self.event_study:
-            values, psi, covariance, index = _with_reference(values, psi, covariance, labels[:n_treatments])
-            position = np.append(np.searchsorted(labels[:n_treatments], index.drop(-1)), 0)
-            order = np.argsort(np.append(index.drop(-1), -1), kind="stable")
+            values, psi, covariance, index = _with_reference(
+                values, psi, covariance, labels[:n_treatments], self.reference
+            )
+            position = np.append(np.searchsorted(labels[:n_treatments], index.drop(self.reference)), 0)
+            order = np.argsort(np.append(index.drop(self.reference), self.reference), kind="stable")
             shares = None if shares is None else shares.take(position[order])
             mass, post = Mass(np.ones(len(index)), np.arange(len(index))), index.to_numpy() >= 0
         method = "Poisson" if self.family == "poisson" else "2SLS" if instrumented else "OLS"
@@ -242,11 +254,11 @@ class TWFE:
             post=post,
             cluster_shares=shares if self.vcov == "cluster" else None,
             conventions={
-                "fixed effects": ", ".join(names) or "none",
+                "fixed effects": ", ".join(sample.panel.effect_names(self.fixed_effects)) or "none",
                 "variance": text,
                 "singletons": "left out, counted",
             }
-            | ({"reference horizon": "-1"} if self.event_study else {})
+            | ({"reference horizon": str(self.reference)} if self.event_study else {})
             | told,
             **facts,
         )
@@ -255,7 +267,7 @@ class TWFE:
         self, sample: Sample, regression: Regression
     ) -> tuple[np.ndarray | None, np.ndarray | None, int, str]:
         """Return influence functions or covariance, degrees of freedom, and the convention in words."""
-        n, k = len(sample), len(regression.beta)
+        n, k = len(sample), len(regression.beta) + sum(slope.n_levels for slope in sample.slopes)
         influence = regression.influence
         if self.vcov == "cluster":
             clusters, n_clusters = compact(sample.clusters)
@@ -294,8 +306,8 @@ def _without_own_pull(sample: Sample, regression: Regression, projected: np.ndar
     w = np.ones(len(sample)) if sample.weights is None else sample.weights
     gram = (projected * w[:, None]).T @ projected
     leverage = w * np.einsum("ij,ij->i", projected, np.linalg.solve(gram, projected.T).T)
-    if sample.effects:
-        leverage = leverage + FixedEffects(sample.effects, weights=sample.weights).leverage()
+    if sample.effects or sample.slopes:
+        leverage = leverage + absorb(sample.effects, sample.slopes, weights=sample.weights).leverage()
     alone = np.flatnonzero(leverage > 1 - _LEVERAGE)
     if alone.size:
         first = ", ".join(map(str, sample.panel.labels(sample.rows[alone[:5]])))
@@ -360,14 +372,14 @@ def _horizon_of(sample: Sample, window: bool | tuple[int, int]) -> np.ndarray:
     return horizon if isinstance(window, bool) else np.clip(horizon, *window)
 
 
-def _horizons(sample: Sample, window: bool | tuple[int, int], dropped: Dropped) -> list[int]:
+def _horizons(sample: Sample, window: bool | tuple[int, int], reference: int, dropped: Dropped) -> list[int]:
     horizon = _horizon_of(sample, window)
     found = [int(h) for h in np.unique(horizon[~np.isnan(horizon)])]
     if not any(h >= 0 for h in found):
         raise NoTreatedError(f"no row is at or after a first treated period{dropped.cause()}", count=0)
-    if -1 not in found:
-        raise NoPrePeriodError(no_reference(found) + dropped.cause(), count=0)
-    return [h for h in found if h != -1]
+    if reference not in found:
+        raise NoPrePeriodError(no_reference(found, reference) + dropped.cause(), count=0)
+    return [h for h in found if h != reference]
 
 
 def _horizon_dummies(sample: Sample, labels: Sequence[object], window: bool | tuple[int, int]) -> np.ndarray:
@@ -382,7 +394,7 @@ def _identified(
     Dependent covariates are counted, dependent treatments refused.
     """
     scaled = X / column_scale(X)
-    projected = project(scaled, sample.effects, sample.weights)
+    projected = project(scaled, sample.effects, sample.weights, sample.slopes)
     keep = independent_within(scaled, projected, sample.weights)
     if not keep[:n_treatments].all():
         lost = [str(label) for label, k in zip(labels, keep, strict=True) if not k]
@@ -404,7 +416,7 @@ def _fit_linear(
     columns = ((y - centre) / y_scale)[:, None]
     if Z is not None:
         columns = np.column_stack([columns, Z / column_scale(Z)])
-    columns = project(columns, sample.effects, sample.weights)
+    columns = project(columns, sample.effects, sample.weights, sample.slopes)
     every = None if Z is None else np.column_stack([columns[:, 1:], projected[:, n_treatments:]])
     regression = least_squares(columns[:, 0], projected, every, sample.weights).scaled(1 / column_scale(X))
     return Regression(
@@ -423,12 +435,16 @@ def _without_separated(
 
 
 def _with_reference(
-    values: np.ndarray, psi: np.ndarray | None, covariance: np.ndarray | None, horizons: Sequence[object]
+    values: np.ndarray,
+    psi: np.ndarray | None,
+    covariance: np.ndarray | None,
+    horizons: Sequence[object],
+    reference: int,
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None, pd.Index]:
     """Keep the horizons, add the reference (zero, without variance) and sort."""
     k = len(horizons)
-    order = np.argsort(np.array([*horizons, -1], dtype=int))
+    order = np.argsort(np.array([*horizons, reference], dtype=int))
     values = np.append(values[:k], 0.0)[order]
     psi = None if psi is None else np.pad(psi[:, :k], ((0, 0), (0, 1)))[:, order]
     covariance = None if covariance is None else np.pad(covariance[:k, :k], (0, 1))[np.ix_(order, order)]
-    return values, psi, covariance, pd.Index(np.array([*horizons, -1])[order], name="horizon")
+    return values, psi, covariance, pd.Index(np.array([*horizons, reference])[order], name="horizon")

@@ -31,7 +31,7 @@ from aigreen.exposure.basis import Basis, Response, check_cuts
 from aigreen.options import as_columns, check_choice, check_columns, check_fixed_effects, check_periods, check_scale
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
-from aigreen.panel.panel import NEVER, Panel
+from aigreen.panel.panel import NEVER, Panel, require_panel
 from aigreen.regression.sample import check_counts
 from aigreen.regression.twfe import TWFE
 
@@ -170,7 +170,7 @@ class Spillover:
             With cohorts; rows may be missing at random.
         outcome : str
         covariates : str or sequence of str, optional
-            Numeric columns that neither treatment nor exposure changes.
+            Numeric columns, or formulas of columns, that neither treatment nor exposure changes.
 
         Returns
         -------
@@ -469,7 +469,9 @@ class Stage:
 
 def prepare(options: Spillover, panel: Panel, outcome: str, covariates: str | Sequence[str] | None) -> Stage:
     """Split the rows, code the onsets of exposure."""
-    names, columns, dropped = as_columns(covariates), options.columns, Dropped()
+    require_panel(panel)
+    columns, dropped = options.columns, Dropped()
+    panel, names = panel.with_covariates(covariates, dropped)
     roles = assign_roles(
         panel,
         outcome,

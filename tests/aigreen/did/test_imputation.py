@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,9 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aigreen import Imputation, Panel, concat
-from aigreen.errors import (
-    CollinearWarning,
-)
+from aigreen.errors import CollinearWarning, OptionError, UnreachedWarning
 
 from .firms import KEYS, by_cluster, dense_design, dense_influence, firms, paper_centre
 
@@ -194,3 +194,47 @@ def test_invariances(seed: int, scale: float, shift: float, family: str) -> None
         changed, changed_errors = fit(frame)
         assert changed == pytest.approx(values * factor, rel=1e-7, abs=1e-8 * max(1, abs(shift))), name
         assert changed_errors == pytest.approx(errors * factor, rel=1e-7, abs=1e-8 * max(1, abs(shift))), name
+
+
+# -- unit trends -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("keys", [{}, {"cluster": "city", "weights": "w"}, {"cluster": "mover"}])
+def test_unit_trends_equal_dense_least_squares_on_untreated_rows(keys: dict) -> None:
+    df = firms()
+    panel = Panel(df, **KEYS, **keys)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnreachedWarning)
+        result = Imputation(fixed_effects=["firm[year]", "year"]).fit(panel, "y", covariates=["x"])
+    trends = (panel.unit_codes[:, None] == np.arange(panel.n_units)) * (panel.time - panel.times.mean())[:, None]
+    Z, y = np.hstack([dense_design(panel, ["x"], None), trends]), panel.column("y")
+    _, size, basis = np.linalg.svd(Z[~panel.treated])
+    null = basis[(size > 1e-9 * size[0]).sum() :]
+    reached = np.abs(Z @ null.T).max(axis=1) < 1e-8
+    lost = (panel.treated & ~reached).sum()
+    assert lost == result.dropped.loc[result.dropped["what"] == "rows", "count"].sum() > 0
+    for cell in result.index:
+        target = (panel.cohort == cell[0]) & (panel.time == cell[1]) & reached
+        v, gap, clean = dense_influence(panel, Z, y, target)
+        psi = by_cluster(panel, v * np.where(clean, gap, gap - paper_centre(panel, v, gap, target)))
+        assert result.estimates[cell] == pytest.approx(v[target] @ gap[target], abs=1e-9)
+        assert result.influence[cell].to_numpy() == pytest.approx(psi, abs=1e-9)
+
+
+def test_a_unit_with_one_untreated_period_has_no_trend() -> None:
+    rng = np.random.default_rng(0)
+    firm, year = np.repeat(np.arange(30), 6), np.tile(np.arange(2001, 2007), 30)
+    first = np.choose(firm % 3, [0, 2004, 2005])
+    df = pd.DataFrame({"firm": firm, "year": year, "first": first, "y": rng.normal(size=180)})
+    df["y"] += firm * (year - 2000.0) + 2.0 * ((first > 0) & (year >= first))
+    short = df[~((df["firm"] == 1) & (df["year"] < 2003))]  # one untreated period, three treated ones
+    model = Imputation(fixed_effects=["firm[year]", "year"])
+    with pytest.warns(UnreachedWarning, match=r"3 rows left out: .*first: \(1, 2004\), \(1, 2005\), \(1, 2006\)"):
+        result = model.fit(Panel(short, **KEYS), "y")
+    assert result.dropped["count"].tolist() == [3]
+    rest = model.fit(Panel(short[short["firm"] != 1], **KEYS), "y")
+    np.testing.assert_allclose(result.values, rest.values, atol=1e-9)
+    exact = df.assign(y=firm * (year - 2000.0) + 2.0 * ((first > 0) & (year >= first)))
+    np.testing.assert_allclose(model.fit(Panel(exact, **KEYS), "y").values, 2.0, atol=1e-10)
+    with pytest.raises(OptionError, match="no varying slopes with family='poisson'"):
+        Imputation(family="poisson", fixed_effects=["firm[year]"]).fit(Panel(short, **KEYS), "y")

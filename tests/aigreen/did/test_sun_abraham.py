@@ -20,6 +20,7 @@ from aigreen.errors import (
     TooFewClustersError,
     UnreachedWarning,
 )
+from aigreen.inference import honest_did
 
 KEYS = {"unit": "firm", "time": "year", "cohort": "first"}
 
@@ -205,6 +206,42 @@ def test_stacked_bad_input():
         StackedDiD(window=(-5, 5)).fit(Panel(frame, **KEYS), "y")
     with pytest.raises(NoControlsError, match="no cohort has clean controls in its window; first: 2003"):
         StackedDiD(window=(-1, 1)).fit(Panel(frame[frame["first"] == 2003], **KEYS), "y")
-    for options in ({"window": (0, 2)}, {"weighting": "equal"}, {"control_group": "all"}):
+    for options in (
+        {"window": (0, 2)},
+        {"window": (-2, 2), "reference": -3},
+        {"reference": 1},
+        {"weighting": "equal"},
+        {"control_group": "all"},
+    ):
         with pytest.raises(OptionError):
             StackedDiD(**options)
+
+
+def test_stacked_measures_against_the_chosen_reference():
+    panel = Panel(make(), **KEYS)
+    usual = StackedDiD(window=(-2, 1)).fit(panel, "y", covariates=["x"])
+    moved = StackedDiD(window=(-2, 1), reference=-2).fit(panel, "y", covariates=["x"])
+    assert moved.conventions["window"] == "-2 to 1, reference -2"
+    for cohort in (2003, 2004, 2006):
+        at = usual[cohort].estimates
+        np.testing.assert_allclose(moved[cohort].values, at - at[cohort - 2], atol=1e-12)
+        psi = usual[cohort].influence
+        np.testing.assert_allclose(moved[cohort].influence, psi.sub(psi[cohort - 2], axis=0), atol=1e-12)
+    late = Panel(make().query("first != 2003"), **KEYS)
+    assert honest_did(StackedDiD(window=(-3, 1), reference=-2).fit(late, "y")).reference == -2
+
+
+def test_biennial_data_need_a_reference_that_is_seen():
+    frame = make()
+    even = frame[(frame["year"] % 2 == 0) & (frame["first"] != 2003)]
+    panel = Panel(even, **KEYS)
+    for model, there in ((StackedDiD(window=(-2, 1)), "-2, 0"), (SunAbraham(), "-4, -2, 0, 2")):
+        text = (
+            rf"no row of a treated unit is at the reference horizon -1 \(horizons {there}\): choose another reference="
+        )
+        with pytest.raises(NoPrePeriodError, match=text), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.fit(panel, "y")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert StackedDiD(window=(-2, 1), reference=-2).fit(panel, "y").event_study().index.tolist() == [-2, 0]

@@ -226,6 +226,44 @@ def test_event_study_and_overall_by_hand():
     assert e.aggregate("event_study", balanced=1).index.tolist() == [-3, -2, -1, 0, 1]
 
 
+def test_binned_end_points_by_hand():
+    e = group_time()
+    study = e.event_study(bins=(-2, 1))
+    assert study.index.tolist() == [-2, -1, 0, 1] and study.post.tolist() == [False, False, True, True]
+    v = e.estimates
+    first = (0.2 * v[3, 1] + 0.3 * (v[4, 1] + v[4, 2])) / 0.8
+    last = (0.2 * (v[3, 4] + v[3, 5]) + 0.3 * v[4, 5]) / 0.7
+    np.testing.assert_allclose(study.values, [first, *e.event_study().estimates[[-1, 0]], last], atol=1e-14)
+
+    psi, (small, large) = e.influence, e.mass.influence.T
+    psi_last = (0.2 * (psi[3, 4] + psi[3, 5]) + 0.3 * psi[4, 5]) / 0.7
+    psi_last += (small * (v[3, 4] + v[3, 5] - 2 * last) + large * (v[4, 5] - last)) / 0.7
+    np.testing.assert_allclose(study.influence[1], psi_last, atol=1e-14)
+    everything = e.event_study(bins=(-9, 9))
+    np.testing.assert_array_equal(everything.values, e.event_study().values)
+
+
+def test_bins_that_cannot_be_made_are_refused():
+    e = group_time()
+    for bins in ((0, 3), (-3, -1)):
+        with pytest.raises(OptionError, match="bins="):
+            e.event_study(bins=bins)
+    with pytest.raises(EffectsError, match=r"by horizon already: .* or fit TWFE\(event_study=\(-2, 1\)\)"):
+        e.event_study().event_study(bins=(-2, 1))
+    with pytest.raises(EffectsError, match="bins= goes with an event study"):
+        e.aggregate("group", bins=(-2, 1))
+    reference = np.isin(np.arange(10), [0, 6])  # horizon -2 of both cohorts
+    zero = replace(
+        e,
+        values=np.where(reference, 0.0, e.values),
+        psi=np.where(reference, 0.0, e.psi),
+        mass=Mass(np.ones(10), np.arange(10)),
+    )
+    with pytest.raises(EffectsError, match=r"bins=\(-2, 1\): the bin at -2 holds the reference period"):
+        zero.event_study(bins=(-2, 1))
+    assert zero.event_study(bins=(-3, 1)).index.tolist() == [-3, -2, -1, 0, 1]
+
+
 @pytest.mark.parametrize("how", ["simple", "group", "event_study", "calendar"])
 def test_aggregation_is_linear_in_estimates_and_influence(how):
     e = group_time(moving=False)

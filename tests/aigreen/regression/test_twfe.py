@@ -19,6 +19,7 @@ from aigreen.errors import (
     MissingRowsWarning,
     NoInfluenceError,
     NonNumericError,
+    NoPrePeriodError,
     NoTreatedError,
     OptionError,
     SeparationWarning,
@@ -26,6 +27,7 @@ from aigreen.errors import (
     TooFewClustersError,
     UnknownColumnError,
 )
+from aigreen.inference import honest_did, wild_cluster_bootstrap
 from aigreen.regression.absorbed import project
 
 KEYS = {"unit": "firm", "time": "year", "cohort": "first"}
@@ -204,6 +206,37 @@ def test_a_window_adds_outer_horizons_to_its_ends():
     np.testing.assert_allclose(result.std_errors[[-2, 0, 1]], expected.std_errors, rtol=1e-10)
 
 
+def test_a_chosen_reference_moves_the_zero():
+    panel = Panel(make(), **KEYS)
+    for window in (True, (-3, 2)):
+        usual = TWFE(event_study=window).fit(panel, "y", covariates=["x"])
+        moved = TWFE(event_study=window, reference=-2).fit(panel, "y", covariates=["x"])
+        assert moved.index.equals(usual.index) and moved.estimates[-2] == 0 == moved.std_errors[-2]
+        assert moved.conventions["reference horizon"] == "-2"
+        np.testing.assert_allclose(moved.values, usual.values - usual.estimates[-2], atol=1e-12)
+        psi = usual.influence.sub(usual.influence[-2], axis=0)
+        np.testing.assert_allclose(moved.influence, psi, atol=1e-12)
+        live = moved.index != -2
+        df = moved.effective_clusters()["df"]
+        assert (df[live] > 1).all() and df[-1] == pytest.approx(df[0], rel=0.5)
+
+
+def test_honest_did_takes_the_chosen_reference():
+    study = TWFE(event_study=(-3, 2), reference=-2).fit(Panel(make(), **KEYS), "y")
+    assert honest_did(study).reference == -2
+
+
+def test_a_horizon_that_is_not_there_is_no_reference():
+    frame = make()
+    odd = frame[frame["year"] % 2 == 1]
+    text = (
+        r"no row of a treated unit is at the reference horizon -1 \(horizons -4, -2, 0, 2\): choose another reference="
+    )
+    with pytest.raises(NoPrePeriodError, match=text):
+        TWFE(event_study=True).fit(Panel(odd, **KEYS), "y")
+    assert TWFE(event_study=True, reference=-2).fit(Panel(odd, **KEYS), "y").estimates[-2] == 0
+
+
 # -- variances -------------------------------------------------------------------------------------------------------
 
 
@@ -236,6 +269,8 @@ def test_two_way_clusters_of_one_column_are_one_way():
         {"vcov": ("firm", "year", "city")},
         {"fixed_effects": "firm"},
         {"event_study": (0, 3)},
+        {"reference": 0},
+        {"event_study": (-3, 3), "reference": -3},
     ],
 )
 def test_bad_options(options):
@@ -424,3 +459,47 @@ def test_a_row_that_is_fitted_whatever_it_is_has_no_robust_error():
         TWFE(vcov="HC2").fit(panel, "y", treatment="x", instruments=["z"])
     with pytest.raises(OptionError, match="vcov="):
         TWFE(vcov=("driscoll_kraay", -1))
+
+
+# -- varying slopes --------------------------------------------------------------------------------------------------
+
+
+def test_unit_trends_equal_dense_least_squares():
+    frame = make()
+    panel = Panel(frame, **KEYS, cluster="city")
+    result = TWFE(fixed_effects=["firm[year]", "year"]).fit(panel, "y", covariates=["x"])
+    assert result.conventions["fixed effects"] == "firm[year], year"
+    F = pd.get_dummies(frame[["firm", "year"]].astype(str)).to_numpy(dtype=float)
+    D = (frame["firm"].to_numpy()[:, None] == frame["firm"].unique()) * 1.0
+    F = np.hstack([F, D * (frame["year"].to_numpy()[:, None] - 2003)])
+    treated = (frame["first"] > 0) & (frame["year"] >= frame["first"])
+    X = np.column_stack([treated, frame["x"]]).astype(float)
+    both = np.column_stack([frame["y"], X])
+    within = both - F @ np.linalg.lstsq(F, both, rcond=None)[0]
+    bread = np.linalg.inv(within[:, 1:].T @ within[:, 1:])
+    beta = bread @ within[:, 1:].T @ within[:, 0]
+    np.testing.assert_allclose(result.values, beta, atol=1e-10)
+    scores = pd.DataFrame(within[:, 1:] * (within[:, 0] - within[:, 1:] @ beta)[:, None])
+    psi = scores.groupby(frame["city"].to_numpy()).sum().to_numpy() @ bread
+    n, k, g = len(frame), 2 + 30 + 6, frame["city"].nunique()  # slopes and periods; firms are nested in cities
+    factor = (n - 1) / (n - k) * g / (g - 1)
+    np.testing.assert_allclose(result.influence, np.sqrt(factor) * psi, atol=1e-10)
+
+
+def test_linear_trends_of_units_move_no_estimate_with_unit_trends():
+    frame = make()
+    bent = frame.assign(y=frame["y"] + frame["firm"] * (frame["year"] - 2000))
+    models = (TWFE(fixed_effects=["firm[year]", "year"]), TWFE(fixed_effects=["firm", "firm[[year]]", "year"]))
+    results = [model.fit(Panel(f, **KEYS), "y") for f in (frame, bent) for model in models]
+    for other in results[1:]:
+        same(results[0], other, rtol=1e-8)
+
+
+def test_where_varying_slopes_are_refused():
+    panel = Panel(make(), **KEYS)
+    with pytest.raises(OptionError, match="no varying slopes with family='poisson'"):
+        TWFE(family="poisson", fixed_effects=["firm[year]"]).fit(panel, "count")
+    with pytest.raises(UnknownColumnError, match="did you mean 'year'"):
+        TWFE(fixed_effects=["firm[yeer]", "year"]).fit(panel, "y")
+    with pytest.raises(OptionError, match=r"fixed_effects='firm\[year\]'.*varying slopes in TWFE and Imputation"):
+        wild_cluster_bootstrap(panel, "y", fixed_effects=["firm[year]", "year"])

@@ -130,7 +130,8 @@ class GroupTimeATT:
             With `cohort`; clusters must not cut through units.
         outcome : str
         covariates : str or sequence of str, optional
-            Numeric columns; an intercept is added. Rows with a missing value are left out, counted.
+            Numeric columns, or formulas of columns; an intercept is added. Rows with a missing value are left out and
+            counted.
         propensity_covariates : str or sequence of str, optional
             method="dr": those of the propensity score, `covariates` being those of the outcome regression only; an
             empty list compares with equal odds. Default: the same in both. One of the two models must be right.
@@ -152,9 +153,10 @@ class GroupTimeATT:
         """
         require_panel(panel)
         dropped = Dropped()
-        covariates, current = as_columns(covariates), as_columns(current)
+        panel, covariates = panel.with_covariates(covariates, dropped)
+        current = as_columns(current)
         if propensity_covariates is not None:
-            propensity_covariates = as_columns(propensity_covariates)
+            panel, propensity_covariates = panel.with_covariates(propensity_covariates, dropped)
             if self.method != "dr":
                 raise OptionError("propensity_covariates", propensity_covariates, ["None with method='ipw' or 'reg'"])
         crossed = panel.repeated or self.sampling == "repeated_cross_sections"
