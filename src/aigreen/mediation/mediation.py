@@ -366,14 +366,14 @@ class Mediation:
             panel, outcome, covariates=covariates
         )
         robust = replace(self, design="doubly_robust", vcov="cluster").fit(panel, outcome, covariates=covariates)
-        linear, robust = (
+        parts = [
             fit.select(fit.post & fit.index.get_level_values("part").isin(self.channels)) for fit in (linear, robust)
-        )
-        both = linear.index.intersection(robust.index)
-        linear, robust = (fit.select(fit.index.isin(both)) for fit in (linear, robust))
-        if not len(linear):
+        ]
+        both = parts[0].index.intersection(parts[1].index)
+        if not len(both):
             raise EstimationError("no cohort and period after treatment is in both designs")
-        return replace(linear - robust, mass=linear.mass).overall()
+        straight, other = (fit.select(fit.index.isin(both)) for fit in parts)
+        return replace(straight - other, mass=straight.mass).overall()
 
     def _read(
         self, panel: Panel, outcome: str, treatment: str | None, names: list[str], dropped: Dropped

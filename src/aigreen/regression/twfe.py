@@ -289,7 +289,8 @@ class TWFE:
             factor = cluster_factor(n, parameters, n_periods)
             covariance = driscoll_kraay_covariance(influence, periods, lag, factor)
             return None, covariance, n_periods - 1, f"Driscoll-Kraay, {lag} lags, (N-1)/(N-K) T/(T-1)"
-        first, second = (compact(sample.panel.effect_codes(name)[sample.rows])[0] for name in self.vcov)
+        columns = [str(name) for name in self.vcov]
+        first, second = (compact(sample.panel.effect_codes(name)[sample.rows])[0] for name in columns)
         smaller = min(first.max(), second.max()) + 1
         factor = cluster_factor(n, n_parameters(k, sample.effects, [first, second]), smaller)
         covariance = two_way_covariance(influence, first, second, factor)
@@ -297,7 +298,7 @@ class TWFE:
             None,
             covariance,
             smaller - 1,
-            f"two-way clustered by {' and '.join(self.vcov)}, {SMALL_SAMPLE}, G the smaller",
+            f"two-way clustered by {' and '.join(columns)}, {SMALL_SAMPLE}, G the smaller",
         )
 
 
