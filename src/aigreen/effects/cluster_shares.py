@@ -23,6 +23,9 @@ class ClusterShares:
     of : ndarray, shape (m, k)
         Weight of each group in an effect, not negative; columns sum to one, or to zero for an effect without treated
         rows (a covariate).
+    labels : ndarray of float, shape (m,)
+        Which groups are the same: the cohort, so that those of several results are centred together; inf for rows that
+        are exposed rather than treated.
     control : ndarray, shape (clusters,)
         Share of each cluster in the comparison rows; zero for clusters that hold treated rows.
     by_group : ndarray of bool, shape (k,)
@@ -33,6 +36,7 @@ class ClusterShares:
 
     share: np.ndarray
     of: np.ndarray
+    labels: np.ndarray
     control: np.ndarray
     by_group: np.ndarray
     own_left_out: np.ndarray
@@ -45,6 +49,7 @@ class ClusterShares:
         of: np.ndarray,
         *,
         n_clusters: int,
+        labels: np.ndarray | None = None,
         weights: np.ndarray | None = None,
         by_group: bool | np.ndarray = False,
         own_left_out: bool | np.ndarray = False,
@@ -58,6 +63,8 @@ class ClusterShares:
             Group of each row; -1 for comparison rows.
         of : ndarray, shape (m, k)
             As the attribute; columns need not sum to one.
+        labels : ndarray, shape (m,), optional
+            Default: inf, one kind of group.
         """
         m, k = of.shape
         w = np.ones(len(clusters)) if weights is None else weights
@@ -66,6 +73,7 @@ class ClusterShares:
         return cls(
             _normalised(size[:, 1:]),
             _normalised(of),
+            np.full(m, np.inf) if labels is None else np.asarray(labels, dtype=float),
             _normalised(control),
             np.broadcast_to(np.asarray(by_group, dtype=bool), k),
             np.broadcast_to(np.asarray(own_left_out, dtype=bool), k),
@@ -112,6 +120,7 @@ class ClusterShares:
             group,
             of,
             n_clusters=n_clusters,
+            labels=cohorts,
             weights=None if weights is None else weights[inside],
             by_group=by_group,
             own_left_out=own_left_out,
@@ -121,7 +130,7 @@ class ClusterShares:
     def unknown(cls, n_clusters: int, k: int) -> ClusterShares:
         """No shares: effects of which it is not known which clusters are treated."""
         none = np.zeros(k, dtype=bool)
-        return cls(np.zeros((n_clusters, 0)), np.zeros((0, k)), np.zeros(n_clusters), none, none)
+        return cls(np.zeros((n_clusters, 0)), np.zeros((0, k)), np.zeros(0), np.zeros(n_clusters), none, none)
 
     def take(self, effects: np.ndarray) -> ClusterShares:
         """Return the shares behind some effects, by position or marked."""
@@ -146,6 +155,7 @@ class ClusterShares:
         first = parts[0]
         if all(part.share is first.share for part in parts):
             share, of, control = first.share, np.hstack([part.of for part in parts]), first.control
+            labels = first.labels
         else:
             share = np.hstack([part.share for part in parts])
             of = np.zeros((share.shape[1], sum(part.of.shape[1] for part in parts)))
@@ -155,8 +165,9 @@ class ClusterShares:
                 of[row : row + m, column : column + k] = part.of
                 row, column = row + m, column + k
             control = _normalised(sum(part.control for part in parts))
+            labels = np.concatenate([part.labels for part in parts])
         flags = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ("by_group", "own_left_out")}
-        return ClusterShares(share, of, control, **flags)
+        return ClusterShares(share, of, labels, control, **flags)
 
     def treated(self, effect: int) -> np.ndarray:
         """Share of each cluster in the treated rows of an effect, shape (clusters,)."""

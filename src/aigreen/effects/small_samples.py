@@ -114,9 +114,9 @@ def leverage(shares: ClusterShares, effect: int) -> np.ndarray:
 
 
 def strata_of(shares: ClusterShares, effects: list[int]) -> Strata:
-    """Strata of some effects taken together: treated by group where one of the effects is centred by group.
+    """Strata of some effects taken together: treated by label where one of the effects is centred by group.
 
-    A group in one cluster has no spread of its own: the cluster counts among the comparison clusters.
+    A label in one cluster has no spread of its own: the cluster counts among the comparison clusters.
     """
     of = shares.of[:, effects]
     behind = shares.share @ of
@@ -127,9 +127,11 @@ def strata_of(shares: ClusterShares, effects: list[int]) -> Strata:
     if not shares.by_group[effects].any():
         fewest = min(effective(column) for column in behind.T)
         return Strata(treated.astype(np.intp), np.array([comparison, fewest]) - 1)
-    groups = np.flatnonzero(of.any(axis=1))
-    sizes = np.array([effective(shares.share[:, g]) for g in groups])
-    code = np.where(treated, 1 + shares.share[:, groups].argmax(axis=1), 0)
+    labels, group = np.unique(shares.labels, return_inverse=True)
+    own = np.zeros((len(behind), len(labels)))
+    np.add.at(own.T, group, (shares.share * of.sum(axis=1)).T)
+    sizes = np.array([effective(column) for column in own.T])
+    code = np.where(treated, 1 + own.argmax(axis=1), 0)
     code = np.where(np.append(False, sizes < 1 + 1e-6)[code], 0, code)
     return Strata(code, np.append(comparison, sizes) - 1)
 

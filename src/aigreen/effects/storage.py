@@ -46,7 +46,7 @@ def write(path: Path, fields: Mapping[str, Any]) -> None:
         "cluster_name": fields["clusters"].name,
         "mass": None if mass is None else {"value": mass.value.tolist(), "of": mass.of.tolist()},
         "post": None if post is None else post.tolist(),
-        "shares": None if shares is None else {name: getattr(shares, name).tolist() for name in SHARES},
+        "shares": None if shares is None else _shares_to_json(shares),
         "covariance": None if covariance is None else covariance.tolist(),
         **{name: fields[name] for name in KEPT},
         "conventions": dict(fields["conventions"]),
@@ -83,7 +83,8 @@ def read(path: Path) -> dict[str, Any]:
     if shares is not None:
         of = np.array(shares["of"], dtype=float).reshape(-1, len(facts["values"]))
         flags = {name: np.array(shares[name], dtype=bool) for name in SHARES[1:]}
-        shares = ClusterShares(_numbers(table, "share"), of, table["control"].to_numpy(), **flags)
+        labels = np.array([np.inf if label is None else label for label in shares["labels"]], dtype=float)
+        shares = ClusterShares(_numbers(table, "share"), of, labels, table["control"].to_numpy(), **flags)
     return {
         "values": np.array(facts["values"], dtype=float),
         "index": _index_from_json(facts["index"]),
@@ -102,6 +103,11 @@ def read(path: Path) -> dict[str, Any]:
 def _numbers(table: pd.DataFrame, name: str) -> np.ndarray:
     """Columns ``name0``, ``name1`` ... as they stand."""
     return table[[column for column in table.columns if column.startswith(name)]].to_numpy()
+
+
+def _shares_to_json(shares: ClusterShares) -> dict[str, Any]:
+    labels = [label if np.isfinite(label) else None for label in shares.labels.tolist()]
+    return {name: getattr(shares, name).tolist() for name in SHARES} | {"labels": labels}
 
 
 def _index_to_json(index: pd.Index) -> dict[str, list[Any]]:

@@ -210,7 +210,9 @@ def test_groups_have_their_own_degrees_of_freedom():
     rng = np.random.default_rng(0)
     group = np.repeat([0, 1, -1], [4, 6, 30])
     psi = rng.standard_normal((40, 1)) * np.where(group < 0, 0, 1)[:, None]
-    shares = ClusterShares.count(np.arange(40), group, np.array([[0.4], [0.6]]), n_clusters=40, by_group=True)
+    shares = ClusterShares.count(
+        np.arange(40), group, np.array([[0.4], [0.6]]), n_clusters=40, labels=np.arange(2), by_group=True
+    )
     found = spread(psi, shares, 40)
     v = np.array([(psi[:4] ** 2).sum() / (1 - 1 / 4), (psi[4:10] ** 2).sum() / (1 - 1 / 6)])
     assert found.std_errors[0] == pytest.approx(np.sqrt(v.sum()))
@@ -239,7 +241,7 @@ def test_fewer_degrees_of_freedom_than_restrictions_are_refused():
     group = np.repeat([0, 1, 2, 3, -1], [2, 2, 2, 2, 30])
     psi = rng.standard_normal((38, 6)) * np.where(group < 0, 0.01, 1)[:, None]
     of = np.full((4, 6), 0.25)
-    shares = ClusterShares.count(np.arange(38), group, of, n_clusters=38, by_group=True)
+    shares = ClusterShares.count(np.arange(38), group, of, n_clusters=38, labels=np.arange(4), by_group=True)
     cells = universal(n=38, treated=8).event_study()
     few = replace(
         cells, values=psi.sum(axis=0), psi=psi, index=pd.RangeIndex(6, name="term"), mass=None, post=None,
@@ -248,3 +250,17 @@ def test_fewer_degrees_of_freedom_than_restrictions_are_refused():
     with pytest.raises(FewClustersError, match=r"6 restrictions but .* degrees of freedom of their covariance"):
         few.test()
     assert 0 < few.test(method="max_t").p_value <= 1
+
+
+def test_a_difference_of_two_results_keeps_the_degrees_of_freedom_of_their_cohorts():
+    data = draw(n=60, treated=18, cohorts=3)
+    data["large"] = np.random.default_rng(2).random(len(data)) < 0.5
+    data = data.loc[data.index.repeat(2)].reset_index(drop=True)
+    data["firm"] = data["city"] * 2 + np.tile([0, 1], len(data) // 2)
+    data["y"] += np.random.default_rng(3).standard_normal(len(data))
+    whole = Panel(data, unit="firm", time="year", cohort="first", cluster="city")
+    halves = [Imputation().fit(whole[data["firm"] % 2 == h], "y").overall() for h in (0, 1)]
+    gap = (halves[0] - halves[1]).effective_clusters().iloc[0]
+    each = halves[0].effective_clusters().iloc[0]
+    assert gap["treated"] == pytest.approx(each["treated"])
+    assert 0.5 * each["df"] < gap["df"] < 2 * each["df"]
