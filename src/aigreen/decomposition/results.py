@@ -172,11 +172,10 @@ def _shares(
     sample = setup.sample
     facts = {"n_clusters": len(sample.clusters), "weights": setup.weights}
     leave_one_out = options.variance == "leave_one_out"
-    common = np.where(post, -1, cohort - time)
+    common = np.where(post, -1, cohort - time), count
     treated = ClusterShares.by_cohort(
-        sample.cluster_codes, sample.cohort, cohort, by_group=post, own_left_out=leave_one_out, common=common,
-        mass=count, **facts
-    )  # fmt: skip
+        sample.cluster_codes, sample.cohort, cohort, by_group=post, own_left_out=leave_one_out, common=common, **facts
+    )
     parts = [treated] * len(options.layout.labels)
     if options.exposures:
         group = np.full(sample.n_rows, -1)

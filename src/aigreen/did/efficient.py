@@ -408,7 +408,8 @@ def _random_timing(means: _Means, estimand: Estimand, *, last_only: bool) -> _De
     cohorts, times, size = means.cohorts, means.times, means.size
     finite = cohorts[np.isfinite(cohorts)]
     base = np.searchsorted(times, finite) - 1
-    found, start, zero = [], [], []
+    found: list[tuple[int, int]] = []
+    stacks: tuple[list[np.ndarray], list[np.ndarray]] = [], []
     for g in range(len(finite)):
         for t in range(len(times)):
             compared = cohorts > max(times[t], times[base[g]])
@@ -420,14 +421,14 @@ def _random_timing(means: _Means, estimand: Estimand, *, last_only: bool) -> _De
             share = size * compared / (size * compared).sum()
             contrast = -share
             contrast[g] += 1
-            for stack, at in ((start, t), (zero, base[g])):
+            for stack, at in zip(stacks, (t, base[g]), strict=True):
                 one = np.zeros_like(means.mean)
                 one[:, at] = contrast
                 stack.append(one)
             found.append((g, t))
     cells = _CellWeights.each(found)
-    start, zero = np.array(start), np.array(zero)
-    if not len(found) or not (times[cells.time] >= cohorts[cells.group]).any():
+    start, zero = (np.array(stack) for stack in stacks)
+    if not found or not (times[cells.time] >= cohorts[cells.group]).any():
         raise NoControlsError("no unit is untreated for longer than another: there is nothing to compare with")
     index = _cell_index(cells, means)
     if estimand != "group_time":
@@ -458,7 +459,7 @@ def _parallel(means: _Means) -> _Design:
     """Cells of Chen, Sant'Anna and Xie, and all contrasts that parallel trends make zero."""
     cohorts, times = means.cohorts, means.times
     reference = len(cohorts) - 1
-    usable = np.flatnonzero(times < cohorts[reference])
+    usable = np.flatnonzero(times < cohorts[reference]).tolist()
     after = [(g, t) for g in range(reference) for t in usable if times[t] >= cohorts[g]]
     before = [(g, t) for g in range(reference) for t in usable[1:] if times[t] < cohorts[g]]
     if not after:

@@ -190,7 +190,8 @@ class StackedDiD:
         """
         time, cohort = sample.panel.time[sample.rows], sample.panel.cohort[sample.rows]
         low, high = self.window
-        parts, kept = [], []
+        parts: list[tuple[np.ndarray, ...]] = []
+        kept: list[float] = []
         for g in cohorts:
             clean = ~np.isfinite(cohort) if self.control_group == "never_treated" else cohort > g + high
             treated = cohort == g

@@ -90,8 +90,7 @@ class ClusterShares:
         weights: np.ndarray | None = None,
         by_group: bool | np.ndarray = False,
         own_left_out: bool | np.ndarray = False,
-        common: np.ndarray | None = None,
-        mass: np.ndarray | None = None,
+        common: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> ClusterShares:
         """Count rows by cluster and cohort, for effects that are each of one cohort.
 
@@ -102,15 +101,16 @@ class ClusterShares:
             Of the unit of each row, inf for never; rows of cohorts without an effect are passed over.
         effects : ndarray, shape (k,)
             Cohort of each effect.
-        common : ndarray of int, shape (k,), optional
-            Effects with the same label of zero or more are one number for all their cohorts, which count by `mass`,
-            shape (k,); -1 for effects of their own.
+        common : (ndarray of int, ndarray), each of shape (k,), optional
+            Labels and masses: effects with the same label of zero or more are one number for all their cohorts, which
+            count by their mass; -1 for effects of their own.
         """
         cohorts = np.unique(effects)
         of = (cohorts[:, None] == effects).astype(float)
         if common is not None:
-            for label in np.unique(common[common >= 0]):
-                same = common == label
+            number, mass = common
+            for label in np.unique(number[number >= 0]):
+                same = number == label
                 of[:, same] = (of[:, same] @ mass[same])[:, None]
         never = np.isinf(cohort)
         inside = np.isin(cohort, cohorts) | never
@@ -164,7 +164,7 @@ class ClusterShares:
                 m, k = part.of.shape
                 of[row : row + m, column : column + k] = part.of
                 row, column = row + m, column + k
-            control = _normalised(sum(part.control for part in parts))
+            control = _normalised(sum((part.control for part in parts[1:]), first.control))
             labels = np.concatenate([part.labels for part in parts])
         flags = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ("by_group", "own_left_out")}
         return ClusterShares(share, of, labels, control, **flags)

@@ -229,7 +229,7 @@ class Effects(Maketables, StatsmodelsResults):
             sup = sup_t_critical(psi, errors, level=level, n_draws=n_draws, kind=multipliers, seed=seed)
             tail = special.ndtr(-sup)
         else:
-            tail = (1 - sidak(level, max(1, np.count_nonzero(errors > 0)))) / 2
+            tail = (1 - sidak(level, max(1, int(np.count_nonzero(errors > 0))))) / 2
         if small is not None:
             critical, errors = -special.stdtrit(small.df, tail), small.std_errors
         else:
@@ -537,13 +537,14 @@ class Effects(Maketables, StatsmodelsResults):
         """
         if self.post is None:
             raise EffectsError("only effects by cohort and time, or by horizon, have pre-trends")
-        if not self._before().any():
+        early = self._before(self.post)
+        if not early.any():
             raise EffectsError(
                 "no effect before treatment"
                 + (f" and its {self.anticipation} periods of anticipation" if self.anticipation else "")
                 + " is among the results: there is no pre-trend to test"
             )
-        before = self.select(self._before())
+        before = self.select(early)
         R = np.eye(len(before))[before._std_errors() > 0]
         trend = None if "horizon" not in self.index.names else self.trend()
         if method == "max_t" and trend is not None:
@@ -571,7 +572,7 @@ class Effects(Maketables, StatsmodelsResults):
         """
         if self.post is None or "horizon" not in self.index.names:
             raise EffectsError("a trend before treatment needs effects by horizon: take event_study() first")
-        before = self._before()
+        before = self._before(self.post)
         weights, labels = self.select(before)._trend_weights() if before.any() else (np.zeros((0, 0)), self.index)
         if not weights.size:
             raise EffectsError("a trend needs two periods before treatment, the reference among them")
@@ -640,11 +641,11 @@ class Effects(Maketables, StatsmodelsResults):
         known = self.cluster_shares or ClusterShares.unknown(len(self.clusters), len(self))
         shares = known.mix(R.T)
         live = np.flatnonzero(shares.of.any(axis=0))
-        fewest = min((effective(shares.treated(j)) for j in live), default=None)
+        fewest = min((effective(shares.treated(j)) for j in live.tolist()), default=None)
         if method == "auto":
-            centred_at_all = fewest is not None and len(live) == q
-            centred_at_all &= not (shares.by_group.any() or shares.own_left_out.any())
-            method = "wild" if q > 1 and centred_at_all and fewest < MANY else "hotelling"
+            centred_at_all = len(live) == q and not (shares.by_group.any() or shares.own_left_out.any())
+            few = fewest is not None and fewest < MANY
+            method = "wild" if q > 1 and centred_at_all and few else "hotelling"
         if method == "max_t":
             statistic, p = max_t_p(gap, psi, shares, self.n_clusters, n_draws=n_draws, seed=seed)
             return Wald(statistic=statistic, df=q, p_value=p, method=method, treated_clusters=fewest)
@@ -672,8 +673,9 @@ class Effects(Maketables, StatsmodelsResults):
                 "power; see trend() and the band"
             )
             warn(FewClustersWarning(message, count=q))
-        facts = {"method": method, "df_denominator": float(nu), "treated_clusters": fewest}
-        return Wald(statistic=statistic, df=q, p_value=p, **facts)
+        return Wald(
+            statistic=statistic, df=q, p_value=p, method=method, df_denominator=float(nu), treated_clusters=fewest
+        )
 
     def _randomized(
         self, gap: np.ndarray, psi: np.ndarray, shares: ClusterShares, n_draws: int, seed: int
@@ -711,13 +713,13 @@ class Effects(Maketables, StatsmodelsResults):
             return None
         return spread(self.psi, self.cluster_shares, self.n_clusters)
 
-    def _before(self) -> np.ndarray:
+    def _before(self, post: np.ndarray) -> np.ndarray:
         """Mark effects before treatment and before it can be anticipated."""
         if "horizon" in self.index.names:
             horizon = self.index.get_level_values("horizon")
         else:
             horizon = self.index.get_level_values("time") - self.index.get_level_values("cohort")
-        return ~self.post & np.asarray(horizon < -self.anticipation)
+        return ~post & np.asarray(horizon < -self.anticipation)
 
     def _trend_weights(self) -> tuple[np.ndarray, pd.Index]:
         """Weights of each path's slope, shape (k, paths), and the labels of the paths."""

@@ -37,7 +37,7 @@ def concat(results: Sequence[Effects] | Mapping[str, Effects], *, name: str = "m
     index = pd.MultiIndex.from_frame(table) if len(table.columns) > 1 else pd.Index(table[name])
     post = None if any(part.post is None for part in parts) else np.concatenate([part.post for part in parts])
     values = np.concatenate([part.values for part in parts])
-    known = all(part.cluster_shares is not None for part in parts)
-    shares = ClusterShares.beside([part.cluster_shares for part in parts]) if known else None
+    known = [part.cluster_shares for part in parts if part.cluster_shares is not None]
+    shares = ClusterShares.beside(known) if len(known) == len(parts) else None
     facts = {"mass": None, "post": post, "weights": None, "cluster_shares": shares} | merged(parts)
     return replace(first, values=values, index=index, psi=psi, **facts)

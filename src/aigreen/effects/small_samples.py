@@ -245,7 +245,7 @@ def randomization_p(
         Every treated cluster is behind every effect.
     """
     H = np.column_stack([shares.treated(j) for j in range(len(gap))])
-    treated, control = H.all(axis=1), shares.control > 0
+    treated, control = np.all(H, axis=1), shares.control > 0
     used = treated | control
     H, h = H[used], shares.control[used][:, None]
     inside = treated[used]

@@ -82,7 +82,7 @@ def inference_variants(
     """
     found: list[Variant] = []
     for column, label in clusters.items():
-        panel = Panel(frame, **{**roles, "cluster": column})
+        panel = Panel(frame, unit=roles["unit"], time=roles["time"], cohort=roles["cohort"], cluster=column)
         effect = TWFE().fit(panel, outcome)["treated"]
         sizes = {
             "clusters": effect.n_clusters,
@@ -91,8 +91,16 @@ def inference_variants(
         }
         found.append(_analytic(effect, level, key=f"cluster_{column}", label=label, group="Clusters", **sizes))
         wild = wild_cluster_bootstrap(panel, outcome, n_draws=n_draws, multipliers=multipliers, seed=seed, level=level)
-        named = {"key": f"wild_{column}", "label": label, "group": f"Wild cluster bootstrap, {n_draws:,} draws"}
-        found.append(Variant(low=wild.low, high=wild.high, p=wild.p_value, **named))
+        found.append(
+            Variant(
+                key=f"wild_{column}",
+                label=label,
+                group=f"Wild cluster bootstrap, {n_draws:,} draws",
+                low=wild.low,
+                high=wild.high,
+                p=wild.p_value,
+            )
+        )
         if column == roles["cluster"]:
             found += [
                 _analytic(
@@ -122,5 +130,6 @@ def inference_variants(
 
 def _analytic(effect: Effects, level: float, **named: Any) -> Variant:
     line = effect.to_frame(level).iloc[0]
-    ends = {"low": line["conf_low"], "high": line["conf_high"]}
-    return Variant(std_error=line["std_error"], p=line["p_value"], **ends, **named)
+    return Variant(
+        low=line["conf_low"], high=line["conf_high"], p=line["p_value"], std_error=line["std_error"], **named
+    )

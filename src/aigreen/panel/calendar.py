@@ -41,14 +41,9 @@ class Calendar:
         Ascending observed periods, in the units of the column, where these are the steps.
     """
 
-    freq: str | int | None
+    freq: Freq | None
     span: tuple[int, int] | None = None
     observed: np.ndarray | None = None
-
-    @property
-    def dated(self) -> bool:
-        """Whether periods stand on the calendar."""
-        return isinstance(self.freq, str) and self.observed is None
 
     @property
     def name(self) -> str:
@@ -59,13 +54,12 @@ class Calendar:
 
     def labels(self, times: np.ndarray) -> pd.Index:
         """Periods behind step numbers: a PeriodIndex, or the numbers of the column."""
-        if self.observed is not None and self.span is None:
-            return pd.PeriodIndex.from_ordinals(self.observed[times - 1], freq="D")
-        if self.dated:
-            return pd.PeriodIndex.from_ordinals(times - (_EPOCH if self.freq == "Y" else 0), freq=self.freq)
         if self.observed is not None:
-            return pd.Index(self.observed[times - 1])
-        return pd.Index(times if self.freq is None else times * self.freq + self.span[0] % self.freq)
+            seen = self.observed[times - 1]
+            return pd.PeriodIndex.from_ordinals(seen, freq="D") if self.span is None else pd.Index(seen)
+        if isinstance(self.freq, str):
+            return pd.PeriodIndex.from_ordinals(times - (_EPOCH if self.freq == "Y" else 0), freq=self.freq)
+        return pd.Index(times if self.freq is None else times * self.freq + self._remainder)
 
     def steps(self, values: np.ndarray, name: str) -> np.ndarray:
         """Step numbers of periods in the units of the column, shape (n,).
@@ -73,28 +67,28 @@ class Calendar:
         A period between two steps belongs to the next one, the first that sees the treatment.
         """
         if self.observed is not None:
-            return self._position(values)
-        if self.dated:
+            return _position(self.observed, values)
+        if isinstance(self.freq, str):
             return _decoded(values, self.freq, name) if self.freq in _CODES else values
-        return values if self.freq is None else np.ceil((values - self.span[0] % self.freq) / self.freq)
+        return values if self.freq is None else np.ceil((values - self._remainder) / self.freq)
 
     def date_steps(self, series: pd.Series) -> np.ndarray:
         """Step numbers of a column of dates, missing as nan."""
         if self.observed is not None and self.span is None:
             values = ordinals(series, "D")
             known = ~np.isnan(values)
-            values[known] = self._position(values[known])
+            values[known] = _position(self.observed, values[known])
             return values
-        if not self.dated:
+        if self.observed is not None or not isinstance(self.freq, str):
             raise NonNumericError(
                 f"column {series.name!r} holds dates and the periods are numbers", column=str(series.name)
             )
         return ordinals(series, self.freq)
 
-    def _position(self, values: np.ndarray) -> np.ndarray:
-        """Count observed periods up to the first at or after each value; after the last, steps go on by one."""
-        inside = np.searchsorted(self.observed, values) + 1.0
-        return inside + np.maximum(values - self.observed[-1] - 1, 0) * (inside > len(self.observed))
+    @property
+    def _remainder(self) -> int:
+        """What is left of every period after whole steps of `freq` units."""
+        return self.span[0] % self.freq if self.span is not None and isinstance(self.freq, int) else 0
 
 
 def read_times(series: pd.Series, freq: Freq | None) -> tuple[np.ndarray, Calendar]:
@@ -105,8 +99,8 @@ def read_times(series: pd.Series, freq: Freq | None) -> tuple[np.ndarray, Calend
     OptionError, DataError
         A step that does not exist or does not fit; years with their months or quarters that would count as gaps.
     """
-    whole = isinstance(freq, int | np.integer) and not isinstance(freq, bool)
-    if freq is not None and freq not in (*get_args(Step), "observed") and not (whole and freq > 0):
+    whole = isinstance(freq, int | np.integer) and not isinstance(freq, bool) and freq > 0
+    if freq is not None and freq not in (*get_args(Step), "observed") and not whole:
         raise OptionError("freq", freq, [*get_args(Step), "observed", 2, 3])
     name = str(series.name)
     if is_dates(series.dtype):
@@ -131,7 +125,7 @@ def read_times(series: pd.Series, freq: Freq | None) -> tuple[np.ndarray, Calend
     if freq == "observed":
         observed, codes = np.unique(values, return_inverse=True)
         return codes + 1, Calendar(freq, span, observed)
-    if whole:
+    if isinstance(freq, int | np.integer):
         first = span[0]
         off = np.flatnonzero((values - first) % freq)
         if off.size:
@@ -164,23 +158,30 @@ def _dates(series: pd.Series, freq: Freq | None, name: str) -> tuple[np.ndarray,
     if freq == "observed":
         observed, codes = np.unique(ordinals(series, "D").astype(np.int64), return_inverse=True)
         return codes + 1, Calendar("observed", observed=observed)
-    freq = freq or _inferred(series)
-    return ordinals(series, freq).astype(np.int64), Calendar(freq)
+    step = freq or _inferred(series)
+    return ordinals(series, step).astype(np.int64), Calendar(step)
 
 
-def _inferred(series: pd.Series) -> str:
+def _position(observed: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Count observed periods up to the first at or after each value; after the last, steps go on by one."""
+    inside = np.searchsorted(observed, values) + 1.0
+    return inside + np.maximum(values - observed[-1] - 1, 0) * (inside > len(observed))
+
+
+def _inferred(series: pd.Series) -> Step:
     """Step of a PeriodDtype, or the longest one at whose starts, or at whose ends, all dates stand."""
     if isinstance(series.dtype, pd.PeriodDtype):
-        known = {"Y-DEC": "Y", "Q-DEC": "Q", "W-SUN": "W"}
+        known: dict[str, Step] = {"Y-DEC": "Y", "Q-DEC": "Q", "M": "M", "W-SUN": "W", "D": "D"}
         code = str(series.dtype)[len("period[") : -1]
-        if known.get(code, code) not in get_args(Step):
+        if code not in known:
             raise OptionError("freq", code, get_args(Step))
-        return known.get(code, code)
+        return known[code]
     dates = pd.DatetimeIndex(series.unique()).tz_localize(None).normalize()
-    for freq in ("Y", "Q", "M"):
-        periods = dates.to_period(freq)
+    longest: tuple[Step, ...] = ("Y", "Q", "M")
+    for step in longest:
+        periods = dates.to_period(step)
         if (dates == periods.start_time).all() or (dates == periods.end_time.normalize()).all():
-            return freq
+            return step
     return "W" if len(set(dates.day_of_week)) == 1 else "D"
 
 

@@ -180,7 +180,7 @@ class Panel:
         return len(self.times)
 
     @property
-    def freq(self) -> str | int | None:
+    def freq(self) -> Freq | None:
         """Step of `times`, as given or as found in dates; None for integers as they stand."""
         return self._calendar.freq
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -225,7 +225,7 @@ class TWFE:
         instrumented: bool,
         shares: ClusterShares | None,
         dropped: Dropped,
-        told: Mapping[str, str],
+        told: dict[str, str],
     ) -> Effects:
         psi, covariance, df, text = self._variance(sample, regression)
         if shares is not None and self.vcov == "cluster":
@@ -234,12 +234,9 @@ class TWFE:
         index = pd.Index(labels, name="term")
         mass = post = None
         if self.event_study:
-            values, psi, covariance, index = _with_reference(
-                values, psi, covariance, labels[:n_treatments], self.reference
+            values, psi, covariance, shares, index = _with_reference(
+                values, psi, covariance, shares, labels[:n_treatments], self.reference
             )
-            position = np.append(np.searchsorted(labels[:n_treatments], index.drop(self.reference)), 0)
-            order = np.argsort(np.append(index.drop(self.reference), self.reference), kind="stable")
-            shares = None if shares is None else shares.take(position[order])
             mass, post = Mass(np.ones(len(index)), np.arange(len(index))), index.to_numpy() >= 0
         method = "Poisson" if self.family == "poisson" else "2SLS" if instrumented else "OLS"
         facts = result_facts(sample.panel, sample.rows, outcome, dropped)
@@ -334,7 +331,7 @@ def dummy_shares(sample: Sample, X: np.ndarray, n_treatments: int, *, by_cohort:
     else:
         ever = np.bincount(unit, D.any(axis=1), sample.panel.n_units) > 0
         group = np.where(ever[unit], 0, -1)
-        levels = [0]
+        levels = np.zeros(1)
     inside = group >= 0
     of = np.zeros((len(levels), X.shape[1]))
     for j in range(n_treatments):
@@ -439,13 +436,15 @@ def _with_reference(
     values: np.ndarray,
     psi: np.ndarray | None,
     covariance: np.ndarray | None,
+    shares: ClusterShares | None,
     horizons: Sequence[object],
     reference: int,
-) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None, pd.Index]:
-    """Keep the horizons, add the reference (zero, without variance) and sort."""
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None, ClusterShares | None, pd.Index]:
+    """Keep the horizons, add the reference (zero, without variance; shares of the first) and sort."""
     k = len(horizons)
     order = np.argsort(np.array([*horizons, reference], dtype=int))
     values = np.append(values[:k], 0.0)[order]
     psi = None if psi is None else np.pad(psi[:, :k], ((0, 0), (0, 1)))[:, order]
     covariance = None if covariance is None else np.pad(covariance[:k, :k], (0, 1))[np.ix_(order, order)]
-    return values, psi, covariance, pd.Index(np.array([*horizons, reference])[order], name="horizon")
+    shares = None if shares is None else shares.take(np.where(order < k, order, 0))
+    return values, psi, covariance, shares, pd.Index(np.array([*horizons, reference])[order], name="horizon")

@@ -345,7 +345,7 @@ class Spillover:
         k = len(cells.cohort)
         if lead:
             cohort = sample.unit_cohort if part == "treated" else stage.roles.onset
-            facts |= {"common": cells.cohort - cells.time, "mass": average.mass.value}
+            facts["common"] = cells.cohort - cells.time, average.mass.value
         elif part in ("treated", "net"):
             cohort, facts["by_group"] = sample.unit_cohort, True
         else:

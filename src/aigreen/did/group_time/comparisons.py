@@ -87,9 +87,9 @@ def compare_units(method: Method, cells: Cells, cohort: np.ndarray, wide: Wide, 
         try:
             if not (treated.size and controls.size):
                 raise NotIdentifiedError(NO_CONTROLS if treated.size else NO_TREATED)
-            (*first, z1), (*second, z0) = (_pairs(wide, t, base, cells.earlier[one], s) for s in (treated, controls))
+            (first, z1), (second, z0) = (_pairs(wide, t, base, cells.earlier[one], s) for s in (treated, controls))
             propensity = None if z1 is None or z0 is None else (z1, z0)
-            values, psi1, psi0, starts[g] = panel_att(method, tuple(first), tuple(second), starts.get(g), propensity)
+            values, psi1, psi0, starts[g] = panel_att(method, first, second, starts.get(g), propensity)
         except NotIdentifiedError as reason:
             result.reasons.update(dict.fromkeys(batch.tolist(), str(reason)))
             continue
@@ -126,8 +126,8 @@ def compare_rows(method: Method, cells: Cells, cohort: np.ndarray, long: Long, n
 
 def _pairs(
     wide: Wide, t: np.ndarray, base: np.ndarray, earlier: int, units: np.ndarray
-) -> tuple[np.ndarray, np.ndarray | None, np.ndarray, np.ndarray | None]:
-    """Differences, covariates, weights and covariates of the propensity score of these units."""
+) -> tuple[tuple[np.ndarray, np.ndarray | None, np.ndarray], np.ndarray | None]:
+    """(Differences, covariates, weights) and covariates of the propensity score of these units."""
     differences = wide.y[t].take(units, axis=1)
     differences -= wide.y[base[:1] if (base == base[0]).all() else base].take(units, axis=1)
     x, z = (
@@ -138,4 +138,4 @@ def _pairs(
         now = wide.now[max(t[0], base[0])].take(units, axis=1)
         x = np.vstack([np.ones((1, len(units))) if x is None else x, now])
         z = None if z is None else np.vstack([z, now])
-    return differences, x, wide.w[earlier if len(wide.w) > 1 else 0].take(units), z
+    return (differences, x, wide.w[earlier if len(wide.w) > 1 else 0].take(units)), z
