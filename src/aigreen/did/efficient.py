@@ -15,12 +15,14 @@ from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
 from aigreen.errors import (
     EstimationError,
+    FewClustersWarning,
     NoControlsError,
     NoPrePeriodError,
     NoTreatedError,
     OptionError,
     SmallCellWarning,
     WeightsError,
+    warn,
 )
 from aigreen.inference.randomization import Randomization, randomization_inference
 from aigreen.linalg.arrays import distinct
@@ -29,6 +31,7 @@ from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel
 
+FEW = 40  # treated clusters
 Kind = Literal["roth_santanna", "chen_santanna_xie"]
 Estimand = Literal["group_time", "simple", "group", "calendar", "event_study"]
 Adjustment = Literal["efficient", "callaway_santanna", "sun_abraham"]
@@ -234,6 +237,10 @@ class Efficient:
         else:
             mass = Mass(np.ones(len(values)), np.arange(len(values)))
         post = (horizon >= 0).astype(float) @ (cells.weight > 0) > 0
+        n_treated = int(shares.share.any(axis=1).sum())
+        if n_treated < FEW:
+            message = f"{n_treated} treated clusters: estimated weights make intervals too short below {FEW}"
+            warn(FewClustersWarning(message, count=n_treated))
         return Effects(
             values=values,
             index=index,

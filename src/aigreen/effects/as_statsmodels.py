@@ -45,7 +45,7 @@ class StatsmodelsResults:
 
     @property
     def tvalues(self) -> pd.Series:
-        """Estimates over their standard errors, shape (k,); nan without variance."""
+        """Estimates over their small-sample errors, shape (k,); nan without variance. See `Effects.to_frame`."""
         return self.to_frame()["statistic"]
 
     @property

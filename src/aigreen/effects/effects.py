@@ -240,26 +240,22 @@ class Effects(Maketables, StatsmodelsResults):
     def to_frame(self, level: float = 0.95) -> pd.DataFrame:
         """Tidy frame: estimate, std_error, statistic, p_value, conf_low, conf_high.
 
-        The statistic is estimate / std_error; p-values and intervals are those of `conf_int`, whose errors are those of
-        `effective_clusters`.
+        std_error is that of `std_errors`. Statistic, p-value and interval take the small-sample error and the degrees
+        of freedom of `effective_clusters`, which are larger and fewer with few treated clusters.
         """
         errors = np.where(self._without_error(), np.nan, self._std_errors())
-        with np.errstate(divide="ignore", invalid="ignore"):
-            statistic = np.where(errors > 0, self.values / errors, np.nan)
         bounds = self.conf_int(level)
         small = self._spread
-        if small is None:
-            p_value = 2 * self._tail(np.abs(statistic))
-        else:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                p_value = 2 * special.stdtr(small.df, -np.abs(self.values) / small.std_errors)
-            p_value[np.isnan(errors)] = np.nan
+        used = errors if small is None else np.where(np.isnan(errors), np.nan, small.std_errors)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            statistic = np.where(used > 0, self.values / used, np.nan)
+        tail = self._tail(np.abs(statistic)) if small is None else special.stdtr(small.df, -np.abs(statistic))
         return pd.DataFrame(
             {
                 "estimate": self.values,
                 "std_error": errors,
                 "statistic": statistic,
-                "p_value": p_value,
+                "p_value": 2 * tail,
                 "conf_low": bounds["low"],
                 "conf_high": bounds["high"],
             },
@@ -542,7 +538,7 @@ class Effects(Maketables, StatsmodelsResults):
             raise EffectsError(
                 "no effect before treatment"
                 + (f" and its {self.anticipation} periods of anticipation" if self.anticipation else "")
-                + " is among the results: there is no pre-trend to test"
+                + " is among the results: there is no pre-trend to test (some estimators take leads=)"
             )
         before = self.select(early)
         R = np.eye(len(before))[before._std_errors() > 0]
@@ -554,7 +550,10 @@ class Effects(Maketables, StatsmodelsResults):
         except EffectsError as error:
             hint = "; test the event study: event_study().pretrend_test()" if "cohort" in self.index.names else ""
             raise type(error)(f"{error}{hint}") from None
-        p = np.nan if trend is None else trend.test().p_value
+        try:
+            p = np.nan if trend is None else trend.test().p_value
+        except FewClustersError:  # a path that rests on one treated cluster
+            p = np.nan
         return PretrendTest(**vars(joint), trend=trend, trend_p_value=p)
 
     def trend(self) -> Effects:
@@ -651,10 +650,11 @@ class Effects(Maketables, StatsmodelsResults):
             return Wald(statistic=statistic, df=q, p_value=p, method=method, treated_clusters=fewest)
         check_rank(psi.T @ psi, self.n_clusters)
         u = scaled(psi, shares)
-        if fewest is not None and q > 1 and q > fewest - 2:
+        if fewest is not None and (q > max(fewest - 2, 1) or fewest < 1 + 1e-6):
             raise FewClustersError(
-                f"{q} restrictions but {fewest:.3g} effective treated clusters: their joint covariance cannot be "
-                "estimated; see trend(), the band of conf_int(simultaneous=True), or method='max_t'"
+                f"{q} restrictions but {fewest:.3g} effective treated clusters behind one of them, which bear "
+                f"{max(0, int(fewest - 2))}: their joint covariance cannot be estimated; test fewer, as by "
+                "event_study(window=...), or see trend(), the band of conf_int(simultaneous=True), or method='max_t'"
             )
         strata = strata_of(shares, list(range(q))) if fewest is not None else Strata.one(len(psi), self._clusters_df())
         statistic, nu, p = hotelling(gap, u, strata)
@@ -700,8 +700,12 @@ class Effects(Maketables, StatsmodelsResults):
         low, high = known.min(), known.max()
         df = f"{low:.1f}" if high - low < 0.05 else f"{low:.1f} to {high:.1f}"
         treated = small.treated[small.treated > 0]
-        few = f"; {treated.min():.1f} effective treated clusters at least" if treated.size else ""
-        return [f"t with {df} degrees of freedom, small-sample errors{few}"]
+        if not treated.size:
+            return [f"t with {df} degrees of freedom"]
+        errors = self._std_errors()
+        ratio = (small.std_errors[errors > 0] / errors[errors > 0]).max(initial=1.0)
+        few = f"{treated.min():.1f} effective treated clusters" + (" at least" if treated.size > 1 else "")
+        return [f"t with {df} degrees of freedom, errors up to {ratio:.3g} times std_error; {few}"]
 
     def _clusters_df(self) -> float:
         return float(self.n_clusters - 1 if self.df is None else self.df)

@@ -65,10 +65,13 @@ class Strata:
     of : ndarray of int, shape (clusters,)
         Stratum of each cluster; 0 for comparison clusters.
     df : ndarray, shape (strata,)
+    lone : bool
+        Whether a treated group stands in one cluster, so that degrees of freedom are at most those of the others.
     """
 
     of: np.ndarray
     df: np.ndarray
+    lone: bool = False
 
     @classmethod
     def one(cls, n_clusters: int, df: float) -> Strata:
@@ -94,6 +97,8 @@ def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: int) -> Spread:
         with np.errstate(divide="ignore"):
             spent = np.divide(v**2, np.maximum(strata.df, 0), out=np.zeros_like(v), where=v > 0).sum()
         df[j] = v.sum() ** 2 / spent
+        if strata.lone:
+            df[j] = min(df[j], max(1.0, np.maximum(strata.df[1:], 0).sum()))
     return Spread(std_errors, df, treated, effective(shares.control))
 
 
@@ -133,7 +138,8 @@ def strata_of(shares: ClusterShares, effects: list[int]) -> Strata:
     sizes = np.array([effective(column) for column in own.T])
     code = np.where(treated, 1 + own.argmax(axis=1), 0)
     code = np.where(np.append(False, sizes < 1 + 1e-6)[code], 0, code)
-    return Strata(code, np.append(comparison, sizes) - 1)
+    lone = (sizes > 0) & (sizes < 1 + 1e-6)
+    return Strata(code, np.append(comparison, sizes) - 1, bool(lone.any()))
 
 
 def scaled(psi: np.ndarray, shares: ClusterShares) -> np.ndarray:
@@ -221,14 +227,21 @@ def wild_p(gap: np.ndarray, psi: np.ndarray, shares: ClusterShares, *, n_draws: 
 def max_t_p(
     gap: np.ndarray, psi: np.ndarray, shares: ClusterShares, n_clusters: int, *, n_draws: int, seed: int
 ) -> tuple[float, float]:
-    """Largest t statistic, and its p-value by wild draws of the smallest p-value: no covariance is inverted."""
+    """Largest t statistic, and its p-value by wild draws of the smallest p-value: no covariance is inverted.
+
+    Effects without an error of their own (one treated cluster) are left out; nan where none is left.
+    """
     found = spread(psi, shares, n_clusters)
-    t = np.abs(gap) / found.std_errors
+    known = np.isfinite(found.df)
+    if not known.any():
+        return float("nan"), float("nan")
+    gap, psi, shares, df = gap[known], psi[:, known], shares.take(np.flatnonzero(known)), found.df[known]
+    t = np.abs(gap) / found.std_errors[known]
     smallest = []
     for draws, covariances in wild_draws(gap, psi, shares, n_draws=n_draws, seed=seed):
         errors = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
-        smallest.append(special.stdtr(found.df, -np.abs(draws) / errors).min(axis=1))
-    return float(t.max()), _rank(-np.concatenate(smallest), -float(special.stdtr(found.df, -t).min()))
+        smallest.append(special.stdtr(df, -np.abs(draws) / errors).min(axis=1))
+    return float(t.max()), _rank(-np.concatenate(smallest), -float(special.stdtr(df, -t).min()))
 
 
 def randomization_p(

@@ -77,6 +77,14 @@ def formula_columns(frame: pd.DataFrame, formula: str) -> tuple[pd.DataFrame, li
         raise DataError(f"formula {formula!r} cannot be evaluated: {_plain(error)}") from error
     values = np.full((len(frame), matrix.shape[1]), np.nan)
     values[complete] = np.asarray(matrix, dtype=float)
+    undefined = np.isnan(values[complete]).any(axis=1)
+    if undefined.any():
+        at = np.flatnonzero(complete)[undefined]
+        raise DataError(
+            f"formula {formula!r} is not defined in {at.size:,} rows, as the logarithm of a negative number is not",
+            count=at.size,
+            first=list(frame.index[at[:5]]),
+        )
     columns = pd.DataFrame(values, index=frame.index, columns=[str(name) for name in matrix.columns])
     return columns.drop(columns=_INTERCEPT, errors="ignore"), missing
 

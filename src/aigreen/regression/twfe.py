@@ -82,8 +82,9 @@ class TWFE:
     treated in all their periods stay in the regression, as in R's fixest, and are counted: they serve as comparison.
 
     Small-sample factors are fixest's: variances are multiplied by (N-1)/(N-K) and, clustered, G/(G-1) (for two-way
-    clusters with the smaller G); K leaves out fixed effects nested in clusters. Intervals use t with G-1 (clustered) or
-    N-K degrees of freedom, for Poisson the normal distribution. Driscoll-Kraay errors have the factor (N-1)/(N-K)
+    clusters with the smaller G); K leaves out fixed effects nested in clusters. Intervals of dummies of
+    treatment use the degrees of freedom that the treated clusters leave, others t with G-1 (clustered) or N-K, for
+    Poisson the normal distribution. Driscoll-Kraay errors have the factor (N-1)/(N-K)
     T/(T-1) and T-1 degrees of freedom, HC2 and HC3 no factor. Singletons are left out and counted. A Poisson model
     leaves out groups with only zeros, and rows that covariates separate.
 
