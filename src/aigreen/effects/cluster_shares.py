@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+FLAGS = ("by_group", "own_left_out", "alone")
+
 
 @dataclass(frozen=True, eq=False)
 class ClusterShares:
@@ -32,6 +34,8 @@ class ClusterShares:
         Treated rows are centred within their group rather than at the mean of all.
     own_left_out : ndarray of bool, shape (k,)
         The centre leaves the own cluster out, so that influence functions are jackknife deviations already.
+    alone : ndarray of bool, shape (k,)
+        A difference to an effect whose treated rows stand in one cluster, and which has no error of its own.
     """
 
     share: np.ndarray
@@ -40,6 +44,7 @@ class ClusterShares:
     control: np.ndarray
     by_group: np.ndarray
     own_left_out: np.ndarray
+    alone: np.ndarray
 
     @classmethod
     def count(
@@ -77,6 +82,7 @@ class ClusterShares:
             _normalised(control),
             np.broadcast_to(np.asarray(by_group, dtype=bool), k),
             np.broadcast_to(np.asarray(own_left_out, dtype=bool), k),
+            np.zeros(k, dtype=bool),
         )
 
     @classmethod
@@ -98,7 +104,8 @@ class ClusterShares:
         ----------
         clusters : ndarray of int, shape (n,)
         cohort : ndarray of float, shape (n,)
-            Of the unit of each row, inf for never; rows of cohorts without an effect are passed over.
+            Of the unit of each row, inf for never, as for cohorts after all that have effects; rows of other cohorts
+            without an effect are passed over.
         effects : ndarray, shape (k,)
             Cohort of each effect.
         common : (ndarray of int, ndarray), each of shape (k,), optional
@@ -106,6 +113,7 @@ class ClusterShares:
             count by their mass; -1 for effects of their own.
         """
         cohorts = np.unique(effects)
+        cohort = np.where(cohort > cohorts[-1], np.inf, cohort)  # untreated wherever these have effects
         of = (cohorts[:, None] == effects).astype(float)
         if common is not None:
             number, mass = common
@@ -130,12 +138,16 @@ class ClusterShares:
     def unknown(cls, n_clusters: int, k: int) -> ClusterShares:
         """No shares: effects of which it is not known which clusters are treated."""
         none = np.zeros(k, dtype=bool)
-        return cls(np.zeros((n_clusters, 0)), np.zeros((0, k)), np.zeros(0), np.zeros(n_clusters), none, none)
+        return cls(np.zeros((n_clusters, 0)), np.zeros((0, k)), np.zeros(0), np.zeros(n_clusters), none, none, none)
 
     def take(self, effects: np.ndarray) -> ClusterShares:
         """Return the shares behind some effects, by position or marked."""
         return replace(
-            self, of=self.of[:, effects], by_group=self.by_group[effects], own_left_out=self.own_left_out[effects]
+            self,
+            of=self.of[:, effects],
+            by_group=self.by_group[effects],
+            own_left_out=self.own_left_out[effects],
+            alone=self.alone[effects],
         )
 
     def mix(self, weights: np.ndarray) -> ClusterShares:
@@ -147,6 +159,7 @@ class ClusterShares:
             of=_normalised(self.of @ size),
             by_group=(touched & self.by_group).any(axis=1),
             own_left_out=(touched & self.own_left_out).any(axis=1),
+            alone=(touched & self.alone).any(axis=1),
         )
 
     @staticmethod
@@ -166,7 +179,7 @@ class ClusterShares:
                 row, column = row + m, column + k
             control = _normalised(sum((part.control for part in parts[1:]), first.control))
             labels = np.concatenate([part.labels for part in parts])
-        flags = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ("by_group", "own_left_out")}
+        flags = {name: np.concatenate([getattr(part, name) for part in parts]) for name in FLAGS}
         return ClusterShares(share, of, labels, control, **flags)
 
     def treated(self, effect: int) -> np.ndarray:

@@ -513,6 +513,10 @@ class Effects(Maketables, StatsmodelsResults):
         if R is None:
             R = np.eye(len(self))[self._std_errors() > 0]
         R = np.atleast_2d(np.asarray(R, dtype=float))
+        if R.shape[1] != len(self):
+            raise EffectsError(f"R has {R.shape[1]} columns for {len(self)} effects")
+        if n_draws < 1 or seed < 0:
+            raise EffectsError(f"n_draws={n_draws}, seed={seed}: one draw at least, and a seed of zero or more")
         gap = R @ self.values - value
         if self.psi is None or method == "chi2":
             covariance = R @ self._covariance() @ R.T
@@ -650,7 +654,7 @@ class Effects(Maketables, StatsmodelsResults):
             return Wald(statistic=statistic, df=q, p_value=p, method=method, treated_clusters=fewest)
         check_rank(psi.T @ psi, self.n_clusters)
         u = scaled(psi, shares)
-        if fewest is not None and (q > max(fewest - 2, 1) or fewest < 1 + 1e-6):
+        if fewest is not None and (q > max(fewest - 2, 1) or fewest < 1 + 1e-6 or shares.alone.any()):
             raise FewClustersError(
                 f"{q} restrictions but {fewest:.3g} effective treated clusters behind one of them, which bear "
                 f"{max(0, int(fewest - 2))}: their joint covariance cannot be estimated; test fewer, as by "
@@ -721,6 +725,8 @@ class Effects(Maketables, StatsmodelsResults):
         """Mark effects before treatment and before it can be anticipated."""
         if "horizon" in self.index.names:
             horizon = self.index.get_level_values("horizon")
+        elif not {"cohort", "time"} <= set(self.index.names):
+            raise EffectsError("only effects by cohort and time, or by horizon, have pre-trends")
         else:
             horizon = self.index.get_level_values("time") - self.index.get_level_values("cohort")
         return ~post & np.asarray(horizon < -self.anticipation)
@@ -923,5 +929,7 @@ def _of_sums(a: Effects, b: Effects) -> ClusterShares | None:
     position = b.index.get_indexer(a.index)
     if (position < 0).any():
         position = np.zeros(len(a), dtype=int)
-    both = ClusterShares.beside([a.cluster_shares, b.cluster_shares.take(position)])
-    return both.mix(np.vstack([np.eye(len(a))] * 2))
+    parts = [a.cluster_shares, b.cluster_shares.take(position)]
+    lone = [[0 < effective(part.treated(j)) < 1 + 1e-6 for j in range(len(a))] for part in parts]
+    mixed = ClusterShares.beside(parts).mix(np.vstack([np.eye(len(a))] * 2))
+    return replace(mixed, alone=mixed.alone | np.any(lone, axis=0))

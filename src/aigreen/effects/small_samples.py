@@ -28,6 +28,7 @@ from scipy import special
 from aigreen.effects.cluster_shares import ClusterShares, effective
 from aigreen.effects.multiplier import multipliers
 from aigreen.effects.wald import wald_statistic
+from aigreen.errors import EffectsError
 
 _LONE = 1 - 1e-6  # share of a cluster that stands alone
 _BLOCK = 2**22
@@ -66,7 +67,7 @@ class Strata:
         Stratum of each cluster; 0 for comparison clusters.
     df : ndarray, shape (strata,)
     lone : bool
-        Whether a treated group stands in one cluster, so that degrees of freedom are at most those of the others.
+        Whether a treated group stands in one cluster.
     """
 
     of: np.ndarray
@@ -80,14 +81,18 @@ class Strata:
 
 
 def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: int) -> Spread:
-    """Small-sample errors of each effect, from influence functions of shape (clusters, k)."""
+    """Small-sample errors of each effect, from influence functions of shape (clusters, k).
+
+    A cohort in one cluster is centred at itself and shows no spread: it is given that of the other treated clusters,
+    by the square of its share; where there are none, the effect has no error of its own.
+    """
     k = psi.shape[1]
     std_errors, df, treated = np.zeros(k), np.full(k, np.nan), np.zeros(k)
     for j in range(k):
         square = psi[:, j] ** 2 / (1 - leverage(shares, j))
         treated[j] = effective(shares.treated(j))
         std_errors[j] = np.sqrt(square.sum())
-        if not std_errors[j] > 0 or 0 < treated[j] < 1 + 1e-6:
+        if not std_errors[j] > 0 or shares.alone[j] or 0 < treated[j] < 1 + 1e-6:
             continue
         if not treated[j]:
             df[j] = n_clusters - 1
@@ -97,8 +102,16 @@ def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: int) -> Spread:
         with np.errstate(divide="ignore"):
             spent = np.divide(v**2, np.maximum(strata.df, 0), out=np.zeros_like(v), where=v > 0).sum()
         df[j] = v.sum() ** 2 / spent
-        if strata.lone:
-            df[j] = min(df[j], max(1.0, np.maximum(strata.df[1:], 0).sum()))
+        if strata.lone and not shares.own_left_out[j]:
+            H = shares.treated(j) ** 2
+            known = strata.of > 0
+            free = np.maximum(strata.df[1:], 0).sum()
+            if not H[known].any():
+                df[j] = np.nan
+                continue
+            variance = square[known].sum() / H[known].sum()
+            std_errors[j] = np.sqrt(square.sum() + variance * H[~known].sum())
+            df[j] = min(df[j], max(1.0, free))
     return Spread(std_errors, df, treated, effective(shares.control))
 
 
@@ -297,6 +310,8 @@ def slope_weights(horizon: np.ndarray, reference: np.ndarray, kind: str) -> np.n
     """
     k = len(horizon)
     if kind == "changes":
+        if (np.diff(horizon) != 1).any():
+            raise EffectsError("changes from period to period make a path where no horizon is left out or binned")
         before = np.append(horizon[0] - 1, horizon)
         x = before - before.mean()
         return (x / (x @ x)) @ _levels(k)

@@ -14,13 +14,13 @@ from pyarrow.parquet import ParquetFile
 
 from aigreen.disk import write_bytes
 from aigreen.effects.aggregation import Mass
-from aigreen.effects.cluster_shares import ClusterShares
+from aigreen.effects.cluster_shares import FLAGS, ClusterShares
 from aigreen.errors import SourceError
 
 FORMAT = 2
 
 
-SHARES = ("of", "by_group", "own_left_out")
+SHARES = ("of", *FLAGS)
 KEPT = ("df", "leads", "anticipation", "n_rows", "n_units", "n_clusters", "method", "outcome")
 
 

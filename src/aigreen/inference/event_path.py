@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from aigreen.effects.effects import Effects
 from aigreen.errors import EffectsError, NoInfluenceError, NoPrePeriodError, OptionError, SingularCovarianceError
@@ -79,6 +80,7 @@ class EventPath:
             raise NoPrePeriodError("no effect before the reference period")
         if n_pre == kept.sum():
             raise EffectsError("no effect after the reference period")
+        covariance = covariance * _widening(study, order[kept])
         part = study.combine(np.eye(len(study))[:, order[kept]])
         return cls(part, horizons[kept], reference, values[kept], covariance[np.ix_(kept, kept)], n_pre)
 
@@ -123,6 +125,15 @@ class EventPath:
             raise SingularCovarianceError(
                 f"the covariance of {what} ({len(combinations)} numbers, {clusters} clusters) is singular"
             )
+
+
+def _widening(study: Effects, kept: np.ndarray) -> float:
+    """Squared ratio of the t to the normal quantile with the degrees of freedom that the treated clusters leave."""
+    df = study.effective_clusters()["df"].to_numpy()[kept]
+    if np.isnan(df).any():
+        raise EffectsError(f"{np.isnan(df).sum()} effects rest on one treated cluster and have no error of their own")
+    tail = 0.975
+    return float((special.stdtrit(df.min(), tail) / special.ndtri(tail)) ** 2) if np.isfinite(df.min()) else 1.0
 
 
 def _reference(horizons: np.ndarray, fixed: np.ndarray, *, guess: bool) -> int:

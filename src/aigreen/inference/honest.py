@@ -168,6 +168,7 @@ def honest_did(
         raise OptionError("method", chosen, allowed)
     if not 0 < level < 1:
         raise EffectsError(f"level={level}: a number between 0 and 1 is needed")
+    level = max(level, 1 - level)  # as `Effects.conf_int` reads it
     path = EventPath.of(effects)
     if restriction == "relative_smoothness" and path.n_pre < 2:
         raise NoPrePeriodError("relative_smoothness needs two effects before the reference period")

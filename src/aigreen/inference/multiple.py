@@ -51,7 +51,7 @@ def multiple_testing(
         raise EffectsError(f"n_draws={n_draws}: at least one draw is needed")
     table = effects.to_frame()[["estimate", "p_value"]].assign(holm=np.nan, romano_wolf=np.nan)
     errors = effects.std_errors.to_numpy()
-    live = np.flatnonzero(errors > 0)
+    live = np.flatnonzero((errors > 0) & table["p_value"].notna().to_numpy())
     if not live.size:
         raise EffectsError("no effect has a variance: nothing to test")
     # The normal quantile of each p-value: with few clusters the t statistic has heavier tails than the draws.

@@ -327,6 +327,7 @@ def dummy_shares(sample: Sample, X: np.ndarray, n_treatments: int, *, by_cohort:
     unit = sample.take(sample.panel.unit_codes)
     if by_cohort:
         cohort = sample.take(sample.panel.cohort)
+        cohort = np.where(cohort > sample.panel.times[-1], np.inf, cohort)
         levels = np.unique(cohort[np.isfinite(cohort)])
         group = np.where(np.isfinite(cohort), np.searchsorted(levels, cohort), -1)
     else:

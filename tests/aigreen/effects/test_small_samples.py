@@ -264,3 +264,41 @@ def test_a_difference_of_two_results_keeps_the_degrees_of_freedom_of_their_cohor
     each = halves[0].effective_clusters().iloc[0]
     assert gap["treated"] == pytest.approx(each["treated"])
     assert 0.5 * each["df"] < gap["df"] < 2 * each["df"]
+
+
+def test_a_lone_cohort_has_the_spread_of_the_others_and_lone_cohorts_alone_none():
+    first = {0: 2003, 1: 2004, **dict.fromkeys(range(2, 8), 2005)}
+    data = draw(n=40).assign(first=lambda d: d["city"].map(first).fillna(0))
+    mixed = Imputation().fit(Panel(data, unit="city", time="year", cohort="first"), "y")
+    few = mixed.overall().effective_clusters().iloc[0]
+    assert few["df"] <= 5 + 1e-9
+    assert few["small_sample_error"] > 1.1 * mixed.overall().std_errors.iloc[0]
+    assert np.isnan(mixed.effective_clusters().loc[(2003, 2004), "df"])
+    apart = data.assign(first=lambda d: np.where(d["city"] < 6, 2002 + d["city"] % 6, 0)).query("first < 2008")
+    for model in (Imputation(), SunAbraham(), StackedDiD(window=(-1, 0))):
+        with pytest.warns(FewClustersWarning):
+            overall = model.fit(Panel(apart, unit="city", time="year", cohort="first"), "y").overall()
+            assert overall.conf_int().isna().all(axis=None), model
+
+
+def test_one_treated_cluster_has_no_test_and_no_difference():
+    data = draw(n=40, treated=9)
+    data["half"] = np.where(data["city"] < 1, 0, np.where(data["city"] < 9, 1, data["city"] % 2))
+    panel_ = Panel(data, unit="city", time="year", cohort="first")
+    one, rest = (GroupTimeATT().fit(part, "y").overall() for part in panel_.split("half").values())
+    assert np.isnan((rest - one).effective_clusters()["df"].iloc[0])
+    for call in (one.test, (rest - one).test):
+        with pytest.raises(FewClustersError, match=r"effective treated clusters"):
+            call()
+    lone = data.assign(first=np.where(data["city"] == 0, 2006, data["first"]))
+    study = GroupTimeATT().fit(Panel(lone, unit="city", time="year", cohort="first"), "y").event_study()
+    assert study.pretrend_test(method="max_t", n_draws=99).p_value > 0.02
+
+
+def test_cohorts_after_the_last_period_are_comparison_clusters():
+    data = draw(n=40, treated=9)
+    late = data.assign(first=data["first"].replace(0, 2010))
+    for model in (Imputation(), GroupTimeATT(), TWFE()):
+        few = model.fit(Panel(late, unit="city", time="year", cohort="first"), "y").effective_clusters()
+        assert few["df"].dropna().gt(5).all(), model
+        assert few["control"].to_numpy() == pytest.approx(31), model
