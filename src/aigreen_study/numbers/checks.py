@@ -58,8 +58,13 @@ def add_estimators(ledger: Ledger, studies: Mapping[str, Effects], honest: Itera
     for label, study in studies.items():
         key = label.lower().replace("-", "_")
         found, facts = pretrend(study), {"exhibit": "figures/event_study_estimators", "n": study.n_rows}
-        ledger.add(f"pretrend_{key}_p", found.p_value, fmt="p_value", **facts)
-        ledger.add(f"pretrend_{key}_trend_p", found.trend_p_value, fmt="p_value", **facts)
+        ledger.add(f"pretrend_{key}_p", found.p_value if np.isfinite(found.p_value) else "none", fmt="p_value", **facts)
+        ledger.add(
+            f"pretrend_{key}_trend_p",
+            found.trend_p_value if np.isfinite(found.trend_p_value) else "none",
+            fmt="p_value",
+            **facts,
+        )
     for result in honest:
         key, facts = f"honest_{result.restriction}", {"exhibit": "figures/honest", "n": n_rows}
         ledger.add(f"{key}_breakdown", result.breakdown if np.isfinite(result.breakdown) else "none found", **facts)

@@ -61,7 +61,7 @@ def _add_contrasts(
     ledger: Ledger, name: str, results: Results, place: str, level: float, bootstrap: dict[str, Any]
 ) -> None:
     for key, p in results.adjusted(**bootstrap).items():
-        ledger.add(f"{name}_{key}_p_adjusted", p, fmt="p_value", exhibit=place)
+        ledger.add(f"{name}_{key}_p_adjusted", p if np.isfinite(p) else "none", fmt="p_value", exhibit=place)
     adjusted = results.adjusted_differences(**bootstrap)
     for group in results.compared:
         base = f"{name}_{slug(group)}" if group else name

@@ -199,12 +199,14 @@ def add_trend(ledger: Ledger, key: str, found: PretrendTest, level: float, *, ex
 
 def add_test(ledger: Ledger, key: str, p: float, level: float, *, exhibit: str) -> None:
     """Enter the p-value of a test as ``<key>_p``, and what it does at one less `level` as ``<key>_verdict``."""
-    ledger.add(f"{key}_p", p, fmt="p_value", exhibit=exhibit)
+    ledger.add(f"{key}_p", p if np.isfinite(p) else "none", fmt="p_value", exhibit=exhibit)
     ledger.add(f"{key}_verdict", verdict(p, level), exhibit=exhibit)
 
 
 def verdict(p: float, level: float) -> str:
     """Say in words what a test does at one less `level`."""
+    if np.isnan(p):
+        return "cannot be made for"
     return "rejects" if p < 1 - level else "does not reject"
 
 
@@ -225,8 +227,12 @@ def listed(names: Sequence[str]) -> str:
 
 
 def add_estimate(ledger: Ledger, key: str, line: Mapping[str, float], exhibit: str, **source: Any) -> None:
-    """Enter an estimate with its error, interval and verdict; `source` are more fields of the entries."""
+    """Enter an estimate with its error, interval and verdict; `source` are more fields of the entries.
+
+    An estimate that rests on one treated cluster has no interval: its ends are "none".
+    """
     low, high = line["conf_low"], line["conf_high"]
     for suffix, value in (("", line["estimate"]), ("_se", line["std_error"]), ("_low", low), ("_high", high)):
-        ledger.add(f"{key}{suffix}", value, exhibit=exhibit, **source)
-    ledger.add(f"{key}_verdict", "includes zero" if low <= 0 <= high else "excludes zero", exhibit=exhibit, **source)
+        ledger.add(f"{key}{suffix}", value if np.isfinite(value) else "none", exhibit=exhibit, **source)
+    told = "includes zero" if low <= 0 <= high else "excludes zero"
+    ledger.add(f"{key}_verdict", told if np.isfinite(low) else "is not known", exhibit=exhibit, **source)
