@@ -456,6 +456,8 @@ class Effects(Maketables, StatsmodelsResults):
         if window is None:
             return study
         horizons = study.index.get_level_values("horizon")
+        if len(window) != 2 or window[0] > window[1]:
+            raise EffectsError(f"window={window}: write the first and the last horizon, as (-3, 5)")
         return study.select((horizons >= window[0]) & (horizons <= window[1]))
 
     def overall(self) -> Effects:

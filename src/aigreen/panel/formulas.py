@@ -11,6 +11,7 @@ import pandas as pd
 from aigreen.errors import DataError, EmptyDataError, UnknownColumnError
 
 _OPERATOR = re.compile(r"[+*:/()^~|`-]")
+_LAG = re.compile(r"(?<![\w`.])lag\s*\(")
 _NAME = re.compile(r"`([^`]+)`|([^\W\d][\w.]*)")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m|[⧛⧚]")
 _INTERCEPT = "Intercept"
@@ -53,6 +54,8 @@ def formula_columns(frame: pd.DataFrame, formula: str) -> tuple[pd.DataFrame, li
         raise DataError(f"formula {formula!r} cannot be read: {_plain(error)}") from error
     if not isinstance(parsed, SimpleFormula):
         raise DataError(f"formula {formula!r} has two sides; covariates are one, such as 'size + C(industry) * age'")
+    if _LAG.search(formula):
+        raise DataError(f"formula {formula!r}: lag() shifts rows across units; make it a column first, within units")
     for name in sorted(parsed.required_variables):
         if name not in frame.columns:
             raise UnknownColumnError(str(name), list(frame.columns), role=f"formula {formula!r}")
@@ -72,7 +75,8 @@ def formula_columns(frame: pd.DataFrame, formula: str) -> tuple[pd.DataFrame, li
         if isinstance(rows[name].dtype, pd.CategoricalDtype):
             rows[name] = rows[name].cat.remove_unused_categories()
     try:
-        matrix = parsed.get_model_matrix(rows, context={}, na_action="ignore")
+        with np.errstate(divide="ignore", invalid="ignore"):
+            matrix = parsed.get_model_matrix(rows, context={}, na_action="ignore")
     except (FormulaicError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise DataError(f"formula {formula!r} cannot be evaluated: {_plain(error)}") from error
     values = np.full((len(frame), matrix.shape[1]), np.nan)

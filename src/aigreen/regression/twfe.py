@@ -284,6 +284,11 @@ class TWFE:
         if self.vcov == DRISCOLL_KRAAY or self._lag is not None:
             periods, n_periods = compact(sample.take(sample.panel.time_codes))
             lag = int(n_periods**0.25) if self._lag is None else self._lag
+            if n_periods < 3 or lag > n_periods - 2:
+                raise EstimationError(
+                    f"Driscoll-Kraay errors with {lag} lags in {n_periods} periods: three periods at least, and "
+                    "fewer lags than periods less one, are needed"
+                )
             factor = cluster_factor(n, parameters, n_periods)
             covariance = driscoll_kraay_covariance(influence, periods, lag, factor)
             return None, covariance, n_periods - 1, f"Driscoll-Kraay, {lag} lags, (N-1)/(N-K) T/(T-1)"

@@ -182,3 +182,17 @@ def test_levels_that_do_not_occur_together_are_counted():
     assert result.dropped["count"].tolist() == [1]
     categories = frame.assign(industry=frame["industry"].astype(pd.CategoricalDtype(list("zabc"))))
     assert sorted(read(categories, FORMULA)[1]) == sorted(NAMES)
+
+
+def test_what_is_not_defined_and_lags_across_units_are_refused():
+    rng = np.random.default_rng(0)
+    df = pd.DataFrame({"f": np.repeat(range(20), 6), "t": np.tile(range(2001, 2007), 20)})
+    df["g"] = np.where(df["f"] < 6, 2004, 0)
+    df = df.assign(y=rng.standard_normal(120), x=np.exp(rng.standard_normal(120)))
+    df.loc[7, "x"] = -1.0
+    panel = Panel(df, unit="f", time="t", cohort="g")
+    for model in (TWFE(), Imputation()):
+        with pytest.raises(DataError, match=r"'log\(x\)' is not defined in 1 rows.*; first: 7"):
+            model.fit(panel, "y", covariates="log(x)")
+        with pytest.raises(DataError, match=r"lag\(\) shifts rows across units"):
+            model.fit(panel, "y", covariates="lag(x)")

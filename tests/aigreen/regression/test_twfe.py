@@ -503,3 +503,11 @@ def test_where_varying_slopes_are_refused():
         TWFE(fixed_effects=["firm[yeer]", "year"]).fit(panel, "y")
     with pytest.raises(OptionError, match=r"fixed_effects='firm\[year\]'.*varying slopes in TWFE and Imputation"):
         wild_cluster_bootstrap(panel, "y", fixed_effects=["firm[year]", "year"])
+
+
+def test_driscoll_kraay_needs_fewer_lags_than_periods():
+    rng = np.random.default_rng(0)
+    df = pd.DataFrame({"f": np.repeat(range(20), 5), "t": np.tile(range(2001, 2006), 20)})
+    df = df.assign(g=np.where(df["f"] < 6, 2004, 0), y=rng.standard_normal(100))
+    with pytest.raises(EstimationError, match="4 lags in 5 periods"):
+        TWFE(vcov=("driscoll_kraay", 4)).fit(Panel(df, unit="f", time="t", cohort="g"), "y")
