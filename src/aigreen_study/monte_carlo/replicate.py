@@ -48,7 +48,8 @@ def _imputation(panel: Panel, _: Truth, level: float) -> pd.DataFrame:
 
 def _rings(panel: Panel, _: Truth, level: float) -> pd.DataFrame:
     parts = Spillover(exposure="exposure").fit(panel, "y").overall().to_frame(level)
-    return parts.loc[["treated", "spillover"]].set_axis(["total", "spillover"])
+    # Without an exposed treated row there is no spillover on them: it is zero, without error.
+    return parts.reindex(["treated", "spillover"], fill_value=0.0).set_axis(["total", "spillover"])
 
 
 Estimator = Callable[[Panel, Truth, float], pd.DataFrame]
@@ -125,10 +126,13 @@ def summarise(draws: pd.DataFrame) -> pd.DataFrame:
         coverage, in_set (share of sets that hold the truth), rejects (share of intervals that exclude zero: power, or
         size where the truth is zero), n and failed.
     """
+    known = draws["conf_low"].notna()  # an effect of one treated cluster has no interval
     table = draws.assign(
         gap=draws["estimate"] - draws["truth"],
-        covered=((draws["conf_low"] <= draws["truth"]) & (draws["truth"] <= draws["conf_high"])).astype(float),
-        rejects=((draws["conf_low"] > 0) | (draws["conf_high"] < 0)).astype(float),
+        covered=((draws["conf_low"] <= draws["truth"]) & (draws["truth"] <= draws["conf_high"]))
+        .where(known)
+        .astype(float),
+        rejects=((draws["conf_low"] > 0) | (draws["conf_high"] < 0)).where(known).astype(float),
     )
     there = table[table["estimate"].notna()]
     by = there.groupby(["design", "estimator", "part"], sort=False)
