@@ -169,6 +169,11 @@ class Imputed:
         dropped.collinear(names, keep)
         return cls(sample, y, X[:, keep], effects, model, reached | zero, zero, poisson, percent, leave_one_out)
 
+    @property
+    def row_masses(self) -> np.ndarray:
+        """What rows count by in sums of effects: their weight, for counts times the counterfactual mean, shape (n,)."""
+        return self.w * self.model.mean if self.poisson else self.w
+
     # -- sums by cluster -----------------------------------------------------------------------------------------
 
     def by_cluster(self, cells: Cells, values: np.ndarray) -> np.ndarray:
@@ -337,29 +342,62 @@ class Imputed:
         theta, psi, shift = np.zeros(q), np.zeros((n_clusters, q)), np.zeros((n_clusters, q))
         if not seen.any():
             return ExposureResponse(basis, B, theta, psi, seen, shift)
-        x, w, y, mean = B[np.ix_(exposed, seen)], self.w[exposed], self.y[exposed], self.model.mean[exposed]
-        scale = np.sqrt(np.einsum("ij,i,ij->j", x, w, x))
-        x = x / scale
-        if len(x) < x.shape[1] or np.linalg.svd(x * np.sqrt(w)[:, None], compute_uv=False)[-1] < _COLLINEAR:
+        x, w = B[np.ix_(exposed, seen)], self.w[exposed]
+        if (
+            len(x) < x.shape[1]
+            or np.linalg.svd(_scaled(x, w)[0] * np.sqrt(w)[:, None], compute_uv=False)[-1] < _COLLINEAR
+        ):
             raise CollinearError(f"the exposures {', '.join(terms[seen])} are collinear on untreated exposed rows")
+        theta[seen], psi[:, seen], moved, alone = self.response(x, exposed)
+        check_lone_terms(alone, terms[seen], refused=self.leave_one_out)
+        if self.leave_one_out:
+            shift[:, seen] = moved
+        return ExposureResponse(basis, B, theta, psi, seen, shift)
+
+    def response(self, x: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        r"""Regress outcomes of some rows on x, (n_rows, q), beside their counterfactuals; for counts a log response.
+
+        .. math:: \sum w x (y - \hat\mu - x'\beta) = 0, \qquad \sum w x (y - \hat\mu e^{x'\beta}) = 0
+
+        Returns
+        -------
+        beta : ndarray, shape (q,)
+        psi : ndarray, shape (clusters, q)
+        shift : ndarray, shape (clusters, q)
+            beta less beta without the cluster, for counts to first order.
+        alone : ndarray of bool, shape (q,)
+            Coefficients that one cluster alone identifies.
+        """
+        n_clusters, clusters = len(self.sample.clusters), self.sample.cluster_codes[rows]
+        w, y, mean = self.w[rows], self.y[rows], self.model.mean[rows]
+        x, scale = _scaled(x, w)
         if self.poisson:
             beta, fitted = _log_response(x, w, y, mean)
             slope = fitted
         else:
             beta = np.linalg.solve((x * w[:, None]).T @ x, (x * w[:, None]).T @ (y - mean))
             fitted, slope = mean + x @ beta, np.ones(len(y))
-        gram, clusters = (x * (w * slope)[:, None]).T @ x, self.sample.cluster_codes[exposed]
+        gram = (x * (w * slope)[:, None]).T @ x
         bread = linalg.inv(gram)
         own = sum_by(clusters, x * (w * (y - fitted))[:, None], n_clusters)
         moved, alone = without_each(x, w * slope, own, clusters)
-        check_lone_terms(alone, terms[seen], refused=self.leave_one_out)
         if self.leave_one_out:
-            own, shift[:, seen] = moved @ gram, moved / scale
+            own = moved @ gram
         factor = w * (fitted / np.where(mean > 0, mean, 1.0) if self.poisson else 1.0)
         row, column = np.nonzero(x)
-        error = self.influence(exposed[row], column, (x * factor[:, None])[row, column], x.shape[1])
-        theta[seen], psi[:, seen] = beta / scale, (own - error) @ bread / scale
-        return ExposureResponse(basis, B, theta, psi, seen, shift)
+        error = self.influence(rows[row], column, (x * factor[:, None])[row, column], x.shape[1])
+        return beta / scale, (own - error) @ bread / scale, moved / scale, alone
+
+    def with_covariates(self, Z: np.ndarray) -> Untreated:
+        """Fit the model on the same rows with more covariates, shape (n, k), independent of the others."""
+        fit = fit_poisson if self.poisson else fit_linear
+        return fit(self.y, np.column_stack([self.X, Z]), self.effects, self.sample.weights)
+
+
+def _scaled(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Columns divided by the root of their weighted sum of squares, and that."""
+    scale = np.sqrt(np.einsum("ij,i,ij->j", x, w, x))
+    return x / scale, scale
 
 
 def _log_response(x: np.ndarray, w: np.ndarray, y: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from aigreen.counterfactual.imputed import Average, Imputed
-from aigreen.counterfactual.models import fit_linear, fit_poisson
 from aigreen.counterfactual.rows import Cells
 from aigreen.effects.aggregation import Mass
 from aigreen.errors import NoPrePeriodError
@@ -56,8 +55,7 @@ def leads(
     keep = independent_of_effects(imputed.effects, np.column_stack([X, Z]), sample.weights)[0][X.shape[1] :]
     names = [f"{kind} {-h - anticipation}" for kind, h in zip(kinds, horizons, strict=True)]
     dropped.collinear(names, keep, "leads", "fixed effects and other leads")
-    fit = fit_poisson if imputed.poisson else fit_linear
-    model = fit(imputed.y, np.column_stack([X, Z[:, keep]]), imputed.effects, sample.weights)
+    model = imputed.with_covariates(Z[:, keep])
     p, n_clusters = X.shape[1], len(sample.clusters)
     beta, psi = model.beta[p:], model.beta_influence(sample.cluster_codes[rows], n_clusters)[:, p:]
     if imputed.poisson:

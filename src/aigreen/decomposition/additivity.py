@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from aigreen.decomposition.count_parts import counted, response_of_counts
 from aigreen.decomposition.estimates import response_to_exposure, rest_error
 from aigreen.decomposition.options import PartOptions
 from aigreen.decomposition.results import decomposition_facts
 from aigreen.decomposition.sample import Setup, prepare
 from aigreen.effects.effects import Effects
 from aigreen.errors import CollinearWarning, EstimationError, OptionError
-from aigreen.linalg.arrays import sum_by
+from aigreen.linalg.arrays import compact, sum_by
 from aigreen.linalg.collinearity import independent_columns, symmetric_inverse
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel
@@ -40,7 +41,7 @@ def fit_additivity(options: PartOptions, panel: Panel, outcome: str, covariates:
     dropped.add(CollinearWarning, "terms of exposure", reason, len(gone), gone)
     if not kept.size:
         raise EstimationError("no exposure differs between treated rows of one cohort and period: nothing to test")
-    values, psi = _gap(options, setup, B[:, kept], kept)
+    values, psi = (_gap if setup.counts is None else _gap_of_counts)(options, setup, B[:, kept], kept)
     facts = decomposition_facts(options, setup, outcome, dropped)
     index = pd.Index([setup.terms[j] for j in kept], name="term")
     return Effects(values=values, index=index, psi=psi, method="Decomposition (treatment x exposure)", **facts)
@@ -58,6 +59,22 @@ def _gap(options: PartOptions, setup: Setup, B: np.ndarray, kept: np.ndarray) ->
     scores += rest_error(setup, rows, wB)
     carried = bread @ (wB.T @ setup.dose)
     return kappa, scores @ bread - response.psi @ carried.T
+
+
+def _gap_of_counts(
+    options: PartOptions, setup: Setup, B: np.ndarray, kept: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    r"""As `_gap`, on logs: :math:`\sum wx(Y - \hat\mu e^{x'\beta}) = 0` on treated rows, x the cells and exposure."""
+    long, cells = counted(setup).long, setup.cells
+    some = long.model.mean[cells.rows] > 0
+    some &= (np.bincount(cells.cell, long.y[cells.rows] * some) > 0)[cells.cell]
+    rows, (of, k) = cells.rows[some], compact(cells.cell[some])
+    dummies = (of[:, None] == np.arange(k)).astype(float)
+    beta, beta_psi, _, _ = long.response(np.hstack([dummies, setup.dose[some][:, kept]]), rows)
+    response = response_of_counts(options, setup)
+    w = setup.weights_of(rows)[:, None]
+    carried = symmetric_inverse((B[some] * w).T @ B[some]) @ ((B[some] * w).T @ setup.dose[some])
+    return beta[k:] - carried @ response.theta, beta_psi[:, k:] - response.psi @ carried.T
 
 
 def _within_cells(setup: Setup, values: np.ndarray) -> np.ndarray:

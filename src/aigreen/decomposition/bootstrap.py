@@ -17,14 +17,15 @@ import pandas as pd
 from scipy import sparse
 
 from aigreen.decomposition.channel_fit import channel_loadings
+from aigreen.decomposition.count_parts import compute_count_parts
 from aigreen.decomposition.draws import Bootstrap, Resampling, cluster_weights, warn_of_refits
 from aigreen.decomposition.estimates import compute_parts
 from aigreen.decomposition.options import PartOptions
-from aigreen.decomposition.results import fit_parts
+from aigreen.decomposition.results import fit_parts, lay_out
 from aigreen.decomposition.sample import Setup, prepare
 from aigreen.effects.aggregation import Aggregation
 from aigreen.effects.effects import Effects
-from aigreen.errors import AigreenWarning, EstimationError
+from aigreen.errors import AigreenWarning, DataError, EstimationError
 from aigreen.linalg.arrays import is_nested
 from aigreen.linalg.cluster_products import BLOCK, LARGEST, cluster_blocks, dummies, regular, take_unit_means
 from aigreen.linalg.collinearity import independent_columns
@@ -51,16 +52,17 @@ def bootstrap(
         warnings.simplefilter("ignore", AigreenWarning)
         panel, covariates = panel.with_covariates(covariates, Dropped())
         setup = prepare(options, panel, outcome, covariates, Dropped())
-    sample, sums = setup.sample, cluster_products(setup)
+    sample, sums = setup.sample, None if options.counts else cluster_products(setup)
     omega = cluster_weights(sample.cluster_codes, len(sample.clusters), n_draws, seed, resampling)
     if sums is None:
         warn_of_refits(n_draws)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AigreenWarning)
-        cells = (
-            parts_of(sums, options, omega) if sums is not None else refit(options, setup, outcome, covariates, omega)
-        )
-    averaged = _average(cells, effects, setup)
+        if options.counts:
+            averaged = refit_counts(options, setup, outcome, covariates, omega, how, effects.index)
+        else:
+            cells = parts_of(sums, options, omega) if sums else refit(options, setup, outcome, covariates, omega)
+            averaged = _average(cells, effects, setup)
     return Bootstrap(pd.DataFrame(averaged, columns=effects.index), effects)
 
 
@@ -221,9 +223,33 @@ def refit(
             again = prepare(options, view, outcome, covariates, Dropped(), setup.basis)
         except EstimationError:
             continue
-        values, _, _ = compute_parts(options, again)
+        values = compute_parts(options, again).values
         at = [labels[g, t] for g, t in zip(again.cells.cohort, again.cells.time, strict=True)]
         out[draw][:, at] = values[whole]
+    return out
+
+
+def refit_counts(
+    options: PartOptions,
+    setup: Setup,
+    outcome: str,
+    covariates: str | Sequence[str] | None,
+    omega: np.ndarray,
+    how: Aggregation,
+    index: pd.Index,
+) -> np.ndarray:
+    """Averages of the parts of counts, each draw fitted anew and with its own sums, shape (n_draws, effects)."""
+    options = replace(options, variance="conservative")
+    sample, out = setup.sample, np.full((len(omega), len(index)), np.nan)
+    base = setup.weights_of(np.arange(sample.n_rows))
+    for draw, weights in enumerate(omega):
+        view = sample.reweight(base * weights[sample.cluster_codes])
+        try:
+            again = prepare(options, view, outcome, covariates, Dropped(), setup.basis)
+            parts = lay_out(options, again, outcome, Dropped(), compute_count_parts(options, again))
+        except (DataError, EstimationError):
+            continue
+        out[draw] = parts.aggregate(how).estimates.reindex(index).to_numpy()
     return out
 
 

@@ -26,6 +26,14 @@ _ROUNDING = 1e-24
 
 
 @dataclass(frozen=True, eq=False)
+class Loadings:
+    """Loadings of parts on channels, shape (K, K), and their influence functions, shape (clusters, K, K)."""
+
+    values: np.ndarray
+    psi: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class CleanFit:
     r"""The fit on clean rows, and the deviations of all rows from it.
 

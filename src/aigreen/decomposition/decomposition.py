@@ -37,6 +37,14 @@ class Decomposition(PartOptions):
     so that the parts of any average over treated rows add up to its total. The total equals `Imputation` on clean
     rows. All parts of all cohorts and periods have one joint covariance through their influence functions.
 
+    With ``family="poisson"`` the outcome is a count, and the parts are those of the log of its mean: models
+    :math:`\mu^0 = e^{F'g_0}` and :math:`\mu = e^{F'g + M'b}` of clean rows give by cohort and period
+
+    .. math:: \ln\frac{\sum wY}{\sum w\mu^0} = \text{direct} + \sum_k b_k\overline{\dot M}_k + \overline{B(S)'\theta},
+
+    :math:`\theta` from exposed untreated rows, :math:`\sum wB(Y - \mu e^{B'\theta}) = 0`. Averages weigh by logarithmic
+    means of the two sums, so that the parts of any average add up to the log of the ratio of its sums.
+
     Estimands, on the treated: direct :math:`E[Y(1, M(1)) - Y(0, M(1))]` at the exposure that they had, channels
     :math:`E[Y(0, M(1)) - Y(0, M(0))]` (whatever moved the channel: own treatment or exposure), spillover the effect of
     exposure that no channel carries. The result prints the assumptions.
@@ -74,13 +82,28 @@ class Decomposition(PartOptions):
         Centring of treated rows, as in `Imputation`, and of exposed untreated rows, at :math:`s(S)`. leave_one_out: the
         centre without the own cluster. conservative: with it; errors are smaller, too small with few treated or few
         exposed clusters.
+    family : {"gaussian", "poisson"}
+    scale : {"level", "log", "count"}, optional
+        level: of the outcome, for "gaussian". For "poisson" log (default): log of the mean; count: the outcome's units
+        for each treated row.
+    movement : {"counterfactual", "rows"}
+        What treated rows count by in means of channels and doses, for "poisson": what is predicted for them at channels
+        of zero, :math:`we^{F'g}`, as in the mean itself; or w alone.
+    lags : int
+        Take channels as they were so many periods before, in the same unit.
+    origins : bool
+        Show as pieces, for the total and each channel, what own treatment does and what the treatment of others does,
+        by way of exposure: ``"total: own"``, ``"m: others"``. The channels' response to exposure is that of exposed
+        untreated rows; the direct part is own, the spillover is what others do through no channel.
 
     Notes
     -----
     Influence functions: ``docs/decomposition.md``. Treated rows are centred by cohort and period as in `Imputation`;
-    exposures are taken as fixed, as treatment is. No small-sample factor; t intervals with as many degrees of freedom
-    as clusters less one. Rows of the result whose part holds a colon (``"direct: interaction m"``,
-    ``"spillover: ring"``) are pieces of the part before the colon and not parts of their own.
+    exposures are taken as fixed, as treatment is. No small-sample factor; t intervals with the degrees of freedom that
+    treated and exposed clusters leave (`Effects.effective_clusters`). That nothing confounds the channels is needed on
+    clean rows for the slopes; sequential ignorability would ask it of treatment and channel on all rows. Rows of the
+    result whose part holds a colon (``"direct: interaction m"``, ``"spillover: ring"``) are pieces of the part before
+    the colon and not parts of their own.
 
     Examples
     --------
@@ -113,7 +136,10 @@ class Decomposition(PartOptions):
         NoTreatedError, NoControlsError, NoPrePeriodError, TooFewClustersError
             Where nothing can be estimated.
         CollinearError
-            Where a channel does not vary on the clean rows, or an exposure is determined by the others.
+            Where a channel does not vary on the clean rows (for counts: of units with a positive one), or an exposure
+            is determined by the others.
+        DataError, ConvergenceError
+            Where a count is negative or always zero, or its model has no finite solution.
         EstimationError
             Where an exposure has no exposed untreated row, or leave_one_out has one cluster of treated rows, or of
             exposed rows of a term.

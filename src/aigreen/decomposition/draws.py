@@ -46,7 +46,10 @@ class Bootstrap:
 
 def warn_of_refits(n_draws: int) -> None:
     """Warn that draws are not matrix products."""
-    why = "no fixed effect is nested in clusters, or there are too many clusters and fixed effects for one product"
+    why = (
+        "the outcome is a count, no fixed effect is nested in clusters, or there are too many clusters and fixed "
+        "effects for one product"
+    )
     warn(RefitWarning(f"each of {n_draws:,} draws is fitted anew: {why}", count=n_draws))
 
 

@@ -15,13 +15,15 @@ import numpy as np
 
 from aigreen.counterfactual.leave_out import without_each
 from aigreen.counterfactual.rows import Cells
-from aigreen.decomposition.estimates import ResponseFit, Slopes, fill_channels, fill_spillover
-from aigreen.errors import CollinearError, CollinearWarning, NoPrePeriodError
+from aigreen.decomposition.count_parts import lead_coefficients
+from aigreen.decomposition.estimates import ResponseFit, Slopes, fill_channels, fill_others, fill_spillover
+from aigreen.errors import CollinearError, CollinearWarning, NoPrePeriodError, SeparationWarning
 from aigreen.linalg.arrays import sum_by
 from aigreen.linalg.collinearity import independent_of_effects, symmetric_inverse
 from aigreen.panel.dropped import Dropped
 
 if TYPE_CHECKING:
+    from aigreen.decomposition.counts import CountFit
     from aigreen.decomposition.options import PartOptions
     from aigreen.decomposition.sample import Setup
 
@@ -116,6 +118,10 @@ class LeadFit:
     w : ndarray, shape (n_clean,)
     kept : ndarray of bool
         Which of the dummies that were given these are; fixed effects, covariates and others determine the rest.
+    empty : ndarray of bool
+        Which of them hold no positive count, where the outcome is one: their coefficient would be minus infinity.
+    counts : CountFit, or None
+        Models of a count that the dummies are to be added to.
     """
 
     dummies: LeadDummies
@@ -124,6 +130,8 @@ class LeadFit:
     z: np.ndarray
     w: np.ndarray
     kept: np.ndarray
+    empty: np.ndarray
+    counts: CountFit | None
 
     @classmethod
     def of(cls, setup: Setup, dummies: LeadDummies) -> LeadFit:
@@ -132,6 +140,14 @@ class LeadFit:
         p = setup.covariates.shape[1]
         both = np.column_stack([setup.covariates, dummies.Z])
         keep = independent_of_effects(fit.effects, both, setup.weights)[0][p:]
+        empty = np.zeros(len(keep), dtype=bool)
+        if setup.counts is not None:
+            long = setup.counts.long
+            fitted = long.model.effects.rows
+            empty = long.y[fitted] @ (dummies.Z[fitted] != 0) == 0
+            beside = np.column_stack([long.X, dummies.Z[:, ~empty]])
+            keep &= ~empty
+            keep[~empty] &= independent_of_effects(long.effects, beside, setup.weights)[0][long.X.shape[1] :]
         dummies = dummies.select(keep)
         z = (dummies.Z - fit.effects.predict(fit.effects.coefficients(dummies.Z)))[rows]
         if p:
@@ -142,7 +158,7 @@ class LeadFit:
         wz = z * weights[:, None]
         deviations = np.column_stack([fit.outcome[rows], fit.channels[rows]])
         coefficients = symmetric_inverse(wz.T @ z) @ (wz.T @ deviations)
-        return cls(dummies, coefficients, deviations - z @ coefficients, z, weights, keep)
+        return cls(dummies, coefficients, deviations - z @ coefficients, z, weights, keep, empty, setup.counts)
 
     def influence(
         self, residual: np.ndarray, clusters: np.ndarray, n_clusters: int, *, leave_one_out: bool
@@ -187,7 +203,9 @@ def lead_parts(options: PartOptions, setup: Setup, leads: LeadFit, gap: Slopes |
     r"""Compute the parts at each lead of treatment that is identified in all parts, with the slopes of ``setup.fit``.
 
     With :math:`\rho = \pi(Y) - \sum_k b_k\pi(M_k)`: spillover :math:`\bar B'\rho_E`, direct
-    :math:`\rho_T - \bar B'\rho_E`, channel k :math:`\lambda_k'\pi_T(M)`, total :math:`\pi_T(Y)`, their sum.
+    :math:`\rho_T - \bar B'\rho_E`, channel k :math:`\lambda_k'\pi_T(M)`, total :math:`\pi_T(Y)`, their sum. For counts
+    the total is the dummy's coefficient in the model without channels, :math:`\rho_E` those in the model with
+    channels, and direct is the rest.
 
     Parameters
     ----------
@@ -195,28 +213,39 @@ def lead_parts(options: PartOptions, setup: Setup, leads: LeadFit, gap: Slopes |
         Slopes of the channels under treatment less those without, where they may differ.
     """
     layout, coefficients, residuals = options.layout, leads.coefficients, leads.residuals
-    slopes, leave_one_out = setup.fit.slopes, options.variance == "leave_one_out"
+    leave_one_out = options.leave_one_out
 
     def influence(residual: np.ndarray) -> np.ndarray:
         return leads.influence(residual, setup.clean_clusters, setup.n_clusters, leave_one_out=leave_one_out)
 
-    rho = coefficients[:, 0] - coefficients[:, 1:] @ slopes
-    rho_psi = influence(residuals[:, 0] - residuals[:, 1:] @ slopes)
-    rho_psi -= setup.slopes_influence @ coefficients[:, 1:].T
-
     own, through = _contrasts(leads.dummies, mean_dose(setup))
     values = np.zeros((len(layout.labels), len(own)))
     psi = np.zeros((setup.n_clusters, *values.shape))
+    moved_psi = [influence(residuals[:, 1 + i]) for i in range(coefficients.shape[1] - 1)]
     moved = coefficients[own, 1:].T
-    fill_channels(layout, setup, moved, lambda i: influence(residuals[:, 1 + i])[:, own], gap, values, psi)
-    values[layout.direct], psi[:, layout.direct] = rho[own], rho_psi[:, own]
+    fill_channels(layout, setup.loadings, moved, lambda i: moved_psi[i][:, own], gap, values, psi)
+    if leads.counts is None:
+        slopes = setup.fit.slopes
+        rho = coefficients[:, 0] - coefficients[:, 1:] @ slopes
+        rho_psi = influence(residuals[:, 0] - residuals[:, 1:] @ slopes)
+        rho_psi -= setup.slopes_influence @ coefficients[:, 1:].T
+        values[layout.direct], psi[:, layout.direct] = rho[own], rho_psi[:, own]
+    else:
+        Z = leads.dummies.Z
+        whole, whole_psi = lead_coefficients(leads.counts.short, Z)
+        rho, rho_psi = lead_coefficients(leads.counts.long, Z)
+        values[layout.total], psi[:, layout.total] = whole[own], whole_psi[:, own]
     if options.exposures:
         term = leads.dummies.term
         of = np.array([_TREATMENT if q == _TREATMENT else setup.of[q] for q in term], dtype=np.intp)
-        fill_spillover(layout, ResponseFit(rho, rho_psi), through, of, values, psi)
-        values[layout.direct] -= values[layout.spillover]
-        psi[:, layout.direct] -= psi[:, layout.spillover]
-    layout.add_up(values, psi)
+        channels_psi = np.array(moved_psi) if options.origins else np.zeros((0, *rho_psi.shape))
+        response = ResponseFit(rho, rho_psi, coefficients[:, 1:].T, channels_psi)
+        fill_spillover(layout, response, through, of, values, psi)
+        fill_others(layout, setup.loadings, response, through, values, psi)
+        if leads.counts is None:
+            values[layout.direct] -= values[layout.spillover]
+            psi[:, layout.direct] -= psi[:, layout.spillover]
+    layout.add_up(values, psi, given=layout.direct if leads.counts is None else layout.total)
     return Leads(leads.dummies.distance[own], values, psi)
 
 
@@ -250,7 +279,9 @@ def placebo_leads(
     if not (dummies.term == _TREATMENT).any():
         raise NoPrePeriodError(f"no clean row is within {options.leads} periods before treatment", count=0)
     fit = LeadFit.of(setup, dummies)
-    dropped.collinear(dummies.names, fit.kept, "leads", "fixed effects and other leads")
+    dropped.collinear(dummies.names, fit.kept | fit.empty, "leads", "fixed effects and other leads")
+    names = list(dummies.names[fit.empty])
+    dropped.add(SeparationWarning, "leads", "no positive count at them (separated)", len(names), names)
     found = lead_parts(options, setup, fit, gap)
     alone = (fit.dummies.term == _TREATMENT) & ~np.isin(fit.dummies.distance, found.distance)
     reason = "the spillover has no lead as long before exposure, where no exposed unit, or each, is seen clean"
@@ -260,8 +291,14 @@ def placebo_leads(
     return found
 
 
-def all_leads(setup: Setup, anticipation: int) -> LeadFit:
+def all_leads(setup: Setup, anticipation: int) -> tuple[LeadFit, np.ndarray]:
     """Fit a dummy for every period before treatment and before exposure but the last, which is the reference.
+
+    Returns
+    -------
+    LeadFit
+    separated : ndarray of bool, shape (n,)
+        Rows of dummies without a positive count.
 
     Raises
     ------
@@ -276,10 +313,10 @@ def all_leads(setup: Setup, anticipation: int) -> LeadFit:
     longest = int(sample.times[-1] - sample.times[0])
     dummies = LeadDummies.of(setup, anticipation, range(longest, 1, -1))
     fit = LeadFit.of(setup, dummies)
-    if not fit.kept.all():
-        lost = ", ".join(dummies.names[~fit.kept][:5])
+    if not (fit.kept | fit.empty).all():
+        lost = ", ".join(dummies.names[~fit.kept & ~fit.empty][:5])
         raise CollinearError(
             f"effects relative to the last period before treatment are not identified: {lost} "
             "determined by fixed effects and other periods; units never treated and never exposed are needed"
         )
-    return fit
+    return fit, (dummies.Z[:, fit.empty] != 0).any(axis=1)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aigreen.decomposition.plot import Decomposed
 
 TOTAL, DIRECT, SPILLOVER = "total", "direct", "spillover"
+OWN, OTHERS = "own", "others"
 
 _ASSUMPTIONS = {
     "no anticipation, parallel trends": (
@@ -42,6 +43,21 @@ _ASSUMPTIONS = {
     ),
 }
 
+_OF_COUNTS = {
+    "no anticipation, parallel trends": (
+        "without treatment the log of the mean outcome, and channels, follow the clean rows' fixed effects",
+        "Decomposition(leads=...).fit, by part: event_study().pretrend_test(); honest_did of a path",
+    ),
+    "linear in channels": (
+        "the log of the mean untreated outcome is additive in fixed effects and linear in the channels",
+        "interaction=True; bins of a channel as channels",
+    ),
+    "additive exposure": (
+        "exposure multiplies the means of treated and untreated rows alike",
+        "Decomposition.additivity: own treatment times exposure",
+    ),
+}
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -52,11 +68,14 @@ class Layout:
     channels, exposures : sequence of str
     interaction : bool
         Whether the direct part is shown in pieces, that at untreated channels and one for each channel.
+    origins : bool
+        Whether total and channels are shown in pieces, by whose treatment they come from.
     """
 
     channels: Sequence[str]
     exposures: Sequence[str] = ()
     interaction: bool = False
+    origins: bool = False
 
     total, direct = 0, 1
 
@@ -97,27 +116,54 @@ class Layout:
         return self.whole.stop + (1 + len(self.channels) if self.interaction else 0) + np.arange(pieces)
 
     @property
+    def own(self) -> np.ndarray:
+        """Positions of what own treatment does, in all and through each channel; none without origins."""
+        pieces = 1 + len(self.channels) if self.origins else 0
+        return len(self.labels) - 2 * pieces + np.arange(pieces)
+
+    @property
+    def others(self) -> np.ndarray:
+        """Positions of what the treatment of others does, in all and through each channel; none without origins."""
+        return self.own + len(self.own)
+
+    @property
     def labels(self) -> list[str]:
         """Name of each part, in order."""
         labels = [TOTAL, DIRECT, *self.channels, *([SPILLOVER] if self.exposures else [])]
         if self.interaction:
             labels += [f"{DIRECT}: at untreated channels", *(f"{DIRECT}: interaction {name}" for name in self.channels)]
-        return labels + [f"{SPILLOVER}: {self.exposures[i]}" for i in range(len(self.by_exposure))]
+        labels += [f"{SPILLOVER}: {self.exposures[i]}" for i in range(len(self.by_exposure))]
+        if self.origins:
+            labels += [f"{name}: {origin}" for origin in (OWN, OTHERS) for name in (TOTAL, *self.channels)]
+        return labels
 
     @property
     def identity(self) -> str:
         """The sum of the parts in words."""
         return f"{TOTAL} = {' + '.join(self.labels[self.additive])}"
 
-    def add_up(self, values: np.ndarray, psi: np.ndarray) -> None:
-        """Fill in, from the other parts, the total and the direct part at untreated channels.
+    def add_up(self, values: np.ndarray, psi: np.ndarray, *, given: int = 1) -> None:
+        """Fill in the total from direct, channels and spillover, or direct from the others; then pieces of parts.
 
         Parameters
         ----------
         values : ndarray, shape (P, k);  psi : ndarray, shape (clusters, P, k)
+        given : int
+            Which of total and direct is filled in already.
         """
-        values[self.total] = values[self.additive].sum(axis=0)
-        np.sum(psi[:, self.additive], axis=1, out=psi[:, self.total])
+        if given == self.direct:
+            values[self.total] = values[self.additive].sum(axis=0)
+            np.sum(psi[:, self.additive], axis=1, out=psi[:, self.total])
+        else:
+            rest = slice(self.direct + 1, self.whole.stop)
+            values[self.direct] = values[self.total] - values[rest].sum(axis=0)
+            psi[:, self.direct] = psi[:, self.total] - psi[:, rest].sum(axis=1)
+        if self.origins:
+            through, others = self.others[1:], self.others[0]
+            values[others] = values[self.spillover] + values[through].sum(axis=0)
+            psi[:, others] = psi[:, self.spillover] + psi[:, through].sum(axis=1)
+            for part, own, other in zip([self.total, *self.channel], self.own, self.others, strict=True):
+                values[own], psi[:, own] = values[part] - values[other], psi[:, part] - psi[:, other]
         if self.untreated is not None:
             values[self.untreated] = values[self.direct] - values[self.crossed].sum(axis=0)
             psi[:, self.untreated] = psi[:, self.direct] - psi[:, self.crossed].sum(axis=1)
@@ -171,11 +217,12 @@ class Parts(Effects):
         return decomposition_plot(self, ax, kind=kind, level=level, **band)
 
 
-def assumptions(*, channels: bool, exposure: bool) -> dict[str, str]:
+def assumptions(*, channels: bool, exposure: bool, counts: bool = False) -> dict[str, str]:
     """Assumptions of a decomposition, each with its check, as text."""
+    texts = _ASSUMPTIONS | (_OF_COUNTS if counts else {})
     skipped = set()
     if not channels:
         skipped |= {"linear in channels", "no confounding of channels"}
     if not exposure:
         skipped |= {"exposure", "additive exposure"}
-    return {key: f"{text} (check: {how})" for key, (text, how) in _ASSUMPTIONS.items() if key not in skipped}
+    return {key: f"{text} (check: {how})" for key, (text, how) in texts.items() if key not in skipped}

@@ -9,16 +9,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from aigreen.counterfactual.rows import Cells
 from aigreen.decomposition.channel_fit import fit_clean
-from aigreen.decomposition.estimates import compute_factors, compute_parts, treated_slopes
+from aigreen.decomposition.count_parts import (
+    compute_count_factors,
+    compute_count_parts,
+    on_scale,
+    treated_count_slopes,
+)
+from aigreen.decomposition.counts import CountFit, fit_counts
+from aigreen.decomposition.estimates import CellParts, Slopes, compute_factors, compute_parts, treated_slopes
 from aigreen.decomposition.leads import Leads, all_leads, lead_parts, placebo_leads
 from aigreen.decomposition.options import PartOptions
 from aigreen.decomposition.parts import SPILLOVER, Parts, assumptions
 from aigreen.decomposition.sample import Setup, prepare
-from aigreen.effects.aggregation import Mass
+from aigreen.effects.aggregation import LogMeanMass, Mass
 from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
-from aigreen.errors import NoPrePeriodError, OptionError
+from aigreen.errors import NoPrePeriodError, OptionError, SeparationWarning
 from aigreen.inference.channel_sensitivity import ChannelFit
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
@@ -29,10 +37,9 @@ def fit_parts(options: PartOptions, panel: Panel, outcome: str, covariates: str 
     """Estimate the parts by cohort and time, with leads if asked for; see `aigreen.Decomposition.fit`."""
     dropped = Dropped()
     setup = prepare(options, panel, outcome, covariates, dropped)
-    gap = treated_slopes(options, setup)
-    after = compute_parts(options, setup, gap)
+    gap, after = _after(options, setup)
     before = placebo_leads(options, setup, gap, dropped) if options.leads else None
-    return _parts(options, setup, outcome, dropped, after, before)
+    return lay_out(options, setup, outcome, dropped, after, before)
 
 
 def fit_path(options: PartOptions, panel: Panel, outcome: str, covariates: str | Sequence[str] | None) -> Parts:
@@ -46,15 +53,29 @@ def fit_path(options: PartOptions, panel: Panel, outcome: str, covariates: str |
         )
     dropped = Dropped()
     setup = prepare(options, panel, outcome, covariates, dropped)
-    leads = all_leads(setup, options.anticipation)
+    leads, separated = all_leads(setup, options.anticipation)
     y, M = setup.raw()
     both = np.column_stack([setup.covariates, leads.dummies.Z])
     names, effects = list(options.channels), setup.fit.effects
     setup = replace(setup, fit=fit_clean(y, M, both, effects, setup.weights, names, ordered=options.ordered))
-    gap = treated_slopes(options, setup)
-    after = compute_parts(options, setup, gap)
+    if setup.counts is not None:
+        clean = np.zeros(setup.sample.n_rows, dtype=bool)
+        clean[effects.rows] = True
+        lost = np.flatnonzero(clean & separated)
+        reason = "in a period before treatment or exposure without a positive count (separated)"
+        dropped.add(SeparationWarning, "clean rows", reason, lost.size, setup.sample.labels(lost[:5]))
+
+        def counted(covariates: np.ndarray) -> CountFit:
+            return fit_counts(
+                options, setup.sample, y, covariates, M, list(effects.codes), clean & ~separated, Dropped()
+            )
+
+        if lost.size:
+            leads = replace(leads, counts=counted(setup.covariates))
+        setup = replace(setup, counts=counted(both))
+    gap, after = _after(options, setup)
     before = _between(lead_parts(options, setup, leads, gap), options.leads)
-    result = _parts(options, setup, outcome, dropped, after, before).event_study()
+    result = lay_out(options, setup, outcome, dropped, after, before).event_study()
     reference = f"reference of all horizons: {-1 - options.anticipation}"
     return replace(result, leads="path", conventions={**result.conventions, "leads": reference})
 
@@ -65,7 +86,7 @@ def fit_factors(options: PartOptions, panel: Panel, outcome: str, covariates: st
         raise OptionError("channels", list(options.channels), ["one column at least"])
     dropped = Dropped()
     setup = prepare(options, panel, outcome, covariates, dropped)
-    values, psi = compute_factors(options, setup)
+    values, psi = _factors(options, setup)
     index = pd.MultiIndex.from_product([options.channels, ["slope", "moved"]], names=["channel", "factor"])
     facts = decomposition_facts(options, setup, outcome, dropped)
     psi = psi.reshape(len(psi), -1)
@@ -86,20 +107,32 @@ def fit_sensitivity(
     if options.ordered:
         raise OptionError("ordered", options.ordered, [False])
     setup = prepare(options, panel, outcome, covariates, Dropped())
-    values, psi = compute_factors(options, setup)
-    fit, rows = setup.fit, setup.fit.effects.rows
+    values, psi = _factors(options, setup)
+    n_channels = len(options.channels)
+    if setup.counts is None:
+        fit, rows = setup.fit, setup.fit.effects.rows
+        channels, rest, weights, n_covariates = fit.channels[rows], fit.rest[rows], fit.weights, fit.covariates.shape[1]
+    else:
+        long = setup.counts.long
+        fit, rows = long.model, long.model.effects.rows
+        channels, weights = fit.covariates[rows, -n_channels:], long.w[rows] * fit.mean[rows]
+        rest, n_covariates = (long.y / np.where(fit.mean > 0, fit.mean, 1.0) - 1)[rows], long.X.shape[1] - n_channels
     found = ChannelFit(
         list(options.channels),
         values[:, 1],
         values[:, 0],
         psi[:, :, ::-1],
-        fit.channels[rows],
-        fit.rest[rows],
-        fit.weights,
-        setup.clean_clusters,
-        len(rows) - fit.effects.rank - fit.covariates.shape[1] - len(options.channels),
+        channels,
+        rest,
+        weights,
+        setup.sample.cluster_codes[rows],
+        len(rows) - fit.effects.rank - n_covariates - n_channels,
     )
     return found.frame(rho, level)
+
+
+def _factors(options: PartOptions, setup: Setup) -> tuple[np.ndarray, np.ndarray]:
+    return (compute_count_factors if options.counts else compute_factors)(options, setup)
 
 
 def decomposition_facts(options: PartOptions, setup: Setup, outcome: str, dropped: Dropped) -> dict[str, Any]:
@@ -128,26 +161,60 @@ def _between(leads: Leads, longest: int) -> Leads:
     )
 
 
-def _parts(
+def _after(options: PartOptions, setup: Setup) -> tuple[Slopes | None, CellParts]:
+    """Parts of the cells after treatment, and how slopes of channels differ there."""
+    if options.counts:
+        gap = treated_count_slopes(options, setup)
+        return gap, compute_count_parts(options, setup, gap)
+    gap = treated_slopes(options, setup)
+    return gap, compute_parts(options, setup, gap)
+
+
+def _with_leads(
+    options: PartOptions, setup: Setup, after: CellParts, before: Leads
+) -> tuple[Cells, np.ndarray, CellParts]:
+    """Cells after treatment and those of the leads, sorted; which of them are after treatment; the parts of all."""
+    cells, of = before.cells(setup, options.anticipation)
+    w, k = setup.weights_of(cells.rows), len(of)
+    cohort = np.append(setup.cells.cohort, cells.cohort)
+    time = np.append(setup.cells.time, cells.time)
+    order = np.lexsort((time, cohort))
+    post = order < len(setup.cells.cohort)
+    values, psi = before.values[:, of], before.psi[..., of]
+    mass = None
+    if setup.counts is not None and after.mass is not None:
+        counterfactual = np.bincount(cells.cell, w * setup.counts.short.model.mean[cells.rows], k)
+        grown = counterfactual * np.exp(values[options.layout.total])
+        mass = LogMeanMass(
+            np.append(after.mass.outcome, grown)[order],
+            np.append(after.mass.counterfactual, counterfactual)[order],
+            np.tile(np.arange(len(order)), len(values)),
+            np.hstack([after.mass.outcome_influence, grown * psi[:, options.layout.total]])[:, order],
+            np.hstack([after.mass.counterfactual_influence, np.zeros((len(psi), k))])[:, order],
+        )
+    parts = CellParts(
+        np.hstack([after.values, values])[:, order],
+        np.concatenate([after.psi, psi], axis=2)[..., order],
+        np.append(after.count, np.bincount(cells.cell, w, k))[order],
+        mass,
+    )
+    return Cells(cohort[order], time[order], cells.rows, cells.cell), post, parts
+
+
+def lay_out(
     options: PartOptions,
     setup: Setup,
     outcome: str,
     dropped: Dropped,
-    after: tuple[np.ndarray, np.ndarray, np.ndarray],
-    before: Leads | None,
+    parts: CellParts,
+    before: Leads | None = None,
 ) -> Parts:
-    """Lay out the parts of the cells after treatment, as `compute_parts` returns them, and of the leads."""
-    values, psi, count = after
-    cohort, time, post = setup.cells.cohort, setup.cells.time, np.ones(len(count), dtype=bool)
+    """Lay out the parts of the cells after treatment, and of the leads, as effects."""
+    cells, post = setup.cells, np.ones(len(parts.count), dtype=bool)
     if before is not None:
-        cells, of = before.cells(setup, options.anticipation)
-        cohort, time = np.append(cohort, cells.cohort), np.append(time, cells.time)
-        order = np.lexsort((time, cohort))
-        count = np.append(count, np.bincount(cells.cell, setup.weights_of(cells.rows), len(of)))
-        post = np.append(post, np.zeros(len(of), dtype=bool))
-        values, psi = np.hstack([values, before.values[:, of]]), np.concatenate([psi, before.psi[..., of]], axis=2)
-        cohort, time, count, post = cohort[order], time[order], count[order], post[order]
-        values, psi = values[:, order], psi[..., order]
+        cells, post, parts = _with_leads(options, setup, parts, before)
+    parts = on_scale(options, parts)
+    cohort, time, count, values, psi = cells.cohort, cells.time, parts.count, parts.values, parts.psi
     labels = options.layout.labels
     n_parts = len(labels)
     levels = [np.repeat(labels, len(count)), np.tile(cohort, n_parts), np.tile(time, n_parts)]
@@ -155,8 +222,8 @@ def _parts(
         values=values.ravel(),
         index=pd.MultiIndex.from_arrays(levels, names=["part", "cohort", "time"]),
         psi=psi.reshape(len(psi), -1),
-        method="Decomposition",
-        mass=Mass(count, np.tile(np.arange(len(count)), n_parts)),
+        method="Decomposition" if not options.counts else f"Decomposition (poisson, {options.scale})",
+        mass=parts.mass or Mass(count, np.tile(np.arange(len(count)), n_parts)),
         post=np.tile(post, n_parts),
         leads="separate",
         anticipation=options.anticipation,
@@ -168,10 +235,14 @@ def _parts(
 def _shares(
     options: PartOptions, setup: Setup, cohort: np.ndarray, time: np.ndarray, count: np.ndarray, post: np.ndarray
 ) -> ClusterShares:
-    """Shares of clusters behind each part of each cell: treated ones, of the spillover exposed ones."""
+    """Shares of clusters behind each part of each cell: treated ones, of the spillover exposed ones.
+
+    Rows of counts count by their counterfactual mean, as they do in sums of counts.
+    """
     sample = setup.sample
-    facts = {"n_clusters": len(sample.clusters), "weights": setup.weights}
-    leave_one_out = options.variance == "leave_one_out"
+    weights = setup.weights if setup.counts is None else setup.counts.short.row_masses
+    facts = {"n_clusters": len(sample.clusters), "weights": weights}
+    leave_one_out = options.leave_one_out
     common = np.where(post, -1, cohort - time), count
     treated = ClusterShares.by_cohort(
         sample.cluster_codes, sample.cohort, cohort, by_group=post, own_left_out=leave_one_out, common=common, **facts
@@ -198,10 +269,32 @@ def _conventions(options: PartOptions, setup: Setup) -> dict[str, str]:
     }
     if basis is not None:
         told["response"] = f"{options.response} ({', '.join(basis.terms)}), {setup.exposed.size:,} exposed rows"
+    if setup.counts is not None:
+        told |= _of_counts(options, setup.counts)
     if options.ordered:
         told["channels"] = "ordered: each beyond the earlier ones"
+    if options.lags:
+        told["channels"] = "; ".join(filter(None, [told.get("channels"), f"lagged by {options.lags} periods"]))
+    if options.channels:
+        shares = (f"{name} {share:.1%}" for name, share in zip(options.channels, setup.outside, strict=True))
+        told["overlap"] = f"treated rows with a channel outside the range of clean rows: {', '.join(shares)}"
     if options.anticipation:
         told["anticipation"] = f"{options.anticipation} periods before treatment left out"
     if options.leads:
         told["leads"] = "separate regression on clean rows; reference: earlier periods, never treated or exposed"
-    return told | assumptions(channels=bool(options.channels), exposure=basis is not None)
+    return told | assumptions(channels=bool(options.channels), exposure=basis is not None, counts=options.counts)
+
+
+def _of_counts(options: PartOptions, counts: CountFit) -> dict[str, str]:
+    weighted = {"counterfactual": "what is predicted for them at channels of zero", "rows": "panel weights"}
+    told = {
+        "scale": {
+            "log": "log of the mean: total = ln(sum of Y / sum of counterfactuals); averages by logarithmic means",
+            "count": "counts for each treated row: parts on the log scale times logarithmic means of the sums",
+        }[str(options.scale)],
+        "channels moved": f"means over treated rows weighted by {weighted[options.movement]}",
+    }
+    n_zero = int(counts.short.zero.sum())
+    if n_zero:
+        told["separated"] = f"{n_zero:,} rows with an all-zero clean past have a counterfactual of zero, and stay"
+    return told

@@ -10,14 +10,18 @@ import numpy as np
 
 from aigreen.counterfactual.models import usable_covariates
 from aigreen.counterfactual.rows import Cells, assign_roles, reached_exposed_rows, reached_rows, warn_extrapolated
-from aigreen.decomposition.channel_fit import CleanFit, fit_clean
+from aigreen.decomposition.channel_fit import CleanFit, Loadings, fit_clean
+from aigreen.decomposition.counts import CountFit, fit_counts
 from aigreen.decomposition.options import PartOptions
-from aigreen.errors import CollinearError, NoControlsError
+from aigreen.errors import CollinearError, NoControlsError, OverlapWarning, warn
 from aigreen.exposure.basis import Basis
 from aigreen.linalg.collinearity import independent_columns
 from aigreen.linalg.fixed_effects import FixedEffects
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel, require_panel
+from aigreen.regression.sample import check_counts
+
+_MANY = 0.1  # share of treated rows beyond the clean ones from which an extrapolation is worth a warning
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +48,10 @@ class Setup:
     outcome : str
     covariates : ndarray, shape (n, p)
         Those that enter the fit.
+    outside : ndarray, shape (K,)
+        Share of treated rows whose value of a channel lies outside those of the clean rows.
+    counts : CountFit, or None
+        Models of the outcome where it is a count; `fit` is then read for the channels only.
     """
 
     sample: Panel
@@ -59,6 +67,8 @@ class Setup:
     outcome: str
     channel_names: list[str]
     covariates: np.ndarray
+    outside: np.ndarray
+    counts: CountFit | None = None
 
     @property
     def weights(self) -> np.ndarray | None:
@@ -76,14 +86,16 @@ class Setup:
         return self.sample.cluster_codes[self.fit.effects.rows]
 
     @cached_property
-    def loadings_influence(self) -> np.ndarray:
-        """Influence functions of the loadings of parts on channels, shape (clusters, K, K)."""
-        return self.fit.loadings_influence(self.clean_clusters, self.n_clusters)
+    def loadings(self) -> Loadings:
+        """Loadings of parts on channels."""
+        if self.counts is not None:
+            return self.counts.loadings
+        return Loadings(self.fit.loadings, self.fit.loadings_influence(self.clean_clusters, self.n_clusters))
 
     @cached_property
     def slopes_influence(self) -> np.ndarray:
         """Influence functions of the slopes b of the channels, shape (clusters, K)."""
-        return self.loadings_influence.sum(axis=1)
+        return self.loadings.psi.sum(axis=1)
 
     def weights_of(self, rows: np.ndarray) -> np.ndarray:
         """Weights of some rows; one without weights."""
@@ -106,6 +118,7 @@ def prepare(
     require_panel(panel)
     panel, names = panel.with_covariates(covariates, dropped)
     exposures, channels = options.exposures, list(options.channels)
+    panel = panel.lagged(channels, options.lags)
     roles = assign_roles(
         panel,
         outcome,
@@ -118,10 +131,20 @@ def prepare(
     )
     sample, exposure = roles.sample, roles.exposure
     y, M, X = sample.column(outcome), sample.matrix(channels), sample.matrix(names)
-    effects = FixedEffects(roles.split.codes, fitted=roles.clean, weights=sample.weights)
+    codes, clean = roles.split.codes, roles.clean
+    effects = FixedEffects(codes, fitted=clean, weights=sample.weights)
     X, reached = usable_covariates(X, names, effects, sample.weights, dropped)
     fit = fit_clean(y, M, X, effects, sample.weights, channels, ordered=options.ordered)
-    cells = Cells.of(sample, reached_rows(sample, roles.split.treated, reached, dropped))
+    counts = None
+    if options.counts:
+        check_counts(y, outcome, sample)
+        counts = fit_counts(options, sample, y, X, M, codes, clean, dropped)
+        reached = reached & counts.reached
+    rows = reached_rows(sample, roles.split.treated, reached, dropped)
+    if counts is None:
+        cells = Cells.of(sample, rows)
+    else:
+        cells = counts.short.cells(sample.unit_cohort, rows, "treated rows", dropped)
     exposed = np.zeros(0, dtype=np.intp)
     response, dose, of = np.zeros((0, 0)), np.zeros((len(cells.rows), 0)), np.zeros(0, dtype=np.intp)
     terms: list[str] = []
@@ -135,7 +158,29 @@ def prepare(
         shown = (response != 0).any(axis=0)
         response, dose, of = response[:, shown], dose[:, shown], basis.of[shown]
         terms = list(np.array(basis.terms, dtype=object)[shown])
-    return Setup(sample, fit, cells, exposed, basis, response, dose, of, terms, roles.onset, outcome, channels, X)
+    outside = _outside(sample, M, clean, cells.rows, channels)
+    onset = roles.onset
+    return Setup(
+        sample, fit, cells, exposed, basis, response, dose, of, terms, onset, outcome, channels, X, outside, counts
+    )
+
+
+def _outside(
+    sample: Panel, channels: np.ndarray, clean: np.ndarray, treated: np.ndarray, names: Sequence[str]
+) -> np.ndarray:
+    """Share of treated rows with a channel outside the clean rows' range; warn where that is many, shape (K,)."""
+    low, high = channels[clean].min(axis=0, initial=np.inf), channels[clean].max(axis=0, initial=-np.inf)
+    beyond = (channels[treated] < low) | (channels[treated] > high)
+    share = beyond.mean(axis=0)
+    for name, column, part in zip(names, beyond.T, share, strict=True):
+        if part > _MANY:
+            rows = treated[column]
+            message = (
+                f"{rows.size:,} of {len(treated):,} treated rows have a channel {name!r} outside the range of clean "
+                "rows: its effect on the outcome is extrapolated"
+            )
+            warn(OverlapWarning(message, count=rows.size, first=sample.labels(rows[:5])))
+    return share
 
 
 def _require_support(

@@ -194,7 +194,7 @@ class Imputation:
                 sample.cohort,
                 cohort[order],
                 n_clusters=len(sample.clusters),
-                weights=sample.weights,
+                weights=imputed.row_masses,
                 by_group=order < len(cells.cohort),
                 own_left_out=(order < len(cells.cohort)) & imputed.leave_one_out,
                 common=(np.where(order < len(cells.cohort), -1, (cohort - time)[order]), mass.value[mass.of[order]]),

@@ -16,11 +16,11 @@ from scipy import special
 
 from aigreen.effects.aggregation import (
     Aggregation,
+    LogMeanMass,
     Mass,
     covariance_of_sums,
     group_index,
     levels_kept,
-    weighted_mean,
 )
 from aigreen.effects.as_statsmodels import StatsmodelsResults
 from aigreen.effects.averages import Average, averages_by, overall_averages
@@ -121,7 +121,7 @@ class Effects(Maketables, StatsmodelsResults):
     n_clusters: int
     method: str
     outcome: str
-    mass: Mass | None = None
+    mass: Mass | LogMeanMass | None = None
     post: np.ndarray | None = None
     weights: pd.DataFrame | None = None
     covariance: np.ndarray | None = None
@@ -758,8 +758,8 @@ class Effects(Maketables, StatsmodelsResults):
     def _averaged(self, average: Average, *, keep_mass: bool = False) -> Effects:
         """Average the effects of each group by their mass; the averages count equally unless they keep their mass."""
         part, n = self.select(average.chosen), len(average.labels)
-        mass = cast("Mass", part.mass)  # the callers have looked for it
-        values, psi, weights = weighted_mean(part.values, part.psi, mass, average.groups, n)
+        mass = cast("Mass | LogMeanMass", part.mass)  # the callers have looked for it
+        values, psi, weights = mass.weighted_mean(part.values, part.psi, average.groups, n)
         source = pd.DataFrame(np.eye(len(part)), index=part.index) if part.weights is None else part.weights
         return replace(
             part,

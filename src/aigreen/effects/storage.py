@@ -13,7 +13,7 @@ import pandas as pd
 from pyarrow.parquet import ParquetFile
 
 from aigreen.disk import write_bytes
-from aigreen.effects.aggregation import Mass
+from aigreen.effects.aggregation import LogMeanMass, Mass
 from aigreen.effects.cluster_shares import FLAGS, ClusterShares
 from aigreen.errors import SourceError
 
@@ -30,7 +30,10 @@ def write(path: Path, fields: Mapping[str, Any]) -> None:
     columns: dict[str, Any] = {}
     if psi is not None:
         columns |= {f"psi{j}": column for j, column in enumerate(psi.T)}
-    if mass is not None and mass.influence is not None:
+    if isinstance(mass, LogMeanMass):
+        columns |= {f"outcome{j}": column for j, column in enumerate(mass.outcome_influence.T)}
+        columns |= {f"counterfactual{j}": column for j, column in enumerate(mass.counterfactual_influence.T)}
+    elif mass is not None and mass.influence is not None:
         columns |= {f"mass{j}": column for j, column in enumerate(mass.influence.T)}
     shares = fields["cluster_shares"]
     if shares is not None:
@@ -44,7 +47,7 @@ def write(path: Path, fields: Mapping[str, Any]) -> None:
         "index": _index_to_json(fields["index"]),
         "has_influence": psi is not None,
         "cluster_name": fields["clusters"].name,
-        "mass": None if mass is None else {"value": mass.value.tolist(), "of": mass.of.tolist()},
+        "mass": None if mass is None else _mass_to_json(mass),
         "post": None if post is None else post.tolist(),
         "shares": None if shares is None else _shares_to_json(shares),
         "covariance": None if covariance is None else covariance.tolist(),
@@ -75,10 +78,7 @@ def read(path: Path) -> dict[str, Any]:
         raise SourceError(f"{path}: not a saved result ({error})") from error
     if version != FORMAT:
         raise SourceError(f"{path}: saved in format {version}, this aigreen reads format {FORMAT}")
-    mass = facts["mass"]
-    if mass is not None:
-        moving = _numbers(table, "mass")
-        mass = Mass(np.array(mass["value"], dtype=float), np.array(mass["of"]), moving if moving.shape[1] else None)
+    mass = None if facts["mass"] is None else _mass(facts["mass"], table)
     shares = facts["shares"]
     if shares is not None:
         of = np.array(shares["of"], dtype=float).reshape(-1, len(facts["values"]))
@@ -103,6 +103,20 @@ def read(path: Path) -> dict[str, Any]:
 def _numbers(table: pd.DataFrame, name: str) -> np.ndarray:
     """Columns ``name0``, ``name1`` ... as they stand."""
     return table[[column for column in table.columns if column.startswith(name)]].to_numpy()
+
+
+def _mass_to_json(mass: Mass | LogMeanMass) -> dict[str, list[float]]:
+    sums = ("outcome", "counterfactual") if isinstance(mass, LogMeanMass) else ("value",)
+    return {name: getattr(mass, name).tolist() for name in (*sums, "of")}
+
+
+def _mass(stored: dict[str, list[float]], table: pd.DataFrame) -> Mass | LogMeanMass:
+    of = np.array(stored["of"], dtype=np.intp)
+    if "value" not in stored:
+        outcome, counterfactual = (np.array(stored[name], dtype=float) for name in ("outcome", "counterfactual"))
+        return LogMeanMass(outcome, counterfactual, of, _numbers(table, "outcome"), _numbers(table, "counterfactual"))
+    moving = _numbers(table, "mass")
+    return Mass(np.array(stored["value"], dtype=float), of, moving if moving.shape[1] else None)
 
 
 def _shares_to_json(shares: ClusterShares) -> dict[str, Any]:

@@ -500,6 +500,21 @@ class Panel:
         other._missing_in = self._missing_in | missing_in
         return other, list(names)
 
+    def lagged(self, names: Sequence[str], periods: int) -> Panel:
+        """Return the panel with columns as they were so many periods before in the same unit, missing without a row."""
+        if not periods or not len(names):
+            return self
+        self.require_units("lags")
+        span = int(self.times[-1] - self.times[0]) + 1 + periods
+        key = self.unit_codes.astype(np.int64) * span + (self.time - self.times[0])
+        at = np.searchsorted(key, key - periods).clip(max=self.n_rows - 1)
+        seen = key[at] == key - periods
+        other = self._copy()
+        earlier = {name: self.in_frame_order(np.where(seen, self.column(name)[at], np.nan)) for name in names}
+        other.frame = self.frame.assign(**earlier)
+        other._missing_in = self._missing_in | {name: [f"{name} {periods} periods before"] for name in names}
+        return other
+
     def complete(self, names: Sequence[str], dropped: Dropped) -> Panel:
         """Return the view of the rows without missing values in `names`, the rest counted in `dropped`."""
         missing = np.zeros(self.n_rows, dtype=bool)

@@ -339,7 +339,7 @@ class Spillover:
         sample = stage.sample
         facts: dict[str, Any] = {
             "n_clusters": len(sample.clusters),
-            "weights": sample.weights,
+            "weights": stage.imputed.row_masses,
             "own_left_out": self.variance == "leave_one_out" and not lead,
         }
         k = len(cells.cohort)

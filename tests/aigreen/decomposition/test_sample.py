@@ -120,7 +120,6 @@ def test_impossible_data_raise_typed_errors(change: object, error: type[AigreenE
 @pytest.mark.parametrize(
     "options",
     [
-        {"channels": []},
         {"channels": ["m1", "m1"]},
         {"channels": ["m1"], "exposure": "m1"},
         {"channels": ["total"]},

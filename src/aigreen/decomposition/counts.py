@@ -1,0 +1,159 @@
+r"""Counts: Poisson models of untreated outcomes without and with channels.
+
+On clean rows :math:`\mu^0 = e^{F'g_0}` (short) and :math:`\mu = e^{F'g + M'b}` (long) are fitted by pseudo-maximum
+likelihood. ``docs/decomposition.md``, second part, has the estimands and the proofs.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from aigreen.counterfactual.imputed import Imputed
+from aigreen.counterfactual.leave_out import without_each
+from aigreen.counterfactual.models import Untreated
+from aigreen.decomposition.channel_fit import Loadings
+from aigreen.decomposition.options import PartOptions
+from aigreen.errors import AigreenWarning, CollinearError, SeparationWarning
+from aigreen.linalg.arrays import sum_by
+from aigreen.panel.dropped import Dropped
+from aigreen.panel.panel import Panel
+
+
+@dataclass(frozen=True, eq=False)
+class CountFit:
+    """Models of untreated counts on clean rows.
+
+    Attributes
+    ----------
+    short, long : Imputed
+        Without and with channels, which are the last covariates of `long`.
+    loadings : Loadings
+        Of the parts on the channels.
+    """
+
+    short: Imputed
+    long: Imputed
+    loadings: Loadings
+
+    @property
+    def reached(self) -> np.ndarray:
+        """Rows whose counterfactual both models identify, shape (n,)."""
+        return self.short.reached & self.long.reached
+
+    @property
+    def clusters(self) -> np.ndarray:
+        """Clusters of the rows that `long` is fitted on."""
+        return self.long.sample.cluster_codes[self.long.model.effects.rows]
+
+    @property
+    def log_levels(self) -> np.ndarray:
+        r"""What fixed effects and covariates predict at channels of zero, :math:`F'\hat g`; -inf for means of zero."""
+        mean, X, b = self.long.model.mean, self.long.X, self.loadings.values.sum(axis=0)
+        with np.errstate(divide="ignore"):
+            return np.log(mean) - X[:, X.shape[1] - len(b) :] @ b
+
+    def level_influence(self, targets: sparse.coo_array) -> np.ndarray:
+        r"""Influence functions of weighted sums of :math:`F'\hat g`, targets (n, k), shape (clusters, k)."""
+        model, X, n_clusters = self.long.model, self.long.X, len(self.long.sample.clusters)
+        k = len(self.loadings.values)
+        fixed = model.covariates.copy()
+        fixed[:, X.shape[1] - k :] -= X[:, X.shape[1] - k :]
+        psi = model.effects.cluster_sums(model.scores, targets, self.clusters, n_clusters)
+        return psi + beta_influence(self.long, model) @ (targets.T @ fixed).T
+
+
+def fit_counts(
+    options: PartOptions,
+    sample: Panel,
+    outcome: np.ndarray,
+    covariates: np.ndarray,
+    channels: np.ndarray,
+    codes: list[np.ndarray],
+    clean: np.ndarray,
+    dropped: Dropped,
+) -> CountFit:
+    """Fit the models on the clean rows.
+
+    Parameters
+    ----------
+    covariates : ndarray, shape (n, p)
+        Independent of each other and of the fixed effects.
+    channels : ndarray, shape (n, K)
+    clean : ndarray of bool, shape (n,)
+
+    Raises
+    ------
+    CollinearError
+        Where a channel does not vary on the clean rows of units with a positive count.
+    ConvergenceError
+    """
+    names, ordered = list(options.channels), options.ordered
+
+    def fit(X: np.ndarray, record: Dropped) -> Imputed:
+        labels = [f"covariate {j}" for j in range(X.shape[1])]
+        return Imputed.fit(
+            sample,
+            outcome,
+            X,
+            labels,
+            codes,
+            clean,
+            record,
+            poisson=True,
+            percent=True,
+            leave_one_out=options.leave_one_out,
+        )
+
+    short, k = fit(covariates, dropped), len(names)
+    X = short.X
+    models = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AigreenWarning)
+        for j in range(1 if ordered else max(k, 1), max(k, 1) + 1):
+            models.append(fit(np.column_stack([X, channels[:, :j]]), Dropped()) if k else short)
+            if models[-1].X.shape[1] < X.shape[1] + min(j, k):
+                raise CollinearError(
+                    f"channels {', '.join(map(repr, names[:j]))} are determined by fixed effects, covariates or each "
+                    "other on the clean rows of units with a positive count"
+                )
+    long = models[-1]
+    lost = np.setdiff1d(short.model.effects.rows, long.model.effects.rows)
+    reason = "zero outcomes that the channels separate; out of the model with channels"
+    dropped.add(SeparationWarning, "clean rows", reason, lost.size, sample.labels(lost[:5]))
+    return CountFit(short, long, _loadings(models, k, ordered=ordered))
+
+
+def beta_influence(imputed: Imputed, model: Untreated) -> np.ndarray:
+    """Influence functions of all coefficients of a model of counts, shape (clusters, p).
+
+    Where the own cluster is left out, how far it moves them (one step): few clusters carry most counts, and their
+    residuals are small for that.
+    """
+    rows, n_clusters = model.effects.rows, len(imputed.sample.clusters)
+    clusters = imputed.sample.cluster_codes[rows]
+    if not (imputed.leave_one_out and model.beta.size):
+        return model.beta_influence(clusters, n_clusters)
+    x = model.covariates[rows]
+    scores = sum_by(clusters, x * model.scores[:, None], n_clusters)
+    return without_each(x, imputed.w[rows] * model.mean[rows], scores, clusters)[0]
+
+
+def _loadings(models: Sequence[Imputed], k: int, *, ordered: bool) -> Loadings:
+    """Slopes of the channels on a diagonal; for ordered ones, what adding each to the earlier ones changes."""
+    n_clusters = len(models[-1].sample.clusters)
+    values, psi = np.zeros((k, k)), np.zeros((n_clusters, k, k))
+    for j, imputed in enumerate(models if k else []):
+        m = j + 1 if ordered else k
+        slopes, influence = imputed.model.beta[-m:], beta_influence(imputed, imputed.model)[:, -m:]
+        if not ordered:
+            at = np.arange(k)
+            values[at, at], psi[:, at, at] = slopes, influence
+            continue
+        values[j, :m] = slopes - values[:j, :m].sum(axis=0)
+        psi[:, j, :m] = influence - psi[:, :j, :m].sum(axis=1)
+    return Loadings(values, psi)
