@@ -1,10 +1,10 @@
 """Estimates, each with its tables and figures."""
 
-from aigreen_study.specification.decomposed import exposures
+from aigreen_study.specification.decomposed import exposures, headline_outcome
 from aigreen_study.tables.render import FORMATS
 
 EXPOSURES = exposures(config["decomposition"])
-MOVES = [config["decomposition"]["outcome"], *config["decomposition"]["channels"]]
+MOVES = [headline_outcome(config["decomposition"]), *config["decomposition"]["channels"]]
 
 
 rule describe:
@@ -58,6 +58,11 @@ rule decomposition:
         truth=(
             multiext(f"{RESULTS}/tables/decomposition_truth", *FORMATS)
             if SIMULATED
+            else []
+        ),
+        scales=(
+            multiext(f"{RESULTS}/tables/decomposition_scales", *FORMATS)
+            if "counts" in config["decomposition"]
             else []
         ),
         figure=multiext(f"{RESULTS}/figures/decomposition", ".pdf", ".svg"),

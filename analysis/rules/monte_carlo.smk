@@ -1,6 +1,6 @@
 """Monte Carlo study of the decomposition: one job a design, then tables, figure, numbers and the paper."""
 
-from aigreen.simulate.designs import DESIGNS
+from aigreen.simulate.designs import COUNT_DESIGNS, DESIGNS
 from aigreen_study.config import DEFAULT
 from aigreen_study.tables.render import FORMATS
 
@@ -32,10 +32,12 @@ rule replicate_economy:
 rule summarise:
     input:
         draws=expand(rules.replicate.output.draws, design=DESIGNS),
+        counts=expand(rules.replicate.output.draws, design=COUNT_DESIGNS),
         economies=rules.replicate_economy.output.draws,
     output:
         summary=f"{RESULTS}/summary.csv",
         holds=multiext(f"{RESULTS}/tables/parts_holds", *FORMATS),
+        counts=multiext(f"{RESULTS}/tables/parts_counts", *FORMATS),
         broken=multiext(f"{RESULTS}/tables/parts_broken", *FORMATS),
         shares=multiext(f"{RESULTS}/tables/shares", *FORMATS),
         economy=multiext(f"{RESULTS}/tables/economy", *FORMATS),

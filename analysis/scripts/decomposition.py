@@ -2,24 +2,26 @@
 
 import pandas as pd
 
-from aigreen import Imputation
-from aigreen.simulate.economy.truth import study_truth, true_parts
+from aigreen.simulate.economy.truth import study_truth, true_log_parts, true_parts
 from aigreen_study.figures import parts_figure, parts_horizon_figure, save_figure
 from aigreen_study.run.step import study_step
-from aigreen_study.specification.decomposed import exposures, study_decomposition
+from aigreen_study.specification.decomposed import (
+    exposures,
+    headline_outcome,
+    on_scales,
+    study_decomposition,
+    study_moves,
+)
 from aigreen_study.specification.parts import movement, support
 from aigreen_study.tables import parts, render
 
 with study_step(snakemake) as step:
     options, panel, labels = step.config["decomposition"], step.panel, step.labels
-    outcome, exposed = options["outcome"], exposures(options)
+    outcome, exposed = headline_outcome(options), exposures(options)
     shown = {"level": step.level, "simulated": step.simulated}
     results = {name: study_decomposition(options, exposure=name).fit(panel, outcome) for name in exposed}
     step.save(results, snakemake.output.estimates)
-    clean = panel.clean(options["exposure"])
-    names = ("fixed_effects", "variance", "leads")
-    estimator = Imputation(**{name: options[name] for name in names if name in options})
-    moves = {name: estimator.fit(clean, name) for name in (outcome, *options["channels"])}
+    moves = study_moves(options, panel)
     step.save(moves, snakemake.output.moves_estimates)
 
     names = parts.part_labels(options["channels"], labels)
@@ -34,10 +36,19 @@ with study_step(snakemake) as step:
     render.write(table, snakemake.output.exposures)
     if step.simulated:
         known = study_truth(pd.read_parquet(snakemake.input.truth), options["channels"])
-        truth = true_parts(step.frame, known, exposure=options["exposure"])["truth"].rename(index=names)
-        render.write(parts.truth_table(overall, truth, **shown, **step.bands), snakemake.output.truth)
+        true = true_log_parts if "counts" in options else true_parts
+        truth = true(step.frame, known, exposure=options["exposure"])["truth"].rename(index=names)
+        table = parts.truth_table(overall, truth, logs="counts" in options, **shown, **step.bands)
+        render.write(table, snakemake.output.truth)
+    if "counts" in options:
+        scales = {name: parts.named(found, names) for name, found in on_scales(options, panel).items()}
+        true = {}
+        if step.simulated:
+            linear = true_parts(step.frame, known, exposure=options["exposure"])["truth"].rename(index=names)
+            true = {"log": truth, "linear": linear}
+        render.write(parts.scales_table(scales, true, labels, options, **shown), snakemake.output.scales)
 
-    drawn = {"ylabel": f"Effect on {labels[outcome]}", **shown, **step.bands}
+    drawn = {"ylabel": parts.on_outcome(options, labels), **shown, **step.bands}
     save_figure(parts_figure(overall, **drawn), snakemake.output.figure)
     study = parts.named(results[options["exposure"]].event_study(), names)
     save_figure(parts_horizon_figure(study, **drawn), snakemake.output.by_horizon)

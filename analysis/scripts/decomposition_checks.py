@@ -8,6 +8,7 @@ from aigreen_study.run.step import study_step
 from aigreen_study.specification.decomposed import (
     additivity,
     circles,
+    headline_outcome,
     rho_curves,
     spillover_gaps,
     study_decomposition,
@@ -15,13 +16,14 @@ from aigreen_study.specification.decomposed import (
 from aigreen_study.tables import render
 from aigreen_study.tables.decomposition_checks import additivity_table, ring_table, sensitivity_table
 from aigreen_study.tables.exhibits import not_estimated
+from aigreen_study.tables.parts import on_outcome
 
 with study_step(snakemake) as step:
     options, labels, shown = step.config["decomposition"], step.labels, {"simulated": step.simulated}
-    outcome, model = options["outcome"], study_decomposition(options)
+    outcome, model = headline_outcome(options), study_decomposition(options)
     wide = circles(step.frame, options, labels, step.checks.get("circles_km", []))
     panel, definitions = step.panel_of(wide.frame), wide.definitions
-    notes = f"Decomposition of the effect on {labels[outcome]}; errors by {labels[step.roles['cluster']].lower()}."
+    notes = f"{on_outcome(options, labels)}; errors by {labels[step.roles['cluster']].lower()}."
 
     sensitivity = model.sensitivity(panel, outcome, level=step.level)
     n_rows = model.fit(panel, outcome).n_rows

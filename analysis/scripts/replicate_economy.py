@@ -8,12 +8,9 @@ from aigreen.disk import write_bytes
 from aigreen_study.monte_carlo.replicate import replicate_economy
 from aigreen_study.run.log import logged
 
-NOT_OPTIONS = {"leads", "alternatives"}
-
 with logged(snakemake) as log:
     study = yaml.safe_load(Path(snakemake.input.study).read_text(encoding="utf-8"))
-    options = {key: value for key, value in study["decomposition"].items() if key not in NOT_OPTIONS}
     effects = study["simulation"]["effects"]
-    draws = replicate_economy(options, seed=study["seed"], effects=effects, **snakemake.params.options)
+    draws = replicate_economy(study["decomposition"], seed=study["seed"], effects=effects, **snakemake.params.options)
     log.info("%d lines", len(draws))
     write_bytes(Path(snakemake.output.draws), draws.to_parquet(index=False))

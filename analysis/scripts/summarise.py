@@ -7,9 +7,11 @@ import pandas as pd
 from aigreen.disk import write_bytes
 from aigreen_study.figures import save_figure
 from aigreen_study.monte_carlo.exhibits import (
+    add_counts,
     add_economy,
     add_monte_carlo,
     bias_figure,
+    counts_table,
     economy_table,
     parts_table,
     rivals_table,
@@ -25,7 +27,10 @@ with logged(snakemake) as log:
     draws = pd.concat([pd.read_parquet(path) for path in snakemake.input.draws], ignore_index=True)
     summary = summarise(draws)
     log.info("\n%s", summary.round(4).to_string())
-    write_bytes(Path(snakemake.output.summary), summary.to_csv().encode())
+    counts = summarise(pd.concat([pd.read_parquet(path) for path in snakemake.input.counts], ignore_index=True))
+    log.info("\n%s", counts.round(4).to_string())
+    write_bytes(Path(snakemake.output.summary), pd.concat([summary, counts]).to_csv().encode())
+    render.write(counts_table(counts), snakemake.output.counts)
     for holds, key in ((True, "holds"), (False, "broken")):
         render.write(parts_table(summary, holds=holds, key=f"parts_{key}"), snakemake.output[key])
         rivals = rivals_table(summary, holds=holds, key=f"rivals_{key}")
@@ -37,5 +42,6 @@ with logged(snakemake) as log:
     save_figure(bias_figure(draws), snakemake.output.figure)
     ledger = Ledger(rule="summarise")
     add_monte_carlo(ledger, summary, level)
+    add_counts(ledger, counts)
     add_economy(ledger, held, economies["draw"].nunique())
     ledger.write(snakemake.output.numbers)

@@ -1,13 +1,15 @@
 """Designs of the Monte Carlo study: the same panel for the same seed, and a truth that is what estimators aim at."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from aigreen import Decomposition, Panel
 from aigreen.simulate import designs
-from aigreen.simulate.designs import CHANNELS, DESIGNS, PARTS, draw
-from aigreen_study.monte_carlo.replicate import ESTIMATORS, KEYS, replicate, summarise
+from aigreen.simulate.designs import CHANNELS, COUNT_DESIGNS, DESIGNS, ORIGINS, PARTS, draw, draw_counts
+from aigreen_study.monte_carlo.replicate import COUNT_ESTIMATORS, ESTIMATORS, KEYS, replicate, summarise
 
 
 @pytest.mark.parametrize("name", DESIGNS)
@@ -46,6 +48,37 @@ def test_with_little_noise_the_estimate_is_the_truth(name, monkeypatch):
     if DESIGNS[name].moved == (0.0, 0.0):
         for part in PARTS:
             assert fit[part] == pytest.approx(truth[part], abs=1e-3)
+
+
+@pytest.mark.parametrize("name", COUNT_DESIGNS)
+def test_a_design_of_counts(name):
+    frame, truth = draw_counts(COUNT_DESIGNS[name], np.random.default_rng(3))
+    again, same = draw_counts(COUNT_DESIGNS[name], np.random.default_rng(3))
+    pd.testing.assert_frame_equal(frame, again)
+    assert truth == same and set(truth) == {*PARTS, *ORIGINS}
+    assert truth["total"] == pytest.approx(sum(truth[part] for part in PARTS[1:]), abs=1e-15)
+    others = truth["spillover"] + sum(truth[part] for part in ORIGINS[1:])
+    assert truth["total: others"] == pytest.approx(others, abs=1e-15)
+    zeros = (frame["y"] == 0).mean()
+    assert 0.15 < zeros < 0.45 if name == "counts_large" else 0.7 < zeros < 0.92
+    assert frame["y"].var() > 2 * frame["y"].mean()
+
+
+def test_many_counts_give_the_truth(monkeypatch):
+    """Large counts without noise: all but slopes of channels, which are ratios of noise to noise."""
+    monkeypatch.setattr(designs, "NOISE", 1e-3)
+    large = replace(COUNT_DESIGNS["counts_all"], level=12.0, dispersion=1e-8)
+    frame, truth = draw_counts(large, np.random.default_rng(6))
+    fit = Decomposition(channels=CHANNELS, exposure="exposure", family="poisson", origins=True)
+    assert fit.fit(Panel(frame, **KEYS), "y").overall().estimates["total"] == pytest.approx(truth["total"], abs=3e-3)
+
+
+def test_replications_of_counts():
+    found = replicate("counts_all", replications=2, seed=1)
+    assert set(found["estimator"]) == set(COUNT_ESTIMATORS)
+    assert set(found["part"]) == {*PARTS, *ORIGINS}
+    split = found[found["estimator"] == "decomposition"].pivot(index="replication", columns="part", values="estimate")
+    assert np.allclose(split[list(PARTS[1:])].sum(axis=1), split["total"], atol=1e-12)
 
 
 def test_replications_do_not_depend_on_how_many_there_are():

@@ -4,7 +4,7 @@ import pytest
 from scipy import stats
 
 from aigreen.simulate.economy.economy import draw
-from aigreen.simulate.economy.truth import expected_log1p, study_truth, true_parts
+from aigreen.simulate.economy.truth import expected_log1p, study_truth, true_log_parts, true_parts
 
 
 def test_expected_log1p_against_the_distribution():
@@ -53,6 +53,21 @@ def test_the_order_of_parts_does_not_matter_where_counts_are_large(firms):
     parts = true_parts(frame, truth, exposure="ring")
     assert parts.loc["direct", ["truth", "low", "high"]].tolist() == pytest.approx([0.2] * 3, abs=1e-6)
     assert parts.loc["m", "truth"] == pytest.approx(0.1, abs=1e-6)
+
+
+def test_true_log_parts_add_up_by_logarithmic_means(firms):
+    """Cells of one firm each: their logs add up, and the total is the log of the ratio of all sums."""
+    frame, truth = firms
+    parts = true_log_parts(frame, truth, exposure="ring")["truth"]
+    rows = truth[(frame["firm_id"].isin(["a", "b"])) & (frame["year"] >= frame["zone_year"])]
+    whole = np.log(rows["mean_with"].sum() / rows["mean_without"].sum())
+    assert parts["total"] == pytest.approx(whole, rel=1e-12)
+    assert parts.iloc[1:].sum() == pytest.approx(whole, rel=1e-12)
+    means = (rows["mean_with"] - rows["mean_without"]) / np.log(rows["mean_with"] / rows["mean_without"])
+    gap = rows["mean_with"].sum() - rows["mean_without"].sum()
+    share = means / (gap / whole)
+    for part in ("direct", "m", "spillover"):
+        assert parts[part] == pytest.approx(share @ rows[part], rel=1e-12)
 
 
 @pytest.mark.parametrize("channels", [["industry_structure", "polluting_share", "human_capital"], ["human_capital"]])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from aigreen.simulate.designs import CHANNELS, DESIGNS, FIRMS, PARTS, PERIODS
+from aigreen.simulate.designs import CHANNELS, COUNT_DESIGNS, DESIGNS, FIRMS, ORIGINS, PARTS, PERIODS
 from aigreen_study.figures.style import COLOURS, MARKERS, RULE, blank, finish, style
 from aigreen_study.monte_carlo.replicate import SHARE
 from aigreen_study.numbers.prose import Ledger
@@ -24,6 +24,9 @@ NAMES = {
     "structure": "Through structure",
     "skills": "Through skills",
     "spillover": "Spillover",
+    "total: others": "By others, all",
+    "structure: others": "By others, through structure",
+    "skills: others": "By others, through skills",
 }
 ECONOMY_NAMES = {
     "total": "Total",
@@ -45,6 +48,7 @@ FAR = 4.0  # a share has useful moments where the total is so many of its standa
 DEFAULT, CONSERVATIVE = "decomposition", "conservative"
 # A product of two factors that are both zero: first-order errors are too large by construction.
 DEGENERATE = ("null", CHANNELS[1])
+COUNTS_DEGENERATE = {("counts_null", CHANNELS[1]), ("counts_null", f"{CHANNELS[1]}: others")}
 
 
 def parts_table(summary: pd.DataFrame, *, holds: bool, key: str) -> Table:
@@ -64,11 +68,33 @@ def parts_table(summary: pd.DataFrame, *, holds: bool, key: str) -> Table:
         title=f"The decomposition {where}",
         stub="Part",
         columns=("Truth", "Bias", "MC error", "Std. dev.", "Std. error", "Coverage", "Conservative", "Rejects zero"),
-        groups=tuple(_group(summary, name) for name in names),
+        groups=tuple(_group(summary, name, DESIGNS[name].title, PARTS) for name in names),
         notes=f"{_size(summary, names)} MC error: standard deviation of the estimates less their truth (Std. dev.) "
         "over the root of the number of replications. Std. error: mean over replications. Coverage: intervals that "
         "hold the truth, by default (centred without the own cluster) and with conservative centring. Rejects zero: "
         "intervals that exclude zero, which is power, or size where the truth is zero.",
+        simulated=True,
+    )
+
+
+def counts_table(summary: pd.DataFrame, *, key: str = "parts_counts") -> Table:
+    """Every part of the log of the mean of counts, and what others do, in every design of counts.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        As `aigreen_study.monte_carlo.replicate.summarise` returns it, of the designs of counts.
+    """
+    names = [name for name in COUNT_DESIGNS if name in summary.index.get_level_values("design")]
+    groups = [_group(summary, name, COUNT_DESIGNS[name].title, (*PARTS, *ORIGINS)) for name in names]
+    return Table(
+        key=key,
+        title="The decomposition of counts, on the log of the mean",
+        stub="Part",
+        columns=("Truth", "Bias", "MC error", "Std. dev.", "Std. error", "Coverage", "Conservative", "Rejects zero"),
+        groups=tuple(groups),
+        notes=f"{_size(summary, names)} Negative binomial counts; columns as in the tables of the parts. By others: "
+        "what the treatment of others does, by exposure; the direct part and the rest of each channel are own.",
         simulated=True,
     )
 
@@ -148,8 +174,8 @@ def economy_table(summary: pd.DataFrame, n: int, level: float, *, key: str = "ec
         spanners=((Spanner("Coverage", 5, 7),),),
         groups=(Group(tuple(rows)),),
         notes=f"{n:,} economies with the settings of the study simulated-firms and other seeds, all listed firms, "
-        "records without error; the outcome is ln(1 + green patents). Pointwise, Joint: share of intervals, and of "
-        f"joint bands over the parts, of nominal {level:.2f} that hold the truth; last line: that hold the truth of "
+        "records without error; parts of the log of the mean of green patents. Pointwise, Joint: share of intervals, "
+        f"and of joint bands over the parts, of nominal {level:.2f} that hold the truth; last line: that hold that of "
         "every part at once. Other columns as in the tables of the parts.",
         simulated=True,
     )
@@ -252,6 +278,26 @@ def add_monte_carlo(ledger: Ledger, summary: pd.DataFrame, level: float) -> None
         ledger.add(f"{stem}_coverage_mean", errors["coverage"].mean(), fmt="share", exhibit=exhibit)
 
 
+def add_counts(ledger: Ledger, summary: pd.DataFrame) -> None:
+    """Enter the extremes of bias and coverage over the designs of counts that hold, and what breaks in the others."""
+    exhibit, there = "tables/parts_counts", set(summary.index.get_level_values("design"))
+    ledger.add("n_count_designs", len(there), fmt="count")
+    holds = [name for name, design in COUNT_DESIGNS.items() if design.holds and name in there]
+    for estimator in (DEFAULT, CONSERVATIVE):
+        cells = [(name, estimator, part) for name in holds for part in (*PARTS, *ORIGINS)]
+        lines = summary.loc[[cell for cell in cells if (cell[0], cell[2]) not in COUNTS_DEGENERATE]]
+        ratio = lines["bias"].abs() / lines["noise"]
+        stem = f"counts_{estimator}"
+        ledger.add(f"{stem}_worst_bias", ratio.max(), fmt="adaptive", unit="Monte Carlo errors", exhibit=exhibit)
+        for what in ("min", "mean", "max"):
+            ledger.add(f"{stem}_coverage_{what}", lines["coverage"].agg(what), fmt="share", exhibit=exhibit)
+    for name in sorted(there):
+        for part in PARTS:
+            line = summary.loc[(name, DEFAULT, part)]
+            ledger.add(f"{name}_{part}_bias", line["bias"], fmt="coefficient", exhibit=exhibit)
+            ledger.add(f"{name}_{part}_rejects", line["rejects"], fmt="share", exhibit=exhibit)
+
+
 def _add_shares(ledger: Ledger, summary: pd.DataFrame) -> None:
     """Enter the extremes of the coverage of shares, under the assumptions, by the delta method and by Fieller."""
     names = [name for name in _designs(summary, True) if (name, DEFAULT, SHARE + PARTS[1]) in summary.index]
@@ -267,14 +313,14 @@ def _designs(summary: pd.DataFrame, holds: bool) -> list[str]:
     return [name for name, design in DESIGNS.items() if design.holds == holds and name in there]
 
 
-def _group(summary: pd.DataFrame, name: str) -> Group:
+def _group(summary: pd.DataFrame, name: str, title: str, parts: Sequence[str]) -> Group:
     rows = []
-    for part in PARTS:
+    for part in parts:
         line, other = summary.loc[(name, DEFAULT, part)], summary.loc[(name, CONSERVATIVE, part)]
         shown = [line[column] for column in ("truth", "bias", "noise", "spread", "std_error", "coverage")]
         shown += [other["coverage"], line["rejects"]]
         rows.append(Row(NAMES[part], tuple(Cell.number(value, 3) for value in shown)))
-    return Group(tuple(rows), DESIGNS[name].title)
+    return Group(tuple(rows), title)
 
 
 def _share_group(summary: pd.DataFrame, name: str, *, moments: bool) -> Group:

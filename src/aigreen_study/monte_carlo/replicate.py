@@ -15,11 +15,12 @@ from aigreen.did.imputation import Imputation
 from aigreen.errors import AigreenError, AigreenWarning
 from aigreen.mediation.mediation import Mediation
 from aigreen.panel.panel import Panel
-from aigreen.simulate.designs import CHANNELS, DESIGNS, PARTS, draw
+from aigreen.simulate.designs import CHANNELS, COUNT_DESIGNS, DESIGNS, ORIGINS, PARTS, draw, draw_counts
 from aigreen.simulate.economy.economy import perfect_panel
 from aigreen.simulate.economy.outcomes import EconomyEffects
-from aigreen.simulate.economy.truth import study_truth, true_parts
+from aigreen.simulate.economy.truth import study_truth, true_log_parts, true_parts
 from aigreen.spillover.spillover import Spillover
+from aigreen_study.specification.decomposed import headline_outcome, study_decomposition
 
 KEYS = {"unit": "firm", "time": "year", "cohort": "first", "cluster": "city"}
 SHARE = "share "
@@ -36,6 +37,11 @@ def _decomposition(panel: Panel, truth: Truth, level: float, **options: str) -> 
     shares, sets = parts.shares().to_frame(level).loc[names], parts.share_sets(level)
     shares["in_set"] = [float(truth[SHARE + name] in sets[name]) for name in names]
     return pd.concat([found, shares.set_axis([SHARE + name for name in names])])
+
+
+def _counts(panel: Panel, _: Truth, level: float, **options: str) -> pd.DataFrame:
+    estimator = Decomposition(channels=CHANNELS, exposure="exposure", family="poisson", origins=True, **options)
+    return estimator.fit(panel, "y").overall().to_frame(level).loc[[*PARTS, *ORIGINS]]
 
 
 def _baron_kenny(panel: Panel, _: Truth, level: float) -> pd.DataFrame:
@@ -62,6 +68,9 @@ ESTIMATORS: Mapping[str, Estimator] = MappingProxyType(
         "rings": _rings,
     }
 )
+COUNT_ESTIMATORS: Mapping[str, Estimator] = MappingProxyType(
+    {"decomposition": _counts, "conservative": lambda *given: _counts(*given, variance="conservative")}
+)
 
 
 def replicate(name: str, *, replications: int, seed: int, level: float = 0.95) -> pd.DataFrame:
@@ -70,7 +79,7 @@ def replicate(name: str, *, replications: int, seed: int, level: float = 0.95) -
     Parameters
     ----------
     name : str
-        One of `aigreen.simulate.designs.DESIGNS`.
+        One of `aigreen.simulate.designs.DESIGNS` or `COUNT_DESIGNS`.
     replications : int
     seed : int
         Each replication of each design has a stream of its own: the first ones are the same however many there are.
@@ -84,15 +93,19 @@ def replicate(name: str, *, replications: int, seed: int, level: float = 0.95) -
         conf_low, conf_high, missing where an estimator stopped with an error; in_set, for shares, whether
         `Parts.share_sets` holds the truth.
     """
-    design, position = DESIGNS[name], list(DESIGNS).index(name)
+    position = [*DESIGNS, *COUNT_DESIGNS].index(name)
+    estimators = COUNT_ESTIMATORS if name in COUNT_DESIGNS else ESTIMATORS
     blocks = []
     for r in range(replications):
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(position, r)))
-        frame, truth = draw(design, rng)
+        if name in COUNT_DESIGNS:
+            frame, truth = draw_counts(COUNT_DESIGNS[name], rng)
+        else:
+            frame, truth = draw(DESIGNS[name], rng)
         if truth["total"]:
             truth |= {SHARE + part: truth[part] / truth["total"] for part in PARTS[1:]}
         panel = Panel(frame, **KEYS)
-        for label, estimate in ESTIMATORS.items():
+        for label, estimate in estimators.items():
             blocks.append(_attempt(estimate, panel, truth, level).assign(replication=r, estimator=label))
     draws = pd.concat(blocks, ignore_index=True)
     return draws.assign(design=name)[["design", "replication", "estimator", "part", *COLUMNS, "in_set"]]
@@ -170,7 +183,7 @@ def replicate_economy(
     Parameters
     ----------
     decomposition : mapping
-        Options of `Decomposition`, and ``outcome``.
+        As under the key `decomposition` of a study.
     draws : int
         Economies, with all listed firms and records without error, of the seeds from ``seed + 1`` on.
     seed : int
@@ -186,15 +199,17 @@ def replicate_economy(
         A row for each draw and part: truth, estimate, std_error, conf_low, conf_high, and the joint band_low,
         band_high.
     """
-    options = {key: value for key, value in decomposition.items() if key != "outcome"}
+    estimator, outcome = study_decomposition(decomposition), headline_outcome(decomposition)
+    exposure = decomposition["exposure"]
+    true_of = true_log_parts if estimator.family == "poisson" else true_parts
     keys = {"unit": "firm_id", "time": "year", "cohort": "zone_year", "cluster": "home_city"}
     blocks = []
     for one in range(seed + 1, seed + draws + 1):
         frame, truth = perfect_panel(seed=one, effects=EconomyEffects(**effects))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AigreenWarning)
-            parts = Decomposition(**options).fit(Panel(frame, **keys), decomposition["outcome"]).overall()
-        true = true_parts(frame, study_truth(truth, options["channels"]), exposure=options["exposure"])["truth"]
+            parts = estimator.fit(Panel(frame, **keys), outcome).overall()
+        true = true_of(frame, study_truth(truth, decomposition["channels"]), exposure=exposure)["truth"]
         found = parts.to_frame(level).reindex(columns=[*COLUMNS]).assign(truth=true)
         band = parts.conf_int(level, simultaneous=True)
         blocks.append(found.assign(band_low=band["low"], band_high=band["high"], draw=one).reset_index())

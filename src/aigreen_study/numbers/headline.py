@@ -178,15 +178,16 @@ def add_move(ledger: Ledger, name: str, found: Movement, level: float) -> None:
 def add_true_parts(
     ledger: Ledger, overall: Effects, truth: pd.DataFrame, labels: Mapping[str, str], *, level: float, **band: Any
 ) -> None:
-    """Enter the truth of every part, which intervals miss it, and how far the order of parts matters."""
+    """Enter the truth of every part, which intervals miss it, and, off the log scale, how far their order matters."""
     exhibit = "tables/decomposition_truth"
     found = against_truth(overall, truth["truth"], level, **band)
     for part, value in found["truth"].items():
         ledger.add(f"dec_{part}_truth", float(value), fmt="coefficient4", exhibit=exhibit)
     for name, covered in (("pointwise", found["covered"]), ("band", found["band_covered"])):
         ledger.add(f"dec_missed_{name}", _phrase(list(found.index[~covered]), labels), exhibit=exhibit)
-    gap = float((truth["high"] - truth["low"]).max())
-    ledger.add("dec_truth_order_gap", gap, fmt="coefficient4", exhibit=exhibit)
+    if "low" in truth:
+        gap = float((truth["high"] - truth["low"]).max())
+        ledger.add("dec_truth_order_gap", gap, fmt="coefficient4", exhibit=exhibit)
 
 
 def add_trend(ledger: Ledger, key: str, found: PretrendTest, level: float, *, exhibit: str) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 from aigreen.data.assemble.rings import circle_label, ring_columns
 from aigreen.decomposition.decomposition import Decomposition
 from aigreen.decomposition.parts import SPILLOVER
+from aigreen.did.imputation import Imputation
 from aigreen.effects.effects import Effects
 from aigreen.errors import EstimationError
 from aigreen.inference.channel_sensitivity import RhoSensitivity
@@ -22,10 +23,36 @@ def exposures(options: Mapping[str, Any]) -> list[str]:
     return [options["exposure"], *options.get("alternatives", [])]
 
 
+def headline_outcome(options: Mapping[str, Any]) -> str:
+    """Outcome of the decomposition that the paper leads with: counts where a study has them."""
+    return str(options.get("counts", options["outcome"]))
+
+
 def study_decomposition(options: Mapping[str, Any], **changes: Any) -> Decomposition:
-    """Estimator for the configuration under the key `decomposition`, with changes (exposure, response)."""
+    """Estimator for the configuration under the key `decomposition`, with changes (exposure, response, family)."""
     names = ("channels", "exposure", "response", "fixed_effects", "variance")
-    return Decomposition(**{name: options[name] for name in names if name in options} | changes)
+    family = "poisson" if "counts" in options else "gaussian"
+    return Decomposition(**{name: options[name] for name in names if name in options} | {"family": family} | changes)
+
+
+def study_moves(options: Mapping[str, Any], panel: Panel) -> dict[str, Effects]:
+    """Take outcome and channels as outcomes of their own, on rows without exposure; counts in percent of their mean."""
+    names = ("fixed_effects", "variance", "leads")
+    given = {name: options[name] for name in names if name in options}
+    clean, first = panel.clean(options["exposure"]), headline_outcome(options)
+    linear = Imputation(**given)
+    counts = Imputation(family="poisson", scale="percent", **given) if "counts" in options else linear
+    return {first: counts.fit(clean, first)} | {name: linear.fit(clean, name) for name in options["channels"]}
+
+
+def on_scales(options: Mapping[str, Any], panel: Panel) -> dict[str, Effects]:
+    """Overall parts by scale: of the log of the mean, in counts for a treated row, and of the linear outcome."""
+    counts = options["counts"]
+    return {
+        "log": study_decomposition(options).fit(panel, counts).overall(),
+        "count": study_decomposition(options, scale="count").fit(panel, counts).overall(),
+        "linear": study_decomposition(options, family="gaussian").fit(panel, options["outcome"]).overall(),
+    }
 
 
 @dataclass(frozen=True)
@@ -75,7 +102,7 @@ def additivity(
     for label, column in definitions.items():
         model = study_decomposition(options, exposure=column, response="linear")
         try:
-            tests[label] = model.additivity(panel, options["outcome"])
+            tests[label] = model.additivity(panel, headline_outcome(options))
         except EstimationError as error:
             failures[label] = str(error)
     return tests, failures

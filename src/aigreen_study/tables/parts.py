@@ -16,6 +16,7 @@ from aigreen_study.specification.parts import Movement, against_truth, require_p
 from aigreen_study.tables.estimates import (
     attributed,
     bound_cells,
+    estimate_cells,
     estimates_above_errors,
     interval_cells,
     level_spanner,
@@ -52,16 +53,16 @@ class Notes:
             f"Fixed effects: {', '.join(effect_label(effect, labels).lower() for effect in effects)}. "
             f"Errors are clustered by {labels[roles['cluster']].lower()}, {CENTRED[options['variance']]}."
         )
-        self.exposures = (
-            f"Effects on {labels[options['outcome']]}, averaged over treated rows. The parts add up to the total."
-        )
+        self.exposures = f"{on_outcome(options, labels)}, averaged over treated rows. The parts add up to the total."
         self.parts = (
             f"{self.exposures} Exposure: {labels[options['exposure']].lower()}. {model} Intervals of shares hold the "
             "values for which part less share times total is not rejected (Fieller); where the total is too near zero, "
             "nothing bounds a share (none)."
         )
+        growth = "the outcome in percent of its mean, channels in their units; " if "counts" in options else ""
         self.moves = (
-            "Imputation estimates on rows without exposure to zones elsewhere, averaged over treated rows; the test is "
+            "Imputation estimates on rows without exposure to zones elsewhere, averaged over treated rows; "
+            f"{growth}the test is "
             f"joint for the {options['leads']} years before treatment. {model}"
         )
 
@@ -70,6 +71,13 @@ def part_labels(channels: Sequence[str], labels: Mapping[str, str]) -> dict[str,
     """Name every part: channels as ``Through industry structure``, from the codebook without unit in parentheses."""
     through = {name: f"Through {_lower(labels[name].split(' (')[0])}" for name in channels}
     return {TOTAL: "Total", DIRECT: "Direct", **through, SPILLOVER: "Spillover"}
+
+
+def on_outcome(options: Mapping[str, Any], labels: Mapping[str, str]) -> str:
+    """Say what the parts are effects on: the log of the mean of counts, or the outcome."""
+    if "counts" in options:
+        return f"Effects on the log of the mean of {labels[options['counts']].lower()}"
+    return f"Effects on {labels[options['outcome']]}"
 
 
 def named(parts: Effects, names: Mapping[str, str]) -> Effects:
@@ -171,6 +179,7 @@ def truth_table(
     overall: Effects,
     truth: pd.Series,
     *,
+    logs: bool = False,
     level: float = 0.95,
     simulated: bool = True,
     **band: Unpack[Band],
@@ -182,7 +191,16 @@ def truth_table(
     overall : Effects
         By part, as `named` returns it.
     truth : Series, indexed as `overall`
+    logs : bool
+        Whether the parts are those of the log of the mean.
     """
+    notes = (
+        "The truth of a part is its log in the simulation, averaged over firms by their mean without zones and over "
+        "cohorts and years by logarithmic means, as the estimate is."
+        if logs
+        else "The truth of a part is the change that it makes in the mean of ln(1 + Y) of the treated rows, averaged "
+        "over all orders in which parts can be added."
+    )
     rows = []
     for part, line in against_truth(overall, truth, level, **band).iterrows():
         cells = [Cell.number(line["truth"], 4), Cell.number(line["estimate"], 4, role="estimate")]
@@ -197,11 +215,58 @@ def truth_table(
         columns=("Truth", "Estimate", *["low", "high", "covers"] * 2),
         spanners=(_intervals(level, width=3),),
         groups=_total_apart(rows),
-        notes="The truth of a part is the change that it makes in the mean of ln(1 + Y) of the treated rows, averaged "
-        "over all orders in which parts can be added.",
+        notes=notes,
         simulated=simulated,
     )
     return attributed(table, rows=[("decomposition_truth", overall)] * len(rows))
+
+
+def scales_table(
+    results: Mapping[str, Effects],
+    truth: Mapping[str, pd.Series],
+    labels: Mapping[str, str],
+    options: Mapping[str, Any],
+    *,
+    level: float = 0.95,
+    simulated: bool = False,
+) -> Table:
+    """One row a part: its effect on the log of the mean, in counts, and on the linear outcome, with truth where known.
+
+    Parameters
+    ----------
+    results : mapping of "log", "count" and "linear" to Effects
+        By part, as `named` returns them.
+    truth : mapping of scale to Series
+        Indexed as the results; empty for real data.
+    """
+    columns: list[str] = []
+    spanners = []
+    heads = {"log": "Log of the mean", "count": "Counts a firm and year", "linear": labels[options["outcome"]]}
+    frames = {name: result.to_frame(level) for name, result in results.items()}
+    rows = {str(part): [] for part in frames["log"].index}
+    for name, frame in frames.items():
+        start = len(columns)
+        known = truth.get(name)
+        columns += ["Estimate", "Std. error", *(["Truth", "covered"] if known is not None else [])]
+        spanners.append(Spanner(heads[name], start, len(columns)))
+        for part, line in frame.iterrows():
+            rows[str(part)] += estimate_cells(line)
+            if known is not None:
+                inside = line["conf_low"] <= known[part] <= line["conf_high"]
+                rows[str(part)] += [Cell.number(known[part], 4), Cell("Yes" if inside else "No")]
+    table = Table(
+        key="decomposition_scales",
+        title="The parts on three scales",
+        stub="Part",
+        columns=tuple(columns),
+        spanners=(tuple(spanners),),
+        groups=_total_apart([Row(part, tuple(cells)) for part, cells in rows.items()]),
+        notes="Parts of the log of the mean times logarithmic means of the sums of counts are parts in counts. The "
+        f"linear decomposition of {labels[options['outcome']]} takes one slope for all firms."
+        + (f" covered: whether the {level:.0%} interval holds the truth." if truth else ""),
+        simulated=simulated,
+    )
+    return attributed(table, rows=[("decomposition_scales", results["log"])] * len(rows))
 
 
 def moves_table(

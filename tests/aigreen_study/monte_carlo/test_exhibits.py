@@ -6,13 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aigreen.simulate.designs import DESIGNS, PARTS
+from aigreen.simulate.designs import COUNT_DESIGNS, DESIGNS, ORIGINS, PARTS
 from aigreen_study.monte_carlo.exhibits import (
     NAMES,
     RIVALS,
+    add_counts,
     add_economy,
     add_monte_carlo,
     bias_figure,
+    counts_table,
     economy_table,
     parts_table,
     rivals_table,
@@ -57,6 +59,28 @@ def test_tables_hold_the_designs_of_their_kind(draws):
     assert row.label == NAMES["structure"]
     assert [cell.value for cell in row.cells] == pytest.approx([0.2, 10.0, 0.5, np.sqrt(0.5), 0.3, 0.0, 1.0, 1.0])
     assert holds.simulated and "2 replications" in holds.notes
+
+
+def test_counts_have_a_table_and_numbers_of_their_own():
+    """Parts and what others do; the extremes are taken over designs that hold, without products of two zeros."""
+    lines = []
+    for design in COUNT_DESIGNS:
+        for r, gap in enumerate([-0.5, 0.5]):
+            for estimator in ("decomposition", "conservative"):
+                for part in (*PARTS, *ORIGINS):
+                    off = 3.0 if (design, part) in {("counts_null", "skills"), ("counts_confounded", "total")} else 0.0
+                    at = 0.2 + gap + off
+                    lines.append((design, r, estimator, part, 0.2, at, 0.3, at - 0.6, at + 0.6, np.nan))
+    names = ["design", "replication", "estimator", "part", "truth", "estimate", "std_error", "conf_low", "conf_high"]
+    summary = summarise(pd.DataFrame(lines, columns=[*names, "in_set"]))
+    table = counts_table(summary)
+    assert [group.title for group in table.groups] == [design.title for design in COUNT_DESIGNS.values()]
+    assert [row.label for row in table.groups[0].rows][-1] == NAMES["skills: others"]
+    ledger = Ledger(rule="test")
+    add_counts(ledger, summary)
+    assert ledger["counts_decomposition_worst_bias"]["value"] == pytest.approx(0.0, abs=1e-12)
+    assert ledger["counts_decomposition_coverage_min"]["value"] == 1.0
+    assert ledger["counts_confounded_total_bias"]["value"] == pytest.approx(3.0)
 
 
 def test_shares_have_moments_where_the_total_is_far_from_zero(draws):

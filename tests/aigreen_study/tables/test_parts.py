@@ -10,6 +10,7 @@ from aigreen.errors import ReportError
 from aigreen_study.figures import parts_figure, parts_horizon_figure
 from aigreen_study.numbers import headline
 from aigreen_study.numbers.prose import Ledger
+from aigreen_study.specification.decomposed import on_scales
 from aigreen_study.specification.parts import against_truth, movement, shares, support
 from aigreen_study.tables.parts import (
     decomposition_table,
@@ -17,6 +18,7 @@ from aigreen_study.tables.parts import (
     moves_table,
     named,
     part_labels,
+    scales_table,
     truth_table,
 )
 
@@ -49,6 +51,24 @@ def labels():
 @pytest.fixture(scope="module")
 def overall(parts, labels):
     return named(parts.overall(), labels)
+
+
+def test_parts_on_three_scales(panel, labels):
+    """Counts beside logs beside the linear outcome; truth and whether it is covered where it is known."""
+    df = panel.frame.assign(n=np.random.default_rng(0).poisson(np.exp(0.02 * panel.frame["unit"])))
+    counted = Panel(df, unit="unit", time="year", cohort="cohort")
+    options = {"outcome": "y", "counts": "n", "channels": ["m"], "exposure": "ring", "variance": "leave_one_out"}
+    names = {"y": "Outcome", "n": "Counts"}
+    found = {name: named(result, labels) for name, result in on_scales(options, counted).items()}
+    assert found["count"].n_rows == found["log"].n_rows
+    truth = {"log": pd.Series(0.0, index=found["log"].index), "linear": pd.Series(99.0, index=found["log"].index)}
+    table = scales_table(found, truth, names, options, simulated=True)
+    assert [spanner.label for spanner in table.spanners[0]] == ["Log of the mean", "Counts a firm and year", "Outcome"]
+    total = table.groups[0].rows[0].cells
+    assert [total[0].value, total[4].value, total[6].value] == [found[k].values[0] for k in ("log", "count", "linear")]
+    assert total[-1].text == "No"
+    bare = scales_table(found, {}, names, options)
+    assert len(bare.columns) == 6 and "covered" not in bare.notes
 
 
 def made(values, errors):

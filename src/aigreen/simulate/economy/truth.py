@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from aigreen.effects.aggregation import log_mean
 from aigreen.simulate.economy.outcomes import CHANNELS, SPILLOVERS
 
 if TYPE_CHECKING:
@@ -107,6 +108,48 @@ def study_truth(truth: pd.DataFrame, channels: Sequence[str]) -> pd.DataFrame:
     return kept.assign(direct=direct, **truth[list(channels)], spillover=truth[list(SPILLOVERS)].sum(axis=1))
 
 
+def true_log_parts(frame: pd.DataFrame, truth: pd.DataFrame, *, exposure: str) -> pd.DataFrame:
+    r"""Split the true effect on the log of the mean of green patents into its parts.
+
+    .. math:: \text{part} = \sum_c \frac{L(V_{1c}, V_{0c})}{L(V_1, V_0)}\,\text{part}_c
+
+    over cohorts and years c, with V the sums of means with and without zones, L the logarithmic mean,
+    :math:`\text{total}_c = \ln(V_{1c}/V_{0c})`, channels and spillover the means of their rows' logs weighted by the
+    mean without zones, and direct the rest, as `aigreen.Decomposition` defines them.
+
+    Parameters
+    ----------
+    frame, truth, exposure
+        As for `true_parts`.
+
+    Returns
+    -------
+    DataFrame, indexed by total and part
+        truth, and n_rows.
+    """
+    rows, parts = _compared(frame, truth, exposure)
+    weights, cell = rows["mean_without"], [rows["zone_year"], rows["year"]]
+    sums = rows[["mean_with", "mean_without"]].groupby(cell).sum()
+    mass = log_mean(sums["mean_with"].to_numpy(), sums["mean_without"].to_numpy())[0]
+    whole = sums.sum().to_numpy()
+    share = mass / log_mean(whole[:1], whole[1:])[0]
+    cells = rows[parts].mul(weights, axis=0).groupby(cell).sum().div(sums["mean_without"], axis=0)
+    cells["direct"] = np.log(sums["mean_with"] / sums["mean_without"]) - cells.drop(columns="direct").sum(axis=1)
+    found = pd.Series(share @ cells.to_numpy(), index=parts)
+    table = pd.concat([pd.Series({"total": found.sum()}), found]).rename_axis("part").to_frame("truth")
+    return table.assign(n_rows=len(rows))
+
+
+def _compared(frame: pd.DataFrame, truth: pd.DataFrame, exposure: str) -> tuple[pd.DataFrame, list[str]]:
+    """Treated rows, with their truth, of firms seen untreated and unexposed at some time; names of the parts."""
+    parts = [name for name in truth.columns if name not in {"firm_id", "year", "mean_without", "mean_with"}]
+    columns = ["firm_id", "year", "zone_year", exposure]
+    rows = frame[columns].merge(truth, on=["firm_id", "year"], validate="one_to_one")
+    treated = rows["year"] >= rows["zone_year"]
+    clean = rows.loc[~treated & (rows[exposure] == 0), "firm_id"]
+    return rows[treated & rows["firm_id"].isin(clean)], parts
+
+
 def true_parts(frame: pd.DataFrame, truth: pd.DataFrame, *, exposure: str) -> pd.DataFrame:
     r"""Split the true average effect on ln(1 + green patents) into its parts.
 
@@ -130,12 +173,7 @@ def true_parts(frame: pd.DataFrame, truth: pd.DataFrame, *, exposure: str) -> pd
         truth: the mean over the treated rows of firms that are seen untreated and unexposed at some time, as
         `aigreen.Decomposition` compares them; low and high: the least and the greatest mean over orders; n_rows.
     """
-    parts = [name for name in truth.columns if name not in {"firm_id", "year", "mean_without", "mean_with"}]
-    columns = ["firm_id", "year", "zone_year", exposure]
-    rows = frame[columns].merge(truth, on=["firm_id", "year"], validate="one_to_one")
-    treated = rows["year"] >= rows["zone_year"]
-    clean = rows.loc[~treated & (rows[exposure] == 0), "firm_id"]
-    rows = rows[treated & rows["firm_id"].isin(clean)]
+    rows, parts = _compared(frame, truth, exposure)
     k, added = len(parts), rows[parts].to_numpy()
     subsets = [frozenset(chosen) for size in range(k + 1) for chosen in combinations(range(k), size)]
     means = np.stack([rows["mean_without"] * np.exp(added[:, sorted(chosen)].sum(axis=1)) for chosen in subsets])
