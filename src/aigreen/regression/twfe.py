@@ -24,6 +24,7 @@ from aigreen.errors import (
 )
 from aigreen.linalg.arrays import beside, compact, sum_by
 from aigreen.linalg.collinearity import column_scale, independent_within
+from aigreen.linalg.fixed_effects import FixedEffects
 from aigreen.linalg.sandwich import (
     SMALL_SAMPLE,
     cluster_factor,
@@ -195,17 +196,18 @@ class TWFE:
         off = sample.matrix([offset])[:, 0] if offset else None
         y = sample.matrix([outcome])[:, 0]
 
-        X, labels, projected = _identified(sample, X, labels, n_treatments, dropped)
         if self.family == "poisson":
             while True:
+                effects = FixedEffects(sample.effects, weights=sample.weights) if sample.effects else None
+                X, labels, _ = _identified(sample, X, labels, n_treatments, dropped, effects)
                 scale = column_scale(X)
-                fitted, gone = fit_poisson(y, X / scale, sample.effects, sample.weights, off)
+                fitted, gone = fit_poisson(y, X / scale, effects, sample.weights, off)
                 if fitted is not None:
                     break
                 sample, X, y, off = _without_separated(sample, X, y, off, gone, dropped)
-                X, labels, _ = _identified(sample, X, labels, n_treatments, dropped)
             regression = fitted.scaled(1 / scale)
         else:
+            X, labels, projected = _identified(sample, X, labels, n_treatments, dropped)
             regression = _fit_linear(sample, y, X, projected, Z, n_treatments)
             if self.vcov in ("HC2", "HC3"):
                 regression = _without_own_pull(sample, regression, projected, 0.5 if self.vcov == "HC2" else 1.0)
@@ -392,14 +394,22 @@ def _horizon_dummies(sample: Sample, labels: Sequence[object], window: bool | tu
 
 
 def _identified(
-    sample: Sample, X: np.ndarray, labels: Sequence[object], n_treatments: int, dropped: Dropped
+    sample: Sample,
+    X: np.ndarray,
+    labels: Sequence[object],
+    n_treatments: int,
+    dropped: Dropped,
+    effects: FixedEffects | None = None,
 ) -> tuple[np.ndarray, list[object], np.ndarray]:
     """Return columns that stay, their labels and projections in units of their standard deviations.
 
-    Dependent covariates are counted, dependent treatments refused.
+    Dependent covariates are counted, dependent treatments refused. `effects` projects where it is given.
     """
     scaled = X / column_scale(X)
-    projected = project(scaled, sample.effects, sample.weights, sample.slopes)
+    if effects is None:
+        projected = project(scaled, sample.effects, sample.weights, sample.slopes)
+    else:
+        projected = effects.residualize(scaled)
     keep = independent_within(scaled, projected, sample.weights)
     if not keep[:n_treatments].all():
         lost = [str(label) for label, k in zip(labels, keep, strict=True) if not k]
