@@ -108,10 +108,13 @@ def fit_poisson(y: np.ndarray, X: np.ndarray, effects: FixedEffects, weights: np
     """
     rows = effects.rows
     w0 = None if weights is None else weights[rows]
-    fit = poisson.fit_poisson(y[rows], take_rows(X, rows), effects, w0)
+    x = take_rows(X, rows)
+    centre = x.mean(axis=0)
+    x -= centre
+    fit = poisson.fit_poisson(y[rows], x, effects, w0)
     effects = fit.effects
     with np.errstate(over="ignore"):
-        mean = np.exp(np.where(effects.reached, effects.predict(fit.gamma) + X @ fit.beta, -np.inf))
+        mean = np.exp(np.where(effects.reached, effects.predict(fit.gamma) + (X - centre) @ fit.beta, -np.inf))
     if not np.isfinite(mean).all():
         raise EstimationError("counterfactual means overflow: covariates of treated rows are far outside the untreated")
     scores = y[rows] - fit.mean

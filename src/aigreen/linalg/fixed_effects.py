@@ -11,7 +11,7 @@ so that only the small matrix :math:`S` is factorised (Frisch, Waugh and Lovell)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -19,7 +19,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from aigreen.errors import EmptyDataError, EstimationError
-from aigreen.linalg.arrays import crosstab, sum_by, take_rows
+from aigreen.linalg.arrays import crosstab, take_rows
 from aigreen.linalg.normal_equations import EXACT, SchurOperator, cholesky_solver, conjugate_gradients, schur_matrix
 
 DENSE_LEVELS = 4_000
@@ -112,8 +112,11 @@ class FixedEffects:
             Values of all rows; only fitted rows are read.
         """
         y0 = self._fit_rows(y)
-        flat = y0[:, None] if y0.ndim == 1 else y0
-        gamma1, gamma2 = self._solve(flat if self._w is None else flat * self._w[:, None])
+        columns = [y0] if y0.ndim == 1 else y0.T
+        sums = self.sums(column if self._w is None else column * self._w for column in columns)
+        mean1, rest = self._reduce(*sums)
+        gamma2 = self._solver(rest)
+        gamma1 = mean1 - self._a_inverse[:, None] * (self._b @ gamma2)
         return self.by_effect(gamma1[:, 0], gamma2[:, 0]) if y0.ndim == 1 else self.by_effect(gamma1, gamma2)
 
     def by_effect(self, gamma1: np.ndarray, gamma2: np.ndarray) -> list[np.ndarray]:
@@ -127,12 +130,15 @@ class FixedEffects:
         ordered = [coefficients[k] for k in self._order]
         total = take_rows(ordered[0], self._u)
         for gamma, level, start in zip(ordered[1:], self._l, self._offsets, strict=False):
-            total += take_rows(gamma, level - start if start else level)
+            level = level - start if start else level
+            for column, values in zip(np.atleast_2d(total.T), np.atleast_2d(gamma.T), strict=True):
+                column += values.take(level)
         return total
 
     def residualize(self, y: np.ndarray) -> np.ndarray:
         """Values of all rows less their fixed effects, shape of `y`; nan where not `reached`."""
-        residuals = y - self.predict(self.coefficients(y))
+        residuals = self.predict(self.coefficients(y))
+        np.subtract(y, residuals, out=residuals)
         if not self.reached.all():
             residuals[~self.reached] = np.nan
         return residuals
@@ -267,12 +273,15 @@ class FixedEffects:
         """Level of each fitted row in the effect with most levels, shape (n_fitted,)."""
         return self._u0
 
-    def sums(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Sum values of the fitted rows, shape (n_fitted, k), by level of the largest effect and of all others."""
-        sums2 = np.zeros((self._n_rest, values.shape[1]))
-        for level in self._l0:
-            sums2 += sum_by(level, values, self._n_rest)
-        return sum_by(self._u0, values, self._n_first), sums2
+    def sums(self, columns: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Sum each of k columns of the fitted rows by level of the largest effect, and of the others, (levels, k)."""
+        sums1, sums2 = [], []
+        for column in columns:
+            sums1.append(np.bincount(self._u0, column, self._n_first))
+            sums2.append(np.zeros(self._n_rest))
+            for level in self._l0:
+                sums2[-1] += np.bincount(level, column, self._n_rest)
+        return np.reshape(sums1, (len(sums1), self._n_first)).T, np.reshape(sums2, (len(sums2), self._n_rest)).T
 
     def on_fitted(self, gamma1: np.ndarray, gamma2: np.ndarray) -> np.ndarray:
         """Sum effects, of the largest one and of the others, by fitted row, shape (n_fitted,) or (n_fitted, k)."""
@@ -282,12 +291,14 @@ class FixedEffects:
         return total
 
     def regress(
-        self, weighted: np.ndarray, *, tolerance: float = EXACT, start: np.ndarray | None = None
+        self, sums1: np.ndarray, sums2: np.ndarray, *, tolerance: float = EXACT, start: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        r"""Estimate the effects from weighted values :math:`Wy` of the fitted rows, shape (n_fitted, k).
+        """Estimate the effects from sums of weighted values of the fitted rows.
 
         Parameters
         ----------
+        sums1 : ndarray, shape (levels of the largest effect, k)
+        sums2 : ndarray, shape (levels of the other effects, k)
         tolerance : float
             Relative, where the equations are solved by iterations.
         start : ndarray, shape (levels of the other effects, k), optional
@@ -298,9 +309,9 @@ class FixedEffects:
         gamma1 : ndarray, shape (levels of the largest effect, k)
         gamma2 : ndarray, shape (levels of the other effects, k)
         explained : ndarray, shape (k, k)
-            :math:`y'WF_0(F_0'WF_0)^-F_0'Wy`, from below where iterations end early.
+            Weighted cross-products of the fitted values, from below where iterations end early.
         """
-        mean1, rest = self._reduce(weighted)
+        mean1, rest = self._reduce(sums1, sums2)
         gamma2 = self._solver(rest, tolerance, start)
         gamma1 = mean1 - self._a_inverse[:, None] * (self._b @ gamma2)
         explained = mean1.T @ (mean1 * self._a[:, None]) - gamma2.T @ (self._schur @ gamma2)
@@ -420,15 +431,8 @@ class FixedEffects:
 
     # -- algebra -------------------------------------------------------------------------------------------------
 
-    def _solve(self, wy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Effects for weighted outcomes of the fitted rows, shape (n_fitted, k)."""
-        mean1, rest = self._reduce(wy)
-        gamma2 = self._solver(rest)
-        return mean1 - self._a_inverse[:, None] * (self._b @ gamma2), gamma2
-
-    def _reduce(self, wy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _reduce(self, sums1: np.ndarray, sums2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         r"""Means by level of the first effect, and the right-hand sides :math:`D_2'Wy - B'A^{-1}D_1'Wy`."""
-        sums1, sums2 = self.sums(wy)
         mean1 = sums1 * self._a_inverse[:, None]
         return mean1, sums2 - self._b.T @ mean1
 

@@ -18,7 +18,7 @@ import numpy as np
 from scipy import linalg
 
 from aigreen.errors import CollinearError, ConvergenceError
-from aigreen.linalg.arrays import beside
+from aigreen.linalg.arrays import weighted_gram
 from aigreen.linalg.fixed_effects import FixedEffects
 
 _SETTLED = 1e-7  # largest change of an index in a step; that of the next one is of its square
@@ -64,7 +64,7 @@ def fit_poisson(
     y : ndarray, shape (n_fitted,)
         Zero or more, with a positive sum in each level of each effect.
     X : ndarray, shape (n_fitted, p)
-        Independent of the effects and of each other.
+        Independent of the effects and of each other; centred, if values are large beside their differences.
     effects : FixedEffects
         Of any weights.
     weights : ndarray, shape (n_fitted,), optional
@@ -78,52 +78,44 @@ def fit_poisson(
     CollinearError
     """
     wy = y if weights is None else weights * y
-    centre = X.mean(axis=0)
-    X = X - centre
     mean, gamma1, gamma2, own = _start(wy, effects, weights, offset)
     beta, start, largest, idle = np.zeros(X.shape[1]), None, 1.0, 0
-    values = np.empty((X.shape[1] + 1, len(y))).T
-    whole, least, rank = float(own.sum()), float(wy[wy > 0].min()), effects.rank
+    least, rank = float(wy[wy > 0].min()), effects.rank
     for _ in range(_STEPS):
         v = mean if weights is None else weights * mean
         if not v.all():
             break
         effects = effects.reweight(v)
-        np.subtract(wy, v, out=values[:, 0])
-        np.multiply(X.T, v, out=values.T[1:])
-        by_first, by_rest, explained = effects.regress(values, tolerance=min(_LOOSE, 0.1 * largest), start=start)
-        products = X.T @ values - explained[1:]
-        d_beta = _solve(products[:, 1:], products[:, 0])
-        net = np.append(1.0, -d_beta)
-        d1, d2 = by_first @ net, by_rest @ net
-        change = X @ d_beta + effects.on_fitted(d1, d2)
-        start = by_rest
-        start[:, 0] = 0.0
-
-        promised, linear = np.einsum("i,i", values[:, 0], change), np.einsum("i,i", wy, change)
-        size = 1.0
-        while True:
-            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                trial = np.exp(size * change) * mean
-                shift = _to_own_maximum(trial, own, effects, weights)
-                gain = size * linear + np.einsum("i,i", own, shift)
-            if gain > 1e-4 * size * promised or promised < _SURE * whole:
-                break
-            size /= 2
-            if size < _SMALLEST:
-                raise ConvergenceError(_FAILED)
-        trial *= np.exp(shift)[effects.largest]
-        mean, beta = trial, beta + size * d_beta
-        gamma1, gamma2 = gamma1 + size * d1 + shift, gamma2 + size * d2
-        largest = np.abs(change).max()
+        d_beta, d1, d2, start = _direction(wy, v, X, effects, min(_LOOSE, 0.1 * largest), start)
+        change = X @ d_beta
+        change += effects.on_fitted(d1, d2)
+        largest, promised = float(np.abs(change).max()), float(np.einsum("i,i", wy, change))
+        size, mean, shift = _ahead(mean, change, promised, own, effects, weights)
+        del change
+        beta, gamma1, gamma2 = beta + size * d_beta, gamma1 + size * d1 + shift, gamma2 + size * d2
         idle += promised < _NOTHING * least
         if largest < _SETTLED or idle == _IDLE:
             break
     if largest < _SETTLED:
         effects = effects.reweight(mean if weights is None else weights * mean)
         if effects.rank == rank:
-            return PoissonFit(beta, effects.by_effect(gamma1 - centre @ beta, gamma2), mean, effects)
+            return PoissonFit(beta, effects.by_effect(gamma1, gamma2), mean, effects)
     raise ConvergenceError(_FAILED)
+
+
+def _direction(
+    wy: np.ndarray, v: np.ndarray, X: np.ndarray, effects: FixedEffects, tolerance: float, start: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the step in coefficients, in the largest effect and in the others, and the next start."""
+    column = wy - v
+    right = np.array([np.einsum("i,i", x, column) for x in X.T])
+    sums = effects.sums(column if x is None else np.multiply(v, x, out=column) for x in [None, *X.T])
+    by_first, by_rest, explained = effects.regress(*sums, tolerance=tolerance, start=start)
+    d_beta = _solve(weighted_gram(X, v) - explained[1:, 1:], right - explained[1:, 0])
+    net = np.append(1.0, -d_beta)
+    step = by_first @ net, by_rest @ net
+    by_rest[:, 0] = 0.0
+    return d_beta, *step, by_rest
 
 
 def _start(
@@ -134,7 +126,7 @@ def _start(
     Close to the solution without covariates.
     """
     mean = np.ones(len(wy)) if offset is None else np.exp(offset)
-    first, rest = effects.sums(beside(wy, (mean if weights is None else weights * mean)[:, None]))
+    first, rest = effects.sums([wy, mean if weights is None else weights * mean])
     own = first[:, 0]
     overall = own.sum() / first[:, 1].sum()
     seen = rest[:, 0] > 0
@@ -143,6 +135,32 @@ def _start(
     gamma1 = _to_own_maximum(mean, own, effects, weights)
     mean *= np.exp(gamma1)[effects.largest]
     return mean, gamma1, gamma2, own
+
+
+def _ahead(
+    mean: np.ndarray,
+    change: np.ndarray,
+    promised: float,
+    own: np.ndarray,
+    effects: FixedEffects,
+    weights: np.ndarray | None,
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Go as far along `change` as the likelihood rises: how far, the means there, and the change of the largest effect.
+
+    `promised` is the gain of the whole step to first order.
+    """
+    size = 1.0
+    while size > _SMALLEST:
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            trial = np.exp(size * change)
+            trial *= mean
+            shift = _to_own_maximum(trial, own, effects, weights)
+            gain = size * promised + np.einsum("i,i", own, shift)
+        if gain > 1e-4 * size * abs(promised) or abs(promised) < _SURE * own.sum():
+            trial *= np.exp(shift)[effects.largest]
+            return size, trial, shift
+        size /= 2
+    raise ConvergenceError(_FAILED)
 
 
 def _to_own_maximum(mean: np.ndarray, own: np.ndarray, effects: FixedEffects, weights: np.ndarray | None) -> np.ndarray:

@@ -9,7 +9,8 @@ import numpy as np
 
 from aigreen.errors import CollinearError, ConvergenceError
 from aigreen.linalg import poisson
-from aigreen.linalg.collinearity import independent_columns
+from aigreen.linalg.arrays import weighted_gram
+from aigreen.linalg.collinearity import column_scale, independent_columns
 from aigreen.linalg.fixed_effects import FixedEffects
 from aigreen.linalg.varying_slopes import Slope, absorb
 from aigreen.regression.separation import separated_rows
@@ -97,6 +98,7 @@ def least_squares(y: np.ndarray, X: np.ndarray, Z: np.ndarray | None, weights: n
 def fit_poisson(
     y: np.ndarray,
     X: np.ndarray,
+    projected: np.ndarray,
     effects: FixedEffects | None,
     weights: np.ndarray | None,
     offset: np.ndarray | None,
@@ -106,8 +108,9 @@ def fit_poisson(
     Parameters
     ----------
     y : ndarray, shape (n,)
-    X : ndarray, shape (n, k)
-        In units of about one; without effects its columns span an intercept.
+    X, projected : ndarray, shape (n, k)
+        Columns, and what fixed effects leave of them, in units of standard deviations; without effects they span an
+        intercept.
     effects : FixedEffects, optional
         Of all rows.
     weights, offset : ndarray, shape (n,), optional
@@ -121,17 +124,18 @@ def fit_poisson(
     ConvergenceError, CollinearError
     """
     try:
-        beta, mean, within = _poisson(y, X, effects, weights, offset)
+        beta, mean, within = _poisson(y, projected, effects, weights, offset)
     except (CollinearError, ConvergenceError):
-        gone = separated_rows(y, X, [] if effects is None else effects.codes)
+        gone = separated_rows(y, X / column_scale(X), [] if effects is None else effects.codes)
         if not gone.any():
             raise
         return None, gone
     residual, v = y - mean, mean
     if weights is not None:
         residual, v = weights * residual, weights * v
-    bread = np.linalg.inv((within * v[:, None]).T @ within)
-    return Regression(beta, within * residual[:, None], bread, 1.0), np.zeros(len(y), dtype=bool)
+    bread = np.linalg.inv(weighted_gram(within, v))
+    within *= residual[:, None]
+    return Regression(beta, within, bread, 1.0), np.zeros(len(y), dtype=bool)
 
 
 def _poisson(
@@ -150,4 +154,4 @@ def _poisson(
     fit = poisson.fit_poisson(
         y, np.delete(X, j, axis=1), FixedEffects([np.zeros(len(X), dtype=np.intp)]), weights, offset
     )  # fmt: skip
-    return np.insert(fit.beta, j, 0.0) + fit.gamma[0] * intercept, fit.mean, X
+    return np.insert(fit.beta, j, 0.0) + fit.gamma[0] * intercept, fit.mean, X.copy()

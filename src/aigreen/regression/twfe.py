@@ -176,10 +176,15 @@ class TWFE:
         columns = [outcome, *treatments, *covariates, *instruments, *([offset] if offset else [])]
         columns += [variable for _, variable in slopes if variable != panel.names["time"]]
         complete = panel.complete(list(dict.fromkeys(columns)), dropped)
-        counts = complete.column(outcome) if self.family == "poisson" else None
-        if counts is not None:
-            check_counts(counts, outcome, complete)
-        sample = draw_sample(complete, names, dropped, counts=counts, slopes=slopes)
+        if self.family == "poisson":
+            check_counts(complete.column(outcome), outcome, complete)
+        sample = draw_sample(
+            complete,
+            names,
+            dropped,
+            counts=complete.column(outcome) if self.family == "poisson" else None,
+            slopes=slopes,
+        )
         if self.event_study:
             labels: list[object] = list(_horizons(sample, self.event_study, self.reference, dropped))
             X = _horizon_dummies(sample, labels, self.event_study)
@@ -197,15 +202,7 @@ class TWFE:
         y = sample.matrix([outcome])[:, 0]
 
         if self.family == "poisson":
-            while True:
-                effects = FixedEffects(sample.effects, weights=sample.weights) if sample.effects else None
-                X, labels, _ = _identified(sample, X, labels, n_treatments, dropped, effects)
-                scale = column_scale(X)
-                fitted, gone = fit_poisson(y, X / scale, effects, sample.weights, off)
-                if fitted is not None:
-                    break
-                sample, X, y, off = _without_separated(sample, X, y, off, gone, dropped)
-            regression = fitted.scaled(1 / scale)
+            sample, X, labels, regression = _fit_counts(sample, y, X, labels, off, n_treatments, dropped)
         else:
             X, labels, projected = _identified(sample, X, labels, n_treatments, dropped)
             regression = _fit_linear(sample, y, X, projected, Z, n_treatments)
@@ -419,6 +416,8 @@ def _identified(
             f"determine them: {', '.join(lost[:5])}"
         )
     dropped.collinear(labels, keep)
+    if keep.all():
+        return X, list(labels), projected
     return X[:, keep], [label for label, k in zip(labels, keep, strict=True) if k], projected[:, keep]
 
 
@@ -437,6 +436,25 @@ def _fit_linear(
     return Regression(
         regression.beta * y_scale, regression.scores * y_scale, regression.bread, regression.sigma2 * y_scale**2
     )
+
+
+def _fit_counts(
+    sample: Sample,
+    y: np.ndarray,
+    X: np.ndarray,
+    labels: list[object],
+    offset: np.ndarray | None,
+    n_treatments: int,
+    dropped: Dropped,
+) -> tuple[Sample, np.ndarray, list[object], Regression]:
+    """Fit Poisson, without rows that are separated; also return the sample, columns and labels that are left."""
+    while True:
+        effects = FixedEffects(sample.effects, weights=sample.weights) if sample.effects else None
+        X, labels, projected = _identified(sample, X, labels, n_treatments, dropped, effects)
+        regression, gone = fit_poisson(y, X, projected, effects, sample.weights, offset)
+        if regression is not None:
+            return sample, X, labels, regression.scaled(1 / column_scale(X))
+        sample, X, y, offset = _without_separated(sample, X, y, offset, gone, dropped)
 
 
 def _without_separated(
