@@ -8,14 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg, sparse
 
-from aigreen.errors import CollinearError, ConvergenceError, EstimationError
+from aigreen.errors import CollinearError, EstimationError
+from aigreen.linalg import poisson
 from aigreen.linalg.arrays import beside, sum_by, take_rows
 from aigreen.linalg.collinearity import independent_of_effects
 from aigreen.linalg.fixed_effects import FixedEffects
 from aigreen.panel.dropped import Dropped
-
-_STEP = 1e-8
-_ITERATIONS = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,94 +98,47 @@ def fit_linear(y: np.ndarray, X: np.ndarray, effects: FixedEffects, weights: np.
 
 
 def fit_poisson(y: np.ndarray, X: np.ndarray, effects: FixedEffects, weights: np.ndarray | None) -> Untreated:
-    r"""Poisson pseudo-maximum likelihood on the fitted rows by iteratively reweighted least squares.
+    """Poisson pseudo-maximum likelihood on the fitted rows; covariates must be independent.
 
-    Each step regresses :math:`z = \eta + (y - \mu)/\mu` on effects and covariates with weights :math:`w\mu`.
     Separated rows must have been left out.
 
     Raises
     ------
-    ConvergenceError
+    ConvergenceError, CollinearError
     """
     rows = effects.rows
-    y0, X0 = y[rows], take_rows(X, rows)
-    w0 = np.ones(len(rows)) if weights is None else weights[rows]
-    inner = FixedEffects([c[rows] for c in effects.codes])
-    mu = _product_of_means(y0, w0, inner.codes)
-    eta = np.log(mu)
-    deviance = np.inf
-    for _ in range(_ITERATIONS):
-        z = eta + (y0 - mu) / mu
-        try:
-            inner = inner.reweight(w0 * mu)
-            step = _index(z, X0, inner, w0 * mu) - eta
-        except (linalg.LinAlgError, EstimationError):  # means run to zero
-            break
-        size = 1.0
-        while True:
-            trial = eta + size * step
-            with np.errstate(over="ignore"):
-                mu = np.exp(trial)
-            likelihood = float(w0 @ (mu - y0 * trial))
-            if likelihood <= deviance + 1e-9 * abs(deviance) or size < 1e-4:
-                break
-            size /= 2
-        eta, deviance = trial, likelihood
-        if not np.isfinite(deviance):
-            break
-        if size == 1.0 and np.abs(step).max() < _STEP:
-            return _poisson_solution(y, X, effects, w0, eta, mu)
-    raise ConvergenceError(
-        "the Poisson fit on untreated rows did not converge: covariates or effects may separate some rows"
-    )
-
-
-def _product_of_means(y: np.ndarray, w: np.ndarray, codes: tuple[np.ndarray, ...]) -> np.ndarray:
-    """Mean of the outcome times the relative mean of each effect: near the solution without covariates."""
-    mean = (w @ y) / w.sum()
-    mu = np.full(len(y), mean)
-    for code in codes:
-        size = np.bincount(code, w)
-        relative = np.bincount(code, w * y) / np.where(size > 0, size, 1.0) / mean
-        mu *= relative[code]
-    return mu
-
-
-def _poisson_solution(
-    y: np.ndarray, X: np.ndarray, effects: FixedEffects, w0: np.ndarray, eta: np.ndarray, mu: np.ndarray
-) -> Untreated:
-    """Predict all rows from the converged working regression."""
-    n, rows = len(y), effects.rows
-    fitted, weights, z = np.zeros(n, dtype=bool), np.ones(n), np.zeros(n)
-    fitted[rows], weights[rows], z[rows] = True, w0 * mu, eta + (y[rows] - mu) / mu
-    effects = FixedEffects(effects.codes, fitted=fitted, weights=weights)
-    model = fit_linear(z, X, effects, weights)
+    w0 = None if weights is None else weights[rows]
+    x = take_rows(X, rows)
+    centre = x.mean(axis=0)
+    x -= centre
+    fit = poisson.fit_poisson(y[rows], x, effects, w0)
+    effects = fit.effects
     with np.errstate(over="ignore"):
-        mean = np.exp(np.where(effects.reached, model.mean, -np.inf))
+        mean = np.exp(np.where(effects.reached, effects.predict(fit.gamma) + (X - centre) @ fit.beta, -np.inf))
     if not np.isfinite(mean).all():
         raise EstimationError("counterfactual means overflow: covariates of treated rows are far outside the untreated")
-    scores = w0 * (y[rows] - mean[rows])
-    return Untreated(mean, mean, scores, effects, model.covariates, model.beta, model.bread)
-
-
-def _index(z: np.ndarray, X: np.ndarray, effects: FixedEffects, weights: np.ndarray) -> np.ndarray:
-    """Fitted values of a weighted regression where all rows are fitted."""
-    if not X.shape[1]:
-        return effects.predict(effects.coefficients(z))
-    both = beside(z, X)
-    within = both - effects.predict(effects.coefficients(both))
-    beta, _ = _regress(within, weights)
-    return z - within[:, 0] + within[:, 1:] @ beta
+    scores = y[rows] - fit.mean
+    scores = scores if w0 is None else scores * w0
+    within = X - effects.predict(effects.coefficients(X)) if X.shape[1] else X
+    bread = _bread(take_rows(within, rows), fit.mean if w0 is None else w0 * fit.mean)
+    return Untreated(mean, mean, scores, effects, within, fit.beta, bread)
 
 
 def _regress(within: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients of the first column on the others, and the inverse of the others' cross-products."""
     x = within[:, 1:]
+    bread = _bread(x, weights)
+    return bread @ ((x if weights is None else x * weights[:, None]).T @ within[:, 0]), bread
+
+
+def _bread(x: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """Inverse of the weighted cross-products, whatever the units of the columns."""
+    if not x.shape[1]:
+        return np.zeros((0, 0))
     wx = x if weights is None else x * weights[:, None]
     scale = 1.0 / np.sqrt(np.einsum("ij,ij->j", wx, x))
     try:
         factor = linalg.cho_factor((wx.T @ x) * scale[:, None] * scale, check_finite=True)
     except (linalg.LinAlgError, ValueError) as error:
         raise CollinearError("the covariates are collinear on the untreated rows") from error
-    bread = linalg.cho_solve(factor, np.diag(scale)) * scale[:, None]
-    return bread @ (wx.T @ within[:, 0]), bread
+    return linalg.cho_solve(factor, np.diag(scale)) * scale[:, None]

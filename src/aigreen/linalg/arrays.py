@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
+BLOCK = 2**14  # rows
+
 
 def take_rows(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Take rows of a vector or matrix; a matrix comes in Fortran order, which makes work on its columns faster."""
@@ -29,12 +31,21 @@ def sum_by(codes: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
     return out
 
 
+def weighted_gram(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Weighted cross-products of the columns of `values`, shape (n, k), without a weighted copy of them, (k, k)."""
+    gram = np.zeros((values.shape[1], values.shape[1]))
+    for start in range(0, len(values), BLOCK):
+        block = values[start : start + BLOCK].T
+        gram += (block * weights[start : start + BLOCK]) @ block.T
+    return gram
+
+
 def crosstab(
     row: np.ndarray, column: np.ndarray, values: np.ndarray, n_rows: int, n_columns: int
 ) -> np.ndarray | sparse.csr_array:
     """Sum `values` by two codes; dense where that is not larger than a few times the data."""
     if n_rows * n_columns <= max(4 * len(values), 1_000_000):
-        cell = row.astype(np.intp, copy=False) * n_columns
+        cell = np.multiply(row, n_columns, dtype=np.intp)
         cell += column
         return np.bincount(cell, values, n_rows * n_columns).reshape(n_rows, n_columns)
     return sparse.coo_array((values, (row, column)), shape=(n_rows, n_columns)).tocsr()

@@ -11,7 +11,7 @@ so that only the small matrix :math:`S` is factorised (Frisch, Waugh and Lovell)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -19,8 +19,8 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from aigreen.errors import EmptyDataError, EstimationError
-from aigreen.linalg.arrays import crosstab, sum_by, take_rows
-from aigreen.linalg.normal_equations import SchurOperator, cholesky_solver, conjugate_gradients, schur_matrix
+from aigreen.linalg.arrays import crosstab, take_rows
+from aigreen.linalg.normal_equations import EXACT, SchurOperator, cholesky_solver, conjugate_gradients, schur_matrix
 
 DENSE_LEVELS = 4_000
 NULL = 1e-7
@@ -112,10 +112,15 @@ class FixedEffects:
             Values of all rows; only fitted rows are read.
         """
         y0 = self._fit_rows(y)
-        flat = y0[:, None] if y0.ndim == 1 else y0
-        gamma1, gamma2 = self._solve(flat if self._w is None else flat * self._w[:, None])
-        if y0.ndim == 1:
-            gamma1, gamma2 = gamma1[:, 0], gamma2[:, 0]
+        columns = [y0] if y0.ndim == 1 else y0.T
+        sums = self.sums(column if self._w is None else column * self._w for column in columns)
+        mean1, rest = self._reduce(*sums)
+        gamma2 = self._solver(rest)
+        gamma1 = mean1 - self._a_inverse[:, None] * (self._b @ gamma2)
+        return self.by_effect(gamma1[:, 0], gamma2[:, 0]) if y0.ndim == 1 else self.by_effect(gamma1, gamma2)
+
+    def by_effect(self, gamma1: np.ndarray, gamma2: np.ndarray) -> list[np.ndarray]:
+        """Effects in the order of `codes`, from those of the largest effect and of all others."""
         parts = [gamma1, *(gamma2[a:b] for a, b in zip(self._offsets[:-1], self._offsets[1:], strict=True))]
         by_effect = dict(zip(self._order, parts, strict=True))
         return [by_effect[k] for k in range(len(parts))]
@@ -125,12 +130,15 @@ class FixedEffects:
         ordered = [coefficients[k] for k in self._order]
         total = take_rows(ordered[0], self._u)
         for gamma, level, start in zip(ordered[1:], self._l, self._offsets, strict=False):
-            total += take_rows(gamma, level - start if start else level)
+            level = level - start if start else level
+            for column, values in zip(np.atleast_2d(total.T), np.atleast_2d(gamma.T), strict=True):
+                column += values.take(level)
         return total
 
     def residualize(self, y: np.ndarray) -> np.ndarray:
         """Values of all rows less their fixed effects, shape of `y`; nan where not `reached`."""
-        residuals = y - self.predict(self.coefficients(y))
+        residuals = self.predict(self.coefficients(y))
+        np.subtract(y, residuals, out=residuals)
         if not self.reached.all():
             residuals[~self.reached] = np.nan
         return residuals
@@ -153,9 +161,7 @@ class FixedEffects:
         one = targets.ndim == 1
         by_first, gamma2 = self._adjoint(targets[:, None] if one else targets)
         gamma1 = self._a_inverse[:, None] * (by_first.toarray().T - self._b @ gamma2)
-        v = gamma1[self._u0]
-        for level in self._l0:
-            v += gamma2[level]
+        v = self.on_fitted(gamma1, gamma2)
         if self._w is not None:
             v *= self._w[:, None]
         return v[:, 0] if one else v
@@ -260,6 +266,58 @@ class FixedEffects:
         owner[self._u0] = groups
         return owner if np.array_equal(owner.take(self._u0), groups) else None
 
+    # -- weighted regressions ------------------------------------------------------------------------------------
+
+    @property
+    def largest(self) -> np.ndarray:
+        """Level of each fitted row in the effect with most levels, shape (n_fitted,)."""
+        return self._u0
+
+    def sums(self, columns: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Sum each of k columns of the fitted rows by level of the largest effect, and of the others, (levels, k)."""
+        sums1, sums2 = [], []
+        for column in columns:
+            sums1.append(np.bincount(self._u0, column, self._n_first))
+            sums2.append(np.zeros(self._n_rest))
+            for level in self._l0:
+                sums2[-1] += np.bincount(level, column, self._n_rest)
+        return np.reshape(sums1, (len(sums1), self._n_first)).T, np.reshape(sums2, (len(sums2), self._n_rest)).T
+
+    def on_fitted(self, gamma1: np.ndarray, gamma2: np.ndarray) -> np.ndarray:
+        """Sum effects, of the largest one and of the others, by fitted row, shape (n_fitted,) or (n_fitted, k)."""
+        total = gamma1[self._u0]
+        for level in self._l0:
+            total += gamma2[level]
+        return total
+
+    def regress(
+        self, sums1: np.ndarray, sums2: np.ndarray, *, tolerance: float = EXACT, start: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Estimate the effects from sums of weighted values of the fitted rows.
+
+        Parameters
+        ----------
+        sums1 : ndarray, shape (levels of the largest effect, k)
+        sums2 : ndarray, shape (levels of the other effects, k)
+        tolerance : float
+            Relative, where the equations are solved by iterations.
+        start : ndarray, shape (levels of the other effects, k), optional
+            Where the iterations start.
+
+        Returns
+        -------
+        gamma1 : ndarray, shape (levels of the largest effect, k)
+        gamma2 : ndarray, shape (levels of the other effects, k)
+        explained : ndarray, shape (k, k)
+            Weighted cross-products of the fitted values, from below where iterations end early.
+        """
+        mean1, rest = self._reduce(sums1, sums2)
+        gamma2 = self._solver(rest, tolerance, start)
+        gamma1 = mean1 - self._a_inverse[:, None] * (self._b @ gamma2)
+        explained = mean1.T @ (mean1 * self._a[:, None]) - gamma2.T @ (self._schur @ gamma2)
+        cross = rest.T @ gamma2
+        return gamma1, gamma2, explained + cross + cross.T
+
     # -- identification ------------------------------------------------------------------------------------------
 
     @cached_property
@@ -297,7 +355,7 @@ class FixedEffects:
     def _weigh(self, weights: np.ndarray | None) -> None:
         """Cross-products A, B of the eliminated effect with itself and the rest."""
         self._w = weights
-        a = np.bincount(self._u0, weights, self._n_first).astype(float)
+        self._a = a = np.bincount(self._u0, weights, self._n_first).astype(float)
         with np.errstate(divide="ignore"):
             self._a_inverse = np.where(a > 0, 1.0 / a, 0.0)
         w = np.ones(len(self._u0)) if weights is None else weights
@@ -333,6 +391,7 @@ class FixedEffects:
     def _structure(self) -> None:
         """Levels with fitted rows and, with two effects, their connected components."""
         self._present = self._diagonal > 0
+        self._independent: np.ndarray | None = None
         if len(self._l0) != 1:
             return
         n = self._n_rest
@@ -340,6 +399,7 @@ class FixedEffects:
             between = self._b.T @ self._b
             graph = sparse.csr_array(between)
             _, self._component = csgraph.connected_components(graph, directed=False)
+            self._independent = self._all_but_one_a_component()
         else:
             size = self._n_first + n
             edges = sparse.coo_array(
@@ -359,9 +419,9 @@ class FixedEffects:
             self.rank = levels + int(self._present.sum()) - redundant
             return
         self._schur = schur_matrix(self._within, self._b, self._a_inverse)
-        independent = self._all_but_one_a_component() if len(self._l0) == 1 else None
-        self._solver, rank = cholesky_solver(self._schur, self._diagonal, independent)
-        self.rank = levels + rank
+        self._solver, independent = cholesky_solver(self._schur, self._diagonal, self._independent)
+        self._independent = independent if self._independent is None else self._independent
+        self.rank = levels + len(independent)
 
     def _all_but_one_a_component(self) -> np.ndarray:
         """Levels of the second effect with fitted rows, less the first of each connected component."""
@@ -371,15 +431,10 @@ class FixedEffects:
 
     # -- algebra -------------------------------------------------------------------------------------------------
 
-    def _solve(self, wy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Effects for weighted outcomes of the fitted rows, shape (n_fitted, k)."""
-        sums1 = sum_by(self._u0, wy, self._n_first)
+    def _reduce(self, sums1: np.ndarray, sums2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        r"""Means by level of the first effect, and the right-hand sides :math:`D_2'Wy - B'A^{-1}D_1'Wy`."""
         mean1 = sums1 * self._a_inverse[:, None]
-        sums2 = np.zeros((self._n_rest, wy.shape[1]))
-        for level in self._l0:
-            sums2 += sum_by(level, wy, self._n_rest)
-        gamma2 = self._solver(sums2 - self._b.T @ mean1)
-        return mean1 - self._a_inverse[:, None] * (self._b @ gamma2), gamma2
+        return mean1, sums2 - self._b.T @ mean1
 
     def _adjoint(self, targets: np.ndarray | sparse.sparray) -> tuple[sparse.csr_array, np.ndarray]:
         r"""Target weights summed by level of the first effect, (k, levels), and :math:`S^-(D_2'w - B'A^{-1}D_1'w)`."""

@@ -1,21 +1,28 @@
 r"""Solvers of singular normal equations :math:`Sx = r`, with :math:`S = C - B'A^{-1}B` and A diagonal.
 
-A solver takes r, shape (n, k), in the range of S and returns one of the solutions, shape (n, k).
+A solver takes r, shape (n, k), in the range of S and returns one of the solutions, shape (n, k). One that iterates
+heeds a relative tolerance and a start, shape (n, k), too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 from scipy import linalg, sparse
 
 from aigreen.errors import ConvergenceError
 
-Solver = Callable[[np.ndarray], np.ndarray]
-
+EXACT = 1e-13
 _PIVOT = 1e-10
 _NULL_CURVATURE = 1e-13
+
+
+class Solver(Protocol):
+    """A solver of Sx = r."""
+
+    def __call__(self, r: np.ndarray, tolerance: float = EXACT, start: np.ndarray | None = None) -> np.ndarray:
+        """Return x."""
 
 
 class SchurOperator:
@@ -37,8 +44,8 @@ def schur_matrix(c: np.ndarray, b: sparse.csr_array | np.ndarray, a_inverse: np.
 
 def cholesky_solver(
     matrix: np.ndarray, diagonal: np.ndarray, independent: np.ndarray | None = None
-) -> tuple[Solver, int]:
-    """Solve by a Cholesky factor of a largest independent set of equations, and return the rank with the solver.
+) -> tuple[Solver, np.ndarray]:
+    """Solve by a Cholesky factor of a largest independent set of equations; also return the set, positions of them.
 
     Parameters
     ----------
@@ -55,14 +62,14 @@ def cholesky_solver(
     scaled = matrix * scale[:, None] * scale
     keep, factor = _pivoted_cholesky(scaled) if independent is None else _cholesky(scaled, independent)
 
-    def solve(r: np.ndarray) -> np.ndarray:
+    def solve(r: np.ndarray, tolerance: float = EXACT, start: np.ndarray | None = None) -> np.ndarray:
         x = np.zeros_like(r)
         if keep.size:
             d = scale[keep, None]
             x[keep] = linalg.cho_solve((factor, True), r[keep] * d, check_finite=False) * d
         return x
 
-    return solve, len(keep)
+    return solve, keep
 
 
 def _cholesky(matrix: np.ndarray, keep: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -83,19 +90,17 @@ def _pivoted_cholesky(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return pivots[:rank].astype(np.intp) - 1, np.tril(factor[:rank, :rank])
 
 
-def conjugate_gradients(
-    operator: SchurOperator, diagonal: np.ndarray, *, tolerance: float = 1e-13, iterations: int = 10_000
-) -> Solver:
+def conjugate_gradients(operator: SchurOperator, diagonal: np.ndarray, *, iterations: int = 10_000) -> Solver:
     """Solve by preconditioned conjugate gradients, all columns at once; `diagonal` is that of C, shape (n,)."""
     inverse = np.where(diagonal > 0, 1.0 / np.where(diagonal > 0, diagonal, 1.0), 0.0)[:, None]
 
-    def solve(r: np.ndarray) -> np.ndarray:
-        x = np.zeros_like(r)
-        residual = r.copy()
+    def solve(r: np.ndarray, tolerance: float = EXACT, start: np.ndarray | None = None) -> np.ndarray:
+        x = np.zeros_like(r) if start is None else start.copy()
+        residual = r.copy() if start is None else r - operator @ start
+        goal = tolerance**2 * np.einsum("ij,ij->j", r, inverse * r)
         z = inverse * residual
         p = z.copy()
         rho = np.einsum("ij,ij->j", residual, z)
-        goal = tolerance**2 * rho
         live = rho > 0
         for _ in range(iterations):
             live &= rho > goal

@@ -149,8 +149,8 @@ class SlopedEffects(FixedEffects):
             self.rank = live + int((self._diagonal > 0).sum())
             return
         matrix = schur_matrix(c.toarray(), self._b, self._a_inverse)
-        self._s, (self._solver, rank) = matrix, cholesky_solver(matrix, self._diagonal)
-        self.rank = live + rank
+        self._s, (self._solver, independent) = matrix, cholesky_solver(matrix, self._diagonal)
+        self.rank = live + len(independent)
 
     # -- projections ---------------------------------------------------------------------------------------------
 

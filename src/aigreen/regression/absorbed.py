@@ -1,19 +1,19 @@
-"""Least squares, two-stage least squares and Poisson with absorbed fixed effects; pyfixest projects and iterates."""
+"""Least squares, two-stage least squares and Poisson with absorbed fixed effects."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 
 from aigreen.errors import CollinearError, ConvergenceError
-from aigreen.linalg.collinearity import independent_columns
+from aigreen.linalg import poisson
+from aigreen.linalg.arrays import weighted_gram
+from aigreen.linalg.collinearity import column_scale, independent_columns
 from aigreen.linalg.fixed_effects import FixedEffects
 from aigreen.linalg.varying_slopes import Slope, absorb
-from aigreen.regression.separation import may_be_separated, separated_rows
+from aigreen.regression.separation import separated_rows
 
 TOLERANCE = 1e-10
 PATIENCE = 5_000  # rounds of alternating projections
@@ -98,90 +98,60 @@ def least_squares(y: np.ndarray, X: np.ndarray, Z: np.ndarray | None, weights: n
 def fit_poisson(
     y: np.ndarray,
     X: np.ndarray,
-    effects: Sequence[np.ndarray],
+    projected: np.ndarray,
+    effects: FixedEffects | None,
     weights: np.ndarray | None,
     offset: np.ndarray | None,
 ) -> tuple[Regression | None, np.ndarray]:
-    """Fit a Poisson regression, or find the rows that it separates.
+    r"""Fit a Poisson regression, with scores :math:`w_i \tilde x_i (y_i - \mu_i)`, or find the rows that it separates.
+
+    Parameters
+    ----------
+    y : ndarray, shape (n,)
+    X, projected : ndarray, shape (n, k)
+        Columns, and what fixed effects leave of them, in units of standard deviations; without effects they span an
+        intercept.
+    effects : FixedEffects, optional
+        Of all rows.
+    weights, offset : ndarray, shape (n,), optional
 
     Returns
     -------
     regression, or None where rows are separated; mask of these rows
-    """
-    try:
-        regression, mean = poisson(y, X, effects, weights, offset)
-    except (CollinearError, ConvergenceError):
-        gone = separated_rows(y, X, effects)
-        if not gone.any():
-            raise
-        return None, gone
-    if may_be_separated(y, mean, weights):
-        gone = separated_rows(y, X, effects)
-        if gone.any():
-            return None, gone
-    return regression, np.zeros(len(y), dtype=bool)
-
-
-def poisson(
-    y: np.ndarray,
-    X: np.ndarray,
-    effects: Sequence[np.ndarray],
-    weights: np.ndarray | None,
-    offset: np.ndarray | None,
-) -> tuple[Regression, np.ndarray]:
-    r"""Poisson pseudo-maximum likelihood by pyfixest, with scores :math:`w_i \tilde x_i (y_i - \mu_i)`.
-
-    Fixed effects are taken out by alternating projections, and where these creep (large and tiny fitted means joined by
-    few units) by least squares with a preconditioner.
-
-    Returns
-    -------
-    regression, fitted means of shape (n,)
 
     Raises
     ------
     ConvergenceError, CollinearError
     """
-    import pyfixest
+    try:
+        beta, mean, within = _poisson(y, projected, effects, weights, offset)
+    except (CollinearError, ConvergenceError):
+        gone = separated_rows(y, X / column_scale(X), [] if effects is None else effects.codes)
+        if not gone.any():
+            raise
+        return None, gone
+    residual, v = y - mean, mean
+    if weights is not None:
+        residual, v = weights * residual, weights * v
+    bread = np.linalg.inv(weighted_gram(within, v))
+    within *= residual[:, None]
+    return Regression(beta, within, bread, 1.0), np.zeros(len(y), dtype=bool)
 
-    columns = {f"x{j}": X[:, j] for j in range(X.shape[1])} | {f"f{j}": codes for j, codes in enumerate(effects)}
-    options = {name: values for name, values in (("weights", weights), ("offset", offset)) if values is not None}
-    formula = "y ~ " + " + ".join(f"x{j}" for j in range(X.shape[1]))
-    formula += (" | " + " + ".join(f"f{j}" for j in range(len(effects)))) if effects else " - 1"
-    demeaners = [
-        pyfixest.MapDemeaner(fixef_tol=TOLERANCE, fixef_maxiter=PATIENCE),
-        pyfixest.LsmrDemeaner(fixef_atol=TOLERANCE, fixef_btol=TOLERANCE, fixef_maxiter=PATIENCE),
-    ]
-    fit, failed = None, None
-    for demeaner in demeaners:
-        try:
-            with warnings.catch_warnings(), np.errstate(all="ignore"):
-                warnings.simplefilter("ignore")
-                fit = pyfixest.fepois(
-                    formula,
-                    pd.DataFrame({"y": y} | columns | options),
-                    vcov="iid",
-                    ssc=pyfixest.ssc(k_adj=False),
-                    fixef_rm="none",
-                    iwls_tol=TOLERANCE,
-                    iwls_maxiter=100,
-                    separation_check=[],
-                    demeaner=demeaner,
-                    collin_tol=1e-14,
-                    **{name: name for name in options},
-                )
-            break
-        except (pyfixest.errors.NonConvergenceError, np.linalg.LinAlgError, ValueError, RuntimeError) as error:
-            failed = error
-    if fit is None:
-        raise ConvergenceError(f"the Poisson fit failed: {failed}") from failed
-    beta = fit.coef().to_numpy()
-    if not fit.convergence or not np.isfinite(beta).all():
-        raise ConvergenceError("the Poisson fit did not converge in 100 iterations")
-    if len(beta) != X.shape[1]:
-        raise CollinearError("at the fitted means, a column of the Poisson regression is determined by the others")
-    mean = fit.predict(type="response")
-    w = np.ones(len(y)) if weights is None else weights
-    within = project(X, effects, w * mean)
-    bread = np.linalg.inv((within * (w * mean)[:, None]).T @ within)
-    return Regression(beta, within * (w * (y - mean))[:, None], bread, 1.0), mean
+
+def _poisson(
+    y: np.ndarray,
+    X: np.ndarray,
+    effects: FixedEffects | None,
+    weights: np.ndarray | None,
+    offset: np.ndarray | None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return coefficients, means and columns within effects; without effects the intercept is one of one level."""
+    if effects is not None:
+        fit = poisson.fit_poisson(y, X, effects, weights, offset)
+        return fit.beta, fit.mean, fit.effects.residualize(X)
+    intercept = np.linalg.lstsq(X, np.ones(len(X)), rcond=None)[0]
+    j = int(np.abs(intercept).argmax())
+    fit = poisson.fit_poisson(
+        y, np.delete(X, j, axis=1), FixedEffects([np.zeros(len(X), dtype=np.intp)]), weights, offset
+    )  # fmt: skip
+    return np.insert(fit.beta, j, 0.0) + fit.gamma[0] * intercept, fit.mean, X.copy()

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import sparse, special
+from scipy import sparse
 
 from aigreen.errors import ConvergenceError
-
-_STOPPED = 1e-9
 
 
 def separated_rows(y: np.ndarray, X: np.ndarray, effects: Sequence[np.ndarray]) -> np.ndarray:
@@ -59,13 +57,3 @@ def separated_rows(y: np.ndarray, X: np.ndarray, effects: Sequence[np.ndarray]) 
     separated = np.zeros(n, dtype=bool)
     separated[zero] = found.x[p:] > 0.5
     return separated
-
-
-def may_be_separated(y: np.ndarray, mean: np.ndarray, weights: np.ndarray | None) -> bool:
-    """Whether a fit that has stopped may hide separated rows: zero outcomes with next to no part in the deviance.
-
-    Means of separated rows shrink by e in each step, until the deviance stands still.
-    """
-    w = np.ones(len(y)) if weights is None else weights
-    deviance = 2 * float(w @ special.kl_div(y, mean))
-    return bool(((y == 0) & (w * mean < _STOPPED * (deviance + 0.1))).any())

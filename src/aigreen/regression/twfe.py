@@ -24,6 +24,7 @@ from aigreen.errors import (
 )
 from aigreen.linalg.arrays import beside, compact, sum_by
 from aigreen.linalg.collinearity import column_scale, independent_within
+from aigreen.linalg.fixed_effects import FixedEffects
 from aigreen.linalg.sandwich import (
     SMALL_SAMPLE,
     cluster_factor,
@@ -175,10 +176,15 @@ class TWFE:
         columns = [outcome, *treatments, *covariates, *instruments, *([offset] if offset else [])]
         columns += [variable for _, variable in slopes if variable != panel.names["time"]]
         complete = panel.complete(list(dict.fromkeys(columns)), dropped)
-        counts = complete.column(outcome) if self.family == "poisson" else None
-        if counts is not None:
-            check_counts(counts, outcome, complete)
-        sample = draw_sample(complete, names, dropped, counts=counts, slopes=slopes)
+        if self.family == "poisson":
+            check_counts(complete.column(outcome), outcome, complete)
+        sample = draw_sample(
+            complete,
+            names,
+            dropped,
+            counts=complete.column(outcome) if self.family == "poisson" else None,
+            slopes=slopes,
+        )
         if self.event_study:
             labels: list[object] = list(_horizons(sample, self.event_study, self.reference, dropped))
             X = _horizon_dummies(sample, labels, self.event_study)
@@ -195,17 +201,10 @@ class TWFE:
         off = sample.matrix([offset])[:, 0] if offset else None
         y = sample.matrix([outcome])[:, 0]
 
-        X, labels, projected = _identified(sample, X, labels, n_treatments, dropped)
         if self.family == "poisson":
-            while True:
-                scale = column_scale(X)
-                fitted, gone = fit_poisson(y, X / scale, sample.effects, sample.weights, off)
-                if fitted is not None:
-                    break
-                sample, X, y, off = _without_separated(sample, X, y, off, gone, dropped)
-                X, labels, _ = _identified(sample, X, labels, n_treatments, dropped)
-            regression = fitted.scaled(1 / scale)
+            sample, X, labels, regression = _fit_counts(sample, y, X, labels, off, n_treatments, dropped)
         else:
+            X, labels, projected = _identified(sample, X, labels, n_treatments, dropped)
             regression = _fit_linear(sample, y, X, projected, Z, n_treatments)
             if self.vcov in ("HC2", "HC3"):
                 regression = _without_own_pull(sample, regression, projected, 0.5 if self.vcov == "HC2" else 1.0)
@@ -392,14 +391,22 @@ def _horizon_dummies(sample: Sample, labels: Sequence[object], window: bool | tu
 
 
 def _identified(
-    sample: Sample, X: np.ndarray, labels: Sequence[object], n_treatments: int, dropped: Dropped
+    sample: Sample,
+    X: np.ndarray,
+    labels: Sequence[object],
+    n_treatments: int,
+    dropped: Dropped,
+    effects: FixedEffects | None = None,
 ) -> tuple[np.ndarray, list[object], np.ndarray]:
     """Return columns that stay, their labels and projections in units of their standard deviations.
 
-    Dependent covariates are counted, dependent treatments refused.
+    Dependent covariates are counted, dependent treatments refused. `effects` projects where it is given.
     """
     scaled = X / column_scale(X)
-    projected = project(scaled, sample.effects, sample.weights, sample.slopes)
+    if effects is None:
+        projected = project(scaled, sample.effects, sample.weights, sample.slopes)
+    else:
+        projected = effects.residualize(scaled)
     keep = independent_within(scaled, projected, sample.weights)
     if not keep[:n_treatments].all():
         lost = [str(label) for label, k in zip(labels, keep, strict=True) if not k]
@@ -409,6 +416,8 @@ def _identified(
             f"determine them: {', '.join(lost[:5])}"
         )
     dropped.collinear(labels, keep)
+    if keep.all():
+        return X, list(labels), projected
     return X[:, keep], [label for label, k in zip(labels, keep, strict=True) if k], projected[:, keep]
 
 
@@ -427,6 +436,25 @@ def _fit_linear(
     return Regression(
         regression.beta * y_scale, regression.scores * y_scale, regression.bread, regression.sigma2 * y_scale**2
     )
+
+
+def _fit_counts(
+    sample: Sample,
+    y: np.ndarray,
+    X: np.ndarray,
+    labels: list[object],
+    offset: np.ndarray | None,
+    n_treatments: int,
+    dropped: Dropped,
+) -> tuple[Sample, np.ndarray, list[object], Regression]:
+    """Fit Poisson, without rows that are separated; also return the sample, columns and labels that are left."""
+    while True:
+        effects = FixedEffects(sample.effects, weights=sample.weights) if sample.effects else None
+        X, labels, projected = _identified(sample, X, labels, n_treatments, dropped, effects)
+        regression, gone = fit_poisson(y, X, projected, effects, sample.weights, offset)
+        if regression is not None:
+            return sample, X, labels, regression.scaled(1 / column_scale(X))
+        sample, X, y, offset = _without_separated(sample, X, y, offset, gone, dropped)
 
 
 def _without_separated(
