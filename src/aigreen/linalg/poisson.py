@@ -25,6 +25,7 @@ _SETTLED = 1e-7  # largest change of an index in a step; that of the next one is
 _STEPS = 100
 _IDLE, _NOTHING = 5, 1e-6  # steps that gain nothing, measured by the smallest outcome, and move rows
 _SURE = 1e-9  # gain of a step, as a share of all outcomes, below which rounding hides whether it is one
+_FARTHEST = 4.0  # largest change of an index in one step: a longer one leaves means that are zero to rounding
 _SMALLEST = 1e-10
 _LOOSE = 1e-2
 _FAILED = "the Poisson fit did not converge: covariates or effects may separate some rows"
@@ -149,7 +150,7 @@ def _ahead(
 
     `promised` is the gain of the whole step to first order.
     """
-    size = 1.0
+    size = 1.0 / max(1.0, float(np.abs(change).max()) / _FARTHEST)
     while size > _SMALLEST:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             trial = np.exp(size * change)
