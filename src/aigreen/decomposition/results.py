@@ -21,7 +21,7 @@ from aigreen.decomposition.counts import CountFit, fit_counts
 from aigreen.decomposition.estimates import CellParts, Slopes, compute_factors, compute_parts, treated_slopes
 from aigreen.decomposition.leads import Leads, all_leads, lead_parts, placebo_leads
 from aigreen.decomposition.options import PartOptions
-from aigreen.decomposition.parts import SPILLOVER, Parts, assumptions
+from aigreen.decomposition.parts import Parts, assumptions
 from aigreen.decomposition.sample import Setup, prepare
 from aigreen.effects.aggregation import LogMeanMass, Mass
 from aigreen.effects.cluster_shares import ClusterShares
@@ -235,7 +235,7 @@ def lay_out(
 def _shares(
     options: PartOptions, setup: Setup, cohort: np.ndarray, time: np.ndarray, count: np.ndarray, post: np.ndarray
 ) -> ClusterShares:
-    """Shares of clusters behind each part of each cell: treated ones, of the spillover exposed ones.
+    """Shares of clusters behind each part of each cell: treated ones, exposed ones of what others do.
 
     Rows of counts count by their counterfactual mean, as they do in sums of counts.
     """
@@ -251,9 +251,12 @@ def _shares(
     if options.exposures:
         group = np.full(sample.n_rows, -1)
         group[setup.exposed] = 0
-        parts[options.layout.labels.index(SPILLOVER)] = ClusterShares.count(
-            sample.cluster_codes, group, np.ones((1, len(cohort))), own_left_out=leave_one_out, **facts
+        exposed = ClusterShares.count(
+            sample.cluster_codes, group, np.ones((1, len(cohort))), own_left_out=options.leave_one_out, **facts
         )
+        layout = options.layout
+        for at in (layout.spillover, *layout.by_exposure, *layout.others):
+            parts[at] = exposed
     return ClusterShares.beside(parts)
 
 
