@@ -6,6 +6,7 @@ is a finding: where a dataset has no channel or exposure, one is drawn.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,13 +14,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aigreen import Decomposition, Effects, Mediation, Panel
+from aigreen import Decomposition, Effects, Imputation, Mediation, Panel
 from aigreen.data.assemble.build import build
 from aigreen.data.assemble.simulated_firms import firm_year
 from aigreen.data.sources import cities, cui2018
 from aigreen.data.sources.simulated import firm_years
 from aigreen.decomposition.parts import TOTAL
 from aigreen.exposure import exposures, rings
+from aigreen.panel.dropped import Dropped
 from aigreen.simulate import designs
 from aigreen.simulate.economy import economy
 from aigreen.simulate.economy.raw_files import write_raw_files
@@ -151,6 +153,29 @@ def test_decomposition(case: tuple[str, Case], options: dict) -> None:
     result = Decomposition(**roles, **options).fit(panel, outcome)
     views = {how or "cells": result if how is None else result.aggregate(how) for how in AGGREGATIONS}
     assert largest(name, f"decomposition {options or ''}", views) < 1e-10
+
+
+@pytest.mark.parametrize("scale", ["log", "count"])
+@pytest.mark.filterwarnings("ignore::aigreen.errors.AlwaysTreatedWarning")
+@pytest.mark.filterwarnings("ignore::aigreen.errors.MissingRowsWarning")
+@pytest.mark.filterwarnings("ignore::aigreen.errors.SeparationWarning")
+@pytest.mark.filterwarnings("ignore::aigreen.errors.SmallCellWarning")
+@pytest.mark.filterwarnings("ignore::aigreen.errors.UnreachedWarning")
+def test_decomposition_of_counts(case: tuple[str, Case], scale: str) -> None:
+    """Counts made of each outcome; the total of every average is that of its sums, whatever its parts."""
+    name, (panel, outcome, roles) = case
+    y = panel.column(outcome)
+    level = (y - np.nanmean(y)) / np.nanstd(y)
+    counted = copy.copy(panel)
+    counted.frame = panel.frame.assign(counts=panel.in_frame_order(np.round(4 * np.exp(np.minimum(level, 4)))))
+    result = Decomposition(**roles, family="poisson", scale=scale, origins="exposure" in roles).fit(counted, "counts")
+    views = {how or "cells": result if how is None else result.aggregate(how) for how in AGGREGATIONS}
+    assert largest(name, f"decomposition, {scale}", views) < 1e-10
+    percent = Imputation(family="poisson", scale="percent" if scale == "log" else "level")
+    if "exposure" not in roles:
+        alone = percent.fit(counted.complete(["counts", *roles["channels"]], Dropped()), "counts").overall().values
+        alone = np.log1p(alone) if scale == "log" else alone
+        assert result.overall().values[0] == pytest.approx(alone[0], abs=1e-10)
 
 
 @pytest.mark.filterwarnings("ignore::aigreen.errors.AlwaysTreatedWarning")
