@@ -8,6 +8,8 @@ from aigreen.did.group_time.group_time import GroupTimeATT
 from aigreen.did.imputation import Imputation
 from aigreen.did.stacked import StackedDiD
 from aigreen.did.sun_abraham import SunAbraham
+from aigreen.did.switchers import Switchers
+from aigreen.did.triple import TripleDifference
 from aigreen.effects.effects import Effects, load, share
 from aigreen.effects.joint import concat
 from aigreen.mediation.mediation import Mediation
@@ -33,7 +35,9 @@ __all__ = [
     "Spillover",
     "StackedDiD",
     "SunAbraham",
+    "Switchers",
     "SyntheticDiD",
+    "TripleDifference",
     "bacon_weights",
     "concat",
     "load",

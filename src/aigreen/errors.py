@@ -283,6 +283,10 @@ class FewClustersWarning(AigreenWarning):
     """A test or an error that rests on few clusters."""
 
 
+class SwitcherWarning(AigreenWarning):
+    """Units, or rows of units, whose treatment changes were left out of the comparison."""
+
+
 class CollinearWarning(AigreenWarning):
     """A covariate was left out because the others determine it."""
 

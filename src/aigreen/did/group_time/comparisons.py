@@ -87,7 +87,7 @@ def compare_units(method: Method, cells: Cells, cohort: np.ndarray, wide: Wide, 
         try:
             if not (treated.size and controls.size):
                 raise NotIdentifiedError(NO_CONTROLS if treated.size else NO_TREATED)
-            (first, z1), (second, z0) = (_pairs(wide, t, base, cells.earlier[one], s) for s in (treated, controls))
+            (first, z1), (second, z0) = (pairs(wide, t, base, cells.earlier[one], s) for s in (treated, controls))
             propensity = None if z1 is None or z0 is None else (z1, z0)
             values, psi1, psi0, starts[g] = panel_att(method, first, second, starts.get(g), propensity)
         except NotIdentifiedError as reason:
@@ -124,7 +124,7 @@ def compare_rows(method: Method, cells: Cells, cohort: np.ndarray, long: Long, n
     return result
 
 
-def _pairs(
+def pairs(
     wide: Wide, t: np.ndarray, base: np.ndarray, earlier: int, units: np.ndarray
 ) -> tuple[tuple[np.ndarray, np.ndarray | None, np.ndarray], np.ndarray | None]:
     """(Differences, covariates, weights) and covariates of the propensity score of these units."""

@@ -192,7 +192,7 @@ class GroupTimeATT:
         self, cells: Cells, result: Computed, sample: Panel, cohort: np.ndarray, outcome: str, dropped: Dropped
     ) -> Effects:
         computed = ~cells.reference & ~result.failed
-        _report(cells, result, computed, sample, cohort, dropped)
+        report(cells, result, computed, sample, cohort, dropped)
         left = np.flatnonzero(computed | (cells.reference & np.isin(cells.cohort, cells.cohort[computed])))
         rows = np.flatnonzero(~np.isnan(cohort)[sample.unit_codes])
         times = sample.times[cells.time[left]]
@@ -230,7 +230,7 @@ class GroupTimeATT:
         }
 
 
-def _report(
+def report(
     cells: Cells, result: Computed, computed: np.ndarray, sample: Panel, cohort: np.ndarray, dropped: Dropped
 ) -> None:
     """Count the cells that could not be computed, warn about small ones."""

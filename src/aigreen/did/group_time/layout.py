@@ -87,17 +87,17 @@ def widen(
 
     `propensity` names the covariates of the propensity score where they are others than `covariates`.
     """
-    y = _spread(sample, sample.column(outcome))
+    y = spread(sample, sample.column(outcome))
     x = _design(sample, covariates, dropped, always=propensity is not None)
     z = None if propensity is None else _design(sample, propensity, dropped, always=True)
-    weights = np.ones((1, sample.n_units)) if sample.weights is None else _shrink(_spread(sample, sample.weights))
+    weights = np.ones((1, sample.n_units)) if sample.weights is None else _shrink(spread(sample, sample.weights))
     seen = np.isfinite(y)
     if sample.weights is not None:
         seen &= weights > 0
     seen = None if seen[:, kept].all() else seen & kept
     now = None
     if current:
-        now = np.stack([_spread(sample, column) for column in regressors(sample, current, dropped)], axis=1)
+        now = np.stack([spread(sample, column) for column in regressors(sample, current, dropped)], axis=1)
     return Wide(y, x, z, weights, seen, sample.unit_cluster, now)
 
 
@@ -128,7 +128,7 @@ def lengthen(
 
 def _design(sample: Panel, names: Sequence[str], dropped: Dropped, *, always: bool) -> np.ndarray | None:
     """Intercept and covariates, shape (T or 1, p, N); None without covariates unless `always`."""
-    columns = [_shrink(_spread(sample, column)) for column in regressors(sample, names, dropped)]
+    columns = [_shrink(spread(sample, column)) for column in regressors(sample, names, dropped)]
     if not columns and not always:
         return None
     x = np.ones((max(map(len, columns), default=1), 1 + len(columns), sample.n_units))
@@ -165,7 +165,8 @@ def regressors(sample: Panel, covariates: Sequence[str], dropped: Dropped) -> li
     return [columns[j] for j in kept]
 
 
-def _spread(sample: Panel, column: np.ndarray) -> np.ndarray:
+def spread(sample: Panel, column: np.ndarray) -> np.ndarray:
+    """Lay out a column, shape (n_rows,), as periods x units; nan where a unit is not seen."""
     shape = (sample.n_periods, sample.n_units)
     if sample.balanced:
         return np.ascontiguousarray(column.reshape(shape[::-1]).T)
