@@ -56,7 +56,8 @@ def test_all_there_is_ready_and_the_panel_has_what_was_promised(doctor, here, ra
     code, lines, _ = doctor("--study", "listed-firms")
     assert (code, lines[-1]) == (0, "  ready")
     assert "  FS_Combas: present (csmar/FS_Combas.csv, csmar/FS_Combas(1).csv)" in lines
-    assert [line for line in lines if "missing" in line] == ["  CNIPA: missing (optional)"]
+    missing = [line for line in lines if "missing" in line]
+    assert missing == ["  code_changes: missing (optional)", "  CNIPA: missing (optional)"]
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ REPORTS_FOLDER = "reports"
 _FIRM_FILE = Expected(
     csmar.FIRM_FILE.table,
     (*csmar.FIRM_FILE.required, csmar.CSRC_INDUSTRY),
-    tuple(dict.fromkeys((*csmar.FIRM_FILE.optional, *csmar.FIRMS.optional))),
+    tuple(dict.fromkeys((*csmar.FIRM_FILE.optional, *csmar.FIRMS.optional, *csmar.FIRM_NAMES.optional))),
 )
 _OF_RECORDS = (
     "patents", "inventions", "utility_models", "patents_granted", "y02_patents", "green_share", "patent_citations",
@@ -56,6 +56,8 @@ class Wanted(NamedTuple):
         Folder of the raw files where it must be; anywhere below them if empty.
     how : str
         How to get it, where the registry speaks of more than this table.
+    one_of : tuple of str
+        Optional columns of which one is needed.
     """
 
     expected: Expected
@@ -64,10 +66,11 @@ class Wanted(NamedTuple):
     gives: tuple[str, ...] = ()
     folder: str = ""
     how: str = ""
+    one_of: tuple[str, ...] = ()
 
 
 TABLES = (
-    Wanted(_FIRM_FILE, "csmar", True),
+    Wanted(_FIRM_FILE, "csmar", True, one_of=csmar.PLACES),
     Wanted(csmar.BALANCE, "csmar", True),
     Wanted(csmar.INCOME, "csmar", gives=("roa",)),
     Wanted(csmar.CASH, "csmar", gives=("cash_flow",)),
@@ -88,8 +91,15 @@ TABLES = (
     Wanted(
         extras.NAMES,
         "csmar",
-        how="Make it from the lists of names and subsidiaries: firm_id, name, kind (firm, subsidiary, alias). Without "
-        "it, applicants are matched to the short names of the firm file only.",
+        how="Names beyond those of the firm file (FullName and ShortName of every year): subsidiaries from the notes "
+        "to the annual reports, English names as patents write them. One row a name: firm_id, name, kind (firm: full "
+        "name; subsidiary; alias: any other name), and first_year and last_year of names that another firm had, too.",
+    ),
+    Wanted(
+        extras.CODES,
+        "csmar",
+        how="Old and new security code of firms whose code changed, beyond data/facts/code_changes.csv (Beijing's 43, "
+        "83 and 87 to 920: the exchange publishes the list; the last three digits alone do not give it).",
     ),
     Wanted(cnrds.GREEN, "cnrds", gives=("green_patents_cnrds", *_OF_BOTH)),
     Wanted(
@@ -253,4 +263,7 @@ def _look(wanted: Wanted, raw: Path, names: Names) -> Found:
             faults.append(str(fault))
         else:
             absent = absent or [column for column in optional if column not in seen]
+            if wanted.one_of and not set(wanted.one_of) & set(seen):
+                needed = " or ".join(wanted.one_of)
+                faults.append(f"{file.name}: missing columns: {needed}")
     return Found(wanted, files, tuple(faults), tuple(absent))

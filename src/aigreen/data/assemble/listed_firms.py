@@ -41,7 +41,7 @@ class Inputs:
     words : DataFrame, optional
         `aigreen.data.assemble.adoption.report_words`.
     names : DataFrame, optional
-        ``name, firm_id``: matched names, for partners without a code.
+        ``name, firm_id, year``: matched names, for partners without a code.
     segments, robots, coefficients : DataFrame, optional
         Segment revenue, robots by industry, input-output coefficients (`channel_measures.polluting_share`,
         `adoption.robot_exposure`, `links.input_output`).

@@ -68,7 +68,7 @@ def listing(folder: Path | str, options: Options = DEFAULT) -> Read:
     )
     if frame.empty:
         raise SourceError(f"{folder}: no report files named like 000001_2015.txt")
-    frame = a_shares(frame, "code", flow, str(folder))
+    frame = a_shares(frame, "code", flow, str(folder), options)
     require_unique(frame, KEY, str(folder))
     return Read(frame[[*KEY, "file"]].sort_values(KEY, ignore_index=True), flow.to_frame())
 
@@ -104,7 +104,7 @@ def stored_listing(path: Path | str, options: Options = DEFAULT) -> Read:
     frame["at"] = range(len(frame))
     flow = Flow(TABLE, "firm_id", "code")
     flow.note(f"read from {len(files)} files", frame)
-    frame = a_shares(frame, "code", flow, TABLE)
+    frame = a_shares(frame, "code", flow, TABLE, options)
     frame["year"] = years(frame, "year", TABLE)
     told = [column for column in frame if column != "at"]
     frame = flow.keep(frame, ~frame.duplicated(told), "rows given twice, all columns equal")
@@ -173,7 +173,7 @@ def table(path: Path | str, options: Options = DEFAULT) -> Read:
         How to read; ``mapping`` gives other column names.
     """
     frame, flow, where = open_table(path, *REPORTS, options=options)
-    frame = a_shares(frame, "code", flow, where)
+    frame = a_shares(frame, "code", flow, where, options)
     frame["year"] = years(frame, "year", where)
     return _canonical(one_row(frame, KEY, flow, where), flow)
 
