@@ -180,13 +180,22 @@ class _Run:
         [done["links"]] = self._make(["links"], both, [f for found in files.values() for f in found])
 
     def _words(self, done: dict[str, Made]) -> None:
-        if files := inventory.report_texts(self.raw) or self._find(reports.TABLE):
+        files, counted = (
+            inventory.report_texts(self.raw) or self._find(reports.TABLE),
+            self._find(reports.WORDS.table),
+        )
+        if files and counted:
+            raise SourceError(f"{self.raw}: reports and {counted[0].name} both give AI words; take one of them away")
+        if files:
             [done["words"]] = self._make(["words"], lambda: [self._counted_words(files)], files)
+        elif counted:
+            [done["words"]] = self._make(["words"], lambda: [reports.word_counts(self.raw, self.reading)], counted)
 
     def _counted_words(self, files: list[Path]) -> Read:
-        if files[0].suffix == ".txt" and inventory.report_texts(self.raw):
+        mended: list[str] = []
+        if files[0].suffix.lower() == ".txt" and inventory.report_texts(self.raw):
             listed = reports.listing(self.raw / inventory.REPORTS_FOLDER, self.reading)
-            stream = reports.texts(listed)
+            stream = reports.texts(listed, mended)
         elif all(file.suffix == ".parquet" for file in files):
             listed = reports.stored_listing(self.raw, self.reading)
             stream = reports.stored_texts(self.raw, listed, self.reading)
@@ -194,7 +203,10 @@ class _Run:
             listed = reports.table(self.raw, self.reading)
             stream = listed.table[["firm_id", "year", "text"]].itertuples(index=False, name=None)
         bar = tqdm(stream, desc="reports", total=len(listed.table), disable=not self.progress)
-        return Read(adoption.report_words(bar), listed.flow)
+        counted = adoption.report_words(bar)
+        flow = Flow(reports.TABLE, "firm_id")
+        flow.note(reports.MENDED, counted, len(mended), mended)
+        return Read(counted, together(listed.flow, flow.to_frame()))
 
     def _patents(self, done: dict[str, Made]) -> None:
         names = ["patents", "patent_applicants", "citations"]

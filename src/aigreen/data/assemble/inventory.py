@@ -115,6 +115,12 @@ TABLES = (
         gives=("ai_words", "ai_words_log", "ai_words_core", "report_length"),
     ),
     Wanted(
+        reports.WORDS,
+        "annual_reports",
+        gives=("ai_words", "ai_words_log", "ai_words_core", "report_length"),
+        how="In place of the reports: a vendor's table of AI words counted, by firm and year of the report.",
+    ),
+    Wanted(
         cities.PREFECTURES,
         "cn_prefecture_lowcarbon",
         gives=("industry_structure", "structure_level", "rationalisation"),
@@ -195,7 +201,7 @@ def report_texts(raw: Path) -> list[Path]:
 
 
 def _inside(raw: Path, folder: Path, endings: tuple[str, ...]) -> list[Path]:
-    found = sorted(file for file in folder.rglob("*") if file.is_file() and file.suffix in endings)
+    found = sorted(file for file in folder.rglob("*") if file.is_file() and file.suffix.lower() in endings)
     return [part for file in found for part in parts(file, root=raw)]
 
 
@@ -221,9 +227,9 @@ def lacking(found: Iterable[Found], columns: Iterable[str]) -> dict[str, list[Wa
     result = {}
     for column in columns:
         givers = [entry for entry in found if column in entry.wanted.gives]
-        there = [entry.readable for entry in givers]
+        there = [entry.readable and column not in entry.absent for entry in givers]
         if givers and not (all(there) if column == "robots" else any(there)):
-            result[column] = [entry.wanted for entry in givers if not entry.readable]
+            result[column] = [entry.wanted for entry, given in zip(givers, there, strict=True) if not given]
     return result
 
 
@@ -255,10 +261,11 @@ def _look(wanted: Wanted, raw: Path, names: Names) -> Found:
     if table == reports.TABLE and (texts := report_texts(raw)):
         return Found(wanted, tuple(texts), (), ())
     faults, absent = [], []
+    own = {mine: yours for mine, yours in names.items() if mine != reports.VERSION}
     for file in files:
         try:
             head = RawTable(table, pd.DataFrame(columns=headers.columns(file)), {}, (file,), ())
-            seen = pick(head, table, required, optional, names=names, where=file.name)
+            seen = pick(head, table, required, optional, names=own, where=file.name)
         except SourceError as fault:
             faults.append(str(fault))
         else:

@@ -39,7 +39,7 @@ class Inputs:
     visible : DataFrame, optional
         `aigreen.data.patents.truncation.visible_shares`, with ``year`` as a column.
     words : DataFrame, optional
-        `aigreen.data.assemble.adoption.report_words`.
+        `aigreen.data.assemble.adoption.report_words`, or `aigreen.data.sources.reports.word_counts`.
     names : DataFrame, optional
         ``name, firm_id, year``: matched names, for partners without a code.
     segments, robots, coefficients : DataFrame, optional
@@ -284,13 +284,15 @@ def _adoption(sheet: Sheet, inputs: Inputs, options: Options) -> None:
         sheet.add(None, "ai_words", "AI words in the annual report", "words", "missing = no report", "reports")
         log = np.log1p(sheet.frame["ai_words"].astype(float))
         sheet.add(log, "ai_words_log", "ln(1 + AI words)", "log", "", "reports", "ln(1 + ai_words)")
-        for name in [c for c in inputs.words if c.startswith("ai_words_")]:
-            kind = name.removeprefix("ai_words_")
-            sheet.add(None, name, f"AI words: {kind}", "words", "missing = no report", "reports")
-        sheet.add(adoption.main_type(sheet.frame), "ai_type", "Main type of AI words", "",
-                  "type of the dictionary; none = no AI word yet; missing = no report yet", "reports",
-                  "type with most words in all reports so far, the first by name of equals")  # fmt: skip
-        sheet.add(None, "report_length", "Length of the report", "characters", "missing = no report", "reports")
+        kinds = [name.removeprefix("ai_words_") for name in inputs.words if name.startswith("ai_words_")]
+        for kind in kinds:
+            sheet.add(None, f"ai_words_{kind}", f"AI words: {kind}", "words", "missing = no report", "reports")
+        if set(kinds) - {"core"}:  # a vendor's table may count no types
+            sheet.add(adoption.main_type(sheet.frame), "ai_type", "Main type of AI words", "",
+                      "type of the dictionary; none = no AI word yet; missing = no report yet", "reports",
+                      "type with most words in all reports so far, the first by name of equals")  # fmt: skip
+        if "report_length" in inputs.words:
+            sheet.add(None, "report_length", "Length of the report", "characters", "missing = no report", "reports")
     if inputs.robots is not None and inputs.staff is not None:
         staff = channel_measures.staff_structure(inputs.staff)
         values = adoption.robot_exposure(sheet.frame, staff, inputs.robots, base_year=options.robots_base)
