@@ -42,6 +42,8 @@ class Inputs:
         `aigreen.data.assemble.adoption.report_words`, or `aigreen.data.sources.reports.word_counts`.
     names : DataFrame, optional
         ``name, firm_id, year``: matched names, for partners without a code.
+    firm_names, company_names : DataFrame, optional
+        Names that applicants were matched to; only ``firm_id`` is used.
     segments, robots, coefficients : DataFrame, optional
         Segment revenue, robots by industry, input-output coefficients (`channel_measures.polluting_share`,
         `adoption.robot_exposure`, `links.input_output`).
@@ -58,6 +60,8 @@ class Inputs:
     visible: pd.DataFrame | None = None
     words: pd.DataFrame | None = None
     names: pd.DataFrame | None = None
+    firm_names: pd.DataFrame | None = None
+    company_names: pd.DataFrame | None = None
     segments: pd.DataFrame | None = None
     robots: pd.DataFrame | None = None
     coefficients: pd.DataFrame | None = None
@@ -125,7 +129,9 @@ def firm_years(inputs: Inputs, options: Options | None = None) -> Assembled:
     _channels(sheet, inputs)
     _adoption(sheet, inputs, options)
     if inputs.counts is not None:
-        add_records(sheet, inputs.counts, inputs.visible, window=options.window)
+        lists = [part["firm_id"] for part in (inputs.firm_names, inputs.company_names) if part is not None]
+        named = set(pd.concat(lists)) if lists else None
+        add_records(sheet, inputs.counts, inputs.visible, window=options.window, named=named)
     add_cnrds(sheet, headline=inputs.counts is None)
     _sample(sheet, options)
     sheet.winsorise(options.winsorise)

@@ -101,7 +101,7 @@ def test_stata_codes_are_read_by_their_labels(export):
     some.to_stata(path, write_index=False, value_labels={"kind": {-9: "unknown"}})
     assert read(path).frame["kind"].tolist() == ["1", "unknown"]
     some.to_stata(path, write_index=False, value_labels={"Stkcd": {1: "600000"}})
-    with pytest.raises(errors.UnreadableFileError, match=r"column Stkcd: 1 values have no label .* first: 2 "):
+    with pytest.raises(errors.UnreadableFileError, match=r"column Stkcd: 1 values have no label, .* first: 2 \(decode"):
         read(path)
     some.to_stata(path, write_index=False, value_labels={"Stkcd": {1: "600000", 2: "600000"}})
     with pytest.raises(errors.UnreadableFileError, match="not a readable Stata file"):
