@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from aigreen.cli import main
+from aigreen.data import facts
 from aigreen.data.assemble import inventory
 from aigreen.data.raw import headers
 from aigreen.data.sources import extras
@@ -183,7 +184,10 @@ def test_a_template_of_company_names_has_a_row_for_each_firm(here, raw, capsys):
     assert list(frame.columns) == ["firm_id", "name", "kind", "first_year", "last_year", "known_as"]
     assert frame["firm_id"].is_unique and len(frame) == 50
     assert (frame["name"] == "").all() and frame["known_as"].str.endswith("公司").all()
-    assert "subsidiaries from the notes to the annual reports, English names" in said and "50 rows" in said
+    assert (
+        "subsidiaries from the notes to the annual reports, English names" in said
+        and "50 rows to be completed; of column known_as nothing is read" in said
+    )
     assert main(["template", "company_names"]) == 1
     assert "is there already" in capsys.readouterr().err
     frame.loc[0, "name"] = "Huake Electronics Co Ltd"
@@ -195,7 +199,14 @@ def test_a_template_of_company_names_has_a_row_for_each_firm(here, raw, capsys):
     assert names.flow.set_index("step")["dropped"]["no name"] == 49
 
 
-@pytest.mark.parametrize("table", ["code_changes", "report_words", "segments", "robots", "input_output"])
+def test_a_template_of_code_changes_has_those_known(here, capsys):
+    assert main(["template", "code_changes"]) == 0
+    changes = extras.code_changes(here / "data/restricted").table
+    assert ["000022", "001872"] in changes.to_numpy().tolist()
+    assert len(changes) == len(facts.table("code_changes"))
+
+
+@pytest.mark.parametrize("table", ["report_words", "segments", "robots", "input_output"])
 def test_templates_have_the_columns_that_are_read(here, capsys, table):
     assert main(["template", table, "--out", "here.csv"]) == 0
     [wanted] = [entry for entry in inventory.TABLES if entry.expected.table == table]

@@ -11,7 +11,6 @@ from aigreen.errors import OptionError, ReportError
 
 FOLDER = Path("data/restricted")
 TABLES = ("company_names", "code_changes", "report_words", "segments", "robots", "input_output")
-KNOWN_AS = "known_as"  # for the eye: no adapter reads it
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace) -> int:
-    """Write the columns, and for company names a row for each firm to be filled in; print the recipe.
+    """Write the columns, a row for each firm to be named or the code changes that are known; print the recipe.
 
     Raises
     ------
@@ -40,25 +39,36 @@ def run(given: argparse.Namespace) -> int:
         raise ReportError(f"{path}: is there already; name another file by --out")
     [wanted] = [entry for entry in WANTED if entry.expected.table == given.table]
     table, required, optional = wanted.expected
-    rows = _firms() if table == "company_names" else []
-    head = [*required, *optional, *([KNOWN_AS] if rows else [])]
+    rows, more = ROWS.get(table, lambda: ([], []))()
+    head = [*required, *optional, *(more if rows else [])]
     content = io.StringIO()
     csv.writer(content, lineterminator="\n").writerows([head, *rows])
     write_bytes(path, content.getvalue().encode())
     print(f"{path}: needed columns {', '.join(required)}" + (f"; optional {', '.join(optional)}" if optional else ""))
     print(wanted.how or f"source: {wanted.source} (aigreen doctor says more)")
     if rows:
-        print(f"{len(rows):,} rows without a name, one a firm: fill in other names (English ones), add rows for more")
+        print(f"{len(rows):,} rows to be completed; of column {', '.join(more)} nothing is read")
     return 0
 
 
-def _firms() -> list[list[str]]:
+def _code_changes() -> tuple[list[list[str]], list[str]]:
+    """Give the changes of security codes that are known."""
+    from aigreen.data import facts
+
+    columns = ["old_code", "new_code", "since", "note", "source"]
+    return facts.table("code_changes")[columns].to_numpy().tolist(), columns[2:]
+
+
+def _firms() -> tuple[list[list[str]], list[str]]:
     """Give a row without a name for each firm of the firm file, with the last name it is known by."""
     from aigreen.data.assemble import inventory
     from aigreen.data.sources import csmar
 
     if not FOLDER.is_dir() or not inventory.find(FOLDER, csmar.FIRM_FILE.table):
-        return []
+        return [], []
     names = csmar.firm_names(FOLDER).table.sort_values(["firm_id", "last_year", "kind"])
     last = names.groupby("firm_id")["name"].last()
-    return [[firm, "", "alias", "", "", name] for firm, name in last.items()]
+    return [[firm, "", "alias", "", "", name] for firm, name in last.items()], ["known_as"]
+
+
+ROWS = {"company_names": _firms, "code_changes": _code_changes}

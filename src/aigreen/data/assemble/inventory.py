@@ -98,8 +98,8 @@ TABLES = (
     Wanted(
         extras.CODES,
         "csmar",
-        how="Old and new security code of firms whose code changed, beyond data/facts/code_changes.csv (Beijing's 43, "
-        "83 and 87 to 920: the exchange publishes the list; the last three digits alone do not give it).",
+        how="Old and new security code of firms whose code changed; a template has those known. Beijing's 43, 83 and "
+        "87 became 920 in 2025: the exchange publishes the list, and the last three digits alone do not give it.",
     ),
     Wanted(cnrds.GREEN, "cnrds", gives=("green_patents_cnrds", *_OF_BOTH)),
     Wanted(

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pandas as pd
 import yaml
 
-from aigreen.data import canonical, facts
+from aigreen.data import canonical
 from aigreen.data.raw import values
 from aigreen.data.raw.checks import Field, numbers, place, require_unique
 from aigreen.data.raw.flow import Flow
@@ -50,7 +50,7 @@ class Options:
     mapping : mapping, optional
         By table, the user's column name for a column the adapter expects: ``{"FS_Combas": {"Stkcd": "stock_code"}}``.
     codes : mapping of str to str, optional
-        New security code by old one, of firms whose code changed; goes before `aigreen.data.facts` (``code_changes``).
+        New security code by old one, of firms whose code changed.
     sheet, encoding : str, optional
         See `aigreen.data.raw.reading.read`.
     """
@@ -187,9 +187,7 @@ def present_codes(codes: pd.Series, options: Options) -> pd.Series:
     SourceError
         Changes that go in a circle.
     """
-    known = facts.table("code_changes")
-    changes = {**dict(zip(known["old_code"], known["new_code"], strict=True)), **options.codes}
-    return codes.replace({old: _last(old, changes) for old in changes})
+    return codes.replace({old: _last(old, options.codes) for old in options.codes})
 
 
 def _last(code: str, changes: Mapping[str, str]) -> str:

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from aigreen.data import canonical
+from aigreen.data import canonical, facts
 from aigreen.data.raw.adapter import Options, load_mapping
 from aigreen.data.sources import csmar, csmar_firm_years, csmar_records
 from aigreen.errors import DataError, MappingError, OptionError, SourceError
@@ -332,7 +332,9 @@ def test_codes_of_other_markets_and_codes_that_changed(export, dropped):
     partners = ["00700", "0700.HK", "AAPL", "000022", "830799", "600000", "430001"]
     rows = [["000022", "2019-12-31", f"甲{at}", str(20 - at), code] for at, code in enumerate(partners)]
     path = export("SC_TopFiveSaleInfo.csv", columns, rows)
-    read = csmar_records.links(path, "customer", Options(codes={"430001": "430002", "430002": "920001"}))
+    known = facts.table("code_changes").set_index("old_code")["new_code"].to_dict()
+    changes = known | {"430001": "430002", "430002": "920001"}
+    read = csmar_records.links(path, "customer", Options(codes=changes))
     assert read.table["firm_id"].unique().tolist() == ["001872"]
     found = [code if isinstance(code, str) else None for code in read.table["partner_id"]]
     assert found == [None, None, None, "001872", "920799", "600000", "920001"]
