@@ -180,6 +180,12 @@ def test_likeness_needs_the_brand_and_forgives_one_slip():
         assert match_names(pd.Series([name]), registry).matches["status"].tolist() == [status], name
 
 
+def test_two_characters_are_too_few_for_likeness():
+    registry = pd.DataFrame({"firm_id": ["a", "b"], "name": ["上海医药厂", "南京银行"], "kind": ["firm", "firm"]})
+    names = pd.Series(["上海医药有限公司", "南京银行业有限公司", "上海医药厂家公司"])  # the first two score 88.9
+    assert match_names(names, registry).matches["status"].tolist() == ["unmatched", "unmatched", "matched"]
+
+
 def dated(rows):
     columns = ["firm_id", "name", "kind", "first_year", "last_year"]
     return pd.DataFrame(rows, columns=columns).astype({"first_year": "Int64", "last_year": "Int64"})
