@@ -70,7 +70,7 @@ def generate(rows: int, folder: Path) -> None:
               from range({rows} * 10) t(k) where k % 10 = 0 or (k % 10 = 1 and hash(k // 10, 11) % 8 = 0))
         to '{folder / "applicants.parquet"}' (format parquet, compression zstd)""")
     base.execute(f"""
-        copy (select '公司' || n::varchar as name, lpad((n % {FIRMS})::varchar, 6, '0') as firm_id
+        copy (select '公司' || n::varchar as name, lpad((n % {FIRMS})::varchar, 6, '0') as firm_id, null::bigint as year
               from range({NAMES} * 3 // 10) t(n)) to '{folder / "matches.parquet"}' (format parquet)""")
 
 

@@ -9,11 +9,27 @@ from __future__ import annotations
 import difflib
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from types import FrameType
 
 SHOWN = 5
+_ROWS_MAY_BE_NAMED = [True]
 _PASSED = {"aigreen", "aigreen_study", "functools"}  # cached properties stand between two frames of the package
+
+
+@contextmanager
+def rows_withheld() -> Iterator[None]:
+    """Leave first offenders out of messages, and of what results keep of warnings: for data that may not be passed on.
+
+    An error raised meanwhile still has them as its attribute.
+    """
+    before = _ROWS_MAY_BE_NAMED[0]
+    _ROWS_MAY_BE_NAMED[0] = False
+    try:
+        yield
+    finally:
+        _ROWS_MAY_BE_NAMED[0] = before
 
 
 class AigreenError(Exception):
@@ -239,7 +255,7 @@ class AigreenWarning(UserWarning):
 
     def __init__(self, message: str, *, count: int = 0, first: Iterable[object] = ()) -> None:
         self.count = count
-        self.first = list(first)[:SHOWN]
+        self.first = list(first)[:SHOWN] if _ROWS_MAY_BE_NAMED[0] else []
         super().__init__(_with_offenders(message, self.first, count))
 
 
@@ -306,7 +322,7 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
 
 
 def _with_offenders(message: str, first: Sequence[object], count: int | None) -> str:
-    if not first:
+    if not first or not _ROWS_MAY_BE_NAMED[0]:
         return message
     shown = ", ".join(str(x) for x in first)
     more = ", ..." if count is not None and count > len(first) else ""

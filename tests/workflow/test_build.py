@@ -170,6 +170,46 @@ def test_the_order_of_rows_in_raw_files_does_not_matter(world, built, tmp_path):
     pd.testing.assert_frame_equal(other, built.assembled.frame)
 
 
+def test_a_table_of_words_counted_stands_in_place_of_the_reports(world, built, tmp_path):
+    raw = copy(world, tmp_path)
+    shutil.copytree(world / "out", tmp_path / "out")
+    words = pd.read_parquet(world / "out/canonical/words.parquet")
+    counts = words.rename(columns={"firm_id": "code"})[["code", "year", "ai_words"]]
+    counts.to_csv(raw / "report_words.csv", index=False)
+    with pytest.raises(errors.SourceError, match=r"reports and report_words.csv both give AI words"):
+        build(raw, tmp_path / "out")
+    shutil.rmtree(raw / "reports")
+    frame, whole = build(raw, tmp_path / "out").assembled.frame, built.assembled.frame
+    pd.testing.assert_series_equal(frame["ai_words"], whole["ai_words"], check_dtype=False)
+    assert "ai_words_log" in frame and not {"ai_type", "ai_words_core", "report_length"} & set(frame)
+
+
+def test_a_renamed_firm_keeps_its_patents_and_a_changed_code_its_history(world, built, tmp_path):
+    """The name of most of its patents is a former one; its old code stands in half of the files."""
+    raw = copy(world, tmp_path)
+    shutil.copytree(world / "out", tmp_path / "out")
+    whole = built.assembled.frame
+    firm = whole.groupby("firm_id")["patents"].sum().idxmax()
+    path = raw / "csmar/STK_LISTEDCOINFOANL.csv"
+    lines = path.read_bytes().decode("gb18030").splitlines()
+    head = lines[0].split(",")
+    rows = pd.DataFrame([line.split(",") for line in lines[3:]], columns=head)
+    mine = (rows["Symbol"] == firm) & (rows["EndDate"] >= "2018")
+    rows.loc[mine, "FullName"] = "新名字无人知股份有限公司"
+    rows.loc[mine, "Symbol"] = "920777"
+    path.write_bytes("\n".join([*lines[:3], *(",".join(row) for row in rows.to_numpy())]).encode("gb18030") + b"\n")
+    (raw / "code_changes.csv").write_text(f"old_code,new_code\n{firm},920777\n", encoding="utf-8")
+    names = raw / "names/company_names.csv"
+    kept = [line for line in names.read_text("utf-8").splitlines(keepends=True)
+            if not (line.startswith(firm) and line.rstrip().endswith(",firm"))]  # fmt: skip
+    names.write_text("".join(kept), encoding="utf-8")
+    frame = build(raw, tmp_path / "out").assembled.frame
+    before, after = whole[whole["firm_id"] == firm], frame[frame["firm_id"] == "920777"]
+    assert after["patents"].sum() == before["patents"].sum() > 50
+    assert after["year"].tolist() == before["year"].tolist()
+    assert (frame["firm_id"] == firm).sum() == 0
+
+
 @pytest.mark.slow
 def test_kill_9_at_random_moments_then_the_same_bytes(world, built, tmp_path):
     """Each run is killed at a random moment after it has written at least one more table."""

@@ -6,8 +6,10 @@ import pandas as pd
 import pytest
 
 from aigreen.cli import main
+from aigreen.data import facts
 from aigreen.data.assemble import inventory
 from aigreen.data.raw import headers
+from aigreen.data.sources import extras
 from aigreen.simulate.economy import economy
 
 
@@ -56,7 +58,8 @@ def test_all_there_is_ready_and_the_panel_has_what_was_promised(doctor, here, ra
     code, lines, _ = doctor("--study", "listed-firms")
     assert (code, lines[-1]) == (0, "  ready")
     assert "  FS_Combas: present (csmar/FS_Combas.csv, csmar/FS_Combas(1).csv)" in lines
-    assert [line for line in lines if "missing" in line] == ["  CNIPA: missing (optional)"]
+    missing = [line for line in lines if "missing" in line]
+    assert missing == ["  code_changes: missing (optional)", "  CNIPA: missing (optional)"]
 
 
 @pytest.mark.parametrize(
@@ -170,3 +173,49 @@ def test_headers_of_other_files(tmp_path):
     path = tmp_path / "x.json"
     frame.to_json(path, orient="records", lines=True)
     assert headers.columns(path) == ["Stkcd", "A001"]
+
+
+def test_a_template_of_company_names_has_a_row_for_each_firm(here, raw, capsys):
+    shutil.copytree(raw / "csmar", here / "data/restricted/csmar")
+    assert main(["template", "company_names"]) == 0
+    said = capsys.readouterr().out
+    path = here / "data/restricted/company_names.csv"
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    assert list(frame.columns) == ["firm_id", "name", "kind", "first_year", "last_year", "known_as"]
+    assert frame["firm_id"].is_unique and len(frame) == 50
+    assert (frame["name"] == "").all() and frame["known_as"].str.endswith("公司").all()
+    assert (
+        "subsidiaries from the notes to the annual reports, English names" in said
+        and "50 rows to be completed; of column known_as nothing is read" in said
+    )
+    assert main(["template", "company_names"]) == 1
+    assert "is there already" in capsys.readouterr().err
+    frame.loc[0, "name"] = "Huake Electronics Co Ltd"
+    frame.to_csv(path, index=False)
+    names = extras.company_names(here / "data/restricted")
+    assert names.table[["firm_id", "name", "kind"]].to_numpy().tolist() == [
+        [frame["firm_id"][0], "Huake Electronics Co Ltd", "alias"]
+    ]
+    assert names.flow.set_index("step")["dropped"]["no name"] == 49
+
+
+def test_a_template_of_code_changes_has_those_known(here, capsys):
+    assert main(["template", "code_changes"]) == 0
+    changes = extras.code_changes(here / "data/restricted").table
+    assert ["000022", "001872"] in changes.to_numpy().tolist()
+    assert len(changes) == len(facts.table("code_changes"))
+
+
+@pytest.mark.parametrize("table", ["report_words", "segments", "robots", "input_output"])
+def test_templates_have_the_columns_that_are_read(here, capsys, table):
+    assert main(["template", table, "--out", "here.csv"]) == 0
+    [wanted] = [entry for entry in inventory.TABLES if entry.expected.table == table]
+    columns = [*wanted.expected.required, *wanted.expected.optional]
+    assert (here / "here.csv").read_text("utf-8").split() == [",".join(columns)]
+    said = capsys.readouterr().out
+    assert all(column in said for column in columns)
+
+
+def test_a_template_of_another_table_is_refused(here, capsys):
+    assert main(["template", "company_name"]) == 1
+    assert "did you mean 'company_names'?" in capsys.readouterr().err

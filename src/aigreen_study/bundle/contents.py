@@ -16,9 +16,10 @@ from aigreen.errors import ConfigError, did_you_mean
 from aigreen_study.bundle import small_cells
 from aigreen_study.bundle.files import orphans, project_files, raw_files, read_provenance, study_files
 from aigreen_study.bundle.findings import Finding
-from aigreen_study.bundle.licensed import LicensedData
+from aigreen_study.bundle.licensed import WHAT, LicensedData
 from aigreen_study.bundle.scan import scan
 from aigreen_study.config import CONFIG, read_config, studies
+from aigreen_study.trust.identifiers import Identifiers
 from aigreen_study.trust.provenance import source_rows
 
 LARGE = 100_000_000
@@ -126,6 +127,7 @@ def collect(project: Path, study: Study) -> Contents:
         found += restricted or (_plain_faults(name, place) if name not in raw else [])
         digests[digest].append(name)
     found += _duplicates(digests, places)
+    found += _identifiers(project, study, places) if study.licensed else []
     return Contents(dict(sorted(places.items())), licences, tuple(sorted(found)))
 
 
@@ -193,6 +195,19 @@ def _small_cells(project: Path, study: Study) -> list[Finding]:
         figures = [path for path in study.files if "/figures/" in path]
         panel = project / "results" / study.name / "panel.parquet"
         found += small_cells.figure_findings(figures, panel, roles["unit"], roles["time"], roles["cohort"])
+    return found
+
+
+def _identifiers(project: Path, study: Study, places: Mapping[str, Path]) -> list[Finding]:
+    """Files of a licensed study that name a firm: results, logs, accepted values, notebooks."""
+    known = Identifiers(project / "results" / study.name, study.config["panel"]["unit"])
+    folders = ("notebooks/", f"paper/expected/{study.name}/")
+    made = {*study.files, *(name for name in places if name.startswith(folders))}
+    found = []
+    for name in sorted(made & places.keys() - {f"results/{study.name}/paper.pdf"}):
+        line = next(known.lines(places[name].read_bytes()), None)
+        if line is not None:
+            found.append(Finding(name, WHAT, f"line {line} names a firm of the licensed data"))
     return found
 
 

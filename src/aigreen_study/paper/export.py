@@ -15,6 +15,7 @@ from aigreen_study.paper.export_docx import docx_files
 from aigreen_study.paper.export_latex import latex_files
 from aigreen_study.paper.shown import Shown, shown_in
 from aigreen_study.tables.table import Table
+from aigreen_study.trust.identifiers import refuse_identifiers
 
 Tables = Mapping[str, Table]
 WRITERS: dict[str, Callable[[Mapping[str, Any], list[Shown], Tables, Path], dict[str, bytes]]] = {
@@ -46,7 +47,7 @@ def export(project: Path, config: Mapping[str, Any], form: str, folder: Path) ->
     Raises
     ------
     ReportError
-        Where the folder holds anything else than an older export.
+        Where the folder holds anything else than an older export, or where a file names a firm of licensed data.
     """
     shown = shown_in(config, project)
     tables = {
@@ -55,6 +56,7 @@ def export(project: Path, config: Mapping[str, Any], form: str, folder: Path) ->
         if item.kind == "Table"
     }
     files = WRITERS[form](config, shown, tables, project)
+    refuse_identifiers(config, project / "results" / config["study"], files)
     _replace(folder, files)
     return sorted(files)
 

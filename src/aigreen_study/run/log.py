@@ -7,15 +7,16 @@ import platform
 import sys
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from aigreen.errors import AigreenError
+from aigreen.errors import AigreenError, rows_withheld
 from aigreen_study.run import machine
 from aigreen_study.run.one_run import step
+from aigreen_study.trust.identifiers import is_licensed, masked
 from aigreen_study.trust.sums import check_sums, keep_sums
 
 _PACKAGES = ("aigreen", "numpy", "pandas", "pyfixest")
@@ -27,6 +28,7 @@ class Job(Protocol):
     log: Sequence[str]
     input: Iterable[str]
     output: Iterable[str]
+    config: Mapping[str, Any]
 
 
 @contextmanager
@@ -37,6 +39,8 @@ def logged(job: Job | str | Path) -> Iterator[logging.Logger]:
     Whatever stops the script is printed as one line that names the log, and ends the process with code 1 (an interrupt:
     no line and code 130); for an error that is not about the input or the file system, the log has the traceback.
 
+    In a study on licensed data neither the log nor a result names a row; the line on the terminal does.
+
     Parameters
     ----------
     job : Job or path
@@ -46,15 +50,20 @@ def logged(job: Job | str | Path) -> Iterator[logging.Logger]:
     job = None if isinstance(job, str | Path) else job
     logging.raiseExceptions = False  # a full disk stops the script by its outputs, not by its log
     logger = logging.getLogger("aigreen.run")
+    licensed = is_licensed(getattr(job, "config", {}))
     try:
-        with _written(logger, path), step(job.output if job else ()):
+        with (
+            _written(logger, path, licensed),
+            rows_withheld() if licensed else nullcontext(),
+            step(job.output if job else ()),
+        ):
             if job:
                 check_sums(job.input)
             yield logger
             if job:
                 keep_sums(job.output)
     except AigreenError as error:
-        _stop(path, str(error), 1)
+        _stop(path, _with_rows(error) if licensed else str(error), 1)
     except OSError as error:
         _stop(path, f"{error.strerror}: {error.filename}" if error.filename else str(error), 1)
     except MemoryError:
@@ -65,12 +74,26 @@ def logged(job: Job | str | Path) -> Iterator[logging.Logger]:
         _stop(path, f"unexpected {type(error).__name__}: {error}", 1)
 
 
+def _with_rows(error: AigreenError) -> str:
+    """Give the message with the first offenders that were withheld from it."""
+    first = ", ".join(map(str, getattr(error, "first", ())))
+    return f"{error}; first: {first}" if first and first not in str(error) else str(error)
+
+
+class _Masked(logging.Formatter):
+    """Formatter that names no rows."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return masked(super().format(record))
+
+
 @contextmanager
-def _written(logger: logging.Logger, path: Path) -> Iterator[None]:
+def _written(logger: logging.Logger, path: Path, licensed: bool) -> Iterator[None]:
     """Send the logger and all warnings to a file; note versions, times and errors there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, mode="w", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    formatter = _Masked if licensed else logging.Formatter
+    handler.setFormatter(formatter("%(asctime)s %(levelname)s %(message)s"))
     logger.setLevel(logging.INFO)
     logger.handlers, logger.propagate = [handler], False
 

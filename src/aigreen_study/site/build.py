@@ -29,6 +29,7 @@ from aigreen_study.tables.render import html_text
 from aigreen_study.tables.table import Table
 from aigreen_study.trust.accepted import accepted_files, built_files
 from aigreen_study.trust.certificate import Certificate, compare
+from aigreen_study.trust.identifiers import refuse_identifiers
 
 ASSETS = ("site.css", "site.js", "search.js")
 BELOW = (
@@ -65,7 +66,8 @@ def write_site(
     Raises
     ------
     ReportError
-        For anything that the paper quotes and the study does not have.
+        For anything that the paper quotes and the study does not have, and for a page that names a firm of licensed
+        data.
     """
     provenance = _json(results / "provenance.json")
     tables = _tables(results, provenance)
@@ -101,6 +103,8 @@ def write_site(
         "data.js": f'"use strict";\nconst AIGREEN = {json.dumps(data, ensure_ascii=False, separators=(",", ":"))};\n',
         **{name: _asset(name) for name in ASSETS},
     }
+    written = {name: text.encode() for name, text in files.items()}
+    refuse_identifiers(config, results, written | {name: path.read_bytes() for name, path in copies.items()})
     _write_folder(output, files, copies)
     size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
     return {"numbers": len(data["numbers"]), "exhibits": len(body.labels), "bytes": size}

@@ -223,6 +223,42 @@ def test_a_licensed_study_shows_no_rows_and_says_how_to_get_the_data(project, li
     assert "doctor --study small" in text
 
 
+PLANTED = {
+    "a log": ("logs/small/make.log", "INFO 1 unit left out; first: (000005, 2007)\n"),
+    "a number": ("results/small/numbers.json", '{"a": {"value": 0.5, "text": "firm 000005", "unit": ""}}\n'),
+    "a name": ("results/small/ledger.json", '{"a": "华科电子股份有限公司"}\n'),
+    "a name in escapes": ("results/small/ledger.json", '{"a": "\\u534e\\u79d1\\u7535\\u5b50"}\n'),
+    "an accepted value": ("paper/expected/small/numbers.json", '{"x": {"value": "000005", "text": "1", "unit": ""}}\n'),
+    "a notebook": ("notebooks/look.ipynb", '{"cells": [{"outputs": ["<td>000005</td>"]}]}\n'),
+    "an English name": ("results/small/certificate.md", "Shenzhen Huake Electronics is best\n"),
+}
+
+
+@pytest.mark.parametrize("where", PLANTED)
+def test_a_licensed_row_that_is_named_anywhere_is_refused_and_not_repeated(project, licensed, tmp_path, where):
+    licensed(40)
+    path, text = PLANTED[where]
+    canonical = project / "results/small/canonical"
+    canonical.mkdir()
+    names = ["华科电子股份有限公司", "华科电子", "Shenzhen Huake Electronics"]
+    pd.DataFrame({"firm_id": "000005", "name": names}).to_parquet(canonical / "firm_names.parquet")
+    bundle(project, "small", tmp_path / "0.zip")
+    write(project, path, text)
+    with pytest.raises(ReportError, match=rf"refused: {path}: restricted: line 1 names a firm") as caught:
+        bundle(project, "small", tmp_path / "1.zip")
+    assert not any(name in str(caught.value) for name in ["000005", *names])
+
+
+def test_numbers_and_places_are_no_identifiers(project, licensed, tmp_path):
+    licensed(40)
+    pd.DataFrame({"firm_id": ["440300", "000005"], "year": 2019, "zone_year": 2019}).to_parquet(
+        project / "results/small/canonical.parquet"
+    )
+    text = '{"a": {"value": 0.000005, "text": "440300, 0.000005, 1000005", "unit": "", "bytes": 000005}}'
+    write(project, "results/small/certificate.md", text)
+    bundle(project, "small", tmp_path / "1.zip")
+
+
 def test_what_is_not_built_or_not_there_is_one_line(project, tmp_path):
     with pytest.raises(ConfigError, match="no study 'smal' \\(did you mean 'small'\\?\\)"):
         bundle(project, "smal", tmp_path / "1.zip")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from aigreen.errors import ReportError
@@ -351,3 +352,21 @@ def test_a_study_built_by_the_workflow(browser, tmp_path):
             browser.wait("!document.getElementById('card').open")
         assert browser.complaints == []
     assert all(url.startswith(("file://", "about:blank")) for url in browser.requests)
+
+
+def test_the_page_of_a_licensed_study_names_no_firm(study, tmp_path):
+    root = tmp_path / "project"
+    shutil.copytree(study.root, root)
+    results = root / study.results.relative_to(study.root)
+    pd.DataFrame({"firm_id": ["600519"]}).to_parquet(results / "panel.parquet")
+    config = study.config | {"source": "licensed", "panel": {"unit": "firm_id"}}
+    write_site(config, results, tmp_path / "site", root=root, registered=study.registered)
+    for path in (results / "sample_flow.csv", results / "figures/trends.svg"):
+        whole = path.read_text("utf-8")
+        path.write_text(
+            whole.replace("no banks", "600519 left out").replace("<path", "<text>600519</text><path"), "utf-8"
+        )
+        with pytest.raises(ReportError, match=r"1 files name firms of licensed data, and may not: \S+ \(line \d+\)"):
+            write_site(config, results, tmp_path / "named", root=root, registered=study.registered)
+        assert not (tmp_path / "named").exists()
+        path.write_text(whole, "utf-8")

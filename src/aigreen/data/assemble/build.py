@@ -6,7 +6,8 @@ and balance sheets (``FS_Combas``); of the others, those that are there are used
     FS_Comins FS_Comscfd HLD_Contrshr PT_LCRDSPENDING PT_LCDOMFORAPPLY GPRD     firm-years
     STK_CompanyStaff SC_TopFiveSaleInfo SC_TopFivePurchaseInfo                  staff, customers, suppliers
     google/ (a folder of publications) or CNIPA                                 patents
-    company_names segments robots input_output prefecture_panel            see aigreen.data.sources.extras and .cities
+    company_names code_changes segments robots input_output                see aigreen.data.sources.extras
+    prefecture_panel                                                       see aigreen.data.sources.cities
     reports/ (a folder of code_year.txt files, or a table reports)              annual reports
 """
 
@@ -121,7 +122,7 @@ class _Run:
         if not raw.is_dir():
             raise SourceError(f"{raw}: no such folder")
         self.raw, self.folder, self.options, self.progress = raw, out / TABLES, options, progress
-        self.reading = Reading(root=raw, mapping=options.mapping)
+        self.reading = Reading(root=raw, mapping=options.mapping, codes=self._codes(raw, options))
         self.spill, self.parts = out / ".spill", out / ".publications"
         remove_unfinished(out)
 
@@ -137,6 +138,14 @@ class _Run:
             stage(done)
         return done
 
+    @staticmethod
+    def _codes(raw: Path, options: BuildOptions) -> dict[str, str]:
+        """Read the user's changes of security codes."""
+        if not inventory.find(raw, extras.CODES.table):
+            return {}
+        changes = extras.code_changes(raw, Reading(root=raw, mapping=options.mapping)).table
+        return dict(zip(changes["old_code"], changes["new_code"], strict=True))
+
     def _firms(self, done: dict[str, Made]) -> None:
         files = {table: self._find(table) for table in (_NEEDED[0], *_PARTS)}
 
@@ -146,7 +155,8 @@ class _Run:
             yield parts_of_firm_years.combine(base, *found)
 
         [done["firm_years"]] = self._make(["firm_years"], combined, [f for found in files.values() for f in found])
-        [done["firms"]] = self._make(["firms"], lambda: [csmar.firms(self.raw, self.reading)], files[_NEEDED[0]])
+        for name, read in (("firms", csmar.firms), ("firm_names", csmar.firm_names)):
+            [done[name]] = self._make([name], lambda read=read: [read(self.raw, self.reading)], files[_NEEDED[0]])
 
     def _policies(self, done: dict[str, Made]) -> None:
         names = ["zones", "policies"]
@@ -170,13 +180,22 @@ class _Run:
         [done["links"]] = self._make(["links"], both, [f for found in files.values() for f in found])
 
     def _words(self, done: dict[str, Made]) -> None:
-        if files := inventory.report_texts(self.raw) or self._find(reports.TABLE):
+        files, counted = (
+            inventory.report_texts(self.raw) or self._find(reports.TABLE),
+            self._find(reports.WORDS.table),
+        )
+        if files and counted:
+            raise SourceError(f"{self.raw}: reports and {counted[0].name} both give AI words; take one of them away")
+        if files:
             [done["words"]] = self._make(["words"], lambda: [self._counted_words(files)], files)
+        elif counted:
+            [done["words"]] = self._make(["words"], lambda: [reports.word_counts(self.raw, self.reading)], counted)
 
     def _counted_words(self, files: list[Path]) -> Read:
-        if files[0].suffix == ".txt" and inventory.report_texts(self.raw):
+        mended: list[str] = []
+        if files[0].suffix.lower() == ".txt" and inventory.report_texts(self.raw):
             listed = reports.listing(self.raw / inventory.REPORTS_FOLDER, self.reading)
-            stream = reports.texts(listed)
+            stream = reports.texts(listed, mended)
         elif all(file.suffix == ".parquet" for file in files):
             listed = reports.stored_listing(self.raw, self.reading)
             stream = reports.stored_texts(self.raw, listed, self.reading)
@@ -184,7 +203,10 @@ class _Run:
             listed = reports.table(self.raw, self.reading)
             stream = listed.table[["firm_id", "year", "text"]].itertuples(index=False, name=None)
         bar = tqdm(stream, desc="reports", total=len(listed.table), disable=not self.progress)
-        return Read(adoption.report_words(bar), listed.flow)
+        counted = adoption.report_words(bar)
+        flow = Flow(reports.TABLE, "firm_id")
+        flow.note(reports.MENDED, counted, len(mended), mended)
+        return Read(counted, together(listed.flow, flow.to_frame()))
 
     def _patents(self, done: dict[str, Made]) -> None:
         names = ["patents", "patent_applicants", "citations"]
@@ -205,13 +227,13 @@ class _Run:
         """Match names and count; customers and suppliers are matched by the same names."""
         if "patents" not in done and "links" not in done:
             return
-        registry = done.get("company_names", done["firms"])
+        registry = [done[name] for name in ("company_names", "firm_names") if name in done]
         chosen = self.options
         options = {"office": chosen.office, "keywords": chosen.keywords, "window": chosen.panel.window}
         if "patents" in done:
             used = [done[name] for name in ("patents", "patent_applicants", "citations")]
             [matches] = self._make(
-                ["applicant_names"], lambda: [self._matched(used[1].path, registry)], [], [*used, registry]
+                ["applicant_names"], lambda: [self._matched(used[1].path, registry)], [], [*used, *registry]
             )
             done["applicant_names"] = matches
             names = ["counts", "visible"]
@@ -219,9 +241,9 @@ class _Run:
             done |= dict(zip(names, made, strict=True))
         if "links" in done:
             partners = done["links"]
-            [done["names"]] = self._make(["names"], lambda: [_partners(partners, registry)], [], [partners, registry])
+            [done["names"]] = self._make(["names"], lambda: [_partners(partners, registry)], [], [partners, *registry])
 
-    def _matched(self, applicants: Path, registry: Made) -> Read:
+    def _matched(self, applicants: Path, registry: list[Made]) -> Read:
         return match_applicants(self._backend(), applicants, _registry(registry))[0]
 
     def _counted(self, used: list[Made], matches: Made) -> Iterable[Read]:
@@ -251,26 +273,22 @@ class _Run:
         made: Iterable[Made] = (),
         options: dict[str, object] | None = None,
     ) -> list[Made]:
-        given = {"mapping": self.options.mapping, **(options or {})}
+        given = {"mapping": self.options.mapping, "codes": self.reading.codes, **(options or {})}
         return make(self.folder, names, maker, files=files, root=self.raw, made=made, options=given)
 
 
-def _registry(made: Made) -> pd.DataFrame:
-    """Names of listed firms; without a list of names, the short names of the firm file."""
-    table = made.table()
-    if "kind" in table:
-        return table[["firm_id", "name", "kind"]]
-    return table.dropna(subset=["name"])[["firm_id", "name"]].assign(kind="alias")
+def _registry(made: list[Made]) -> pd.DataFrame:
+    """Names of listed firms: those of the user's list, and those of the firm file."""
+    return pd.concat([part.table() for part in made], ignore_index=True)
 
 
-def _partners(partners: Made, registry: Made) -> Read:
+def _partners(partners: Made, registry: list[Made]) -> Read:
     names = partners.table()["partner_name"].dropna().drop_duplicates().sort_values(ignore_index=True)
     found = match_names(names, _registry(registry))
     flow = Flow("partners", "firm_id")
     for row in found.report.itertuples(index=False):
         flow.note(f"{' by '.join(filter(None, [row.status, row.method]))}: {row.names:,} names", names.to_frame())
-    matched = found.matches[found.matches["status"] == "matched"]
-    return Read(matched[["firm_id"]].rename_axis("name").reset_index().astype("str"), flow.to_frame())
+    return Read(found.owners, flow.to_frame())
 
 
 def _parquet(frame: pd.DataFrame) -> bytes:

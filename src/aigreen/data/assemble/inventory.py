@@ -23,7 +23,7 @@ REPORTS_FOLDER = "reports"
 _FIRM_FILE = Expected(
     csmar.FIRM_FILE.table,
     (*csmar.FIRM_FILE.required, csmar.CSRC_INDUSTRY),
-    tuple(dict.fromkeys((*csmar.FIRM_FILE.optional, *csmar.FIRMS.optional))),
+    tuple(dict.fromkeys((*csmar.FIRM_FILE.optional, *csmar.FIRMS.optional, *csmar.FIRM_NAMES.optional))),
 )
 _OF_RECORDS = (
     "patents", "inventions", "utility_models", "patents_granted", "y02_patents", "green_share", "patent_citations",
@@ -56,6 +56,8 @@ class Wanted(NamedTuple):
         Folder of the raw files where it must be; anywhere below them if empty.
     how : str
         How to get it, where the registry speaks of more than this table.
+    one_of : tuple of str
+        Optional columns of which one is needed.
     """
 
     expected: Expected
@@ -64,10 +66,11 @@ class Wanted(NamedTuple):
     gives: tuple[str, ...] = ()
     folder: str = ""
     how: str = ""
+    one_of: tuple[str, ...] = ()
 
 
 TABLES = (
-    Wanted(_FIRM_FILE, "csmar", True),
+    Wanted(_FIRM_FILE, "csmar", True, one_of=csmar.PLACES),
     Wanted(csmar.BALANCE, "csmar", True),
     Wanted(csmar.INCOME, "csmar", gives=("roa",)),
     Wanted(csmar.CASH, "csmar", gives=("cash_flow",)),
@@ -88,8 +91,15 @@ TABLES = (
     Wanted(
         extras.NAMES,
         "csmar",
-        how="Make it from the lists of names and subsidiaries: firm_id, name, kind (firm, subsidiary, alias). Without "
-        "it, applicants are matched to the short names of the firm file only.",
+        how="Names beyond those of the firm file (FullName and ShortName of every year): subsidiaries from the notes "
+        "to the annual reports, English names as patents write them. One row a name: firm_id, name, kind (firm: full "
+        "name; subsidiary; alias: any other name), and first_year and last_year of names that another firm had, too.",
+    ),
+    Wanted(
+        extras.CODES,
+        "csmar",
+        how="Old and new security code of firms whose code changed; a template has those known. Beijing's 43, 83 and "
+        "87 became 920 in 2025: the exchange publishes the list, and the last three digits alone do not give it.",
     ),
     Wanted(cnrds.GREEN, "cnrds", gives=("green_patents_cnrds", *_OF_BOTH)),
     Wanted(
@@ -103,6 +113,12 @@ TABLES = (
         reports.REPORTS,
         "annual_reports",
         gives=("ai_words", "ai_words_log", "ai_words_core", "report_length"),
+    ),
+    Wanted(
+        reports.WORDS,
+        "annual_reports",
+        gives=("ai_words", "ai_words_log", "ai_words_core", "report_length"),
+        how="In place of the reports: a vendor's table of AI words counted, by firm and year of the report.",
     ),
     Wanted(
         cities.PREFECTURES,
@@ -185,7 +201,7 @@ def report_texts(raw: Path) -> list[Path]:
 
 
 def _inside(raw: Path, folder: Path, endings: tuple[str, ...]) -> list[Path]:
-    found = sorted(file for file in folder.rglob("*") if file.is_file() and file.suffix in endings)
+    found = sorted(file for file in folder.rglob("*") if file.is_file() and file.suffix.lower() in endings)
     return [part for file in found for part in parts(file, root=raw)]
 
 
@@ -211,9 +227,9 @@ def lacking(found: Iterable[Found], columns: Iterable[str]) -> dict[str, list[Wa
     result = {}
     for column in columns:
         givers = [entry for entry in found if column in entry.wanted.gives]
-        there = [entry.readable for entry in givers]
+        there = [entry.readable and column not in entry.absent for entry in givers]
         if givers and not (all(there) if column == "robots" else any(there)):
-            result[column] = [entry.wanted for entry in givers if not entry.readable]
+            result[column] = [entry.wanted for entry, given in zip(givers, there, strict=True) if not given]
     return result
 
 
@@ -245,12 +261,16 @@ def _look(wanted: Wanted, raw: Path, names: Names) -> Found:
     if table == reports.TABLE and (texts := report_texts(raw)):
         return Found(wanted, tuple(texts), (), ())
     faults, absent = [], []
+    own = {mine: yours for mine, yours in names.items() if mine != reports.VERSION}
     for file in files:
         try:
             head = RawTable(table, pd.DataFrame(columns=headers.columns(file)), {}, (file,), ())
-            seen = pick(head, table, required, optional, names=names, where=file.name)
+            seen = pick(head, table, required, optional, names=own, where=file.name)
         except SourceError as fault:
             faults.append(str(fault))
         else:
             absent = absent or [column for column in optional if column not in seen]
+            if wanted.one_of and not set(wanted.one_of) & set(seen):
+                needed = " or ".join(wanted.one_of)
+                faults.append(f"{file.name}: missing columns: {needed}")
     return Found(wanted, files, tuple(faults), tuple(absent))

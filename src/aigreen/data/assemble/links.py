@@ -86,10 +86,16 @@ def name_partners(links: pd.DataFrame, names: pd.DataFrame) -> pd.DataFrame:
     links : DataFrame
         Canonical ``links``.
     names : DataFrame
-        ``name, firm_id``: each matched name once. Codes that the source gives stay.
+        ``name, firm_id, year``: each matched name and year of the link once; a missing year stands for all. Codes that
+        the source gives stay.
     """
-    by_name = names.set_index("name")["firm_id"]
-    return links.assign(partner_id=links["partner_id"].fillna(links["partner_name"].map(by_name)))
+    always = names[names["year"].isna()].set_index("name")["firm_id"]
+    dated = names.dropna(subset=["year"]).rename(columns={"name": "partner_name", "firm_id": "dated"})
+    own = links[["partner_name", "year"]].merge(
+        dated.astype({"year": "int64"}), on=["partner_name", "year"], how="left", validate="many_to_one"
+    )
+    found = links["partner_name"].map(always).astype("str").fillna(own["dated"].astype("str").set_axis(links.index))
+    return links.assign(partner_id=links["partner_id"].fillna(found))
 
 
 def partner_shares(

@@ -39,9 +39,11 @@ class Inputs:
     visible : DataFrame, optional
         `aigreen.data.patents.truncation.visible_shares`, with ``year`` as a column.
     words : DataFrame, optional
-        `aigreen.data.assemble.adoption.report_words`.
+        `aigreen.data.assemble.adoption.report_words`, or `aigreen.data.sources.reports.word_counts`.
     names : DataFrame, optional
-        ``name, firm_id``: matched names, for partners without a code.
+        ``name, firm_id, year``: matched names, for partners without a code.
+    firm_names, company_names : DataFrame, optional
+        Names that applicants were matched to; only ``firm_id`` is used.
     segments, robots, coefficients : DataFrame, optional
         Segment revenue, robots by industry, input-output coefficients (`channel_measures.polluting_share`,
         `adoption.robot_exposure`, `links.input_output`).
@@ -58,6 +60,8 @@ class Inputs:
     visible: pd.DataFrame | None = None
     words: pd.DataFrame | None = None
     names: pd.DataFrame | None = None
+    firm_names: pd.DataFrame | None = None
+    company_names: pd.DataFrame | None = None
     segments: pd.DataFrame | None = None
     robots: pd.DataFrame | None = None
     coefficients: pd.DataFrame | None = None
@@ -125,7 +129,9 @@ def firm_years(inputs: Inputs, options: Options | None = None) -> Assembled:
     _channels(sheet, inputs)
     _adoption(sheet, inputs, options)
     if inputs.counts is not None:
-        add_records(sheet, inputs.counts, inputs.visible, window=options.window)
+        lists = [part["firm_id"] for part in (inputs.firm_names, inputs.company_names) if part is not None]
+        named = set(pd.concat(lists)) if lists else None
+        add_records(sheet, inputs.counts, inputs.visible, window=options.window, named=named)
     add_cnrds(sheet, headline=inputs.counts is None)
     _sample(sheet, options)
     sheet.winsorise(options.winsorise)
@@ -284,13 +290,15 @@ def _adoption(sheet: Sheet, inputs: Inputs, options: Options) -> None:
         sheet.add(None, "ai_words", "AI words in the annual report", "words", "missing = no report", "reports")
         log = np.log1p(sheet.frame["ai_words"].astype(float))
         sheet.add(log, "ai_words_log", "ln(1 + AI words)", "log", "", "reports", "ln(1 + ai_words)")
-        for name in [c for c in inputs.words if c.startswith("ai_words_")]:
-            kind = name.removeprefix("ai_words_")
-            sheet.add(None, name, f"AI words: {kind}", "words", "missing = no report", "reports")
-        sheet.add(adoption.main_type(sheet.frame), "ai_type", "Main type of AI words", "",
-                  "type of the dictionary; none = no AI word yet; missing = no report yet", "reports",
-                  "type with most words in all reports so far, the first by name of equals")  # fmt: skip
-        sheet.add(None, "report_length", "Length of the report", "characters", "missing = no report", "reports")
+        kinds = [name.removeprefix("ai_words_") for name in inputs.words if name.startswith("ai_words_")]
+        for kind in kinds:
+            sheet.add(None, f"ai_words_{kind}", f"AI words: {kind}", "words", "missing = no report", "reports")
+        if set(kinds) - {"core"}:  # a vendor's table may count no types
+            sheet.add(adoption.main_type(sheet.frame), "ai_type", "Main type of AI words", "",
+                      "type of the dictionary; none = no AI word yet; missing = no report yet", "reports",
+                      "type with most words in all reports so far, the first by name of equals")  # fmt: skip
+        if "report_length" in inputs.words:
+            sheet.add(None, "report_length", "Length of the report", "characters", "missing = no report", "reports")
     if inputs.robots is not None and inputs.staff is not None:
         staff = channel_measures.staff_structure(inputs.staff)
         values = adoption.robot_exposure(sheet.frame, staff, inputs.robots, base_year=options.robots_base)

@@ -10,6 +10,7 @@ from typing import Any
 from aigreen.data.assemble.inventory import TABLES
 from aigreen.data.assemble.listed_firms import Options
 from aigreen.data.raw.adapter import load_mapping
+from aigreen.data.sources import reports
 from aigreen.errors import MappingError, OutsideFolderError, did_you_mean
 
 UNIT = "firm_id"
@@ -84,6 +85,7 @@ def _inside(top: Path, name: str) -> Path:
 def _known(mapping: dict[str, dict[str, str]], name: str) -> dict[str, dict[str, str]]:
     """Refuse names of tables and columns that no adapter looks for: they would be passed over in silence."""
     expected = {wanted.expected.table: (*wanted.expected.required, *wanted.expected.optional) for wanted in TABLES}
+    expected[reports.TABLE] = (*expected[reports.TABLE], reports.VERSION)
     for table, columns in mapping.items():
         if table not in expected:
             raise MappingError(f"{name}: no table {table!r}{did_you_mean(table, list(expected))}")

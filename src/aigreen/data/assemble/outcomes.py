@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 
@@ -12,11 +14,19 @@ _RECORDS, _CNRDS = "patents", "CNRDS"
 _KINDS = ("inventions", "utility_models")
 
 
-def add_records(sheet: Sheet, counts: pd.DataFrame, visible: pd.DataFrame | None, *, window: int) -> None:
+def add_records(
+    sheet: Sheet,
+    counts: pd.DataFrame,
+    visible: pd.DataFrame | None,
+    *,
+    window: int,
+    named: Collection[str] | None = None,
+) -> None:
     """Add the counts of patent records.
 
-    A firm-year without an application has zero in the years that the records span, and is missing outside them.
-    Citations are missing where the window reaches beyond the last year of filing.
+    A firm-year without an application has zero in the years that the records span, and is missing outside them and for
+    firms without a name, of which no application can be found. Citations are missing where the window reaches beyond
+    the last year of filing.
 
     Parameters
     ----------
@@ -28,10 +38,14 @@ def add_records(sheet: Sheet, counts: pd.DataFrame, visible: pd.DataFrame | None
         `aigreen.data.patents.truncation.visible_shares` with ``year`` as a column.
     window : int
         Calendar years in which citations count.
+    named : collection of str, optional
+        Firms that applicants were matched to; by default all.
     """
     sheet.merge(counts, "patent counts")
     frame, span = sheet.frame, counts["year"]
     inside = frame["year"].between(span.min(), span.max())
+    if named is not None:
+        inside &= frame["firm_id"].isin(named)
     known = {
         m.name: m
         for m in measures(citations="green_citations" in counts, families="green_international_patents" in counts)
@@ -39,7 +53,7 @@ def add_records(sheet: Sheet, counts: pd.DataFrame, visible: pd.DataFrame | None
     last = span.max() - window
     for measure in known.values():
         values = frame[measure.name].astype(float).fillna(0.0).where(inside)
-        coding = "missing outside the years of the records"
+        coding = "missing outside the years of the records and for firms without a name"
         if measure.unit == "citations":
             values, coding = values.where(frame["year"] <= last), f"missing after {last}: the window is not over"
         whole = values if measure.parts > 1 else values.astype("Int64")
@@ -63,7 +77,8 @@ def add_records(sheet: Sheet, counts: pd.DataFrame, visible: pd.DataFrame | None
 def add_cnrds(sheet: Sheet, *, headline: bool) -> None:
     """Add the counts of CNRDS, where a column of them is filled.
 
-    A missing count is zero for firms that CNRDS covers in any year, and missing for the others.
+    A missing count is zero for firms that CNRDS covers in any year, in the years that it spans, and missing for the
+    others.
 
     Parameters
     ----------
@@ -78,10 +93,12 @@ def add_cnrds(sheet: Sheet, *, headline: bool) -> None:
     filed = [column for name, column in parts.items() if "_filed_" in name]
     if frame[filed].isna().all(axis=None):
         return
-    covered = frame[filed].notna().any(axis=1).groupby(frame["firm_id"]).transform("any")
+    told = frame[filed].notna().any(axis=1)
+    span = frame.loc[told, "year"]
+    covered = told.groupby(frame["firm_id"]).transform("any") & frame["year"].between(span.min(), span.max())
     counts = {name: frame[column].fillna(0).where(covered) for name, column in parts.items()}
     total = sum(counts[f"{kind}_filed_{way}"] for kind in _KINDS for way in ("alone", "jointly"))
-    coding = "missing for firms that CNRDS does not cover"
+    coding = "missing for firms and years that CNRDS does not cover"
     if not headline:
         sheet.add(
             total,

@@ -20,6 +20,7 @@ from aigreen.data.patents.match import Matched, match_names
 from aigreen.data.raw.flow import Flow, Read
 
 BATCH = 200_000
+_OWNERS = {"name": "string", "firm_id": "string", "year": "int64"}
 _FLAGS = {"symbol": "string", "mask": "int64", "mechanism": "int64"}
 
 
@@ -46,7 +47,7 @@ def match_applicants(backend: ibis.BaseBackend, applicants: Path, registry: pd.D
     Returns
     -------
     Read
-        ``name, firm_id`` of the matched names, sorted, with the ways they were matched in the ledger.
+        ``name, firm_id, year`` (`aigreen.data.patents.match.Matched`), with the ways they were matched in the ledger.
     Matched
         All of it.
     """
@@ -59,9 +60,8 @@ def match_applicants(backend: ibis.BaseBackend, applicants: Path, registry: pd.D
     way = rows["method"].fillna("").where(rows["status"] != "unmatched", "")
     for (status, method), part in rows.groupby([rows["status"], way], sort=True):
         step = f"{' by '.join(filter(None, [status, method]))}: {int(part['n'].sum()):,} applicants"
-        flow.note(step, part, 0 if status == "matched" else len(part), list(part.index[:3]))
-    table = rows.loc[rows["status"] == "matched", ["firm_id"]].rename_axis("name").reset_index().astype("str")
-    return Read(table.sort_values("name", ignore_index=True), flow.to_frame()), found
+        flow.note(step, part, 0 if status in ("matched", "dated") else len(part), list(part.index[:3]))
+    return Read(found.owners, flow.to_frame()), found
 
 
 def count_files(
@@ -84,7 +84,7 @@ def count_files(
     patents, applicants, citations : Path
         Canonical tables in Parquet, of any size.
     matches : DataFrame
-        ``name, firm_id``.
+        ``name, firm_id, year`` (missing: whatever the year of filing).
     office, window
         See `aigreen.data.patents.counts.firm_year_counts`.
     keywords : bool
@@ -95,8 +95,8 @@ def count_files(
     for scheme in SCHEMES:
         symbols = backend.to_pandas(counts.distinct_symbols(table, scheme))["symbol"]
         classes[scheme] = ibis.memtable(symbol_flags(symbols.astype("str"), scheme), schema=_FLAGS)
-    names = ibis.memtable(matches[["name", "firm_id"]])
-    owned = backend.create_table("owned", counts.owners(people, names), temp=True)  # used four times
+    names = ibis.memtable(matches[["name", "firm_id", "year"]], schema=_OWNERS)
+    owned = backend.create_table("owned", counts.owners(people, names, table), temp=True)  # used four times
     cited = None if citations is None else backend.read_parquet(citations)
     families = int(backend.execute(table.office.nunique())) > 1
     expression = counts.firm_year_counts(

@@ -65,7 +65,7 @@ def distinct_symbols(patents: ir.Table, scheme: str) -> ir.Table:
     return _symbols(patents, scheme).select("symbol").distinct().order_by("symbol")
 
 
-def owners(applicants: ir.Table, matches: ir.Table) -> ir.Table:
+def owners(applicants: ir.Table, matches: ir.Table, patents: ir.Table) -> ir.Table:
     """Find the firms that own each application.
 
     Parameters
@@ -73,7 +73,9 @@ def owners(applicants: ir.Table, matches: ir.Table) -> ir.Table:
     applicants : Table
         Canonical ``patent_applicants``.
     matches : Table
-        ``name, firm_id``: each matched name once.
+        ``name, firm_id, year``: each matched name and year of filing once; a missing year stands for all.
+    patents : Table
+        Canonical ``patents``, for the year of filing.
 
     Returns
     -------
@@ -81,7 +83,12 @@ def owners(applicants: ir.Table, matches: ir.Table) -> ir.Table:
         ``patent_id, firm_id, part, joint``: the firm's part of the applicants in `PARTS` of one, and whether an
         applicant outside the firm stands on the application.
     """
-    own = applicants.inner_join(matches, "name").group_by("patent_id", "firm_id").agg(own=lambda t: t.count())
+    filed = patents.select("patent_id", filed=patents.filing_date.year().cast("int64"))
+    mine = applicants.inner_join(matches, "name").select("patent_id", "position", "firm_id", "year")
+    dated = mine.filter(mine.year.notnull()).inner_join(filed, "patent_id")
+    dated = dated.filter(dated.year == dated.filed).select("patent_id", "position", "firm_id", "year")
+    own = ibis.union(mine.filter(mine.year.isnull()), dated)
+    own = own.group_by("patent_id", "firm_id").agg(own=lambda t: t.count())
     named = applicants.semi_join(own, "patent_id").group_by("patent_id").agg(total=lambda t: t.count())
     both = own.inner_join(named, "patent_id")
     # Integer division leaves less than 1 in 700,000 of a patent where there are more than 16 applicants.

@@ -4,9 +4,11 @@
 form     what is taken away                                           广东省深圳市华科（集团）股份有限公司
 =======  ===========================================================  ==========================
 full     width, letter case, brackets, punctuation, spaces (Chinese)  广东省深圳市华科集团股份有限公司
-core     legal form and "group" at the end                            广东省深圳市华科
-bare     provinces and prefectures in front                           华科
+core     legal form at the end                                        广东省深圳市华科集团
+bare     provinces and prefectures in front                           华科集团
 =======  ===========================================================  ==========================
+
+A group (集团, 总公司) is another body than the firm of the same name that is listed, so it keeps that word.
 """
 
 from __future__ import annotations
@@ -24,13 +26,14 @@ SHORTEST = 2
 _CJK = re.compile(r"[\u3400-\u9fff]")
 _MARKS = re.compile(r"[\W_]+")
 _DOTS = re.compile(r"[.'’]")
-_LEGAL_ZH = re.compile(r"(?:股份有限公司|有限责任公司|股份公司|有限公司|集团公司|总公司|公司|集团|股份)$")
+_LEGAL_ZH = re.compile(r"(?:股份有限公司|有限责任公司|股份公司|有限公司|(?<!总)公司|股份)$")
 _LEGAL_EN = frozenset(
     {
-        "co", "company", "corp", "corporation", "group", "grp", "holding", "holdings", "inc", "incorporated", "limited",
+        "co", "company", "corp", "corporation", "holding", "holdings", "inc", "incorporated", "limited",
         "llc", "ltd", "plc", "gmbh", "ag", "sa", "nv", "bv", "kk", "joint", "stock", "stk", "jsc", "and",
     }
 )  # fmt: skip
+_GROUP_EN = re.compile(r"\bgrp\b")
 _SHORT_PROVINCE = re.compile(r"(?:省|(?:壮族|回族|维吾尔)?自治区)$")
 
 
@@ -63,7 +66,7 @@ def _full(name: str) -> str:
     folded = unicodedata.normalize("NFKC", name).casefold()
     if is_chinese(folded):
         return _MARKS.sub("", folded)
-    return " ".join(_MARKS.sub(" ", _DOTS.sub("", folded.replace("&", " and "))).split())
+    return _GROUP_EN.sub("group", " ".join(_MARKS.sub(" ", _DOTS.sub("", folded.replace("&", " and "))).split()))
 
 
 def _core(full: str) -> str:

@@ -49,12 +49,15 @@ class Options:
         Data folder that no file may lie outside of.
     mapping : mapping, optional
         By table, the user's column name for a column the adapter expects: ``{"FS_Combas": {"Stkcd": "stock_code"}}``.
+    codes : mapping of str to str, optional
+        New security code by old one, of firms whose code changed.
     sheet, encoding : str, optional
         See `aigreen.data.raw.reading.read`.
     """
 
     root: Path | str | None = None
     mapping: Mapping[str, Names] = field(default_factory=dict)
+    codes: Mapping[str, str] = field(default_factory=dict)
     sheet: str | None = None
     encoding: str | None = None
 
@@ -164,14 +167,36 @@ def pick(
     return pd.DataFrame({column: raw.frame[chosen[column]] for column in expected if column in chosen})
 
 
-def a_shares(frame: pd.DataFrame, column: str, flow: Flow, where: str) -> pd.DataFrame:
-    """Replace the security code by ``firm_id`` and leave out rows without a code and B shares."""
+def a_shares(frame: pd.DataFrame, column: str, flow: Flow, where: str, options: Options) -> pd.DataFrame:
+    """Replace the security code by ``firm_id``, the code of today, and leave out rows without a code and B shares."""
     codes, padded = values.stock_codes(frame[column], where)
     frame = frame.drop(columns=column)
-    frame.insert(0, "firm_id", codes)
+    frame.insert(0, "firm_id", present_codes(codes, options))
     flow.note("codes given their leading zeros back", frame, int(padded.sum()), list(codes[padded].unique()[:5]))
+    old = codes.notna() & (codes != frame["firm_id"])
+    flow.note("codes that changed, put to the new one", frame, int(old.sum()), list(codes[old].unique()[:5]))
     frame = flow.keep(frame, frame["firm_id"].notna(), "no security code")
     return flow.keep(frame, ~values.is_b_share(frame["firm_id"]), "B share", show="firm_id")
+
+
+def present_codes(codes: pd.Series, options: Options) -> pd.Series:
+    """Give the security code of today for codes that changed, once or several times.
+
+    Raises
+    ------
+    SourceError
+        Changes that go in a circle.
+    """
+    return codes.replace({old: _last(old, options.codes) for old in options.codes})
+
+
+def _last(code: str, changes: Mapping[str, str]) -> str:
+    seen = [code]
+    while seen[-1] in changes:
+        seen.append(changes[seen[-1]])
+        if len(set(seen)) < len(seen):
+            raise SourceError(f"code changes: {' to '.join(seen)} goes in a circle")
+    return seen[-1]
 
 
 def year_ends(frame: pd.DataFrame, column: str, flow: Flow, where: str) -> pd.DataFrame:

@@ -100,20 +100,36 @@ def from_excel(path: Path, sheet: str | None = None) -> Cells:
 
 
 def from_stata(path: Path) -> Cells:
-    """Read a Stata file; text of versions before 14 is taken for UTF-8 or GB18030."""
+    """Read a Stata file, codes with value labels as their labels; text of before version 14 is UTF-8 or GB18030."""
     with path.open("rb") as content:
         head = content.read(67)
     release = re.search(rb"<release>(\d+)", head)
     old = release is None or int(release[1]) < UNICODE_RELEASE
     try:
-        frame = pd.read_stata(path, convert_categoricals=False)
+        frame = pd.read_stata(path, order_categoricals=False)
     except Exception as reason:  # pandas raises whatever the damaged bytes lead to
         raise UnreadableFileError(f"{path.name}: not a readable Stata file ({reason})") from reason
+    labelled = list(frame.select_dtypes("category"))
+    for name in labelled:
+        frame[name] = _labels(frame[name], path.name)
     if old:
         for name in frame.select_dtypes("str"):
             frame[name] = frame[name].map(_recoded, na_action="ignore")
     table = pa.Table.from_pandas(frame, preserve_index=False)
-    return Cells(_as_text(table, path.name), [], [])
+    return Cells(_as_text(table, path.name), [], [("columns filled from value labels", len(labelled))])
+
+
+def _labels(column: pd.Series, where: str) -> pd.Series:
+    """Give the labels of a column; refuse numbers without one beside labels that are numbers, such as stock codes."""
+    shown = column.cat.categories
+    bare = [value for value in shown if not isinstance(value, str)]
+    if bare and any(str(label).strip().isdigit() for label in shown if isinstance(label, str)):
+        raise UnreadableFileError(
+            f"{where}: column {column.name}: {len(bare)} values have no label, and the others have labels that are "
+            f"numbers; first: {bare[0]:g} (decode the column in Stata)"
+        )
+    words = {value: value if isinstance(value, str) else f"{value:g}" for value in shown}
+    return column.astype(object).map(words).astype("str")
 
 
 def from_parquet(path: Path) -> Cells:

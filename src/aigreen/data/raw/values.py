@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,12 @@ BLANKS = ("", "-", "--", "—", "－", ".", "NULL", "null", "N/A", "NA", "nan", 
 FIRST_DAY, LAST_DAY = pd.Timestamp("1900-01-01"), pd.Timestamp("2100-12-31")
 EXCEL_ORIGIN = pd.Timestamp("1899-12-30")  # day 0 of Excel's calendar, which holds a 29 February 1900
 THOUSANDS = r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?"
+_MARKET = r"^(?:SZ|SH|BJ)\.?|\.(?:SZ|SH|BJ|SS|XSHE|XSHG|0+)$"
+_CODE = r"[1-9]\d{0,5}|0\d{5}"  # a spreadsheet takes all leading zeros, or none: 00700 is a code of another market
+_PEOPLES = ("朝鲜族", "土家族", "苗族", "藏族", "羌族", "彝族", "布依族", "侗族", "哈尼族", "壮族", "傣族", "白族",
+            "景颇族", "傈僳族", "回族", "蒙古族", "蒙古", "柯尔克孜", "哈萨克")  # fmt: skip
+_AUTONOMOUS = rf"(?:{'|'.join(_PEOPLES)})+自治州$"
+_UNIT = r"(?:市|地区|盟)$"
 
 
 def fold(name: str) -> str:
@@ -37,6 +44,8 @@ def unformatted(cells: pd.Series) -> pd.Series:
 def stock_codes(cells: pd.Series, where: str) -> tuple[pd.Series, pd.Series]:
     """Give six-digit security codes, with zeros that a spreadsheet lost put back.
 
+    Fewer than six digits with a zero in front have lost none: ``00700`` is a code of Hong Kong and not ``000700``.
+
     Parameters
     ----------
     cells : Series
@@ -56,10 +65,19 @@ def stock_codes(cells: pd.Series, where: str) -> tuple[pd.Series, pd.Series]:
     SourceError
         Cells that are no code.
     """
-    text = clean(cells).str.upper().str.replace(r"^(?:SZ|SH|BJ)\.?|\.(?:SZ|SH|BJ|SS|XSHE|XSHG|0+)$", "", regex=True)
-    bad = cells.notna() & text.notna() & ~text.str.fullmatch(r"\d{1,6}").fillna(False).astype(bool)
-    _refuse(bad, cells, where, "are not security codes of up to six digits")
+    text = _bare_code(cells)
+    bad = text.notna() & ~is_stock_code(cells)
+    _refuse(bad, cells, where, "are not security codes of six digits (or fewer, without a zero in front)")
     return text.str.zfill(6), (text.str.len() < 6).fillna(False).astype(bool)
+
+
+def is_stock_code(cells: pd.Series) -> pd.Series:
+    """Tell cells that `stock_codes` reads as codes of Shenzhen, Shanghai or Beijing."""
+    return _bare_code(cells).str.fullmatch(_CODE).fillna(False).astype(bool)
+
+
+def _bare_code(cells: pd.Series) -> pd.Series:
+    return clean(cells).str.upper().str.replace(_MARKET, "", regex=True)
 
 
 def is_b_share(codes: pd.Series) -> pd.Series:
@@ -108,13 +126,62 @@ def city_codes(cells: pd.Series, where: str) -> pd.Series:
     """Give six-digit codes of prefecture-level units.
 
     Four digits get ``00`` appended, trailing ``.0`` is dropped, and aliases are resolved by the division tables
-    (``110100`` to ``110000``, ``500200`` to ``500000``). Codes that the division tables do not know stay as they are.
+    (``110100`` to ``110000``; codes of before a prefecture became a city: ``522200`` to ``520600``). Codes that the
+    division tables do not know stay as they are.
     """
     text = clean(cells).str.replace(r"\.0+$", "", regex=True)
     bad = text.notna() & ~text.str.fullmatch(r"\d{4}|\d{6}").fillna(False).astype(bool)
     _refuse(bad, cells, where, "are not division codes of four or six digits")
     full = text.where(text.str.len() != 4, text + "00")
     return full.replace(_aliases())
+
+
+def prefectures_of(codes: pd.Series) -> pd.Series:
+    """Put districts (``440305``) to the prefecture around them, and merged prefectures to the one now there.
+
+    The first four digits of a code of GB/T 2260 are those of the prefecture. Counties that a province administers
+    itself, and former prefectures that were split, stay as they are.
+
+    Parameters
+    ----------
+    codes : Series of str
+        From `city_codes`.
+    """
+    other = fact_table("divisions_other").query("unit_type == 'abolished_prefecture' and maps_to != ''")
+    merged = dict(zip(other["gb_code"], other["maps_to"], strict=True))
+    above = (codes.str[:4] + "00").replace(_aliases() | merged)
+    return codes.where(codes.isin(_prefectures()) | ~above.isin(_prefectures()), above)
+
+
+def codes_by_place(names: pd.Series) -> pd.Series:
+    """Give the codes of prefectures by name: in full, without 市 or 自治州, short (延边州), or former (襄樊市).
+
+    Parameters
+    ----------
+    names : Series of str
+        Missing stays missing, and what is no name of a prefecture becomes missing.
+    """
+    return clean(names).map(_place_names()).astype("str")
+
+
+@cache
+def _place_names() -> dict[str, str]:
+    now, former = fact_table("divisions"), fact_table("former_divisions")
+    provinces = set(fact_table("divisions_other").query("unit_type == 'province'")["name_zh"].str.removesuffix("省"))
+    units = pd.concat([now[["name_zh", "gb_code"]], former[["name_zh", "gb_code"]]], ignore_index=True)
+    autonomous = units["name_zh"].str.contains("自治州")
+    short = units["name_zh"].str.replace(_AUTONOMOUS, "", regex=True).str.replace(_UNIT, "", regex=True)
+    forms = [units["name_zh"], short[~(autonomous & short.isin(provinces))], short[autonomous] + "州"]
+    found: dict[str, str] = {}
+    for form in forms:
+        for name, code in zip(form, units.loc[form.index, "gb_code"], strict=True):
+            found.setdefault(name, code)
+    return found
+
+
+@cache
+def _prefectures() -> frozenset[str]:
+    return frozenset(fact_table("divisions")["gb_code"])
 
 
 def codes_by_name() -> pd.Series:

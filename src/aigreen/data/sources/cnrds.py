@@ -51,7 +51,7 @@ def green_patents(path: Path | str, options: Options = DEFAULT, *, table: str = 
         File name without part number and suffix, where ``path`` is a folder.
     """
     frame, flow, where = open_table(path, table, GREEN.required, GREEN.optional, options=options)
-    frame = a_shares(frame, "股票代码", flow, where)
+    frame = a_shares(frame, "股票代码", flow, where, options)
     frame.insert(1, "year", years(frame, "会计年度", where))
     frame = one_row(frame.drop(columns="会计年度"), KEY, flow, where)
     tidy = frame[KEY].join(measured(frame, GREEN_FIELDS, where))

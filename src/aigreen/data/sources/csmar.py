@@ -77,14 +77,17 @@ def _statement_columns(table: str, fields: tuple[Field, ...]) -> Expected:
 BALANCE = _statement_columns("FS_Combas", BALANCE_FIELDS)
 INCOME = _statement_columns("FS_Comins", INCOME_FIELDS)
 CASH = _statement_columns("FS_Comscfd", CASH_FIELDS)
+PLACES = ("CITYCODE", "CITY")
 FIRM_FILE = Expected(
     "STK_LISTEDCOINFOANL",
-    ("Symbol", "EndDate", "CITYCODE"),
-    ("ShortName", "PROVINCECODE", "CITY", "LISTINGSTATE", *(field.raw for field in PLACE_FIELDS)),
+    ("Symbol", "EndDate"),
+    (*PLACES, "ShortName", "PROVINCECODE", "LISTINGSTATE", *(field.raw for field in PLACE_FIELDS)),
 )
 FIRMS = Expected(
     FIRM_FILE.table, ("Symbol", "EndDate"), ("ShortName", "SocialCreditCode", "EstablishDate", "LISTINGDATE")
 )
+FIRM_NAMES = Expected(FIRM_FILE.table, ("Symbol", "EndDate"), ("ShortName", "FullName", *PLACES))
+NAME_KINDS = {"FullName": "firm", "ShortName": "alias"}
 CONTROLLERS = Expected("HLD_Contrshr", ("Stkcd", "Reptdt", "S0702b"))
 RD = Expected(
     "PT_LCRDSPENDING", ("Symbol", "EndDate"), ("Source", "StateTypeCode", *(field.raw for field in RD_FIELDS))
@@ -110,6 +113,9 @@ def cash_flow(path: Path | str, options: Options = DEFAULT) -> Read:
 def firm_file(path: Path | str, options: Options = DEFAULT, *, industry: str = CSRC_INDUSTRY) -> Read:
     """Read ``STK_LISTEDCOINFOANL``: one row a firm and year, so that moves between cities and industries are seen.
 
+    The city is that of ``CITYCODE`` (districts are put to their prefecture, codes of former units to those of today),
+    or that named in ``CITY`` where the code is empty or no prefecture's; one of the two columns is needed.
+
     Parameters
     ----------
     path : path
@@ -121,10 +127,10 @@ def firm_file(path: Path | str, options: Options = DEFAULT, *, industry: str = C
     """
     table, required, optional = FIRM_FILE
     frame, flow, where = open_table(path, table, [*required, industry], optional, options=options)
-    frame = a_shares(frame, "Symbol", flow, where)
+    frame = a_shares(frame, "Symbol", flow, where, options)
     frame = year_ends(frame, "EndDate", flow, where)
     frame = one_row(frame, KEY, flow, where)
-    tidy = frame[KEY].assign(city_code=values.city_codes(frame["CITYCODE"], where))
+    tidy = frame[KEY].assign(city_code=_cities(frame, flow, where))
     known = set(values.codes_by_name()) | _other_units()
     odd = tidy["city_code"].notna() & ~tidy["city_code"].isin(known)
     flow.note("city codes in no division table", tidy, int(odd.sum()), list(tidy.loc[odd, "city_code"].unique()[:5]))
@@ -144,10 +150,45 @@ def firm_file(path: Path | str, options: Options = DEFAULT, *, industry: str = C
     return Read(canonical.check("firm_years", tidy, partial=True), flow.to_frame())
 
 
+def firm_names(path: Path | str, options: Options = DEFAULT) -> Read:
+    """Read every name in ``STK_LISTEDCOINFOANL`` that a firm has carried, full and short, with its years.
+
+    Returns
+    -------
+    Read
+        ``firm_id, name, kind`` (firm: full name, alias: short name), ``first_year, last_year`` and ``region`` (the last
+        city; missing for firms with a full name), as `aigreen.data.patents.match.match_names` takes them; not a
+        canonical table.
+    """
+    frame, flow, where = open_table(path, *FIRM_NAMES, options=options)
+    frame = a_shares(frame, "Symbol", flow, where, options)
+    frame = year_ends(frame, "EndDate", flow, where)
+    frame = frame.assign(region=_cities(frame, Flow(where), where) if set(PLACES) & set(frame) else pd.NA)
+    named = [
+        frame[[*KEY, "region"]].assign(name=values.clean(frame[column]), kind=kind)
+        for column, kind in NAME_KINDS.items()
+        if column in frame
+    ]
+    rows = pd.concat([pd.DataFrame(columns=[*KEY, "region", "name", "kind"], dtype="str"), *named])
+    rows = rows.dropna(subset=["name"]).sort_values([*KEY, "kind", "name"])
+    tidy = rows.groupby(["firm_id", "kind", "name"], as_index=False).agg(
+        first_year=("year", "min"), last_year=("year", "max"), region=("region", "last")
+    )
+    full = set(tidy.loc[tidy["kind"] == "firm", "firm_id"])
+    tidy["region"] = tidy["region"].where(~tidy["firm_id"].isin(full)).astype("str")
+    renamed = tidy[tidy["kind"] == "firm"].groupby("firm_id").size()
+    renamed = renamed[renamed > 1]
+    flow.note("firms with several full names", tidy, len(renamed), list(renamed.index))
+    without = sorted(set(tidy["firm_id"]) - full)
+    flow.note("firms without a full name", tidy, len(without), without)
+    tidy = tidy[["firm_id", "name", "kind", "first_year", "last_year", "region"]]
+    return Read(tidy.astype({"first_year": "Int64", "last_year": "Int64"}), flow.to_frame())
+
+
 def firms(path: Path | str, options: Options = DEFAULT) -> Read:
     """Read what does not change from ``STK_LISTEDCOINFOANL``: canonical ``firms``, the last year's word counting."""
     frame, flow, where = open_table(path, *FIRMS, options=options)
-    frame = a_shares(frame, "Symbol", flow, where)
+    frame = a_shares(frame, "Symbol", flow, where, options)
     frame = year_ends(frame, "EndDate", flow, where)
     frame = one_row(frame.reindex(columns=[*KEY, *FIRMS.optional]), KEY, flow, where)
     seen = frame.groupby("firm_id")["year"].agg(first_year="min", last_year="max").reset_index()
@@ -169,7 +210,7 @@ def firms(path: Path | str, options: Options = DEFAULT) -> Read:
 def equity_nature(path: Path | str, options: Options = DEFAULT) -> Read:
     """Read ``HLD_Contrshr``: nature codes of the ultimate controllers (``S0702b``, lists joined by commas)."""
     frame, flow, where = open_table(path, *CONTROLLERS, options=options)
-    frame = a_shares(frame, "Stkcd", flow, where)
+    frame = a_shares(frame, "Stkcd", flow, where, options)
     frame = year_ends(frame, "Reptdt", flow, where)
     frame = flow.without_repeats(frame)
     lists = values.clean(frame["S0702b"]).str.replace(r"\.0+$", "", regex=True).str.split(r"[,，;；、\s]+", regex=True)
@@ -192,7 +233,7 @@ def equity_nature(path: Path | str, options: Options = DEFAULT) -> Read:
 def rd(path: Path | str, options: Options = DEFAULT) -> Read:
     """Read ``PT_LCRDSPENDING``: R&D staff and spending; consolidated, annual report before other sources."""
     frame, flow, where = open_table(path, *RD, options=options)
-    frame = a_shares(frame, "Symbol", flow, where)
+    frame = a_shares(frame, "Symbol", flow, where, options)
     frame = year_ends(frame, "EndDate", flow, where)
     frame = consolidated(frame, flow)
     frame = prefer_annual_report(flow.without_repeats(frame), KEY, flow)
@@ -222,7 +263,7 @@ def prefer_annual_report(frame: pd.DataFrame, unique: list[str], flow: Flow) -> 
 
 def _statement(path: Path | str, expected: Expected, fields: tuple[Field, ...], options: Options) -> Read:
     frame, flow, where = open_table(path, *expected, options=options)
-    frame = a_shares(frame, "Stkcd", flow, where)
+    frame = a_shares(frame, "Stkcd", flow, where, options)
     kind = values.clean(frame["Typrep"]).str.upper()
     odd = ~kind.isin(["A", "B"])
     if odd.any():
@@ -235,6 +276,23 @@ def _statement(path: Path | str, expected: Expected, fields: tuple[Field, ...], 
     tidy = frame[KEY].join(measured(frame, fields, where))
     flow.note("canonical", tidy)
     return Read(canonical.check("firm_years", tidy, partial=True), flow.to_frame())
+
+
+def _cities(frame: pd.DataFrame, flow: Flow, where: str) -> pd.Series:
+    """Give the prefecture of each row by its code, or by the name of the city."""
+    if not set(PLACES) & set(frame):
+        raise SourceError(f"{where}: missing columns: {' or '.join(PLACES)}")
+    none = pd.Series(pd.NA, index=frame.index, dtype="str")
+    given = values.city_codes(frame["CITYCODE"], where) if "CITYCODE" in frame else none
+    code = values.prefectures_of(given)
+    put = given.notna() & (given != code)
+    flow.note("codes of districts and merged prefectures, put to the prefecture", frame, int(put.sum()),
+              list(given[put].unique()[:5]))  # fmt: skip
+    named = values.codes_by_place(frame["CITY"]) if "CITY" in frame else none
+    found = ~code.isin(values.codes_by_name()) & named.notna()
+    flow.note("no code of a prefecture, found by the name of the city", frame, int(found.sum()),
+              list(frame.loc[found, "CITY"].unique()[:5]) if found.any() else [])  # fmt: skip
+    return code.where(~found, named)
 
 
 def _other_units() -> set[str]:

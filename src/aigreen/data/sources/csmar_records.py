@@ -9,7 +9,17 @@ import pandas as pd
 
 from aigreen.data import canonical
 from aigreen.data.raw import values
-from aigreen.data.raw.adapter import DEFAULT, Expected, Options, a_shares, measured, one_row, open_table, year_ends
+from aigreen.data.raw.adapter import (
+    DEFAULT,
+    Expected,
+    Options,
+    a_shares,
+    measured,
+    one_row,
+    open_table,
+    present_codes,
+    year_ends,
+)
 from aigreen.data.raw.checks import Field
 from aigreen.data.raw.flow import Flow, Read
 from aigreen.data.sources.csmar import KEY, consolidated, prefer_annual_report
@@ -91,7 +101,7 @@ def patents(path: Path | str, options: Options = DEFAULT) -> Read:
         A type of count that is none of these, or what the adapters raise.
     """
     frame, flow, where = open_table(path, *PATENTS, options=options)
-    frame = a_shares(frame, "Symbol", flow, where)
+    frame = a_shares(frame, "Symbol", flow, where, options)
     frame = year_ends(frame, "EndDate", flow, where)
     frame = consolidated(frame, flow)
     kinds = {kind: _count_type(kind) for kind in values.clean(frame["ApplyType"]).dropna().unique()}
@@ -116,7 +126,7 @@ def patents(path: Path | str, options: Options = DEFAULT) -> Read:
 def staff(path: Path | str, options: Options = DEFAULT) -> Read:
     """Read ``STK_CompanyStaff``: staff by education, profession and age; wording put into categories."""
     frame, flow, where = open_table(path, *STAFF, options=options)
-    frame = a_shares(frame, "Symbol", flow, where)
+    frame = a_shares(frame, "Symbol", flow, where, options)
     frame = year_ends(frame, "EndDate", flow, where)
     frame["detail"] = values.clean(frame["EmployDetail"])
     frame = flow.keep(frame, frame["detail"].notna(), "no class of staff")
@@ -153,7 +163,7 @@ def links(path: Path | str, direction: str, options: Options = DEFAULT) -> Read:
     if direction not in canonical.DIRECTIONS:
         raise OptionError("direction", direction, canonical.DIRECTIONS)
     frame, flow, where = open_table(path, *LINKS[direction], options=options)
-    frame = a_shares(frame, "Symbol", flow, where)
+    frame = a_shares(frame, "Symbol", flow, where, options)
     frame = year_ends(frame, "EndDate", flow, where)
     frame = consolidated(frame, flow)
     frame = flow.without_repeats(frame)
@@ -162,7 +172,7 @@ def links(path: Path | str, direction: str, options: Options = DEFAULT) -> Read:
     masked = is_masked(name)
     tidy = frame[KEY].assign(direction=direction, masked=masked.astype("boolean"), partner_name=name.where(~masked))
     tidy["share"] = measured(frame, [rule], where)["share"]
-    tidy["partner_id"] = _partner(frame, flow, where)
+    tidy["partner_id"] = _partner(frame, flow, where, options)
     tidy = tidy.sort_values([*KEY, "share", "partner_name"], ascending=[True, True, False, True], ignore_index=True)
     tidy["rank"] = tidy.groupby(KEY).cumcount() + 1
     flow.note("names masked", tidy, int(masked.sum()), list(name[masked].unique()[:5]))
@@ -175,14 +185,14 @@ def is_masked(names: pd.Series) -> pd.Series:
     return plain.isna() | plain.fillna("").map(lambda name: _MASKED.fullmatch(name) is not None)
 
 
-def _partner(frame: pd.DataFrame, flow: Flow, where: str) -> pd.Series:
+def _partner(frame: pd.DataFrame, flow: Flow, where: str, options: Options) -> pd.Series:
     if "BusinessSymbol" not in frame:
         return pd.Series(pd.NA, index=frame.index, dtype="str")
     text = values.clean(frame["BusinessSymbol"])
-    plain = text.where(text.str.fullmatch(r"(?i)(SZ|SH|BJ)?\.?\d{1,6}(\.\w+)?").fillna(False).astype(bool))
-    odd = text.notna() & plain.isna()
+    here = values.is_stock_code(text)
+    odd = text.notna() & ~here
     flow.note("partner codes of other markets, set missing", frame, int(odd.sum()), list(text[odd].unique()[:5]))
-    return values.stock_codes(plain.rename("BusinessSymbol"), where)[0]
+    return present_codes(values.stock_codes(text.where(here).rename("BusinessSymbol"), where)[0], options)
 
 
 def _count_type(text: str) -> str:

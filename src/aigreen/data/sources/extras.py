@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from aigreen.data.patents.match import KINDS
+from aigreen.data.canonical import FIRST_YEAR, LAST_YEAR
+from aigreen.data.patents.match import KINDS, YEARS
 from aigreen.data.raw import values
 from aigreen.data.raw.adapter import (
     DEFAULT,
@@ -23,28 +24,50 @@ from aigreen.data.raw.checks import Field
 from aigreen.data.raw.flow import Read
 from aigreen.errors import SourceError
 
-NAMES = Expected("company_names", ("firm_id", "name", "kind"))
+NAMES = Expected("company_names", ("firm_id", "name", "kind"), YEARS)
+CODES = Expected("code_changes", ("old_code", "new_code"))
 SEGMENTS = Expected("segments", ("Stkcd", "Accper", "SegmentIndustryCode", "SegmentRevenue"))
 ROBOTS = Expected("robots", ("industry_code", "year", "robots", "employment"))
 INPUT_OUTPUT = Expected("input_output", ("industry_code", "partner_industry", "coefficient"))
 _CODE = r"^[A-S]\d{2}$"
+_YEAR_FIELDS = tuple(
+    Field(name, name, "calendar year", FIRST_YEAR, LAST_YEAR, whole=True, may_miss=True) for name in YEARS
+)
 
 
 def company_names(path: Path | str, options: Options = DEFAULT) -> Read:
-    """Read the names of listed firms: ``firm_id, name, kind`` (firm, subsidiary, alias)."""
+    """Read the names of listed firms: ``firm_id, name, kind`` (firm, subsidiary, alias).
+
+    ``first_year`` and ``last_year`` bound the years of a name, where they are given.
+    """
     frame, flow, where = open_table(path, *NAMES, options=options)
-    frame = a_shares(frame.rename(columns={"firm_id": "code"}), "code", flow, where)
+    frame = a_shares(frame.rename(columns={"firm_id": "code"}), "code", flow, where, options)
     frame["name"], frame["kind"] = values.clean(frame["name"]), values.clean(frame["kind"])
     frame = flow.keep(frame, frame["name"].notna(), "no name", show="firm_id")
     _refuse(~frame["kind"].isin(list(KINDS)), frame["kind"], where, f"is none of {', '.join(KINDS)}")
-    frame = flow.without_repeats(frame)
+    frame = flow.without_repeats(frame.assign(**measured(frame, _YEAR_FIELDS, where)))
     return Read(frame.sort_values(["firm_id", "kind", "name"], ignore_index=True), flow.to_frame())
+
+
+def code_changes(path: Path | str, options: Options = DEFAULT) -> Read:
+    """Read the user's changes of security codes: ``old_code, new_code``, each old code once.
+
+    Raises
+    ------
+    SourceError
+        Cells that are no codes, or an old code with two new ones.
+    """
+    frame, flow, where = open_table(path, *CODES, options=options, unit="old_code")
+    tidy = pd.DataFrame({column: values.stock_codes(frame[column], where)[0] for column in CODES.required})
+    tidy = flow.keep(tidy, tidy.notna().all(axis=1), "no code")
+    tidy = one_row(tidy, ["old_code"], flow, where)
+    return Read(tidy.sort_values("old_code", ignore_index=True), flow.to_frame())
 
 
 def segments(path: Path | str, options: Options = DEFAULT) -> Read:
     """Read revenue by segment: ``firm_id, year, industry_code`` (two digits), ``revenue`` (yuan)."""
     frame, flow, where = open_table(path, *SEGMENTS, options=options)
-    frame = a_shares(frame, "Stkcd", flow, where)
+    frame = a_shares(frame, "Stkcd", flow, where, options)
     frame = year_ends(frame, "Accper", flow, where)
     frame = one_row(frame, ["firm_id", "year", "SegmentIndustryCode"], flow, where)
     money = Field("SegmentRevenue", "revenue", "yuan", -1e15, 1e15, may_miss=True)

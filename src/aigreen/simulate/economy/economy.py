@@ -331,9 +331,10 @@ def write(economy: Economy, folder: Path, *, reports: Literal["table", "folder"]
     """Write the raw files of an economy."""
     csmar = folder / "csmar"
     b_shares = economy.firms[economy.firms["b_share"] != ""].set_index("firm_id")["b_share"]
+    full_names = pd.Series(economy.names.full, economy.firms["firm_id"])
     written = [
         *raw_csmar.statements(csmar, economy.firm_years, b_shares),
-        *raw_csmar.firm_file(csmar, economy.firm_years, economy.days, b_shares),
+        *raw_csmar.firm_file(csmar, economy.firm_years, economy.days, b_shares, full_names),
         raw_csmar.controllers(csmar, economy.firm_years),
         *raw_csmar.staff(csmar, economy.staff),
         *raw_csmar.rd(csmar, economy.firm_years),

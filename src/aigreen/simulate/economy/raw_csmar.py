@@ -16,7 +16,7 @@ from aigreen.simulate.economy import writing
 QUARTERS = ("03-31", "06-30", "09-30")
 QUARTERLY_YEARS = 2  # quarters of the last years only: enough for the adapter to meet them
 _WORDS = {
-    "Stkcd": "证券代码", "Symbol": "证券代码", "ShortName": "证券简称",
+    "Stkcd": "证券代码", "Symbol": "证券代码", "ShortName": "证券简称", "FullName": "公司全称",
     "Accper": "统计截止日期", "EndDate": "统计截止日期",
     "Typrep": "报表类型", "Reptdt": "截止日期", "S0702b": "实际控制人性质", "StateTypeCode": "报表类型编码",
     "Source": "数据来源", "EmployStructure": "人员结构类别", "EmployDetail": "人员结构明细", "Amount": "人数",
@@ -71,8 +71,10 @@ def statements(folder: Path, frame: pd.DataFrame, b_shares: pd.Series) -> list[P
     return written
 
 
-def firm_file(folder: Path, frame: pd.DataFrame, days: pd.DataFrame, b_shares: pd.Series) -> list[Path]:
-    """Write ``STK_LISTEDCOINFOANL``: one row a firm and year; municipalities as XX0100."""
+def firm_file(
+    folder: Path, frame: pd.DataFrame, days: pd.DataFrame, b_shares: pd.Series, full_names: pd.Series
+) -> list[Path]:
+    """Write ``STK_LISTEDCOINFOANL``: one row a firm and year; municipalities as XX0100; full names by ``firm_id``."""
     divisions = facts.table("divisions").set_index("gb_code")
     provinces = facts.table("divisions_other").set_index("gb_code")["name_zh"]
     still = days.set_index("firm_id").reindex(frame["firm_id"]).reset_index(drop=True)
@@ -82,6 +84,7 @@ def firm_file(folder: Path, frame: pd.DataFrame, days: pd.DataFrame, b_shares: p
         {
             "Symbol": frame["firm_id"],
             "ShortName": frame["name"],
+            "FullName": full_names.reindex(frame["firm_id"]).to_numpy(),
             "EndDate": writing.year_end(frame["year"]),
             "IndustryCode": frame["industry_code"].str[0],
             "IndustryCodeC": frame["industry_code"],

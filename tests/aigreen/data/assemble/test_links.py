@@ -101,8 +101,12 @@ def test_partner_names_become_codes():
         ("1", 2019, "customer", 2, "3", "Two Sub", False, 0.1),
         ("1", 2019, "customer", 3, None, None, True, 0.1),
     )
-    got = links.name_partners(table, pd.DataFrame({"name": ["Two Sub"], "firm_id": ["2"]}))
-    assert got["partner_id"].fillna("").tolist() == ["2", "3", ""]
+    names = pd.DataFrame({"name": ["Two Sub"], "firm_id": ["2"], "year": pd.array([None], dtype="Int64")})
+    assert links.name_partners(table, names)["partner_id"].fillna("").tolist() == ["2", "3", ""]
+    names = pd.DataFrame(
+        {"name": ["Two Sub"] * 2, "firm_id": ["2", "4"], "year": pd.array([2018, 2019], dtype="Int64")}
+    )
+    assert links.name_partners(table, names)["partner_id"].fillna("").tolist() == ["4", "3", ""]
 
 
 def test_input_output_against_all_pairs(firms):

@@ -32,7 +32,7 @@ SCHEMA = {
 TABLES = {
     "patents": SCHEMA,
     "applicants": {"patent_id": "string", "position": "int64", "name": "string"},
-    "matches": {"name": "string", "firm_id": "string"},
+    "matches": {"name": "string", "firm_id": "string", "year": "int64"},
     "ipc": {"symbol": "string", "mask": "int64", "mechanism": "int64"},
     "cpc": {"symbol": "string", "mask": "int64", "mechanism": "int64"},
     "citations": {"patent_id": "string", "cited_publication": "string", "cited_id": "string"},
@@ -58,7 +58,7 @@ def raw(patents, applicants, matches, citations=()):
     frames = {
         "patents": pd.DataFrame(patents, columns=list(SCHEMA)),
         "applicants": pd.DataFrame(applicants, columns=list(TABLES["applicants"])),
-        "matches": pd.DataFrame(matches, columns=list(TABLES["matches"])),
+        "matches": pd.DataFrame(matches, columns=["name", "firm_id"]).assign(year=pd.Series(dtype="Int64")),
         "citations": pd.DataFrame(citations, columns=list(TABLES["citations"])),
         "ipc": symbol_flags(IPC, "ipc"),
         "cpc": symbol_flags(CPC, "cpc"),
@@ -69,7 +69,7 @@ def raw(patents, applicants, matches, citations=()):
 
 
 def expression(tables, **options):
-    owned = counts.owners(tables["applicants"], tables["matches"])
+    owned = counts.owners(tables["applicants"], tables["matches"], tables["patents"])
     options.setdefault("citations", tables["citations"])
     return counts.firm_year_counts(
         tables["patents"], owned, tables["ipc"], tables["cpc"], families=True, **options
@@ -139,7 +139,7 @@ def test_by_hand():
     assert len(got) == 4  # the application without a day and the one at another office are not counted
     tables = memory(frames)
     left = ibis.duckdb.connect().to_pandas(
-        counts.coverage(tables["patents"], counts.owners(tables["applicants"], tables["matches"]))
+        counts.coverage(tables["patents"], counts.owners(tables["applicants"], tables["matches"], tables["patents"]))
     )
     assert left.iloc[0].to_dict() == {"applications": 8, "of_office": 7, "dated": 6, "symbols": 5, "owned": 6}
 
@@ -183,7 +183,7 @@ def by_pandas(frames, window):
     flags = classify_patents(patents, "ipc", cpc="cpc").flags
     table = pd.concat([patents, flags], axis=1)
     table["tags"] = table["tags"] + "|" + table["y02_tags"]
-    firm = dict(frames["matches"].itertuples(index=False))
+    firm = dict(frames["matches"][["name", "firm_id"]].itertuples(index=False))
     year = dict(zip(patents["patent_id"], patents["filing_date"].dt.year, strict=True))
     offices = patents.groupby("family_id")["office"].nunique()
     rows = []
@@ -324,3 +324,17 @@ def test_lags_are_counted_in_months():
     rows = [patent(n, 2010, publication_date=datetime(2011, 12, 31)) for n in range(3)]
     got = ibis.duckdb.connect().to_pandas(lag_counts(memory(raw(rows, [], []))["patents"], "publication_date"))
     assert got.to_dict("records") == [{"filed": 2010 * 12 + 5, "lag": 18, "n": 3}]
+
+
+def test_a_name_that_two_firms_carried_goes_by_the_year_of_filing():
+    patents = [patent(k, year) for k, year in enumerate((2011, 2012, 2013, None))]
+    applicants = [(f"CN{k}", 1, "Huatai") for k in range(4)] + [("CN0", 2, "Zhongyuan"), ("CN2", 2, "Zhongyuan")]
+    frames = raw(patents, applicants, [("Huatai", "a"), ("Huatai", "b"), ("Zhongyuan", "c")])
+    frames["matches"]["year"] = pd.array([2011, 2013, None], dtype="Int64")
+    tables = memory(frames)
+    owned = counts.owners(tables["applicants"], tables["matches"], tables["patents"])
+    got = ibis.duckdb.connect().to_pandas(owned.order_by("patent_id", "firm_id"))
+    half = counts.PARTS // 2
+    assert got.to_numpy().tolist() == [
+        ["CN0", "a", half, True], ["CN0", "c", half, True], ["CN2", "b", half, True], ["CN2", "c", half, True],
+    ]  # fmt: skip

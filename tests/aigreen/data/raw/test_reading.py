@@ -87,6 +87,27 @@ def test_stata_values_and_old_chinese_text(export):
     assert read(path).frame["name"].tolist() == ["平安银行"]
 
 
+def test_stata_codes_are_read_by_their_labels(export):
+    codes = pd.Series(["600000", "000002", "600000", None], dtype="category")  # Stata counts them 1, 0, 1
+    frame = pd.DataFrame({"Stkcd": codes, "x": [1.0, 2.0, 3.0, 4.0]})
+    frame.to_stata(path := export.folder / "t.dta", write_index=False)
+    raw = read(path)
+    assert raw.frame["Stkcd"].fillna("").tolist() == ["600000", "000002", "600000", ""]
+    assert raw.notes == (("columns filled from value labels", 1),)
+    old = pd.DataFrame({"name": pd.Categorical(["平安银行".encode("gb18030").decode("latin-1")])})
+    old.to_stata(path, write_index=False, version=117)
+    assert read(path).frame["name"].tolist() == ["平安银行"]
+    some = pd.DataFrame({"kind": [1.0, -9.0], "Stkcd": [1.0, 2.0]})
+    some.to_stata(path, write_index=False, value_labels={"kind": {-9: "unknown"}})
+    assert read(path).frame["kind"].tolist() == ["1", "unknown"]
+    some.to_stata(path, write_index=False, value_labels={"Stkcd": {1: "600000"}})
+    with pytest.raises(errors.UnreadableFileError, match=r"column Stkcd: 1 values have no label, .* first: 2 \(decode"):
+        read(path)
+    some.to_stata(path, write_index=False, value_labels={"Stkcd": {1: "600000", 2: "600000"}})
+    with pytest.raises(errors.UnreadableFileError, match="not a readable Stata file"):
+        read(path)
+
+
 def test_parquet_is_text_too(export):
     table = pa.table(
         {

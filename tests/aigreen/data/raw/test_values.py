@@ -37,3 +37,41 @@ def test_municipalities_in_all_their_codes():
     raw = [f"{head}{tail}" for head in ("11", "12", "31", "50") for tail in ("01", "0100", "0000")]
     codes = values.city_codes(pd.Series([*raw, "500200"], dtype="str"), "f")
     assert codes.tolist() == [f"{head}0000" for head in ("11", "12", "31", "50") for _ in range(3)] + ["500000"]
+
+
+def test_a_short_code_with_a_zero_in_front_has_lost_none():
+    codes, padded = values.stock_codes(pd.Series(["700", "000700", "1.0", "700.SZ", None], dtype="str"), "f")
+    assert codes.tolist()[:4] == ["000700", "000700", "000001", "000700"]
+    assert padded.tolist() == [True, False, True, True, False]
+    for cell in ("00700", "01", "0", "0700.HK", "AAPL", "1234567"):
+        with pytest.raises(values.SourceError, match="1 cells are not security codes of six digits"):
+            values.stock_codes(pd.Series(["1", cell], dtype="str"), "f")
+    told = values.is_stock_code(pd.Series(["00700", "700", "00700.HK", "7203.T", "SH600000", "sz000001", None, "-"]))
+    assert told.tolist() == [False, True, False, False, True, True, False, False]
+
+
+OLD = {"522200": "520600", "522400": "520500", "632100": "630200", "542100": "540300", "542200": "540500",
+       "542300": "540200", "542400": "540600", "542600": "540400", "652100": "650400", "652200": "650500",
+       "142300": "141100", "622600": "621200", "110200": "110000"}  # fmt: skip
+
+
+def test_codes_of_before_a_prefecture_became_a_city():
+    codes = values.city_codes(pd.Series([*OLD, "5421", "5426", "5425"], dtype="str"), "f")
+    assert codes.tolist() == [*OLD.values(), "540300", "540400", "542500"]
+
+
+def test_districts_go_to_the_prefecture_around_them():
+    raw = {"440305": "440300", "110105": "110000", "500110": "500000", "522201": "520600", "632121": "630200",
+           "371202": "370100", "371200": "370100", "341402": "340100", "341424": "340500", "441900": "441900",
+           "429004": "429004", "659001": "659001", "341400": "341400", "999999": "999999"}  # fmt: skip
+    codes = values.city_codes(pd.Series([*raw, None], dtype="str"), "f")
+    assert values.prefectures_of(codes).tolist()[:-1] == list(raw.values())
+
+
+def test_codes_by_place():
+    raw = {"苏州市": "320500", "苏州": "320500", "延边州": "222400", "延边朝鲜族自治州": "222400", "黔东南州": "522600",
+           "襄樊市": "420600", "襄樊": "420600", "铜仁地区": "520600", "思茅": "530800", "吉林": "220200",
+           "海南州": "632500",
+           "兴安盟": "152200", "上海": "310000", "海南": None, "仙桃市": None, "火星": None}  # fmt: skip
+    found = values.codes_by_place(pd.Series([*raw, None], dtype="str"))
+    assert [code if isinstance(code, str) else None for code in found] == [*raw.values(), None]

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from aigreen.data import canonical
+from aigreen.data import canonical, facts
 from aigreen.data.raw.adapter import Options, load_mapping
 from aigreen.data.sources import csmar, csmar_firm_years, csmar_records
 from aigreen.errors import DataError, MappingError, OptionError, SourceError
@@ -281,3 +281,65 @@ def test_firm_years_follow_the_firm_file(export, dropped):
     assert list(whole.table.columns) == list(canonical.schema("firm_years").columns)
     with pytest.raises(DataError, match="columns come from two sources"):
         csmar_firm_years.combine(base, balance, balance)
+
+
+PLACED = ["Symbol", "EndDate", "IndustryCodeC", "CITYCODE", "CITY"]
+
+
+def test_districts_old_codes_and_names_of_cities(export, dropped):
+    rows = [
+        ["000001", "2015-12-31", "C31", "440305", "深圳市"], ["000002", "2009-12-31", "C31", "522200", "铜仁地区"],
+        ["000004", "2015-12-31", "C31", "", "襄樊市"], ["000005", "2015-12-31", "C31", "", "火星"],
+        ["000006", "2015-12-31", "C31", "371200", "莱芜市"], ["000007", "2009-12-31", "C31", "341400", "合肥"],
+    ]  # fmt: skip
+    read = csmar.firm_file(export("STK_LISTEDCOINFOANL.csv", PLACED, rows))
+    codes = ["440300", "520600", "420600", None, "370100", "340100"]
+    assert [code if isinstance(code, str) else None for code in read.table["city_code"]] == codes
+    counts = dropped(read.flow)
+    assert counts["codes of districts and merged prefectures, put to the prefecture"] == 2
+    assert counts["no code of a prefecture, found by the name of the city"] == 2
+    named = csmar.firm_file(export("b/STK_LISTEDCOINFOANL.csv", ["Symbol", "EndDate", "IndustryCodeC", "CITY"],
+                                   [[row[0], row[1], row[2], row[4]] for row in rows]))  # fmt: skip
+    assert named.table["city_code"].tolist()[:3] == ["440300", "520600", "420600"]
+    with pytest.raises(SourceError, match="missing columns: CITYCODE or CITY"):
+        csmar.firm_file(export("c/STK_LISTEDCOINFOANL.csv", PLACED[:3], [row[:3] for row in rows]))
+
+
+def test_every_name_of_a_firm_with_its_years(export, dropped):
+    columns = ["Symbol", "EndDate", "ShortName", "FullName", "CITYCODE"]
+    rows = [
+        ["000001", "2010-12-31", "深发展A", "深圳发展银行股份有限公司", "440300"],
+        ["000001", "2011-12-31", "深发展A", "深圳发展银行股份有限公司", "440300"],
+        ["000001", "2012-12-31", "平安银行", "平安银行股份有限公司", "440300"],
+        ["000002", "2012-12-31", "万科A", "", "440305"],
+    ]
+    read = csmar.firm_names(export("STK_LISTEDCOINFOANL.csv", columns, rows))
+    told = read.table.astype(object).where(read.table.notna(), None).to_numpy().tolist()
+    assert told == [
+        ["000001", "平安银行", "alias", 2012, 2012, None], ["000001", "深发展A", "alias", 2010, 2011, None],
+        ["000001", "平安银行股份有限公司", "firm", 2012, 2012, None],
+        ["000001", "深圳发展银行股份有限公司", "firm", 2010, 2011, None],
+        ["000002", "万科A", "alias", 2012, 2012, "440300"],
+    ]  # fmt: skip
+    counts = dropped(read.flow)
+    assert (counts["firms with several full names"], counts["firms without a full name"]) == (1, 1)
+    bare = csmar.firm_names(export("b/STK_LISTEDCOINFOANL.csv", ["Symbol", "EndDate", "X"], [["1", "2010-12-31", "x"]]))
+    assert bare.table.empty
+
+
+def test_codes_of_other_markets_and_codes_that_changed(export, dropped):
+    columns = ["Symbol", "EndDate", "InstitutionName", "ProportionOfTotalValue", "BusinessSymbol"]
+    partners = ["00700", "0700.HK", "AAPL", "000022", "830799", "600000", "430001"]
+    rows = [["000022", "2019-12-31", f"甲{at}", str(20 - at), code] for at, code in enumerate(partners)]
+    path = export("SC_TopFiveSaleInfo.csv", columns, rows)
+    known = facts.table("code_changes").set_index("old_code")["new_code"].to_dict()
+    changes = known | {"430001": "430002", "430002": "920001"}
+    read = csmar_records.links(path, "customer", Options(codes=changes))
+    assert read.table["firm_id"].unique().tolist() == ["001872"]
+    found = [code if isinstance(code, str) else None for code in read.table["partner_id"]]
+    assert found == [None, None, None, "001872", "920799", "600000", "920001"]
+    counts = dropped(read.flow)
+    assert counts["partner codes of other markets, set missing"] == 3
+    assert counts["codes that changed, put to the new one"] == len(rows)
+    with pytest.raises(SourceError, match="430001 to 430002 to 430001 goes in a circle"):
+        csmar_records.links(path, "customer", Options(codes={"430001": "430002", "430002": "430001"}))

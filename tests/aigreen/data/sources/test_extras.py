@@ -47,3 +47,23 @@ def test_robots_and_input_output(tmp_path):
     table = write(tmp_path, "input_output", "industry_code,partner_industry,coefficient\nC3,C26,0.2\n")
     with pytest.raises(errors.SourceError, match="'C3' is no two-digit code"):
         extras.input_output(table)
+
+
+def test_company_names_with_years(tmp_path):
+    head = "firm_id,name,kind,first_year,last_year\n"
+    path = write(tmp_path, "company_names", head + "1,甲公司,firm,2010,2013\n1,乙公司,firm,2014,\n1,Jia,alias,,\n")
+    table = extras.company_names(path).table
+    assert table["first_year"].fillna(0).tolist() == [0, 2014, 2010]
+    assert table["last_year"].fillna(0).tolist() == [0, 0, 2013]
+    path = write(tmp_path, "company_names", head + "1,甲公司,firm,200,2013\n")
+    with pytest.raises(errors.SourceError, match="column first_year: 1 cells are not numbers from 1985 to 2100"):
+        extras.company_names(path)
+
+
+def test_code_changes(tmp_path):
+    path = write(tmp_path, "code_changes", "old_code,new_code\n22,001872\n830001,920001\n")
+    table = extras.code_changes(path).table
+    assert table.to_numpy().tolist() == [["000022", "001872"], ["830001", "920001"]]
+    path = write(tmp_path, "code_changes", "old_code,new_code\n22,001872\n22,001873\n")
+    with pytest.raises(errors.SourceError, match="1 rows repeat old_code; first: 000022"):
+        extras.code_changes(path)
