@@ -1,6 +1,6 @@
 """The jobs, by the name that `--jobs` takes. To add one: write its calls in a module here and name it below."""
 
-from jobs.decomposition import CHANNEL_BOOTSTRAP, WHOLE, WHOLE_BOOTSTRAP, WHOLE_BY_FIRM
+from jobs.decomposition import CHANNEL_BOOTSTRAP, LOGS, WHOLE, WHOLE_BOOTSTRAP, WHOLE_BY_FIRM
 from jobs.job import Call, Job
 from jobs.regression import LEAST_SQUARES, POISSON
 from jobs.resampling import RANDOMIZATION, WILD
@@ -29,6 +29,7 @@ JOBS = {
     "channels": CHANNEL_BOOTSTRAP,
     "decomposition": WHOLE,
     "decomposition_by_firm": WHOLE_BY_FIRM,
+    "decomposition_logs": LOGS,
     "decomposition_bootstrap": WHOLE_BOOTSTRAP,
 }
 

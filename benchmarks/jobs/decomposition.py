@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from jobs.job import CLUSTER, COHORT, TIME, UNIT, Call, Job, Numbers, ours, static
+from jobs.job import panel as in_panel
 
 CHANNELS = ["channel_1", "channel_2"]
 RINGS = ["ring_near", "ring_far"]
@@ -108,6 +109,45 @@ WHOLE_BY_FIRM = Job(
     {},
     note=f"{NOTE}. With as many clusters as firms the influence functions of all parts, which are returned, are larger "
     "than the data",
+)
+
+
+COUNTED = (UNIT, TIME, COHORT, CLUSTER, "treated", *CHANNELS, *RINGS, "count")
+
+
+def _aigreen_logs(panel) -> Numbers:
+    from aigreen import Decomposition
+
+    fit = Decomposition(channels=CHANNELS, exposure=RINGS, family="poisson").fit(panel, "count")
+    return {"parts_overall": fit.overall().estimates, "parts_study": fit.event_study().estimates}
+
+
+def _aigreen_one_imputation(panel) -> Numbers:
+    from aigreen import Imputation
+
+    fit = Imputation(family="poisson", scale="percent").fit(panel, "count")
+    return {"overall": fit.overall().estimates}
+
+
+def _fepois(frame: pd.DataFrame) -> Numbers:
+    import pyfixest
+
+    fit = pyfixest.fepois(f"count ~ treated | {UNIT} + {TIME}", frame, vcov={"CRV1": CLUSTER})
+    return {"coefficient": fit.coef()}
+
+
+LOGS = Job(
+    "decomposition of the log of the mean of counts, two channels, two exposures, against one Poisson regression",
+    1,
+    (
+        ours(_aigreen_logs),
+        Call("pyfixest", _fepois, name="pyfixest, one Poisson regression"),
+        Call("aigreen", _aigreen_one_imputation, in_panel, name="aigreen, one Poisson imputation"),
+    ),
+    COUNTED,
+    {},
+    note="different questions, so no numbers are compared; the goals: faster than one Poisson regression, and within "
+    "four times one Poisson imputation of ours",
 )
 
 

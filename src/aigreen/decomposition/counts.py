@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
@@ -59,12 +60,16 @@ class CountFit:
 
     def level_influence(self, targets: sparse.coo_array) -> np.ndarray:
         r"""Influence functions of weighted sums of :math:`F'\hat g`, targets (n, k), shape (clusters, k)."""
-        model, X, n_clusters = self.long.model, self.long.X, len(self.long.sample.clusters)
-        k = len(self.loadings.values)
-        fixed = model.covariates.copy()
-        fixed[:, X.shape[1] - k :] -= X[:, X.shape[1] - k :]
+        model, k, n_clusters = self.long.model, len(self.loadings.values), len(self.long.sample.clusters)
+        moved = targets.T @ model.covariates
+        moved[:, moved.shape[1] - k :] -= targets.T @ self.long.X[:, self.long.X.shape[1] - k :]
         psi = model.effects.cluster_sums(model.scores, targets, self.clusters, n_clusters)
-        return psi + beta_influence(self.long, model) @ (targets.T @ fixed).T
+        return psi + self.coefficients_influence @ moved.T
+
+    @cached_property
+    def coefficients_influence(self) -> np.ndarray:
+        """Influence functions of covariates and channels in `long`, shape (clusters, p + K)."""
+        return beta_influence(self.long, self.long.model)
 
 
 def fit_counts(
