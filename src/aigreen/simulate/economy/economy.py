@@ -259,7 +259,8 @@ def perfect_panel(
     Returns
     -------
     frame : DataFrame
-        firm_id, year, home_city, industry_code, zone_year, ring_100km, the channels and green_patents_log.
+        firm_id, year, home_city, industry_code, zone_year, ring_100km, the channels, green_patents and
+            green_patents_log.
     truth : DataFrame
         The same rows, see `write_truth`.
     """
@@ -271,6 +272,7 @@ def perfect_panel(
     zone = facts.pilot_zone_cohorts().reindex(who["city_code"]).to_numpy(dtype=float)
     city = firms.cities_by_year(who, years)[row, column]
     channels = zip(outcomes.CHANNELS, (drawn.structure, drawn.polluting, drawn.degree), strict=True)
+    counts = drawn.green.sum(axis=(2, 3))[row, column]
     frame = pd.DataFrame(
         {
             "firm_id": who["firm_id"].to_numpy()[row],
@@ -280,7 +282,8 @@ def perfect_panel(
             "zone_year": zone[row],
             circle_column(NEAR_KM): facts.zones_within(city, years[column], radius_km=NEAR_KM),
             **{name: values[row, column] for name, values in channels},
-            "green_patents_log": np.log1p(drawn.green.sum(axis=(2, 3))[row, column]),
+            "green_patents": counts,
+            "green_patents_log": np.log1p(counts),
         }
     )
     return frame, drawn.truth[drawn.truth["year"] <= last_year].reset_index(drop=True)
