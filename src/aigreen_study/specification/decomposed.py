@@ -31,8 +31,16 @@ def headline_outcome(options: Mapping[str, Any]) -> str:
 def study_decomposition(options: Mapping[str, Any], **changes: Any) -> Decomposition:
     """Estimator for the configuration under the key `decomposition`, with changes (exposure, response, family)."""
     names = ("channels", "exposure", "response", "fixed_effects", "variance")
-    family = "poisson" if "counts" in options else "gaussian"
-    return Decomposition(**{name: options[name] for name in names if name in options} | {"family": family} | changes)
+    given = {name: options[name] for name in names if name in options}
+    given["family"] = changes.get("family", "poisson" if "counts" in options else "gaussian")
+    if given["family"] == "poisson":
+        given |= {"fixed_effects": count_effects(options)}
+    return Decomposition(**given | changes)
+
+
+def count_effects(options: Mapping[str, Any]) -> list[str] | None:
+    """Return the fixed effects of the models of counts; None for unit and time."""
+    return options.get("counts_effects", options.get("fixed_effects"))
 
 
 def study_moves(options: Mapping[str, Any], panel: Panel) -> dict[str, Effects]:
@@ -41,7 +49,10 @@ def study_moves(options: Mapping[str, Any], panel: Panel) -> dict[str, Effects]:
     given = {name: options[name] for name in names if name in options}
     clean, first = panel.clean(options["exposure"]), headline_outcome(options)
     linear = Imputation(**given)
-    counts = Imputation(family="poisson", scale="percent", **given) if "counts" in options else linear
+    counts = linear
+    if "counts" in options:
+        given["fixed_effects"] = count_effects(options)
+        counts = Imputation(family="poisson", scale="percent", **given)
     return {first: counts.fit(clean, first)} | {name: linear.fit(clean, name) for name in options["channels"]}
 
 

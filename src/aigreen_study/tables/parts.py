@@ -48,7 +48,8 @@ class Notes:
     """
 
     def __init__(self, options: Mapping[str, Any], labels: Mapping[str, str], roles: Mapping[str, str]) -> None:
-        effects = options.get("fixed_effects", [roles["unit"], roles["time"]])
+        linear = options.get("fixed_effects", [roles["unit"], roles["time"]])
+        effects = options.get("counts_effects", linear) if "counts" in options else linear
         model = (
             f"Fixed effects: {', '.join(effect_label(effect, labels).lower() for effect in effects)}. "
             f"Errors are clustered by {labels[roles['cluster']].lower()}, {CENTRED[options['variance']]}."
@@ -59,7 +60,10 @@ class Notes:
             "values for which part less share times total is not rejected (Fieller); where the total is too near zero, "
             "nothing bounds a share (none)."
         )
-        growth = "the outcome in percent of its mean, channels in their units; " if "counts" in options else ""
+        growth = ""
+        if "counts" in options:
+            shown = ", ".join(effect_label(effect, labels).lower() for effect in linear)
+            growth = f"the outcome in percent of its mean, channels in their units with fixed effects {shown}; "
         self.moves = (
             "Imputation estimates on rows without exposure to zones elsewhere, averaged over treated rows; "
             f"{growth}the test is "
