@@ -24,6 +24,16 @@ def test_rings_by_hand():
     assert got.iloc[4].sum() == 0
 
 
+def test_the_upper_edge_belongs_to_a_ring_and_the_lower_one_to_the_ring_below():
+    cohorts, langfang = pd.Series({"110000": 2019}), (["131000"], [2019])
+    edge = float(facts.distances_km(["131000"], ["110000"])[0, 0])
+    just_below = np.nextafter(edge, 0)
+    assert links.ring_counts(*langfang, cohorts, [0, edge, 2 * edge]).iloc[0].tolist() == [1, 0]
+    assert links.ring_counts(*langfang, cohorts, [0, just_below, 2 * edge]).iloc[0].tolist() == [0, 1]
+    assert links.ring_counts(*langfang, cohorts, [edge, 2 * edge]).iloc[0].tolist() == [0]
+    assert links.ring_counts(["131000"], [2018], cohorts, [0, edge]).iloc[0].tolist() == [0]
+
+
 def test_rings_add_up_to_the_count_within_their_last_edge():
     cities = list(facts.table("divisions")["gb_code"])
     years = [2021] * len(cities)
