@@ -31,7 +31,7 @@ def test_timings():
     assert got.loc["120000", "zone_year_half"] == 2020  # letter 17 October 2019
     assert got.loc["330500", "zone_year_half"] == 2020  # letter 2 November 2019
     assert got.loc["510100", "zone_year_half"] == 2020  # letter 23 January 2020
-    assert got.loc["440100"].tolist() == [2020, 2021, 2020, 2020, 2021]  # no letter day, published 4 September 2020
+    assert got.loc["440100"].tolist() == [2020, 2021, 2020, 2020, 2021]  # no letter day, announced 3 September 2020
     assert got.loc["230100", "zone_year_half"] == 2022  # published 7 December 2021
     assert got.loc["320500"].tolist() == [2021, 2022, 2021, 2021, 2021]  # 19 and 24 March 2021
 
