@@ -1,4 +1,7 @@
-"""Run mutants from the command line: `python3 run.py python -m tests.mutation --help`, at the top of the repository."""
+"""Run wrong changes from the command line: `python3 run.py python -m tests.mutation`, at the top of the repository.
+
+One line of csv a change: group, file, line, what was there, what was put there, the test that fails, seconds.
+"""
 
 from __future__ import annotations
 
@@ -7,28 +10,38 @@ import csv
 import sys
 
 from .engine import run
-from .mutants import generated, planted, sample
-from .rooms import ROOMS, files_of
+from .mutants import Mutant, generated, planted, sample
+from .rooms import SAMPLE, files_of, group_of
+
+COLUMNS = ("group", "file", "line", "before", "after", "killed_by", "seconds")
+
+
+def chosen(groups: list[str]) -> list[Mutant]:
+    """Return the sample of some groups, or the list, in the order in which they are run."""
+    mutants = []
+    for group in groups:
+        if group == "planted":
+            mutants += planted()
+        else:
+            mutants += sample([one for path in files_of(group) for one in generated(path)], SAMPLE[group])
+    return mutants if groups == ["planted"] else sorted(mutants, key=lambda mutant: mutant.digest)
 
 
 def main() -> None:
-    """Write one line a wrong change: group, place, what was changed, the test that fails."""
+    """Write a line for each change as soon as its tests have run."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
-    parser.add_argument("group", nargs="?", choices=["planted", *ROOMS], default="planted")
-    parser.add_argument("--count", type=int, default=30, help="how many of the group (default: %(default)s)")
-    parser.add_argument("--skip", type=int, default=0, help="leave out so many of those chosen")
-    parser.add_argument("--file", action="append", help="only these files")
+    parser.add_argument(
+        "groups", nargs="*", help="planted, or some of " + ", ".join(SAMPLE) + " (default: all of these)"
+    )
+    parser.add_argument("--skip", type=int, default=0, help="leave out so many, which ran before")
+    parser.add_argument("--count", type=int, help="then run so many at most")
     given = parser.parse_args()
-    if given.group == "planted":
-        chosen = [one for one in planted() if not given.file or one.path in given.file]
-    else:
-        files = given.file or files_of(given.group)
-        chosen = sample([mutant for path in files for mutant in generated(path)], given.count)
+    mutants = chosen(given.groups or list(SAMPLE))[given.skip :][: given.count]
     out = csv.writer(sys.stdout, lineterminator="\n")
-    for outcome in run(chosen[given.skip :]):
-        mutant = outcome.mutant
-        row = (given.group, mutant.path, mutant.line, mutant.before.strip(), mutant.after.strip(), outcome.killed_by)
-        out.writerow([*row, f"{outcome.seconds:.1f}"])
+    for outcome in run(mutants):
+        one = outcome.mutant
+        place = (group_of(one.path), one.path, one.line)
+        out.writerow([*place, one.before.strip(), one.after.strip(), outcome.killed_by, f"{outcome.seconds:.0f}"])
         sys.stdout.flush()
 
 

@@ -33,6 +33,13 @@ ROOMS = {
     },
 }
 
+SAMPLE = {"estimators": 170, "assembly": 55, "report": 50, "trust": 45}
+
+
+def group_of(path: str) -> str:
+    """Group that a file belongs to; empty for one of none."""
+    return next((group for group, rooms in ROOMS.items() for room in rooms if f"src/{room}/" in path), "")
+
 
 def files_of(group: str) -> list[str]:
     """Files of a group of rooms that hold code."""
