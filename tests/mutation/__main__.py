@@ -30,9 +30,7 @@ def chosen(groups: list[str]) -> list[Mutant]:
 def main() -> None:
     """Write a line for each change as soon as its tests have run."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
-    parser.add_argument(
-        "groups", nargs="*", help="planted, or some of " + ", ".join(SAMPLE) + " (default: all of these)"
-    )
+    parser.add_argument("groups", nargs="*", help=f"planted, or some of {', '.join(SAMPLE)} (default: all of these)")
     parser.add_argument("--skip", type=int, default=0, help="leave out so many, which ran before")
     parser.add_argument("--count", type=int, help="then run so many at most")
     given = parser.parse_args()

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 
 from .mutants import ROOT, Mutant
-from .rooms import tests_of
+from .rooms import held_by
 
 CPU_SECONDS, SECONDS = 300, 3600  # of one change: at work, and by the clock
 DONE = "done "
@@ -54,7 +54,7 @@ def run(mutants: Iterable[Mutant], *, extra: tuple[str, ...] = ()) -> Iterator[O
     for mutant in mutants:
         first = killers.setdefault(mutant.path, [])
         started = time.monotonic()
-        killed = _run_one(mutant, [mutant.test] if mutant.test else [*first, *tests_of(mutant.path)], extra)
+        killed = _run_one(mutant, [mutant.test] if mutant.test else [*first, *held_by(mutant.path)], extra)
         if "::" in killed and killed not in first:
             first.insert(0, killed)
         yield Outcome(mutant, killed, time.monotonic() - started)

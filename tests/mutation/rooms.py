@@ -47,7 +47,7 @@ def files_of(group: str) -> list[str]:
     return [path.relative_to(ROOT).as_posix() for path in found if path.name != "__init__.py"]
 
 
-def tests_of(path: str) -> list[str]:
+def held_by(path: str) -> list[str]:
     """Tests that hold a file, in the order in which they are run."""
     folder = PurePosixPath(path).relative_to("src").parent
     room, more = next(
