@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import csv
 import hashlib
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate, islice
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,8 +68,12 @@ class Mutant:
     line : int
     before, after : str
         The line, or the text of a planted change, as it was and as it becomes.
-    source : str
-        The whole file with the change.
+    text : bytes
+        The whole file as it is.
+    span : tuple of int
+        Bytes that are taken out, from and to.
+    new : str
+        What is put there.
     test : str
         The test that sees a planted change; of others none is known.
     """
@@ -76,8 +82,16 @@ class Mutant:
     line: int
     before: str
     after: str
-    source: str
+    text: bytes
+    span: tuple[int, int]
+    new: str
     test: str = ""
+
+    @property
+    def source(self) -> str:
+        """The whole file with the change."""
+        low, high = self.span
+        return (self.text[:low] + self.new.encode() + self.text[high:]).decode()
 
     @property
     def digest(self) -> str:
@@ -95,29 +109,24 @@ def generated(path: str) -> list[Mutant]:
 
 
 def changes(path: str, text: str) -> Iterator[Mutant]:
-    """Make the wrong changes of a file, one at a time, in the order of the text."""
-    lines = text.splitlines(keepends=True)
-    starts = [0]
-    for line in lines:
-        starts.append(starts[-1] + len(line.encode()))
+    """Make the wrong changes of a file, one at a time; the few that are no Python are left to `sample`."""
     raw = text.encode()
+    lines = raw.splitlines(keepends=True)
+    starts = list(accumulate(map(len, lines), initial=0))
 
     def at(row: int, column: int) -> int:
         return starts[row - 1] + column
 
     tree = ast.parse(text)
-    silent = _said(tree)
-    seen = set()
+    silent, seen = {id(node) for node in _said(tree)}, set()
     for node in ast.walk(tree):
-        if any(node is one for one in silent):
-            continue
-        for low, high, new in _replaced(node, raw, at):
-            changed = (raw[:low] + new.encode() + raw[high:]).decode()
-            row = text.encode()[:low].decode().count("\n") + 1
-            mutant = Mutant(path, row, lines[row - 1].rstrip("\n"), changed.splitlines()[row - 1], changed)
-            if changed not in seen and _compiles(changed):
-                seen.add(changed)
-                yield mutant
+        for low, high, new in [] if id(node) in silent else _replaced(node, raw, at):
+            row = bisect_right(starts, low)
+            first, last = starts[row - 1], starts[row - 1] + len(lines[row - 1].rstrip(b"\n"))
+            after = (raw[first:low] + new.encode() + raw[high : max(high, last)]).decode()
+            if (low, high, new) not in seen:
+                seen.add((low, high, new))
+                yield Mutant(path, row, raw[first:last].decode(), after, raw, (low, high), new)
 
 
 def planted() -> list[Mutant]:
@@ -135,14 +144,17 @@ def planted() -> list[Mutant]:
             if text.count(row["before"]) != 1:
                 raise ValueError(f"{row['file']}: {text.count(row['before'])} places of {row['before']!r}")
             place = text[: text.index(row["before"])].count("\n") + 1
-            changed = text.replace(row["before"], row["after"])
-            found.append(Mutant(row["file"], place, row["before"], row["after"], changed, row["test"]))
+            low = len(text[: text.index(row["before"])].encode())
+            span = low, low + len(row["before"].encode())
+            change = row["before"], row["after"], text.encode(), span, row["after"]
+            found.append(Mutant(row["file"], place, *change, row["test"]))
     return found
 
 
 def sample(mutants: list[Mutant], count: int) -> list[Mutant]:
     """Choose so many, the same ones on every machine, in an order that has nothing to do with their places."""
-    return sorted(mutants, key=lambda mutant: mutant.digest)[:count]
+    ordered = sorted(mutants, key=lambda mutant: mutant.digest)
+    return list(islice((one for one in ordered if _compiles(one.source)), count))
 
 
 def _replaced(node: ast.AST, raw: bytes, at) -> Iterator[tuple[int, int, str]]:

@@ -42,7 +42,7 @@ def test_each_change_is_one_place_of_the_code_and_compiles():
             (7, "return max(a, -b) * (a >= 3) + 绿[1]"),
         ]
     )
-    for one in changes("x.py", TEXT):
+    for one in sample(list(changes("x.py", TEXT)), 100):
         ast.parse(one.source)
         assert sum(a != b for a, b in zip(one.source.splitlines(), TEXT.splitlines(), strict=True)) == 1
 
