@@ -24,7 +24,7 @@ ROOMS = {
     "estimators": ESTIMATORS,
     "assembly": {"aigreen/data/assemble": ("tests/aigreen/data", "tests/workflow/test_build.py")},
     "report": {
-        "aigreen_study/numbers": ("tests/aigreen_study/specification", "tests/workflow/test_workflow.py"),
+        "aigreen_study/numbers": ("tests/aigreen_study/specification", "tests/aigreen_study/tables"),
         "aigreen_study/tables": ("tests/aigreen_study/paper", "tests/aigreen_study/specification"),
     },
     "trust": {

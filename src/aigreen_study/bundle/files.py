@@ -26,7 +26,7 @@ RECORDS = ("paper.pdf", "numbers.json", "ledger.json", PROVENANCE)
 # Made by other commands than the build, or not by every kind of study.
 EXTRAS = ("certificate.json", "certificate.md", "codebook.csv")
 FLOWS = ("sample_flow.csv", "source_flow.csv")  # these name the first rows that were left out
-OPEN_LICENCES = ("MIT", "GPL-3", "GPL>=2", "CC BY 4.0", "CC0 1.0")
+OPEN_LICENCES = ("MIT", "GPL-2 or GPL-3", "GPL-3", "GPL>=2", "CC BY 4.0", "CC0 1.0")
 
 
 def project_files(project: Path) -> list[str]:

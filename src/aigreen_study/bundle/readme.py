@@ -114,7 +114,7 @@ def readme(
         "Computational requirements": readme_machine.requirements(project, study, places, logs),
         "Description of programs/code": PROGRAMS.format(licence=licence) + CHECKS,
         "Instructions to Replicators": _instructions(study, places),
-        "List of tables and programs": _exhibits(study, shown),
+        "List of tables and programs": _exhibits(project, study, shown),
         "References": readme_data.references(project, study),
     }
     parts = [f"# {deposit.title(study.config)}", deposit.front(project, study.config)]
@@ -211,7 +211,7 @@ def _of_other(places: Mapping[str, Path], config: Mapping[str, object]) -> str:
     name = config["study"]
     run = measured(place for path, place in places.items() if path.startswith(f"logs/{name}/"))
     taken = duration(run.seconds) if run.jobs else "not recorded with this package"
-    data = "simulated" if config["simulated"] else "real; fetched by the build"
+    data = "simulated" if config["simulated"] else "real, as listed above"
     both = f"`python3 run.py paper --config study={name}`, `python3 run.py aigreen verify --study {name}`"
     return f"| `{name}` | {data} | {taken} | {both} |"
 
@@ -224,11 +224,11 @@ def _is_quoted(study: Study, item: Shown) -> bool:
     return item.stem.startswith(f"results/{study.name}/quoted/")
 
 
-def _exhibits(study: Study, shown: Sequence[Shown]) -> str:
+def _exhibits(project: Path, study: Study, shown: Sequence[Shown]) -> str:
     by_stem = {path.rpartition(".")[0]: known for known in study.origin["exhibits"].values() for path in known["files"]}
     lines = ["| Figure/Table # | Program | Line Number | Output file | Note |", "|---|---|---|---|---|"]
     for item in shown:
-        known = by_stem.get(item.stem) or _maker(study, item)
+        known = by_stem.get(item.stem) or _maker(project, study, item)
         start, stop = known["lines"]
         line = f"{start}" if start == stop else f"{start}-{stop}"
         endings = "json" if item.kind == "Table" else "pdf"
@@ -249,12 +249,13 @@ def _exhibits(study: Study, shown: Sequence[Shown]) -> str:
     return words.format(study=study.name) + FORMS.format(study=study.name) + "\n" + "\n".join(lines)
 
 
-def _maker(study: Study, item: Shown) -> Mapping[str, object]:
+def _maker(project: Path, study: Study, item: Shown) -> Mapping[str, object]:
     """Rule and script of a table of another study, which the rule of quotations copies from its accepted values."""
     made = next((known for path, known in study.origin["files"].items() if path.startswith(f"{item.stem}.")), {})
     rule = made.get("rule", "")
     script = study.origin["rules"].get(rule, {}).get("script", "")
-    return {"rule": rule, "script": script, "lines": [1, 1]}
+    length = len((project / script).read_text(encoding="utf-8").splitlines()) if script else 1
+    return {"rule": rule, "script": script, "lines": [1, length]}
 
 
 def _cell(text: str) -> str:

@@ -180,7 +180,7 @@ def _details(row: Mapping[str, str], places: Mapping[str, Path]) -> str:
     facts = {
         "Content": row["description"],
         "Data file": f"`{file}`" if row["file"] else "",
-        "Address": row["url"] or _doi(row["citation"]) or "none; see How to get it",
+        "Address": row["url"] or "none; see How to get it",
         "Version": _version(row),
         "sha256": f"`{row['sha256']}`" if row["sha256"] else "recorded at first use",
         "Access date": row["accessed"] or "not recorded; the version and the sha256 fix the content",
@@ -198,11 +198,6 @@ def _details(row: Mapping[str, str], places: Mapping[str, Path]) -> str:
 def _version(row: Mapping[str, str]) -> str:
     commit = _COMMIT.search(row["url"]) or _COMMIT.search(row["citation"])
     return f"commit {commit[0]}" if commit else "as cited below"
-
-
-def _doi(citation: str) -> str:
-    doi = re.search(r"doi:(10\.\S+?)\.?(?:\s|$)", citation)
-    return f"https://doi.org/{doi[1]}" if doi else ""
 
 
 def _facts_table(project: Path) -> dict[str, str]:

@@ -351,7 +351,7 @@ def test_copied_tables_are_counted_marked_and_come_with_commands_and_times(quoti
     assert "- [ ] All tables and figures in the paper" in text
     assert "- [x] Selected tables and figures in the paper, as explained and justified below." in text
     assert (
-        "| `other` | real; fetched by the build | 5.0 minutes | `python3 run.py paper --config study=other`, "
+        "| `other` | real, as listed above | 5.0 minutes | `python3 run.py paper --config study=other`, "
         "`python3 run.py aigreen verify --study other` |" in text
     )
     assert "for study in other; do python3 run.py paper --config study=$study" in text
