@@ -33,10 +33,11 @@ def main() -> None:
     parser.add_argument("groups", nargs="*", help=f"planted, or some of {', '.join(SAMPLE)} (default: all of these)")
     parser.add_argument("--skip", type=int, default=0, help="leave out so many, which ran before")
     parser.add_argument("--count", type=int, help="then run so many at most")
+    parser.add_argument("--nearest", action="store_true", help="run the tests of the room itself alone")
     given = parser.parse_args()
     mutants = chosen(given.groups or list(SAMPLE))[given.skip :][: given.count]
     out = csv.writer(sys.stdout, lineterminator="\n")
-    for outcome in run(mutants):
+    for outcome in run(mutants, nearest=given.nearest):
         one = outcome.mutant
         place = (group_of(one.path), one.path, one.line)
         out.writerow([*place, one.before.strip(), one.after.strip(), outcome.killed_by, f"{outcome.seconds:.0f}"])

@@ -39,14 +39,14 @@ class Outcome:
         return not self.killed_by
 
 
-def run(mutants: Iterable[Mutant], *, extra: tuple[str, ...] = ()) -> Iterator[Outcome]:
+def run(mutants: Iterable[Mutant], *, nearest: bool = False) -> Iterator[Outcome]:
     """Run the tests of each change; one that makes them work for `CPU_SECONDS`, or crash, counts as seen.
 
     Parameters
     ----------
     mutants : iterable of Mutant
-    extra : tuple of str
-        Further options of pytest.
+    nearest : bool
+        Run the tests of the room itself, not those of other rooms that stand on it.
     """
     for package in PACKAGES:
         __import__(package)
@@ -54,19 +54,19 @@ def run(mutants: Iterable[Mutant], *, extra: tuple[str, ...] = ()) -> Iterator[O
     for mutant in mutants:
         first = killers.setdefault(mutant.path, [])
         started = time.monotonic()
-        killed = _run_one(mutant, [mutant.test] if mutant.test else [*first, *held_by(mutant.path)], extra)
+        killed = _run_one(mutant, [mutant.test] if mutant.test else [*first, *held_by(mutant.path, nearest=nearest)])
         if "::" in killed and killed not in first:
             first.insert(0, killed)
         yield Outcome(mutant, killed, time.monotonic() - started)
 
 
-def _run_one(mutant: Mutant, tests: list[str], extra: tuple[str, ...]) -> str:
+def _run_one(mutant: Mutant, tests: list[str]) -> str:
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
         os.close(reading)
         os.setsid()
-        _in_child(mutant, tests, extra, writing)
+        _in_child(mutant, tests, writing)
     os.close(writing)
     with contextlib.ExitStack() as stack:
         answer = stack.enter_context(os.fdopen(reading))
@@ -84,7 +84,7 @@ def _run_one(mutant: Mutant, tests: list[str], extra: tuple[str, ...]) -> str:
     return said.removeprefix(DONE)
 
 
-def _in_child(mutant: Mutant, tests: list[str], extra: tuple[str, ...], writing: int) -> None:
+def _in_child(mutant: Mutant, tests: list[str], writing: int) -> None:
     """Run pytest on the changed file and write the first failure."""
     import pytest
 
@@ -101,7 +101,7 @@ def _in_child(mutant: Mutant, tests: list[str], extra: tuple[str, ...], writing:
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
-    options = ["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-W", _IMPORTED, *extra]
+    options = ["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-W", _IMPORTED]
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         code = pytest.main([*options, *dict.fromkeys(tests)], plugins=[seen])
     failed = seen.first or ("" if code == pytest.ExitCode.OK else f"code {int(code)}")

@@ -47,12 +47,16 @@ def files_of(group: str) -> list[str]:
     return [path.relative_to(ROOT).as_posix() for path in found if path.name != "__init__.py"]
 
 
-def held_by(path: str) -> list[str]:
-    """Tests that hold a file, in the order in which they are run."""
+def held_by(path: str, *, nearest: bool = False) -> list[str]:
+    """Tests that hold a file, in the order in which they are run; the nearest are those of its own room."""
     folder = PurePosixPath(path).relative_to("src").parent
     room, more = next(
         ((room, more) for rooms in ROOMS.values() for room, more in rooms.items() if f"src/{room}/" in path),
         (folder.as_posix(), ()),
     )
     own = f"tests/{folder}/test_{PurePosixPath(path).stem}.py"
-    return [test for test in dict.fromkeys((own, f"tests/{folder}", f"tests/{room}", *more)) if (ROOT / test).exists()]
+    return [
+        test
+        for test in dict.fromkeys((own, f"tests/{folder}", f"tests/{room}", *(() if nearest else more)))
+        if (ROOT / test).exists()
+    ]
