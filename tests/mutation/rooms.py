@@ -54,9 +54,5 @@ def held_by(path: str, *, nearest: bool = False) -> list[str]:
         ((room, more) for rooms in ROOMS.values() for room, more in rooms.items() if f"src/{room}/" in path),
         (folder.as_posix(), ()),
     )
-    own = f"tests/{folder}/test_{PurePosixPath(path).stem}.py"
-    return [
-        test
-        for test in dict.fromkeys((own, f"tests/{folder}", f"tests/{room}", *(() if nearest else more)))
-        if (ROOT / test).exists()
-    ]
+    own = (f"tests/{folder}/test_{PurePosixPath(path).stem}.py", f"tests/{folder}", f"tests/{room}")
+    return [test for test in dict.fromkeys(own if nearest else (*own, *more)) if (ROOT / test).exists()]
