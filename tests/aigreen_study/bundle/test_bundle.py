@@ -15,6 +15,7 @@ import pytest
 
 from aigreen.errors import ConfigError, ReportError, SourceError
 from aigreen_study.bundle.build import bundle
+from aigreen_study.bundle.deposit import unsettled
 from aigreen_study.bundle.files import files_by_rule, project_files
 from aigreen_study.tables import render
 from aigreen_study.tables.table import quoted
@@ -305,6 +306,9 @@ def test_what_authors_have_not_certified_is_told_and_what_they_have_is_ticked(pr
     text = (unpacked(path, tmp_path / "un") / "README.md").read_text("utf-8")
     assert "- Authors: Somebody (affiliation not stated)" in text
     person = "authors:\n  - given-names: A\n    family-names: B\n    affiliation: C University\n"
+    write(project, "CITATION.cff", person + "  - name: Nobody\n")
+    told = [str(finding) for finding in unsettled(project, ["use", "redistribute"])]
+    assert len(told) == 1 and "no affiliation of every author" in told[0]
     write(project, "CITATION.cff", person)
     write(project, "paper/sections/small.typ", '#let jel = ("C21", "O33")\n#let keywords = (\n  "a b",\n  "c",\n)\n')
     path, contents = bundle(project, "small", tmp_path / "2.zip", certified=["use", "redistribute"])

@@ -134,5 +134,10 @@ def test_input_output_against_all_pairs(firms):
         means = others.groupby("industry_code")["treated"].mean()
         expected = sum(w * means[s] for s, w in weights[row["industry_code"]].items())
         assert got[i] == pytest.approx(expected)
+    nobody = coefficients.assign(partner_industry=coefficients["partner_industry"].replace("C39", "B06"))
+    got = links.input_output(firms.assign(treated=1), nobody)
+    assert set(got[firms["industry_code"] == "C26"].round(12)) == {
+        round(1 / 3, 12)
+    }  # no listed firm carries two thirds
     with pytest.raises(errors.DataError, match="negative"):
         links.input_output(firms, coefficients.assign(coefficient=-1.0))
