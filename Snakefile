@@ -9,7 +9,7 @@ from snakemake.utils import min_version
 
 from aigreen.errors import AigreenError
 from aigreen_study.run.one_run import only_run
-from aigreen_study.run.one_thread import one_thread
+from aigreen_study.run.same_numbers import same_numbers
 from aigreen_study.run.terminal import one_line_errors
 from aigreen_study.run.workflow import depend_on_code, show_in_report
 from aigreen_study.specification.registry import read_registry
@@ -21,7 +21,7 @@ min_version("9.0")
 if " " in sys.executable and shutil.which("python") == sys.executable:
     sys.executable = "python"
 one_line_errors()
-one_thread()
+same_numbers()
 
 CONFIG = Path(workflow.basedir) / "analysis/config"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aigreen_study.run.one_thread import VARIABLES
+from aigreen_study.run.same_numbers import VARIABLES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -106,7 +106,7 @@ def test_environment_of_commands(run):
     assert env["MPLBACKEND"] == "Agg"
     assert "PYTHONDONTWRITEBYTECODE" not in env
     assert "PYTHONPATH" not in env
-    assert {name: env[name] for name in env if name.endswith("_THREADS")} == dict.fromkeys(VARIABLES, "1")
+    assert {name: env[name] for name in env if name.endswith("_THREADS") or name == "PYTHONHASHSEED"} == VARIABLES
 
 
 def make_project(root: Path) -> Path:

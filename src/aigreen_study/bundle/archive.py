@@ -68,6 +68,6 @@ def with_manifest(contents: Mapping[str, bytes], licences: Mapping[str, str]) ->
 
 def kind(path: str) -> str:
     """Tell what a file is by its place."""
-    if ("/" not in path and path.endswith((".md", ".cff", ".lock"))) or path == "LICENSE":
+    if "/" not in path and path.endswith((".md", ".cff", ".lock", ".txt", ".pdf", "LICENSE")):
         return "text"
     return next((kind for start, kind in KINDS if path.startswith(start)), "code")

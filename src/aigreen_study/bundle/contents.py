@@ -108,7 +108,8 @@ def read_study(project: Path, name: str) -> Study:
     config = read_config({"study": name}, folder)
     origin = read_provenance(project, name)
     quoted = tuple(read_config({"study": other}, folder) for other in config.get("quoted", {}))
-    files = study_files(project, name, origin, licensed=config.get("source") == "licensed")
+    open_to_all = [other["study"] for other in quoted if other.get("source") != "licensed"]
+    files = study_files(project, name, origin, quoted=open_to_all, licensed=config.get("source") == "licensed")
     return Study(config, origin, tuple(files), quoted)
 
 

@@ -19,19 +19,20 @@ from aigreen.errors import ReportError, SourceError
 from aigreen_study.bundle.findings import Finding
 
 README, MANIFEST, SUMS = "README.md", "MANIFEST.csv", "SHA256SUMS"
+README_PDF, LICENCES, REQUIREMENTS = "README.pdf", "LICENSE.txt", "requirements.txt"
+MADE = {README_PDF, LICENCES, REQUIREMENTS, MANIFEST, SUMS}  # written anew into every bundle
 PROVENANCE = "provenance.json"
 RECORDS = ("paper.pdf", "numbers.json", "ledger.json", PROVENANCE)
 # Made by other commands than the build, or not by every kind of study.
 EXTRAS = ("certificate.json", "certificate.md", "codebook.csv")
 FLOWS = ("sample_flow.csv", "source_flow.csv")  # these name the first rows that were left out
-OPEN_LICENCES = ("MIT", "GPL-3", "GPL>=2", "CC BY 4.0", "CC0 1.0")
+OPEN_LICENCES = ("MIT", "GPL-2 or GPL-3", "GPL-3", "GPL>=2", "CC BY 4.0", "CC0 1.0")
 
 
 def project_files(project: Path) -> list[str]:
     """Paths of the project's own files that are on disk, relative to it, sorted."""
     names = _tracked(project) or files_by_rule(project)
-    made = {MANIFEST, SUMS}
-    return sorted(name for name in names if name not in made and os.path.lexists(project / name))
+    return sorted(name for name in names if name not in MADE and os.path.lexists(project / name))
 
 
 def files_by_rule(project: Path) -> list[str]:
@@ -68,10 +69,13 @@ def read_provenance(project: Path, study: str) -> dict[str, Any]:
     return json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
 
 
-def study_files(project: Path, study: str, origin: Mapping[str, Any], *, licensed: bool = False) -> list[str]:
+def study_files(
+    project: Path, study: str, origin: Mapping[str, Any], *, quoted: Iterable[str] = (), licensed: bool = False
+) -> list[str]:
     """Paths of what the paper of a study shows, with the records behind it and the logs of its rules.
 
-    Of a study on licensed data, no file that names single rows.
+    Logs of the studies that it quotes, where these were built here, say how long they take. Of a study on licensed
+    data, no file that names single rows.
 
     Raises
     ------
@@ -88,7 +92,8 @@ def study_files(project: Path, study: str, origin: Mapping[str, Any], *, license
                 f"(snakemake --config study={study})"
             )
     found = [f"results/{study}/{name}" for name in (*RECORDS, *EXTRAS, *(() if licensed else FLOWS))]
-    logs = [path.relative_to(project).as_posix() for path in (project / "logs" / study).glob("*.log")]
+    folders = [project / "logs" / name for name in (study, *quoted)]
+    logs = [path.relative_to(project).as_posix() for folder in folders for path in folder.glob("*.log")]
     return sorted({*shown, *logs, *(path for path in found if (project / path).is_file())})
 
 

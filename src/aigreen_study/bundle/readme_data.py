@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import re
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path, PurePosixPath
 
 from aigreen_study.bundle.contents import Study
+from aigreen_study.bundle.deposit import RIGHTS
 from aigreen_study.bundle.files import OPEN_LICENCES
 
 _COSTS = {
@@ -24,7 +26,7 @@ _KEPT = (
 )
 
 
-def availability(study: Study, places: Mapping[str, Path]) -> str:
+def availability(study: Study, places: Mapping[str, Path], certified: Collection[str] = ()) -> str:
     """Write rights, summary and details on each source.
 
     Parameters
@@ -32,6 +34,8 @@ def availability(study: Study, places: Mapping[str, Path]) -> str:
     study : Study
     places : mapping of path to file
         What the bundle holds.
+    certified : collection of str
+        Names of `aigreen_study.bundle.deposit.RIGHTS` that the authors certify.
     """
     rows = study.sources
     parts = [
@@ -44,12 +48,11 @@ def availability(study: Study, places: Mapping[str, Path]) -> str:
             "seed in its configuration. Facts that the simulation starts from are in `data/facts/`, each row with its "
             "source and how far it was verified; they are described in `data/facts/README.md`."
         )
-    parts += ["### Statement about Rights", _rights(rows, places)]
+    parts += ["### Statement about Rights", _rights(rows, places, certified)]
     parts += ["### License for Data", _licences(rows)]
     parts += ["### Summary of Availability", _summary(study, rows)]
-    parts += ["### Details on each Data Source", *(_details(row, places) for row in rows)]
-    if not rows:
-        parts.append("No external data.")
+    parts += ["### Details on each Data Source", _table(rows, places) if rows else "No external data."]
+    parts += [_details(row, places) for row in rows]
     if study.licensed:
         parts.append(_KEPT)
     return "\n\n".join(parts)
@@ -63,10 +66,7 @@ def dataset_list(project: Path, study: Study, places: Mapping[str, Path]) -> str
         provided = "Yes" if file in places else "No"
         lines.append(f"| `{file}` | {row['source']} | {_cell(row['description'])} | {provided} |")
     described = _facts_table(project)
-    facts = {
-        fact for rule in study.origin["rules"].values() for fact in rule["facts"] if fact.startswith("data/facts/")
-    }
-    for fact in sorted(facts):
+    for fact in _facts_read(study):
         lines.append(f"| `{fact}` | column `source` of each row | {described.get(Path(fact).stem, '')} | Yes |")
     if study.config.get("source") == "simulated":
         lines.append(
@@ -78,26 +78,46 @@ def dataset_list(project: Path, study: Study, places: Mapping[str, Path]) -> str
     return "\n".join(lines)
 
 
-def references(study: Study) -> str:
-    """Cite every source, and the template."""
+def references(project: Path, study: Study) -> str:
+    """Cite every source, the sources of the facts that the study reads, and the template."""
     cited = sorted({row["citation"] for row in study.sources if row["citation"]})
     template = (
         "Vilhuber, L., Connolly, M., Koren, M., Llull, J. and Morrow, P. (2022). A template README for social science "
         "replication packages (v1.1). Social Science Data Editors. doi:10.5281/zenodo.7293838."
     )
-    text = "\n\n".join([*cited, template])
-    return text + "\n\nThe works that the text cites are in `paper/references.bib` and at the end of the paper."
+    parts = [*cited, template]
+    facts = {name: _sources_of(project / name) for name in _facts_read(study)}
+    if any(facts.values()):
+        parts.append(
+            "### Sources of facts\n\nEach row of a table in `data/facts/` names its source and how it was verified. "
+            "What is marked (source not traced) can be looked up nowhere; it calibrates the simulation or fills a note."
+        )
+        parts += [f"`{name}`:\n\n" + "\n".join(f"- {one}" for one in said) for name, said in facts.items() if said]
+    return "\n\n".join(parts) + "\n\nThe works that the text cites are in `paper/references.bib` and in the paper."
 
 
-def _rights(rows: Iterable[Mapping[str, str]], places: Mapping[str, Path]) -> str:
+def _facts_read(study: Study) -> list[str]:
+    """Tables of facts behind the exhibits."""
+    rules = study.origin["rules"].values()
+    return sorted({fact for rule in rules for fact in rule["facts"] if fact.startswith("data/facts/")})
+
+
+def _sources_of(path: Path) -> list[str]:
+    """Entries of the column source, one a source."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as lines:
+        rows = [row.get("source", "") for row in csv.DictReader(lines)]
+    return sorted({part.strip() for row in rows for part in row.split("; ") if part.strip()})
+
+
+def _rights(rows: Iterable[Mapping[str, str]], places: Mapping[str, Path], certified: Collection[str]) -> str:
     box = "I certify that the author(s) of the manuscript have"
-    lines = [
-        f"- [ ] {box} legitimate access to and permission to use the data used in this manuscript.",
-        f"- [ ] {box} documented permission to redistribute/publish the data contained within this replication "
-        "package.",
+    lines = [f"- [{'x' if name in certified else ' '}] {box} {words}" for name, words in RIGHTS.items()]
+    lines += [
         "",
-        "The authors tick these two by hand before a deposit: no program can certify them. What it can say: data files "
-        "of others are in the package only where their stated licence allows to pass them on",
+        "Only the authors can certify these: `aigreen bundle --certify use --certify redistribute` ticks them. Data "
+        "files of others are in the package only where their stated licence allows to pass them on",
     ]
     provided = [f"`data/raw/{row['file']}` ({row['licence']})" for row in rows if f"data/raw/{row['file']}" in places]
     return "\n".join(lines) + (f": {', '.join(provided)}." if provided else "; there are none in this one.")
@@ -106,20 +126,45 @@ def _rights(rows: Iterable[Mapping[str, str]], places: Mapping[str, Path]) -> st
 def _licences(rows: Iterable[Mapping[str, str]]) -> str:
     stated = sorted({f"{row['source']}: {row['licence']}" for row in rows})
     own = (
-        "Tables, figures and the facts compiled in `data/facts/` are published with the code, under the licence in "
-        "`LICENSE`; facts keep the conditions of the sources that each row names."
+        "Tables, figures and the facts compiled in `data/facts/` are published with the code, under the same licence "
+        "(`LICENSE.txt`); facts keep the conditions of the sources that each row names."
     )
     return "\n".join([own, *([""] if stated else []), *(f"- {line}" for line in stated)])
 
 
 def _summary(study: Study, rows: list[dict[str, str]]) -> str:
-    licensed = [row["access"] == "licensed" for row in rows]
+    closed = [row["licence"] not in OPEN_LICENCES for row in rows]
+    none = bool(rows) and all(closed) and not study.config["simulated"]
     boxes = {
-        "All data **are** publicly available.": not any(licensed),
-        "Some data **cannot be made** publicly available.": any(licensed) and not all(licensed),
-        "**No data can be made** publicly available.": bool(licensed) and all(licensed),
+        "All data **are** publicly available.": not any(closed),
+        "Some data **cannot be made** publicly available.": any(closed) and not none,
+        "**No data can be made** publicly available.": none,
     }
-    return "\n".join(f"- [{'x' if ticked else ' '}] {words}" for words, ticked in boxes.items())
+    text = "\n".join(f"- [{'x' if ticked else ' '}] {words}" for words, ticked in boxes.items())
+    readable = sorted({row["source"] for row, shut in zip(rows, closed, strict=True) if shut and row["url"]})
+    if readable:
+        text += (
+            f"\n\nAnyone can read {_named(readable)} at the addresses below, but no licence allows the authors to "
+            "pass on these files, so they are not in the package; whether they stay where they are is not in "
+            "the hands of the authors. The sha256 shows whether a copy is the one that was used."
+        )
+    return text
+
+
+def _named(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _table(rows: Iterable[Mapping[str, str]], places: Mapping[str, Path]) -> str:
+    """Return the template's table of data sets."""
+    lines = ["| Data.Name | Data.Files | Location | Provided | Citation |", "|---|---|---|---|---|"]
+    for row in rows:
+        file = f"data/raw/{row['file']}" if row["file"] else ""
+        folder = str(PurePosixPath(file).parent) + "/" if file else "data/restricted/"
+        provided = "TRUE" if file in places else "FALSE"
+        cells = (row["source"], PurePosixPath(file).name, f"`{folder}`", provided, row["citation"])
+        lines.append("| " + " | ".join(map(_cell, cells)) + " |")
+    return "\n".join(lines)
 
 
 def _details(row: Mapping[str, str], places: Mapping[str, Path]) -> str:
@@ -135,7 +180,7 @@ def _details(row: Mapping[str, str], places: Mapping[str, Path]) -> str:
     facts = {
         "Content": row["description"],
         "Data file": f"`{file}`" if row["file"] else "",
-        "Address": row["url"] or _doi(row["citation"]) or "none; see How to get it",
+        "Address": row["url"] or "none; see How to get it",
         "Version": _version(row),
         "sha256": f"`{row['sha256']}`" if row["sha256"] else "recorded at first use",
         "Access date": row["accessed"] or "not recorded; the version and the sha256 fix the content",
@@ -153,11 +198,6 @@ def _details(row: Mapping[str, str], places: Mapping[str, Path]) -> str:
 def _version(row: Mapping[str, str]) -> str:
     commit = _COMMIT.search(row["url"]) or _COMMIT.search(row["citation"])
     return f"commit {commit[0]}" if commit else "as cited below"
-
-
-def _doi(citation: str) -> str:
-    doi = re.search(r"doi:(10\.\S+?)\.?(?:\s|$)", citation)
-    return f"https://doi.org/{doi[1]}" if doi else ""
 
 
 def _facts_table(project: Path) -> dict[str, str]:

@@ -13,14 +13,25 @@ from aigreen_study.bundle.measured import Measured, duration, measured
 
 ENVIRONMENT = 1_400_000_000  # bytes of .venv on disk, as README.md of the project says
 _GENERATORS = ("default_rng", "SeedSequence", "RandomState", "Generator", "Philox", "PCG64")
-_BOXES = {
+TIME = "Approximate time needed to reproduce the analyses on a standard desktop machine:"
+SPACE = "Approximate storage space needed:"
+_TIMES = {
     "<10 minutes": 600,
     "10-60 minutes": 3600,
-    "1-8 hours": 8 * 3600,
+    "1-2 hours": 2 * 3600,
+    "2-8 hours": 8 * 3600,
     "8-24 hours": 24 * 3600,
     "1-3 days": 3 * 86400,
     "3-14 days": 14 * 86400,
     "> 14 days": float("inf"),
+}
+_SPACES = {
+    "< 25 MBytes": 25e6,
+    "25 MB - 250 MB": 250e6,
+    "250 MB - 2 GB": 2e9,
+    "2 GB - 25 GB": 25e9,
+    "25 GB - 250 GB": 250e9,
+    "> 250 GB": float("inf"),
 }
 
 
@@ -33,7 +44,9 @@ def requirements(project: Path, study: Study, places: Mapping[str, Path], logs: 
         "### Controlled Randomness",
         _randomness(project, study),
         "### Memory, Runtime, Storage Requirements",
-        _boxes(run.seconds),
+        _boxes(TIME, _TIMES, run.seconds if run.jobs else None),
+        _boxes(SPACE, _SPACES, _space(study, places)),
+        "- [ ] Not feasible to run on a desktop machine, as described below.",
         _details(run),
         _storage(study, places),
     ]
@@ -62,6 +75,8 @@ def _software(project: Path, run: Measured) -> str:
     packages = [f"  - `{name}` {version}" for name, version in sorted(locked_versions(project).items())]
     return "\n".join(
         [
+            "- [x] The replication package contains one or more programs to install all dependencies and set up the "
+            "necessary directory structure: `run.py`, at the first command.",
             "- Python 3.11 or newer with pip. The code was last run with " + "; ".join(systems) + ".",
             "- Python packages, installed by the first command into `.venv` in the versions and with the sha256 of "
             "`requirements.lock`, which also fixes what these need in turn:",
@@ -74,8 +89,15 @@ def _software(project: Path, run: Measured) -> str:
 def _randomness(project: Path, study: Study) -> str:
     seed = study.config.get("seed")
     if seed is None:
-        return "The study draws no random numbers: its configuration has no seed."
+        return (
+            "- [x] No Pseudo random generator is used in the analysis described here.\n\n"
+            "The configuration of the study has no seed."
+        )
     lines = [
+        f"- [x] Random seed is set at line {_line_of_seed(project, study)} of program "
+        f"`analysis/config/{study.name}.yaml`",
+        "- [ ] No Pseudo random generator is used in the analysis described here.",
+        "",
         f"All random numbers start from the seed {seed} in `analysis/config/{study.name}.yaml`, or from a constant "
         "that the statement shows. Each use derives a stream of its own, so that results depend neither on the order "
         "of the rules nor on the number of cores. Places where a script takes the seed, and where a module that the "
@@ -86,6 +108,11 @@ def _randomness(project: Path, study: Study) -> str:
     ]
     lines += [f"| `{place}` | `{_cell(statement)}` |" for place, statement in seed_places(project, study)]
     return "\n".join(lines)
+
+
+def _line_of_seed(project: Path, study: Study) -> int:
+    lines = (project / f"analysis/config/{study.name}.yaml").read_text(encoding="utf-8").splitlines()
+    return next(number for number, line in enumerate(lines, 1) if line.startswith("seed:"))
 
 
 def _of_file(project: Path, file: str) -> Iterator[tuple[str, str]]:
@@ -115,13 +142,14 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def _boxes(seconds: float) -> str:
-    lines = ["Approximate time needed to reproduce the analyses on a standard desktop machine:", ""]
+def _boxes(words: str, boxes: Mapping[str, float], size: float | None) -> str:
+    """Tick the box that a size falls into; none where it is not known."""
+    lines = [words, ""]
     below = 0.0
-    for words, limit in _BOXES.items():
-        lines.append(f"- [{'x' if below <= seconds < limit else ' '}] {words}")
+    for label, limit in boxes.items():
+        lines.append(f"- [{'x' if size is not None and below <= size < limit else ' '}] {label}")
         below = limit
-    return "\n".join([*lines, "- [ ] Not feasible to run on a desktop machine."])
+    return "\n".join(lines)
 
 
 def _details(run: Measured) -> str:
@@ -142,9 +170,18 @@ def _details(run: Measured) -> str:
     return "\n".join(lines)
 
 
-def _storage(study: Study, places: Mapping[str, Path]) -> str:
+def _sizes(study: Study, places: Mapping[str, Path]) -> tuple[int, int]:
+    """Bytes of the package, and of the files behind the paper that the build writes."""
     package = sum(place.stat().st_size for place in places.values())
-    made = sum(known["bytes"] for known in study.origin["files"].values() if "rule" in known)
+    return package, sum(known["bytes"] for known in study.origin["files"].values() if "rule" in known)
+
+
+def _space(study: Study, places: Mapping[str, Path]) -> int:
+    return sum(_sizes(study, places)) + ENVIRONMENT
+
+
+def _storage(study: Study, places: Mapping[str, Path]) -> str:
+    package, made = _sizes(study, places)
     return (
         f"Storage: {package / 1e6:.0f} MB for this package, {made / 1e6:.0f} MB for the files behind the paper that "
         "the build writes (intermediate tables, notebooks and the web edition come on top), and about "

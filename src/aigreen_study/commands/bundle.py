@@ -10,8 +10,16 @@ from aigreen_study.config import DEFAULT
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take a study and the place of the archive."""
+    """Take a study, what its authors certify, and the place of the archive."""
     parser.add_argument("--study", default=DEFAULT, help="study whose results are meant (default: %(default)s)")
+    parser.add_argument(
+        "--certify",
+        action="append",
+        default=[],
+        choices=("use", "redistribute"),
+        help="tick a box of rights in the README, which only the authors can do: that they may use the data, that they "
+        "may pass on those in the package; may be given twice",
+    )
     parser.add_argument("--out", type=Path, help="the archive (default: dist/aigreen-STUDY-VERSION.zip)")
 
 
@@ -19,9 +27,11 @@ def run(given: argparse.Namespace) -> int:
     """Print what was found and the sha256 of the archive; return 1, with all reasons, where a file is refused."""
     from aigreen.data.registry.registry import sha256
     from aigreen_study.bundle.build import bundle
+    from aigreen_study.bundle.files import MADE, README
 
-    path, contents = bundle(Path.cwd(), given.study, given.out)
+    path, contents = bundle(Path.cwd(), given.study, given.out, certified=given.certify)
     for finding in contents.findings:
         print(finding, file=sys.stderr)
-    print(f"{path}: {len(contents.places) + 2:,} files, {path.stat().st_size:,} bytes, sha256 {sha256(path)}")
+    count = len({*contents.places, README, *MADE})
+    print(f"{path}: {count:,} files, {path.stat().st_size:,} bytes, sha256 {sha256(path)}")
     return 0

@@ -121,6 +121,7 @@ def show_in_report(workflow: Any, root: str | Path, results: str) -> None:
     """
     from snakemake.io import report
 
+    _keep_scripts_whole()
     words = alternative_texts(Path(root), Path(results).name)
 
     forms = {f"{results}/tables/": ".html", f"{results}/figures/": ".svg"}
@@ -138,6 +139,20 @@ def show_in_report(workflow: Any, root: str | Path, results: str) -> None:
                 if category == "Figures":
                     labels["shows"] = words.get(name, "")
                 output._file = report(output._file, category=category, labels=labels)
+
+
+def _keep_scripts_whole() -> None:
+    """Let no text of a study end the script of a report that it stands in.
+
+    Snakemake writes parameters, labels and code as JSON between script tags, as they are.
+    """
+    from snakemake.report.html_reporter import data
+
+    def without_tags(render: Callable[..., str]) -> Callable[..., str]:
+        return lambda *given: render(*given).replace("<", "\\u003c")
+
+    for name in [name for name in vars(data) if name.startswith("render_")]:
+        setattr(data, name, without_tags(getattr(data, name)))
 
 
 def alternative_texts(root: Path, study: str) -> dict[str, str]:

@@ -87,6 +87,16 @@ def test_zones_within_counts_others_from_their_year_on():
     assert facts.zones_within(["650100"], [2023], radius_km=100).tolist() == [0]  # Urumqi
 
 
+def test_a_zone_at_the_radius_counts_and_one_beyond_does_not():
+    zones = ["110000", "120000"]  # the nearest of Langfang
+    near, far = sorted(facts.distances_km(["131000"], zones)[0])
+    counts = [
+        facts.zones_within(["131000"], [2021], radius_km=radius)[0]
+        for radius in (np.nextafter(near, 0), near, np.nextafter(far, 0), far)
+    ]
+    assert counts == [0, 1, 1, 2]
+
+
 def test_zones_within_equals_the_plain_count():
     codes = facts.table("divisions")["gb_code"]
     zones = facts.pilot_zone_cohorts("prefecture", "first_full_year")

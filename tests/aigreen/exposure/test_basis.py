@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aigreen.exposure.basis import Basis
+from aigreen.errors import OptionError
+from aigreen.exposure.basis import Basis, check_cuts
 
 
 def test_bins_by_hand() -> None:
@@ -15,6 +16,16 @@ def test_bins_by_hand() -> None:
     assert rows.tolist() == [[0, 0, 0, 1, 0, 0], [0, 1, 0, 0, 0, 1]]
     thirds = Basis.choose(["a"], "bins", 3, np.array([[0.0, 1, 2, 3, 4, 5, 6]]).T)
     assert thirds.cuts == ((0, 2, 4),)
+
+
+def test_one_bin_is_a_bin_and_none_is_refused() -> None:
+    check_cuts("bins", 1)
+    assert Basis.choose(["a"], "bins", 1, np.array([[0.0, 1, 2]]).T).cuts == ((0,),)
+    for kind, cuts in (("bins", 0), ("spline", 2), ("spline", 6), ("linear", 1), ("bins", [2, 1]), ("bins", [0, 1])):
+        with pytest.raises(OptionError):
+            check_cuts(kind, cuts)
+    for kind, cuts in (("spline", 3), ("spline", [0, 1, 2]), ("bins", [0.5])):
+        check_cuts(kind, cuts)
 
 
 def test_splines_vanish_at_zero_and_are_linear_beyond_the_outer_knots() -> None:

@@ -55,6 +55,17 @@ def test_rings_by_hand() -> None:
     assert ex.rings(points, [1, 111.2])["ring_1_111.2"].to_sparse().toarray()[0].tolist() == [0, 1, 0, 0]
 
 
+def test_a_place_at_an_edge_is_in_the_ring_below() -> None:
+    points = pd.DataFrame({"lat": [0.0, 1.0], "lon": [0.0, 0.0]}, index=["a", "b"])
+    # The distance as it is computed, so that it equals the edge in every digit.
+    edge = ex.inverse_distance(points, cutoff_km=200).to_sparse().toarray()[0, 1] ** -1
+    assert edge == pytest.approx(111.195, abs=1e-3)
+    at, below = ([0, edge, 200], [0, np.nextafter(edge, 0), 200])
+    for edges, expected in ((at, [1, 0]), (below, [0, 1]), ([edge, 200], [0]), ([0, edge], [1])):
+        found = [int(W.to_sparse().toarray()[0, 1]) for W in ex.rings(points, edges).values()]
+        assert found == expected, edges
+
+
 def test_rings_and_inverse_distance_equal_dense_haversine() -> None:
     points = cities()
     lat, lon = np.radians(points.to_numpy()).T

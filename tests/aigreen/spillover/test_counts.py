@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 from pyfixest import fepois
 
 from aigreen import Imputation, Panel, Spillover
+from aigreen.effects.effects import Effects
 from aigreen.errors import (
     CollinearWarning,
     ConvergenceError,
@@ -18,13 +22,15 @@ from aigreen.spillover.spillover import prepare
 from .dense import KEYS, RINGS, firms
 
 
-def derivative(estimator: Spillover, df: pd.DataFrame, outcome: str, mean: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def derivative(
+    estimate: Callable[..., Effects], df: pd.DataFrame, outcome: str, mean: np.ndarray, rows: np.ndarray
+) -> np.ndarray:
     """Change of the estimates as the outcomes of some rows move along their residuals."""
     step = 1e-4
     up, down = df[outcome].astype(float).copy(), df[outcome].astype(float).copy()
     up[rows] += step * (df[outcome] - mean)[rows]
     down[rows] -= step * (df[outcome] - mean)[rows]
-    fits = [estimator.fit(Panel(df.assign(moved=y), **KEYS), "moved", covariates=["x"]).values for y in (up, down)]
+    fits = [estimate(Panel(df.assign(moved=y), **KEYS), "moved", covariates=["x"]).values for y in (up, down)]
     return (fits[0] - fits[1]) / (2 * step)
 
 
@@ -37,7 +43,9 @@ def test_poisson_influence_of_clean_units_equals_numerical_derivatives(response:
     df["count"] += 1.0
     panel = Panel(df, **KEYS)
     estimator = Spillover(exposure=RINGS, family="poisson", response=response, scale=scale)
-    result = estimator.fit(panel, "count", covariates=["x"])
+    curve_of = partial(estimator.response_curve, at=[1.2, 2.5])
+    result, curve = estimator.fit(panel, "count", covariates=["x"]), curve_of(panel, "count", covariates=["x"])
+    assert np.abs(curve.values).max() > 0.1
     clean = ((df[RINGS] == 0).all(axis=1) & ~panel.treated).to_numpy()
     mean = np.zeros(len(df))
     fit = fepois("count ~ x | firm + year", df[clean], fixef_rm="none", iwls_tol=1e-12)
@@ -45,9 +53,10 @@ def test_poisson_influence_of_clean_units_equals_numerical_derivatives(response:
     always_clean = [u for u in panel.units if clean[df["firm"] == u].all()][:3]
     assert always_clean
     for unit in always_clean:
-        expected = derivative(estimator, df, "count", mean, (df["firm"] == unit).to_numpy())
-        assert np.abs(expected).max() > 1e-4
-        assert result.influence.loc[unit].to_numpy() == pytest.approx(expected, abs=2e-5)
+        for estimate, found in ((estimator.fit, result), (curve_of, curve)):
+            expected = derivative(estimate, df, "count", mean, (df["firm"] == unit).to_numpy())
+            assert np.abs(expected).max() > 1e-4
+            assert found.influence.loc[unit].to_numpy() == pytest.approx(expected, abs=2e-5)
 
 
 @pytest.mark.parametrize("scale", ["level", "percent"])

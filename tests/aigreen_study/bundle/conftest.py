@@ -81,8 +81,8 @@ def write(top, name, text):
     return path
 
 
-def describe(top):
-    """Write the provenance of the study's table as it stands."""
+def describe(top, copied=()):
+    """Write the provenance of the study's table as it stands, and of files that another rule copies."""
     files = [f"results/small/tables/main.{ending}" for ending in ("json", "tex", "typ", "html")]
     known = {
         "rule": "make",
@@ -100,4 +100,6 @@ def describe(top):
         },
         "sources": [],
     }
+    for name in copied:
+        facts["files"][name] = {"sha256": sha256(top / name), "bytes": (top / name).stat().st_size, "rule": "make"}
     write(top, "results/small/provenance.json", json.dumps(facts))

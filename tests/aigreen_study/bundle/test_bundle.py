@@ -4,7 +4,9 @@ import csv
 import gzip
 import hashlib
 import io
+import json
 import os
+import re
 import subprocess
 import zipfile
 
@@ -13,10 +15,12 @@ import pytest
 
 from aigreen.errors import ConfigError, ReportError, SourceError
 from aigreen_study.bundle.build import bundle
+from aigreen_study.bundle.deposit import unsettled
 from aigreen_study.bundle.files import files_by_rule, project_files
 from aigreen_study.tables import render
+from aigreen_study.tables.table import quoted
 
-from .conftest import describe, table, write
+from .conftest import CONFIG, LOG, describe, table, write
 
 HEADINGS = [
     "Overview",
@@ -71,7 +75,13 @@ def test_the_manifest_has_the_sha256_of_every_file(project, tmp_path):
     assert {row["licence"] for row in rows} == {"BSD-3-Clause"}
     sums = dict(line.split("  ")[::-1] for line in (top / "SHA256SUMS").read_text("utf-8").splitlines())
     assert sums["MANIFEST.csv"] == hashlib.sha256((top / "MANIFEST.csv").read_bytes()).hexdigest()
-    assert len(sums) == len(rows) + 1 == len(contents.places) + 1
+    written = {"README.pdf", "LICENSE.txt", "requirements.txt"}
+    assert {row["path"] for row in rows} - set(contents.places) == written
+    assert len(sums) == len(rows) + 1 == len(contents.places) + len(written) + 1
+    text = (top / "LICENSE.txt").read_text("utf-8")
+    assert "none are in this package" in text and text.endswith((project / "LICENSE").read_text("utf-8"))
+    assert re.search(r"^numpy==2\.[\d.]+$", (top / "requirements.txt").read_text("utf-8"), re.MULTILINE)
+    assert (top / "README.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_the_readme_follows_the_template_and_quotes_the_logs(project, tmp_path):
@@ -82,15 +92,24 @@ def test_the_readme_follows_the_template_and_quotes_the_logs(project, tmp_path):
     assert "Python 3.11.7 on Linux-6.1, 2 cores, 16 GB" in text
     assert "| make | 12.5 | 512 |" in text
     assert "- [x] <10 minutes" in text
-    assert "seed 2019 in `analysis/config/small.yaml`" in text
+    assert "- [x] Random seed is set at line 7 of program `analysis/config/small.yaml`" in text
+    assert "- [x] The replication package contains one or more programs to install all dependencies" in text
+    assert "- [x] 250 MB - 2 GB" in text
+    assert text.startswith("# Data and Code for: A small study\n\n- Authors: not stated\n\n## Overview\n")
+    assert "1 tables, 0 figures and the numbers of its text" in text
+    assert "The data of the study itself are simulated and say nothing about the world" in text
+    assert "real data" not in text
+    assert "- [x] All tables and figures in the paper" in text
+    assert "- [ ] I certify that the author(s) of the manuscript have legitimate access" in text
     assert '| `analysis/scripts/make.py:1` | `seed = snakemake.params["seed"]` |' in text
     assert (
-        "| Table 1 | `analysis/scripts/make.py` | 2 | `results/small/tables/main.json` | Main results; rule `make` |"
-        in text
+        "| Table 1 | `analysis/scripts/make.py` | 2 | `results/small/tables/main.json`; Table 1 of `paper.pdf` | "
+        "Main results; rule `make` |" in text
     )
     assert "python3 run.py paper --config study=small\npython3 run.py aigreen verify --study small\n" in text
     assert "- `numpy` 2." in text
-    assert text.endswith("# The project\n")
+    assert "# The project\n" not in text.splitlines()
+    assert "python3 run.py paper\n" not in text
 
 
 def test_without_git_the_rule_lists_what_git_would_add(repository):
@@ -176,7 +195,8 @@ def test_empty_duplicate_unlisted_and_orphaned_files_are_told(project, tmp_path)
     write(project, "data/facts/new.csv", "a,b\n1,2\n")
     write(project, "results/small/tables/old.tex", "x")
     _, contents = bundle(project, "small", tmp_path / "1.zip")
-    assert [str(finding) for finding in contents.findings] == [
+    told = [str(finding) for finding in contents.findings]
+    assert [line for line in told if ": rights: " not in line and ": authors: " not in line] == [
         "note: data/facts/new.csv: unlisted: neither in data/facts/README.md nor registered in data/sources.csv",
         "note: docs/a.md: duplicate: the same content as docs/b.md",
         "note: docs/empty.md: empty: no bytes",
@@ -265,3 +285,96 @@ def test_what_is_not_built_or_not_there_is_one_line(project, tmp_path):
     (project / "results/small/ledger.json").unlink()
     with pytest.raises(SourceError, match=r"results/small: no ledger.json; build the study first"):
         bundle(project, "small", tmp_path / "1.zip")
+
+
+def boxes(text):
+    """Words of the ticked boxes."""
+    return [line[6:] for line in text.splitlines() if line.startswith("- [x] ")]
+
+
+def test_what_authors_have_not_certified_is_told_and_what_they_have_is_ticked(project, tmp_path):
+    write(project, "CITATION.cff", "authors:\n  - name: Somebody\n")
+    path, contents = bundle(project, "small", tmp_path / "1.zip")
+    told = [str(finding) for finding in contents.findings]
+    assert [line for line in told if "rights" in line] == [
+        "note: README.md: rights: not certified: documented permission to redistribute/publish the data contained "
+        "within this replication package. (--certify redistribute)",
+        "note: README.md: rights: not certified: legitimate access to and permission to use the data used in this "
+        "manuscript. (--certify use)",
+    ]
+    assert any(line.startswith("note: CITATION.cff: authors: no affiliation of every author") for line in told)
+    text = (unpacked(path, tmp_path / "un") / "README.md").read_text("utf-8")
+    assert "- Authors: Somebody (affiliation not stated)" in text
+    person = "authors:\n  - given-names: A\n    family-names: B\n    affiliation: C University\n"
+    write(project, "CITATION.cff", person + "  - name: Nobody\n")
+    told = [str(finding) for finding in unsettled(project, ["use", "redistribute"])]
+    assert len(told) == 1 and "no affiliation of every author" in told[0]
+    write(project, "CITATION.cff", person)
+    write(project, "paper/sections/small.typ", '#let jel = ("C21", "O33")\n#let keywords = (\n  "a b",\n  "c",\n)\n')
+    path, contents = bundle(project, "small", tmp_path / "2.zip", certified=["use", "redistribute"])
+    assert contents.findings == ()
+    text = (unpacked(path, tmp_path / "un2") / "README.md").read_text("utf-8")
+    assert "- Authors: A B (C University)\n- JEL codes: C21, O33\n- Keywords: a b, c\n" in text
+    certified = [words for words in boxes(text) if words.startswith("I certify")]
+    assert len(certified) == 2 and certified[1].endswith("within this replication package.")
+
+
+def test_without_logs_no_time_is_ticked(project, tmp_path):
+    (project / "logs/small/make.log").unlink()
+    path, _ = bundle(project, "small", tmp_path / "1.zip")
+    text = (unpacked(path, tmp_path / "un") / "README.md").read_text("utf-8")
+    assert [words for words in boxes(text) if "minutes" in words or "hours" in words] == []
+
+
+@pytest.fixture
+def quoting(project):
+    """Make the study show a table of another one, which is real and was built here."""
+    other = CONFIG.replace("study: small", "study: other").replace("simulated: true", "simulated: false")
+    write(project, "analysis/config/other.yaml", other)
+    write(project, "logs/other/make.log", LOG.replace("12.5 s", "300.0 s"))
+    schema = json.loads((project / "analysis/config/schema-monte-carlo.json").read_text("utf-8"))
+    schema["properties"] |= {"quoted": {"type": "object"}, "simulated": {"type": "boolean"}}
+    write(project, "analysis/config/schema-monte-carlo.json", json.dumps(schema))
+    write(project, "analysis/config/small.yaml", CONFIG + "quoted:\n  other: [main]\n")
+    render.write(quoted(table(), "other"), project / "results/small/quoted/other/main")
+    describe(project, copied=[f"results/small/quoted/other/main.{ending}" for ending in ("json", "typ")])
+    show = '#let results = sys.inputs.results\n#include results + "/tables/main.typ"\n'
+    write(project, "paper/paper.typ", show + '#include results + "/quoted/other/main.typ"\n')
+    return project
+
+
+def test_copied_tables_are_counted_marked_and_come_with_commands_and_times(quoting, tmp_path):
+    path, _ = bundle(quoting, "small", tmp_path / "1.zip")
+    top = unpacked(path, tmp_path / "un")
+    text = (top / "README.md").read_text("utf-8")
+    assert "1 tables, 0 figures and the numbers of its text" in text
+    assert "also shows 1 tables of other studies of the project (Table 2). **These are copies" in text
+    assert "Abstract, text and copied tables also report results on real data, of the studies `other`" in text
+    row = next(line for line in text.splitlines() if line.startswith("| Table 2 |"))
+    assert "copy of the accepted value of the study `other` (`paper/expected/other/`), not computed here" in row
+    assert "- [ ] All tables and figures in the paper" in text
+    assert "- [x] Selected tables and figures in the paper, as explained and justified below." in text
+    assert (
+        "| `other` | real, as listed above | 5.0 minutes | `python3 run.py paper --config study=other`, "
+        "`python3 run.py aigreen verify --study other` |" in text
+    )
+    assert "for study in other; do python3 run.py paper --config study=$study" in text
+    assert "1 jobs took 12 seconds one after another" in text  # those of the study itself
+    again, _ = bundle(top, "small", tmp_path / "2.zip")
+    assert again.read_bytes() == path.read_bytes()
+
+
+def test_data_without_a_licence_are_not_called_publicly_available(project, tmp_path):
+    write(project, "analysis/config/small.yaml", CONFIG.replace("source: simulated", "source: cn_prefecture_lowcarbon"))
+    schema = json.loads((project / "analysis/config/schema-monte-carlo.json").read_text("utf-8"))
+    schema["properties"]["source"] = {"type": "string"}
+    write(project, "analysis/config/schema-monte-carlo.json", json.dumps(schema))
+    path, _ = bundle(project, "small", tmp_path / "1.zip")
+    text = (unpacked(path, tmp_path / "un") / "README.md").read_text("utf-8")
+    assert "- [ ] All data **are** publicly available." in text
+    assert "- [x] Some data **cannot be made** publicly available." in text
+    assert "no licence allows the authors to pass on these files" in text
+    assert "Of the original producers it names CEADs" in text
+    assert (
+        "| cn_prefecture_lowcarbon | panel_2007_2023_full.xlsx | `data/raw/cn_prefecture_lowcarbon/` | FALSE |" in text
+    )

@@ -65,6 +65,21 @@ def test_identity_numbers(number, valid):
     assert valid_identity(number) is valid
 
 
+def checked(body):
+    """Seventeen digits with the check character that makes them valid but for the birthday."""
+    return body + "10X98765432"[sum(pow(2, 17 - i, 11) * int(digit) for i, digit in enumerate(body)) % 11]
+
+
+@pytest.mark.parametrize(
+    ("birthday", "valid"),
+    [("19491231", True), ("19490132", False), ("19491301", False), ("19490230", False), ("18991231", False),
+     ("19000101", True), ("21001231", True), ("21010101", False)],
+)  # fmt: skip
+def test_an_identity_number_has_a_possible_birthday(birthday, valid):
+    assert valid_identity(checked(f"110105{birthday}002")) is valid
+    assert not valid_identity(checked(f"910105{birthday}002"))
+
+
 def test_the_project_itself_is_clean(repository):
     from aigreen_study.bundle.files import project_files
 

@@ -8,6 +8,7 @@ import pytest
 
 from aigreen.errors import ReportError
 from aigreen_study.numbers.ledger import ledger
+from aigreen_study.numbers.ledger import to_json as written
 from aigreen_study.tables.estimates import attributed
 from aigreen_study.tables.table import Cell, Group, Row, Table
 from aigreen_study.trust.provenance import exhibit_table, provenance, to_json, written_at
@@ -87,6 +88,13 @@ def test_an_exhibit_is_followed_to_rule_lines_modules_inputs_and_sources(project
     assert [row["source"] for row in facts["sources"]] == ["cnrds"]
     assert to_json(facts) == to_json(provenance("s", GRAPH, project, source="cnrds"))
     assert str(project) not in to_json(facts)
+
+
+def test_a_ledger_is_written_as_people_read_it():
+    text = written({"a": {"text": "\u22120.5", "value": -0.5}})
+    assert text == '{\n "a": {\n  "text": "\u22120.5",\n  "value": -0.5\n }\n}\n'
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        written({"a": {"value": float("nan")}})
 
 
 def test_an_absent_file_has_no_provenance(project):

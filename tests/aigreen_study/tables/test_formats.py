@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from aigreen.effects import plot
+from aigreen.errors import OptionError, ReportError
 from aigreen_study.figures.style import COLOURS
 from aigreen_study.tables import formats, render
 from aigreen_study.tables.estimates import estimates_above_errors
@@ -66,6 +67,58 @@ def test_intervals_may_be_unbounded(low, high, text):
 def test_p_values_of_figures_are_relations():
     assert (formats.p_equals(0.0004), formats.p_equals(0.0344)) == ("p < 0.001", "p = 0.034")
     assert formats.significant(-0.012345) == "\u22120.0123"
+
+
+@pytest.mark.parametrize(
+    ("value", "table", "relation"),
+    [
+        (0.0009999, "<0.001", "p < 0.001"),
+        (0.001, "0.001", "p = 0.001"),
+        (0.00149, "0.001", "p = 0.001"),
+        (0.0126, "0.013", "p = 0.013"),
+        (0.0494, "0.049", "p = 0.049"),
+        (0.9996, "1.000", "p = 1.000"),
+    ],
+)
+def test_p_values_have_three_decimals_and_a_floor(value, table, relation):
+    assert (formats.p_value(value), formats.p_equals(value)) == (table, relation)
+
+
+@pytest.mark.parametrize(
+    ("fmt", "value", "text"),
+    [
+        ("coefficient", 1234.5678, "1,234.568"),
+        ("coefficient", -0.0126, "\u22120.013"),
+        ("coefficient", -0.0004, "0.000"),
+        ("coefficient", -0.0006, "\u22120.001"),
+        ("coefficient4", 0.00126, "0.0013"),
+        ("count", 1234567.6, "1,234,568"),
+        ("percent", 12.345, "12.3%"),
+        ("percent", -12.36, "\u221212.4%"),
+        ("share", 0.1236, "12.4%"),
+        ("p_value", 0.0344, "0.034"),
+        ("year", 2019.0, "2019"),
+        ("adaptive", 9.9994, "9.999"),
+        ("adaptive", 10.0, "10.00"),
+        ("adaptive", 99.994, "99.99"),
+        ("adaptive", -100.0, "\u2212100.0"),
+        ("adaptive", 999.94, "999.9"),
+        ("adaptive", 1000.0, "1,000"),
+    ],
+)
+def test_every_format_rounds_to_its_decimals(fmt, value, text):
+    assert formats.write_number(value, fmt) == text
+
+
+def test_formats_refuse_what_they_cannot_write():
+    with pytest.raises(OptionError, match="did you mean 'count'"):
+        formats.write_number(1.0, "counts")
+    for write in (formats.decimal, lambda value: formats.write_number(value, "year")):
+        with pytest.raises(ReportError, match="cannot write nan as a number"):
+            write(float("nan"))
+    assert {"coefficient", "coefficient4", "count", "percent", "share", "p_value", "year", "adaptive"} == {
+        *formats.FORMATS
+    }
 
 
 def test_every_colour_of_a_figure_is_defined_once():

@@ -200,6 +200,10 @@ def test_sample_facts_name_what_is_absent(panel):
     headline.add_zones(ledger, ["110000", "310000"], "prefecture")
     assert (ledger["n_zones"]["value"], ledger["n_zones_absent"]["value"]) == (18, 16)
     assert ledger["zones_absent"]["text"].endswith("Xi'an and Zhengzhou")
+    provinces = Ledger("numbers")
+    headline.add_zones(provinces, [f"{code}0000" for code in (11, 31, 12, 44, 33, 34, 50, 51, 61, 37, 42)], "province")
+    assert (provinces["n_zones"]["value"], provinces["n_zones_absent"]["value"]) == (16, 5)
+    assert provinces["zones_absent"]["text"] == "Heilongjiang, Henan, Hunan, Jiangsu and Liaoning"
     headline.add_growth(ledger, frame.assign(z=frame["unit"] * frame["year"]), unit="unit", time="year", column="z")
     assert ledger["growth_spread"]["value"] == pytest.approx(29.5)
 

@@ -32,6 +32,7 @@ faults listed here are those that are put in.
 | fault | expected | seen |
 |---|---|---|
 """
+REST = "\n## "  # what follows the table is written by hand
 
 
 def pytest_configure(config):
@@ -115,4 +116,5 @@ def pytest_terminal_summary(terminalreporter, config):
         rows = {what: (expected, seen.get(what, known.get(what, ("", ""))[1])) for what, expected in faults.items()}
         rows |= {what: row for what, row in known.items() if what not in rows and len(faults) < len(known)}
         lines = [f"| {what} | {expected} | {text} |" for what, (expected, text) in rows.items()]
-        PAGE.write_text(HEAD + "\n".join(lines) + "\n", encoding="utf-8")
+        _, mark, rest = PAGE.read_text(encoding="utf-8").partition(REST) if PAGE.is_file() else ("", "", "")
+        PAGE.write_text(HEAD + "\n".join(lines) + "\n" + mark + rest, encoding="utf-8")

@@ -71,7 +71,6 @@ ENVIRONMENTS = {
     "fonts of the system missing": {"FONTCONFIG_FILE": "/nonexistent", "FONTCONFIG_PATH": "/nonexistent"},
     "proxy variables hold junk, data from the mirror": {"HTTPS_PROXY": "not a proxy ://", "ALL_PROXY": "x"},
     "another time zone and a narrow terminal": {"TZ": "Asia/Shanghai", "COLUMNS": "20", "TERM": "dumb"},
-    "another seed of Python's hashes": {"PYTHONHASHSEED": "12345"},
 }
 
 
@@ -88,6 +87,16 @@ def test_threads(project, expected, seen):
     said = project.works(estimates, "--forcerun", estimates, RAYON_NUM_THREADS="3", OPENBLAS_NUM_THREADS="3")
     assert "rule estimate:" in said
     assert project.sums() == expected
+    seen("same bytes")
+
+
+@fault("another seed of Python's hashes, a Poisson rule run again", "same bytes")
+def test_hash_seed(project, expected, seen):
+    estimates = f"{RESULTS}/estimates/rescaling"
+    for seed in ("12345", "random"):
+        said = project.works(*AGAIN, estimates, PYTHONHASHSEED=seed)
+        assert "rule estimate:" in said
+        assert project.sums() == expected
     seen("same bytes")
 
 

@@ -20,6 +20,8 @@ from aigreen_study.tables import render
 from aigreen_study.tables.table import Cell, Group, Row, Spanner, Table
 from aigreen_study.trust import provenance as origins
 
+from ...conftest import NO_CHROMIUM
+
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
 SECONDS = 60
@@ -140,12 +142,20 @@ class Browser:
             self.complaints.append(str(facts["args"]))
 
 
+def chromium() -> str | None:
+    """Find a headless Chromium; Playwright keeps its own below a cache folder, one a version."""
+    cache = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or Path.home() / ".cache/ms-playwright")
+    kept = sorted(cache.glob("chromium_headless_shell-*/*/*headless?shell"))
+    found = [os.environ.get("AIGREEN_CHROMIUM"), *map(shutil.which, NAMES), *map(str, reversed(kept))]
+    return next(filter(None, found), None)
+
+
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory):
-    """A headless Chromium (AIGREEN_CHROMIUM, else the first on the path)."""
-    program = os.environ.get("AIGREEN_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    """A headless Chromium (AIGREEN_CHROMIUM, else the first on the path, else that of Playwright)."""
+    program = chromium()
     if program is None:
-        pytest.skip("no Chromium: apt-get install chromium-headless-shell, or name one in AIGREEN_CHROMIUM")
+        pytest.skip(NO_CHROMIUM)
     browser = Browser(program, tmp_path_factory.mktemp("chromium"))
     yield browser
     browser.close()

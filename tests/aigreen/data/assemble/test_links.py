@@ -24,6 +24,16 @@ def test_rings_by_hand():
     assert got.iloc[4].sum() == 0
 
 
+def test_the_upper_edge_belongs_to_a_ring_and_the_lower_one_to_the_ring_below():
+    cohorts, langfang = pd.Series({"110000": 2019}), (["131000"], [2019])
+    edge = float(facts.distances_km(["131000"], ["110000"])[0, 0])
+    just_below = np.nextafter(edge, 0)
+    assert links.ring_counts(*langfang, cohorts, [0, edge, 2 * edge]).iloc[0].tolist() == [1, 0]
+    assert links.ring_counts(*langfang, cohorts, [0, just_below, 2 * edge]).iloc[0].tolist() == [0, 1]
+    assert links.ring_counts(*langfang, cohorts, [edge, 2 * edge]).iloc[0].tolist() == [0]
+    assert links.ring_counts(["131000"], [2018], cohorts, [0, edge]).iloc[0].tolist() == [0]
+
+
 def test_rings_add_up_to_the_count_within_their_last_edge():
     cities = list(facts.table("divisions")["gb_code"])
     years = [2021] * len(cities)
@@ -124,5 +134,10 @@ def test_input_output_against_all_pairs(firms):
         means = others.groupby("industry_code")["treated"].mean()
         expected = sum(w * means[s] for s, w in weights[row["industry_code"]].items())
         assert got[i] == pytest.approx(expected)
+    nobody = coefficients.assign(partner_industry=coefficients["partner_industry"].replace("C39", "B06"))
+    got = links.input_output(firms.assign(treated=1), nobody)
+    assert set(got[firms["industry_code"] == "C26"].round(12)) == {
+        round(1 / 3, 12)
+    }  # no listed firm carries two thirds
     with pytest.raises(errors.DataError, match="negative"):
         links.input_output(firms, coefficients.assign(coefficient=-1.0))

@@ -28,6 +28,14 @@ def test_winsorising_is_counted_and_documented(sheet):
         sheet.winsorise({"raw": 0.05})
 
 
+def test_values_at_a_quantile_are_not_counted_as_changed(sheet):
+    sheet.add(pd.Series([0.0] * 10 + [1.0] * 80 + [2.0] * 10), "steps", "Steps")
+    sheet.winsorise({"steps": 0.05})
+    assert sheet.flow.to_frame()["step"].iloc[-1] == "steps winsorised at 0.05 in each tail (0 cells changed)"
+    sheet.winsorise({"steps": 0.2})
+    assert sheet.flow.to_frame()["step"].iloc[-1] == "steps winsorised at 0.2 in each tail (20 cells changed)"
+
+
 def test_a_column_without_an_entry_is_an_error(sheet):
     with pytest.raises(errors.DataError, match="columns without a codebook entry; first: raw"):
         sheet.finish()

@@ -31,9 +31,26 @@ def test_timings():
     assert got.loc["120000", "zone_year_half"] == 2020  # letter 17 October 2019
     assert got.loc["330500", "zone_year_half"] == 2020  # letter 2 November 2019
     assert got.loc["510100", "zone_year_half"] == 2020  # letter 23 January 2020
-    assert got.loc["440100"].tolist() == [2020, 2021, 2020, 2020, 2021]  # no letter day, published 4 September 2020
+    assert got.loc["440100"].tolist() == [2020, 2021, 2020, 2020, 2021]  # no letter day, announced 3 September 2020
     assert got.loc["230100", "zone_year_half"] == 2022  # published 7 December 2021
     assert got.loc["320500"].tolist() == [2021, 2022, 2021, 2021, 2021]  # 19 and 24 March 2021
+
+
+def test_a_letter_of_june_counts_in_its_year_and_one_of_july_in_the_next():
+    days = pd.to_datetime(["2019-06-30", "2019-07-01", "2019-01-01", "2019-12-31", None])
+    made = pd.DataFrame(
+        {
+            "program": zones.MOST,
+            "city_code": [f"{k}00000" for k in range(1, 6)],
+            "letter_date": days,
+            "publication_date": pd.to_datetime([None] * 4 + ["2020-07-01"]),
+            "batch_year": 2019,
+            "first_full_year": 2020,
+        }
+    )
+    assert zones.cohorts(made, timing="half_year").tolist() == [2019, 2020, 2019, 2020, 2021]
+    assert zones.cohorts(made, timing="letter_date").tolist() == [2019, 2019, 2019, 2019, 2020]
+    assert zones.cohorts(made, timing="first_full_year").tolist() == [2020] * 5
 
 
 def test_pioneer_zones_are_another_programme():

@@ -177,6 +177,18 @@ def test_keywords_are_found_in_titles_and_abstracts(tmp_path):
         assert bool(mask & bit("ai_core")) == row.ai_core
 
 
+def test_citations_of_the_last_year_of_the_window_count_and_earlier_or_later_ones_do_not():
+    years = {1: 2015, 2: 2015, 3: 2020, 4: 2021, 5: 2014, 6: 2017}
+    frames = raw(
+        [patent(n, year, "F24S10/00") for n, year in years.items()],
+        [("CN1", 1, "A Co")],
+        [("A Co", "000001")],
+        [(f"CN{n}", "x", "CN1") for n in range(2, 7)],
+    )
+    found = {window: int(on_duckdb(frames, window=window)["patent_citations"].iloc[0]) for window in (0, 1, 2, 4, 5, 6)}
+    assert found == {0: 1, 1: 1, 2: 2, 4: 2, 5: 3, 6: 4}
+
+
 def by_pandas(frames, window):
     """The same counts row by row, with the pandas classifier."""
     patents = frames["patents"].reset_index(drop=True)
