@@ -141,6 +141,10 @@ class NoPrePeriodError(DataError):
     """No treated unit is seen before its treatment."""
 
 
+class SeparationError(DataError):
+    """A model of zeros and ones fits rows without error, so that its likelihood has no maximum."""
+
+
 class OptionError(AigreenError, ValueError):
     """An option has a value outside its list."""
 

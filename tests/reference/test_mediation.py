@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from scipy.stats import norm
 
 from aigreen import Mediation, Panel
 from aigreen.decomposition.parts import Parts
@@ -85,6 +86,43 @@ def test_jobs_with_interaction(jobs: Panel, oracle: dict) -> None:
     assert result["direct"] == pytest.approx(draws["z1"], abs=1.5e-3)
     assert result["direct: at untreated channels"] == pytest.approx(draws["z0"], abs=1.5e-3)
     assert result["total"] == pytest.approx(draws["tau.coef"], abs=1.5e-3)
+
+
+# R 4.2.2, mediation 4.5.1 on its jobs data: glm of job_dich (probit) and lm of depress2 on treat * job_dich, controls
+# econ_hard, sex, age; quasi-Bayesian mediate with 10,000 draws (../shared/oracles/mediation_jobs.json, probit_m_qb).
+PROBIT = {"(Intercept)": -0.251467670890673, "treat": 0.203457930572409}
+PROBIT |= {"econ_hard": 0.0817164924578807, "sex": 0.0222963444864406, "age": 0.00419133365724027}
+OUTCOME = {"treat": -0.00846932542743724, "job_dich": -0.300228967232105, "treat:job_dich": -0.0374266409513419}
+DRAWN = {  # mean and spread of the draws
+    "job_dich": (-0.0234038241837006, 0.0139908350894279),
+    "direct: at untreated channels": (-0.0289824592199474, 0.0446191078153777),
+    "direct": (-0.0317192939873368, 0.0448020387392667),
+    "total": (-0.0551231181710374, 0.0464683477921308),
+}
+
+
+def test_jobs_with_a_probit_channel(jobs: Panel) -> None:
+    """Points from R's coefficients to where its glm stops; its draws within their Monte Carlo error.
+
+    R adds a drawn channel of each person to the draws of coefficients, so its spread is wider by that of 899 coins.
+    """
+    fit = pooled(jobs, "depress2", "treat", CONTROLS, "job_dich", links={"job_dich": "probit"}, interaction=True)
+    index = PROBIT["(Intercept)"] + jobs.matrix(CONTROLS) @ [PROBIT[name] for name in CONTROLS]
+    p0, p1 = norm.cdf(index), norm.cdf(index + PROBIT["treat"])
+    c, b, h = OUTCOME.values()
+    expected = {
+        "total": c + h * p1.mean() + b * (p1 - p0).mean(),
+        "direct": c + h * p1.mean(),
+        "job_dich": b * (p1 - p0).mean(),
+        "direct: at untreated channels": c + h * p0.mean(),
+        "direct: interaction job_dich": h * (p1 - p0).mean(),
+    }
+    assert fit.estimates.to_dict() == pytest.approx(expected, abs=5e-8)
+    for part, (mean, spread) in DRAWN.items():
+        assert fit.estimates[part] == pytest.approx(mean, abs=3 * spread / np.sqrt(10_000)), part
+    coins = abs(b) * np.sqrt((p1 * (1 - p1) + p0 * (1 - p0)).sum()) / len(p0)
+    assert np.hypot(fit.std_errors["job_dich"], coins) == pytest.approx(DRAWN["job_dich"][1], rel=0.03)
+    assert fit.std_errors["direct"] == pytest.approx(DRAWN["direct"][1], rel=0.03)
 
 
 @pytest.mark.parametrize("weights", [None, "w"])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -28,6 +28,7 @@ from aigreen.inference.channel_sensitivity import RHO, ChannelFit
 from aigreen.linalg.collinearity import independent_of_effects
 from aigreen.linalg.fixed_effects import FixedEffects
 from aigreen.linalg.sandwich import SMALL_SAMPLE, cluster_factor, n_parameters
+from aigreen.mediation.binary import BinaryModels, Link
 from aigreen.mediation.doubly_robust import fit_doubly_robust
 from aigreen.mediation.product import Product, ProductData
 from aigreen.options import as_columns, check_choice, check_columns
@@ -55,6 +56,20 @@ class Mediation:
     where :math:`\tau` is the coefficient of the regression without channels (exactly, in sample). D may be continuous.
     With staggered adoption and effects that differ, these coefficients average effects with weights that may be
     negative: use one of the other designs.
+
+    A channel of zeros and ones in `links` has a logit or probit G on treatment instead, and its part is the slope
+    times what treatment does to the mean probability (Imai, Keele and Tingley):
+
+    .. math:: P(M_k = 1) = G(\alpha_k D + F'm_k), \qquad \text{channel } k =
+              b_k \frac{1}{n} \sum_i \{G(\alpha_k + F_i'm_k) - G(F_i'm_k)\} .
+
+    All parts are then those of treatment set from zero to one in every row, the total is their sum and not the
+    coefficient without channels, and the drawing of rows counts in the errors. The outcome is linear in the channels,
+    so nothing is simulated, and each channel's model needs treatment only. With few rows a unit, dummies of units make
+    a logit or probit inconsistent (incidental parameters): in this model the panel's unit effect enters as the means
+    over the unit of treatment and covariates (Mundlak 1978; Chamberlain 1980), which leaves the mean probability
+    consistent in a probit where unit effects are normal given these means; other fixed effects enter as dummies and
+    need 20 rows a level. The outcome keeps its fixed effects.
 
     sequential_g: the direct part is the controlled direct effect, that of treatment with the channels held fixed, where
     intermediates Z, moved by treatment, move channels and outcome as well. The channels' slopes come from the
@@ -96,6 +111,9 @@ class Mediation:
         Let the slopes of the channels differ under treatment (not for doubly_robust, where they may anyway). The parts
         keep their meaning, the direct part is shown in pieces as well. regression: the product of treatment and each
         channel enters; the total is then that of a unit of treatment from zero at the sample's mean channels.
+    links : mapping of str to {"logit", "probit"}
+        Models of channels of zeros and ones, by channel; the others are linear. For regression without ordered and with
+        clustered errors; no bootstrap and no sensitivity.
     vcov : {"cluster", "iid"}
         regression: by the panel's clusters with influence functions, or the classical one (Sobel's error), which has
         no influence functions.
@@ -105,7 +123,9 @@ class Mediation:
     References
     ----------
     Baron and Kenny (1986); Imai, Keele and Yamamoto (2010), Statistical Science 25; VanderWeele and Vansteelandt
-    (2014) for several channels; Huber and Oberhänsli (2026), arXiv:2602.23877. sequential_g: Acharya, Blackwell
+    (2014) for several channels. links: Imai, Keele and Tingley (2010), Psychological Methods 15; Mundlak (1978),
+    Econometrica 46; Chamberlain (1980), Review of Economic Studies 47; Wooldridge (2019), Journal of Econometrics 211,
+    for unit means in unbalanced panels. Huber and Oberhänsli (2026), arXiv:2602.23877. sequential_g: Acharya, Blackwell
     and Sen (2016), American Political Science Review 110; Vansteelandt (2009), Epidemiology 20.
 
     Examples
@@ -127,6 +147,7 @@ class Mediation:
     anticipation: int = 0
     ordered: bool = False
     interaction: bool = False
+    links: Mapping[str, Link] = field(default_factory=dict)
     vcov: Variance = "cluster"
     control_group: ControlGroup = "not_yet_treated"
 
@@ -151,6 +172,12 @@ class Mediation:
             raise OptionError("intermediates", self.intermediates, ["() unless design='sequential_g'"])
         if self.interaction and (self.design == "doubly_robust" or (self.design == "regression" and self.ordered)):
             raise OptionError("interaction", True, ["False with design='doubly_robust' or an ordered regression"])
+        for name, link in self.links.items():
+            check_choice(f"links[{name!r}]", link, Link)
+            if name not in self.channels:
+                raise OptionError("links", name, list(self.channels))
+        if self.links and (self.design != "regression" or self.ordered or self.vcov == "iid"):
+            raise OptionError("links", dict(self.links), ["{} unless design='regression', parallel and clustered"])
         if self.anticipation and self.design in REGRESSIONS:
             raise OptionError("anticipation", self.anticipation, [f"0 with design={self.design!r}"])
         if self.fixed_effects is not None and self.design == "doubly_robust":
@@ -184,6 +211,10 @@ class Mediation:
         ------
         CollinearError
             Where treatment or a channel does not vary apart from the rest.
+        DataError, SeparationError, ConvergenceError
+            A channel in `links` is not of zeros and ones, or its model has no maximum.
+        EstimationError
+            A fixed effect has too few rows a level for the dummies of `links`.
         """
         if treatment is not None and self.design not in REGRESSIONS:
             raise OptionError("treatment", treatment, [f"None: design={self.design!r} takes the panel's cohorts"])
@@ -253,8 +284,8 @@ class Mediation:
         Bootstrap
             Draws of the overall parts.
         """
-        if self.design == "doubly_robust" or self.interaction or self.vcov == "iid":
-            allowed = ["regression, sequential_g or staggered, clustered, without interaction"]
+        if self.design == "doubly_robust" or self.interaction or self.links or self.vcov == "iid":
+            allowed = ["regression, sequential_g or staggered, clustered, without interaction and links"]
             raise OptionError("design", self.design, allowed)
         if self.design == "staggered":
             return self._staggered.bootstrap(
@@ -303,8 +334,8 @@ class Mediation:
         DataFrame
             By channel and rho, as `Decomposition.sensitivity`; regression: the effect through the channel is a b.
         """
-        if self.design in ("doubly_robust", "sequential_g") or self.ordered or self.interaction:
-            allowed = ["regression or staggered, parallel channels without interaction"]
+        if self.design in ("doubly_robust", "sequential_g") or self.ordered or self.interaction or self.links:
+            allowed = ["regression or staggered, parallel channels without interaction and links"]
             raise OptionError("design", self.design, allowed)
         if self.design == "staggered":
             return self._staggered.sensitivity(panel, outcome, covariates=covariates, rho=rho, level=level)
@@ -407,22 +438,34 @@ class Mediation:
         clusters, n_clusters = sample.clusters, sample.n_clusters
         # the largest of the regressions gives one factor to all parts, so that their covariance adds up too
         size = n_parameters(M.shape[1] + X.shape[1], data.codes, [clusters])
-        values, psi, covariance = model.values, None, None
+        values, psi, covariance, told = model.values, None, None, {}
+        effects = panel.effect_names(self.fixed_effects)
         layout = Layout(list(self.channels), interaction=self.interaction)
         if self.vcov == "iid":
             covariance = model.classical(len(sample), n_parameters(X.shape[1], data.codes))
         else:
             psi = model.influence(clusters, len(complete.clusters))
-            if self.interaction:
-                values, psi = model.interacted(X[:, 0], M[:, :k], psi, clusters)
+            if self.interaction or self.links:
+                response = model.response(X[:, 0], M[:, :k], clusters, len(psi))
+                if self.links:
+                    binary = BinaryModels.of(sample, X, effects)
+                    binary.put(response, self.channels, M, self.links)
+                    told = {
+                        "total": "sum of its parts: treatment from 0 to 1 in every row",
+                        "links": ", ".join(f"{name}: {link}" for name, link in self.links.items()),
+                        "fixed effects of links": binary.told,
+                    }
+                values, psi = model.through(response, psi, clusters)
+                values, psi = values[: len(layout.labels)], psi[:, : len(layout.labels)]
             elif len(self.intermediates):
                 values, psi = values @ self._intermediates_to_direct, psi @ self._intermediates_to_direct
             psi = psi * np.sqrt(cluster_factor(len(sample), size, n_clusters))
         told = {
             "identity": layout.identity,
+            **told,
             "variance": f"clusters: {complete.clusters.name}" if psi is not None else "classical (iid)",
             "small-sample factor": SMALL_SAMPLE if psi is not None else "1/(N-K)",
-            "fixed effects": ", ".join(panel.effect_names(self.fixed_effects)) or "none (intercept)",
+            "fixed effects": ", ".join(effects) or "none (intercept)",
         }
         if self.ordered:
             told["channels"] = "ordered: each beyond the earlier ones"

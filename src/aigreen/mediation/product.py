@@ -19,6 +19,22 @@ from aigreen.linalg.fixed_effects import FixedEffects
 
 
 @dataclass(frozen=True, eq=False)
+class Response:
+    """What a unit of treatment, from zero, does to the means of the channels, with influence functions by cluster.
+
+    Attributes
+    ----------
+    untreated, effect : ndarray, shape (K,)
+    untreated_psi, effect_psi : ndarray, shape (clusters, K)
+    """
+
+    untreated: np.ndarray
+    effect: np.ndarray
+    untreated_psi: np.ndarray
+    effect_psi: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class Product:
     """Product of coefficients: treatment `d` less fixed effects and covariates, and the fit given treatment too.
 
@@ -74,39 +90,47 @@ class Product:
         a_psi = sum_by(clusters, self.fit.channels * (wd / (wd @ self.d))[:, None], n_clusters)
         return np.stack([a_psi, self.fit.loadings_influence(clusters, n_clusters).sum(axis=1)], axis=2)
 
-    def interacted(
-        self, treatment: np.ndarray, M: np.ndarray, psi: np.ndarray, clusters: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        r"""Parts where the channels of the fit are M and their products with treatment, with slopes b and h.
-
-        With c the coefficient of treatment and :math:`\mu` the mean of :math:`M - aD`: direct at untreated channels
-        :math:`c + h'\mu`, interaction :math:`h_k a_k`, direct the sum of these, channels :math:`a_k b_k`.
+    def response(self, treatment: np.ndarray, M: np.ndarray, clusters: np.ndarray, n_clusters: int) -> Response:
+        r"""Take from the fit what treatment does to its first K channels: a, with the mean of :math:`M - aD`.
 
         Parameters
         ----------
         treatment : shape (n,);  M : shape (n, K)
-        psi : ndarray, shape (clusters, 2 + 2 K)
+        """
+        k = M.shape[1]
+        w = np.ones(len(M)) if self.fit.weights is None else self.fit.weights
+        w = w / w.sum()
+        a = self.a[:k]
+        wd = w * self.d / (w @ self.d**2)
+        a_psi = sum_by(clusters, self.fit.channels[:, :k] * wd[:, None], n_clusters)
+        mean, dose = w @ M, w @ treatment
+        gaps = w[:, None] * (M - mean - np.outer(treatment - dose, a))
+        return Response(mean - a * dose, a.copy(), sum_by(clusters, gaps, n_clusters) - a_psi * dose, a_psi)
+
+    def through(self, response: Response, psi: np.ndarray, clusters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        r"""Parts where treatment moves the channels by `response`, with slopes b and, under interaction, h.
+
+        The channels of the fit are M and, under interaction, their products with treatment. With c the coefficient of
+        treatment, a the effects and :math:`\mu` the untreated means of the response: direct at untreated channels
+        :math:`c + h'\mu`, interaction :math:`h_k a_k`, direct the sum of these, channels :math:`a_k b_k`.
+
+        Parameters
+        ----------
+        response : Response
+        psi : ndarray, shape (clusters, 2 + channels of the fit)
             Influence of the total, direct and parts of the fit as it is.
 
         Returns
         -------
         values, psi : of total, direct, channels, direct at untreated channels, interactions
         """
-        k, n_clusters = M.shape[1], len(psi)
-        w = np.ones(len(M)) if self.fit.weights is None else self.fit.weights
-        w = w / w.sum()
-        a, b, h = self.a[:k], self.fit.slopes[:k], self.fit.slopes[k:]
-        wd = w * self.d / (w @ self.d**2)
-        a_psi = sum_by(clusters, self.fit.channels[:, :k] * wd[:, None], n_clusters)
-        slopes_psi = self.fit.loadings_influence(clusters, n_clusters).sum(axis=1)
-        b_psi, h_psi = slopes_psi[:, :k], slopes_psi[:, k:]
-        mean, dose = w @ M, w @ treatment
-        untreated = mean - a * dose
-        gaps = w[:, None] * (M - mean - np.outer(treatment - dose, a))
-        untreated_psi = sum_by(clusters, gaps, n_clusters) - a_psi * dose
-        c = self.values[Layout.direct]
-        own = c + h @ untreated
-        own_psi = psi[:, Layout.direct] + h_psi @ untreated + untreated_psi @ h
+        k, slopes = len(response.effect), self.fit.slopes
+        slopes_psi = self.fit.loadings_influence(clusters, len(psi)).sum(axis=1)
+        b, b_psi = slopes[:k], slopes_psi[:, :k]
+        h, h_psi = (slopes[k:], slopes_psi[:, k:]) if len(slopes) > k else (np.zeros(k), np.zeros_like(b_psi))
+        a, a_psi = response.effect, response.effect_psi
+        own = self.values[Layout.direct] + h @ response.untreated
+        own_psi = psi[:, Layout.direct] + h_psi @ response.untreated + response.untreated_psi @ h
         crossed, crossed_psi = h * a, h_psi * a + a_psi * h
         through, through_psi = a * b, a_psi * b + b_psi * a
         direct, direct_psi = own + crossed.sum(), own_psi + crossed_psi.sum(axis=1)
