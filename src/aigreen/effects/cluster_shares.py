@@ -36,6 +36,9 @@ class ClusterShares:
         The centre leaves the own cluster out, so that influence functions are jackknife deviations already.
     alone : ndarray of bool, shape (k,)
         A difference to an effect whose treated rows stand in one cluster, and which has no error of its own.
+    lost : ndarray, shape (clusters, k), optional
+        Share of its own deviation that each treated cluster loses where it is centred at a regression that it takes
+        part in, which is more than its share in the rows.
     """
 
     share: np.ndarray
@@ -45,6 +48,7 @@ class ClusterShares:
     by_group: np.ndarray
     own_left_out: np.ndarray
     alone: np.ndarray
+    lost: np.ndarray | None = None
 
     @classmethod
     def count(
@@ -135,6 +139,22 @@ class ClusterShares:
         )
 
     @classmethod
+    def of_each(cls, weight: np.ndarray, lost: np.ndarray, control: np.ndarray) -> ClusterShares:
+        """Shares of effects whose treated rows count differently in each.
+
+        Parameters
+        ----------
+        weight : ndarray, shape (clusters, k)
+            Weight of the treated rows of each cluster in each effect, in absolute value.
+        lost : ndarray, shape (clusters, k)
+        control : ndarray, shape (clusters,)
+            As the attributes.
+        """
+        k = weight.shape[1]
+        none = np.zeros(k, dtype=bool)
+        return cls(_normalised(weight), np.eye(k), np.full(k, np.inf), control, none, none, none, lost)
+
+    @classmethod
     def unknown(cls, n_clusters: int, k: int) -> ClusterShares:
         """No shares: effects of which it is not known which clusters are treated."""
         none = np.zeros(k, dtype=bool)
@@ -148,18 +168,25 @@ class ClusterShares:
             by_group=self.by_group[effects],
             own_left_out=self.own_left_out[effects],
             alone=self.alone[effects],
+            lost=None if self.lost is None else self.lost[:, effects],
         )
 
     def mix(self, weights: np.ndarray) -> ClusterShares:
         """Return the shares behind weighted sums of effects, weights of shape (k, r)."""
         size = np.abs(weights)
         touched = size.T > 0
+        lost = None
+        if self.lost is not None:
+            share = self.share @ self.of
+            total = share @ size
+            lost = np.divide((self.lost * share) @ size, total, out=np.zeros_like(total), where=total > 0)
         return replace(
             self,
             of=_normalised(self.of @ size),
             by_group=(touched & self.by_group).any(axis=1),
             own_left_out=(touched & self.own_left_out).any(axis=1),
             alone=(touched & self.alone).any(axis=1),
+            lost=lost,
         )
 
     @staticmethod
@@ -180,7 +207,10 @@ class ClusterShares:
             control = _normalised(sum((part.control for part in parts[1:]), first.control))
             labels = np.concatenate([part.labels for part in parts])
         flags = {name: np.concatenate([getattr(part, name) for part in parts]) for name in FLAGS}
-        return ClusterShares(share, of, labels, control, **flags)
+        lost = None
+        if any(part.lost is not None for part in parts):
+            lost = np.hstack([part.share @ part.of if part.lost is None else part.lost for part in parts])
+        return ClusterShares(share, of, labels, control, **flags, lost=lost)
 
     def treated(self, effect: int) -> np.ndarray:
         """Share of each cluster in the treated rows of an effect, shape (clusters,)."""

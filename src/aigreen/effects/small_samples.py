@@ -127,6 +127,8 @@ def leverage(shares: ClusterShares, effect: int) -> np.ndarray:
     within = treated
     if shares.by_group[effect]:
         within = np.einsum("cm,cm->c", own, shares.share) / np.where(treated > 0, treated, 1.0)
+    elif shares.lost is not None:
+        within = shares.lost[:, effect]
     a = np.where(treated > 0, within, shares.control)
     return np.where(a < _LONE, a, 0.0)
 
