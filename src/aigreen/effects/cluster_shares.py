@@ -36,9 +36,9 @@ class ClusterShares:
         The centre leaves the own cluster out, so that influence functions are jackknife deviations already.
     alone : ndarray of bool, shape (k,)
         A difference to an effect whose treated rows stand in one cluster, and which has no error of its own.
-    lost : ndarray, shape (clusters, k), optional
-        Share of its own deviation that each treated cluster loses where it is centred at a regression that it takes
-        part in, which is more than its share in the rows.
+    lost : ndarray, shape (clusters, m), optional
+        Share of its own deviation that each cluster loses in a group, where it is centred at a regression that it takes
+        part in; columns of nan where that is its share in the rows.
     """
 
     share: np.ndarray
@@ -139,20 +139,26 @@ class ClusterShares:
         )
 
     @classmethod
-    def of_each(cls, weight: np.ndarray, lost: np.ndarray, control: np.ndarray) -> ClusterShares:
-        """Shares of effects whose treated rows count differently in each.
+    def weighted(cls, weight: np.ndarray, lost: np.ndarray, of: np.ndarray, control: np.ndarray) -> ClusterShares:
+        """Shares of treated rows that count differently from effect to effect.
 
         Parameters
         ----------
-        weight : ndarray, shape (clusters, k)
-            Weight of the treated rows of each cluster in each effect, in absolute value.
-        lost : ndarray, shape (clusters, k)
+        weight : ndarray, shape (clusters, m)
+            Weight of the treated rows of each cluster, in absolute value; a group is a set of such weights.
+        lost : ndarray, shape (clusters, m)
+            As the attribute.
+        of : ndarray of int, shape (k,)
+            Group of each effect.
         control : ndarray, shape (clusters,)
-            As the attributes.
+            As the attribute.
         """
-        k = weight.shape[1]
-        none = np.zeros(k, dtype=bool)
-        return cls(_normalised(weight), np.eye(k), np.full(k, np.inf), control, none, none, none, lost)
+        none = np.zeros(len(of), dtype=bool)
+        groups = np.arange(weight.shape[1])
+        share = _normalised(weight)
+        return cls(
+            share, np.equal.outer(groups, of) * 1.0, np.full(len(groups), np.inf), control, none, none, none, lost
+        )
 
     @classmethod
     def unknown(cls, n_clusters: int, k: int) -> ClusterShares:
@@ -168,25 +174,18 @@ class ClusterShares:
             by_group=self.by_group[effects],
             own_left_out=self.own_left_out[effects],
             alone=self.alone[effects],
-            lost=None if self.lost is None else self.lost[:, effects],
         )
 
     def mix(self, weights: np.ndarray) -> ClusterShares:
         """Return the shares behind weighted sums of effects, weights of shape (k, r)."""
         size = np.abs(weights)
         touched = size.T > 0
-        lost = None
-        if self.lost is not None:
-            share = self.share @ self.of
-            total = share @ size
-            lost = np.divide((self.lost * share) @ size, total, out=np.zeros_like(total), where=total > 0)
         return replace(
             self,
             of=_normalised(self.of @ size),
             by_group=(touched & self.by_group).any(axis=1),
             own_left_out=(touched & self.own_left_out).any(axis=1),
             alone=(touched & self.alone).any(axis=1),
-            lost=lost,
         )
 
     @staticmethod
@@ -195,7 +194,7 @@ class ClusterShares:
         first = parts[0]
         if all(part.share is first.share for part in parts):
             share, of, control = first.share, np.hstack([part.of for part in parts]), first.control
-            labels = first.labels
+            labels, lost = first.labels, first.lost
         else:
             share = np.hstack([part.share for part in parts])
             of = np.zeros((share.shape[1], sum(part.of.shape[1] for part in parts)))
@@ -206,10 +205,9 @@ class ClusterShares:
                 row, column = row + m, column + k
             control = _normalised(sum((part.control for part in parts[1:]), first.control))
             labels = np.concatenate([part.labels for part in parts])
+            own = [np.full_like(part.share, np.nan) if part.lost is None else part.lost for part in parts]
+            lost = np.hstack(own) if any(part.lost is not None for part in parts) else None
         flags = {name: np.concatenate([getattr(part, name) for part in parts]) for name in FLAGS}
-        lost = None
-        if any(part.lost is not None for part in parts):
-            lost = np.hstack([part.share @ part.of if part.lost is None else part.lost for part in parts])
         return ClusterShares(share, of, labels, control, **flags, lost=lost)
 
     def treated(self, effect: int) -> np.ndarray:

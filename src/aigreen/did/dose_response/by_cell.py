@@ -8,6 +8,7 @@ import numpy as np
 
 from aigreen.did.dose_response.curve import Curve, share_lost
 from aigreen.did.dose_response.regressions import Design, Regressions
+from aigreen.did.group_time.comparisons import Computed
 from aigreen.linalg.arrays import sum_by
 
 # Functionals of the coefficients of some cells, shape (K, q); for each a treated unit's share in them, shape (n1, q),
@@ -45,23 +46,26 @@ def by_cell(
         The other effects are zero.
     """
     n = len(found.cells)
-    values, identified = np.zeros((n, q)), np.zeros((n, q), dtype=bool)
-    psi, share, lost = (np.zeros((n_clusters, n, q)) for _ in range(3))
-    clusters = found.wide.clusters
-    for design in found.designs:
+    result, identified = Computed.nothing(n * q, n_clusters), np.zeros((n, q), dtype=bool)
+    clusters, of = found.wide.clusters, np.zeros((n, q), dtype=np.intp)
+    distinct = len(np.unique(clusters)) == len(clusters)
+    share, lost = [], []
+    for i, design in enumerate(found.designs):
         terms, own, known = functionals(found, design)
         terms = terms * known
         identified[design.cells] = known
+        of[design.cells] = i * q + np.arange(q)
         gaps, a = found.gaps(design), design.weighted @ (design.inverse @ terms)
         beta = design.inverse @ (gaps.gap @ design.weighted).T
-        controls = gaps.through_controls(a)
-        share[:, design.cells] = sum_by(clusters[design.treated], np.abs(a), n_clusters)[:, None]
-        lost[:, design.cells] = share_lost(design.losses(terms, clusters, n_clusters))[:, None]
+        controls = gaps.through_controls(a).T
+        share.append(sum_by(clusters[design.treated], np.abs(a), n_clusters))
+        lost.append(share_lost(design.losses(terms, clusters, n_clusters)))
         for j, cell in enumerate(design.cells):
-            values[cell] = beta[:, j] @ terms
-            psi1 = a * (gaps.gap[j] - design.B @ beta[:, j])[:, None]
+            at, values = cell * q + np.arange(q), beta[:, j] @ terms
+            result.values[at] = values
+            psi = a.T * (gaps.gap[j] - design.B @ beta[:, j])
             if own is not None:
-                psi1 += design.share[:, None] * ((own @ beta[:, j])[:, None] - values[cell]) * known
-            psi[:, cell] = sum_by(clusters[design.treated], psi1, n_clusters)
-            psi[:, cell] += sum_by(clusters[design.controls], controls * gaps.residual[j][:, None], n_clusters)
-    return Curve(values.ravel(), *(part.reshape(n_clusters, -1) for part in (psi, share, lost))), identified
+                psi += design.share * (own @ beta[:, j] - values[:, None]) * known[:, None]
+            result.add_influence(at, clusters[design.treated], psi, distinct=distinct)
+            result.add_influence(at, clusters[design.controls], controls * gaps.residual[j], distinct=distinct)
+    return Curve(result.values, result.psi.T, np.hstack(share), np.hstack(lost), of.ravel()), identified

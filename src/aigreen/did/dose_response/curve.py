@@ -27,23 +27,24 @@ from aigreen.linalg.collinearity import independent_columns, symmetric_inverse
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """A curve over doses.
+    """Effects by dose, or by cell.
 
     Attributes
     ----------
     values : ndarray, shape (k,)
     psi : ndarray, shape (clusters, k)
         Influence functions.
-    share : ndarray, shape (clusters, k)
-        Weight of treated units by cluster, in absolute value.
-    lost : ndarray, shape (clusters, k)
-        Share of its own deviation that each cluster loses, as `ClusterShares` has it.
+    share, lost : ndarray, shape (clusters, m)
+        As `ClusterShares` has them, the former up to a factor.
+    of : ndarray of int, shape (k,)
+        Column of these for each effect.
     """
 
     values: np.ndarray
     psi: np.ndarray
     share: np.ndarray
     lost: np.ndarray
+    of: np.ndarray
 
 
 def share_lost(losses: np.ndarray) -> np.ndarray:
@@ -118,7 +119,7 @@ def level_curve(found: Regressions, mass: Mass, at: np.ndarray, n_clusters: int)
         grams += p * design.grams(found.wide.clusters, n_clusters)
     by_cluster = pool.by_cluster(psi) @ V + pool.through_masses(moments @ V)
     lost = share_lost(losses(grams, symmetric_inverse(pool.gram), found.basis(at).T))
-    return Curve(found.basis(at) @ beta, by_cluster, pool.by_cluster(share), lost)
+    return Curve(found.basis(at) @ beta, by_cluster, pool.by_cluster(share), lost, np.arange(len(at)))
 
 
 def response_curve(found: Regressions, mass: Mass, at: np.ndarray, n_clusters: int) -> Curve:
@@ -148,7 +149,7 @@ def response_curve(found: Regressions, mass: Mass, at: np.ndarray, n_clusters: i
         psi[design.treated] += design.share[:, None] * (left - design.share @ left)
         moved[design.cells] = (design.mean @ V) * response[design.cells] - ((design.gram @ Q) * V).sum(axis=0)
     by_cluster = pool.by_cluster(psi) + pool.through_masses(moved)
-    return Curve((V * H).sum(axis=0), by_cluster, pool.by_cluster(share), share_lost(less))
+    return Curve((V * H).sum(axis=0), by_cluster, pool.by_cluster(share), share_lost(less), np.arange(len(at)))
 
 
 def _check_identified(found: Regressions, gram: np.ndarray) -> None:

@@ -265,7 +265,7 @@ class DoseResponse:
         computed = compare_units("reg", cells, cohort, wide, len(sample.clusters))
         good = ~cells.reference & ~computed.failed
         report(cells, computed, good, sample, cohort, dropped)
-        after = np.isfinite(wide.y) & treated & (sample.times[:, None] >= cohort)
+        after = (np.isfinite(wide.y) if wide.seen is None else wide.seen) & treated & (sample.times[:, None] >= cohort)
         seen = np.broadcast_to(doses, after.shape)[after] if len(doses) > 1 else doses[0, after.any(axis=0)]
         basis = DoseBasis.choose(self.basis, self.degree, self.knots, seen)
         found = Regressions(cells.take(np.flatnonzero(good)), cohort, wide, doses, basis)
@@ -304,9 +304,7 @@ class DoseResponse:
             index=index,
             psi=np.hstack([curve.psi for curve in curves]),
             method=f"dose response ({kind})",
-            cluster_shares=ClusterShares.of_each(
-                np.hstack([curve.share for curve in curves]), np.hstack([curve.lost for curve in curves]), setup.control
-            ),
+            cluster_shares=stacked_shares(curves, setup.control),
             conventions=self._conventions(setup),
             **facts,
             **result_facts(sample, rows, setup.outcome, setup.dropped),
@@ -315,15 +313,25 @@ class DoseResponse:
     def _conventions(self, setup: Setup) -> dict[str, str]:
         sample, basis = setup.sample, setup.found.basis
         knots = ", ".join(f"{knot:g}" for knot in basis.knots) or "none"
-        return {
+        told = {
             "variance": f"influence functions summed by {sample.names.get('cluster', sample.names['unit'])}",
             "small-sample factor": "none",
             "comparison": self.control_group.replace("_", " "),
             "base period": f"{self.base_period}, anticipation {self.anticipation}",
             "dose": f"{basis.lowest:g} to {basis.highest:g}, {self.dose_path}; knots: {knots}",
             LEVEL: "effect on the units with this dose: parallel trends",
-            ACR: "derivative by cohort and period; effect of more dose under strong parallel trends only",
         }
+        if basis.degree:
+            told[ACR] = "derivative by cohort and period; effect of more dose under strong parallel trends only"
+        return told
+
+
+def stacked_shares(curves: Sequence[Curve], control: np.ndarray) -> ClusterShares:
+    """Shares of clusters behind the effects of several curves; `control` as in `ClusterShares`."""
+    share, lost = (np.hstack([getattr(curve, name) for curve in curves]) for name in ("share", "lost"))
+    before = np.cumsum([0, *(curve.share.shape[1] for curve in curves)])
+    of = np.concatenate([curve.of + n for curve, n in zip(curves, before[:-1], strict=True)])
+    return ClusterShares.weighted(share, lost, of, control)
 
 
 def evaluated(setup: Setup, at: Sequence[float] | None) -> np.ndarray:

@@ -94,8 +94,8 @@ class Setup:
     def whole(self, label: Label) -> Block:
         """Lay out the average effects of the cells, those of the base period as zeros."""
         left = np.flatnonzero(self._with_references(self.good))
-        share = self.shares.share @ self.shares.of[:, left]
-        curve = Curve(self.computed.values[left], self.computed.psi[left].T, share, share)
+        share, of = self.shares.share, self.shares.of[:, left].argmax(axis=0)
+        curve = Curve(self.computed.values[left], self.computed.psi[left].T, share, np.full_like(share, np.nan), of)
         return Block(curve, left, [label] * len(left))
 
     def laid_out(self, curve: Curve, identified: np.ndarray, labels: Sequence[Label]) -> Block:
@@ -108,12 +108,10 @@ class Setup:
         known[at] = identified
         known = np.column_stack([self._with_references(column) for column in known.T])
         which, cells = np.nonzero(known.T)
-        parts = []
-        for part in (curve.values, curve.psi, curve.share, curve.lost):
-            every = np.zeros((*part.shape[:-1], len(self.cells), q))
-            every[..., at, :] = part.reshape(*part.shape[:-1], len(at), q)
-            parts.append(every[..., cells, which])
-        chosen = Curve(*parts)
+        computed = self.good[cells]
+        column = np.where(computed, np.cumsum(self.good)[cells] - 1, 0) * q + which
+        values, psi = curve.values[column] * computed, (curve.psi.T[column] * computed[:, None]).T
+        chosen = Curve(values, psi, curve.share, curve.lost, curve.of[column])
         return Block(chosen, cells, [labels[j] for j in which.tolist()])
 
     def report_identified(self) -> None:
