@@ -83,6 +83,12 @@ class DoseBasis:
         spans = [(t[j], t[j + self.degree + 1]) for j in range(self.size)]
         return [f"[{a:g}, {b:g}{')' if not self.degree and b < self.highest else ']'}" for a, b in spans]
 
+    @property
+    def bins(self) -> tuple[np.ndarray, np.ndarray]:
+        """Least and greatest dose of each bin, shape (K,)."""
+        edges = np.array([self.lowest, *self.knots])
+        return edges, np.append(np.nextafter(edges[1:], -np.inf), self.highest)
+
     def __call__(self, doses: np.ndarray) -> np.ndarray:
         """Evaluate the functions, shape (n,) to (n, K)."""
         if not self.degree:

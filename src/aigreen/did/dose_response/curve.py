@@ -86,7 +86,7 @@ def mean_doses(found: Regressions, mass: Mass) -> np.ndarray:
     total = sum(pool.p[design.cells].sum() * (design.doses @ design.weighted) for design in found.designs)
     size = sum(pool.p[design.cells].sum() * design.mean for design in found.designs)
     _check_identified(found, pool.gram)
-    return total / size
+    return np.clip(total / size, *found.basis.bins)  # rounding must not lead out of the bin
 
 
 def level_curve(found: Regressions, mass: Mass, at: np.ndarray, n_clusters: int) -> Curve:
