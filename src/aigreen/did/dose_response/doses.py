@@ -27,7 +27,7 @@ def read_doses(sample: Panel, name: str, path: DosePath, dropped: Dropped) -> tu
     sample : Panel
         Units that are untreated throughout or have a dose.
     doses : ndarray, shape (T or 1, N)
-        Of each unit in each period, or in all; before adoption that at adoption. nan where a unit is never treated.
+        Of each unit in each period, or in all; before adoption that at adoption. nan where none is known.
 
     Raises
     ------
@@ -64,7 +64,6 @@ def read_doses(sample: Panel, name: str, path: DosePath, dropped: Dropped) -> tu
         without = np.flatnonzero(keep & treated & ~known)
         dropped.add(MissingRowsWarning, "rows", f"missing {name}", without.size, sample.labels(without[:5]))
         keep[without] = False
-    own[~reached] = np.nan
     if not keep.all():
         present = np.bincount(unit[keep], minlength=sample.n_units) > 0
         sample, own, dose = sample.cut(keep), own[present], dose[keep]

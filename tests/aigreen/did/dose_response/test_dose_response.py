@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aigreen import DoseResponse, Panel, load
+from aigreen import DoseResponse, Panel, concat, load
 from aigreen.errors import OverlapWarning, SmallCellWarning
 
 from .doses import KEYS, dense, firms, fit, group_time, panel
@@ -250,6 +250,13 @@ class TestFewTreated:
             theirs = alone.effective_clusters().iloc[0]
             np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-10)
             np.testing.assert_allclose(found.conf_int().iloc[j], alone.conf_int().iloc[0], rtol=0, atol=1e-10)
+
+    def test_beside_other_results_intervals_are_the_same(self):
+        frame = firms(n=80)
+        response, binary = fit(frame, how="group_time")["acr"].overall(), group_time(frame).overall()
+        both = concat({"binary": binary, "response": response}).conf_int()
+        np.testing.assert_allclose(both.iloc[0], binary.conf_int().iloc[0], rtol=0, atol=1e-10)
+        np.testing.assert_allclose(both.iloc[1], response.conf_int().iloc[0], rtol=0, atol=1e-10)
 
     def test_errors_of_a_line_are_those_of_leverage(self):
         frame = firms(cohorts=(0, 3), n=24).query("year in (2, 3)")

@@ -74,6 +74,19 @@ def test_missing_doses_are_counted():
     np.testing.assert_allclose(found.values, fit(gone, dose_path="current").values, rtol=0, atol=1e-12)
 
 
+def test_units_last_seen_before_adoption_have_the_dose_that_is_written_there():
+    frame = firms()
+    written = frame.assign(dose=frame.groupby("firm")["dose"].transform("max"))
+    early = written["firm"] == written.loc[written["first"] == 5, "firm"].iloc[0]
+    short = written[~early | (written["year"] < 5)]
+    cells, whole = (fit(some, how="group_time", knots=[2.0, 3.0])["acr"] for some in (short, written))
+    before = cells.index.get_level_values("time") < 5
+    np.testing.assert_allclose(cells.select(before).values, whole.select(before).values, rtol=0, atol=1e-12)
+    short.loc[early & (short["year"] == 2), "dose"] += 1
+    with pytest.raises(DoseError, match="1 rows before adoption with a dose other than zero"):
+        fit(short)
+
+
 def test_treated_from_the_start():
     frame = firms(cohorts=(0, 1, 3))
     with pytest.warns(AlwaysTreatedWarning):
