@@ -67,13 +67,19 @@ class Design:
 
     def losses(self, functional: np.ndarray, clusters: np.ndarray, n_clusters: int) -> np.ndarray:
         """Return `losses` of this regression alone, by cluster; `clusters` are those of all units, shape (N,)."""
-        return losses(self.grams(clusters, n_clusters), self.inverse, functional)
+        present, own = np.unique(clusters[self.treated], return_inverse=True)
+        out = np.zeros((2, n_clusters, functional.shape[1]))
+        out[:, present] = losses(self._grams(own, len(present)), self.inverse, functional)
+        return out
 
     def grams(self, clusters: np.ndarray, n_clusters: int) -> np.ndarray:
         """Add up the cross products of each cluster, shape (clusters, K, K)."""
+        return self._grams(clusters[self.treated], n_clusters)
+
+    def _grams(self, clusters: np.ndarray, n_clusters: int) -> np.ndarray:
         size = self.B.shape[1]
         products = (self.weighted[:, :, None] * self.B[:, None, :]).reshape(-1, size * size)
-        return sum_by(clusters[self.treated], products, n_clusters).reshape(-1, size, size)
+        return sum_by(clusters, products, n_clusters).reshape(-1, size, size)
 
     def estimable(self, functional: np.ndarray) -> np.ndarray:
         """Mark linear functionals of the coefficients, shape (K, q), that the doses identify."""
