@@ -77,7 +77,7 @@ def truth(design: Design) -> np.ndarray:
     share = 1.0 if len(design.cohorts) == 1 else 4 / 6
     level = effect_of(AT) + LATER * share if not design.tilt else np.full(len(AT), np.nan)
     overall = [share * f(early).mean() + (1 - share) * f(uniform).mean() for f in (effect_of, lambda d: 0.6 - 0.2 * d)]
-    return np.concatenate([level, 0.6 - 0.2 * AT, np.array(overall) + [LATER * share, 0.0]])
+    return np.concatenate([level, 0.6 - 0.2 * AT, np.add(overall, [LATER * share, 0.0])])
 
 
 @pytest.mark.parametrize("name", DESIGNS)

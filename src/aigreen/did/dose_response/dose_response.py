@@ -123,8 +123,8 @@ class DoseResponse:
             With `cohort`; clusters must not cut through units.
         outcome : str
         dose : str
-            Column: positive on treated rows, zero or missing for units never treated; before adoption zero, missing or
-            the dose at adoption.
+            Column: positive on treated rows (with dose_path="first" at adoption), zero or missing for units never
+            treated; before adoption zero, missing or the dose at adoption.
         covariates : str or sequence of str, optional
             Numeric columns, or formulas of columns, at the base period: parallel trends hold given them, by regression
             on the comparison units.

@@ -38,12 +38,15 @@ def read_doses(sample: Panel, name: str, path: DosePath, dropped: Dropped) -> tu
     """
     dose, unit, treated = sample.column(name), sample.unit_codes, sample.treated
     known = np.isfinite(dose)
-    _refuse(sample, name, treated & known & (dose <= 0), "treated rows with a dose of zero or less")
+    first = _first_by_unit(sample, treated & known)
+    counted = treated & known if path != "first" else np.isin(np.arange(sample.n_rows), first)
+    bad = counted & (dose <= 0) | treated & (dose < 0)
+    _refuse(sample, name, bad, "treated rows with a dose of zero or less")
     never = np.isinf(sample.unit_cohort)[unit]
     _refuse(sample, name, never & known & (dose != 0), "rows of units never treated with a dose")
-    own = _first_by_unit(sample, dose, treated & known)
-    coded = _first_by_unit(sample, dose, ~treated & known & (dose != 0))
-    own = np.where(np.isnan(own), coded, own)
+    own = np.full(sample.n_units, np.nan)
+    for rows in (_first_by_unit(sample, ~treated & known & (dose != 0)), first):
+        own[unit[rows]] = dose[rows]
     other = ~treated & ~never & known & (dose != 0) & (dose != own[unit])
     _refuse(sample, name, other, "rows before adoption with a dose other than zero and that at adoption")
     if path == "constant":
@@ -75,13 +78,10 @@ def read_doses(sample: Panel, name: str, path: DosePath, dropped: Dropped) -> tu
     return sample, doses
 
 
-def _first_by_unit(sample: Panel, dose: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """First dose of each unit among the marked rows, shape (N,); nan where there is none."""
+def _first_by_unit(sample: Panel, where: np.ndarray) -> np.ndarray:
+    """Find the first marked row of each unit that has one."""
     rows = np.flatnonzero(where)
-    units, first = np.unique(sample.unit_codes[rows], return_index=True)
-    out = np.full(sample.n_units, np.nan)
-    out[units] = dose[rows[first]]
-    return out
+    return rows[np.unique(sample.unit_codes[rows], return_index=True)[1]]
 
 
 def _refuse(sample: Panel, name: str, bad: np.ndarray, what: str) -> None:

@@ -59,6 +59,18 @@ def test_doses_that_change():
     np.testing.assert_array_equal(fit(frame, dose_path="first").values, fit(firms()).values)
 
 
+def test_a_dose_of_zero_after_adoption_is_one_that_changed():
+    frame = firms()
+    frame.loc[frame["year"] == 6, "dose"] = 0.0
+    np.testing.assert_array_equal(fit(frame, dose_path="first").values, fit(firms()).values)
+    for path in ("constant", "current"):
+        with pytest.raises(DoseError, match="treated rows with a dose of zero or less"):
+            fit(frame, dose_path=path)
+    frame.loc[frame["year"] == frame["first"], "dose"] = 0.0
+    with pytest.raises(DoseError, match="treated rows with a dose of zero or less"):
+        fit(frame, dose_path="first")
+
+
 def test_missing_doses_are_counted():
     frame = firms()
     someone = frame.loc[frame["first"] == 3, "firm"].iloc[0]
