@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from diff_diff import ContinuousDiD
 
-from aigreen import DoseResponse, Panel
+from aigreen import DoseResponse, GroupTimeATT, Panel
 from aigreen.errors import AigreenWarning
 
 POINT, ERROR, FIXED = 1e-10, 1e-8, 0.1
@@ -74,3 +74,41 @@ def test_equals_diff_diff(cohorts, knots, covariates, control):
     np.testing.assert_allclose(averages.values, [other.overall_att, other.overall_acrt], rtol=0, atol=POINT)
     np.testing.assert_allclose(averages.std_errors.iloc[0], other.overall_att_se, rtol=ERROR if lone else FIXED)
     np.testing.assert_allclose(averages.std_errors.iloc[1], other.overall_acrt_se, rtol=FIXED)
+
+
+def test_words_on_ai_and_emissions_of_facilities(shared):
+    """Core words in the first annual report that has some as the dose; numbers as quoted in docs/dose.md."""
+    folder = shared / "data/us_facilities"
+    reports = pd.read_csv(folder / "ai_keywords_10k.csv")
+    core = [
+        "artificial intelligence",
+        "machine learning",
+        "deep learning",
+        "neural network",
+        "computer vision",
+        "chatgpt",
+    ]
+    core += ["natural language processing", "generative ai", "large language model"]
+    reports = reports.assign(words=reports[core].sum(axis=1), year=reports["filing_year"] - 1)
+    words = reports[reports["year"] < 2024].groupby(["ticker", "year"])["words"].max().unstack()
+    none = words[words[2017] == 0]
+    long = none.melt(ignore_index=False, var_name="year", value_name="words").query("words > 0")
+    adopted = long.sort_values("year").groupby("ticker").first()
+    rows = pd.read_csv(folder / "ghgrp_facilities_sp500_all_years.csv").query("total_emissions > 0 and year > 2012")
+    rows = rows[rows["ticker"].isin(none.index)].groupby(["facility_id", "ticker", "year"])["total_emissions"].sum()
+    frame = rows.reset_index().assign(y=lambda f: np.log(f["total_emissions"]))
+    frame = frame.assign(first=frame["ticker"].map(adopted["year"]), words=frame["ticker"].map(adopted["words"]))
+    panel = Panel(frame, unit="facility_id", time="year", cohort="first", cluster="ticker")
+    response = DoseResponse(degree=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AigreenWarning)
+        averages = response.group_time(panel, "y", dose="words").overall()
+        binary = GroupTimeATT(method="reg").fit(panel, "y").overall()
+        margins = response.margins(panel, "y", dose="words")
+    assert panel.n_clusters == 70
+    assert averages["level"].values[0] == pytest.approx(binary.values[0], abs=1e-12)
+    assert averages["level"].std_errors.iloc[0] == pytest.approx(binary.std_errors.iloc[0], abs=1e-12)
+    assert averages.estimates.round(3).tolist() == [0.060, 0.007]
+    assert averages.std_errors.round(3).tolist() == [0.045, 0.010]
+    lowest = margins["extensive"]
+    assert (round(lowest.values[0], 3), round(lowest.std_errors.iloc[0], 3)) == (0.041, 0.044)

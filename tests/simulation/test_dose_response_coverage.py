@@ -53,7 +53,11 @@ def draw(rng: np.random.Generator, design: Design) -> pd.DataFrame:
     first = np.zeros(design.clusters, dtype=int)
     first[rng.permutation(design.clusters)[: design.treated]] = np.resize(design.cohorts, design.treated)
     city = np.repeat(np.arange(design.clusters), design.size)
-    u = rng.uniform(size=design.clusters)[city] if design.by_cluster else rng.uniform(size=len(city))
+    u = rng.uniform(size=len(city))
+    if design.by_cluster:  # spread evenly, so that every draw reaches the doses looked at
+        even = np.zeros(design.clusters)
+        even[first > 0] = (rng.permutation(design.treated) + rng.uniform(size=design.treated)) / design.treated
+        u = even[city]
     first = first[city]
     dose = np.where(first > 0, 1 + 3 * u ** (1 / (1 + design.tilt * (first == 3))), 0.0)
     shock = rng.normal(size=(design.clusters, len(YEARS))).cumsum(axis=1)[city] * 0.3 * (design.size > 1)
