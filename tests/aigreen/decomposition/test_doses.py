@@ -137,7 +137,9 @@ def test_parts_add_up_in_every_bin_and_slope(panel: Panel, options: dict) -> Non
             np.testing.assert_allclose(total, expected, **TIGHT)
 
 
-@pytest.mark.parametrize("options", [{}, {"family": "poisson"}, {"family": "poisson", "scale": "count"}])
+@pytest.mark.parametrize(
+    "options", [{}, {"interaction": True}, {"family": "poisson"}, {"family": "poisson", "scale": "count"}]
+)
 def test_bins_together_are_the_whole(panel: Panel, options: dict) -> None:
     counts = options.get("family") == "poisson"
     parts = split(panel, "count" if counts else "y", **options)
@@ -181,6 +183,27 @@ def test_few_treated_clusters_are_counted_bin_by_bin(panel: Panel) -> None:
     slope = split(panel).slope("words").effective_clusters()
     assert slope.loc["total", "treated"] < 12
     assert slope.loc["spillover", "treated"] != slope.loc["direct", "treated"]
+
+
+@pytest.mark.parametrize("variance", ["leave_one_out", "conservative"])
+def test_bins_that_are_cohorts_are_averages_by_cohort(variance: str) -> None:
+    parts = split(Panel(economy(missing=0), **CITY), variance=variance)
+    cells = quiet(parts.by, "first", bins=[5])
+    whole, again = parts.overall(), replace(cells, index=cells.index.droplevel("dose")).overall()
+    np.testing.assert_allclose(again.effective_clusters(), whole.effective_clusters(), **TIGHT)
+    bins, groups = cells.overall(), parts.aggregate("group")
+    assert bins.index.get_level_values("dose").tolist() == groups.index.get_level_values("cohort").tolist()
+    np.testing.assert_allclose(bins.values, groups.values, **TIGHT)
+    np.testing.assert_allclose(bins.psi, groups.psi, **TIGHT)
+    np.testing.assert_allclose(bins.effective_clusters(), groups.effective_clusters(), **TIGHT)
+
+
+def test_slopes_without_the_own_cluster_need_no_factor(panel: Panel) -> None:
+    for variance, larger in (("leave_one_out", 1.0), ("conservative", 1.01)):
+        slope = split(panel, variance=variance).slope("words")
+        ratio = slope.effective_clusters()["small_sample_error"] / slope.std_errors
+        assert ratio["total"] >= larger
+        assert (ratio["total"] == pytest.approx(1, abs=1e-12)) == (larger == 1.0)
 
 
 def test_what_is_refused(panel: Panel) -> None:
