@@ -16,9 +16,9 @@ def make(rows: int, seed: int = 20240229) -> pd.DataFrame:
     """Return a balanced panel of about `rows` rows, as a user would hold it (sorted by firm and year).
 
     Cohorts are given to cities, so that treatment is constant in them. `size` and `leverage` vary over time,
-    `size_start` and `leverage_start` are their values in the first year. Effects on `y` differ by cohort and grow with
-    time; `placebo` has none, and the counts of treated cities nearby (`ring_near`, `ring_far`) do nothing. Trends
-    depend on the starting value of `size`.
+    `size_start` and `leverage_start` are their values in the first year, `dose` is the same in all years. Effects on
+    `y` differ by cohort and grow with time; `placebo` has none, and the counts of treated cities nearby (`ring_near`,
+    `ring_far`) do nothing. Trends depend on the starting value of `size`.
     """
     rng = np.random.default_rng(seed)
     firms = max(rows // PERIODS, 2 * CITIES)
@@ -61,6 +61,7 @@ def make(rows: int, seed: int = 20240229) -> pd.DataFrame:
             "y": index + effect + 0.2 * channel_1 + 0.1 * channel_2 + noise,
             "placebo": index + noise,
             "count": count,
+            "dose": np.where(first > 0, 1 + np.random.default_rng([seed, 1]).gamma(2, 1, firms)[firm], 0.0),
         }
     )
 

@@ -1,6 +1,7 @@
 """The jobs, by the name that `--jobs` takes. To add one: write its calls in a module here and name it below."""
 
 from jobs.decomposition import CHANNEL_BOOTSTRAP, LOGS, WHOLE, WHOLE_BOOTSTRAP, WHOLE_BY_FIRM
+from jobs.dose_response import DOSE_RESPONSE
 from jobs.job import Call, Job
 from jobs.regression import LEAST_SQUARES, POISSON
 from jobs.resampling import RANDOMIZATION, WILD
@@ -21,6 +22,7 @@ JOBS = {
     "group_time": GROUP_TIME,
     "group_time_varying": GROUP_TIME_VARYING,
     "group_time_bands": GROUP_TIME_BANDS,
+    "dose_response": DOSE_RESPONSE,
     "imputation": IMPUTATION,
     "two_stage": TWO_STAGE,
     "poisson_imputation": POISSON_IMPUTATION,

@@ -3,6 +3,7 @@
 from aigreen.decomposition.decomposition import Decomposition
 from aigreen.decomposition.rings import ring_curve
 from aigreen.did.diff_diff import ChaisemartinDHaultfoeuille, LocalProjections, SyntheticDiD, bacon_weights
+from aigreen.did.dose_response.dose_response import DoseResponse
 from aigreen.did.efficient import Efficient
 from aigreen.did.group_time.group_time import GroupTimeATT
 from aigreen.did.imputation import Imputation
@@ -24,6 +25,7 @@ __all__ = [
     "TWFE",
     "ChaisemartinDHaultfoeuille",
     "Decomposition",
+    "DoseResponse",
     "Effects",
     "Efficient",
     "GroupTimeATT",

@@ -109,6 +109,14 @@ class RepeatedCrossSectionsError(DataError):
     """An estimator that follows units over time was given repeated cross-sections."""
 
 
+class DoseError(DataError):
+    """Doses contradict the cohorts: none where treated, or one where untreated."""
+
+
+class DoseVariesError(DataError):
+    """Doses change after adoption where the estimator was told that they do not."""
+
+
 class NonNumericError(DataError):
     """A column that must be numeric is not."""
 

@@ -9,10 +9,11 @@ import pandas as pd
 
 from aigreen.decomposition.additivity import fit_additivity
 from aigreen.decomposition.bootstrap import bootstrap
+from aigreen.decomposition.doses import fit_with_rows
 from aigreen.decomposition.draws import Bootstrap, Resampling
 from aigreen.decomposition.options import PartOptions
 from aigreen.decomposition.parts import Parts
-from aigreen.decomposition.results import fit_factors, fit_parts, fit_path, fit_sensitivity
+from aigreen.decomposition.results import fit_factors, fit_path, fit_sensitivity
 from aigreen.effects.aggregation import Aggregation
 from aigreen.effects.effects import Effects
 from aigreen.inference.channel_sensitivity import RHO
@@ -144,7 +145,7 @@ class Decomposition(PartOptions):
             Where an exposure has no exposed untreated row, or leave_one_out has one cluster of treated rows, or of
             exposed rows of a term.
         """
-        return fit_parts(self, panel, outcome, covariates)
+        return fit_with_rows(self, panel, outcome, covariates)
 
     def path(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Parts:
         r"""Estimate the parts by horizon, all relative to the last period before treatment, for `honest_did`.

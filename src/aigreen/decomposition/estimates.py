@@ -78,16 +78,20 @@ def compute_factors(options: PartOptions, setup: Setup) -> tuple[np.ndarray, np.
     return values, np.stack([setup.slopes_influence, moved_psi], axis=2)
 
 
-def compute_parts(options: PartOptions, setup: Setup, gap: Slopes | None = None) -> CellParts:
+def compute_parts(
+    options: PartOptions, setup: Setup, gap: Slopes | None = None, means: CellMeans | None = None
+) -> CellParts:
     """Compute all parts of all cells.
 
     Parameters
     ----------
     gap : Slopes, optional
         Of `treated_slopes`, where channels interact with treatment.
+    means : CellMeans, optional
+        Other weighted sums over treated rows than the means of cells.
     """
     fit, layout = setup.fit, options.layout
-    means = CellMeans(setup, leave_one_out=options.leave_one_out)
+    means = means or CellMeans(setup, leave_one_out=options.leave_one_out)
     moved = means.of_channels(setup)
     values = np.zeros((len(layout.labels), means.n_cells))
     psi = np.zeros((setup.n_clusters, *values.shape))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -169,12 +169,87 @@ class Layout:
             psi[:, self.untreated] = psi[:, self.direct] - psi[:, self.crossed].sum(axis=1)
 
 
+class Rows(Protocol):
+    """Treated rows, split into parts, that can be averaged in other ways than they were, into `values`."""
+
+    @property
+    def values(self) -> np.ndarray:
+        """The parts that were estimated from them, as they were."""
+
+    def by(self, column: str, bins: int | Sequence[float]) -> Parts:
+        """Average by bins of a column."""
+
+    def slope(self, column: str) -> Parts:
+        """Regress on a column."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Parts(Effects):
     """Effects by part: "total", "direct", channels by name, "spillover"; pieces of a part hold a colon.
 
     Aggregation keeps the parts (``overall()``, ``event_study()``), ``parts["total"]`` takes one of them, and
     ``share(part, whole)`` divides two, all with the joint covariance.
+
+    Attributes
+    ----------
+    rows : Rows, optional
+        What `by` and `slope` start from: only with the result of `Decomposition.fit` itself.
     """
+
+    rows: Rows | None = None
+
+    def by(self, column: str, *, bins: int | Sequence[float] = 4) -> Parts:
+        """Average the parts over treated rows by bins of a dose.
+
+        Parameters
+        ----------
+        column : str
+            Numeric column; treated rows without a value are left out and counted.
+        bins : int or sequence of float
+            Number of bins, at quantiles of the treated rows, or the edges between them (a dose on an edge is in the
+            bin above it).
+
+        Returns
+        -------
+        Parts
+            By part, dose (the mean of the bin), cohort and time, ready for ``overall()`` or ``event_study()``. Bins
+            average to the parts by their mass. For counts each bin is split on the log of its own mean.
+
+        Raises
+        ------
+        CollinearError
+            Where quantiles coincide.
+        EstimationError
+            Where a bin has no treated row.
+        """
+        return self._whole("by").by(column, bins)
+
+    def slope(self, column: str) -> Parts:
+        r"""Regress the parts of treated rows on a dose.
+
+        .. math:: \sum v\,\dot Y^p, \qquad v = w(d - \bar d) / \textstyle\sum w(d - \bar d)^2
+
+        over all treated rows: the slopes of the parts add up to that of the total. They are differences between rows
+        with different doses, of whatever cohort and horizon, as `DoseResponse` says of its levels.
+
+        Returns
+        -------
+        Parts
+            By part.
+
+        Raises
+        ------
+        CollinearError
+            Where all treated rows have the same dose.
+        OptionError
+            For counts, which are split by cells: take `by`.
+        """
+        return self._whole("slope").slope(column)
+
+    def _whole(self, what: str) -> Rows:
+        if self.rows is None or self.rows.values is not self.values:
+            raise EffectsError(f"{what}() starts from treated rows: call it on the result of Decomposition.fit itself")
+        return self.rows
 
     @property
     def additive(self) -> Parts:

@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from aigreen.did.group_time.comparisons import NO_CONTROLS, NO_TREATED, Computed, pairs
-from aigreen.did.group_time.group_time import report
+from aigreen.did.group_time.comparisons import NO_CONTROLS, NO_TREATED, Computed, differences
 from aigreen.did.group_time.layout import Wide, widen
 from aigreen.did.group_time.plan import Cells, ControlGroup, plan
+from aigreen.did.group_time.report import report
 from aigreen.did.group_time.sample import check_sample, cohort_shares, cohorts_in_reach, unit_weights
 from aigreen.did.group_time.two_periods import Method, NotIdentifiedError, panel_att
 from aigreen.effects.cluster_shares import ClusterShares
@@ -263,8 +263,7 @@ class _Groups:
 
     def gap(self, batch: np.ndarray, units: np.ndarray, controls: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Differences between two groups, shape (cells,), and their influence functions, shape (cells, clusters)."""
-        t, base, earlier = self.cells.time[batch], self.cells.base[batch], self.cells.earlier[batch[0]]
-        first, second = (pairs(self.wide, t, base, earlier, side)[0] for side in (units, controls))
+        first, second = (differences(self.wide, self.cells, batch, side)[0] for side in (units, controls))
         values, psi1, psi0, _ = panel_att(self.method, first, second)
         psi = np.zeros((len(batch), self.n_clusters))
         for cell, rows in enumerate(zip(psi1, psi0, strict=True)):

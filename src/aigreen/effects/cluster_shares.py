@@ -36,6 +36,9 @@ class ClusterShares:
         The centre leaves the own cluster out, so that influence functions are jackknife deviations already.
     alone : ndarray of bool, shape (k,)
         A difference to an effect whose treated rows stand in one cluster, and which has no error of its own.
+    lost : ndarray, shape (clusters, m), optional
+        Share of its own deviation that each cluster loses in a group, where it is centred at a regression that it takes
+        part in; columns of nan where that is its share in the rows.
     """
 
     share: np.ndarray
@@ -45,6 +48,7 @@ class ClusterShares:
     by_group: np.ndarray
     own_left_out: np.ndarray
     alone: np.ndarray
+    lost: np.ndarray | None = None
 
     @classmethod
     def count(
@@ -135,6 +139,28 @@ class ClusterShares:
         )
 
     @classmethod
+    def weighted(cls, weight: np.ndarray, lost: np.ndarray, of: np.ndarray, control: np.ndarray) -> ClusterShares:
+        """Shares of treated rows that count differently from effect to effect.
+
+        Parameters
+        ----------
+        weight : ndarray, shape (clusters, m)
+            Weight of the treated rows of each cluster, in absolute value; a group is a set of such weights.
+        lost : ndarray, shape (clusters, m)
+            As the attribute.
+        of : ndarray of int, shape (k,)
+            Group of each effect.
+        control : ndarray, shape (clusters,)
+            As the attribute.
+        """
+        none = np.zeros(len(of), dtype=bool)
+        groups = np.arange(weight.shape[1])
+        share = _normalised(weight)
+        return cls(
+            share, np.equal.outer(groups, of) * 1.0, np.full(len(groups), np.inf), control, none, none, none, lost
+        )
+
+    @classmethod
     def unknown(cls, n_clusters: int, k: int) -> ClusterShares:
         """No shares: effects of which it is not known which clusters are treated."""
         none = np.zeros(k, dtype=bool)
@@ -168,7 +194,7 @@ class ClusterShares:
         first = parts[0]
         if all(part.share is first.share for part in parts):
             share, of, control = first.share, np.hstack([part.of for part in parts]), first.control
-            labels = first.labels
+            labels, lost = first.labels, first.lost
         else:
             share = np.hstack([part.share for part in parts])
             of = np.zeros((share.shape[1], sum(part.of.shape[1] for part in parts)))
@@ -179,8 +205,10 @@ class ClusterShares:
                 row, column = row + m, column + k
             control = _normalised(sum((part.control for part in parts[1:]), first.control))
             labels = np.concatenate([part.labels for part in parts])
+            own = [np.full_like(part.share, np.nan) if part.lost is None else part.lost for part in parts]
+            lost = np.hstack(own) if any(part.lost is not None for part in parts) else None
         flags = {name: np.concatenate([getattr(part, name) for part in parts]) for name in FLAGS}
-        return ClusterShares(share, of, labels, control, **flags)
+        return ClusterShares(share, of, labels, control, **flags, lost=lost)
 
     def treated(self, effect: int) -> np.ndarray:
         """Share of each cluster in the treated rows of an effect, shape (clusters,)."""

@@ -34,11 +34,14 @@ def effects_plot(
     *,
     level: float = 0.95,
 ) -> Axes:
-    """Draw estimates by horizon, or one row an effect.
+    """Draw estimates by horizon, as curves over the dose, or one row an effect.
 
-    Bars are pointwise intervals, columns low and high of `bounds`, and pale bars simultaneous ones, of `wide`.
+    Bars (shades around curves) are pointwise intervals, columns low and high of `bounds`, and pale ones simultaneous
+    ones, of `wide`.
     """
     ax, index = axes(ax), estimates.index
+    if "dose" in index.names and not {"cohort", "time", "horizon"} & set(index.names):
+        return _curves(estimates, bounds, wide, ax, level=level)
     by_horizon = "horizon" in index.names
     positions = index.get_level_values("horizon").to_numpy() if by_horizon else np.arange(len(index))[::-1]
     draw, line = (ax.vlines, ax.axhline) if by_horizon else (ax.hlines, ax.axvline)
@@ -59,4 +62,29 @@ def effects_plot(
         ax.set_xlabel("Effect")
     if wide is not None:
         ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+    return ax
+
+
+def _curves(estimates: pd.Series, bounds: pd.DataFrame, wide: pd.DataFrame | None, ax: Axes, *, level: float) -> Axes:
+    """Draw one curve for each set of the other labels."""
+    index = estimates.index
+    others = [name for name in index.names if name != "dose"]
+    names = index.droplevel("dose") if others else pd.Index(["_"] * len(index))
+    dose = index.get_level_values("dose").to_numpy(dtype=float)
+    ax.axhline(0, color="black", linewidth=0.6, zorder=1)
+    for j, name in enumerate(names.unique()):
+        mine = np.flatnonzero(names == name)
+        mine = mine[np.argsort(dose[mine])]
+        colour = INK if j == 0 else FILLS[j % len(FILLS)]
+        for band, shade, kind in ((wide, 0.15, "simultaneous"), (bounds, 0.3, "pointwise")):
+            if band is not None:
+                low, high = (band[side].to_numpy()[mine] for side in ("low", "high"))
+                shown = f"{level:.0%} {kind}" if wide is not None and not others else None
+                ax.fill_between(dose[mine], low, high, color=colour, alpha=shade, linewidth=0, label=shown, zorder=2)
+        label = ", ".join(map(str, name)) if isinstance(name, tuple) else str(name)
+        ax.plot(dose[mine], estimates.to_numpy()[mine], color=colour, marker="o", markersize=3, label=label, zorder=4)
+    ax.set_xlabel("Dose")
+    ax.set_ylabel("Effect")
+    if others or wide is not None:
+        ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
     return ax

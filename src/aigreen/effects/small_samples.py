@@ -20,7 +20,7 @@ Cameron, Gelbach and Miller (2008), Bootstrap-Based Improvements for Inference w
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special
@@ -127,6 +127,10 @@ def leverage(shares: ClusterShares, effect: int) -> np.ndarray:
     within = treated
     if shares.by_group[effect]:
         within = np.einsum("cm,cm->c", own, shares.share) / np.where(treated > 0, treated, 1.0)
+    elif shares.lost is not None:
+        fitted = ~np.isnan(shares.lost).any(axis=0)
+        within = np.einsum("cm,cm->c", own[:, fitted], shares.lost[:, fitted]) + own[:, ~fitted].sum(axis=1) ** 2
+        within /= np.where(treated > 0, treated, 1.0)
     a = np.where(treated > 0, within, shares.control)
     return np.where(a < _LONE, a, 0.0)
 
@@ -209,7 +213,8 @@ def wild_draws(
     q = len(gap)
     H = np.column_stack([shares.treated(j) for j in range(q)])
     treated = H.any(axis=1)
-    every = np.column_stack([leverage(shares, j) for j in range(q)])
+    means = replace(shares, lost=None)  # draws are those of means with these shares
+    every = np.column_stack([leverage(means, j) for j in range(q)])
     codes = np.column_stack([strata_of(shares, [j]).of for j in range(q)])[treated]
     a, base = every[treated], psi[treated] + H[treated] * gap
     rest = psi[~treated] / np.sqrt(1 - every[~treated])

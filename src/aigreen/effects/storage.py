@@ -38,6 +38,8 @@ def write(path: Path, fields: Mapping[str, Any]) -> None:
     shares = fields["cluster_shares"]
     if shares is not None:
         columns |= {f"share{j}": column for j, column in enumerate(shares.share.T)} | {"control": shares.control}
+        if shares.lost is not None:
+            columns |= {f"lost{j}": column for j, column in enumerate(shares.lost.T)}
     table = pd.DataFrame({"cluster": fields["clusters"].to_numpy()} | columns)
     content = io.BytesIO()
     table.to_parquet(content, index=False)
@@ -84,7 +86,15 @@ def read(path: Path) -> dict[str, Any]:
         of = np.array(shares["of"], dtype=float).reshape(-1, len(facts["values"]))
         flags = {name: np.array(shares[name], dtype=bool) for name in SHARES[1:]}
         labels = np.array([np.inf if label is None else label for label in shares["labels"]], dtype=float)
-        shares = ClusterShares(_numbers(table, "share"), of, labels, table["control"].to_numpy(), **flags)
+        lost = _numbers(table, "lost")
+        shares = ClusterShares(
+            _numbers(table, "share"),
+            of,
+            labels,
+            table["control"].to_numpy(),
+            **flags,
+            lost=lost if lost.shape[1] else None,
+        )
     return {
         "values": np.array(facts["values"], dtype=float),
         "index": _index_from_json(facts["index"]),

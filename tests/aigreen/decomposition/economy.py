@@ -102,14 +102,18 @@ class Dense:
         self.net = rest - self.spill
         return self
 
+    def shares(self, target: np.ndarray) -> np.ndarray:
+        """Weights of rows: those given, or of the mean over marked rows."""
+        return self.w * target / (self.w @ target) if target.dtype == bool else target
+
     def values(self, target: np.ndarray) -> dict[str, float]:
-        share = self.w * target / (self.w @ target)
+        share = self.shares(target)
         through = {f"m{j + 1}": self.b[j] * (share @ self.deviation[:, j]) for j in range(len(self.b))}
         return {"total": share @ self.within, "direct": share @ self.net, **through, "spillover": share @ self.spill}
 
     def psi(self, target: np.ndarray, centre: np.ndarray) -> dict[str, np.ndarray]:
         """Influence by cluster, equations of docs/decomposition.md in dense form."""
-        share, c, e = self.w * target / (self.w @ target), self.clean, self.exposed
+        share, c, e = self.shares(target), self.clean, self.exposed
         inverse = np.linalg.pinv((self.F[c] * self.w[c, None]).T @ self.F[c])
 
         def through_clean(weights: np.ndarray) -> np.ndarray:

@@ -13,7 +13,16 @@ from scipy import stats
 
 from aigreen import TWFE, GroupTimeATT, Imputation, Panel, StackedDiD, SunAbraham, concat, load
 from aigreen.effects.cluster_shares import ClusterShares, effective
-from aigreen.effects.small_samples import Strata, hotelling, randomization_p, scaled, slope_weights, spread, wild_draws
+from aigreen.effects.small_samples import (
+    Strata,
+    hotelling,
+    leverage,
+    randomization_p,
+    scaled,
+    slope_weights,
+    spread,
+    wild_draws,
+)
 from aigreen.errors import EffectsError, FewClustersError, FewClustersWarning
 
 # small cohorts are what these tests are about
@@ -84,6 +93,32 @@ def test_wild_draws_are_those_of_a_loop():
         own = (moved - H[:, None] * moved.sum(axis=0)) / np.sqrt(1 - H)[:, None]
         rest = psi[4:] / np.sqrt(1 - h)[:, None]
         assert covariance == pytest.approx(own.T @ own + rest.T @ rest)
+
+
+def test_regressions_lose_more_than_shares_and_are_drawn_as_means():
+    rng = np.random.default_rng(5)
+    weight, control, psi = (
+        rng.random((9, 2)) * ([[1]] * 5 + [[0]] * 4),
+        np.r_[np.zeros(5), np.full(4, 0.25)],
+        rng.random((9, 2)),
+    )
+    lost = np.column_stack([rng.random(9), np.full(9, np.nan)])
+    shares = ClusterShares.weighted(weight, lost, np.array([1, 0]), control)
+    share = weight / weight.sum(axis=0)
+    treated = np.array([True] * 5 + [False] * 4)
+    np.testing.assert_allclose(leverage(shares, 0), np.where(treated, share[:, 1], control), atol=1e-14)
+    np.testing.assert_allclose(leverage(shares, 1), np.where(treated, lost[:, 0], control), atol=1e-14)
+    both = shares.mix(np.array([[1.0], [-1.0]]))
+    own = share / 2
+    mixed = (own[:, 1] ** 2 + own[:, 0] * lost[:, 0]) / np.where(treated, own.sum(axis=1), 1)
+    np.testing.assert_allclose(leverage(both, 0), np.where(treated, mixed, control), atol=1e-14)
+    gap = np.array([0.3, 0.1])
+    plain = wild_draws(gap, psi, replace(shares, lost=None), n_draws=20, seed=1)
+    for (drawn, covariance), (draws, covariances) in zip(
+        wild_draws(gap, psi, shares, n_draws=20, seed=1), plain, strict=True
+    ):
+        np.testing.assert_array_equal(drawn, draws)
+        np.testing.assert_array_equal(covariance, covariances)
 
 
 def test_randomization_is_the_permutation_test_of_studentised_differences():

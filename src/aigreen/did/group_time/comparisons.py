@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -55,6 +57,45 @@ class Computed:
                 self.psi[cell] += np.bincount(clusters, row, self.psi.shape[1])
 
 
+class Compared(NamedTuple):
+    """Cells with the same units on both sides, and with the same covariates: several outcomes of one comparison.
+
+    Attributes
+    ----------
+    cells : ndarray of int, shape (m,)
+        Their positions.
+    treated, controls : ndarray of int, shapes (n1,), (n0,)
+        Positions of the units seen in both periods.
+    """
+
+    cells: np.ndarray
+    treated: np.ndarray
+    controls: np.ndarray
+
+
+def compared(cells: Cells, cohort: np.ndarray, wide: Wide, *, alone: bool = False) -> Iterator[Compared]:
+    """Yield the cells that are computed together, each alone if asked for; reference cells are in none.
+
+    Parameters
+    ----------
+    cohort : shape (N,)
+        Of each unit; inf for never treated, nan for left out.
+    """
+    if wide.seen is None and wide.now is None and not alone:
+        known = np.unique(cohort[np.isfinite(cohort)])
+        passed = np.searchsorted(known, cells.latest, side="right") - (cells.latest >= cells.cohort)
+        keys = np.column_stack([cells.cohort, np.zeros(len(cells)) if wide.fixed else cells.earlier, passed])
+    else:
+        keys = np.arange(len(cells))[:, None]
+    for batch in cells.batches(keys):
+        one = batch[0]
+        sides = cohort == cells.cohort[one], cells.controls(one, cohort)
+        if wide.seen is not None:
+            seen = wide.seen[cells.time[one]] & wide.seen[cells.base[one]]
+            sides = sides[0] & seen, sides[1] & seen
+        yield Compared(batch, *(np.flatnonzero(side) for side in sides))
+
+
 def compare_units(method: Method, cells: Cells, cohort: np.ndarray, wide: Wide, n_clusters: int) -> Computed:
     """Compare differences of the units seen in both periods.
 
@@ -67,27 +108,15 @@ def compare_units(method: Method, cells: Cells, cohort: np.ndarray, wide: Wide, 
         Of each unit; inf for never treated, nan for left out.
     """
     result = Computed.nothing(len(cells), n_clusters)
-    if wide.seen is None and wide.now is None:
-        known = np.unique(cohort[np.isfinite(cohort)])
-        passed = np.searchsorted(known, cells.latest, side="right") - (cells.latest >= cells.cohort)
-        keys = np.column_stack([cells.cohort, np.zeros(len(cells)) if wide.fixed else cells.earlier, passed])
-    else:
-        keys = np.arange(len(cells))[:, None]
     distinct = len(np.unique(wide.clusters)) == len(wide.clusters)
     starts: dict[float, np.ndarray | None] = {}
-    for batch in cells.batches(keys):
-        one = batch[0]
-        g, t, base = cells.cohort[one], cells.time[batch], cells.base[batch]
-        sides = cohort == g, cells.controls(one, cohort)
-        if wide.seen is not None:
-            seen = wide.seen[t[0]] & wide.seen[base[0]]
-            sides = sides[0] & seen, sides[1] & seen
-        treated, controls = (np.flatnonzero(side) for side in sides)
+    for batch, treated, controls in compared(cells, cohort, wide):
+        g = cells.cohort[batch[0]]
         result.smallest[batch] = min(treated.size, controls.size)
         try:
             if not (treated.size and controls.size):
                 raise NotIdentifiedError(NO_CONTROLS if treated.size else NO_TREATED)
-            (first, z1), (second, z0) = (pairs(wide, t, base, cells.earlier[one], s) for s in (treated, controls))
+            (first, z1), (second, z0) = (differences(wide, cells, batch, side) for side in (treated, controls))
             propensity = None if z1 is None or z0 is None else (z1, z0)
             values, psi1, psi0, starts[g] = panel_att(method, first, second, starts.get(g), propensity)
         except NotIdentifiedError as reason:
@@ -124,12 +153,19 @@ def compare_rows(method: Method, cells: Cells, cohort: np.ndarray, long: Long, n
     return result
 
 
-def pairs(
-    wide: Wide, t: np.ndarray, base: np.ndarray, earlier: int, units: np.ndarray
+def differences(
+    wide: Wide, cells: Cells, batch: np.ndarray, units: np.ndarray
 ) -> tuple[tuple[np.ndarray, np.ndarray | None, np.ndarray], np.ndarray | None]:
-    """(Differences, covariates, weights) and covariates of the propensity score of these units."""
-    differences = wide.y[t].take(units, axis=1)
-    differences -= wide.y[base[:1] if (base == base[0]).all() else base].take(units, axis=1)
+    """(Differences, covariates, weights) and covariates of the propensity score of these units in cells of one batch.
+
+    Returns
+    -------
+    differences : shape (m, n);  covariates : shape (p, n) or None;  weights : shape (n,)
+    propensity : shape (q, n) or None
+    """
+    t, base, earlier = cells.time[batch], cells.base[batch], cells.earlier[batch[0]]
+    y = wide.y[t].take(units, axis=1)
+    y -= wide.y[base[:1] if (base == base[0]).all() else base].take(units, axis=1)
     x, z = (
         None if design is None else design[earlier if len(design) > 1 else 0].take(units, axis=1)
         for design in (wide.x, wide.z)
@@ -138,4 +174,4 @@ def pairs(
         now = wide.now[max(t[0], base[0])].take(units, axis=1)
         x = np.vstack([np.ones((1, len(units))) if x is None else x, now])
         z = None if z is None else np.vstack([z, now])
-    return (differences, x, wide.w[earlier if len(wide.w) > 1 else 0].take(units)), z
+    return (y, x, wide.w[earlier if len(wide.w) > 1 else 0].take(units)), z

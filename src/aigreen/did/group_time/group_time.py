@@ -9,29 +9,21 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from aigreen.did.group_time.comparisons import NO_CONTROLS, Computed, compare_rows, compare_units
+from aigreen.did.group_time.comparisons import Computed, compare_rows, compare_units
 from aigreen.did.group_time.layout import lengthen, widen
 from aigreen.did.group_time.plan import BasePeriod, Cells, ControlGroup, plan
+from aigreen.did.group_time.report import report
 from aigreen.did.group_time.sample import CohortWeights, check_sample, cohort_shares, cohorts_in_reach, unit_weights
 from aigreen.did.group_time.two_periods import Method
 from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
-from aigreen.errors import (
-    EstimationError,
-    NoControlsError,
-    OptionError,
-    OverlapWarning,
-    SmallCellWarning,
-    warn,
-)
+from aigreen.errors import OptionError
 from aigreen.options import as_columns
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel, require_panel
 
 Sampling = Literal["panel", "balanced", "repeated_cross_sections"]
-
-SMALL = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +159,13 @@ class GroupTimeATT:
         columns = [outcome, *covariates, *(propensity_covariates or []), *current]
         sample = panel.complete(list(dict.fromkeys(columns)), dropped)
         check_sample(sample)
-        cohort = self._cohorts(sample, dropped)
+        cohort = cohorts_in_reach(
+            sample,
+            dropped,
+            anticipation=self.anticipation,
+            balanced=self.sampling == "balanced",
+            control_group=self.control_group,
+        )
         treated = cohort[np.isfinite(cohort) & (cohort <= sample.times[-1])]
         cells = plan(sample.times, np.unique(treated), self.anticipation, self.base_period, self.control_group)
         if crossed:
@@ -177,16 +175,6 @@ class GroupTimeATT:
             wide = widen(sample, ~np.isnan(cohort), outcome, covariates, dropped, propensity_covariates, current)
             result = compare_units(self.method, cells, cohort, wide, len(sample.clusters))
         return self._effects(cells, result, sample, cohort, outcome, dropped)
-
-    def _cohorts(self, sample: Panel, dropped: Dropped) -> np.ndarray:
-        """Cohort of each unit: inf where never treated in reach, nan where left out."""
-        cohort = cohorts_in_reach(
-            sample, dropped, anticipation=self.anticipation, balanced=self.sampling == "balanced"
-        )  # fmt: skip
-        if self.control_group == "never_treated" and not np.isinf(cohort).any():
-            message = "no unit is never treated; control_group='not_yet_treated' compares with later cohorts"
-            raise NoControlsError(message + dropped.cause())
-        return cohort
 
     def _effects(
         self, cells: Cells, result: Computed, sample: Panel, cohort: np.ndarray, outcome: str, dropped: Dropped
@@ -228,29 +216,3 @@ class GroupTimeATT:
             "base period": f"{self.base_period}, anticipation {self.anticipation}",
             "sampling": ("repeated_cross_sections" if sample.repeated else self.sampling).replace("_", " "),
         }
-
-
-def report(
-    cells: Cells, result: Computed, computed: np.ndarray, sample: Panel, cohort: np.ndarray, dropped: Dropped
-) -> None:
-    """Count the cells that could not be computed, warn about small ones."""
-    labels = [f"({g:.0f}, {t})" for g, t in zip(cells.cohort, sample.times[cells.time], strict=True)]
-    reasons = sorted(set(result.reasons.values()))
-    if not computed.any():
-        if reasons == [NO_CONTROLS]:
-            message = "no unit is untreated for longer than another: there is nothing to compare with"
-            raise NoControlsError(message + dropped.cause())
-        raise EstimationError(f"no group-time effect can be computed: {'; '.join(reasons)}")
-    for reason in reasons:
-        which = [labels[cell] for cell in sorted(result.reasons) if result.reasons[cell] == reason]
-        dropped.add(OverlapWarning, "group-time effects", reason, len(which), which)
-    clusters = {g: len(np.unique(sample.unit_cluster[cohort == g])) for g in np.unique(cells.cohort)}
-    few = np.array([clusters[g] < SMALL for g in cells.cohort])
-    small = np.flatnonzero(computed & (few | (result.smallest < SMALL)))
-    if small.size:
-        message = (
-            f"{small.size:,} group-time effects rest on fewer than {SMALL} treated units, treated clusters or "
-            "comparison units: their errors are too small"
-        )
-        first = [labels[cell] for cell in small[:5]]
-        warn(SmallCellWarning(message, count=small.size, first=first))

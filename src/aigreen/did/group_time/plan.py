@@ -43,6 +43,14 @@ class Cells:
         """Position of the earlier period of each cell, from which its covariates and weights are taken, shape (k,)."""
         return np.minimum(self.time, self.base)
 
+    def labels(self, times: np.ndarray) -> list[str]:
+        """Name the cells, as ``(cohort, period)``; `times` are the periods."""
+        return [f"({g:.0f}, {t})" for g, t in zip(self.cohort, times[self.time], strict=True)]
+
+    def take(self, rows: np.ndarray) -> Cells:
+        """Return the cells at these positions."""
+        return Cells(self.cohort[rows], self.time[rows], self.base[rows], self.latest[rows])
+
     def controls(self, cell: int, cohort: np.ndarray) -> np.ndarray:
         """Mask of the units (or rows) of these cohorts that a cell compares with; nan is in none."""
         if np.isinf(self.latest[cell]):

@@ -6,9 +6,11 @@ from typing import Literal
 
 import numpy as np
 
+from aigreen.did.group_time.plan import ControlGroup
 from aigreen.effects.aggregation import Mass
 from aigreen.errors import (
     AlwaysTreatedWarning,
+    NoControlsError,
     NoPrePeriodError,
     NoTreatedError,
     TooFewClustersError,
@@ -31,7 +33,14 @@ def check_sample(sample: Panel) -> None:
         raise TooFewClustersError(f"column {name!r} has one cluster; two are needed", column=name, count=1)
 
 
-def cohorts_in_reach(sample: Panel, dropped: Dropped, *, anticipation: int = 0, balanced: bool = False) -> np.ndarray:
+def cohorts_in_reach(
+    sample: Panel,
+    dropped: Dropped,
+    *,
+    anticipation: int = 0,
+    balanced: bool = False,
+    control_group: ControlGroup = "not_yet_treated",
+) -> np.ndarray:
     """Cohort of each unit, shape (N,): inf where never treated in reach, nan where left out."""
     times, cohort = sample.times, sample.unit_cohort.copy()
     cohort[cohort > times[-1] + anticipation] = np.inf
@@ -57,6 +66,9 @@ def cohorts_in_reach(sample: Panel, dropped: Dropped, *, anticipation: int = 0, 
         cohort[partly] = np.nan
         if not (cohort <= times[-1]).any():
             raise NoTreatedError("no treated unit is seen in every period; use sampling='panel'")
+    if control_group == "never_treated" and not np.isinf(cohort).any():
+        message = "no unit is never treated; control_group='not_yet_treated' compares with later cohorts"
+        raise NoControlsError(message + dropped.cause())
     return cohort
 
 

@@ -1,0 +1,1 @@
+"""Continuous treatment with staggered adoption: effects by dose."""
