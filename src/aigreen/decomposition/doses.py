@@ -20,8 +20,8 @@ from aigreen.counterfactual.rows import Cells
 from aigreen.decomposition.count_parts import compute_count_parts, treated_count_slopes
 from aigreen.decomposition.estimates import CellMeans, compute_parts, treated_slopes
 from aigreen.decomposition.options import PartOptions
-from aigreen.decomposition.parts import SPILLOVER, Parts
-from aigreen.decomposition.results import decomposition_facts, fit_parts, lay_out
+from aigreen.decomposition.parts import Parts
+from aigreen.decomposition.results import decomposition_facts, fit_parts, lay_out, shares_of_parts
 from aigreen.decomposition.sample import Setup, prepare
 from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.errors import AigreenWarning, CollinearError, EstimationError, MissingRowsWarning, OptionError
@@ -68,7 +68,7 @@ class Rows:
         parts = lay_out(options, cut, self.outcome, dropped, computed)
         index = parts.index.to_frame(index=False)
         index.insert(1, "dose", np.tile(np.array(labels)[of_bin], len(options.layout.labels)))
-        shares = _shares(options, cut, self._group_shares(cut))
+        shares = shares_of_parts(options, cut, self._group_shares(cut))
         return replace(parts, index=pd.MultiIndex.from_frame(index), cluster_shares=shares)
 
     def slope(self, column: str) -> Parts:
@@ -91,7 +91,7 @@ class Rows:
             index=pd.Index(options.layout.labels, name="part"),
             psi=computed.psi[..., 0],
             method=f"Decomposition (slope in {column})",
-            cluster_shares=_shares(options, setup, treated),
+            cluster_shares=shares_of_parts(options, setup, treated),
             **facts,
         )
 
@@ -218,21 +218,3 @@ def _cut(cells: Cells, bin_of: np.ndarray) -> tuple[Cells, np.ndarray]:
     present, cell = np.unique(bin_of * k + cells.cell, return_inverse=True)
     old = present % k
     return Cells(cells.cohort[old], cells.time[old], cells.rows, cell), present // k
-
-
-def _shares(options: PartOptions, setup: Setup, treated: ClusterShares) -> ClusterShares:
-    """Put together the shares behind every part: `treated`, of the spillover those of exposed rows."""
-    labels, sample = options.layout.labels, setup.sample
-    parts = [treated] * len(labels)
-    if options.exposures:
-        group = np.full(sample.n_rows, -1)
-        group[setup.exposed] = 0
-        parts[labels.index(SPILLOVER)] = ClusterShares.count(
-            sample.cluster_codes,
-            group,
-            np.ones((1, treated.of.shape[1])),
-            n_clusters=setup.n_clusters,
-            weights=setup.weights if setup.counts is None else setup.counts.short.row_masses,
-            own_left_out=options.leave_one_out,
-        )
-    return ClusterShares.beside(parts)

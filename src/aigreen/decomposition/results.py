@@ -247,14 +247,24 @@ def _shares(
     treated = ClusterShares.by_cohort(
         sample.cluster_codes, sample.cohort, cohort, by_group=post, own_left_out=leave_one_out, common=common, **facts
     )
-    parts = [treated] * len(options.layout.labels)
+    return shares_of_parts(options, setup, treated)
+
+
+def shares_of_parts(options: PartOptions, setup: Setup, treated: ClusterShares) -> ClusterShares:
+    """Put together the shares behind every part: `treated`, and those of exposed rows for what others do."""
+    layout = options.layout
+    parts = [treated] * len(layout.labels)
     if options.exposures:
-        group = np.full(sample.n_rows, -1)
+        group = np.full(setup.sample.n_rows, -1)
         group[setup.exposed] = 0
         exposed = ClusterShares.count(
-            sample.cluster_codes, group, np.ones((1, len(cohort))), own_left_out=options.leave_one_out, **facts
+            setup.sample.cluster_codes,
+            group,
+            np.ones((1, treated.of.shape[1])),
+            n_clusters=setup.n_clusters,
+            weights=setup.weights if setup.counts is None else setup.counts.short.row_masses,
+            own_left_out=options.leave_one_out,
         )
-        layout = options.layout
         for at in (layout.spillover, *layout.by_exposure, *layout.others):
             parts[at] = exposed
     return ClusterShares.beside(parts)
