@@ -148,6 +148,16 @@ class EstimationError(AigreenError):
     """The model cannot be computed on these data."""
 
 
+class NoVariationError(EstimationError):
+    """An outcome that is fitted exactly, as a constant is."""
+
+    def __init__(self, outcome: str) -> None:
+        super().__init__(
+            f"column {outcome!r} is fitted exactly, as a constant outcome is: without residuals there is no sampling "
+            "error to estimate or to resample"
+        )
+
+
 class CollinearError(EstimationError):
     """The coefficient asked for is not identified."""
 

@@ -8,7 +8,9 @@ import pytest
 
 from aigreen import (
     TWFE,
+    ChaisemartinDHaultfoeuille,
     Decomposition,
+    Efficient,
     GroupTimeATT,
     Imputation,
     LocalProjections,
@@ -18,6 +20,7 @@ from aigreen import (
     Spillover,
     StackedDiD,
     SunAbraham,
+    bacon_weights,
     concat,
 )
 from aigreen.did.balance import entropy_balance
@@ -25,11 +28,11 @@ from aigreen.errors import (
     AlwaysTreatedWarning,
     ClusterVariesError,
     EffectsError,
-    EstimationError,
     NoControlsError,
     NoPrePeriodError,
     NotAPanelError,
     NoTreatedError,
+    NoVariationError,
     OptionError,
     SmallCellWarning,
     UnknownColumnError,
@@ -37,6 +40,8 @@ from aigreen.errors import (
 )
 from aigreen.inference import randomization_inference, wild_cluster_bootstrap
 from aigreen.inference.clusters import effective_clusters
+from aigreen.regression.counts import NegativeBinomial
+from aigreen.regression.diagnostics import iv_diagnostics, panel_ols
 
 
 def frame(start: int = 2001, periods: int = 8, step: int = 1) -> pd.DataFrame:
@@ -100,6 +105,159 @@ def test_a_single_string_is_one_fixed_effect():
     renamed = Panel(frame().rename(columns={"u": "unit"}), unit="unit", time="t", cohort="g", cluster="c")
     one, listed = (wild_cluster_bootstrap(renamed, "y", fixed_effects=x, n_draws=99) for x in ("unit", ["unit"]))
     assert one.estimate == listed.estimate and one.p_value == listed.p_value
+
+
+# -- one role a column -------------------------------------------------------------------------------------------------
+
+IN_ROLE = {
+    "TWFE covariates": lambda: TWFE().fit(panel(), "y", covariates="y"),
+    "TWFE formula": lambda: TWFE().fit(panel(), "y", covariates="a + y"),
+    "TWFE inside a formula": lambda: TWFE().fit(panel(), "y", covariates="y:a"),
+    "TWFE event study covariates": lambda: TWFE(event_study=True).fit(panel(), "y", covariates=["a", "y"]),
+    "TWFE treatment": lambda: TWFE().fit(panel(), "y", treatment=["a", "y"]),
+    "TWFE instruments": lambda: TWFE().fit(panel(), "y", treatment="a", instruments="y"),
+    "TWFE offset": lambda: TWFE(family="poisson").fit(panel(), "y", offset="y"),
+    "TWFE slope fixed_effects": lambda: TWFE(fixed_effects=["u[y]", "t"]).fit(panel(), "y"),
+    "TWFE fixed_effects": lambda: TWFE(fixed_effects=["u", "c^y"]).fit(panel(), "y"),
+    "GroupTimeATT covariates": lambda: GroupTimeATT().fit(panel(), "y", covariates="y"),
+    "GroupTimeATT propensity_covariates": lambda: GroupTimeATT().fit(panel(), "y", propensity_covariates="y"),
+    "GroupTimeATT current": lambda: GroupTimeATT().fit(panel(), "y", current="y"),
+    "Imputation covariates": lambda: Imputation().fit(panel(), "y", covariates="y"),
+    "Imputation slope fixed_effects": lambda: Imputation(fixed_effects=["u[[y]]", "t"]).fit(panel(), "y"),
+    "SunAbraham covariates": lambda: SunAbraham().fit(panel(), "y", covariates="y"),
+    "StackedDiD covariates": lambda: StackedDiD().fit(panel(), "y", covariates="y"),
+    "LocalProjections covariates": lambda: LocalProjections().fit(panel(), "y", covariates="y"),
+    "Mediation covariates": lambda: Mediation(channels="a").fit(panel(), "y", covariates="y"),
+    "Mediation channels": lambda: Mediation(channels=["a", "y"]).fit(panel(), "y"),
+    "Mediation treatment": lambda: Mediation(channels="a").fit(panel(), "y", treatment="y"),
+    "Mediation of sensitivity channels": lambda: Mediation(channels="y").sensitivity(panel(), "y"),
+    "doubly robust channels": lambda: Mediation(channels="y", design="doubly_robust").fit(panel(), "y"),
+    "sequential g intermediates": lambda: Mediation(channels="a", design="sequential_g", intermediates="y").fit(
+        panel(), "y"
+    ),
+    "Decomposition channels": lambda: Decomposition(channels="y").fit(panel(), "y"),
+    "Decomposition exposure": lambda: Decomposition(channels="a", exposure="y").fit(panel(), "y"),
+    "Decomposition covariates": lambda: Decomposition(channels="a").fit(panel(), "y", covariates="y"),
+    "Spillover exposure": lambda: Spillover(exposure="y").fit(panel(), "y"),
+    "Spillover covariates": lambda: Spillover(exposure="near").fit(panel(), "y", covariates="y"),
+    "ShiftShare treatment": lambda: ShiftShare(shares=SHARES, shocks=SHOCKS).fit(panel(), "y", treatment="y"),
+    "ShiftShare shocks": lambda: ShiftShare(shares=SHARES, shocks="y").fit(panel(), "y"),
+    "wild treatment": lambda: wild_cluster_bootstrap(panel(), "y", "y"),
+    "wild covariates": lambda: wild_cluster_bootstrap(panel(), "y", covariates="y"),
+    "randomisation covariates": lambda: randomization_inference(panel(), "y", covariates="y"),
+    "NegativeBinomial covariates": lambda: NegativeBinomial().fit(panel(), "y", covariates=["y"]),
+    "panel_ols treatment": lambda: panel_ols(panel(), "y", treatment="y"),
+    "iv_diagnostics instruments": lambda: iv_diagnostics(panel(), "y", "a", "y"),
+}
+
+
+@pytest.mark.parametrize("name", IN_ROLE)
+def test_the_outcome_has_no_other_role(name):
+    role = name.split()[-1] if "formula" not in name else "covariates"
+    text = f"""{role}='y': use one of "a column with no other role ('y' is the outcome)\""""
+    with pytest.raises(OptionError) as told:
+        IN_ROLE[name]()
+    assert str(told.value) == text
+
+
+def test_a_column_of_periods_is_an_outcome_of_no_model_with_their_effects():
+    with pytest.raises(OptionError, match="fixed_effects='t': use one of"):
+        TWFE().fit(panel(), "t")
+
+
+# -- nothing to explain ------------------------------------------------------------------------------------------------
+
+SMALL = {
+    "TWFE": TWFE().fit,
+    "event study": TWFE(event_study=True).fit,
+    "iid": TWFE(vcov="iid").fit,
+    "HC2": TWFE(vcov="HC2").fit,
+    "pooled": TWFE(fixed_effects=[]).fit,
+    "trends": TWFE(fixed_effects=["u[t]", "t"]).fit,
+    "GroupTimeATT": GroupTimeATT().fit,
+    "Imputation": Imputation().fit,
+    "SunAbraham": SunAbraham().fit,
+    "StackedDiD": StackedDiD(window=(-2, 1)).fit,
+    "LocalProjections": LocalProjections(window=(-2, 1)).fit,
+    "Chaisemartin": ChaisemartinDHaultfoeuille(horizons=2).fit,
+    "bacon": bacon_weights,
+    "Efficient": Efficient(kind="roth_santanna").fit,
+    "Efficient GMM": Efficient(kind="chen_santanna_xie").fit,
+    "Mediation": Mediation(channels="b").fit,
+    "Sobel": Mediation(channels="b", vcov="iid").fit,
+    "staggered": Mediation(channels="b", design="staggered").fit,
+    "doubly robust": Mediation(channels="b", design="doubly_robust").fit,
+    "Decomposition": Decomposition(channels="b", exposure="near").fit,
+    "leads": Decomposition(channels="b", leads=2).fit,
+    "Spillover": Spillover(exposure="near").fit,
+    "ShiftShare": ShiftShare(shares=SHARES, shocks=SHOCKS).fit,
+    "panel_ols": panel_ols,
+    "wild": lambda p, y: wild_cluster_bootstrap(p, y, n_draws=99),
+    "randomisation": lambda p, y: randomization_inference(p, y, n_draws=99),
+}
+EXACT = "^column 'y' is fitted exactly, as a constant outcome is: without residuals there is no sampling error to "
+
+
+@pytest.mark.parametrize("fit", SMALL.values(), ids=SMALL)
+def test_an_outcome_without_variation_is_refused(fit):
+    df = frame()
+    for y in (0.1, 0.0, 1e9, 0.1 * df.u + np.sqrt(df.t), 1e-30 * df.u):
+        if fit is SMALL["pooled"] and not np.isscalar(y):
+            continue
+        with pytest.raises(NoVariationError, match=EXACT):
+            quiet(fit, panel(df.assign(y=y)), "y")
+
+
+@pytest.mark.parametrize(
+    "fit",
+    [
+        TWFE(family="poisson").fit,
+        Imputation(family="poisson").fit,
+        Imputation(family="poisson", scale="percent").fit,
+        Spillover(exposure="near", family="poisson").fit,
+    ],
+)
+def test_counts_without_variation_are_refused(fit):
+    df = frame()
+    for y in (0.1, 1e9, np.exp(0.1 * df.u + np.sqrt(df.t - 2000))):
+        with pytest.raises(NoVariationError, match=EXACT):
+            quiet(fit, panel(df.assign(y=y)), "y")
+
+
+@pytest.mark.parametrize(
+    "fit", [f for name, f in SMALL.items() if name not in ("pooled", "Efficient", "wild", "randomisation", "bacon")]
+)
+def test_little_variation_beside_large_effects_is_kept(fit):
+    df = frame()
+    plain, far = (quiet(fit, panel(df.assign(y=y)), "y") for y in (df.y, 1e2 * df.u + 1e-4 * df.y))
+    plain, far = (effects.to_frame()["statistic"] for effects in (plain, far))
+    assert np.allclose(far, plain, rtol=1e-4, atol=1e-4, equal_nan=True)
+
+
+def test_effects_that_are_rounding_are_zero_and_have_no_statistic():
+    df = frame()
+    late = df.assign(y=np.where(df.t >= 2006, df.y, 0.1))
+    for fit in (GroupTimeATT().fit, Imputation().fit, SunAbraham().fit):
+        effects = quiet(fit, panel(late), "y")
+        early = np.asarray(effects.index.get_level_values("time") < 2006)
+        shown = effects.to_frame()
+        assert early.any() and (shown.loc[early, ["estimate", "std_error"]] == 0).all(axis=None)
+        assert shown.loc[early, ["statistic", "p_value"]].isna().all(axis=None)
+        assert shown.loc[~early, "statistic"].notna().all()
+
+
+def test_an_exact_effect_is_shown_without_a_statistic():
+    df = frame().assign(y=lambda d: 0.1 * d.u + np.sqrt(d.t) + 2.0 * (d.t >= d.g))
+    for fit in (TWFE().fit, Imputation().fit, GroupTimeATT().fit, Efficient(kind="roth_santanna").fit):
+        shown = quiet(lambda f: f(panel(df), "y").overall(), fit).to_frame().iloc[0]
+        assert shown["estimate"] == pytest.approx(2.0, abs=1e-12)
+        assert shown[["statistic", "p_value", "conf_low", "conf_high"]].isna().all()
+
+
+def test_a_covariate_that_explains_all_leaves_no_effect():
+    shown = TWFE().fit(panel(frame().assign(y=lambda d: 3 * d.a + d.u)), "y", covariates="a").to_frame()
+    assert shown.loc["treated", ["estimate", "std_error"]].tolist() == [0.0, 0.0]
+    assert shown["statistic"].isna().all() and shown.loc["a", "estimate"] == pytest.approx(3.0, abs=1e-12)
 
 
 # -- a Panel, please ---------------------------------------------------------------------------------------------------
@@ -228,14 +386,6 @@ def test_a_cohort_without_clean_controls_is_left_out_of_the_stack():
     assert result.overall().values[0] == pytest.approx(2.0, abs=0.6)
     with pytest.raises(NoControlsError, match="no cohort has clean controls in its window; first: 2004, 2006"):
         StackedDiD(window=(-2, 1), control_group="never_treated").fit(panel(df), "y")
-
-
-@pytest.mark.parametrize("value", [1.0, 0.0, 0.1, 1e9])
-@pytest.mark.parametrize("test", [wild_cluster_bootstrap, randomization_inference])
-def test_nothing_is_resampled_from_a_constant_outcome(test, value):
-    text = "column 'y' is fitted exactly, as a constant outcome is: without residuals there is no sampling error to "
-    with pytest.raises(EstimationError, match=text):
-        test(panel(frame().assign(y=value)), "y", n_draws=99)
 
 
 def test_an_outcome_with_little_spread_is_resampled():

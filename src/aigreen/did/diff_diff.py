@@ -24,6 +24,7 @@ from aigreen.errors import (
     FewClustersWarning,
     NoControlsError,
     NoTreatedError,
+    NoVariationError,
     OptionError,
     SmallCellWarning,
     TooFewClustersError,
@@ -31,7 +32,7 @@ from aigreen.errors import (
 )
 from aigreen.extras import require
 from aigreen.panel.dropped import Dropped
-from aigreen.panel.facts import result_facts
+from aigreen.panel.facts import ROUNDING, result_facts
 from aigreen.panel.panel import Panel, require_panel
 
 SynthVariance = Literal["placebo", "jackknife", "bootstrap"]
@@ -68,6 +69,8 @@ def bacon_weights(panel: Panel, outcome: str) -> pd.DataFrame:
 
         result = BaconDecomposition().fit(frame, outcome="y", unit="unit", time="time", first_treat="first")
     table = result.to_dataframe()
+    if (table["estimate"].abs() <= ROUNDING * frame["y"].abs().max()).all():
+        raise NoVariationError(outcome)
     never = table["control_group"] == "never_treated"
     return pd.DataFrame(
         {
@@ -280,6 +283,7 @@ def _frame(
     if panel.weights is not None:
         raise EstimationError("weights are not passed on to diff-diff; use GroupTimeATT, SunAbraham or Imputation")
     panel, covariates = panel.with_covariates(covariates, dropped)
+    panel.check_roles(outcome, None, covariates=covariates)
     sample = panel.complete([outcome, *covariates], dropped)
     if not sample.treated.any():
         raise NoTreatedError(f"no row is at or after a first treated period{dropped.cause()}", count=0)
@@ -343,6 +347,9 @@ def _effects(
 ) -> Effects:  # fmt: skip
     """Estimates and errors, with unknown covariances."""
     values, errors = (np.array(column, dtype=float) for column in zip(*rows.values(), strict=True))
+    facts = result_facts(sample, np.arange(sample.n_rows), outcome, dropped)
+    if not (without_error or (np.append(errors[np.isfinite(errors)], np.abs(values)) > facts["resolution"]).any()):
+        raise NoVariationError(outcome)
     if not (without_error or np.isfinite(errors).all()):
         which = ", ".join(str(label) for label, error in zip(rows, errors, strict=True) if not np.isfinite(error))
         raise EstimationError(f"{method}: diff-diff gives no standard error for {level} {which}")
@@ -357,5 +364,5 @@ def _effects(
         method=method,
         post=post,
         conventions={"variance": f"{variance}; covariances unknown"},
-        **result_facts(sample, np.arange(sample.n_rows), outcome, dropped) | {"df": df},
+        **facts | {"df": df},
     )

@@ -18,7 +18,7 @@ from aigreen.errors import OptionError, SeparationWarning, warn
 from aigreen.linalg.varying_slopes import Slope
 from aigreen.options import check_choice, check_fixed_effects, check_periods, check_scale
 from aigreen.panel.dropped import Dropped
-from aigreen.panel.facts import result_facts
+from aigreen.panel.facts import counted, result_facts
 from aigreen.panel.panel import Panel, require_panel, with_weight
 from aigreen.regression.sample import check_counts
 
@@ -140,6 +140,7 @@ class Imputation:
         require_panel(panel)
         dropped = Dropped()
         panel, names = panel.with_covariates(covariates, dropped)
+        panel.check_roles(outcome, self.fixed_effects, covariates=names)
         effects, slopes = panel.varying_slopes(self.fixed_effects)
         if slopes and self.family == "poisson":
             raise OptionError("fixed_effects", self.fixed_effects, ["no varying slopes with family='poisson'"])
@@ -202,7 +203,13 @@ class Imputation:
             leads="separate",
             anticipation=self.anticipation,
             conventions=self._conventions(sample, int(imputed.zero[cells.rows].sum())),
-            **result_facts(sample, np.concatenate([imputed.effects.rows, cells.rows]), outcome, dropped),
+            **result_facts(
+                sample,
+                np.concatenate([imputed.effects.rows, cells.rows]),
+                outcome,
+                dropped,
+                counts=counted(self.family, self.scale),
+            ),
         )
 
     def _conventions(self, sample: Panel, n_zero: int) -> dict[str, str]:

@@ -96,6 +96,7 @@ class StackedDiD:
         panel.require_units("StackedDiD")
         dropped = Dropped()
         panel, covariates = panel.with_covariates(covariates, dropped)
+        panel.check_roles(outcome, None, covariates=covariates)
         complete = panel.complete([outcome, *covariates], dropped)
         sample = draw_sample(complete, panel.effect_names(None), dropped, counts=None)
         cohorts = self._cohorts(sample, dropped)

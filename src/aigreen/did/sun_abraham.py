@@ -81,6 +81,7 @@ class SunAbraham:
         require_panel(panel)
         dropped = Dropped()
         panel, covariates = panel.with_covariates(covariates, dropped)
+        panel.check_roles(outcome, None, covariates=covariates)
         complete = panel.complete([outcome, *covariates], dropped)
         sample = draw_sample(complete, panel.effect_names(None), dropped, counts=None)
         sample, control = self._comparable(sample, dropped)

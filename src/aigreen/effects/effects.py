@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import InitVar, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -48,6 +48,7 @@ from aigreen.errors import (
     FewClustersWarning,
     IncompatibleEffectsError,
     NoInfluenceError,
+    NoVariationError,
     OptionError,
     UnknownColumnError,
     warn,
@@ -110,6 +111,14 @@ class Effects(Maketables, StatsmodelsResults):
         Variance, small-sample factor, singleton rule, base period, ...
     dropped : DataFrame
         What was left out: what, reason, count, first.
+    resolution : float or ndarray, shape (k,), optional
+        Of a fit: what is nothing but rounding in the units of the effects. Errors up to it, and estimates up to it that
+        have such errors, are set to zero.
+
+    Raises
+    ------
+    NoVariationError
+        All estimates and errors are rounding.
     """
 
     values: np.ndarray
@@ -131,8 +140,9 @@ class Effects(Maketables, StatsmodelsResults):
     anticipation: int = 0
     conventions: Mapping[str, str] = field(default_factory=dict)
     dropped: pd.DataFrame = field(default_factory=_NO_DROPS.copy)
+    resolution: InitVar[float | np.ndarray | None] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, resolution: float | np.ndarray | None) -> None:
         k = len(self.values)
         if len(self.index) != k or (self.psi is not None and self.psi.shape != (len(self.clusters), k)):
             shape = () if self.psi is None else self.psi.shape
@@ -140,6 +150,8 @@ class Effects(Maketables, StatsmodelsResults):
         if self.psi is None and self.covariance is None:
             raise EffectsError("a result needs influence functions or a covariance")
         object.__setattr__(self, "conventions", MappingProxyType(dict(self.conventions)))
+        if resolution is not None:
+            self._round(np.broadcast_to(resolution, k))
 
     # -- estimates and errors ------------------------------------------------------------------------------------
 
@@ -782,6 +794,20 @@ class Effects(Maketables, StatsmodelsResults):
         binned = [int(h) for h in mixed.unique() if h in bins]
         if binned:
             raise EffectsError(f"bins={bins}: the bin at {binned[0]} holds the reference period; take a wider one")
+
+    def _round(self, resolution: np.ndarray) -> None:
+        """Set to zero the errors, and the estimates that have such errors, below the resolution, shape (k,)."""
+        exact = self._std_errors() <= resolution
+        nothing = exact & (np.abs(self.values) <= resolution)
+        if len(self) and nothing.all():
+            raise NoVariationError(self.outcome)
+        if not exact.any():
+            return
+        object.__setattr__(self, "values", np.where(nothing, 0.0, self.values))
+        if self.psi is not None:
+            object.__setattr__(self, "psi", np.where(exact, 0.0, self.psi))
+        if self.covariance is not None:
+            object.__setattr__(self, "covariance", np.where(exact | exact[:, None], 0.0, self.covariance))
 
     def require_influence(self, purpose: str) -> np.ndarray:
         """Return `psi`, or raise `NoInfluenceError` naming what needs it."""

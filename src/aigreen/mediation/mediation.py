@@ -189,15 +189,20 @@ class Mediation:
             raise OptionError("treatment", treatment, [f"None: design={self.design!r} takes the panel's cohorts"])
         require_panel(panel)
         names = as_columns(covariates)
-        for option in ("channels", "intermediates"):
-            repeated = {outcome, treatment, *names} & {*getattr(self, option)}
-            if repeated:
-                raise OptionError(option, sorted(map(str, repeated))[0], ["columns with no other role"])
+        self._check_roles(panel, outcome, treatment, names)
         if self.design == "staggered":
             return self._staggered.fit(panel, outcome, covariates=names)
         if self.design == "doubly_robust":
             return fit_doubly_robust(self.channels, self.control_group, self.anticipation, panel, outcome, names)
         return self._regression(panel, outcome, treatment, names)
+
+    def _check_roles(self, panel: Panel, outcome: str, treatment: str | None, names: list[str]) -> None:
+        roles = {"channels": self.channels, "intermediates": self.intermediates}
+        panel.check_roles(outcome, self.fixed_effects, treatment=treatment, covariates=names, **roles)
+        for option, columns in roles.items():
+            repeated = {treatment, *names} & {*columns}
+            if repeated:
+                raise OptionError(option, sorted(map(str, repeated))[0], ["columns with no other role"])
 
     @property
     def _staggered(self) -> Decomposition:
@@ -380,6 +385,7 @@ class Mediation:
     ) -> _Regressors:
         """Draw the sample of the regressions; leave out covariates that the others determine."""
         panel, names = panel.with_covariates(names, dropped)
+        self._check_roles(panel, outcome, treatment, names)
         columns = [outcome, *([treatment] if treatment else []), *self._moved, *names]
         complete = panel.complete(columns, dropped)
         sample = draw_sample(complete, panel.effect_names(self.fixed_effects), dropped, counts=None)
@@ -443,7 +449,14 @@ class Mediation:
             post=np.ones(len(values), dtype=bool),
             cluster_shares=shares and ClusterShares.beside([shares.take(np.array([0]))] * len(values)),
             conventions=told,
-            **result_facts(complete, sample.rows, outcome, dropped, t_intervals=psi is not None),
+            **result_facts(
+                complete,
+                sample.rows,
+                outcome,
+                dropped,
+                t_intervals=psi is not None,
+                spread=float(np.sqrt(np.mean(model.d**2))),
+            ),
         )
 
 

@@ -137,7 +137,7 @@ class Product:
         covariance = slope @ errors @ slope.T
         gap = w @ self.fit.outcome**2 / (n - size) / squares - covariance[layout.total, layout.total]
         spread = np.sqrt(np.diag(covariance)[layout.channel])
-        shift = gap / 2 * spread / spread.sum()
+        shift = gap / 2 * spread / (spread.sum() or 1.0)
         covariance[layout.direct, layout.channel] += shift
         covariance[layout.channel, layout.direct] += shift
         parts = covariance[layout.direct :, layout.direct :].sum(axis=0)

@@ -141,7 +141,7 @@ class Panel:
         order = None if np.all(key[1:] >= key[:-1]) else np.argsort(key, kind="stable")
 
         self.frame = frame
-        self._missing_in: dict[str, list[str]] = {}  # by column of a formula its variables with missing values
+        self._made_of: dict[str, list[str]] = {}  # by column of a formula its variables
         self.repeated = repeated
         self.names: Mapping[str, str] = {"unit": ROW, **roles}
         self._order = order
@@ -328,6 +328,22 @@ class Panel:
             slopes += [(effect, variable.strip()) for variable in variables.split(",")]
         return list(dict.fromkeys(names)), list(dict.fromkeys(slopes))
 
+    def check_roles(
+        self, outcome: str, fixed_effects: str | Sequence[str] | None = (), **roles: str | Sequence[str] | None
+    ) -> None:
+        """Refuse the outcome in another role, named by its argument, and inside formulas and fixed effects.
+
+        Raises
+        ------
+        OptionError
+        """
+        names, slopes = self.varying_slopes(fixed_effects)
+        behind = [column for name in names for column in self._effect_columns(name)]
+        given = {"fixed_effects": [*behind, *(name for slope in slopes for name in slope)]}
+        for role, columns in (given | {role: as_columns(value) for role, value in roles.items()}).items():
+            if outcome in columns or any(outcome in self._made_of.get(column, ()) for column in columns):
+                raise OptionError(role, outcome, [f"a column with no other role ({outcome!r} is the outcome)"])
+
     def slope_variable(self, name: str) -> np.ndarray:
         """Return the variable of a slope in panel order: a column, periods as steps of the calendar."""
         return self.time.astype(float) if name == self.names["time"] else self.column(name)
@@ -337,7 +353,7 @@ class Panel:
         if name not in self.frame.columns and _SLOPES.fullmatch(name):
             allowed = "varying slopes in TWFE and Imputation, family='gaussian', alone"
             raise OptionError("fixed_effects", name, [allowed])
-        parts = [name] if name in self.frame.columns else [part.strip() for part in name.split("^")]
+        parts = self._effect_columns(name)
         codes = self.codes(parts[0])[0]
         for part in parts[1:]:
             more, labels = self.codes(part)
@@ -403,7 +419,7 @@ class Panel:
         view.frame = self.frame.iloc[positions]
         view.names, view.repeated = self.names, self.repeated
         view._calendar = self._calendar
-        view._missing_in = self._missing_in
+        view._made_of = self._made_of
         view._order = None
         present, view.unit_codes = np.unique(self.unit_codes[keep], return_inverse=True)
         view.units = self.units[present]
@@ -481,23 +497,23 @@ class Panel:
         """
         names: dict[str, None] = {}
         made: dict[str, pd.Series] = {}
-        missing_in: dict[str, list[str]] = {}
+        made_of: dict[str, list[str]] = {}
         for covariate in as_columns(covariates):
             if not is_formula(covariate, self.frame.columns):
                 names[covariate] = None
                 continue
-            columns, missing = formula_columns(self.frame, covariate)
+            columns, variables = formula_columns(self.frame, covariate)
             same = [name for name in columns if columns[name].nunique() < 2]
             dropped.add(CollinearWarning, "covariates", f"constant in formula {covariate!r}", len(same), same)
             for name in columns.columns.difference(same, sort=False):
                 names[name] = None
                 if name not in self.frame.columns:
-                    made[name], missing_in[name] = columns[name], missing
+                    made[name], made_of[name] = columns[name], variables
         if not made:
             return self, list(names)
         other = self._copy()
         other.frame = pd.concat([self.frame, pd.DataFrame(made)], axis=1)
-        other._missing_in = self._missing_in | missing_in
+        other._made_of = self._made_of | made_of
         return other, list(names)
 
     def complete(self, names: Sequence[str], dropped: Dropped) -> Panel:
@@ -507,7 +523,8 @@ class Panel:
         for name in names:
             absent = np.isnan(self.column(name))
             if absent.any():
-                culprits += [column for column in self._missing_in.get(name, [name]) if column not in culprits]
+                behind = [of for of in self._made_of.get(name, [name]) if self.frame[of].isna().any()]
+                culprits += [column for column in behind if column not in culprits]
                 missing |= absent
         if not culprits:
             return self
@@ -551,6 +568,10 @@ class Panel:
         other = object.__new__(Panel)
         other.__dict__.update(self.__dict__)
         return other
+
+    def _effect_columns(self, name: str) -> list[str]:
+        """Columns whose interaction a fixed effect is."""
+        return [name] if name in self.frame.columns else [part.strip() for part in name.split("^")]
 
     def _series(self, name: str) -> pd.Series:
         if name not in self.frame.columns:

@@ -105,7 +105,7 @@ class NegativeBinomial:
                 "singletons": "left out, counted",
                 "dispersion": f"{params[-1]:.6g} (variance = mean + dispersion mean^2)",
             },
-            **result_facts(sample.panel, sample.rows, outcome, dropped),
+            **result_facts(sample.panel, sample.rows, outcome, dropped, spread=scale, counts="relative"),
         )
 
 

@@ -176,7 +176,7 @@ def panel_ols(
             "variance": f"linearmodels, clustered by {panel.clusters.name}, {SMALL_SAMPLE}",
             "singletons": "left out, counted",
         },
-        **result_facts(sample.panel, sample.rows, outcome, dropped, t_intervals=True),
+        **result_facts(sample.panel, sample.rows, outcome, dropped, t_intervals=True, spread=scale),
     )
 
 

@@ -246,6 +246,13 @@ class Design:
         require_panel(panel)
         dropped = Dropped()
         panel, covariates = panel.with_covariates(covariates, dropped)
+        panel.check_roles(
+            outcome,
+            options.fixed_effects,
+            treatment=treatment,
+            covariates=covariates,
+            shocks=options.shocks if isinstance(options.shocks, str) else None,
+        )
         held = [options.shocks] if isinstance(options.shocks, str) else []
         panel = _with_shares(panel, options, dropped)
         panel = panel.complete([outcome, *([treatment] if treatment else []), *held, *covariates], dropped)
@@ -317,7 +324,11 @@ class Design:
         codes, labels = self.clusters()
         size = np.bincount(codes, by_sector.sum(axis=0))
         by_cluster = self.options.errors == "cluster"
-        facts = result_facts(sample.panel, sample.rows, outcome, self.dropped, t_intervals=by_cluster)
+        moved = self.z if label == INSTRUMENT else self.x
+        spread = abs(self.cross(moved)) / np.sqrt(self.cross(self.z) * self.w.sum())
+        facts = result_facts(
+            sample.panel, sample.rows, outcome, self.dropped, t_intervals=by_cluster, spread=spread
+        )  # fmt: skip
         if by_cluster:
             labels = sample.panel.clusters
             variance = f"clustered by {labels.name}, {SMALL_SAMPLE}"

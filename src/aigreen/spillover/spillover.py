@@ -30,7 +30,7 @@ from aigreen.errors import AigreenWarning, NoControlsError, OptionError
 from aigreen.exposure.basis import Basis, Response, check_cuts
 from aigreen.options import as_columns, check_choice, check_columns, check_fixed_effects, check_periods, check_scale
 from aigreen.panel.dropped import Dropped
-from aigreen.panel.facts import result_facts
+from aigreen.panel.facts import counted, result_facts
 from aigreen.panel.panel import NEVER, Panel, require_panel
 from aigreen.regression.sample import check_counts
 from aigreen.regression.twfe import TWFE
@@ -271,7 +271,7 @@ class Spillover:
         if self.family == "poisson":
             values, psi = np.expm1(values), psi * np.exp(values)
         index = pd.MultiIndex.from_arrays([names, levels], names=["term", "level"])
-        return self._result(stage, values=values, index=index, psi=psi, mass=None)
+        return self._result(stage, values=values, index=index, psi=psi, mass=None, relative=True)
 
     def contamination(
         self,
@@ -310,17 +310,32 @@ class Spillover:
             index=pd.MultiIndex.from_arrays([cells.cohort, cells.time], names=["cohort", "time"]),
             psi=ignoring.psi - clean.psi,
             mass=clean.mass,
+            difference=True,
         )
         return replace(result, method=f"Imputation less {result.method}")
 
     # -- steps ---------------------------------------------------------------------------------------------------
 
     def _result(
-        self, stage: Stage, *, values: np.ndarray, index: pd.Index, psi: np.ndarray, mass: Mass | None
+        self,
+        stage: Stage,
+        *,
+        values: np.ndarray,
+        index: pd.Index,
+        psi: np.ndarray,
+        mass: Mass | None,
+        relative: bool = False,
+        difference: bool = False,
     ) -> Effects:
         sample = stage.sample
         used = np.concatenate([stage.imputed.model.effects.rows, stage.treated.rows, stage.exposed])
         scale = "" if self.family == "gaussian" else f", {self.family}, {self.scale}"
+        counts = counted(self.family, "percent" if relative else self.scale)
+        facts = result_facts(sample, used, stage.outcome, stage.dropped, t_intervals=True, counts=counts)
+        if difference:  # which may well be nothing
+            resolution = facts.pop("resolution")
+            alike = np.linalg.norm(psi, axis=0) <= resolution
+            values, psi = np.where(alike & (np.abs(values) <= resolution), 0.0, values), np.where(alike, 0.0, psi)
         return Effects(
             values=values,
             index=index,
@@ -331,7 +346,7 @@ class Spillover:
             leads="separate",
             anticipation=self.anticipation,
             conventions=self._conventions(stage),
-            **result_facts(sample, used, stage.outcome, stage.dropped, t_intervals=True),
+            **facts,
         )
 
     def _shares(self, stage: Stage, part: str, cells: Cells, average: Average, *, lead: bool) -> ClusterShares:

@@ -159,6 +159,9 @@ class GroupTimeATT:
             panel, propensity_covariates = panel.with_covariates(propensity_covariates, dropped)
             if self.method != "dr":
                 raise OptionError("propensity_covariates", propensity_covariates, ["None with method='ipw' or 'reg'"])
+        panel.check_roles(
+            outcome, covariates=covariates, propensity_covariates=propensity_covariates, current=current
+        )  # fmt: skip
         crossed = panel.repeated or self.sampling == "repeated_cross_sections"
         if self.sampling == "balanced":
             panel.require_units("GroupTimeATT(sampling='balanced')")
