@@ -33,6 +33,7 @@ from aigreen.effects.small_samples import (
     Strata,
     hotelling,
     max_t_p,
+    most_df,
     randomization_p,
     scaled,
     sidak,
@@ -230,7 +231,8 @@ class Effects(Maketables, StatsmodelsResults):
         small = self._spread if method == "auto" else None
         if small is not None and (alone := (errors > 0) & np.isnan(small.df)).any():
             message = (
-                f"{alone.sum():,} effects rest on one treated cluster: they have no error of their own, so no interval"
+                f"{alone.sum():,} effects rest on one treated cluster, or on one comparison cluster: they have no "
+                "error of their own, so no interval"
             )
             warn(FewClustersWarning(message, count=int(alone.sum()), first=self.index[alone][:5]))
         many = small is None or small.treated[small.treated > 0].min(initial=np.inf) >= MANY
@@ -675,7 +677,8 @@ class Effects(Maketables, StatsmodelsResults):
                 "event_study(window=...), or see trend(), the band of conf_int(simultaneous=True), or method='max_t'"
             )
         strata = strata_of(shares, list(range(q))) if fewest is not None else Strata.one(len(psi), self._clusters_df())
-        statistic, nu, p = hotelling(gap, u, strata)
+        few = min((most_df(shares, j, strata) for j in live.tolist()), default=np.inf)
+        statistic, nu, p = hotelling(gap, u, strata, few)
         if method == "wild":
             statistic, p = wild_p(gap, psi, shares, n_draws=n_draws, seed=seed)
         elif method == "randomization":
@@ -714,7 +717,7 @@ class Effects(Maketables, StatsmodelsResults):
             return [] if self.df is None else [f"t with {self.df:,} degrees of freedom"]
         known = small.df[np.isfinite(small.df)]
         if not known.size:
-            return ["none: all treated rows stand in one cluster"]
+            return ["none: all treated rows, or all comparison rows, stand in one cluster"]
         low, high = known.min(), known.max()
         df = f"{low:.1f}" if high - low < 0.05 else f"{low:.1f} to {high:.1f}"
         treated = small.treated[small.treated > 0]
