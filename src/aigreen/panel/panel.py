@@ -67,10 +67,11 @@ class Panel:
     freq : {"Y", "Q", "M", "W", "D", "observed"} or int, optional
         Step in which periods, horizons and `anticipation` count. A step of the calendar: dates, or integers written
         YYYYQ, YYYYMM or YYYYMMDD, become whole steps since 1970 (yearly ones stay years). "observed": from one period
-        that occurs to the next, numbered from 1. An int: that many units of `time`, as 2 for biennial years, numbered
-        ``time // freq``; 1 takes integers that look like coded dates as they stand. Default: integers as they stand; of
-        dates the longest step at whose starts, or at whose ends, all of them stand. A cohort between two steps belongs
-        to the later one.
+        that occurs to the next, numbered from 1 (of dates days, pandas periods as they are); after the last one that
+        occurs a step is one unit of `time`, of dates the median distance between those that occur. An int: that many
+        units of `time`, as 2 for biennial years, numbered ``time // freq``; 1 takes integers that look like coded dates
+        as they stand. Default: integers as they stand; of dates the longest step at whose starts, or at whose ends, all
+        of them stand. A cohort between two steps belongs to the later one, a date inside a period to that.
 
     Attributes
     ----------
