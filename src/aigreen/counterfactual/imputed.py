@@ -21,9 +21,9 @@ from aigreen.errors import (
     SeparationWarning,
 )
 from aigreen.exposure.basis import Basis
+from aigreen.linalg.absorption import Absorption
 from aigreen.linalg.arrays import sum_by
 from aigreen.linalg.collinearity import independent_of_effects
-from aigreen.linalg.fixed_effects import FixedEffects
 from aigreen.linalg.varying_slopes import Slope, absorb
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel
@@ -106,7 +106,7 @@ class Imputed:
     y : ndarray, shape (n,)
     X : ndarray, shape (n, p)
         Covariates that enter the model.
-    effects : FixedEffects
+    effects : Absorption
         Projection on the fitted rows, with the weights of the sample.
     model : Untreated
     reached : ndarray of bool, shape (n,)
@@ -119,7 +119,7 @@ class Imputed:
     sample: Panel
     y: np.ndarray
     X: np.ndarray
-    effects: FixedEffects
+    effects: Absorption
     model: Untreated
     reached: np.ndarray
     zero: np.ndarray

@@ -677,8 +677,8 @@ class Effects(Maketables, StatsmodelsResults):
                 "event_study(window=...), or see trend(), the band of conf_int(simultaneous=True), or method='max_t'"
             )
         strata = strata_of(shares, list(range(q))) if fewest is not None else Strata.one(len(psi), self._clusters_df())
-        few = min((most_df(shares, j, strata) for j in live.tolist()), default=np.inf)
-        statistic, nu, p = hotelling(gap, u, strata, few)
+        most = min((most_df(shares, j, strata) for j in live.tolist()), default=np.inf)
+        statistic, nu, p = hotelling(gap, u, strata, most)
         if method == "wild":
             statistic, p = wild_p(gap, psi, shares, n_draws=n_draws, seed=seed)
         elif method == "randomization":

@@ -196,7 +196,7 @@ def strata_of(shares: ClusterShares, effects: list[int]) -> Strata:
     of = shares.of[:, effects]
     behind = shares.share @ of
     treated = behind.any(axis=1)
-    comparison = _comparison_clusters(shares, of.any(axis=1), treated)
+    comparison = _comparison_clusters(shares, np.flatnonzero(of.any(axis=1)), treated)
     if not shares.by_group[effects].any():
         fewest = min(effective(column) for column in behind.T)
         return Strata(treated.astype(np.intp), np.array([comparison, fewest]) - 1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from aigreen.linalg.absorption import Absorption
 from aigreen.linalg.arrays import take_rows
-from aigreen.linalg.fixed_effects import FixedEffects
 
 _COLLINEAR = 1e-9
 _CLEARLY_INDEPENDENT = 1e-6
@@ -67,7 +67,7 @@ def symmetric_inverse(gram: np.ndarray) -> np.ndarray:
 
 
 def independent_of_effects(
-    effects: FixedEffects, X: np.ndarray, weights: np.ndarray | None
+    effects: Absorption, X: np.ndarray, weights: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find covariates that the fixed effects and earlier covariates do not determine on the fitted rows.
 
