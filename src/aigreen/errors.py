@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from types import FrameType
 
 SHOWN = 5
+LONGEST = 60  # characters of a value in a message
 _PASSED = {"aigreen", "aigreen_study", "functools"}  # cached properties stand between two frames of the package
 
 
@@ -46,6 +47,11 @@ class DataError(AigreenError):
 
 class NotAPanelError(DataError, TypeError):
     """An estimator was given a frame or a path instead of a Panel."""
+
+    def __init__(self, given: object) -> None:
+        super().__init__(
+            f"a Panel is needed, got a {type(given).__name__}: make one, Panel(df, unit=..., time=..., cohort=...)"
+        )
 
 
 class EmptyDataError(DataError):
@@ -133,6 +139,17 @@ class OptionError(AigreenError, ValueError):
         super().__init__(
             f"{option}={value!r}: use one of {listed}{did_you_mean(str(value), [str(a) for a in allowed])}"
         )
+
+
+class WrongTypeError(OptionError, TypeError):
+    """An argument is of another type than the function takes."""
+
+    def __init__(self, name: str, value: object, expected: str) -> None:
+        text = " ".join(repr(value).split())
+        shown = text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+        kind = type(value).__name__
+        article = "an" if kind[0] in "aeioAEIO" else "a"
+        Exception.__init__(self, f"{name}={shown}: {expected} is expected, got {article} {kind}")
 
 
 class MissingExtraError(AigreenError, ImportError):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from aigreen.arguments import typed
 from aigreen.decomposition.additivity import fit_additivity
 from aigreen.decomposition.bootstrap import bootstrap
 from aigreen.decomposition.draws import Bootstrap, Resampling
@@ -92,6 +93,7 @@ class Decomposition(PartOptions):
     {'total': 2.5, 'direct': 2.0, 'm': 0.5}
     """
 
+    @typed
     def fit(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Parts:
         """Estimate the parts by cohort and time.
 
@@ -120,6 +122,7 @@ class Decomposition(PartOptions):
         """
         return fit_parts(self, panel, outcome, covariates)
 
+    @typed
     def path(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Parts:
         r"""Estimate the parts by horizon, all relative to the last period before treatment, for `honest_did`.
 
@@ -150,6 +153,7 @@ class Decomposition(PartOptions):
         """
         return fit_path(self, panel, outcome, covariates)
 
+    @typed
     def factors(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Effects:
         """Estimate the two factors of each channel: its slope b, and how far treated rows moved it on average.
 
@@ -163,6 +167,7 @@ class Decomposition(PartOptions):
         """
         return fit_factors(self, panel, outcome, covariates)
 
+    @typed
     def additivity(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Effects:
         """Estimate how much more exposure does to treated than to untreated rows: zero if it adds to own treatment.
 
@@ -187,6 +192,7 @@ class Decomposition(PartOptions):
         """
         return fit_additivity(self, panel, outcome, covariates)
 
+    @typed
     def sensitivity(
         self,
         panel: Panel,
@@ -229,6 +235,7 @@ class Decomposition(PartOptions):
         """
         return fit_sensitivity(self, panel, outcome, covariates, rho, level)
 
+    @typed
     def bootstrap(
         self,
         panel: Panel,

@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
+from aigreen.arguments import check_fields, typed
 from aigreen.effects.effects import Effects
 from aigreen.errors import (
     AigreenError,
@@ -39,6 +40,7 @@ SynthVariance = Literal["placebo", "jackknife", "bootstrap"]
 LocalControl = Literal["not_yet_treated", "never_treated"]
 
 
+@typed
 def bacon_weights(panel: Panel, outcome: str) -> pd.DataFrame:
     r"""Decompose the two-way fixed-effect estimate into two-group comparisons (Goodman-Bacon 2021, theorem 1).
 
@@ -100,9 +102,11 @@ class ChaisemartinDHaultfoeuille:
     horizons: int = 3
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not isinstance(self.horizons, int) or self.horizons < 0:
             raise OptionError("horizons", self.horizons, [0, 1, 2, 3])
 
+    @typed
     def fit(self, panel: Panel, outcome: str) -> Effects:
         """Fit and return effects by `horizon`, reference -1 included."""
         dropped = Dropped()
@@ -139,11 +143,13 @@ class LocalProjections:
     reweight: bool = False
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.control_group not in get_args(LocalControl):
             raise OptionError("control_group", self.control_group, get_args(LocalControl))
         if not self.window[0] <= -1 < 0 <= self.window[1]:
             raise OptionError("window", self.window, [(-3, 3), "(negative, zero or positive)"])
 
+    @typed
     def fit(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Effects:
         """Fit and return effects by `horizon`, reference -1 included; errors clustered by the panel's clusters."""
         dropped = Dropped()
@@ -197,9 +203,11 @@ class SyntheticDiD:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.variance not in get_args(SynthVariance):
             raise OptionError("variance", self.variance, get_args(SynthVariance))
 
+    @typed
     def fit(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Effects:
         """Fit on a balanced panel and return one effect.
 

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from aigreen.arguments import check_fields, typed
 from aigreen.did.group_time.sample import check_sample, cohort_shares, cohorts_in_reach
 from aigreen.effects.aggregation import KEYS, Mass
 from aigreen.effects.cluster_shares import ClusterShares
@@ -118,6 +119,7 @@ class Efficient:
     covariance: Covariance = "auto"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for option, allowed in (
             ("kind", Kind),
             ("estimand", Estimand),
@@ -131,6 +133,7 @@ class Efficient:
                 if getattr(self, option) != only:
                     raise OptionError(option, getattr(self, option), [f"{only} with kind='chen_santanna_xie'"])
 
+    @typed
     def fit(self, panel: Panel, outcome: str) -> Effects:
         """Estimate the effects.
 
@@ -174,6 +177,7 @@ class Efficient:
                 psi = means.adjusted(psi, np.where(reference[:, None, None], 0.0, start))
         return self._effects(design, np.einsum("kgt,gt->k", weights, means.mean), psi, design.cells, design.index)
 
+    @typed
     def balance(self, panel: Panel, outcome: str) -> Effects:
         r"""Estimate :math:`\hat X`, which random timing or parallel trends make zero; `Effects.test` tests it.
 
@@ -190,6 +194,7 @@ class Efficient:
         values = np.einsum("kgt,gt->k", design.zero, design.means.mean)
         return self._effects(design, values, design.means.influence(design.zero), cells, index, balance=True)
 
+    @typed
     def randomization_test(self, panel: Panel, outcome: str, *, n_draws: int = 999, seed: int = 0) -> Randomization:
         r"""Fisher's test of no effect on any unit: the t statistic under reassigned timing.
 

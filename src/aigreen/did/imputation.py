@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from aigreen.arguments import check_fields, typed
 from aigreen.counterfactual.imputed import Imputed, side_by_side
 from aigreen.counterfactual.leads import leads
 from aigreen.counterfactual.rows import Cells, identified_cells, split_rows
@@ -109,6 +110,7 @@ class Imputation:
     separated: Separated = "zero"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for option, allowed in (("family", Family), ("variance", Variance), ("scale", Scale), ("separated", Separated)):
             check_choice(option, getattr(self, option), allowed)
         check_periods("anticipation", self.anticipation)
@@ -116,6 +118,7 @@ class Imputation:
         check_scale(self.scale, self.family, self.leads)
         check_fixed_effects(self.fixed_effects)
 
+    @typed
     def fit(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Effects:
         """Estimate the effects by cohort and time.
 

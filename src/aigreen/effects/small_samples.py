@@ -198,7 +198,7 @@ def strata_of(shares: ClusterShares, effects: list[int]) -> Strata:
     treated = behind.any(axis=1)
     comparison = _comparison_clusters(shares, np.flatnonzero(of.any(axis=1)), treated)
     if not shares.by_group[effects].any():
-        fewest = min(effective(column) for column in behind.T)
+        fewest = min((effective(column) for column in behind.T if column.any()), default=0.0)
         return Strata(treated.astype(np.intp), np.array([comparison, fewest]) - 1)
     labels, group = np.unique(shares.labels, return_inverse=True)
     own = np.zeros((len(behind), len(labels)))

@@ -36,7 +36,8 @@ def independent_columns(gram: np.ndarray, size: np.ndarray, tol: float = 1e-10) 
 
 def column_scale(values: np.ndarray) -> np.ndarray:
     """Return the standard deviation of each column, one where that is zero: tolerances then hold in any unit."""
-    return np.where(np.ptp(values, axis=0) > 0, values.std(axis=0), 1.0)
+    scale = np.where(np.ptp(values, axis=0) > 0, values.std(axis=0), 1.0)
+    return np.where(scale > 0, scale, 1.0)
 
 
 def column_size(values: np.ndarray, weights: np.ndarray | None) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from aigreen.arguments import check_fields, typed
 from aigreen.decomposition.decomposition import Decomposition
 from aigreen.decomposition.draws import Bootstrap, Resampling, cluster_weights
 from aigreen.decomposition.parts import DIRECT, SPILLOVER, TOTAL, Layout, Parts
@@ -131,6 +132,7 @@ class Mediation:
     control_group: ControlGroup = "not_yet_treated"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for option in ("channels", "intermediates"):
             object.__setattr__(self, option, as_columns(getattr(self, option)))
         for option, allowed in (("design", Design), ("vcov", Variance), ("control_group", ControlGroup)):
@@ -156,6 +158,7 @@ class Mediation:
         if self.fixed_effects is not None and self.design == "doubly_robust":
             raise OptionError("fixed_effects", self.fixed_effects, ["None with design='doubly_robust'"])
 
+    @typed
     def fit(
         self,
         panel: Panel,
@@ -232,6 +235,7 @@ class Mediation:
         fold[2 + len(self.channels) :, Layout.direct] = 1.0
         return fold
 
+    @typed
     def bootstrap(
         self,
         panel: Panel,
@@ -284,6 +288,7 @@ class Mediation:
         draws = regressions.draws(omega)
         return Bootstrap(pd.DataFrame(draws @ self._intermediates_to_direct, columns=effects.index), effects)
 
+    @typed
     def sensitivity(
         self,
         panel: Panel,
@@ -332,6 +337,7 @@ class Mediation:
         )
         return found.frame(rho, level)
 
+    @typed
     def check_linearity(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Effects:
         """Compare the channels' parts of the staggered design with the doubly robust ones: zero if both models hold.
 
@@ -386,12 +392,12 @@ class Mediation:
         """Draw the sample of the regressions; leave out covariates that the others determine."""
         panel, names = panel.with_covariates(names, dropped)
         self._check_roles(panel, outcome, treatment, names)
-        columns = [outcome, *([treatment] if treatment else []), *self._moved, *names]
+        columns = [outcome, *([] if treatment is None else [treatment]), *self._moved, *names]
         complete = panel.complete(columns, dropped)
         sample = draw_sample(complete, panel.effect_names(self.fixed_effects), dropped, counts=None)
         if treatment is None and not complete.treated[sample.rows].any():
             raise NoTreatedError(f"no row is treated{dropped.cause()}", column=panel.names.get("cohort"), count=0)
-        d = complete.column(treatment) if treatment else complete.treated.astype(float)
+        d = complete.treated.astype(float) if treatment is None else complete.column(treatment)
         codes = sample.effects or [np.zeros(len(sample), dtype=np.intp)]
         effects = FixedEffects(codes, weights=sample.weights)
         X = np.column_stack([d[sample.rows], sample.matrix(names)])

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from aigreen.arguments import as_numbers, typed
 from aigreen.errors import (
     ClusterVariesError,
     CollinearWarning,
@@ -29,7 +30,7 @@ from aigreen.linalg.arrays import distinct
 from aigreen.options import as_columns
 from aigreen.panel.calendar import Freq, read_times
 from aigreen.panel.cohorts import NEVER, read_cohorts
-from aigreen.panel.columns import code_integers, factorize, numeric, to_pandas
+from aigreen.panel.columns import check_size, code_integers, factorize, numeric, to_pandas
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.formulas import formula_columns, is_formula
 
@@ -106,6 +107,7 @@ class Panel:
     ([610, 611, 612], [612.0], ['2020-11', '2020-12', '2021-01'])
     """
 
+    @typed
     def __init__(
         self,
         df: Any,
@@ -239,17 +241,20 @@ class Panel:
 
     # -- columns -------------------------------------------------------------------------------------------------
 
+    @typed
     def column(self, name: str) -> np.ndarray:
         """Return a column as float64 in panel order, missing as nan; the periods in steps.
 
         Raises
         ------
         UnknownColumnError, NonNumericError, InfiniteValueError
+        DataError
+            Numbers whose squares leave the range of floating point: beyond 1e75, or none of 1e-75.
         """
         if name == self.names["time"]:
             return self.time.astype(float)
         values = numeric(self._series(name))
-        infinite = np.flatnonzero(np.isinf(values))
+        infinite = check_size(values, name)
         if infinite.size:
             raise InfiniteValueError(
                 f"column {name!r}: {infinite.size:,} infinite values",
@@ -259,6 +264,7 @@ class Panel:
             )
         return self.in_panel_order(values)
 
+    @typed
     def matrix(self, names: Sequence[str]) -> np.ndarray:
         """Return columns as a float64 array of shape (n_rows, len(names))."""
         out = np.empty((self.n_rows, len(names)), order="F")
@@ -266,6 +272,7 @@ class Panel:
             out[:, j] = self.column(name)
         return out
 
+    @typed
     def codes(self, name: str) -> tuple[np.ndarray, pd.Index]:
         """Return integer codes in panel order and labels of a categorical column, for a fixed effect.
 
@@ -431,6 +438,7 @@ class Panel:
         view.weights = None if self.weights is None else self.weights[keep]
         return view
 
+    @typed
     def split(self, name: str) -> dict[Any, Panel]:
         """Return one view for each value of a column, in their order (or that of its categories), without missing."""
         series = self._series(name)
@@ -452,6 +460,7 @@ class Panel:
                 "GroupTimeATT, Imputation, SunAbraham or TWFE"
             )
 
+    @typed
     def clean(self, exposure: str | Sequence[str]) -> Panel:
         """Return the view of the rows that are treated, or for certain exposed to none of the columns.
 
@@ -460,10 +469,11 @@ class Panel:
         names = as_columns(exposure)
         return self.cut(self.treated | (self.matrix(names) == 0).all(axis=1))
 
+    @typed
     def reassign(self, unit_cohort: np.ndarray) -> Panel:
         """Return a panel of the same rows with other first treated periods (placebos), shape (n_units,)."""
         other = self._copy()
-        other.unit_cohort = np.asarray(unit_cohort, dtype=float)
+        other.unit_cohort = as_numbers("unit_cohort", unit_cohort)
         if other.unit_cohort.shape != (self.n_units,) or np.isnan(other.unit_cohort).any():
             raise DataError(f"one first treated period (inf for never) for each of {self.n_units} units is needed")
         return other
@@ -612,9 +622,7 @@ class Panel:
 def require_panel(panel: object) -> None:
     """Refuse what is no Panel, saying how to make one."""
     if not isinstance(panel, Panel):
-        raise NotAPanelError(
-            f"a Panel is needed, got a {type(panel).__name__}: make one, Panel(df, unit=..., time=..., cohort=...)"
-        )
+        raise NotAPanelError(panel)
 
 
 def require_nested(panel: Panel, clusters: np.ndarray, name: str | None) -> None:

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
+from aigreen.arguments import check_fields, typed
 from aigreen.effects.aggregation import Mass
 from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
@@ -106,6 +107,7 @@ class TWFE:
     reference: int = -1
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.family not in get_args(Family):
             raise OptionError("family", self.family, get_args(Family))
         if isinstance(self.vcov, str):
@@ -130,6 +132,7 @@ class TWFE:
         """Number of lags of Driscoll-Kraay errors where it is given."""
         return self.vcov[1] if self.vcov[0] == DRISCOLL_KRAAY and isinstance(self.vcov[1], int) else None
 
+    @typed
     def fit(
         self,
         panel: Panel,

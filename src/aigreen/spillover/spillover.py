@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
+from aigreen.arguments import check_fields, typed
 from aigreen.counterfactual.imputed import Average, ExposureResponse, Imputed, side_by_side
 from aigreen.counterfactual.leads import leads
 from aigreen.counterfactual.rows import (
@@ -143,6 +144,7 @@ class Spillover:
     scale: Scale = "level"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for option, allowed in (("family", Family), ("response", Response), ("variance", Variance), ("scale", Scale)):
             check_choice(option, getattr(self, option), allowed)
         check_columns("exposure", self.columns, {"spillover"})
@@ -161,6 +163,7 @@ class Spillover:
 
     # -- results -------------------------------------------------------------------------------------------------
 
+    @typed
     def fit(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Effects:
         """Estimate the effects by part, cohort and time.
 
@@ -228,6 +231,7 @@ class Spillover:
         ]
         return replace(result, post=post, cluster_shares=ClusterShares.beside(shares))
 
+    @typed
     def response_curve(
         self,
         panel: Panel,
@@ -273,6 +277,7 @@ class Spillover:
         index = pd.MultiIndex.from_arrays([names, levels], names=["term", "level"])
         return self._result(stage, values=values, index=index, psi=psi, mass=None, relative=True)
 
+    @typed
     def contamination(
         self,
         panel: Panel,

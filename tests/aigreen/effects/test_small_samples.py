@@ -300,7 +300,7 @@ def test_one_treated_cluster_has_no_test_and_no_difference():
     one, rest = (GroupTimeATT().fit(part, "y").overall() for part in panel_.split("half").values())
     assert np.isnan((rest - one).effective_clusters()["df"].iloc[0])
     for call in (one.test, (rest - one).test):
-        with pytest.raises(FewClustersError, match=r"effective treated clusters"):
+        with pytest.raises(FewClustersError, match="1 of 1 restrictions rest on one treated cluster, or on one compar"):
             call()
     lone = data.assign(first=np.where(data["city"] == 0, 2006, data["first"]))
     study = GroupTimeATT().fit(Panel(lone, unit="city", time="year", cohort="first"), "y").event_study()
@@ -414,3 +414,23 @@ def test_one_comparison_cluster_gives_no_interval():
             FewClustersWarning, match=r"effects rest on one treated cluster, or on one comparison cluster"
         ):
             assert effect.conf_int().isna().all(axis=None)
+
+
+def test_stacked_results_of_which_one_has_one_treated_cluster_are_not_tested_together():
+    data = draw(n=30, treated=9)
+    whole = Panel(data, unit="city", time="year", cohort="first")
+    few = whole[~data["city"].between(1, 8)]
+    for fit in (TWFE().fit, lambda p, y: GroupTimeATT().fit(p, y).overall()):
+        both = concat({"all": fit(whole, "y"), "one": fit(few, "y")})
+        text = r"^1 of 2 restrictions rest on one treated cluster, .* error of their own: \('one', '\w+'\); test the"
+        for method in ("auto", "hotelling", "wild", "randomization"):
+            with pytest.raises(FewClustersError, match=text):
+                both.test(method=method)
+        assert both["all"].test().p_value > 0 and both.test(method="max_t", n_draws=99).p_value > 0
+
+
+def test_a_treatment_and_its_covariates_are_tested_together():
+    data = draw(n=60, treated=30).assign(x=lambda d: np.random.default_rng(5).standard_normal(len(d)))
+    effects = TWFE().fit(Panel(data, unit="city", time="year", cohort="first"), "y", covariates=["x"])
+    exact = effects.test()
+    assert exact.df == 2 and exact.p_value == pytest.approx(effects.test(method="chi2").p_value, abs=0.1)

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
+from aigreen.arguments import check_fields, typed
 from aigreen.did.group_time.comparisons import NO_CONTROLS, Computed, compare_rows, compare_units
 from aigreen.did.group_time.layout import lengthen, widen
 from aigreen.did.group_time.plan import BasePeriod, Cells, ControlGroup, plan
@@ -101,6 +102,7 @@ class GroupTimeATT:
     cohort_weights: CohortWeights = "mean"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for option, kinds in (
             ("control_group", ControlGroup),
             ("method", Method),
@@ -113,6 +115,7 @@ class GroupTimeATT:
         if isinstance(self.anticipation, bool) or not isinstance(self.anticipation, int) or self.anticipation < 0:
             raise OptionError("anticipation", self.anticipation, (0, 1, 2, "..."))
 
+    @typed
     def fit(
         self,
         panel: Panel,
