@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, get_args
 
 import numpy as np
 
-from aigreen.errors import EffectsError, OptionError
+from aigreen.errors import EffectsError, EstimationError, OptionError
 
 MOST_DRAWS = 10_000_000
+MOST_GIGABYTES = 16  # of one array
 
 
 def as_columns(names: str | Sequence[str] | None) -> list[str]:
@@ -51,6 +53,19 @@ def check_draws(n_draws: int, seed: int, fewest: int = 1) -> None:
         raise EffectsError(
             f"n_draws={n_draws}, seed={seed}: {fewest} to {MOST_DRAWS:,} draws, and a seed of zero or more, are needed"
         )
+
+
+def check_memory(what: str, remedy: str, *shape: int) -> None:
+    """Refuse an array of numbers that would take more than `MOST_GIGABYTES`, before it is asked for.
+
+    Raises
+    ------
+    EstimationError
+    """
+    gigabytes = math.prod(shape) * 8 / 1e9
+    if gigabytes > MOST_GIGABYTES:
+        size = " x ".join(f"{n:,}" for n in shape)
+        raise EstimationError(f"{what} ({size}) would take {gigabytes:,.0f} GB, more than {MOST_GIGABYTES}: {remedy}")
 
 
 def check_reference(value: object) -> None:

@@ -1,5 +1,6 @@
 """Input that crashed, or whose message blamed something else: the right number, or the exact words."""
 
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -22,12 +23,16 @@ from aigreen import (
     SunAbraham,
     bacon_weights,
     concat,
+    options,
 )
 from aigreen.did.balance import entropy_balance
 from aigreen.errors import (
     AlwaysTreatedWarning,
     ClusterVariesError,
+    DataError,
     EffectsError,
+    EstimationError,
+    MixedTypeError,
     NoControlsError,
     NoPrePeriodError,
     NotAPanelError,
@@ -482,3 +487,126 @@ def test_a_unit_that_changes_cluster():
 def test_nothing_to_stack():
     with pytest.raises(EffectsError, match="there is no result to stack"):
         concat({})
+
+
+# -- sizes, labels and memory ------------------------------------------------------------------------------------------
+
+FITTED = {name: fit for name, fit in SMALL.items() if name not in ("bacon", "wild", "randomisation", "pooled")}
+
+
+@pytest.mark.parametrize("fit", FITTED.values(), ids=FITTED)
+def test_estimates_do_not_depend_on_the_unit_of_the_outcome(fit):
+    df = frame()
+    plain = quiet(fit, panel(df), "y").to_frame()
+    for unit in (1e70, 1e-70):
+        scaled = quiet(fit, panel(df.assign(y=unit * df.y)), "y").to_frame()
+        for column, size in (("estimate", unit), ("std_error", unit), ("statistic", 1), ("conf_high", unit)):
+            assert np.allclose(scaled[column] / size, plain[column], rtol=1e-6, atol=1e-9, equal_nan=True), column
+
+
+@pytest.mark.parametrize("unit", [1e70, 1e-70])
+@pytest.mark.parametrize("fit", [f for n, f in COVARIATES.items() if n == "TWFE" or "Att" in n or n in (
+    "Imputation", "SunAbraham", "StackedDiD", "Decomposition", "Mediation", "Spillover")])  # fmt: skip
+def test_nor_on_that_of_covariates(fit, unit, monkeypatch):
+    plain = quiet(fit, "ab")
+    monkeypatch.setitem(fit.__globals__, "panel", lambda: panel(frame().assign(ab=unit * frame().ab)))
+    scaled = quiet(fit, "ab")
+    assert np.allclose(scaled[:1], plain[:1], rtol=1e-6) and np.isfinite(scaled).all()
+
+
+def test_numbers_whose_squares_cannot_be_computed_are_refused():
+    df = frame()
+    tiny, huge = df.assign(a=1e-162 * df.a), df.assign(a=np.where(df.u == 7, 1e160, df.a))
+    small = r"^column 'a': no value is as large as 1e-75 \(the largest is 3.\d*e-162\): give it in another unit$"
+    large = r"^column 'a': 8 values are beyond 1e\+75: give it in another unit; first: 1e\+160, .*, \.\.\.$"
+    for fit in (
+        TWFE().fit, TWFE(family="poisson").fit, GroupTimeATT().fit, Imputation().fit, Imputation(family="poisson").fit,
+        SunAbraham().fit, StackedDiD(window=(-2, 1)).fit, LocalProjections(window=(-2, 1)).fit,
+        Mediation(channels="b").fit, Decomposition(channels="b").fit, Spillover(exposure="near").fit,
+        wild_cluster_bootstrap, randomization_inference,
+    ):  # fmt: skip
+        for data, text in ((tiny, small), (huge, large)):
+            with pytest.raises(DataError, match=text):
+                fit(panel(data.assign(y=lambda d: d.y - d.y.min())), "y", covariates="a")
+    with pytest.raises(DataError, match="column 'y': 480 values are beyond"):
+        TWFE().fit(panel(df.assign(y=1e170 + 1e165 * df.y)), "y")
+
+
+def test_periods_beyond_any_calendar_are_refused():
+    df = frame()
+    df["t"] = df["t"].astype(float)
+    df.loc[df["t"] == 2008, "t"] = 1e300
+    with pytest.raises(DataError, match=r"^column 't': 60 values are beyond 1,000,000,000,000, which no period is;"):
+        panel(df)
+    with pytest.raises(DataError, match=r"^column 't': 60 values are beyond"):
+        panel(df.assign(t=np.where(df["t"] > 1e6, 2**62, df["t"]).astype(np.int64)))
+
+
+@pytest.mark.parametrize(
+    ("ids", "kind"),
+    [
+        (lambda u: [[i] for i in u], "list"),
+        (lambda u: [{"id": i} for i in u], "dict"),
+        (lambda u: [(i, [i]) for i in u], "tuple"),
+    ],
+)
+def test_ids_that_are_no_labels_are_refused(ids, kind):
+    df = frame()
+    df["u"] = pd.Series(ids(df["u"]), dtype=object)
+    with pytest.raises(MixedTypeError, match=f"^column 'u' holds values of type {kind}, which are no labels: text,"):
+        panel(df, cluster=None)
+
+
+@pytest.mark.parametrize("kind", ["float16", "float32", "longdouble", "UInt8", "category", "string", "bool"])
+def test_ids_of_any_ordered_type_are_labels(kind):
+    df = frame()
+    df = df[df["u"].isin([0, 1]) | (kind != "bool")]
+    odd = df.assign(u=df["u"].astype(kind))
+    assert panel(odd, cluster=None).n_units == df["u"].nunique()
+    if kind != "bool":
+        values = [GroupTimeATT().fit(panel(data, cluster=None), "y").values for data in (odd, df)]
+        assert values[0] == pytest.approx(values[1], abs=1e-12)
+
+
+def test_leads_that_are_all_determined_are_named():
+    df = frame()
+    always = df[df["u"].isin([1, 16, 20]) | ((df["t"] >= 2004) & (df["u"] < 30))]
+    everyone = df[(df["u"] < 15)].assign(g=2004)
+    for data in (everyone, always[always["u"] < 30]):
+        with pytest.raises((NoPrePeriodError, NoControlsError, EstimationError)):
+            quiet(Decomposition(channels="b", leads=2).fit, panel(data), "y")
+    two = df[df["u"].isin([0, 1, 30, 31]) & df["t"].between(2003, 2004)].assign(c=lambda d: d["u"])
+    text = (
+        r"^fixed effects determine all 1 leads; left out before: 1 leads: determined by fixed effects and other leads$"
+    )
+    with pytest.raises(NoPrePeriodError, match=text):
+        quiet(Decomposition(channels="b", leads=3).fit, panel(two), "y")
+
+
+def test_many_channels_take_memory_in_proportion():
+    rng = np.random.default_rng(0)
+    df = pd.DataFrame([(i, t, 3 if i < 80 else 0) for i in range(400) for t in range(1, 5)], columns=["u", "t", "g"])
+    names = [f"m{k}" for k in range(150)]
+    df = pd.concat([df, pd.DataFrame(rng.normal(size=(len(df), 151)), columns=["y", *names])], axis=1)
+    for fit in (Mediation(channels=names).fit, Decomposition(channels=names).fit):
+        made = Panel(df, unit="u", time="t", cohort="g")
+        tracemalloc.start()
+        fit(made, "y")
+        peak = tracemalloc.get_traced_memory()[1] / 1e6
+        tracemalloc.stop()
+        assert peak < 40  # clusters x channels x channels are 72 MB
+
+
+def test_what_would_not_fit_into_memory_is_refused_with_its_size(monkeypatch):
+    monkeypatch.setattr(options, "MOST_GIGABYTES", 1e-6)
+    df = frame().assign(far=lambda d: np.where(d.near > 0, np.abs(d.a), 0))
+    for fit, text in (
+        (Decomposition(channels="b").fit, "clusters x parts x cohort-periods (20 x 3 x 8)"),
+        (Imputation().fit, "clusters x cohort-periods (20 x 8)"),
+        (GroupTimeATT().fit, "group-time effects x clusters (14 x 20)"),
+    ):
+        with pytest.raises(EstimationError) as told:
+            fit(panel(df), "y")
+        assert str(told.value).startswith(f"influence functions, {text} would take 0 GB, more than 1e-06: take fewer ")
+    with pytest.raises(EstimationError, match=r"^functions of exposure, rows x terms \(\d+ x \d+\) would take 0 GB"):
+        Decomposition(channels="b", exposure="far", bins=10**9).fit(panel(df), "y")

@@ -25,10 +25,12 @@ from aigreen.linalg.absorption import Absorption
 from aigreen.linalg.arrays import sum_by
 from aigreen.linalg.collinearity import independent_of_effects
 from aigreen.linalg.varying_slopes import Slope, absorb
+from aigreen.options import check_memory
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel
 
 _COLLINEAR = 1e-9
+_CLEARLY_INDEPENDENT = 1e-6
 _STEP = 1e-10
 _ITERATIONS = 100
 
@@ -174,6 +176,7 @@ class Imputed:
     def by_cluster(self, cells: Cells, values: np.ndarray) -> np.ndarray:
         """Sum values of the cells' rows by cluster and cell, shape (clusters, k)."""
         n, k = len(self.sample.clusters), len(cells.cohort)
+        check_memory("influence functions, clusters x cohort-periods", "take fewer clusters or periods", n, k)
         at = self.sample.cluster_codes[cells.rows].astype(np.intp) * k + cells.cell
         return np.bincount(at, values, n * k).reshape(n, k)
 
@@ -340,7 +343,7 @@ class Imputed:
         x, w, y, mean = B[np.ix_(exposed, seen)], self.w[exposed], self.y[exposed], self.model.mean[exposed]
         scale = np.sqrt(np.einsum("ij,i,ij->j", x, w, x))
         x = x / scale
-        if len(x) < x.shape[1] or np.linalg.svd(x * np.sqrt(w)[:, None], compute_uv=False)[-1] < _COLLINEAR:
+        if len(x) < x.shape[1] or not _independent(x * np.sqrt(w)[:, None]):
             raise CollinearError(f"the exposures {', '.join(terms[seen])} are collinear on untreated exposed rows")
         if self.poisson:
             beta, fitted = _log_response(x, w, y, mean)
@@ -360,6 +363,13 @@ class Imputed:
         error = self.influence(exposed[row], column, (x * factor[:, None])[row, column], x.shape[1])
         theta[seen], psi[:, seen] = beta / scale, (own - error) @ bread / scale
         return ExposureResponse(basis, B, theta, psi, seen, shift)
+
+
+def _independent(x: np.ndarray) -> bool:
+    """Whether columns of length one are independent; by singular values where cross-products do not tell."""
+    if np.linalg.eigvalsh(x.T @ x)[0] > _CLEARLY_INDEPENDENT:
+        return True
+    return bool(np.linalg.svd(x, compute_uv=False)[-1] >= _COLLINEAR)
 
 
 def _log_response(x: np.ndarray, w: np.ndarray, y: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -18,6 +18,7 @@ from aigreen.errors import CollinearError
 from aigreen.linalg.arrays import sum_by
 from aigreen.linalg.collinearity import independent_of_effects, symmetric_inverse
 from aigreen.linalg.fixed_effects import FixedEffects
+from aigreen.options import check_memory
 
 # Slopes of the channels, shape (K,), and their influence functions, shape (clusters, K).
 Slopes = tuple[np.ndarray, np.ndarray]
@@ -58,6 +59,8 @@ def compute_parts(
     """
     fit, layout = setup.fit, options.layout
     means = CellMeans(setup, leave_one_out=options.variance == "leave_one_out")
+    size = setup.n_clusters, len(layout.labels), means.n_cells
+    check_memory("influence functions, clusters x parts x cohort-periods", "take fewer channels or clusters", *size)
     moved = means.of_channels(setup)
     values = np.zeros((len(layout.labels), means.n_cells))
     psi = np.zeros((setup.n_clusters, *values.shape))
@@ -99,8 +102,8 @@ def fill_channels(
     """
     loadings, channel, crossed = setup.fit.loadings, layout.channel, layout.crossed
     values[channel] = loadings @ moved
-    for k in range(len(channel)):
-        psi[:, channel[k]] = setup.loadings_influence[:, k] @ moved
+    for k, carried in enumerate(setup.fit.carried_influence(moved, setup.clean_clusters, setup.n_clusters)):
+        psi[:, channel[k]] = carried
     for i in range(len(channel)):
         moved_psi = moved_influence(i)
         for k in np.flatnonzero(loadings[:, i]):
@@ -191,7 +194,7 @@ def treated_slopes(options: PartOptions, setup: Setup) -> Slopes | None:
     except CollinearError as error:
         message = str(error).replace("the clean rows (untreated and unexposed)", "treated rows, as interaction needs")
         raise CollinearError(message) from None
-    psi = fit.loadings_influence(sample.cluster_codes[effects.rows], setup.n_clusters).sum(axis=1)
+    psi = fit.slopes_influence(sample.cluster_codes[effects.rows], setup.n_clusters)
     return fit.slopes - setup.fit.slopes, psi - setup.slopes_influence
 
 

@@ -76,14 +76,9 @@ class Setup:
         return self.sample.cluster_codes[self.fit.effects.rows]
 
     @cached_property
-    def loadings_influence(self) -> np.ndarray:
-        """Influence functions of the loadings of parts on channels, shape (clusters, K, K)."""
-        return self.fit.loadings_influence(self.clean_clusters, self.n_clusters)
-
-    @cached_property
     def slopes_influence(self) -> np.ndarray:
         """Influence functions of the slopes b of the channels, shape (clusters, K)."""
-        return self.loadings_influence.sum(axis=1)
+        return self.fit.slopes_influence(self.clean_clusters, self.n_clusters)
 
     def weights_of(self, rows: np.ndarray) -> np.ndarray:
         """Weights of some rows; one without weights."""

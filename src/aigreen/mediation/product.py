@@ -64,15 +64,15 @@ class Product:
         wd = self.d if self.fit.weights is None else self.d * self.fit.weights
         residuals = np.column_stack([self.fit.outcome, self.fit.channels])
         psi = sum_by(clusters, residuals * (wd / (wd @ self.d))[:, None], n_clusters)
-        loadings = self.fit.loadings_influence(clusters, n_clusters)
-        through = psi[:, 1:] @ self.fit.loadings.T + loadings @ self.a
+        carried = self.fit.carried_influence(self.a[:, None], clusters, n_clusters)
+        through = psi[:, 1:] @ self.fit.loadings.T + np.hstack(list(carried))
         return np.column_stack([psi[:, 0], psi[:, 0] - through.sum(axis=1), through])
 
     def factor_influence(self, clusters: np.ndarray, n_clusters: int) -> np.ndarray:
         """Influence by cluster of a and b of each channel, shape (clusters, K, 2)."""
         wd = self.d if self.fit.weights is None else self.d * self.fit.weights
         a_psi = sum_by(clusters, self.fit.channels * (wd / (wd @ self.d))[:, None], n_clusters)
-        return np.stack([a_psi, self.fit.loadings_influence(clusters, n_clusters).sum(axis=1)], axis=2)
+        return np.stack([a_psi, self.fit.slopes_influence(clusters, n_clusters)], axis=2)
 
     def interacted(
         self, treatment: np.ndarray, M: np.ndarray, psi: np.ndarray, clusters: np.ndarray
@@ -98,7 +98,7 @@ class Product:
         a, b, h = self.a[:k], self.fit.slopes[:k], self.fit.slopes[k:]
         wd = w * self.d / (w @ self.d**2)
         a_psi = sum_by(clusters, self.fit.channels[:, :k] * wd[:, None], n_clusters)
-        slopes_psi = self.fit.loadings_influence(clusters, n_clusters).sum(axis=1)
+        slopes_psi = self.fit.slopes_influence(clusters, n_clusters)
         b_psi, h_psi = slopes_psi[:, :k], slopes_psi[:, k:]
         mean, dose = w @ M, w @ treatment
         untreated = mean - a * dose
