@@ -15,6 +15,7 @@ from types import FrameType
 
 SHOWN = 5
 _ROWS_MAY_BE_NAMED = [True]
+LONGEST = 60  # characters of a value in a message
 _PASSED = {"aigreen", "aigreen_study", "functools"}  # cached properties stand between two frames of the package
 
 
@@ -62,6 +63,11 @@ class DataError(AigreenError):
 
 class NotAPanelError(DataError, TypeError):
     """An estimator was given a frame or a path instead of a Panel."""
+
+    def __init__(self, given: object) -> None:
+        super().__init__(
+            f"a Panel is needed, got a {type(given).__name__}: make one, Panel(df, unit=..., time=..., cohort=...)"
+        )
 
 
 class EmptyDataError(DataError):
@@ -163,6 +169,17 @@ class OptionError(AigreenError, ValueError):
         )
 
 
+class WrongTypeError(OptionError, TypeError):
+    """An argument is of another type than the function takes."""
+
+    def __init__(self, name: str, value: object, expected: str) -> None:
+        text = " ".join(repr(value).split())
+        shown = text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+        kind = type(value).__name__
+        article = "an" if kind[0] in "aeioAEIO" else "a"
+        Exception.__init__(self, f"{name}={shown}: {expected} is expected, got {article} {kind}")
+
+
 class MissingExtraError(AigreenError, ImportError):
     """A part of aigreen needs packages of an extra that is not installed."""
 
@@ -174,6 +191,16 @@ class MissingExtraError(AigreenError, ImportError):
 
 class EstimationError(AigreenError):
     """The model cannot be computed on these data."""
+
+
+class NoVariationError(EstimationError):
+    """An outcome that is fitted exactly, as a constant is."""
+
+    def __init__(self, outcome: str) -> None:
+        super().__init__(
+            f"column {outcome!r} is fitted exactly, as a constant outcome is: without residuals there is no sampling "
+            "error to estimate or to resample"
+        )
 
 
 class CollinearError(EstimationError):

@@ -1,5 +1,6 @@
 """Input that crashed, or whose message blamed something else: the right number, or the exact words."""
 
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -8,7 +9,9 @@ import pytest
 
 from aigreen import (
     TWFE,
+    ChaisemartinDHaultfoeuille,
     Decomposition,
+    Efficient,
     GroupTimeATT,
     Imputation,
     LocalProjections,
@@ -18,18 +21,23 @@ from aigreen import (
     Spillover,
     StackedDiD,
     SunAbraham,
+    bacon_weights,
     concat,
+    options,
 )
 from aigreen.did.balance import entropy_balance
 from aigreen.errors import (
     AlwaysTreatedWarning,
     ClusterVariesError,
+    DataError,
     EffectsError,
     EstimationError,
+    MixedTypeError,
     NoControlsError,
     NoPrePeriodError,
     NotAPanelError,
     NoTreatedError,
+    NoVariationError,
     OptionError,
     SmallCellWarning,
     UnknownColumnError,
@@ -37,6 +45,8 @@ from aigreen.errors import (
 )
 from aigreen.inference import randomization_inference, wild_cluster_bootstrap
 from aigreen.inference.clusters import effective_clusters
+from aigreen.regression.counts import NegativeBinomial
+from aigreen.regression.diagnostics import iv_diagnostics, panel_ols
 
 
 def frame(start: int = 2001, periods: int = 8, step: int = 1) -> pd.DataFrame:
@@ -100,6 +110,159 @@ def test_a_single_string_is_one_fixed_effect():
     renamed = Panel(frame().rename(columns={"u": "unit"}), unit="unit", time="t", cohort="g", cluster="c")
     one, listed = (wild_cluster_bootstrap(renamed, "y", fixed_effects=x, n_draws=99) for x in ("unit", ["unit"]))
     assert one.estimate == listed.estimate and one.p_value == listed.p_value
+
+
+# -- one role a column -------------------------------------------------------------------------------------------------
+
+IN_ROLE = {
+    "TWFE covariates": lambda: TWFE().fit(panel(), "y", covariates="y"),
+    "TWFE formula": lambda: TWFE().fit(panel(), "y", covariates="a + y"),
+    "TWFE inside a formula": lambda: TWFE().fit(panel(), "y", covariates="y:a"),
+    "TWFE event study covariates": lambda: TWFE(event_study=True).fit(panel(), "y", covariates=["a", "y"]),
+    "TWFE treatment": lambda: TWFE().fit(panel(), "y", treatment=["a", "y"]),
+    "TWFE instruments": lambda: TWFE().fit(panel(), "y", treatment="a", instruments="y"),
+    "TWFE offset": lambda: TWFE(family="poisson").fit(panel(), "y", offset="y"),
+    "TWFE slope fixed_effects": lambda: TWFE(fixed_effects=["u[y]", "t"]).fit(panel(), "y"),
+    "TWFE fixed_effects": lambda: TWFE(fixed_effects=["u", "c^y"]).fit(panel(), "y"),
+    "GroupTimeATT covariates": lambda: GroupTimeATT().fit(panel(), "y", covariates="y"),
+    "GroupTimeATT propensity_covariates": lambda: GroupTimeATT().fit(panel(), "y", propensity_covariates="y"),
+    "GroupTimeATT current": lambda: GroupTimeATT().fit(panel(), "y", current="y"),
+    "Imputation covariates": lambda: Imputation().fit(panel(), "y", covariates="y"),
+    "Imputation slope fixed_effects": lambda: Imputation(fixed_effects=["u[[y]]", "t"]).fit(panel(), "y"),
+    "SunAbraham covariates": lambda: SunAbraham().fit(panel(), "y", covariates="y"),
+    "StackedDiD covariates": lambda: StackedDiD().fit(panel(), "y", covariates="y"),
+    "LocalProjections covariates": lambda: LocalProjections().fit(panel(), "y", covariates="y"),
+    "Mediation covariates": lambda: Mediation(channels="a").fit(panel(), "y", covariates="y"),
+    "Mediation channels": lambda: Mediation(channels=["a", "y"]).fit(panel(), "y"),
+    "Mediation treatment": lambda: Mediation(channels="a").fit(panel(), "y", treatment="y"),
+    "Mediation of sensitivity channels": lambda: Mediation(channels="y").sensitivity(panel(), "y"),
+    "doubly robust channels": lambda: Mediation(channels="y", design="doubly_robust").fit(panel(), "y"),
+    "sequential g intermediates": lambda: Mediation(channels="a", design="sequential_g", intermediates="y").fit(
+        panel(), "y"
+    ),
+    "Decomposition channels": lambda: Decomposition(channels="y").fit(panel(), "y"),
+    "Decomposition exposure": lambda: Decomposition(channels="a", exposure="y").fit(panel(), "y"),
+    "Decomposition covariates": lambda: Decomposition(channels="a").fit(panel(), "y", covariates="y"),
+    "Spillover exposure": lambda: Spillover(exposure="y").fit(panel(), "y"),
+    "Spillover covariates": lambda: Spillover(exposure="near").fit(panel(), "y", covariates="y"),
+    "ShiftShare treatment": lambda: ShiftShare(shares=SHARES, shocks=SHOCKS).fit(panel(), "y", treatment="y"),
+    "ShiftShare shocks": lambda: ShiftShare(shares=SHARES, shocks="y").fit(panel(), "y"),
+    "wild treatment": lambda: wild_cluster_bootstrap(panel(), "y", "y"),
+    "wild covariates": lambda: wild_cluster_bootstrap(panel(), "y", covariates="y"),
+    "randomisation covariates": lambda: randomization_inference(panel(), "y", covariates="y"),
+    "NegativeBinomial covariates": lambda: NegativeBinomial().fit(panel(), "y", covariates=["y"]),
+    "panel_ols treatment": lambda: panel_ols(panel(), "y", treatment="y"),
+    "iv_diagnostics instruments": lambda: iv_diagnostics(panel(), "y", "a", "y"),
+}
+
+
+@pytest.mark.parametrize("name", IN_ROLE)
+def test_the_outcome_has_no_other_role(name):
+    role = name.split()[-1] if "formula" not in name else "covariates"
+    text = f"""{role}='y': use one of "a column with no other role ('y' is the outcome)\""""
+    with pytest.raises(OptionError) as told:
+        IN_ROLE[name]()
+    assert str(told.value) == text
+
+
+def test_a_column_of_periods_is_an_outcome_of_no_model_with_their_effects():
+    with pytest.raises(OptionError, match="fixed_effects='t': use one of"):
+        TWFE().fit(panel(), "t")
+
+
+# -- nothing to explain ------------------------------------------------------------------------------------------------
+
+SMALL = {
+    "TWFE": TWFE().fit,
+    "event study": TWFE(event_study=True).fit,
+    "iid": TWFE(vcov="iid").fit,
+    "HC2": TWFE(vcov="HC2").fit,
+    "pooled": TWFE(fixed_effects=[]).fit,
+    "trends": TWFE(fixed_effects=["u[t]", "t"]).fit,
+    "GroupTimeATT": GroupTimeATT().fit,
+    "Imputation": Imputation().fit,
+    "SunAbraham": SunAbraham().fit,
+    "StackedDiD": StackedDiD(window=(-2, 1)).fit,
+    "LocalProjections": LocalProjections(window=(-2, 1)).fit,
+    "Chaisemartin": ChaisemartinDHaultfoeuille(horizons=2).fit,
+    "bacon": bacon_weights,
+    "Efficient": Efficient(kind="roth_santanna").fit,
+    "Efficient GMM": Efficient(kind="chen_santanna_xie").fit,
+    "Mediation": Mediation(channels="b").fit,
+    "Sobel": Mediation(channels="b", vcov="iid").fit,
+    "staggered": Mediation(channels="b", design="staggered").fit,
+    "doubly robust": Mediation(channels="b", design="doubly_robust").fit,
+    "Decomposition": Decomposition(channels="b", exposure="near").fit,
+    "leads": Decomposition(channels="b", leads=2).fit,
+    "Spillover": Spillover(exposure="near").fit,
+    "ShiftShare": ShiftShare(shares=SHARES, shocks=SHOCKS).fit,
+    "panel_ols": panel_ols,
+    "wild": lambda p, y: wild_cluster_bootstrap(p, y, n_draws=99),
+    "randomisation": lambda p, y: randomization_inference(p, y, n_draws=99),
+}
+EXACT = "^column 'y' is fitted exactly, as a constant outcome is: without residuals there is no sampling error to "
+
+
+@pytest.mark.parametrize("fit", SMALL.values(), ids=SMALL)
+def test_an_outcome_without_variation_is_refused(fit):
+    df = frame()
+    for y in (0.1, 0.0, 1e9, 0.1 * df.u + np.sqrt(df.t), 1e-30 * df.u):
+        if fit is SMALL["pooled"] and not np.isscalar(y):
+            continue
+        with pytest.raises(NoVariationError, match=EXACT):
+            quiet(fit, panel(df.assign(y=y)), "y")
+
+
+@pytest.mark.parametrize(
+    "fit",
+    [
+        TWFE(family="poisson").fit,
+        Imputation(family="poisson").fit,
+        Imputation(family="poisson", scale="percent").fit,
+        Spillover(exposure="near", family="poisson").fit,
+    ],
+)
+def test_counts_without_variation_are_refused(fit):
+    df = frame()
+    for y in (0.1, 1e9, np.exp(0.1 * df.u + np.sqrt(df.t - 2000))):
+        with pytest.raises(NoVariationError, match=EXACT):
+            quiet(fit, panel(df.assign(y=y)), "y")
+
+
+@pytest.mark.parametrize(
+    "fit", [f for name, f in SMALL.items() if name not in ("pooled", "Efficient", "wild", "randomisation", "bacon")]
+)
+def test_little_variation_beside_large_effects_is_kept(fit):
+    df = frame()
+    plain, far = (quiet(fit, panel(df.assign(y=y)), "y") for y in (df.y, 1e2 * df.u + 1e-4 * df.y))
+    plain, far = (effects.to_frame()["statistic"] for effects in (plain, far))
+    assert np.allclose(far, plain, rtol=1e-4, atol=1e-4, equal_nan=True)
+
+
+def test_effects_that_are_rounding_are_zero_and_have_no_statistic():
+    df = frame()
+    late = df.assign(y=np.where(df.t >= 2006, df.y, 0.1))
+    for fit in (GroupTimeATT().fit, Imputation().fit, SunAbraham().fit):
+        effects = quiet(fit, panel(late), "y")
+        early = np.asarray(effects.index.get_level_values("time") < 2006)
+        shown = effects.to_frame()
+        assert early.any() and (shown.loc[early, ["estimate", "std_error"]] == 0).all(axis=None)
+        assert shown.loc[early, ["statistic", "p_value"]].isna().all(axis=None)
+        assert shown.loc[~early, "statistic"].notna().all()
+
+
+def test_an_exact_effect_is_shown_without_a_statistic():
+    df = frame().assign(y=lambda d: 0.1 * d.u + np.sqrt(d.t) + 2.0 * (d.t >= d.g))
+    for fit in (TWFE().fit, Imputation().fit, GroupTimeATT().fit, Efficient(kind="roth_santanna").fit):
+        shown = quiet(lambda f: f(panel(df), "y").overall(), fit).to_frame().iloc[0]
+        assert shown["estimate"] == pytest.approx(2.0, abs=1e-12)
+        assert shown[["statistic", "p_value", "conf_low", "conf_high"]].isna().all()
+
+
+def test_a_covariate_that_explains_all_leaves_no_effect():
+    shown = TWFE().fit(panel(frame().assign(y=lambda d: 3 * d.a + d.u)), "y", covariates="a").to_frame()
+    assert shown.loc["treated", ["estimate", "std_error"]].tolist() == [0.0, 0.0]
+    assert shown["statistic"].isna().all() and shown.loc["a", "estimate"] == pytest.approx(3.0, abs=1e-12)
 
 
 # -- a Panel, please ---------------------------------------------------------------------------------------------------
@@ -230,14 +393,6 @@ def test_a_cohort_without_clean_controls_is_left_out_of_the_stack():
         StackedDiD(window=(-2, 1), control_group="never_treated").fit(panel(df), "y")
 
 
-@pytest.mark.parametrize("value", [1.0, 0.0, 0.1, 1e9])
-@pytest.mark.parametrize("test", [wild_cluster_bootstrap, randomization_inference])
-def test_nothing_is_resampled_from_a_constant_outcome(test, value):
-    text = "column 'y' is fitted exactly, as a constant outcome is: without residuals there is no sampling error to "
-    with pytest.raises(EstimationError, match=text):
-        test(panel(frame().assign(y=value)), "y", n_draws=99)
-
-
 def test_an_outcome_with_little_spread_is_resampled():
     df = frame()
     plain = wild_cluster_bootstrap(panel(df), "y", n_draws=99)
@@ -332,3 +487,127 @@ def test_a_unit_that_changes_cluster():
 def test_nothing_to_stack():
     with pytest.raises(EffectsError, match="there is no result to stack"):
         concat({})
+
+
+# -- sizes, labels and memory ------------------------------------------------------------------------------------------
+
+FITTED = {name: fit for name, fit in SMALL.items() if name not in ("bacon", "wild", "randomisation", "pooled")}
+
+
+@pytest.mark.parametrize("fit", FITTED.values(), ids=FITTED)
+def test_estimates_do_not_depend_on_the_unit_of_the_outcome(fit):
+    df = frame()
+    plain = quiet(fit, panel(df), "y").to_frame()
+    for unit in (1e70, 1e-70):
+        scaled = quiet(fit, panel(df.assign(y=unit * df.y)), "y").to_frame()
+        for column, size in (("estimate", unit), ("std_error", unit), ("statistic", 1), ("conf_high", unit)):
+            assert np.allclose(scaled[column] / size, plain[column], rtol=1e-6, atol=1e-9, equal_nan=True), column
+
+
+@pytest.mark.parametrize("unit", [1e70, 1e-70])
+@pytest.mark.parametrize("fit", [f for n, f in COVARIATES.items() if n == "TWFE" or "Att" in n or n in (
+    "Imputation", "SunAbraham", "StackedDiD", "Decomposition", "Mediation", "Spillover")])  # fmt: skip
+def test_nor_on_that_of_covariates(fit, unit, monkeypatch):
+    plain = quiet(fit, "ab")
+    rescaled = panel(frame().assign(ab=unit * frame().ab))
+    monkeypatch.setitem(fit.__globals__, "panel", lambda: rescaled)
+    scaled = quiet(fit, "ab")
+    assert np.allclose(scaled[:1], plain[:1], rtol=1e-6) and np.isfinite(scaled).all()
+
+
+def test_numbers_whose_squares_cannot_be_computed_are_refused():
+    df = frame()
+    tiny, huge = df.assign(a=1e-162 * df.a), df.assign(a=np.where(df.u == 7, 1e160, df.a))
+    small = r"^column 'a': no value is as large as 1e-75 \(the largest is 3.\d*e-162\): give it in another unit$"
+    large = r"^column 'a': 8 values are beyond 1e\+75: give it in another unit; first: 1e\+160, .*, \.\.\.$"
+    for fit in (
+        TWFE().fit, TWFE(family="poisson").fit, GroupTimeATT().fit, Imputation().fit, Imputation(family="poisson").fit,
+        SunAbraham().fit, StackedDiD(window=(-2, 1)).fit, LocalProjections(window=(-2, 1)).fit,
+        Mediation(channels="b").fit, Decomposition(channels="b").fit, Spillover(exposure="near").fit,
+        wild_cluster_bootstrap, randomization_inference,
+    ):  # fmt: skip
+        for data, text in ((tiny, small), (huge, large)):
+            with pytest.raises(DataError, match=text):
+                fit(panel(data.assign(y=lambda d: d.y - d.y.min())), "y", covariates="a")
+    with pytest.raises(DataError, match="column 'y': 480 values are beyond"):
+        TWFE().fit(panel(df.assign(y=1e170 + 1e165 * df.y)), "y")
+
+
+def test_periods_beyond_any_calendar_are_refused():
+    df = frame()
+    df["t"] = df["t"].astype(float)
+    df.loc[df["t"] == 2008, "t"] = 1e300
+    with pytest.raises(DataError, match=r"^column 't': 60 values are beyond 1,000,000,000,000, which no period is;"):
+        panel(df)
+    with pytest.raises(DataError, match=r"^column 't': 60 values are beyond"):
+        panel(df.assign(t=np.where(df["t"] > 1e6, 2**62, df["t"]).astype(np.int64)))
+
+
+@pytest.mark.parametrize(
+    ("ids", "kind"),
+    [
+        (lambda u: [[i] for i in u], "list"),
+        (lambda u: [{"id": i} for i in u], "dict"),
+        (lambda u: [(i, [i]) for i in u], "tuple"),
+    ],
+)
+def test_ids_that_are_no_labels_are_refused(ids, kind):
+    df = frame()
+    df["u"] = pd.Series(ids(df["u"]), dtype=object)
+    with pytest.raises(MixedTypeError, match=f"^column 'u' holds values of type {kind}, which are no labels: text,"):
+        panel(df, cluster=None)
+
+
+@pytest.mark.parametrize("kind", ["float16", "float32", "longdouble", "UInt8", "category", "string", "bool"])
+def test_ids_of_any_ordered_type_are_labels(kind):
+    df = frame()
+    df = df[df["u"].isin([0, 1]) | (kind != "bool")]
+    odd = df.assign(u=df["u"].astype(kind))
+    assert panel(odd, cluster=None).n_units == df["u"].nunique()
+    if kind != "bool":
+        values = [GroupTimeATT().fit(panel(data, cluster=None), "y").values for data in (odd, df)]
+        assert values[0] == pytest.approx(values[1], abs=1e-12)
+
+
+def test_leads_that_are_all_determined_are_named():
+    df = frame()
+    always = df[df["u"].isin([1, 16, 20]) | ((df["t"] >= 2004) & (df["u"] < 30))]
+    everyone = df[(df["u"] < 15)].assign(g=2004)
+    for data in (everyone, always[always["u"] < 30]):
+        with pytest.raises((NoPrePeriodError, NoControlsError, EstimationError)):
+            quiet(Decomposition(channels="b", leads=2).fit, panel(data), "y")
+    two = df[df["u"].isin([0, 1, 30, 31]) & df["t"].between(2003, 2004)].assign(c=lambda d: d["u"])
+    text = (
+        r"^fixed effects determine all 1 leads; left out before: 1 leads: determined by fixed effects and other leads$"
+    )
+    with pytest.raises(NoPrePeriodError, match=text):
+        quiet(Decomposition(channels="b", leads=3).fit, panel(two), "y")
+
+
+def test_many_channels_take_memory_in_proportion():
+    rng = np.random.default_rng(0)
+    df = pd.DataFrame([(i, t, 3 if i < 80 else 0) for i in range(400) for t in range(1, 5)], columns=["u", "t", "g"])
+    names = [f"m{k}" for k in range(150)]
+    df = pd.concat([df, pd.DataFrame(rng.normal(size=(len(df), 151)), columns=["y", *names])], axis=1)
+    for fit in (Mediation(channels=names).fit, Decomposition(channels=names).fit):
+        made = Panel(df, unit="u", time="t", cohort="g")
+        tracemalloc.start()
+        fit(made, "y")
+        peak = tracemalloc.get_traced_memory()[1] / 1e6
+        tracemalloc.stop()
+        assert peak < 40  # clusters x channels x channels are 72 MB
+
+
+def test_what_would_not_fit_into_memory_is_refused_with_its_size(monkeypatch):
+    monkeypatch.setattr(options, "MOST_GIGABYTES", 1e-6)
+    df = frame().assign(far=lambda d: np.where(d.near > 0, np.abs(d.a), 0))
+    for fit, text in (
+        (Decomposition(channels="b").fit, "clusters x parts x cohort-periods (20 x 3 x 8)"),
+        (Imputation().fit, "clusters x cohort-periods (20 x 8)"),
+        (GroupTimeATT().fit, "group-time effects x clusters (14 x 20)"),
+    ):
+        with pytest.raises(EstimationError) as told:
+            fit(panel(df), "y")
+        assert str(told.value).startswith(f"influence functions, {text} would take 0 GB, more than 1e-06: take fewer ")
+    with pytest.raises(EstimationError, match=r"^functions of exposure, rows x terms \(\d+ x \d+\) would take 0 GB"):
+        Decomposition(channels="b", exposure="far", bins=10**9).fit(panel(df), "y")

@@ -21,14 +21,16 @@ from aigreen.errors import (
     SeparationWarning,
 )
 from aigreen.exposure.basis import Basis
+from aigreen.linalg.absorption import Absorption
 from aigreen.linalg.arrays import sum_by
 from aigreen.linalg.collinearity import independent_of_effects
-from aigreen.linalg.fixed_effects import FixedEffects
 from aigreen.linalg.varying_slopes import Slope, absorb
+from aigreen.options import check_memory
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel
 
 _COLLINEAR = 1e-9
+_CLEARLY_INDEPENDENT = 1e-6
 _STEP = 1e-10
 _ITERATIONS = 100
 
@@ -106,7 +108,7 @@ class Imputed:
     y : ndarray, shape (n,)
     X : ndarray, shape (n, p)
         Covariates that enter the model.
-    effects : FixedEffects
+    effects : Absorption
         Projection on the fitted rows, with the weights of the sample.
     model : Untreated
     reached : ndarray of bool, shape (n,)
@@ -119,7 +121,7 @@ class Imputed:
     sample: Panel
     y: np.ndarray
     X: np.ndarray
-    effects: FixedEffects
+    effects: Absorption
     model: Untreated
     reached: np.ndarray
     zero: np.ndarray
@@ -179,6 +181,7 @@ class Imputed:
     def by_cluster(self, cells: Cells, values: np.ndarray) -> np.ndarray:
         """Sum values of the cells' rows by cluster and cell, shape (clusters, k)."""
         n, k = len(self.sample.clusters), len(cells.cohort)
+        check_memory("influence functions, clusters x cohort-periods", "take fewer clusters or periods", n, k)
         at = self.sample.cluster_codes[cells.rows].astype(np.intp) * k + cells.cell
         return np.bincount(at, values, n * k).reshape(n, k)
 
@@ -343,10 +346,8 @@ class Imputed:
         if not seen.any():
             return ExposureResponse(basis, B, theta, psi, seen, shift)
         x, w = B[np.ix_(exposed, seen)], self.w[exposed]
-        if (
-            len(x) < x.shape[1]
-            or np.linalg.svd(_scaled(x, w)[0] * np.sqrt(w)[:, None], compute_uv=False)[-1] < _COLLINEAR
-        ):
+        if len(x) < x.shape[1] or not _independent(_scaled(x, w)[0] * np.sqrt(w)[:, None]):
+            raise CollinearError(f"the exposures {', '.join(terms[seen])} are collinear on untreated exposed rows")
             raise CollinearError(f"the exposures {', '.join(terms[seen])} are collinear on untreated exposed rows")
         theta[seen], psi[:, seen], moved, alone = self.response(x, exposed)
         check_lone_terms(alone, terms[seen], refused=self.leave_one_out)
@@ -398,6 +399,13 @@ def _scaled(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Columns divided by the root of their weighted sum of squares, and that."""
     scale = np.sqrt(np.einsum("ij,i,ij->j", x, w, x))
     return x / scale, scale
+
+
+def _independent(x: np.ndarray) -> bool:
+    """Whether columns of length one are independent; by singular values where cross-products do not tell."""
+    if np.linalg.eigvalsh(x.T @ x)[0] > _CLEARLY_INDEPENDENT:
+        return True
+    return bool(np.linalg.svd(x, compute_uv=False)[-1] >= _COLLINEAR)
 
 
 def _log_response(x: np.ndarray, w: np.ndarray, y: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -42,7 +42,7 @@ def leads(
     kinds, horizons, dummies = [], [], []
     for kind, onset in onsets.items():
         before = onset[sample.unit_codes] - sample.time - anticipation
-        for h in range(n_leads, 0, -1):
+        for h in range(min(n_leads, int(sample.times[-1] - sample.times[0])), 0, -1):
             at = clean & (before == h)
             if at.any():
                 kinds.append(kind)

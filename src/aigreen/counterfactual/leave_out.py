@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import sparse
 from scipy.linalg import solve_triangular
+from scipy.sparse import csgraph
 
 from aigreen.errors import EstimationError, SmallCellWarning, warn
-from aigreen.linalg.arrays import sum_by
 
 _ALONE = 1e-9
 _TAKES_PART = 1e-6
@@ -39,19 +40,54 @@ def without_each(
     alone : ndarray of bool, shape (q,)
         Coefficients that some cluster alone identifies.
     """
-    present, at = np.unique(clusters, return_inverse=True)
+    groups = _apart(x)
+    if len(groups) > 1:
+        shift, alone = np.zeros(scores.shape), np.zeros(x.shape[1], dtype=bool)
+        for columns in groups:
+            rows = np.flatnonzero(x[:, columns].any(axis=1))
+            found = without_each(x[np.ix_(rows, columns)], w[rows], scores[:, columns], clusters[rows])
+            shift[:, columns], alone[columns] = found
+        return shift, alone
+    present, at, size = np.unique(clusters, return_inverse=True, return_counts=True)
     q_rows, r = np.linalg.qr(x * np.sqrt(w)[:, None])
-    q = x.shape[1]
-    leverage, axes = np.linalg.eigh(
-        np.stack([sum_by(at, q_rows[:, [j]] * q_rows, len(present)) for j in range(q)], axis=1)
-    )
-    lone = leverage > 1 - _ALONE
-    turned = np.einsum("cji,jc->ci", axes, solve_triangular(r, scores[present].T, trans="T"))
-    turned = np.where(lone, 0.0, turned) / np.where(lone, 1.0, 1 - leverage)
+    turned = solve_triangular(r, scores[present].T, trans="T").T
+    order, first = np.argsort(at, kind="stable"), np.cumsum(size) - size
+    only: list[np.ndarray] = []
+    for m in np.unique(size):
+        mine = np.flatnonzero(size == m)
+        leverage, axes = _leverage(q_rows[order[first[mine][:, None] + np.arange(m)]])
+        lone = leverage > 1 - _ALONE
+        factor = np.where(lone, 0.0, 1.0) / np.where(lone, 1.0, 1 - leverage) - 1
+        turned[mine] += np.einsum("ckq,ck->cq", axes, factor * np.einsum("ckq,cq->ck", axes, turned[mine]))
+        only.append(axes[lone])
     shift = np.zeros(scores.shape)
-    shift[present] = solve_triangular(r, np.einsum("cij,cj->ic", axes, turned)).T
-    size = np.linalg.norm(r, axis=0)[:, None] * np.abs(solve_triangular(r, np.swapaxes(axes, 1, 2)[lone].T))
-    return shift, (size > _TAKES_PART * size.max(axis=0, initial=0.0)).any(axis=1)
+    shift[present] = solve_triangular(r, turned.T).T
+    reach = np.linalg.norm(r, axis=0)[:, None] * np.abs(solve_triangular(r, np.vstack(only).T))
+    return shift, (reach > _TAKES_PART * reach.max(axis=0, initial=0.0)).any(axis=1)
+
+
+def _apart(x: np.ndarray) -> list[np.ndarray]:
+    """Group columns that no rows join, as those of bins: their regressions are apart."""
+    if x.shape[1] < 2 or (x != 0).all(axis=1).any():
+        return [np.arange(x.shape[1])]
+    entries = sparse.csr_array(x != 0, dtype=float)
+    n, of = csgraph.connected_components(entries.T @ entries, directed=False)
+    return [np.flatnonzero(of == j) for j in range(n)]
+
+
+def _leverage(q_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues that may differ from zero of :math:`Q_c'Q_c`, shape (c, k), and their axes, shape (c, k, q).
+
+    Parameters
+    ----------
+    q_rows : ndarray, shape (c, m, q)
+        Of clusters of m rows: k is the smaller of m and q, so that many terms cost no more than rows times terms.
+    """
+    if q_rows.shape[1] < q_rows.shape[2]:
+        _, root, axes = np.linalg.svd(q_rows, full_matrices=False)
+        return root**2, axes
+    values, vectors = np.linalg.eigh(np.swapaxes(q_rows, 1, 2) @ q_rows)
+    return values, np.swapaxes(vectors, 1, 2)
 
 
 def check_lone_terms(alone: np.ndarray, terms: Sequence[str], *, refused: bool) -> None:

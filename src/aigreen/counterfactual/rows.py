@@ -219,9 +219,8 @@ def assign_roles(
     """
     require_panel(panel)
     panel.require_units("Decomposition or Spillover")
+    panel.check_roles(outcome, fixed_effects, channels=channels, exposure=exposures, covariates=covariates)
     acting = {*channels, *exposures}
-    if outcome in {*acting, *covariates}:
-        raise OptionError("outcome", outcome, ["a column that is no channel, exposure or covariate"])
     repeated = sorted(acting & {*covariates})
     if repeated:
         raise OptionError("covariates", repeated[0], ["columns that are no channel and no exposure"])

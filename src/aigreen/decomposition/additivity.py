@@ -42,7 +42,7 @@ def fit_additivity(options: PartOptions, panel: Panel, outcome: str, covariates:
     if not kept.size:
         raise EstimationError("no exposure differs between treated rows of one cohort and period: nothing to test")
     values, psi = (_gap if setup.counts is None else _gap_of_counts)(options, setup, B[:, kept], kept)
-    facts = decomposition_facts(options, setup, outcome, dropped)
+    facts = decomposition_facts(options, setup, outcome, dropped, spread=np.sqrt(np.mean(B[:, kept] ** 2, axis=0)))
     index = pd.Index([setup.terms[j] for j in kept], name="term")
     return Effects(values=values, index=index, psi=psi, method="Decomposition (treatment x exposure)", **facts)
 

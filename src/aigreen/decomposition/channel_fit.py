@@ -10,7 +10,7 @@ imputation without channels (Frisch, Waugh and Lovell). ``docs/decomposition.md`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,10 +27,21 @@ _ROUNDING = 1e-24
 
 @dataclass(frozen=True, eq=False)
 class Loadings:
-    """Loadings of parts on channels, shape (K, K), and their influence functions, shape (clusters, K, K)."""
+    """Loadings of parts on channels, with influence functions.
+
+    Attributes
+    ----------
+    values : ndarray, shape (K, K)
+    slopes_psi : ndarray, shape (clusters, K)
+        Of the slopes, the sums of their columns.
+    carried : callable
+        For movements of the channels, shape (K, q): influence of the loadings on what each channel carries, one after
+        another, shape (clusters, q).
+    """
 
     values: np.ndarray
-    psi: np.ndarray
+    slopes_psi: np.ndarray
+    carried: Callable[[np.ndarray], Iterable[np.ndarray]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,24 +84,39 @@ class CleanFit:
         r"""What no channel carries, :math:`\dot Y - \dot M'b`, shape (n,)."""
         return self.outcome - self.channels @ self.slopes
 
-    def loadings_influence(self, clusters: np.ndarray, n_clusters: int) -> np.ndarray:
-        """Influence functions of `loadings` by cluster of the clean rows, shape (n_clusters, K, K)."""
-        rows, k = self.effects.rows, len(self.loadings)
-        m, y = self.channels[rows], self.outcome[rows]
-        wm = m if self.weights is None else m * self.weights[:, None]
-        psi = np.zeros((n_clusters, k, k))
+    def slopes_influence(self, clusters: np.ndarray, n_clusters: int) -> np.ndarray:
+        """Influence functions of `slopes` by cluster of the clean rows, shape (n_clusters, K)."""
+        return self._slopes_influence(len(self.loadings), clusters, n_clusters)
+
+    def carried_influence(self, moved: np.ndarray, clusters: np.ndarray, n_clusters: int) -> Iterator[np.ndarray]:
+        """Influence of `loadings` on what each channel carries, ``loadings @ moved``: one channel after another.
+
+        Parameters
+        ----------
+        moved : ndarray, shape (K, q)
+            How far each channel moved.
+
+        Yields
+        ------
+        ndarray, shape (n_clusters, q)
+        """
         if not np.count_nonzero(self.loadings - np.diag(np.diag(self.loadings))):
-            at = np.arange(k)
-            psi[:, at, at] = _slope_influence(m, wm, y - m @ self.slopes, clusters, n_clusters)
-            return psi
-        before = np.zeros((n_clusters, 0))
-        for j in range(k):
-            residual = y - m @ self.loadings[: j + 1].sum(axis=0)
-            now = _slope_influence(m[:, : j + 1], wm[:, : j + 1], residual, clusters, n_clusters)
-            psi[:, j, : j + 1] = now
-            psi[:, j, :j] -= before
+            psi = self.slopes_influence(clusters, n_clusters)
+            yield from (psi[:, [k]] * moved[k] for k in range(len(moved)))
+            return
+        before = np.zeros((n_clusters, moved.shape[1]))
+        for k in range(1, 1 + len(moved)):
+            now = self._slopes_influence(k, clusters, n_clusters) @ moved[:k]
+            yield now - before
             before = now
-        return psi
+
+    def _slopes_influence(self, k: int, clusters: np.ndarray, n_clusters: int) -> np.ndarray:
+        """Influence functions of the slopes of the first k channels without the others, shape (n_clusters, k)."""
+        rows = self.effects.rows
+        m = self.channels[rows, :k]
+        residual = self.outcome[rows] - m @ self.loadings[:k, :k].sum(axis=0)
+        wm = m if self.weights is None else m * self.weights[:, None]
+        return _slope_influence(m, wm, residual, clusters, n_clusters)
 
     def rest_influence(self, targets: sparse.sparray, clusters: np.ndarray, n_clusters: int) -> np.ndarray:
         """Influence of clean rows on weighted sums of `rest` at given b, targets (n, q), shape (n_clusters, q)."""

@@ -7,7 +7,7 @@ likelihood. ``docs/decomposition.md``, second part, has the estimands and the pr
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -150,15 +150,25 @@ def beta_influence(imputed: Imputed, model: Untreated) -> np.ndarray:
 
 def _loadings(models: Sequence[Imputed], k: int, *, ordered: bool) -> Loadings:
     """Slopes of the channels on a diagonal; for ordered ones, what adding each to the earlier ones changes."""
-    n_clusters = len(models[-1].sample.clusters)
-    values, psi = np.zeros((k, k)), np.zeros((n_clusters, k, k))
+    values, steps = np.zeros((k, k)), []
     for j, imputed in enumerate(models if k else []):
         m = j + 1 if ordered else k
-        slopes, influence = imputed.model.beta[-m:], beta_influence(imputed, imputed.model)[:, -m:]
+        slopes = imputed.model.beta[-m:]
+        steps.append(beta_influence(imputed, imputed.model)[:, -m:])
+        if ordered:
+            values[j, :m] = slopes - values[:j, :m].sum(axis=0)
+        else:
+            values[np.arange(k), np.arange(k)] = slopes
+
+    def carried(moved: np.ndarray) -> Iterator[np.ndarray]:
         if not ordered:
-            at = np.arange(k)
-            values[at, at], psi[:, at, at] = slopes, influence
-            continue
-        values[j, :m] = slopes - values[:j, :m].sum(axis=0)
-        psi[:, j, :m] = influence - psi[:, :j, :m].sum(axis=1)
-    return Loadings(values, psi)
+            yield from (steps[0][:, [j]] * moved[j] for j in range(k))
+            return
+        before: np.ndarray | float = 0.0
+        for j, psi in enumerate(steps):
+            now = psi @ moved[: j + 1]
+            yield now - before
+            before = now
+
+    none = np.zeros((len(models[-1].sample.clusters), 0))
+    return Loadings(values, steps[-1] if steps else none, carried)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from aigreen.arguments import typed
 from aigreen.decomposition.additivity import fit_additivity
 from aigreen.decomposition.bootstrap import bootstrap
 from aigreen.decomposition.doses import fit_with_rows
@@ -116,6 +117,7 @@ class Decomposition(PartOptions):
     {'total': 2.5, 'direct': 2.0, 'm': 0.5}
     """
 
+    @typed
     def fit(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Parts:
         """Estimate the parts by cohort and time.
 
@@ -147,6 +149,7 @@ class Decomposition(PartOptions):
         """
         return fit_with_rows(self, panel, outcome, covariates)
 
+    @typed
     def path(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Parts:
         r"""Estimate the parts by horizon, all relative to the last period before treatment, for `honest_did`.
 
@@ -177,6 +180,7 @@ class Decomposition(PartOptions):
         """
         return fit_path(self, panel, outcome, covariates)
 
+    @typed
     def factors(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Effects:
         """Estimate the two factors of each channel: its slope b, and how far treated rows moved it on average.
 
@@ -190,6 +194,7 @@ class Decomposition(PartOptions):
         """
         return fit_factors(self, panel, outcome, covariates)
 
+    @typed
     def additivity(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Effects:
         """Estimate how much more exposure does to treated than to untreated rows: zero if it adds to own treatment.
 
@@ -214,6 +219,7 @@ class Decomposition(PartOptions):
         """
         return fit_additivity(self, panel, outcome, covariates)
 
+    @typed
     def sensitivity(
         self,
         panel: Panel,
@@ -256,6 +262,7 @@ class Decomposition(PartOptions):
         """
         return fit_sensitivity(self, panel, outcome, covariates, rho, level)
 
+    @typed
     def bootstrap(
         self,
         panel: Panel,

@@ -8,8 +8,10 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
+from aigreen.arguments import typed
 from aigreen.effects.effects import Effects
-from aigreen.errors import OptionError, RefitWarning, warn
+from aigreen.errors import OptionError, RefitWarning, UnknownColumnError, warn
+from aigreen.options import check_draws, check_level
 
 Resampling = Literal["clusters", "exponential"]
 
@@ -34,13 +36,19 @@ class Bootstrap:
         """Standard deviation of the draws."""
         return self.draws.std().rename("std_error")
 
+    @typed
     def conf_int(self, level: float = 0.95) -> pd.DataFrame:
         """Percentile intervals."""
+        check_level(level)
         tails = [(1 - level) / 2, (1 + level) / 2]
         return self.draws.quantile(tails).T.set_axis(["low", "high"], axis=1)
 
+    @typed
     def share(self, part: str, whole: str = "total") -> pd.Series:
         """Draws of a share, for overall parts."""
+        for name in (part, whole):
+            if name not in self.draws.columns:
+                raise UnknownColumnError(name, list(self.draws.columns), role="draws", what="part")
         return self.draws[part] / self.draws[whole]
 
 
@@ -57,8 +65,7 @@ def cluster_weights(codes: np.ndarray, n_clusters: int, n_draws: int, seed: int,
     """Draw weights of all clusters, zero for those without rows, shape (n_draws, n_clusters)."""
     if resampling not in get_args(Resampling):
         raise OptionError("resampling", resampling, get_args(Resampling))
-    if n_draws < 2:
-        raise OptionError("n_draws", n_draws, [999])
+    check_draws(n_draws, seed, fewest=2)
     rng = np.random.default_rng(seed)
     present = np.flatnonzero(np.bincount(codes, minlength=n_clusters))
     omega = np.zeros((n_draws, n_clusters))

@@ -19,6 +19,7 @@ from aigreen.errors import CollinearError
 from aigreen.linalg.arrays import sum_by
 from aigreen.linalg.collinearity import independent_of_effects, symmetric_inverse
 from aigreen.linalg.fixed_effects import FixedEffects
+from aigreen.options import check_memory
 
 # Slopes of the channels, shape (K,), and their influence functions, shape (clusters, K).
 Slopes = tuple[np.ndarray, np.ndarray]
@@ -92,6 +93,8 @@ def compute_parts(
     """
     fit, layout = setup.fit, options.layout
     means = means or CellMeans(setup, leave_one_out=options.leave_one_out)
+    size = setup.n_clusters, len(layout.labels), means.n_cells
+    check_memory("influence functions, clusters x parts x cohort-periods", "take fewer channels or clusters", *size)
     moved = means.of_channels(setup)
     values = np.zeros((len(layout.labels), means.n_cells))
     psi = np.zeros((setup.n_clusters, *values.shape))
@@ -134,8 +137,8 @@ def fill_channels(
     """
     channel, crossed = layout.channel, layout.crossed
     values[channel] = loadings.values @ moved
-    for k in range(len(channel)):
-        psi[:, channel[k]] = loadings.psi[:, k] @ moved
+    for k, carried in enumerate(loadings.carried(moved)):
+        psi[:, channel[k]] = carried
     for i in range(len(channel)):
         moved_psi = moved_influence(i)
         for k in np.flatnonzero(loadings.values[:, i]):
@@ -173,8 +176,8 @@ def fill_others(
     through = layout.others[1:]
     moved = response.channels @ dose
     values[through] = loadings.values @ moved
-    for k in range(len(through)):
-        psi[:, through[k]] = loadings.psi[:, k] @ moved
+    for k, carried in enumerate(loadings.carried(moved)):
+        psi[:, through[k]] = carried
         for i in np.flatnonzero(loadings.values[k]):
             psi[:, through[k]] += loadings.values[k, i] * (response.channels_psi[i] @ dose)
 
@@ -274,7 +277,7 @@ def treated_slopes(options: PartOptions, setup: Setup) -> Slopes | None:
     except CollinearError as error:
         message = str(error).replace("the clean rows (untreated and unexposed)", "treated rows, as interaction needs")
         raise CollinearError(message) from None
-    psi = fit.loadings_influence(sample.cluster_codes[effects.rows], setup.n_clusters).sum(axis=1)
+    psi = fit.slopes_influence(sample.cluster_codes[effects.rows], setup.n_clusters)
     return fit.slopes - setup.fit.slopes, psi - setup.slopes_influence
 
 

@@ -275,13 +275,16 @@ def placebo_leads(
     NoPrePeriodError
         No lead is identified in all parts.
     """
-    dummies = LeadDummies.of(setup, options.anticipation, range(options.leads, 0, -1))
+    span = int(setup.sample.times[-1] - setup.sample.times[0])
+    dummies = LeadDummies.of(setup, options.anticipation, range(min(options.leads, span), 0, -1))
     if not (dummies.term == _TREATMENT).any():
         raise NoPrePeriodError(f"no clean row is within {options.leads} periods before treatment", count=0)
     fit = LeadFit.of(setup, dummies)
     dropped.collinear(dummies.names, fit.kept | fit.empty, "leads", "fixed effects and other leads")
     names = list(dummies.names[fit.empty])
     dropped.add(SeparationWarning, "leads", "no positive count at them (separated)", len(names), names)
+    if not (fit.dummies.term == _TREATMENT).any():
+        raise NoPrePeriodError(f"fixed effects determine all {len(dummies.names)} leads{dropped.cause()}", count=0)
     found = lead_parts(options, setup, fit, gap)
     alone = (fit.dummies.term == _TREATMENT) & ~np.isin(fit.dummies.distance, found.distance)
     reason = "the spillover has no lead as long before exposure, where no exposed unit, or each, is seen clean"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from aigreen.arguments import check_fields
 from aigreen.decomposition.parts import DIRECT, SPILLOVER, TOTAL, Layout
 from aigreen.errors import OptionError
 from aigreen.exposure.basis import Response, check_cuts
@@ -39,6 +40,7 @@ class PartOptions:
     origins: bool = False
 
     def __post_init__(self) -> None:
+        check_fields(self)
         object.__setattr__(self, "channels", as_columns(self.channels))
         check_choice("response", self.response, Response)
         check_choice("variance", self.variance, Variance)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import pandas as pd
 
+from aigreen.arguments import typed
 from aigreen.effects.effects import Effects, share
 from aigreen.errors import EffectsError
 
@@ -265,6 +266,7 @@ class Parts(Effects):
         whole = self.select(np.asarray(self.index == TOTAL))
         return share(self.select(self.index.isin(names)), whole)
 
+    @typed
     def share_sets(self, level: float = 0.95) -> pd.Series:
         """Invert the tests of shares of the total (Fieller), for totals near zero too.
 
@@ -285,6 +287,7 @@ class Parts(Effects):
         """What the parts rest on, each with the name of its check."""
         return {key: text for key, text in self.conventions.items() if key in _ASSUMPTIONS}
 
+    @typed
     def plot(self, ax: Axes | None = None, *, kind: Decomposed = "bars", level: float = 0.95, **band: Any) -> Axes:
         """Draw stacked bars with the total's band, by horizon where there is one, or a waterfall of overall parts."""
         from aigreen.decomposition.plot import decomposition_plot

@@ -29,7 +29,7 @@ from aigreen.effects.effects import Effects
 from aigreen.errors import NoPrePeriodError, OptionError, SeparationWarning
 from aigreen.inference.channel_sensitivity import ChannelFit
 from aigreen.panel.dropped import Dropped
-from aigreen.panel.facts import result_facts
+from aigreen.panel.facts import ROUNDING, result_facts
 from aigreen.panel.panel import Panel
 
 
@@ -88,7 +88,10 @@ def fit_factors(options: PartOptions, panel: Panel, outcome: str, covariates: st
     setup = prepare(options, panel, outcome, covariates, dropped)
     values, psi = _factors(options, setup)
     index = pd.MultiIndex.from_product([options.channels, ["slope", "moved"]], names=["channel", "factor"])
-    facts = decomposition_facts(options, setup, outcome, dropped)
+    y, M = setup.raw()
+    within = np.sqrt(np.mean(setup.fit.channels[setup.fit.effects.rows] ** 2, axis=0))
+    resolution = ROUNDING * np.column_stack([np.abs(y).max() / within, np.abs(M).max(axis=0)]).ravel()
+    facts = decomposition_facts(options, setup, outcome, dropped) | {"resolution": resolution}
     psi = psi.reshape(len(psi), -1)
     return Effects(values=values.ravel(), index=index, psi=psi, method="Decomposition (factors)", **facts)
 
@@ -135,10 +138,12 @@ def _factors(options: PartOptions, setup: Setup) -> tuple[np.ndarray, np.ndarray
     return (compute_count_factors if options.counts else compute_factors)(options, setup)
 
 
-def decomposition_facts(options: PartOptions, setup: Setup, outcome: str, dropped: Dropped) -> dict[str, Any]:
+def decomposition_facts(
+    options: PartOptions, setup: Setup, outcome: str, dropped: Dropped, *, spread: float | np.ndarray = 1.0
+) -> dict[str, Any]:
     """Sizes, conventions and left-out rows, as `Effects` takes them."""
     used = np.concatenate([setup.fit.effects.rows, setup.cells.rows, setup.exposed])
-    facts = result_facts(setup.sample, used, outcome, dropped, t_intervals=True)
+    facts = result_facts(setup.sample, used, outcome, dropped, t_intervals=True, spread=spread)
     return facts | {"conventions": _conventions(options, setup)}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from aigreen.arguments import typed
 from aigreen.decomposition.decomposition import Decomposition
 from aigreen.effects.effects import Effects
 from aigreen.effects.joint import concat
@@ -12,6 +13,7 @@ from aigreen.errors import OptionError
 from aigreen.panel.panel import Panel
 
 
+@typed
 def ring_curve(
     estimator: Decomposition,
     panel: Panel,

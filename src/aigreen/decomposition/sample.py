@@ -90,12 +90,13 @@ class Setup:
         """Loadings of parts on channels."""
         if self.counts is not None:
             return self.counts.loadings
-        return Loadings(self.fit.loadings, self.fit.loadings_influence(self.clean_clusters, self.n_clusters))
+        fit, clean = self.fit, (self.clean_clusters, self.n_clusters)
+        return Loadings(fit.loadings, fit.slopes_influence(*clean), lambda moved: fit.carried_influence(moved, *clean))
 
-    @cached_property
+    @property
     def slopes_influence(self) -> np.ndarray:
         """Influence functions of the slopes b of the channels, shape (clusters, K)."""
-        return self.loadings.psi.sum(axis=1)
+        return self.loadings.slopes_psi
 
     def weights_of(self, rows: np.ndarray) -> np.ndarray:
         """Weights of some rows; one without weights."""

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
+from aigreen.arguments import typed
 from aigreen.did.group_time.two_periods import logit
 from aigreen.errors import (
     ConvergenceError,
@@ -54,6 +55,7 @@ class Balance:
         return panel.frame[panel.names["unit"]].map(self.weights)
 
 
+@typed
 def entropy_balance(panel: Panel, covariates: str | Sequence[str], *, period: int, moments: int = 1) -> Balance:
     r"""Weigh controls so that their means equal those of ever-treated units, as evenly as possible.
 
@@ -92,6 +94,7 @@ def entropy_balance(panel: Panel, covariates: str | Sequence[str], *, period: in
     return _balance(units, treated, x, control, covariates, dropped)
 
 
+@typed
 def match(
     panel: Panel, covariates: str | Sequence[str], *, period: int, neighbours: int = 1, caliper: float = 0.2
 ) -> Balance:
@@ -149,6 +152,8 @@ def _cross_section(
     panel: Panel, covariates: Sequence[str], period: int, dropped: Dropped
 ) -> tuple[pd.Index, np.ndarray, np.ndarray]:
     """Units seen in `period` with all covariates, whether they are ever treated, and the covariates."""
+    if not covariates:
+        raise OptionError("covariates", list(covariates), ["one column at least"])
     panel.require_units("balancing")
     if period not in panel.times:
         raise OptionError("period", period, [str(time) for time in panel.times])

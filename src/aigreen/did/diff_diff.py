@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
+from aigreen.arguments import check_fields, typed
 from aigreen.effects.effects import Effects
 from aigreen.errors import (
     AigreenError,
@@ -24,6 +25,7 @@ from aigreen.errors import (
     FewClustersWarning,
     NoControlsError,
     NoTreatedError,
+    NoVariationError,
     OptionError,
     SmallCellWarning,
     TooFewClustersError,
@@ -31,13 +33,14 @@ from aigreen.errors import (
 )
 from aigreen.extras import require
 from aigreen.panel.dropped import Dropped
-from aigreen.panel.facts import result_facts
+from aigreen.panel.facts import ROUNDING, result_facts
 from aigreen.panel.panel import Panel, require_panel
 
 SynthVariance = Literal["placebo", "jackknife", "bootstrap"]
 LocalControl = Literal["not_yet_treated", "never_treated"]
 
 
+@typed
 def bacon_weights(panel: Panel, outcome: str) -> pd.DataFrame:
     r"""Decompose the two-way fixed-effect estimate into two-group comparisons (Goodman-Bacon 2021, theorem 1).
 
@@ -68,6 +71,8 @@ def bacon_weights(panel: Panel, outcome: str) -> pd.DataFrame:
 
         result = BaconDecomposition().fit(frame, outcome="y", unit="unit", time="time", first_treat="first")
     table = result.to_dataframe()
+    if (table["estimate"].abs() <= ROUNDING * frame["y"].abs().max()).all():
+        raise NoVariationError(outcome)
     never = table["control_group"] == "never_treated"
     return pd.DataFrame(
         {
@@ -97,9 +102,11 @@ class ChaisemartinDHaultfoeuille:
     horizons: int = 3
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not isinstance(self.horizons, int) or self.horizons < 0:
             raise OptionError("horizons", self.horizons, [0, 1, 2, 3])
 
+    @typed
     def fit(self, panel: Panel, outcome: str) -> Effects:
         """Fit and return effects by `horizon`, reference -1 included."""
         dropped = Dropped()
@@ -136,11 +143,13 @@ class LocalProjections:
     reweight: bool = False
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.control_group not in get_args(LocalControl):
             raise OptionError("control_group", self.control_group, get_args(LocalControl))
         if not self.window[0] <= -1 < 0 <= self.window[1]:
             raise OptionError("window", self.window, [(-3, 3), "(negative, zero or positive)"])
 
+    @typed
     def fit(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Effects:
         """Fit and return effects by `horizon`, reference -1 included; errors clustered by the panel's clusters."""
         dropped = Dropped()
@@ -194,9 +203,11 @@ class SyntheticDiD:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.variance not in get_args(SynthVariance):
             raise OptionError("variance", self.variance, get_args(SynthVariance))
 
+    @typed
     def fit(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Effects:
         """Fit on a balanced panel and return one effect.
 
@@ -280,6 +291,7 @@ def _frame(
     if panel.weights is not None:
         raise EstimationError("weights are not passed on to diff-diff; use GroupTimeATT, SunAbraham or Imputation")
     panel, covariates = panel.with_covariates(covariates, dropped)
+    panel.check_roles(outcome, None, covariates=covariates)
     sample = panel.complete([outcome, *covariates], dropped)
     if not sample.treated.any():
         raise NoTreatedError(f"no row is at or after a first treated period{dropped.cause()}", count=0)
@@ -343,6 +355,9 @@ def _effects(
 ) -> Effects:  # fmt: skip
     """Estimates and errors, with unknown covariances."""
     values, errors = (np.array(column, dtype=float) for column in zip(*rows.values(), strict=True))
+    facts = result_facts(sample, np.arange(sample.n_rows), outcome, dropped)
+    if not (without_error or (np.append(errors[np.isfinite(errors)], np.abs(values)) > facts["resolution"]).any()):
+        raise NoVariationError(outcome)
     if not (without_error or np.isfinite(errors).all()):
         which = ", ".join(str(label) for label, error in zip(rows, errors, strict=True) if not np.isfinite(error))
         raise EstimationError(f"{method}: diff-diff gives no standard error for {level} {which}")
@@ -357,5 +372,5 @@ def _effects(
         method=method,
         post=post,
         conventions={"variance": f"{variance}; covariances unknown"},
-        **result_facts(sample, np.arange(sample.n_rows), outcome, dropped) | {"df": df},
+        **facts | {"df": df},
     )

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from aigreen.arguments import check_fields, typed
 from aigreen.did.group_time.sample import check_sample, cohort_shares, cohorts_in_reach
 from aigreen.effects.aggregation import KEYS, Mass
 from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
 from aigreen.errors import (
+    SHOWN,
     EstimationError,
     FewClustersWarning,
     NoControlsError,
     NoPrePeriodError,
     NoTreatedError,
+    NoVariationError,
     OptionError,
     SmallCellWarning,
     WeightsError,
@@ -28,7 +31,7 @@ from aigreen.inference.randomization import Randomization, randomization_inferen
 from aigreen.linalg.arrays import distinct
 from aigreen.options import check_choice
 from aigreen.panel.dropped import Dropped
-from aigreen.panel.facts import result_facts
+from aigreen.panel.facts import ROUNDING, result_facts
 from aigreen.panel.panel import Panel
 
 FEW = 40  # treated clusters
@@ -116,6 +119,7 @@ class Efficient:
     covariance: Covariance = "auto"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for option, allowed in (
             ("kind", Kind),
             ("estimand", Estimand),
@@ -129,6 +133,7 @@ class Efficient:
                 if getattr(self, option) != only:
                     raise OptionError(option, getattr(self, option), [f"{only} with kind='chen_santanna_xie'"])
 
+    @typed
     def fit(self, panel: Panel, outcome: str) -> Effects:
         """Estimate the effects.
 
@@ -153,10 +158,12 @@ class Efficient:
         """
         design = self._design(panel, outcome)
         means, start, zero = design.means, design.start, design.zero
-        roots = means.pooled if self._pooled(means) else means.influence
+        pooled = self._pooled(means)
+        roots = means.pooled if pooled else means.influence
         first, second = roots(start), roots(zero)
         if self.kind == "chen_santanna_xie":
-            weights = start - np.einsum("rk,rgt->kgt", _slopes(second, first), zero)
+            means.require_variation()
+            weights = start - np.einsum("rk,rgt->kgt", _slopes(second, first, means, pooled=pooled), zero)
             psi = means.influence(weights)
         else:
             reference = (start == zero).all(axis=(1, 2))
@@ -170,6 +177,7 @@ class Efficient:
                 psi = means.adjusted(psi, np.where(reference[:, None, None], 0.0, start))
         return self._effects(design, np.einsum("kgt,gt->k", weights, means.mean), psi, design.cells, design.index)
 
+    @typed
     def balance(self, panel: Panel, outcome: str) -> Effects:
         r"""Estimate :math:`\hat X`, which random timing or parallel trends make zero; `Effects.test` tests it.
 
@@ -186,6 +194,7 @@ class Efficient:
         values = np.einsum("kgt,gt->k", design.zero, design.means.mean)
         return self._effects(design, values, design.means.influence(design.zero), cells, index, balance=True)
 
+    @typed
     def randomization_test(self, panel: Panel, outcome: str, *, n_draws: int = 999, seed: int = 0) -> Randomization:
         r"""Fisher's test of no effect on any unit: the t statistic under reassigned timing.
 
@@ -347,6 +356,12 @@ class _Means:
         """Positions of the rows used."""
         return np.flatnonzero(~np.isnan(self.cohort)[self.sample.unit_codes])
 
+    def require_variation(self) -> None:
+        """Refuse an outcome of which all units of a cohort have the same changes."""
+        widest = max(np.ptp(deviation, axis=1).max() for deviation in self.deviation)
+        if widest <= ROUNDING * np.abs(self.sample.column(self.outcome)).max():
+            raise NoVariationError(self.outcome)
+
     def influence(self, weights: np.ndarray) -> np.ndarray:
         """Influence functions by cluster, shape (clusters, k), of sums of means with weights of shape (k, G, T)."""
         psi = np.zeros((len(self.sample.clusters), len(weights)))
@@ -475,6 +490,8 @@ def _parallel(means: _Means) -> _Design:
         raise NoPrePeriodError("no cohort has two periods before its treatment: nothing to combine; use GroupTimeATT")
     start, zero = (np.array(list(_changes(cells, means.mean.shape, reference))) for cells in (after, before))
     cells = _CellWeights.each(after)
+    # weights on the periods of a cohort sum to zero, so levels of units only add rounding
+    means = replace(means, deviation=[own - own.mean(axis=1, keepdims=True) for own in means.deviation])
     return _Design(means, start, zero, cells, _cell_index(cells, means), _CellWeights.each(before))
 
 
@@ -486,15 +503,23 @@ def _changes(cells: list[tuple[int, int]], shape: tuple[int, int], reference: in
         yield one
 
 
-def _slopes(zero: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """Slopes of first estimates on contrasts, shape (r, k), from roots of their covariance, (n, r) and (n, k)."""
+def _slopes(zero: np.ndarray, first: np.ndarray, means: _Means, *, pooled: bool) -> np.ndarray:
+    """Slopes of first estimates on contrasts, shape (r, k), from roots of their covariance, (n, r) and (n, k).
+
+    A covariance by cohort needs more degrees of freedom than contrasts: with as many, their combination fits the first
+    estimates exactly, and no error is left.
+    """
     gram = zero.T @ zero
     scale = np.sqrt(np.diag(gram))
     roots = np.linalg.eigvalsh(gram / np.outer(scale, scale)) if (scale > 0).all() else np.zeros(1)
-    if not roots[0] > _SINGULAR * roots[-1]:
+    clusters = [distinct(means.sample.unit_cluster[own]) for own in means.units]
+    left = min(sum(clusters) - len(clusters), means.sample.n_clusters - 1)
+    if not roots[0] > _SINGULAR * roots[-1] or (not pooled and left <= len(scale)):
         raise EstimationError(
-            f"{len(scale):,} contrasts that parallel trends make zero have a singular covariance: cohorts have too few "
-            "clusters for so many periods; use covariance='pooled', or GroupTimeATT"
+            f"{len(scale):,} contrasts that parallel trends make zero, and cohorts of "
+            f"{', '.join(str(n) for n in clusters[:SHOWN])}{', ...' if len(clusters) > SHOWN else ''} clusters leave "
+            f"{left:,} degrees of freedom for their covariance, which is singular or fitted exactly; use "
+            + ("GroupTimeATT" if pooled else "covariance='pooled', or GroupTimeATT")
         )
     return np.linalg.solve(gram, zero.T @ first)
 

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from aigreen.arguments import check_fields, typed
 from aigreen.counterfactual.imputed import Imputed, side_by_side
 from aigreen.counterfactual.leads import leads
 from aigreen.counterfactual.rows import Cells, identified_cells, split_rows
@@ -18,7 +19,7 @@ from aigreen.errors import OptionError, SeparationWarning, warn
 from aigreen.linalg.varying_slopes import Slope
 from aigreen.options import check_choice, check_fixed_effects, check_periods, check_scale
 from aigreen.panel.dropped import Dropped
-from aigreen.panel.facts import result_facts
+from aigreen.panel.facts import counted, result_facts
 from aigreen.panel.panel import Panel, require_panel, with_weight
 from aigreen.regression.sample import check_counts
 
@@ -109,6 +110,7 @@ class Imputation:
     separated: Separated = "zero"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for option, allowed in (("family", Family), ("variance", Variance), ("scale", Scale), ("separated", Separated)):
             check_choice(option, getattr(self, option), allowed)
         check_periods("anticipation", self.anticipation)
@@ -116,6 +118,7 @@ class Imputation:
         check_scale(self.scale, self.family, self.leads)
         check_fixed_effects(self.fixed_effects)
 
+    @typed
     def fit(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Effects:
         """Estimate the effects by cohort and time.
 
@@ -140,6 +143,7 @@ class Imputation:
         require_panel(panel)
         dropped = Dropped()
         panel, names = panel.with_covariates(covariates, dropped)
+        panel.check_roles(outcome, self.fixed_effects, covariates=names)
         effects, slopes = panel.varying_slopes(self.fixed_effects)
         if slopes and self.family == "poisson":
             raise OptionError("fixed_effects", self.fixed_effects, ["no varying slopes with family='poisson'"])
@@ -202,7 +206,13 @@ class Imputation:
             leads="separate",
             anticipation=self.anticipation,
             conventions=self._conventions(sample, int(imputed.zero[cells.rows].sum())),
-            **result_facts(sample, np.concatenate([imputed.effects.rows, cells.rows]), outcome, dropped),
+            **result_facts(
+                sample,
+                np.concatenate([imputed.effects.rows, cells.rows]),
+                outcome,
+                dropped,
+                counts=counted(self.family, self.scale),
+            ),
         )
 
     def _conventions(self, sample: Panel, n_zero: int) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
+from aigreen.arguments import check_fields, typed
 from aigreen.did.saturated import Contrast, Profiles, saturated_fit
 from aigreen.effects.aggregation import Mass
 from aigreen.effects.cluster_shares import ClusterShares
@@ -74,6 +75,7 @@ class StackedDiD:
     reference: int = -1
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.control_group not in get_args(Control):
             raise OptionError("control_group", self.control_group, get_args(Control))
         if self.weighting not in get_args(Weighting):
@@ -85,6 +87,7 @@ class StackedDiD:
         if self.reference < low:
             raise OptionError("reference", self.reference, list(range(-1, low - 1, -1)))
 
+    @typed
     def fit(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Effects:
         """Fit and return effects by `cohort` and `time`; `event_study()` and `overall()` average them.
 
@@ -96,6 +99,7 @@ class StackedDiD:
         panel.require_units("StackedDiD")
         dropped = Dropped()
         panel, covariates = panel.with_covariates(covariates, dropped)
+        panel.check_roles(outcome, None, covariates=covariates)
         complete = panel.complete([outcome, *covariates], dropped)
         sample = draw_sample(complete, panel.effect_names(None), dropped, counts=None)
         cohorts = self._cohorts(sample, dropped)

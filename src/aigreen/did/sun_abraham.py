@@ -9,6 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
+from aigreen.arguments import check_fields, typed
 from aigreen.did.saturated import Contrast, Profiles, saturated_fit
 from aigreen.effects.aggregation import Mass
 from aigreen.effects.cluster_shares import ClusterShares
@@ -67,10 +68,12 @@ class SunAbraham:
     reference: int = -1
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.control_group not in get_args(Control):
             raise OptionError("control_group", self.control_group, get_args(Control))
         check_reference(self.reference)
 
+    @typed
     def fit(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Effects:
         """Fit and return effects by `cohort` and `time`, reference cells included as zeros.
 
@@ -81,6 +84,7 @@ class SunAbraham:
         require_panel(panel)
         dropped = Dropped()
         panel, covariates = panel.with_covariates(covariates, dropped)
+        panel.check_roles(outcome, None, covariates=covariates)
         complete = panel.complete([outcome, *covariates], dropped)
         sample = draw_sample(complete, panel.effect_names(None), dropped, counts=None)
         sample, control = self._comparable(sample, dropped)

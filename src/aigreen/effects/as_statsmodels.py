@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -85,6 +87,14 @@ class StatsmodelsResults:
             "Clusters": lambda result: f"{result.n_clusters:d}",
             "Estimator": lambda result: result.method,
         }
+
+
+def called_by_statsmodels() -> bool:
+    """Whether the caller of the function that asks is code of statsmodels, past the frames of this package."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("aigreen."):
+        frame = frame.f_back
+    return frame is not None and frame.f_globals.get("__name__", "").startswith("statsmodels.")
 
 
 def labels(index: pd.Index) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from aigreen.errors import EffectsError
+from aigreen.options import check_level
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,7 @@ def ratio_set(
 
     Source: Fieller (1954), Journal of the Royal Statistical Society B 16(2).
     """
-    if not 0 < level < 1:
-        raise EffectsError(f"level={level}: a number between 0 and 1 is needed")
+    check_level(level)
     (a, of_a), (b, of_b) = numerator, denominator
     tail = (1 + level) / 2
     critical = (special.ndtri(tail) if df is None or np.isinf(df) else special.stdtrit(df, tail)) ** 2

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import html
+import numbers
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import InitVar, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from aigreen.arguments import as_numbers, typed
 from aigreen.effects.aggregation import (
     Aggregation,
     LogMeanMass,
@@ -22,7 +24,7 @@ from aigreen.effects.aggregation import (
     group_index,
     levels_kept,
 )
-from aigreen.effects.as_statsmodels import StatsmodelsResults
+from aigreen.effects.as_statsmodels import StatsmodelsResults, called_by_statsmodels
 from aigreen.effects.averages import Average, averages_by, overall_averages
 from aigreen.effects.cluster_shares import ClusterShares, effective
 from aigreen.effects.confidence_set import ConfidenceSet, ratio_set
@@ -33,6 +35,7 @@ from aigreen.effects.small_samples import (
     Strata,
     hotelling,
     max_t_p,
+    most_df,
     randomization_p,
     scaled,
     sidak,
@@ -43,15 +46,19 @@ from aigreen.effects.small_samples import (
 )
 from aigreen.effects.wald import Method, Wald, check_rank, chi_squared
 from aigreen.errors import (
+    SHOWN,
     EffectsError,
     FewClustersError,
     FewClustersWarning,
     IncompatibleEffectsError,
     NoInfluenceError,
+    NoVariationError,
     OptionError,
     UnknownColumnError,
+    WrongTypeError,
     warn,
 )
+from aigreen.options import check_choice, check_draws, check_level
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -110,6 +117,14 @@ class Effects(Maketables, StatsmodelsResults):
         Variance, small-sample factor, singleton rule, base period, ...
     dropped : DataFrame
         What was left out: what, reason, count, first.
+    resolution : float or ndarray, shape (k,), optional
+        Of a fit: what is nothing but rounding in the units of the effects. Errors up to it, and estimates up to it that
+        have such errors, are set to zero.
+
+    Raises
+    ------
+    NoVariationError
+        All estimates and errors are rounding.
     """
 
     values: np.ndarray
@@ -131,8 +146,9 @@ class Effects(Maketables, StatsmodelsResults):
     anticipation: int = 0
     conventions: Mapping[str, str] = field(default_factory=dict)
     dropped: pd.DataFrame = field(default_factory=_NO_DROPS.copy)
+    resolution: InitVar[float | np.ndarray | None] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, resolution: float | np.ndarray | None) -> None:
         k = len(self.values)
         if len(self.index) != k or (self.psi is not None and self.psi.shape != (len(self.clusters), k)):
             shape = () if self.psi is None else self.psi.shape
@@ -140,6 +156,8 @@ class Effects(Maketables, StatsmodelsResults):
         if self.psi is None and self.covariance is None:
             raise EffectsError("a result needs influence functions or a covariance")
         object.__setattr__(self, "conventions", MappingProxyType(dict(self.conventions)))
+        if resolution is not None:
+            self._round(np.broadcast_to(resolution, k))
 
     # -- estimates and errors ------------------------------------------------------------------------------------
 
@@ -177,6 +195,7 @@ class Effects(Maketables, StatsmodelsResults):
         """Standard errors; zero for a reference period."""
         return pd.Series(self._std_errors(), index=self.index, name="std_error")
 
+    @typed
     def conf_int(
         self,
         level: float = 0.95,
@@ -186,14 +205,14 @@ class Effects(Maketables, StatsmodelsResults):
         n_draws: int = 999,
         multipliers: Multipliers = "rademacher",
         seed: int = 0,
+        alpha: float | None = None,
     ) -> pd.DataFrame:
         r"""Confidence intervals, pointwise or as a simultaneous band.
 
         Parameters
         ----------
         level : float
-            Coverage. A number below one half is read as what is left uncovered (`alpha` of statsmodels): 0.05 and 0.95
-            give the same intervals.
+            Coverage, one half or more.
         simultaneous : bool
             Cover all effects at once rather than each alone.
         method : {"auto", "asymptotic"}
@@ -202,6 +221,9 @@ class Effects(Maketables, StatsmodelsResults):
             with `MANY` treated clusters the sup-t bootstrap's. asymptotic: `std_errors` with `df`, and a sup-t band.
         n_draws, multipliers, seed
             Of the sup-t multiplier bootstrap.
+        alpha : float, optional
+            What is left uncovered, in place of `level`: 0.05 is a level of 0.95. Code of statsmodels, which sets these
+            results in its tables, means it by the first argument.
 
         Returns
         -------
@@ -209,16 +231,19 @@ class Effects(Maketables, StatsmodelsResults):
             Columns low and high; nan where an effect has no error of its own (one treated cluster; an error of zero
             where the estimate is not, as for counts that are all zero).
         """
-        if not 0 < level < 1:
-            raise EffectsError(f"level={level}: a number between 0 and 1 is needed")
-        if method not in get_args(Intervals):
-            raise OptionError("method", method, get_args(Intervals))
-        level = max(level, 1 - level)
+        if alpha is None and level < 0.5 and called_by_statsmodels():
+            alpha = level
+        level = level if alpha is None else 1 - alpha
+        check_level(level)
+        check_draws(n_draws, seed)
+        check_choice("method", method, Intervals)
+        check_choice("multipliers", multipliers, Multipliers)
         errors = self._std_errors()
         small = self._spread if method == "auto" else None
         if small is not None and (alone := (errors > 0) & np.isnan(small.df)).any():
             message = (
-                f"{alone.sum():,} effects rest on one treated cluster: they have no error of their own, so no interval"
+                f"{alone.sum():,} effects rest on one treated cluster, or on one comparison cluster: they have no "
+                "error of their own, so no interval"
             )
             warn(FewClustersWarning(message, count=int(alone.sum()), first=self.index[alone][:5]))
         many = small is None or small.treated[small.treated > 0].min(initial=np.inf) >= MANY
@@ -237,6 +262,7 @@ class Effects(Maketables, StatsmodelsResults):
         reach = np.where(self._without_error(), np.nan, np.where(errors == 0, 0.0, critical * errors))
         return pd.DataFrame({"low": self.values - reach, "high": self.values + reach}, index=self.index)
 
+    @typed
     def to_frame(self, level: float = 0.95) -> pd.DataFrame:
         """Tidy frame: estimate, std_error, statistic, p_value, conf_low, conf_high.
 
@@ -262,6 +288,7 @@ class Effects(Maketables, StatsmodelsResults):
             index=self.index,
         )
 
+    @typed
     def tidy(self, level: float = 0.95) -> pd.DataFrame:
         """`to_frame` with the index as columns and the method, outcome and sample sizes in every row."""
         facts = {"method": self.method, "outcome": self.outcome, "n_rows": self.n_rows, "n_clusters": self.n_clusters}
@@ -293,10 +320,12 @@ class Effects(Maketables, StatsmodelsResults):
     def __getitem__(self, label: Hashable) -> Effects:
         """Return the effects with this label in the first index level (or this full index tuple)."""
         first = self.index.get_level_values(0)
+        if not isinstance(label, Hashable):
+            raise WrongTypeError("label", label, "a label of the first index level")
         if isinstance(label, tuple) and isinstance(self.index, pd.MultiIndex):
             found = np.asarray([tuple(row)[: len(label)] == label for row in self.index])
         else:
-            found = np.asarray(first == label)
+            found = np.array([one == label for one in first], dtype=bool)
         if not found.any():
             raise UnknownColumnError(label, list(first.unique()), role="effects", what=first.name or "label")
         part = self.select(found)
@@ -304,6 +333,7 @@ class Effects(Maketables, StatsmodelsResults):
             return replace(part, index=part.index.droplevel(0))
         return part
 
+    @typed
     def select(self, which: np.ndarray | pd.Series) -> Effects:
         """Return the effects where the boolean mask `which` is true."""
         mask = np.asarray(which)
@@ -326,6 +356,7 @@ class Effects(Maketables, StatsmodelsResults):
             cluster_shares=None if self.cluster_shares is None else self.cluster_shares.take(rows),
         )
 
+    @typed
     def combine(self, weights: pd.DataFrame | pd.Series | np.ndarray) -> Effects:
         """Return weighted sums of the effects, one for each column of `weights`, shape (k,) or (k, r)."""
         if isinstance(weights, pd.Series):
@@ -333,9 +364,9 @@ class Effects(Maketables, StatsmodelsResults):
         complete = len(weights) == len(self)
         if isinstance(weights, pd.DataFrame):
             weights = weights.reindex(self.index)
-            matrix, index = weights.to_numpy(dtype=float), weights.columns
+            matrix, index = as_numbers("weights", weights), weights.columns
         else:
-            matrix = np.asarray(weights, dtype=float)
+            matrix = as_numbers("weights", weights)
             matrix = matrix[:, None] if matrix.ndim == 1 else matrix
             index = pd.RangeIndex(matrix.shape[1])
         if not complete or np.isnan(matrix).any():
@@ -356,6 +387,8 @@ class Effects(Maketables, StatsmodelsResults):
         return self * -1.0
 
     def __mul__(self, factor: float) -> Effects:
+        if not isinstance(factor, numbers.Real):
+            return NotImplemented
         return replace(
             self,
             values=self.values * factor,
@@ -366,6 +399,8 @@ class Effects(Maketables, StatsmodelsResults):
     __rmul__ = __mul__
 
     def __add__(self, other: Effects) -> Effects:
+        if not isinstance(other, Effects):
+            return NotImplemented
         psi, other_values, other_psi = aligned(self, other)
         return replace(
             self,
@@ -378,10 +413,11 @@ class Effects(Maketables, StatsmodelsResults):
         )
 
     def __sub__(self, other: Effects) -> Effects:
-        return self + -other
+        return self + -other if isinstance(other, Effects) else NotImplemented
 
     # -- aggregation ---------------------------------------------------------------------------------------------
 
+    @typed
     def aggregate(
         self,
         how: Aggregation | pd.DataFrame | pd.Series | np.ndarray,
@@ -419,6 +455,7 @@ class Effects(Maketables, StatsmodelsResults):
             self._check_bins(averages, bins)
         return self._averaged(averages, keep_mass=how == "group")
 
+    @typed
     def event_study(
         self,
         *,
@@ -470,6 +507,7 @@ class Effects(Maketables, StatsmodelsResults):
 
     # -- tests ---------------------------------------------------------------------------------------------------
 
+    @typed
     def test(
         self,
         R: np.ndarray | None = None,
@@ -501,7 +539,8 @@ class Effects(Maketables, StatsmodelsResults):
         Raises
         ------
         FewClustersError
-            More restrictions than treated clusters less two: their joint covariance cannot be estimated.
+            More restrictions than treated clusters less two: their joint covariance cannot be estimated. A restriction
+            that rests on one treated cluster, or on one comparison cluster.
         EffectsError
             Where the covariance of the restrictions has not full rank.
 
@@ -514,11 +553,14 @@ class Effects(Maketables, StatsmodelsResults):
             raise OptionError("method", method, get_args(Method))
         if R is None:
             R = np.eye(len(self))[self._std_errors() > 0]
-        R = np.atleast_2d(np.asarray(R, dtype=float))
-        if R.shape[1] != len(self):
-            raise EffectsError(f"R has {R.shape[1]} columns for {len(self)} effects")
-        if n_draws < 1 or seed < 0:
-            raise EffectsError(f"n_draws={n_draws}, seed={seed}: one draw at least, and a seed of zero or more")
+        R, value = np.atleast_2d(as_numbers("R", R)), as_numbers("value", value)
+        if R.ndim > 2 or R.shape[1] != len(self):
+            raise EffectsError(f"R has {R.shape[-1]} columns for {len(self)} effects")
+        if value.size not in (1, len(R)) or not np.isfinite(value).all():
+            raise EffectsError(
+                f"value has {value.size} numbers for {len(R)} restrictions: one, or one for each, finite"
+            )
+        check_draws(n_draws, seed)
         gap = R @ self.values - value
         if self.psi is None or method == "chi2":
             covariance = R @ self._covariance() @ R.T
@@ -530,6 +572,7 @@ class Effects(Maketables, StatsmodelsResults):
             return chi_squared(gap, covariance)
         return self._tested(gap, R, method, n_draws, seed)
 
+    @typed
     def pretrend_test(self, *, method: Method = "auto", n_draws: int = 999, seed: int = 0) -> PretrendTest:
         """Test that the effects before treatment are zero: jointly, as `test` does, and by the slope of their path.
 
@@ -589,17 +632,22 @@ class Effects(Maketables, StatsmodelsResults):
         """Return the effect labelled `part` as a share of the one labelled `whole`."""
         return share(self[part], self[whole])
 
+    @typed
     def share_set(self, part: int, whole: int, level: float = 0.95) -> ConfidenceSet:
         """Invert the tests of the share of one effect in another (Fieller), each given by its position.
 
         Errors and degrees of freedom are those that the clusters behind the two effects leave.
         """
+        for name, position in (("part", part), ("whole", whole)):
+            if not 0 <= position < len(self):
+                raise EffectsError(f"{name}={position}: a position from 0 to {len(self) - 1} is needed")
         psi, df = self.small_sample_influence(), self.effective_clusters()["df"].to_numpy()
         numerator, denominator = ((self.values[j], psi[:, j]) for j in (part, whole))
         return ratio_set(numerator, denominator, level, min(df[part], df[whole]))
 
     # -- looks ---------------------------------------------------------------------------------------------------
 
+    @typed
     def summary(self, level: float = 0.95) -> str:
         """Estimates, errors, sample sizes, conventions and what was left out, as text."""
         table = self.to_frame(level).to_string(float_format=lambda v: f"{v:.4f}", na_rep="")
@@ -620,6 +668,7 @@ class Effects(Maketables, StatsmodelsResults):
         head, notes = html.escape(f"{self.method} on {self.outcome}"), html.escape(told).replace("\n", "<br>")
         return f"<p><b>{head}</b></p>{table}<p>{notes}</p>"
 
+    @typed
     def plot(
         self, ax: Axes | None = None, *, level: float = 0.95, simultaneous: bool = False, **band: Unpack[Band]
     ) -> Axes:
@@ -632,6 +681,7 @@ class Effects(Maketables, StatsmodelsResults):
         wide = self.conf_int(level, simultaneous=True, **band) if simultaneous else None
         return effects_plot(self.estimates, self.conf_int(level), wide, ax, level=level)
 
+    @typed
     def save(self, path: str | Path) -> None:
         """Write `path`.parquet (influence functions) and `path`.json (all else); read back with `load`."""
         from aigreen.effects.storage import write
@@ -655,6 +705,15 @@ class Effects(Maketables, StatsmodelsResults):
             statistic, p = max_t_p(gap, psi, shares, self.n_clusters, n_draws=n_draws, seed=seed)
             return Wald(statistic=statistic, df=q, p_value=p, method=method, treated_clusters=fewest)
         check_rank(psi.T @ psi, self.n_clusters)
+        lone = np.flatnonzero(np.isnan(spread(psi, shares, self.n_clusters).df))
+        if lone.size:
+            behind = [
+                str(label) for label, used in zip(self.index, np.atleast_1d(R[lone].any(axis=0)), strict=True) if used
+            ]
+            raise FewClustersError(
+                f"{lone.size} of {q} restrictions rest on one treated cluster, or on one comparison cluster, and have "
+                f"no error of their own: {', '.join(behind[:SHOWN])}; test the others, or see method='max_t'"
+            )
         u = scaled(psi, shares)
         if fewest is not None and (q > max(fewest - 2, 1) or fewest < 1 + 1e-6 or shares.alone.any()):
             raise FewClustersError(
@@ -663,7 +722,8 @@ class Effects(Maketables, StatsmodelsResults):
                 "event_study(window=...), or see trend(), the band of conf_int(simultaneous=True), or method='max_t'"
             )
         strata = strata_of(shares, list(range(q))) if fewest is not None else Strata.one(len(psi), self._clusters_df())
-        statistic, nu, p = hotelling(gap, u, strata)
+        most = min((most_df(shares, j, strata) for j in live.tolist()), default=np.inf)
+        statistic, nu, p = hotelling(gap, u, strata, most)
         if method == "wild":
             statistic, p = wild_p(gap, psi, shares, n_draws=n_draws, seed=seed)
         elif method == "randomization":
@@ -702,7 +762,7 @@ class Effects(Maketables, StatsmodelsResults):
             return [] if self.df is None else [f"t with {self.df:,} degrees of freedom"]
         known = small.df[np.isfinite(small.df)]
         if not known.size:
-            return ["none: all treated rows stand in one cluster"]
+            return ["none: all treated rows, or all comparison rows, stand in one cluster"]
         low, high = known.min(), known.max()
         df = f"{low:.1f}" if high - low < 0.05 else f"{low:.1f} to {high:.1f}"
         treated = small.treated[small.treated > 0]
@@ -783,6 +843,20 @@ class Effects(Maketables, StatsmodelsResults):
         if binned:
             raise EffectsError(f"bins={bins}: the bin at {binned[0]} holds the reference period; take a wider one")
 
+    def _round(self, resolution: np.ndarray) -> None:
+        """Set to zero the errors, and the estimates that have such errors, below the resolution, shape (k,)."""
+        exact = self._std_errors() <= resolution
+        nothing = exact & (np.abs(self.values) <= resolution)
+        if len(self) and nothing.all():
+            raise NoVariationError(self.outcome)
+        if not exact.any():
+            return
+        object.__setattr__(self, "values", np.where(nothing, 0.0, self.values))
+        if self.psi is not None:
+            object.__setattr__(self, "psi", np.where(exact, 0.0, self.psi))
+        if self.covariance is not None:
+            object.__setattr__(self, "covariance", np.where(exact | exact[:, None], 0.0, self.covariance))
+
     def require_influence(self, purpose: str) -> np.ndarray:
         """Return `psi`, or raise `NoInfluenceError` naming what needs it."""
         if self.psi is None:
@@ -832,6 +906,7 @@ class PretrendTest(Wald):
         return f"{super().__repr__()}\ntrend a period: {slopes}, p = {self.trend_p_value:.4f}"
 
 
+@typed
 def load(path: str | Path) -> Effects:
     """Read a result written by `Effects.save` (the weights of an aggregation are not kept).
 
@@ -845,6 +920,7 @@ def load(path: str | Path) -> Effects:
     return Effects(**read(Path(path)))
 
 
+@typed
 def share(part: Effects, whole: Effects) -> Effects:
     r"""Ratio of two effects by the delta method, :math:`\psi = (\psi_a - (a/b)\,\psi_b)/b`.
 

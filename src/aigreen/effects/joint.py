@@ -8,11 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from aigreen.arguments import typed
 from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects, merged, on_same_clusters
 from aigreen.errors import EffectsError
 
 
+@typed
 def concat(results: Sequence[Effects] | Mapping[str, Effects], *, name: str = "model") -> Effects:
     """Stack results on the same clusters into one, with one joint covariance.
 

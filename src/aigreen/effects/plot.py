@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from aigreen.effects.as_statsmodels import labels
+from aigreen.errors import WrongTypeError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +23,10 @@ FILLS = ("#2f6690", "#f2c57c", "#5f9e7e", "#7b2d5b", "#cfd8dc", "#c9793b", "#3d3
 def axes(ax: Axes | None = None) -> Axes:
     """Return the axes given, or those of a new figure as wide as a page's text."""
     import matplotlib.pyplot as plt
+    from matplotlib.axes import Axes
 
+    if ax is not None and not isinstance(ax, Axes):
+        raise WrongTypeError("ax", ax, "axes of matplotlib or None")
     return plt.subplots(figsize=(6.3, 3.3), layout="constrained")[1] if ax is None else ax
 
 

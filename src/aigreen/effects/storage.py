@@ -15,7 +15,7 @@ from pyarrow.parquet import ParquetFile
 from aigreen.disk import write_bytes
 from aigreen.effects.aggregation import LogMeanMass, Mass
 from aigreen.effects.cluster_shares import FLAGS, ClusterShares
-from aigreen.errors import SourceError
+from aigreen.errors import OptionError, SourceError
 
 FORMAT = 2
 
@@ -26,6 +26,8 @@ KEPT = ("df", "leads", "anticipation", "n_rows", "n_units", "n_clusters", "metho
 
 def write(path: Path, fields: Mapping[str, Any]) -> None:
     """Write the fields of a result as `path`.parquet and `path`.json, each aside and moved, the JSON last."""
+    if not path.name:
+        raise OptionError("path", str(path), ["the name of a file"])
     psi, mass, covariance, post = (fields[name] for name in ("psi", "mass", "covariance", "post"))
     columns: dict[str, Any] = {}
     if psi is not None:

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from aigreen.errors import OptionError
+from aigreen.options import check_memory
 
 Response = Literal["bins", "linear", "spline"]
 
@@ -74,6 +75,7 @@ class Basis:
 
     def __call__(self, S: np.ndarray) -> np.ndarray:
         """Evaluate the basis functions, shape (n, columns) to (n, q)."""
+        check_memory("functions of exposure, rows x terms", "take fewer bins", len(S), len(self.of))
         return np.column_stack([self.at(j, S[:, j]) for j in range(len(self.columns))])
 
     def at(self, j: int, s: np.ndarray) -> np.ndarray:
@@ -136,6 +138,7 @@ def _cuts(kind: Response, cuts: int | Sequence[float] | None, positive: np.ndarr
     if kind == "bins":
         if cuts is None or cuts == 1 or not positive.size:
             return (0.0,)
+        cuts = min(int(cuts), positive.size)  # more bins than values are as many
         edges = np.unique(np.quantile(positive, np.arange(1, cuts) / cuts, method="inverted_cdf"))
         return (0.0, *(float(e) for e in edges if e < positive.max()))
     knots = np.unique(np.quantile(positive, _QUANTILES[4 if cuts is None else int(cuts)])) if positive.size else []

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from aigreen.arguments import typed
 from aigreen.errors import DataError, MissingValueError, OptionError
 from aigreen.exposure.maps import (
     Map,
@@ -30,6 +31,7 @@ How = Literal["sum", "share", "any"]
 _SLACK = 1e-9
 
 
+@typed
 def exposure(
     panel: Panel,
     W: Map | sparse.sparray | np.ndarray | Mapping[int, Map],
@@ -61,11 +63,13 @@ def exposure(
     return panel.in_frame_order(_carried(panel, W, _treatment(panel, treated), how)[panel.unit_codes, panel.time_codes])
 
 
+@typed
 def exposures(panel: Panel, maps: Mapping[str, Any], **options: Any) -> pd.DataFrame:
     """Give the exposure through each named map, one column a map; options as for `exposure`."""
     return pd.DataFrame({name: exposure(panel, W, **options) for name, W in maps.items()}, index=panel.frame.index)
 
 
+@typed
 def onset(panel: Panel, columns: str | Sequence[str]) -> pd.Series:
     """First period in which any of the columns is positive, by unit; inf where none ever is."""
     exposed = (np.nan_to_num(panel.matrix(as_columns(columns))) > 0).any(axis=1)
@@ -79,6 +83,7 @@ def first_period(panel: Panel, exposed: np.ndarray) -> np.ndarray:
     return first
 
 
+@typed
 def expected_exposure(
     panel: Panel,
     W: Map | sparse.sparray | np.ndarray | Mapping[int, Map],
@@ -140,6 +145,7 @@ def expected_exposure(
     return panel.in_frame_order(total[panel.unit_codes, panel.time_codes])
 
 
+@typed
 def recentred(panel: Panel, W: Any, *, how: How = "sum", **options: Any) -> pd.Series:
     """Exposure less its expectation over permuted treatments; options as for `expected_exposure`.
 

@@ -12,8 +12,17 @@ import pandas as pd
 from scipy import sparse
 from scipy.spatial import cKDTree
 
-from aigreen.errors import DataError, DuplicateRowsError, MissingValueError, OptionError, UnknownColumnError
+from aigreen.arguments import as_numbers, typed
+from aigreen.errors import (
+    DataError,
+    DuplicateRowsError,
+    MissingValueError,
+    OptionError,
+    UnknownColumnError,
+    WrongTypeError,
+)
 from aigreen.linalg.sphere import EARTH_RADIUS_KM
+from aigreen.options import check_draws
 
 Counting = Literal["places", "units"]
 
@@ -77,6 +86,7 @@ class Map:
             return Map(units, self.left[position][:, position])
         return Map(units, self.left[position], self.right[:, position])
 
+    @typed
     def at_places(self, place: pd.Series, *, counting: Counting = "places") -> Map:
         """Turn a map between places into one between units.
 
@@ -103,11 +113,17 @@ class Map:
         return Map(pd.Index(place.index), sparse.csr_array(self.to_sparse()[code]), sparse.csr_array(member))
 
 
+@typed
 def matrix_map(W: Any, units: Sequence[object] | pd.Index) -> Map:
     """Label any matrix of links, sparse or dense, shape (n, n)."""
-    return Map(pd.Index(units), sparse.csr_array(W, dtype=float))
+    try:
+        links = sparse.csr_array(W, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise WrongTypeError("W", W, "a matrix of numbers") from error
+    return Map(pd.Index(units), links)
 
 
+@typed
 def rings(coordinates: pd.DataFrame, edges_km: Sequence[float]) -> dict[str, Map]:
     """Link units whose great-circle distance lies in a ring, without themselves.
 
@@ -135,6 +151,7 @@ def rings(coordinates: pd.DataFrame, edges_km: Sequence[float]) -> dict[str, Map
     return out
 
 
+@typed
 def inverse_distance(
     coordinates: pd.DataFrame, *, cutoff_km: float, power: float = 1.0, nearest_km: float = 1.0
 ) -> Map:
@@ -145,10 +162,12 @@ def inverse_distance(
     return _symmetric(coordinates.index, i, j, np.maximum(distance, nearest_km) ** -power)
 
 
+@typed
 def adjacency(pairs: pd.DataFrame | Sequence[tuple[object, object]], units: Sequence[object] | pd.Index) -> Map:
     """Link neighbours, given once or twice as pairs of labels; one for each link."""
-    table = pd.DataFrame(pairs).iloc[:, :2]
-    labels = pd.Index(units)
+    table, labels = pd.DataFrame(pairs), pd.Index(units)
+    if table.shape[1] < 2:
+        raise WrongTypeError("pairs", pairs, "pairs of labels")
     i, j = (_positions(table.iloc[:, side], labels, "units of the map") for side in (0, 1))
     off = i != j
     W = _symmetric(labels, i[off], j[off], np.ones(int(off.sum()))).left
@@ -156,6 +175,7 @@ def adjacency(pairs: pd.DataFrame | Sequence[tuple[object, object]], units: Sequ
     return Map(labels, W)
 
 
+@typed
 def industry_peers(codes: pd.Series, *, exclude: pd.Series | None = None) -> Map:
     """Link units of the same industry, without themselves and without those of the same `exclude` (city).
 
@@ -183,6 +203,7 @@ def industry_peers(codes: pd.Series, *, exclude: pd.Series | None = None) -> Map
     )
 
 
+@typed
 def supply_chain(
     links: pd.DataFrame,
     units: Sequence[object] | pd.Index,
@@ -237,6 +258,7 @@ def supply_chain(
     return out
 
 
+@typed
 def permuted(W: Map, *, seed: int, within: pd.Series | None = None) -> Map:
     """Give units random places in the network: a placebo map with the same structure and other partners.
 
@@ -245,6 +267,7 @@ def permuted(W: Map, *, seed: int, within: pd.Series | None = None) -> Map:
     within : Series, optional
         Stratum of each unit, indexed by unit: places are exchanged inside strata only.
     """
+    check_draws(1, seed)
     rng = np.random.default_rng(seed)
     n = len(W.units)
     stratum = np.zeros(n, dtype=np.intp) if within is None else codes_of(within.reindex(W.units), "strata")
@@ -258,7 +281,9 @@ def permuted(W: Map, *, seed: int, within: pd.Series | None = None) -> Map:
 
 def _pairs(coordinates: pd.DataFrame, radius_km: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pairs i < j of points up to a distance, and their great-circle distances in kilometres."""
-    degrees = coordinates.iloc[:, :2].to_numpy(dtype=float)
+    if coordinates.shape[1] < 2:
+        raise DataError(f"coordinates have {coordinates.shape[1]} column: latitude and longitude are needed")
+    degrees = as_numbers("coordinates", coordinates.iloc[:, :2], "numbers, latitude and longitude,")
     bad = np.flatnonzero(~np.isfinite(degrees).all(axis=1) | (np.abs(degrees) > [90, 360]).any(axis=1))
     if bad.size:
         raise DataError(
@@ -298,6 +323,13 @@ def codes_of(series: pd.Series, what: str) -> np.ndarray:
 
 
 def _positions(labels: pd.Series, known: pd.Index, what: str) -> np.ndarray:
+    try:
+        unique = known.is_unique
+    except TypeError as error:
+        raise WrongTypeError("units", list(known), "labels that can be compared") from error
+    if not unique:
+        twice = known[known.duplicated()]
+        raise DuplicateRowsError(f"{len(twice)} of the {what} stand twice", count=len(twice), first=twice)
     position = known.get_indexer(pd.Index(labels))
     if (position < 0).any():
         absent = labels[position < 0].unique()

@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from aigreen.arguments import typed
 from aigreen.errors import CollinearError, EffectsError
 from aigreen.inference.sensitivity import robustness
+from aigreen.options import check_level
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,6 +56,7 @@ class RhoSensitivity:
         return ax
 
 
+@typed
 def channel_sensitivity(
     effect_on_channel: float,
     coefficient: float,
@@ -104,8 +107,7 @@ def channel_sensitivity(
     grid = np.asarray(rho, dtype=float)
     if grid.ndim != 1 or not (np.abs(grid) < 1).all():
         raise EffectsError("rho must lie between -1 and 1")
-    if not 0 < level < 1:
-        raise EffectsError(f"level={level}: a number between 0 and 1 is needed")
+    check_level(level)
     u, e = np.asarray(channel_residuals, dtype=float), np.asarray(outcome_residuals, dtype=float)
     n = len(u)
     codes = np.arange(n) if clusters is None else np.asarray(clusters)
@@ -135,6 +137,7 @@ def channel_sensitivity(
     )
 
 
+@typed
 def rho_sensitivity(
     treatment: np.ndarray,
     channel: np.ndarray,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from aigreen.arguments import typed
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel, require_panel
 from aigreen.regression.absorbed import project
 
 
+@typed
 def effective_clusters(panel: Panel, outcome: str) -> float:
     r"""Effective number of clusters behind the coefficient of treatment.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from aigreen.errors import CollinearError, EstimationError, NoTreatedError
+from aigreen.errors import CollinearError, NoTreatedError, NoVariationError
 from aigreen.linalg.arrays import compact
 from aigreen.linalg.projection import Projection
 from aigreen.panel.dropped import Dropped
@@ -39,6 +39,7 @@ class Design:
         """Read the outcome (first of `names`), covariates and fixed effects; `names` must not be missing either."""
         require_panel(panel)
         panel, covariates = panel.with_covariates(covariates, dropped)
+        panel.check_roles(names[0], fixed_effects, treatment=names[1:], covariates=covariates)
         sample = with_weight(panel.complete([*names, *covariates], dropped), dropped)
         codes = [sample.effect_codes(name) for name in panel.effect_names(fixed_effects)]
         projection = Projection(codes, sample.n_rows, sample.weights, sample.matrix(covariates))
@@ -151,10 +152,7 @@ class Regression:
         """Refuse a regression that fits exactly: nothing is left to draw from."""
         y = self.sample.column(outcome)
         if self.residual @ self.residual <= _EXACT * (y @ y):
-            raise EstimationError(
-                f"column {outcome!r} is fitted exactly, as a constant outcome is: without residuals there is no "
-                "sampling error to resample"
-            )
+            raise NoVariationError(outcome)
 
     def cluster_products(self, x: np.ndarray) -> Products:
         """Products of the cluster pieces of the treatment with those of `x`, off all regressors."""

@@ -131,7 +131,9 @@ def _widening(study: Effects, kept: np.ndarray) -> float:
     """Squared ratio of the t to the normal quantile with the degrees of freedom that the treated clusters leave."""
     df = study.effective_clusters()["df"].to_numpy()[kept]
     if np.isnan(df).any():
-        raise EffectsError(f"{np.isnan(df).sum()} effects rest on one treated cluster and have no error of their own")
+        raise EffectsError(
+            f"{np.isnan(df).sum()} effects rest on one treated or comparison cluster and have no error of their own"
+        )
     tail = 0.975
     return float((special.stdtrit(df.min(), tail) / special.ndtri(tail)) ** 2) if np.isfinite(df.min()) else 1.0
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 import pandas as pd
 
+from aigreen.arguments import typed
 from aigreen.effects.effects import Effects
 from aigreen.errors import EffectsError, NoPrePeriodError, OptionError
 from aigreen.inference.event_path import EventPath, PostWeights
 from aigreen.inference.honest_fixed import BiasVariance
 from aigreen.inference.honest_tests import Direction, Sign, differences, hull, shape_rows, step_bounds
-from aigreen.options import check_choice
+from aigreen.options import check_choice, check_level
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -89,6 +90,7 @@ class HonestDiD:
         return ax
 
 
+@typed
 def honest_did(
     effects: Effects,
     *,
@@ -166,9 +168,7 @@ def honest_did(
     chosen = allowed[0] if method is None else method
     if chosen not in allowed:
         raise OptionError("method", chosen, allowed)
-    if not 0 < level < 1:
-        raise EffectsError(f"level={level}: a number between 0 and 1 is needed")
-    level = max(level, 1 - level)  # as `Effects.conf_int` reads it
+    check_level(level)
     path = EventPath.of(effects)
     if restriction == "relative_smoothness" and path.n_pre < 2:
         raise NoPrePeriodError("relative_smoothness needs two effects before the reference period")

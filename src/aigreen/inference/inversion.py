@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 
-from aigreen.errors import EffectsError, OptionError
+from aigreen.options import check_choice, check_draws, check_level
 
 Alternative = Literal["symmetric", "equal_tailed", "greater", "less"]
 
@@ -15,14 +15,11 @@ _TIE = 1e-9
 _STEPS = 25
 
 
-def check_options(alternative: Alternative, n_draws: int, level: float) -> None:
+def check_options(alternative: Alternative, n_draws: int, level: float, seed: int) -> None:
     """Raise where an option of a resampling test has no meaning."""
-    if alternative not in get_args(Alternative):
-        raise OptionError("alternative", alternative, get_args(Alternative))
-    if n_draws < 1:
-        raise EffectsError(f"n_draws={n_draws}: at least one draw is needed")
-    if not 0 < level < 1:
-        raise EffectsError(f"level={level}: a number between 0 and 1 is needed")
+    check_choice("alternative", alternative, Alternative)
+    check_draws(n_draws, seed)
+    check_level(level)
 
 
 def p_value(

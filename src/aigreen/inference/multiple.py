@@ -8,13 +8,16 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from aigreen.arguments import typed
 from aigreen.effects.effects import Effects
 from aigreen.effects.multiplier import Multipliers, draws
 from aigreen.errors import EffectsError, NoInfluenceError
+from aigreen.options import check_draws
 
 _BLOCK = 1000
 
 
+@typed
 def multiple_testing(
     effects: Effects, *, n_draws: int = 9999, multipliers: Multipliers = "rademacher", seed: int = 0
 ) -> pd.DataFrame:
@@ -47,8 +50,7 @@ def multiple_testing(
     Source: Romano and Wolf (2005, 2016), with the multiplier bootstrap of Chernozhukov, Chetverikov and Kato (2013);
     Holm (1979).
     """
-    if n_draws < 1:
-        raise EffectsError(f"n_draws={n_draws}: at least one draw is needed")
+    check_draws(n_draws, seed)
     table = effects.to_frame()[["estimate", "p_value"]].assign(holm=np.nan, romano_wolf=np.nan)
     errors = effects.std_errors.to_numpy()
     live = np.flatnonzero((errors > 0) & table["p_value"].notna().to_numpy())

@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 from scipy import linalg, optimize, special
 
+from aigreen.arguments import typed
 from aigreen.effects.effects import Effects
 from aigreen.errors import EffectsError
 from aigreen.inference.event_path import EventPath
+from aigreen.options import check_level
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,6 +64,7 @@ class PretrendPower:
         return ax
 
 
+@typed
 def pretrend_power(
     effects: Effects,
     *,
@@ -117,6 +120,7 @@ def pretrend_power(
     )
 
 
+@typed
 def slope_for_power(effects: Effects, power: float = 0.5, *, level: float = 0.95) -> float:
     """Slope of a linear violation of parallel trends that the test of pre-trends finds with probability `power`.
 
@@ -177,8 +181,7 @@ def truncated_moments(mean: np.ndarray, covariance: np.ndarray, half: np.ndarray
 
 
 def _pretest(path: EventPath, level: float) -> tuple[np.ndarray, np.ndarray]:
-    if not 0 < level < 1:
-        raise EffectsError(f"level={level}: a number between 0 and 1 is needed")
+    check_level(level)
     path.require_rank(np.eye(len(path.values))[: path.n_pre], "effects before treatment")
     sigma = path.covariance[: path.n_pre, : path.n_pre]
     return sigma, special.ndtri((1 + level) / 2) * np.sqrt(np.diag(sigma))

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from aigreen.arguments import typed
 from aigreen.effects.effects import Effects
 from aigreen.errors import ClusterVariesError, EffectsError, NoControlsError, NoTreatedError, OptionError
 from aigreen.inference.arrangements import arrangements
@@ -53,6 +54,7 @@ class Randomization:
     dropped: pd.DataFrame = field(repr=False)
 
 
+@typed
 def randomization_inference(
     panel: Panel,
     outcome: str,
@@ -111,7 +113,7 @@ def randomization_inference(
     NoTreatedError, NoControlsError, CollinearError
     """
     require_panel(panel)
-    check_options(alternative, n_draws, level)
+    check_options(alternative, n_draws, level, seed)
     if statistic != "twfe" and not callable(statistic):
         raise OptionError("statistic", statistic, ["twfe", "a function of (panel, outcome)"])
     if statistic != "twfe" and (covariates or fixed_effects is not None or null):

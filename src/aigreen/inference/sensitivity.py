@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
+from aigreen.arguments import typed
 from aigreen.errors import EffectsError
+from aigreen.options import check_level
 
 _ROOT_TOLERANCE = 1e-9
 
@@ -68,6 +70,7 @@ class Oster:
     r2_max: float
 
 
+@typed
 def robustness(statistic: float, df: float, *, q: float = 1.0, level: float = 0.95) -> Robustness:
     r"""Robustness values of a coefficient from its t statistic.
 
@@ -115,6 +118,7 @@ def robustness(statistic: float, df: float, *, q: float = 1.0, level: float = 0.
     )
 
 
+@typed
 def adjusted_estimate(
     estimate: float,
     std_error: float,
@@ -154,6 +158,7 @@ def adjusted_estimate(
     return Adjusted(moved, error, moved / error if error else np.nan, moved - reach, moved + reach)
 
 
+@typed
 def benchmark(
     r2_treatment: float, r2_outcome: float, *, times_treatment: float = 1.0, times_outcome: float | None = None
 ) -> tuple[float, float]:
@@ -198,11 +203,13 @@ def benchmark(
     return float(treatment), float(min(outcome, 1.0))
 
 
+@typed
 def partial_r2(statistic: float, df: float) -> float:
     """Partial R2 of a regressor from its t statistic: t^2 / (t^2 + df)."""
     return float(statistic**2 / (statistic**2 + df))
 
 
+@typed
 def oster(
     short: tuple[float, float],
     full: tuple[float, float],
@@ -296,8 +303,7 @@ def _quantile(df: float, level: float) -> float:
 def _check_df(df: float, level: float) -> None:
     if df <= 1:
         raise EffectsError(f"df={df}: more than one residual degree of freedom is needed")
-    if not 0 < level < 1:
-        raise EffectsError(f"level={level}: a number between 0 and 1 is needed")
+    check_level(level)
 
 
 def _check_share(name: str, value: float, *, below_one: bool = False) -> None:

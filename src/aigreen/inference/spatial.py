@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import sparse
 from scipy.spatial import cKDTree
 
+from aigreen.arguments import typed
 from aigreen.effects.effects import Effects
 from aigreen.errors import (
     CovarianceWarning,
@@ -30,6 +31,7 @@ Kernel = Literal["uniform", "bartlett"]
 _CHUNK = 2048
 
 
+@typed
 def conley(
     effects: Effects, coordinates: Panel | pd.DataFrame, cutoff_km: float, *, kernel: Kernel = "uniform"
 ) -> Effects:

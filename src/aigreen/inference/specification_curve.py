@@ -11,6 +11,7 @@ import pandas as pd
 from aigreen.effects.effects import Effects
 from aigreen.effects.multiplier import Multipliers, draws, sup_t_critical
 from aigreen.errors import EffectsError, IncompatibleEffectsError
+from aigreen.options import check_draws
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +84,7 @@ def specification_tests(
     IncompatibleEffectsError
         Where specifications are clustered by different columns.
     """
-    if n_draws < 1:
-        raise EffectsError(f"n_draws={n_draws}: at least one draw is needed")
+    check_draws(n_draws, seed)
     psi, n_clusters = _common_influence(results)
     frame = pd.concat(
         [

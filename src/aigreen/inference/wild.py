@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from aigreen.arguments import typed
 from aigreen.effects.multiplier import Multipliers
 from aigreen.effects.multiplier import multipliers as draw_multipliers
 from aigreen.errors import TooFewClustersError
@@ -52,6 +53,7 @@ class WildBootstrap:
     dropped: pd.DataFrame = field(repr=False)
 
 
+@typed
 def wild_cluster_bootstrap(
     panel: Panel,
     outcome: str,
@@ -122,7 +124,7 @@ def wild_cluster_bootstrap(
     EstimationError
         The regression fits exactly.
     """
-    check_options(alternative, n_draws, level)
+    check_options(alternative, n_draws, level, seed)
     dropped = Dropped()
     fit = Regression.of(panel, outcome, treatment, covariates, fixed_effects, cluster, dropped)
     if fit.n_clusters < 2:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from aigreen.linalg.absorption import Absorption
 from aigreen.linalg.arrays import take_rows
-from aigreen.linalg.fixed_effects import FixedEffects
 
 _COLLINEAR = 1e-9
 _CLEARLY_INDEPENDENT = 1e-6
@@ -36,7 +36,8 @@ def independent_columns(gram: np.ndarray, size: np.ndarray, tol: float = 1e-10) 
 
 def column_scale(values: np.ndarray) -> np.ndarray:
     """Return the standard deviation of each column, one where that is zero: tolerances then hold in any unit."""
-    return np.where(np.ptp(values, axis=0) > 0, values.std(axis=0), 1.0)
+    scale = np.where(np.ptp(values, axis=0) > 0, values.std(axis=0), 1.0)
+    return np.where(scale > 0, scale, 1.0)
 
 
 def column_size(values: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
@@ -67,7 +68,7 @@ def symmetric_inverse(gram: np.ndarray) -> np.ndarray:
 
 
 def independent_of_effects(
-    effects: FixedEffects, X: np.ndarray, weights: np.ndarray | None
+    effects: Absorption, X: np.ndarray, weights: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find covariates that the fixed effects and earlier covariates do not determine on the fitted rows.
 

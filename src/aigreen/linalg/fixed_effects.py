@@ -19,6 +19,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from aigreen.errors import EmptyDataError, EstimationError
+from aigreen.linalg.absorption import Absorption
 from aigreen.linalg.arrays import crosstab, take_rows
 from aigreen.linalg.normal_equations import EXACT, SchurOperator, cholesky_solver, conjugate_gradients, schur_matrix
 
@@ -27,7 +28,7 @@ NULL = 1e-7
 BLOCK = 2**12  # rows
 
 
-class FixedEffects:
+class FixedEffects(Absorption):
     r"""Least-squares projection on fixed effects, fitted on some rows and defined on all.
 
     Parameters
@@ -134,14 +135,6 @@ class FixedEffects:
             for column, values in zip(np.atleast_2d(total.T), np.atleast_2d(gamma.T), strict=True):
                 column += values.take(level)
         return total
-
-    def residualize(self, y: np.ndarray) -> np.ndarray:
-        """Values of all rows less their fixed effects, shape of `y`; nan where not `reached`."""
-        residuals = self.predict(self.coefficients(y))
-        np.subtract(y, residuals, out=residuals)
-        if not self.reached.all():
-            residuals[~self.reached] = np.nan
-        return residuals
 
     # -- adjoint -------------------------------------------------------------------------------------------------
 
@@ -451,11 +444,6 @@ class FixedEffects:
         through = mean1 @ self._b
         through = through if isinstance(through, np.ndarray) else through.toarray()
         return by_first, self._solver(sums2.reshape(self._n_rest, k) - through.T)
-
-    def require_reached(self, rows: np.ndarray) -> None:
-        """Refuse rows, by position, whose sum of effects is not identified."""
-        if not self.reached[rows].all():
-            raise EstimationError("target weights stand on rows whose fixed effects are not identified")
 
     def _sums_to_zero(self, scores: np.ndarray, clusters: np.ndarray) -> bool:
         """Whether scores sum to zero in every level of the first effect inside every cluster, as residuals do."""

@@ -16,6 +16,7 @@ import numpy as np
 from scipy import sparse
 
 from aigreen.errors import EmptyDataError
+from aigreen.linalg.absorption import Absorption
 from aigreen.linalg.arrays import compact, take_rows
 from aigreen.linalg.fixed_effects import BLOCK, DENSE_LEVELS, NULL, FixedEffects
 from aigreen.linalg.normal_equations import SchurOperator, cholesky_solver, conjugate_gradients, schur_matrix
@@ -46,18 +47,17 @@ def absorb(
     *,
     fitted: np.ndarray | None = None,
     weights: np.ndarray | None = None,
-) -> FixedEffects:
+) -> Absorption:
     """Projection on fixed effects and, where there are any, varying slopes; arguments as for `FixedEffects`."""
     if slopes:
         return SlopedEffects(codes, slopes, fitted=fitted, weights=weights)
     return FixedEffects(codes, fitted=fitted, weights=weights)
 
 
-class SlopedEffects(FixedEffects):
+class SlopedEffects(Absorption):
     """Least-squares projection on fixed effects and varying slopes, fitted on some rows and defined on all.
 
-    Of `FixedEffects` it has `coefficients` (in an orthogonal basis), `predict`, `residualize`, `implied_weights`,
-    `cluster_sums`, `leverage`, `reached`, `rows` and `rank`.
+    Its coefficients are in an orthogonal basis.
 
     Parameters
     ----------

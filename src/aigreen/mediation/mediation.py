@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from aigreen.arguments import check_fields, typed
 from aigreen.decomposition.decomposition import Decomposition
 from aigreen.decomposition.draws import Bootstrap, Resampling, cluster_weights
 from aigreen.decomposition.parts import DIRECT, SPILLOVER, TOTAL, Layout, Parts
@@ -152,6 +153,7 @@ class Mediation:
     control_group: ControlGroup = "not_yet_treated"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for option in ("channels", "intermediates"):
             object.__setattr__(self, option, as_columns(getattr(self, option)))
         for option, allowed in (("design", Design), ("vcov", Variance), ("control_group", ControlGroup)):
@@ -183,6 +185,7 @@ class Mediation:
         if self.fixed_effects is not None and self.design == "doubly_robust":
             raise OptionError("fixed_effects", self.fixed_effects, ["None with design='doubly_robust'"])
 
+    @typed
     def fit(
         self,
         panel: Panel,
@@ -220,15 +223,20 @@ class Mediation:
             raise OptionError("treatment", treatment, [f"None: design={self.design!r} takes the panel's cohorts"])
         require_panel(panel)
         names = as_columns(covariates)
-        for option in ("channels", "intermediates"):
-            repeated = {outcome, treatment, *names} & {*getattr(self, option)}
-            if repeated:
-                raise OptionError(option, sorted(map(str, repeated))[0], ["columns with no other role"])
+        self._check_roles(panel, outcome, treatment, names)
         if self.design == "staggered":
             return self._staggered.fit(panel, outcome, covariates=names)
         if self.design == "doubly_robust":
             return fit_doubly_robust(self.channels, self.control_group, self.anticipation, panel, outcome, names)
         return self._regression(panel, outcome, treatment, names)
+
+    def _check_roles(self, panel: Panel, outcome: str, treatment: str | None, names: list[str]) -> None:
+        roles = {"channels": self.channels, "intermediates": self.intermediates}
+        panel.check_roles(outcome, self.fixed_effects, treatment=treatment, covariates=names, **roles)
+        for option, columns in roles.items():
+            repeated = {treatment, *names} & {*columns}
+            if repeated:
+                raise OptionError(option, sorted(map(str, repeated))[0], ["columns with no other role"])
 
     @property
     def _staggered(self) -> Decomposition:
@@ -258,6 +266,7 @@ class Mediation:
         fold[2 + len(self.channels) :, Layout.direct] = 1.0
         return fold
 
+    @typed
     def bootstrap(
         self,
         panel: Panel,
@@ -310,6 +319,7 @@ class Mediation:
         draws = regressions.draws(omega)
         return Bootstrap(pd.DataFrame(draws @ self._intermediates_to_direct, columns=effects.index), effects)
 
+    @typed
     def sensitivity(
         self,
         panel: Panel,
@@ -358,6 +368,7 @@ class Mediation:
         )
         return found.frame(rho, level)
 
+    @typed
     def check_linearity(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Effects:
         """Compare the channels' parts of the staggered design with the doubly robust ones: zero if both models hold.
 
@@ -411,12 +422,13 @@ class Mediation:
     ) -> _Regressors:
         """Draw the sample of the regressions; leave out covariates that the others determine."""
         panel, names = panel.with_covariates(names, dropped)
-        columns = [outcome, *([treatment] if treatment else []), *self._moved, *names]
+        self._check_roles(panel, outcome, treatment, names)
+        columns = [outcome, *([] if treatment is None else [treatment]), *self._moved, *names]
         complete = panel.complete(columns, dropped)
         sample = draw_sample(complete, panel.effect_names(self.fixed_effects), dropped, counts=None)
         if treatment is None and not complete.treated[sample.rows].any():
             raise NoTreatedError(f"no row is treated{dropped.cause()}", column=panel.names.get("cohort"), count=0)
-        d = complete.column(treatment) if treatment else complete.treated.astype(float)
+        d = complete.treated.astype(float) if treatment is None else complete.column(treatment)
         codes = sample.effects or [np.zeros(len(sample), dtype=np.intp)]
         effects = FixedEffects(codes, weights=sample.weights)
         X = np.column_stack([d[sample.rows], sample.matrix(names)])
@@ -486,7 +498,14 @@ class Mediation:
             post=np.ones(len(values), dtype=bool),
             cluster_shares=shares and ClusterShares.beside([shares.take(np.array([0]))] * len(values)),
             conventions=told,
-            **result_facts(complete, sample.rows, outcome, dropped, t_intervals=psi is not None),
+            **result_facts(
+                complete,
+                sample.rows,
+                outcome,
+                dropped,
+                t_intervals=psi is not None,
+                spread=float(np.sqrt(np.mean(model.d**2))),
+            ),
         )
 
 

@@ -80,15 +80,15 @@ class Product:
         wd = self.d if self.fit.weights is None else self.d * self.fit.weights
         residuals = np.column_stack([self.fit.outcome, self.fit.channels])
         psi = sum_by(clusters, residuals * (wd / (wd @ self.d))[:, None], n_clusters)
-        loadings = self.fit.loadings_influence(clusters, n_clusters)
-        through = psi[:, 1:] @ self.fit.loadings.T + loadings @ self.a
+        carried = self.fit.carried_influence(self.a[:, None], clusters, n_clusters)
+        through = psi[:, 1:] @ self.fit.loadings.T + np.hstack(list(carried))
         return np.column_stack([psi[:, 0], psi[:, 0] - through.sum(axis=1), through])
 
     def factor_influence(self, clusters: np.ndarray, n_clusters: int) -> np.ndarray:
         """Influence by cluster of a and b of each channel, shape (clusters, K, 2)."""
         wd = self.d if self.fit.weights is None else self.d * self.fit.weights
         a_psi = sum_by(clusters, self.fit.channels * (wd / (wd @ self.d))[:, None], n_clusters)
-        return np.stack([a_psi, self.fit.loadings_influence(clusters, n_clusters).sum(axis=1)], axis=2)
+        return np.stack([a_psi, self.fit.slopes_influence(clusters, n_clusters)], axis=2)
 
     def response(self, treatment: np.ndarray, M: np.ndarray, clusters: np.ndarray, n_clusters: int) -> Response:
         r"""Take from the fit what treatment does to its first K channels: a, with the mean of :math:`M - aD`.
@@ -125,7 +125,7 @@ class Product:
         values, psi : of total, direct, channels, direct at untreated channels, interactions
         """
         k, slopes = len(response.effect), self.fit.slopes
-        slopes_psi = self.fit.loadings_influence(clusters, len(psi)).sum(axis=1)
+        slopes_psi = self.fit.slopes_influence(clusters, len(psi))
         b, b_psi = slopes[:k], slopes_psi[:, :k]
         h, h_psi = (slopes[k:], slopes_psi[:, k:]) if len(slopes) > k else (np.zeros(k), np.zeros_like(b_psi))
         a, a_psi = response.effect, response.effect_psi
@@ -161,7 +161,7 @@ class Product:
         covariance = slope @ errors @ slope.T
         gap = w @ self.fit.outcome**2 / (n - size) / squares - covariance[layout.total, layout.total]
         spread = np.sqrt(np.diag(covariance)[layout.channel])
-        shift = gap / 2 * spread / spread.sum()
+        shift = gap / 2 * spread / (spread.sum() or 1.0)
         covariance[layout.direct, layout.channel] += shift
         covariance[layout.channel, layout.direct] += shift
         parts = covariance[layout.direct :, layout.direct :].sum(axis=0)

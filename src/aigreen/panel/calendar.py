@@ -39,11 +39,14 @@ class Calendar:
         First and last observed period in the units of the column; None for dates.
     observed : ndarray or None
         Ascending observed periods, in the units of the column, where these are the steps.
+    unit : str
+        Of `observed` where the column holds dates: days, or the column's own periods.
     """
 
     freq: Freq | None
     span: tuple[int, int] | None = None
     observed: np.ndarray | None = None
+    unit: str = "D"
 
     @property
     def name(self) -> str:
@@ -56,7 +59,7 @@ class Calendar:
         """Periods behind step numbers: a PeriodIndex, or the numbers of the column."""
         if self.observed is not None:
             seen = self.observed[times - 1]
-            return pd.PeriodIndex.from_ordinals(seen, freq="D") if self.span is None else pd.Index(seen)
+            return pd.PeriodIndex.from_ordinals(seen, freq=self.unit) if self.span is None else pd.Index(seen)
         if isinstance(self.freq, str):
             return pd.PeriodIndex.from_ordinals(times - (_EPOCH if self.freq == "Y" else 0), freq=self.freq)
         return pd.Index(times if self.freq is None else times * self.freq + self._remainder)
@@ -67,7 +70,7 @@ class Calendar:
         A period between two steps belongs to the next one, the first that sees the treatment.
         """
         if self.observed is not None:
-            return _position(self.observed, values)
+            return _position(self.observed, values, 1.0)
         if isinstance(self.freq, str):
             return _decoded(values, self.freq, name) if self.freq in _CODES else values
         return values if self.freq is None else np.ceil((values - self._remainder) / self.freq)
@@ -75,9 +78,10 @@ class Calendar:
     def date_steps(self, series: pd.Series) -> np.ndarray:
         """Step numbers of a column of dates, missing as nan."""
         if self.observed is not None and self.span is None:
-            values = ordinals(series, "D")
+            values = ordinals(series, self.unit)
             known = ~np.isnan(values)
-            values[known] = _position(self.observed, values[known])
+            usual = float(np.median(np.diff(self.observed))) if len(self.observed) > 1 else 1.0
+            values[known] = _position(self.observed, values[known], usual)
             return values
         if self.observed is not None or not isinstance(self.freq, str):
             raise NonNumericError(
@@ -156,23 +160,24 @@ def _dates(series: pd.Series, freq: Freq | None, name: str) -> tuple[np.ndarray,
     if isinstance(freq, int | np.integer):
         raise OptionError("freq", freq, [f"{', '.join(get_args(Step))} or observed for a column of dates"])
     if freq == "observed":
-        observed, codes = np.unique(ordinals(series, "D").astype(np.int64), return_inverse=True)
-        return codes + 1, Calendar("observed", observed=observed)
+        unit = _period_code(series.dtype) if isinstance(series.dtype, pd.PeriodDtype) else "D"
+        observed, codes = np.unique(ordinals(series, unit).astype(np.int64), return_inverse=True)
+        return codes + 1, Calendar("observed", observed=observed, unit=unit)
     step = freq or _inferred(series)
     return ordinals(series, step).astype(np.int64), Calendar(step)
 
 
-def _position(observed: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Count observed periods up to the first at or after each value; after the last, steps go on by one."""
-    inside = np.searchsorted(observed, values) + 1.0
-    return inside + np.maximum(values - observed[-1] - 1, 0) * (inside > len(observed))
+def _position(observed: np.ndarray, values: np.ndarray, step: float) -> np.ndarray:
+    """Count observed periods up to the first at or after each value; after the last, a step is that long."""
+    beyond = np.maximum(np.round((values - observed[-1]) / step), 1) - 1
+    return np.searchsorted(observed, values) + 1.0 + np.where(values > observed[-1], beyond, 0)
 
 
 def _inferred(series: pd.Series) -> Step:
     """Step of a PeriodDtype, or the longest one at whose starts, or at whose ends, all dates stand."""
     if isinstance(series.dtype, pd.PeriodDtype):
         known: dict[str, Step] = {"Y-DEC": "Y", "Q-DEC": "Q", "M": "M", "W-SUN": "W", "D": "D"}
-        code = str(series.dtype)[len("period[") : -1]
+        code = _period_code(series.dtype)
         if code not in known:
             raise OptionError("freq", code, get_args(Step))
         return known[code]
@@ -183,6 +188,10 @@ def _inferred(series: pd.Series) -> Step:
         if (dates == periods.start_time).all() or (dates == periods.end_time.normalize()).all():
             return step
     return "W" if len(set(dates.day_of_week)) == 1 else "D"
+
+
+def _period_code(dtype: pd.PeriodDtype) -> str:
+    return str(dtype)[len("period[") : -1]
 
 
 def ordinals(series: pd.Series, freq: str) -> np.ndarray:

@@ -11,6 +11,8 @@ import pandas as pd
 
 from aigreen.errors import DataError, InfiniteValueError, MissingValueError, MixedTypeError, NonNumericError
 
+LATEST = 10**12  # of periods, in their units
+LARGEST = 1e75  # of numbers: squares of ratios of two such columns can still be computed
 _NUMBERS = {"boolean", "decimal", "floating", "integer", "mixed-integer-float"}
 
 
@@ -58,7 +60,18 @@ def factorize(series: pd.Series) -> tuple[np.ndarray, pd.Index]:
             )
     if isinstance(series.dtype, pd.CategoricalDtype):
         series = series.astype(series.cat.categories.dtype)
-    codes, labels = pd.factorize(series, sort=True)
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind == "f":  # other widths than 32 and 64 bits too
+        series = series.astype("float64")
+    try:
+        codes, labels = pd.factorize(series, sort=True)
+    except TypeError as error:
+        kind = type(series.iloc[0]).__name__
+        raise MixedTypeError(
+            f"column {series.name!r} holds values of type {kind}, which are no labels: text, numbers or dates are",
+            column=str(series.name),
+            count=len(series),
+            first=[repr(value) for value in series.iloc[:5]],
+        ) from error
     return codes, pd.Index(labels, name=series.name)
 
 
@@ -80,20 +93,54 @@ def numeric(series: pd.Series) -> np.ndarray:
     return series.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
+def check_size(values: np.ndarray, name: str) -> np.ndarray:
+    """Refuse numbers so large or so small that their squares leave the range of floating point.
+
+    Returns
+    -------
+    ndarray of int
+        Rows of infinite values, which are for the caller to name.
+
+    Raises
+    ------
+    DataError
+    """
+    size = np.abs(values)
+    largest = float(np.fmax.reduce(size, initial=0.0))
+    if largest == np.inf:
+        return np.flatnonzero(np.isinf(values))
+    if largest > LARGEST:
+        far = np.flatnonzero(size > LARGEST)
+        raise DataError(
+            f"column {name!r}: {far.size:,} values are beyond {LARGEST:.0e}: give it in another unit",
+            column=name,
+            count=far.size,
+            first=values[far],
+        )
+    if 0 < largest < 1 / LARGEST:
+        raise DataError(
+            f"column {name!r}: no value is as large as {1 / LARGEST:.0e} (the largest is {largest:.3g}): give it in "
+            "another unit",
+            column=name,
+            count=len(values),
+        )
+    return np.zeros(0, dtype=np.intp)
+
+
 def _is_text(series: pd.Series) -> bool:
     return series.dtype == object or pd.api.types.is_string_dtype(series.dtype)
 
 
 def integer_times(series: pd.Series) -> np.ndarray:
     """Read a period column without dates as int64."""
-    if isinstance(series.dtype, np.dtype) and series.dtype.kind == "i":
-        return series.to_numpy(dtype=np.int64)
-    values = numeric(series)
+    whole = isinstance(series.dtype, np.dtype) and series.dtype.kind == "i"
+    values = series.to_numpy(dtype=np.int64) if whole else numeric(series)
     name = str(series.name)
     for bad, error, what in (
         (np.isnan(values), MissingValueError, "missing values"),
         (np.isinf(values), InfiniteValueError, "infinite values"),
         (values != np.round(values), DataError, "values are not integers"),
+        (np.abs(values) > LATEST, DataError, f"values are beyond {LATEST:,}, which no period is"),
     ):
         rows = np.flatnonzero(bad)
         if rows.size:

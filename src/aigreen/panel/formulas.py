@@ -23,7 +23,7 @@ def is_formula(name: str, columns: Sequence[object]) -> bool:
 
 
 def formula_columns(frame: pd.DataFrame, formula: str) -> tuple[pd.DataFrame, list[str]]:
-    """Columns of a formula by formulaic, without intercept, and the variables that some rows lack.
+    """Columns of a formula by formulaic, without intercept, and its variables.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def formula_columns(frame: pd.DataFrame, formula: str) -> tuple[pd.DataFrame, li
     -------
     columns : DataFrame
         On the rows of `frame`; missing where a variable is.
-    missing : list of str
+    variables : list of str
 
     Raises
     ------
@@ -62,10 +62,10 @@ def formula_columns(frame: pd.DataFrame, formula: str) -> tuple[pd.DataFrame, li
     found = dict.fromkeys(quoted or bare for quoted, bare in _NAME.findall(formula))
     variables = [name for name in found if name in frame.columns]
     absent = frame[variables].isna()
-    missing = [name for name in variables if absent[name].any()]
     complete = ~absent.any(axis=1).to_numpy()
     if not complete.any():
-        raise EmptyDataError(f"every row has a missing value in {', '.join(missing)}", count=len(frame))
+        missing = ", ".join(name for name in variables if absent[name].any())
+        raise EmptyDataError(f"every row has a missing value in {missing}", count=len(frame))
     rows = frame.loc[complete, variables]
     for name in variables:
         if rows[name].nunique() < 2:
@@ -90,7 +90,7 @@ def formula_columns(frame: pd.DataFrame, formula: str) -> tuple[pd.DataFrame, li
             first=list(frame.index[at[:5]]),
         )
     columns = pd.DataFrame(values, index=frame.index, columns=[str(name) for name in matrix.columns])
-    return columns.drop(columns=_INTERCEPT, errors="ignore"), missing
+    return columns.drop(columns=_INTERCEPT, errors="ignore"), variables
 
 
 def _plain(error: Exception) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from aigreen.arguments import as_numbers, typed
 from aigreen.errors import (
     ClusterVariesError,
     CollinearWarning,
@@ -29,7 +31,7 @@ from aigreen.linalg.arrays import distinct
 from aigreen.options import as_columns
 from aigreen.panel.calendar import Freq, read_times
 from aigreen.panel.cohorts import NEVER, read_cohorts
-from aigreen.panel.columns import code_integers, factorize, numeric, to_pandas
+from aigreen.panel.columns import check_size, code_integers, factorize, numeric, to_pandas
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.formulas import formula_columns, is_formula
 
@@ -67,10 +69,11 @@ class Panel:
     freq : {"Y", "Q", "M", "W", "D", "observed"} or int, optional
         Step in which periods, horizons and `anticipation` count. A step of the calendar: dates, or integers written
         YYYYQ, YYYYMM or YYYYMMDD, become whole steps since 1970 (yearly ones stay years). "observed": from one period
-        that occurs to the next, numbered from 1. An int: that many units of `time`, as 2 for biennial years, numbered
-        ``time // freq``; 1 takes integers that look like coded dates as they stand. Default: integers as they stand; of
-        dates the longest step at whose starts, or at whose ends, all of them stand. A cohort between two steps belongs
-        to the later one.
+        that occurs to the next, numbered from 1 (of dates days, pandas periods as they are); after the last one that
+        occurs a step is one unit of `time`, of dates the median distance between those that occur. An int: that many
+        units of `time`, as 2 for biennial years, numbered ``time // freq``; 1 takes integers that look like coded dates
+        as they stand. Default: integers as they stand; of dates the longest step at whose starts, or at whose ends, all
+        of them stand. A cohort between two steps belongs to the later one, a date inside a period to that.
 
     Attributes
     ----------
@@ -105,6 +108,9 @@ class Panel:
     ([610, 611, 612], [612.0], ['2020-11', '2020-12', '2021-01'])
     """
 
+    _lags: Mapping[str, int] = MappingProxyType({})  # of columns that hold earlier values
+
+    @typed
     def __init__(
         self,
         df: Any,
@@ -141,7 +147,7 @@ class Panel:
         order = None if np.all(key[1:] >= key[:-1]) else np.argsort(key, kind="stable")
 
         self.frame = frame
-        self._missing_in: dict[str, list[str]] = {}  # by column of a formula its variables with missing values
+        self._made_of: dict[str, list[str]] = {}  # by column of a formula its variables
         self.repeated = repeated
         self.names: Mapping[str, str] = {"unit": ROW, **roles}
         self._order = order
@@ -238,17 +244,20 @@ class Panel:
 
     # -- columns -------------------------------------------------------------------------------------------------
 
+    @typed
     def column(self, name: str) -> np.ndarray:
         """Return a column as float64 in panel order, missing as nan; the periods in steps.
 
         Raises
         ------
         UnknownColumnError, NonNumericError, InfiniteValueError
+        DataError
+            Numbers whose squares leave the range of floating point: beyond 1e75, or none of 1e-75.
         """
         if name == self.names["time"]:
             return self.time.astype(float)
         values = numeric(self._series(name))
-        infinite = np.flatnonzero(np.isinf(values))
+        infinite = check_size(values, name)
         if infinite.size:
             raise InfiniteValueError(
                 f"column {name!r}: {infinite.size:,} infinite values",
@@ -258,6 +267,7 @@ class Panel:
             )
         return self.in_panel_order(values)
 
+    @typed
     def matrix(self, names: Sequence[str]) -> np.ndarray:
         """Return columns as a float64 array of shape (n_rows, len(names))."""
         out = np.empty((self.n_rows, len(names)), order="F")
@@ -265,6 +275,7 @@ class Panel:
             out[:, j] = self.column(name)
         return out
 
+    @typed
     def codes(self, name: str) -> tuple[np.ndarray, pd.Index]:
         """Return integer codes in panel order and labels of a categorical column, for a fixed effect.
 
@@ -328,6 +339,22 @@ class Panel:
             slopes += [(effect, variable.strip()) for variable in variables.split(",")]
         return list(dict.fromkeys(names)), list(dict.fromkeys(slopes))
 
+    def check_roles(
+        self, outcome: str, fixed_effects: str | Sequence[str] | None = (), **roles: str | Sequence[str] | None
+    ) -> None:
+        """Refuse the outcome in another role, named by its argument, and inside formulas and fixed effects.
+
+        Raises
+        ------
+        OptionError
+        """
+        names, slopes = self.varying_slopes(fixed_effects)
+        behind = [column for name in names for column in self._effect_columns(name)]
+        given = {"fixed_effects": [*behind, *(name for slope in slopes for name in slope)]}
+        for role, columns in (given | {role: as_columns(value) for role, value in roles.items()}).items():
+            if outcome in columns or any(outcome in self._made_of.get(column, ()) for column in columns):
+                raise OptionError(role, outcome, [f"a column with no other role ({outcome!r} is the outcome)"])
+
     def slope_variable(self, name: str) -> np.ndarray:
         """Return the variable of a slope in panel order: a column, periods as steps of the calendar."""
         return self.time.astype(float) if name == self.names["time"] else self.column(name)
@@ -337,7 +364,7 @@ class Panel:
         if name not in self.frame.columns and _SLOPES.fullmatch(name):
             allowed = "varying slopes in TWFE and Imputation, family='gaussian', alone"
             raise OptionError("fixed_effects", name, [allowed])
-        parts = [name] if name in self.frame.columns else [part.strip() for part in name.split("^")]
+        parts = self._effect_columns(name)
         codes = self.codes(parts[0])[0]
         for part in parts[1:]:
             more, labels = self.codes(part)
@@ -403,7 +430,7 @@ class Panel:
         view.frame = self.frame.iloc[positions]
         view.names, view.repeated = self.names, self.repeated
         view._calendar = self._calendar
-        view._missing_in = self._missing_in
+        view._made_of, view._lags = self._made_of, self._lags
         view._order = None
         present, view.unit_codes = np.unique(self.unit_codes[keep], return_inverse=True)
         view.units = self.units[present]
@@ -414,6 +441,7 @@ class Panel:
         view.weights = None if self.weights is None else self.weights[keep]
         return view
 
+    @typed
     def split(self, name: str) -> dict[Any, Panel]:
         """Return one view for each value of a column, in their order (or that of its categories), without missing."""
         series = self._series(name)
@@ -435,6 +463,7 @@ class Panel:
                 "GroupTimeATT, Imputation, SunAbraham or TWFE"
             )
 
+    @typed
     def clean(self, exposure: str | Sequence[str]) -> Panel:
         """Return the view of the rows that are treated, or for certain exposed to none of the columns.
 
@@ -443,10 +472,11 @@ class Panel:
         names = as_columns(exposure)
         return self.cut(self.treated | (self.matrix(names) == 0).all(axis=1))
 
+    @typed
     def reassign(self, unit_cohort: np.ndarray) -> Panel:
         """Return a panel of the same rows with other first treated periods (placebos), shape (n_units,)."""
         other = self._copy()
-        other.unit_cohort = np.asarray(unit_cohort, dtype=float)
+        other.unit_cohort = as_numbers("unit_cohort", unit_cohort)
         if other.unit_cohort.shape != (self.n_units,) or np.isnan(other.unit_cohort).any():
             raise DataError(f"one first treated period (inf for never) for each of {self.n_units} units is needed")
         return other
@@ -481,23 +511,23 @@ class Panel:
         """
         names: dict[str, None] = {}
         made: dict[str, pd.Series] = {}
-        missing_in: dict[str, list[str]] = {}
+        made_of: dict[str, list[str]] = {}
         for covariate in as_columns(covariates):
             if not is_formula(covariate, self.frame.columns):
                 names[covariate] = None
                 continue
-            columns, missing = formula_columns(self.frame, covariate)
+            columns, variables = formula_columns(self.frame, covariate)
             same = [name for name in columns if columns[name].nunique() < 2]
             dropped.add(CollinearWarning, "covariates", f"constant in formula {covariate!r}", len(same), same)
             for name in columns.columns.difference(same, sort=False):
                 names[name] = None
                 if name not in self.frame.columns:
-                    made[name], missing_in[name] = columns[name], missing
+                    made[name], made_of[name] = columns[name], variables
         if not made:
             return self, list(names)
         other = self._copy()
         other.frame = pd.concat([self.frame, pd.DataFrame(made)], axis=1)
-        other._missing_in = self._missing_in | missing_in
+        other._made_of = self._made_of | made_of
         return other, list(names)
 
     def lagged(self, names: Sequence[str], periods: int) -> Panel:
@@ -512,7 +542,7 @@ class Panel:
         other = self._copy()
         earlier = {name: self.in_frame_order(np.where(seen, self.column(name)[at], np.nan)) for name in names}
         other.frame = self.frame.assign(**earlier)
-        other._missing_in = self._missing_in | {name: [f"{name} {periods} periods before"] for name in names}
+        other._lags = dict(self._lags) | dict.fromkeys(names, periods)
         return other
 
     def complete(self, names: Sequence[str], dropped: Dropped) -> Panel:
@@ -522,7 +552,9 @@ class Panel:
         for name in names:
             absent = np.isnan(self.column(name))
             if absent.any():
-                culprits += [column for column in self._missing_in.get(name, [name]) if column not in culprits]
+                behind = [of for of in self._made_of.get(name, [name]) if self.frame[of].isna().any()]
+                behind = [f"{of} {self._lags[of]} periods before" if of in self._lags else of for of in behind]
+                culprits += [column for column in behind if column not in culprits]
                 missing |= absent
         if not culprits:
             return self
@@ -567,6 +599,10 @@ class Panel:
         other.__dict__.update(self.__dict__)
         return other
 
+    def _effect_columns(self, name: str) -> list[str]:
+        """Columns whose interaction a fixed effect is."""
+        return [name] if name in self.frame.columns else [part.strip() for part in name.split("^")]
+
     def _series(self, name: str) -> pd.Series:
         if name not in self.frame.columns:
             raise UnknownColumnError(name, list(self.frame.columns))
@@ -605,9 +641,7 @@ class Panel:
 def require_panel(panel: object) -> None:
     """Refuse what is no Panel, saying how to make one."""
     if not isinstance(panel, Panel):
-        raise NotAPanelError(
-            f"a Panel is needed, got a {type(panel).__name__}: make one, Panel(df, unit=..., time=..., cohort=...)"
-        )
+        raise NotAPanelError(panel)
 
 
 def require_nested(panel: Panel, clusters: np.ndarray, name: str | None) -> None:

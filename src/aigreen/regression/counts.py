@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from aigreen.arguments import check_fields, typed
 from aigreen.effects.effects import Effects
 from aigreen.errors import CollinearError, ConvergenceError, EstimationError
 from aigreen.linalg.arrays import compact, sum_by
@@ -53,8 +54,10 @@ class NegativeBinomial:
     fixed_effects: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_fixed_effects(self.fixed_effects)
 
+    @typed
     def fit(
         self,
         panel: Panel,
@@ -105,7 +108,7 @@ class NegativeBinomial:
                 "singletons": "left out, counted",
                 "dispersion": f"{params[-1]:.6g} (variance = mean + dispersion mean^2)",
             },
-            **result_facts(sample.panel, sample.rows, outcome, dropped),
+            **result_facts(sample.panel, sample.rows, outcome, dropped, spread=scale, counts="relative"),
         )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from aigreen.arguments import typed
 from aigreen.effects.effects import Effects
 from aigreen.errors import CollinearError, EstimationError, OptionError
 from aigreen.linalg.arrays import compact
@@ -22,6 +23,7 @@ from aigreen.regression.absorbed import project
 from aigreen.regression.regressors import draw_regressors
 
 
+@typed
 def iv_diagnostics(
     panel: Panel,
     outcome: str,
@@ -108,6 +110,7 @@ def iv_diagnostics(
     return result.assign(p_value=np.where(result["df_denominator"].isna(), chi2, tail))
 
 
+@typed
 def panel_ols(
     panel: Panel,
     outcome: str,
@@ -176,7 +179,7 @@ def panel_ols(
             "variance": f"linearmodels, clustered by {panel.clusters.name}, {SMALL_SAMPLE}",
             "singletons": "left out, counted",
         },
-        **result_facts(sample.panel, sample.rows, outcome, dropped, t_intervals=True),
+        **result_facts(sample.panel, sample.rows, outcome, dropped, t_intervals=True, spread=scale),
     )
 
 

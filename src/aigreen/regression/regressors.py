@@ -66,6 +66,7 @@ def draw_regressors(
         raise EstimationError("weights are not passed on to statsmodels and linearmodels; use TWFE")
     treatments = [treatment] if isinstance(treatment, str) else list(treatment or [])
     panel, others = panel.with_covariates(covariates, dropped)
+    panel.check_roles(outcome, effects, treatment=treatments, covariates=others, instruments=also)
     complete = panel.complete(list(dict.fromkeys([outcome, *treatments, *others, *also])), dropped)
     y = complete.column(outcome)
     if counts:

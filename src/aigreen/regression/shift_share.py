@@ -9,6 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
+from aigreen.arguments import check_fields, typed
 from aigreen.effects.confidence_set import ConfidenceSet, ratio_set
 from aigreen.effects.effects import Effects
 from aigreen.errors import (
@@ -92,6 +93,7 @@ class ShiftShare:
     fixed_effects: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.errors not in get_args(Errors):
             raise OptionError("errors", self.errors, get_args(Errors))
         if self.errors == "bhj" and isinstance(self.shocks, str):
@@ -101,6 +103,7 @@ class ShiftShare:
             if table is not None and not isinstance(table, str):
                 _check_sectors(name, list(table.index if hasattr(table, "index") else table), self.shares.columns)
 
+    @typed
     def fit(
         self, panel: Panel, outcome: str, *, treatment: str | None = None, covariates: str | Sequence[str] | None = None
     ) -> Effects:
@@ -127,6 +130,7 @@ class ShiftShare:
         facts = {} if treatment is None else {"effective F": f"{design.effective_f():.2f}"}
         return design.effects(beta, psi, treatment or INSTRUMENT, outcome, facts)
 
+    @typed
     def first_stage(
         self, panel: Panel, outcome: str, *, treatment: str, covariates: str | Sequence[str] | None = None
     ) -> Effects:
@@ -135,6 +139,7 @@ class ShiftShare:
         beta, psi = design.estimate(design.x, design.z)
         return design.effects(beta, psi, INSTRUMENT, treatment, {"effective F": f"{design.effective_f():.2f}"})
 
+    @typed
     def confidence_set(
         self,
         panel: Panel,
@@ -246,16 +251,23 @@ class Design:
         require_panel(panel)
         dropped = Dropped()
         panel, covariates = panel.with_covariates(covariates, dropped)
+        panel.check_roles(
+            outcome,
+            options.fixed_effects,
+            treatment=treatment,
+            covariates=covariates,
+            shocks=options.shocks if isinstance(options.shocks, str) else None,
+        )
         held = [options.shocks] if isinstance(options.shocks, str) else []
         panel = _with_shares(panel, options, dropped)
-        panel = panel.complete([outcome, *([treatment] if treatment else []), *held, *covariates], dropped)
+        panel = panel.complete([outcome, *([] if treatment is None else [treatment]), *held, *covariates], dropped)
         names = panel.effect_names(options.fixed_effects)
         sample = draw_sample(panel, names, dropped, counts=None)
         S = options.shares.to_numpy(float)[options.positions(panel)[sample.rows]]
         period, shocks = options.shocks_by_row(panel)
         period = period[sample.rows]
         z = sample.matrix(held)[:, 0] if held else np.einsum("ik,ik->i", S, shocks[period])
-        x = sample.matrix([treatment])[:, 0] if treatment else z
+        x = z if treatment is None else sample.matrix([treatment])[:, 0]
         sums = S.sum(axis=1)[:, None] * (period[:, None] == np.unique(period))
         X = sample.matrix(covariates)
         X = X if names else np.column_stack([X, np.ones(len(sample))])
@@ -317,7 +329,11 @@ class Design:
         codes, labels = self.clusters()
         size = np.bincount(codes, by_sector.sum(axis=0))
         by_cluster = self.options.errors == "cluster"
-        facts = result_facts(sample.panel, sample.rows, outcome, self.dropped, t_intervals=by_cluster)
+        moved = self.z if label == INSTRUMENT else self.x
+        spread = abs(self.cross(moved)) / np.sqrt(self.cross(self.z) * self.w.sum())
+        facts = result_facts(
+            sample.panel, sample.rows, outcome, self.dropped, t_intervals=by_cluster, spread=spread
+        )  # fmt: skip
         if by_cluster:
             labels = sample.panel.clusters
             variance = f"clustered by {labels.name}, {SMALL_SAMPLE}"

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
+from aigreen.arguments import check_fields, typed
 from aigreen.effects.aggregation import Mass
 from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
@@ -18,6 +19,7 @@ from aigreen.errors import (
     EstimationError,
     NoPrePeriodError,
     NoTreatedError,
+    NoVariationError,
     OptionError,
     SeparationWarning,
     warn,
@@ -47,6 +49,7 @@ Variance = Literal["cluster", "hetero", "HC2", "HC3", "driscoll_kraay", "iid"]
 DRISCOLL_KRAAY = "driscoll_kraay"
 INTERCEPT = "(Intercept)"
 _LEVERAGE = 1e-9
+_EXPLAINED = 1e-9  # left of a standard deviation of the outcome, which fixed effects are taken out of by iteration
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +108,7 @@ class TWFE:
     reference: int = -1
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.family not in get_args(Family):
             raise OptionError("family", self.family, get_args(Family))
         if isinstance(self.vcov, str):
@@ -129,6 +133,7 @@ class TWFE:
         """Number of lags of Driscoll-Kraay errors where it is given."""
         return self.vcov[1] if self.vcov[0] == DRISCOLL_KRAAY and isinstance(self.vcov[1], int) else None
 
+    @typed
     def fit(
         self,
         panel: Panel,
@@ -173,6 +178,8 @@ class TWFE:
         if slopes and self.family == "poisson":
             raise OptionError("fixed_effects", self.fixed_effects, ["no varying slopes with family='poisson'"])
         panel, covariates = panel.with_covariates(covariates, dropped)
+        roles = {"treatment": treatments, "covariates": covariates, "instruments": instruments, "offset": offset}
+        panel.check_roles(outcome, self.fixed_effects, **roles)
         columns = [outcome, *treatments, *covariates, *instruments, *([offset] if offset else [])]
         columns += [variable for _, variable in slopes if variable != panel.names["time"]]
         complete = panel.complete(list(dict.fromkeys(columns)), dropped)
@@ -205,7 +212,7 @@ class TWFE:
             sample, X, labels, regression = _fit_counts(sample, y, X, labels, off, n_treatments, dropped)
         else:
             X, labels, projected = _identified(sample, X, labels, n_treatments, dropped)
-            regression = _fit_linear(sample, y, X, projected, Z, n_treatments)
+            regression = _fit_linear(sample, outcome, y, X, projected, Z, n_treatments)
             if self.vcov in ("HC2", "HC3"):
                 regression = _without_own_pull(sample, regression, projected, 0.5 if self.vcov == "HC2" else 1.0)
         shares = None if instruments else dummy_shares(sample, X, n_treatments, by_cohort=not treatments)
@@ -239,7 +246,17 @@ class TWFE:
             )
             mass, post = Mass(np.ones(len(index)), np.arange(len(index))), index.to_numpy() >= 0
         method = "Poisson" if self.family == "poisson" else "2SLS" if instrumented else "OLS"
-        facts = result_facts(sample.panel, sample.rows, outcome, dropped)
+        w = np.ones(len(sample)) if sample.weights is None else sample.weights
+        total = w @ sample.matrix([outcome])[:, 0] if self.family == "poisson" else w.sum()
+        spread = 1 / np.sqrt(total * np.diag(regression.bread))
+        facts = result_facts(
+            sample.panel,
+            sample.rows,
+            outcome,
+            dropped,
+            spread=spread.min() if self.event_study else spread,
+            counts="relative" if self.family == "poisson" else None,
+        )
         facts["df"] = None if self.family == "poisson" else df
         return Effects(
             values=values,
@@ -422,15 +439,23 @@ def _identified(
 
 
 def _fit_linear(
-    sample: Sample, y: np.ndarray, X: np.ndarray, projected: np.ndarray, Z: np.ndarray | None, n_treatments: int
+    sample: Sample,
+    outcome: str,
+    y: np.ndarray,
+    X: np.ndarray,
+    projected: np.ndarray,
+    Z: np.ndarray | None,
+    n_treatments: int,
 ) -> Regression:
     """Fit in units of standard deviations; return the fit in the units of the data."""
-    y_scale = y.std() or 1.0
+    y_scale = float(column_scale(y[:, None])[0])
     centre = y.mean() if sample.effects else 0.0
     columns = ((y - centre) / y_scale)[:, None]
     if Z is not None:
         columns = np.column_stack([columns, Z / column_scale(Z)])
     columns = project(columns, sample.effects, sample.weights, sample.slopes)
+    if columns[:, 0].std() <= _EXPLAINED:
+        raise NoVariationError(outcome)
     every = None if Z is None else np.column_stack([columns[:, 1:], projected[:, n_treatments:]])
     regression = least_squares(columns[:, 0], projected, every, sample.weights).scaled(1 / column_scale(X))
     return Regression(

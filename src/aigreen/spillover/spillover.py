@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
+from aigreen.arguments import check_fields, typed
 from aigreen.counterfactual.imputed import Average, ExposureResponse, Imputed, side_by_side
 from aigreen.counterfactual.leads import leads
 from aigreen.counterfactual.rows import (
@@ -30,7 +31,7 @@ from aigreen.errors import AigreenWarning, NoControlsError, OptionError
 from aigreen.exposure.basis import Basis, Response, check_cuts
 from aigreen.options import as_columns, check_choice, check_columns, check_fixed_effects, check_periods, check_scale
 from aigreen.panel.dropped import Dropped
-from aigreen.panel.facts import result_facts
+from aigreen.panel.facts import counted, result_facts
 from aigreen.panel.panel import NEVER, Panel, require_panel
 from aigreen.regression.sample import check_counts
 from aigreen.regression.twfe import TWFE
@@ -143,6 +144,7 @@ class Spillover:
     scale: Scale = "level"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for option, allowed in (("family", Family), ("response", Response), ("variance", Variance), ("scale", Scale)):
             check_choice(option, getattr(self, option), allowed)
         check_columns("exposure", self.columns, {"spillover"})
@@ -161,6 +163,7 @@ class Spillover:
 
     # -- results -------------------------------------------------------------------------------------------------
 
+    @typed
     def fit(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Effects:
         """Estimate the effects by part, cohort and time.
 
@@ -228,6 +231,7 @@ class Spillover:
         ]
         return replace(result, post=post, cluster_shares=ClusterShares.beside(shares))
 
+    @typed
     def response_curve(
         self,
         panel: Panel,
@@ -271,8 +275,9 @@ class Spillover:
         if self.family == "poisson":
             values, psi = np.expm1(values), psi * np.exp(values)
         index = pd.MultiIndex.from_arrays([names, levels], names=["term", "level"])
-        return self._result(stage, values=values, index=index, psi=psi, mass=None)
+        return self._result(stage, values=values, index=index, psi=psi, mass=None, relative=True)
 
+    @typed
     def contamination(
         self,
         panel: Panel,
@@ -310,17 +315,32 @@ class Spillover:
             index=pd.MultiIndex.from_arrays([cells.cohort, cells.time], names=["cohort", "time"]),
             psi=ignoring.psi - clean.psi,
             mass=clean.mass,
+            difference=True,
         )
         return replace(result, method=f"Imputation less {result.method}")
 
     # -- steps ---------------------------------------------------------------------------------------------------
 
     def _result(
-        self, stage: Stage, *, values: np.ndarray, index: pd.Index, psi: np.ndarray, mass: Mass | None
+        self,
+        stage: Stage,
+        *,
+        values: np.ndarray,
+        index: pd.Index,
+        psi: np.ndarray,
+        mass: Mass | None,
+        relative: bool = False,
+        difference: bool = False,
     ) -> Effects:
         sample = stage.sample
         used = np.concatenate([stage.imputed.model.effects.rows, stage.treated.rows, stage.exposed])
         scale = "" if self.family == "gaussian" else f", {self.family}, {self.scale}"
+        counts = counted(self.family, "percent" if relative else self.scale)
+        facts = result_facts(sample, used, stage.outcome, stage.dropped, t_intervals=True, counts=counts)
+        if difference:  # which may well be nothing
+            resolution = facts.pop("resolution")
+            alike = np.linalg.norm(psi, axis=0) <= resolution
+            values, psi = np.where(alike & (np.abs(values) <= resolution), 0.0, values), np.where(alike, 0.0, psi)
         return Effects(
             values=values,
             index=index,
@@ -331,7 +351,7 @@ class Spillover:
             leads="separate",
             anticipation=self.anticipation,
             conventions=self._conventions(stage),
-            **result_facts(sample, used, stage.outcome, stage.dropped, t_intervals=True),
+            **facts,
         )
 
     def _shares(self, stage: Stage, part: str, cells: Cells, average: Average, *, lead: bool) -> ClusterShares:

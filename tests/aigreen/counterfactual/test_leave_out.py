@@ -35,6 +35,36 @@ def test_equals_regressions_without_each_cluster(q: int) -> None:
     assert not alone.any()
 
 
+def test_more_terms_than_rows_of_a_cluster() -> None:
+    x, w, y, clusters = rows(n=90, q=12, n_clusters=41)
+    x = x / 10.0 ** (4 * np.arange(12))
+    theta = coefficients(x, w, y)
+    scores = sum_by(clusters, x * (w * (y - x @ theta))[:, None], 41)
+    shift, alone = without_each(x, w, scores, clusters)
+    assert not alone.any() and min(np.bincount(clusters)[:40]) < 3
+    for c in range(40):
+        rest = clusters != c
+        assert shift[c] == pytest.approx(theta - coefficients(x[rest], w[rest], y[rest]), rel=1e-7, abs=1e-12)
+
+
+def test_bins_are_regressions_apart() -> None:
+    rng = np.random.default_rng(1)
+    of, clusters = np.tile(np.arange(40), 9), rng.integers(0, 25, 360)
+    clusters[of == 39] = 3
+    w, y = rng.uniform(0.5, 2, 360), rng.normal(size=360)
+    x = np.equal.outer(of, np.arange(40)).astype(float)
+    x[of == 38, 37] = 2.0  # two terms that some rows join
+    theta = coefficients(x, w, y)
+    scores = sum_by(clusters, x * (w * (y - x @ theta))[:, None], 25)
+    shift, alone = without_each(x, w, scores, clusters)
+    assert np.flatnonzero(alone).tolist() == [39]
+    for c in range(25):
+        rest = clusters != c
+        expected = theta - coefficients(x[rest], w[rest], y[rest])
+        assert shift[c, :39] == pytest.approx(expected[:39], rel=1e-8, abs=1e-12)
+    assert not shift[:, 39].any()
+
+
 def test_one_dummy_scales_residuals_by_its_share_of_rows() -> None:
     clusters, y = np.array([0, 0, 0, 1, 2, 2]), np.array([3.0, 1, 2, 0, 4, 5])
     scores = np.bincount(clusters, y - y.mean())[:, None]

@@ -8,6 +8,7 @@ import pytest
 
 from aigreen import Decomposition, Panel
 from aigreen.errors import (
+    EffectsError,
     OptionError,
     RefitWarning,
 )
@@ -67,5 +68,5 @@ def test_bootstrap_of_industry_year_effects_and_moving_clusters(panel: Panel) ->
     assert effects.bootstrap(panel, "y", n_draws=20).std_errors["total"] > 0
     with pytest.raises(OptionError):
         effects.bootstrap(panel, "y", resampling="rows")
-    with pytest.raises(OptionError):
+    with pytest.raises(EffectsError, match="2 to 10,000,000 draws"):
         effects.bootstrap(panel, "y", n_draws=1)

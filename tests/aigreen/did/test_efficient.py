@@ -173,9 +173,18 @@ def test_refusals():
         Efficient(kind="roth_santanna").fit(panel_of(frame(cohorts=(3,))), "y")
     with pytest.raises(NoPrePeriodError, match="no cohort has two periods before its treatment"):
         Efficient(kind="chen_santanna_xie").fit(panel_of(frame(cohorts=(0, 2))), "y")
-    with pytest.raises(EstimationError, match=r"9 contrasts .* too few clusters .* covariance='pooled'"):
-        estimator = Efficient(kind="chen_santanna_xie", covariance="by_cohort")
-        estimator.fit(panel_of(frame(n=8, periods=11, cohorts=(0, 11))), "y")
+    by_cohort = Efficient(kind="chen_santanna_xie", covariance="by_cohort")
+    text = (
+        "{} contrasts that parallel trends make zero, and cohorts of {} clusters leave {} degrees of freedom for their "
+        "covariance, which is singular or fitted exactly; use covariance='pooled', or GroupTimeATT"
+    )
+    with pytest.raises(EstimationError, match=f"^{text.format(9, '3, 5', 6)}$"):
+        by_cohort.fit(panel_of(frame(n=8, periods=11, cohorts=(0, 11))), "y")
+    # As many contrasts as degrees of freedom: not singular, and every error would be zero.
+    two = pd.concat([frame(n=40, periods=6, cohorts=(g,)).query("firm < 2").assign(first=g) for g in (0, 3, 4)])
+    two = two.assign(firm=two["firm"] + 10 * two["first"], y=np.random.default_rng(1).normal(size=len(two)))
+    with pytest.raises(EstimationError, match=f"^{text.format(3, '2, 2, 2', 3)}$"):
+        by_cohort.fit(panel_of(two), "y")
     with pytest.raises(OptionError, match="group_time with kind="):
         Efficient(kind="chen_santanna_xie", estimand="simple")
     with pytest.raises(OptionError, match="kind='roth': use one of"):

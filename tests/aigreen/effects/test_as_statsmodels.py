@@ -7,6 +7,7 @@ import statsmodels.api as sm
 from statsmodels.iolib.summary2 import summary_col, summary_params
 
 from aigreen import TWFE, GroupTimeATT, Panel
+from aigreen.errors import EffectsError
 
 
 @pytest.fixture(scope="module")
@@ -27,15 +28,24 @@ def test_a_pooled_regression_reads_as_statsmodels_gives_it(panel):
         np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), rtol=1e-9)
         assert getattr(ours, name).index.tolist() == ["x", "(Intercept)"]
     np.testing.assert_allclose(ours.cov_params(), theirs.cov_params(), rtol=1e-9, atol=1e-14)
-    np.testing.assert_allclose(ours.conf_int(0.1), theirs.conf_int(0.1), rtol=1e-9)
+    np.testing.assert_allclose(ours.conf_int(alpha=0.1), theirs.conf_int(0.1), rtol=1e-9)
     assert (ours.nobs, ours.df_resid, ours.use_t) == (theirs.nobs, theirs.df_resid, True)
     np.testing.assert_allclose(summary_params(ours).to_numpy(), summary_params(theirs).to_numpy(), rtol=1e-9)
 
 
-def test_alpha_and_coverage_give_the_same_interval(panel):
+def test_alpha_is_named_and_a_level_is_a_coverage(panel):
     result = TWFE().fit(panel, "y")
-    pd.testing.assert_frame_equal(result.conf_int(0.05), result.conf_int(), rtol=1e-14)
-    assert (result.conf_int(0.9)["high"] < result.conf_int(0.05)["high"]).all()
+    pd.testing.assert_frame_equal(result.conf_int(alpha=0.05), result.conf_int(0.95), rtol=1e-14)
+    assert (result.conf_int(0.9)["high"] < result.conf_int(alpha=0.05)["high"]).all()
+    for call in (result.conf_int, result.to_frame, result.summary, result.tidy, lambda x: result.conf_int(level=x)):
+        with pytest.raises(
+            EffectsError, match=r"^level=0.05: a coverage of 0.5 or more and below 1 is needed, as 0.95$"
+        ):
+            call(0.05)
+    with pytest.raises(EffectsError, match="level=-1"):
+        result.conf_int(alpha=2)
+    table = summary_params(result, alpha=0.1)  # statsmodels means alpha
+    np.testing.assert_allclose(table.to_numpy()[:, -2:], result.conf_int(0.9).to_numpy(), rtol=1e-12)
 
 
 def test_summary_col_sets_results_side_by_side(panel):

@@ -9,18 +9,20 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import integrate, stats
 
-from aigreen import TWFE, GroupTimeATT, Imputation, Panel, StackedDiD, SunAbraham, concat, load
+from aigreen import TWFE, Decomposition, GroupTimeATT, Imputation, Panel, StackedDiD, SunAbraham, concat, load
 from aigreen.effects.cluster_shares import ClusterShares, effective
 from aigreen.effects.small_samples import (
     Strata,
     hotelling,
     leverage,
+    most_df,
     randomization_p,
     scaled,
     slope_weights,
     spread,
+    strata_of,
     wild_draws,
 )
 from aigreen.errors import EffectsError, FewClustersError, FewClustersWarning
@@ -186,7 +188,9 @@ def test_one_treated_cluster_has_no_interval():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             effect = model.fit(one, "y").overall() if not isinstance(model, TWFE) else model.fit(one, "y")
-        with pytest.warns(FewClustersWarning, match="1 effects rest on one treated cluster"):
+        with pytest.warns(
+            FewClustersWarning, match="1 effects rest on one treated cluster, or on one comparison cluster"
+        ):
             assert effect.conf_int().isna().all(axis=None), model
 
 
@@ -323,7 +327,7 @@ def test_one_treated_cluster_has_no_test_and_no_difference():
     one, rest = (GroupTimeATT().fit(part, "y").overall() for part in panel_.split("half").values())
     assert np.isnan((rest - one).effective_clusters()["df"].iloc[0])
     for call in (one.test, (rest - one).test):
-        with pytest.raises(FewClustersError, match=r"effective treated clusters"):
+        with pytest.raises(FewClustersError, match="1 of 1 restrictions rest on one treated cluster, or on one compar"):
             call()
     lone = data.assign(first=np.where(data["city"] == 0, 2006, data["first"]))
     study = GroupTimeATT().fit(Panel(lone, unit="city", time="year", cohort="first"), "y").event_study()
@@ -337,3 +341,123 @@ def test_cohorts_after_the_last_period_are_comparison_clusters():
         few = model.fit(Panel(late, unit="city", time="year", cohort="first"), "y").effective_clusters()
         assert few["df"].dropna().gt(5).all(), model
         assert few["control"].to_numpy() == pytest.approx(31), model
+
+
+def means(draws: int, treated: int, control: int, seed: int = 0) -> tuple[np.ndarray, ClusterShares, np.ndarray]:
+    """Differences of two means of normal clusters, one column a draw: influence functions, shares, differences."""
+    x = np.random.default_rng(seed).standard_normal((treated + control, draws))
+    inside = np.arange(treated + control) < treated
+    centred = np.where(inside[:, None], x - x[inside].mean(axis=0), x[~inside].mean(axis=0) - x)
+    psi = centred / np.where(inside, treated, control)[:, None]
+    shares = ClusterShares.count(
+        np.arange(len(x)), np.where(inside, 0, -1), np.ones((1, draws)), n_clusters=len(x)
+    )  # fmt: skip
+    return psi, shares, x[inside].mean(axis=0) - x[~inside].mean(axis=0)
+
+
+@pytest.mark.parametrize(("treated", "control"), [(2, 18), (2, 60), (3, 18)])
+def test_two_or_three_treated_clusters_have_a_test_of_its_size(treated, control):
+    psi, shares, gap = means(4000, treated, control)
+    found = spread(psi, shares, treated + control)
+    p = 2 * stats.t.sf(np.abs(gap) / found.std_errors, found.df)
+    v = np.array(
+        [(part**2).sum(axis=0) * n / (n - 1) for part, n in ((psi[:treated], treated), (psi[treated:], control))]
+    )
+    welch = 2 * stats.t.sf(
+        np.abs(gap) / found.std_errors, v.sum(axis=0) ** 2 / (v.T**2 / [treated - 1, control - 1]).sum(axis=1)
+    )
+    assert (p < 0.05).mean() == pytest.approx(0.05, abs=0.01)
+    assert (welch < 0.05).mean() > 0.065  # what Satterthwaite's degrees of freedom alone give
+
+
+def test_most_degrees_of_freedom_are_those_of_the_exact_quantile():
+    _, shares, _ = means(1, 2, 18)
+    most = most_df(shares, 0, strata_of(shares, [0]))
+    c, w = stats.t.ppf(0.975, most), np.array([1 / 2, 1 / 18]) / (1 / 2 + 1 / 18)
+
+    def beyond(x: float) -> float:
+        """Two-sided tail given the variance of the comparison, over that of the treated."""
+        return integrate.quad(
+            lambda u: 2 * stats.norm.sf(c * np.sqrt(w[0] * u**2 + w[1] * x)) * 2 * stats.norm.pdf(u), 0, 10
+        )[0]  # fmt: skip
+
+    x = stats.chi2.ppf((np.arange(400) + 0.5) / 400, 17) / 17
+    assert np.mean([beyond(value) for value in x]) == pytest.approx(0.05, abs=2e-4)
+    _, shares, _ = means(1, 4, 18)
+    assert most_df(shares, 0, strata_of(shares, [0])) == np.inf
+
+
+def test_one_effect_of_two_treated_clusters_has_the_p_value_of_its_joint_test():
+    effect = TWFE().fit(panel(n=20, treated=2, seed=4), "y")
+    assert effect.effective_clusters()["df"].iloc[0] <= 2.17
+    assert effect.test().p_value == pytest.approx(effect.to_frame()["p_value"].iloc[0], rel=1e-9)
+
+
+def test_lone_cohorts_centred_at_each_other_are_one_stratum():
+    rng = np.random.default_rng(0)
+    psi = rng.standard_normal((36, 1)) * (np.arange(36) < 6)[:, None]
+    group = np.where(np.arange(36) < 6, np.arange(36), -1)
+    shares = ClusterShares.count(
+        np.arange(36), group, np.ones((6, 1)), n_clusters=36, labels=np.arange(6), by_group=True, own_left_out=True
+    )
+    assert spread(psi, shares, 36).df[0] == pytest.approx(5)  # of six, each less the mean of all others
+    group = np.where(group >= 2, 2, group)
+    shares = ClusterShares.count(
+        np.arange(36), group, np.array([[1], [1], [4]]), n_clusters=36, labels=np.arange(3), by_group=True,
+        own_left_out=True,
+    )  # fmt: skip
+    v = np.array([(psi[:2] ** 2).sum(), (psi[2:6] ** 2).sum()])
+    assert spread(psi, shares, 36).df[0] == pytest.approx(v.sum() ** 2 / (v**2 / [2, 3]).sum())
+
+
+def all_treated(seed: int) -> Panel:
+    """Eight cities of three firms, each city in a cohort of its own from the third to the tenth of ten years."""
+    rng = np.random.default_rng(seed)
+    df = pd.DataFrame([(i, i // 3, t) for i in range(24) for t in range(1, 11)], columns=["firm", "city", "year"])
+    shock = rng.standard_normal((8, 10))[df["city"], df["year"] - 1]
+    df = df.assign(first=3 + df["city"], m=rng.standard_normal(len(df)))
+    df["y"] = df["firm"] + shock + 0.5 * df["m"] + rng.standard_normal(len(df))
+    return Panel(df, unit="firm", time="year", cohort="first", cluster="city")
+
+
+@pytest.mark.filterwarnings("ignore::aigreen.errors.UnreachedWarning")
+def test_without_never_treated_a_decomposition_covers():
+    inside = []
+    for seed in range(120):
+        parts = Decomposition(channels="m").fit(all_treated(seed), "y").overall()
+        bounds = parts.conf_int()
+        inside.append((bounds["low"] <= 0) & (bounds["high"] >= 0))
+        assert bounds.notna().all(axis=None)
+    assert pd.DataFrame(inside).mean().between(0.88, 0.99).all()
+
+
+def test_one_comparison_cluster_gives_no_interval():
+    data = draw(n=5, treated=4, cohorts=1)
+    for model in (Imputation(), GroupTimeATT(), Decomposition(channels="m")):
+        df = data.assign(m=np.random.default_rng(1).standard_normal(len(data)))
+        effect = model.fit(Panel(df, unit="city", time="year", cohort="first"), "y").overall()
+        assert effect.effective_clusters()[["df"]].isna().all(axis=None)
+        with pytest.warns(
+            FewClustersWarning, match=r"effects rest on one treated cluster, or on one comparison cluster"
+        ):
+            assert effect.conf_int().isna().all(axis=None)
+
+
+def test_stacked_results_of_which_one_has_one_treated_cluster_are_not_tested_together():
+    data = draw(n=30, treated=9)
+    whole = Panel(data, unit="city", time="year", cohort="first")
+    few = whole[~data["city"].between(1, 8)]
+    for fit in (TWFE().fit, lambda p, y: GroupTimeATT().fit(p, y).overall()):
+        both = concat({"all": fit(whole, "y"), "one": fit(few, "y")})
+        text = r"^1 of 2 restrictions rest on one treated cluster, .* error of their own: \('one', '\w+'\); test the"
+        for method in ("auto", "hotelling", "wild", "randomization"):
+            with pytest.raises(FewClustersError, match=text):
+                both.test(method=method)
+        assert both["all"].test().p_value > 0 and both.test(method="max_t", n_draws=99).p_value > 0
+
+
+def test_a_treatment_and_its_covariates_are_tested_together():
+    data = draw(n=60, treated=30).assign(x=lambda d: np.random.default_rng(5).standard_normal(len(d)))
+    effects = TWFE().fit(Panel(data, unit="city", time="year", cohort="first"), "y", covariates=["x"])
+    exact = effects.test()
+    assert exact.df == 2 and exact.p_value == pytest.approx(effects.test(method="chi2").p_value, abs=0.1)

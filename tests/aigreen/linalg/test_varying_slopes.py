@@ -5,6 +5,8 @@ import pytest
 from scipy import sparse
 
 from aigreen.linalg import varying_slopes
+from aigreen.linalg.absorption import Absorption
+from aigreen.linalg.fixed_effects import FixedEffects
 from aigreen.linalg.varying_slopes import Slope, SlopedEffects, absorb
 
 N = 240
@@ -82,3 +84,11 @@ def test_far_periods_lose_no_digits():
     y = rng.normal(size=N)
     near, far = (absorb([unit], [Slope(unit, time + shift)]).residualize(y) for shift in (-2001, 200_000))
     np.testing.assert_allclose(near, far, atol=1e-9)
+
+
+def test_slopes_offer_what_every_absorption_has_and_nothing_that_needs_plain_effects():
+    def public(of: type) -> set[str]:
+        return {name for name in dir(of) if not name.startswith("_")}
+
+    assert public(SlopedEffects) == public(Absorption) and not issubclass(SlopedEffects, FixedEffects)
+    assert public(FixedEffects) - public(Absorption) == {"reweight", "pieces", "nested_in"}

@@ -15,6 +15,7 @@ from aigreen.errors import (
     AlwaysTreatedWarning,
     CollinearError,
     CollinearWarning,
+    EffectsError,
     NoInfluenceError,
     NoTreatedError,
     OptionError,
@@ -210,7 +211,7 @@ def test_bootstrap_errors_are_near_those_of_influence_functions() -> None:
     assert pooled.draws.notna().all(axis=None)
     with pytest.raises(OptionError):
         Mediation(channels=["m1"], design="doubly_robust").bootstrap(panel, "y")
-    with pytest.raises(OptionError):
+    with pytest.raises(EffectsError, match="2 to 10,000,000 draws"):
         Mediation(channels=["m1"]).bootstrap(panel, "y", treatment="ai", n_draws=1)
 
 

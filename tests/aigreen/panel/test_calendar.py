@@ -115,6 +115,25 @@ def test_observed_periods_are_steps():
     assert str(panel.periods[1]) == "2004-11-02"
 
 
+def test_dates_between_observed_ones():
+    votes = ["2000-11-07", "2004-11-02", "2008-11-04", "2012-11-06"]
+    days = frame(pd.to_datetime(votes), pd.Timestamp("2008-11-04"))
+
+    def cohorts(df: pd.DataFrame, first: object) -> list[float]:
+        df = df.assign(g=df["g"].where(df["g"].isna(), first).astype(df["g"].dtype))
+        return Panel(df, unit="u", time="t", cohort="g", freq="observed").cohorts.tolist()
+
+    dates = {"2008-11-05": 4.0, "2012-11-06": 4.0, "2012-11-07": 5.0, "2016-11-08": 5.0, "2020-11-03": 6.0}
+    assert {first: cohorts(days, pd.Timestamp(first))[0] for first in dates} == dates
+    months = frame(pd.PeriodIndex(["2020-01", "2020-02", "2020-05", "2020-06"], freq="M"), pd.Period("2020-05"))
+    panel = Panel(months, unit="u", time="t", cohort="g", freq="observed")
+    assert panel.times.tolist() == [1, 2, 3, 4] and panel.periods.astype(str).tolist()[2] == "2020-05"
+    for first, step in {"2020-03": 3.0, "2020-05": 3.0, "2020-06": 4.0, "2020-07": 5.0, "2020-09": 7.0}.items():
+        assert cohorts(months, pd.Period(first, "M")) == [step]
+    by_day = months.assign(g=months["g"].dt.start_time + pd.Timedelta(days=20))  # inside May
+    assert Panel(by_day, unit="u", time="t", cohort="g", freq="observed").cohorts.tolist() == [3.0]
+
+
 def test_biennial_periods_count_by_two():
     panel, found, values = horizons(frame([2001, 2003, 2005, 2009], 2005), freq=2)
     assert panel.times.tolist() == [1000, 1001, 1002, 1004] and panel.periods.tolist() == [2001, 2003, 2005, 2009]

@@ -11,6 +11,7 @@ import numpy as np
 from aigreen.did.group_time.layout import Long, Wide
 from aigreen.did.group_time.plan import Cells
 from aigreen.did.group_time.two_periods import Method, NotIdentifiedError, cross_section_att, panel_att
+from aigreen.options import check_memory
 
 NO_CONTROLS = "no unit is still untreated to compare with"
 NO_TREATED = "no unit of the cohort is seen in both periods"
@@ -39,6 +40,9 @@ class Computed:
     @classmethod
     def nothing(cls, k: int, n_clusters: int) -> Computed:
         """Start with no cell computed."""
+        check_memory(
+            "influence functions, group-time effects x clusters", "take fewer clusters or periods", k, n_clusters
+        )
         return cls(np.zeros(k), np.zeros((k, n_clusters)), np.zeros(k, dtype=int), {})
 
     @property

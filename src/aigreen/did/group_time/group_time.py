@@ -9,6 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
+from aigreen.arguments import check_fields, typed
 from aigreen.did.group_time.comparisons import Computed, compare_rows, compare_units
 from aigreen.did.group_time.layout import lengthen, widen
 from aigreen.did.group_time.plan import BasePeriod, Cells, ControlGroup, plan
@@ -93,6 +94,7 @@ class GroupTimeATT:
     cohort_weights: CohortWeights = "mean"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for option, kinds in (
             ("control_group", ControlGroup),
             ("method", Method),
@@ -105,6 +107,7 @@ class GroupTimeATT:
         if isinstance(self.anticipation, bool) or not isinstance(self.anticipation, int) or self.anticipation < 0:
             raise OptionError("anticipation", self.anticipation, (0, 1, 2, "..."))
 
+    @typed
     def fit(
         self,
         panel: Panel,
@@ -151,6 +154,9 @@ class GroupTimeATT:
             panel, propensity_covariates = panel.with_covariates(propensity_covariates, dropped)
             if self.method != "dr":
                 raise OptionError("propensity_covariates", propensity_covariates, ["None with method='ipw' or 'reg'"])
+        panel.check_roles(
+            outcome, covariates=covariates, propensity_covariates=propensity_covariates, current=current
+        )  # fmt: skip
         crossed = panel.repeated or self.sampling == "repeated_cross_sections"
         if self.sampling == "balanced":
             panel.require_units("GroupTimeATT(sampling='balanced')")
