@@ -64,7 +64,7 @@ def patent_records(path: Path | str, options: Options = DEFAULT, *, table: str =
             "ipc": canonical_cells(frame["分类号"], flow, "分类号", first=frame["主分类号"]),
         }
     )
-    names = values.clean(frame["申请人"]).str.split(r"[;；]", regex=True).explode()
+    names = values.parted(frame["申请人"]).explode()
     address = values.clean(frame["申请人地址"]).groupby(frame["patent_id"]).last()
     people = applicants(frame["patent_id"].loc[names.index], names, Flow(table, "patent_id"), address=address)
     return PatentTables(patents(one_per_application(rows, flow), flow), people, no_citations(table))

@@ -1,6 +1,7 @@
 """Applications of the Chinese office."""
 
 import pandas as pd
+import pytest
 
 from aigreen.data.sources import cnipa
 
@@ -42,3 +43,12 @@ def test_cnipa_one_row_an_application(export, dropped):
     assert people["address"].iloc[0] == "518000 深圳"
     assert dropped(done.patents.flow)["further publications of an application, put together"] == 1
     assert done.citations.table.empty
+
+
+@pytest.mark.parametrize("mark", [" | ", "、", ",", "//", "##"])
+def test_joint_patents_have_all_their_applicants(export, mark):
+    names = mark.join(["甲公司", "Foo Co., Ltd.", "乙大学"])
+    rows = [["CN201510123456.7", "", "", "", "2015.03.01", names, "发明", "", "", "", "H01M10/05&C02F1/00"]]
+    done = cnipa.patent_records(export("CNIPA.csv", CNIPA, rows, labels=False))
+    assert done.applicants.table["name"].tolist() == ["甲公司", "Foo Co., Ltd.", "乙大学"]
+    assert done.patents.table["ipc"].tolist() == ["H01M10/05;C02F1/00"]
