@@ -80,7 +80,8 @@ def test_codes_by_place():
 @pytest.mark.parametrize(
     "cell",
     ["甲公司;乙大学", "甲公司；乙大学;", "甲公司 | 乙大学", "甲公司｜乙大学", "甲公司、乙大学", "甲公司,乙大学",
-     "甲公司 ，乙大学", "甲公司//乙大学", "甲公司##乙大学", "甲公司\n乙大学", "['甲公司', '乙大学']", '["甲公司","乙大学"]'],
+     "甲公司 ，乙大学", "甲公司//乙大学", "甲公司##乙大学", "甲公司\n乙大学",
+     "['甲公司', '乙大学']", '["甲公司","乙大学"]'],
 )  # fmt: skip
 def test_lists_of_names(cell):
     names = values.parted(pd.Series([cell, None, "--"], dtype="str"))
