@@ -56,6 +56,7 @@ def from_csv(path: Path, encoding: str | None = None) -> Cells:
     encoding = encoding or sniff_encoding(data, path.name)
     text = data.decode(encoding)
     delimiter = _delimiter(text)
+    _check_quotes(text, delimiter, path.name)
     rows, ends = [], []
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     for row in reader:
@@ -227,6 +228,25 @@ def _delimiter(text: str) -> str:
     return max(",\t;|", key=cells)
 
 
+def _check_quotes(text: str, delimiter: str, where: str) -> None:
+    """Refuse a quote that opens a cell and ends, lines later, where no cell ends: the lines between would be lost."""
+    mark = re.escape(delimiter)
+    begins, ends = rf'(?<![^{mark}\r\n])"', rf"(?=[{mark}\r\n]|\Z)"
+    inside = re.compile(rf'[^"]++|{begins}[^"\r\n]*+(?:""[^"\r\n]*+)*+"{ends}|(?<=[^{mark}\r\n])"')
+    harmless, cell = re.compile(rf"(?:{inside.pattern})*+"), re.compile(rf'"[^"]*+(?:""[^"]*+)*+("{ends})?')
+    at = 0
+    while (found := harmless.match(text, at)) and found.end() < len(text):
+        quoted = cell.match(text, found.end())
+        more = len(quoted[0].splitlines()) - 1
+        if quoted[1] is None and (more or quoted.end() == len(text)):
+            line = text.count("\n", 0, quoted.start()) + 1
+            raise UnreadableFileError(
+                f"{where}: line {line:,}: a quote that is not closed takes in {more:,} more lines; close it, or write "
+                "it twice where it belongs to the text"
+            )
+        at = quoted.end() + (quoted[1] is None)
+
+
 def _uncovered(cell: str) -> str:
     cell = cell.strip()
     return cell[2:-1] if cell.startswith('="') and cell.endswith('"') else cell
@@ -261,7 +281,27 @@ def _body(text: str, skip: int, width: int, delimiter: str, where: str) -> pa.Ta
             f"{where}: {len(bad):,} rows do not have {width} cells; first: {first.actual_columns} cells in "
             f"{first.text[:60]!r}{end}"
         )
+    _check_swallowed(body, text, delimiter, where)
     return body
+
+
+def _check_swallowed(body: pa.Table, text: str, delimiter: str, where: str) -> None:
+    """Refuse a cell of several lines the last of which completes a row: begun as the first cell, and as many cells."""
+    for at, column in enumerate(body.columns):
+        several = pc.indices_nonzero(pc.match_substring(column, "\n")).to_numpy()
+        last = column.take(several).to_pandas().astype("str").str.rsplit("\n", n=1).str[-1]
+        cells = last.str.split(delimiter, regex=False)
+        shapes = [
+            part.str.replace(r"\d", "0", regex=True) for part in (cells.str[0], body[0].take(several).to_pandas())
+        ]
+        row = (cells.str.len() == at + 1) & shapes[0].str.contains("0", regex=False) & (shapes[0] == shapes[1])
+        if at and row.any():
+            first = last[row].iloc[0]
+            line = text.count("\n", 0, text.index(f"\n{first}")) + 2
+            raise UnreadableFileError(
+                f"{where}: {int(row.sum()):,} rows stand inside a quoted cell of the row before; first: line {line:,}, "
+                f"{first[:40]!r}"
+            )
 
 
 def _cells(body: pa.Table, found: layout.Layout, where: str) -> Cells:
