@@ -108,7 +108,7 @@ TABLES = (
         gives=(*_OF_RECORDS, *_OF_BOTH),
         folder=GOOGLE_FOLDER,
     ),
-    Wanted(Expected(cnipa.TABLE, cnipa.REQUIRED, cnipa.OPTIONAL), "cnipa", gives=(*_OF_RECORDS, *_OF_BOTH)),
+    Wanted(cnipa.RECORDS, "cnipa", gives=(*_OF_RECORDS, *_OF_BOTH)),
     Wanted(
         reports.REPORTS,
         "annual_reports",

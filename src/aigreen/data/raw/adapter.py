@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -131,7 +132,9 @@ def open_table(
 def pick(
     raw: RawTable, table: str, required: Sequence[str], optional: Sequence[str], *, names: Names, where: str
 ) -> pd.DataFrame:
-    """Find the expected columns, by the user's names or by their own (width, case and blanks do not matter).
+    """Find the expected columns: by the user's names, their own, or those of other exports.
+
+    Width, case and blanks do not matter; the headers of other exports are the fact table ``raw_headers``.
 
     Raises
     ------
@@ -149,11 +152,15 @@ def pick(
             raise MappingError(f"mapping of {table}: {where} has no column {yours!r}{did_you_mean(yours, present)}")
     free = [column for column in present if column not in names.values()]
     chosen: dict[str, str] = dict(names)
-    for column in expected:
+    others = _headers().get(table, {})
+    wanted = [(column, column) for column in expected]
+    wanted += [(column, other) for column in expected for other in others.get(column, ())]
+    for column, header in wanted:
         if column in chosen:
             continue
-        alike = [name for name in free if name == column] or [
-            name for name in free if values.fold(name) == values.fold(column)
+        open_ = [name for name in free if name not in chosen.values()]
+        alike = [name for name in open_ if name == header] or [
+            name for name in open_ if values.fold(name) == values.fold(header)
         ]
         if len(alike) > 1:
             raise SourceError(f"{where}: {len(alike)} columns read as {column}: {', '.join(alike)}")
@@ -169,6 +176,18 @@ def pick(
 
 def a_shares(frame: pd.DataFrame, column: str, flow: Flow, where: str, options: Options) -> pd.DataFrame:
     """Replace the security code by ``firm_id``, the code of today, and leave out rows without a code and B shares."""
+@cache
+def _headers() -> dict[str, dict[str, list[str]]]:
+    """Other headers of expected columns, by table, the first that a file has counting."""
+    known = facts.table("raw_headers")
+    return {
+        str(table): rows.groupby("column", sort=False)["header"].agg(list).to_dict()
+        for table, rows in known.groupby("table", sort=False)
+    }
+
+
+def a_shares(frame: pd.DataFrame, column: str, flow: Flow, where: str) -> pd.DataFrame:
+    """Replace the security code by ``firm_id`` and leave out rows without a code and B shares."""
     codes, padded = values.stock_codes(frame[column], where)
     frame = frame.drop(columns=column)
     frame.insert(0, "firm_id", present_codes(codes, options))

@@ -24,7 +24,15 @@ from aigreen.data.raw.adapter import DEFAULT, Names, Options
 from aigreen.data.raw.files import MOST_BYTES, open_parquet
 from aigreen.data.raw.flow import Flow, Read
 from aigreen.data.raw.reading import parts
-from aigreen.data.sources.patent_tables import PatentTables, applicants, one_per_application, patents
+from aigreen.data.sources.patent_tables import (
+    APPLICATION,
+    CHINESE_KINDS,
+    GRANTED_KINDS,
+    PatentTables,
+    applicants,
+    one_per_application,
+    patents,
+)
 from aigreen.errors import MappingError, SourceError, TooLargeError, UnreadableFileError, did_you_mean
 
 TABLE = "publications"
@@ -40,16 +48,13 @@ REQUIRED = (
     "cpc",
 )
 OPTIONAL = ("family_id", "application_kind", "title_localized", "citation")
-CHINESE_KINDS = {"A": "invention", "B": "invention", "C": "invention", "U": "utility_model", "Y": "utility_model",
-                 "S": "design", "D": "design"}  # fmt: skip
 KINDS = {"A": "invention", "U": "utility_model", "D": "design", "S": "design", "W": "invention"}
 _NO_RECORDS = pa.list_(
     pa.struct(
         [(part, pa.string()) for part in ("code", "name", "country_code", "publication_number", "text", "language")]
     )
 )
-CHINESE_NUMBER = r"^CN-?(\d{12}|\d{8})\d?(?:-?[A-Z]\d?)?$"
-GRANTED_KINDS = r"^[BCUYSD]"
+CHINESE_NUMBER = rf"^CN-?({APPLICATION})\d?(?:-?[A-Z]\d?)?$"
 BLOCK = 4 << 20
 MOST_LEVELS = 200  # brackets open at once in a line; those inside text count, too
 _TEXT = bytes(set(range(256)) - set(b"{[]}\n"))
@@ -121,6 +126,9 @@ def finished(rows: pd.DataFrame, people: pd.DataFrame, cited: pd.DataFrame, flow
     """Make canonical tables of all publications of some applications."""
     rows = flow.keep(rows, rows["patent_id"].notna(), "no application number", show="publication")
     rows = flow.keep(rows, ~rows.duplicated(), "rows given twice, all columns equal", show="publication")
+    odd = (rows["office"] == "CN") & ~rows["patent_id"].str.fullmatch(f"CN(?:{APPLICATION})").fillna(False).astype(bool)
+    first = list(rows.loc[odd, "patent_id"].unique()[:5])
+    flow.note("Chinese application numbers of another form, kept as written", rows, int(odd.sum()), first)
     fill = rows["grant_date"].isna() & (rows["office"] == "CN") & rows["kind"].str.contains(GRANTED_KINDS).fillna(False)
     rows["grant_date"] = rows["grant_date"].where(~fill, rows["publication_date"])
     flow.note("Chinese grants given their day of publication", rows, int(fill.sum()))

@@ -12,7 +12,13 @@ from aigreen.data.raw.flow import Flow, Read
 from aigreen.errors import SourceError
 
 _EARLIEST = ("filing_date", "publication_date", "priority_date")
-_CHINESE = r"^(?:CN|ZL)?-?(\d{8}|\d{12})(?:\.?[0-9X])?(?:-?[A-Z]\d?)?$"
+# The year is 1985 to 2003 in two digits or 2003 to 2099 in four; publication numbers (CN104123456A) have none there.
+APPLICATION = r"(?:8[5-9]|9\d|0[0-3])\d{6}|20(?:0[3-9]|[1-9]\d)\d{8}"
+_CHINESE = rf"^(?:CN|ZL)?-?({APPLICATION})(?:\.?[0-9X])?(?:-?[A-Z]\d?)?$"
+CHINESE_KINDS = {"A": "invention", "B": "invention", "C": "invention", "U": "utility_model", "Y": "utility_model",
+                 "S": "design", "D": "design"}  # fmt: skip
+GRANTED_KINDS = r"^[BCUYSD]"
+_PUBLICATION = r"^(?:CN)?-?\d{7,9}-?[A-Z]\d?$"
 
 
 class PatentTables(NamedTuple):
@@ -26,7 +32,8 @@ class PatentTables(NamedTuple):
 def chinese_numbers(cells: pd.Series, where: str) -> pd.Series:
     """Give Chinese application numbers as ``CN`` and 8 or 12 digits.
 
-    Prefix (``CN``, ``ZL``), check digit (``.7``, ``.X``, or the 9th or 13th character) and kind are left out.
+    Prefix (``CN``, ``ZL``), check digit (``.7``, ``.X``, or the 9th or 13th character) and kind are left out. Numbers
+    begin with their year, so that publication numbers are told from them.
 
     Raises
     ------
@@ -37,9 +44,10 @@ def chinese_numbers(cells: pd.Series, where: str) -> pd.Series:
     digits = text.str.extract(_CHINESE)[0]
     bad = text.notna() & digits.isna()
     if bad.any():
+        published = bool(text[bad].str.contains(_PUBLICATION).any())
         raise SourceError(
-            f"{where}: column {cells.name}: {int(bad.sum())} cells are not Chinese application numbers; first: "
-            f"{cells[bad].iloc[0]!r}"
+            f"{where}: column {cells.name}: {int(bad.sum())} cells are not Chinese application numbers"
+            f"{' (publication numbers?)' if published else ''}; first: {cells[bad].iloc[0]!r}"
         )
     return "CN" + digits
 

@@ -73,6 +73,14 @@ def test_google_publications(export, dropped, kind):
     assert counts["further publications of an application, put together"] == 1
 
 
+def test_publication_numbers_do_not_collapse_into_one_application(export, dropped):
+    rows = [publication(f"CN-10412345{at}-A", f"CN-10412345{at}-A", "A") for at in range(3)]
+    pq.write_table(pa.Table.from_pylist(rows), path := export.folder / "p.parquet")
+    read = google_patents.publications(path).patents
+    assert read.table["patent_id"].tolist() == [f"CN10412345{at}A" for at in range(3)]
+    assert dropped(read.flow)["Chinese application numbers of another form, kept as written"] == 3
+
+
 def test_google_office_and_shards(export, dropped):
     for at, row in enumerate(PUBLICATIONS[1:4]):
         pq.write_table(pa.Table.from_pylist([row]), export.folder / f"shard-{at}.parquet")
