@@ -77,7 +77,7 @@ def test_publication_numbers_do_not_collapse_into_one_application(export, droppe
     rows = [publication(f"CN-10412345{at}-A", f"CN-10412345{at}-A", "A") for at in range(3)]
     pq.write_table(pa.Table.from_pylist(rows), path := export.folder / "p.parquet")
     read = google_patents.publications(path).patents
-    assert read.table["patent_id"].tolist() == [f"CN10412345{at}A" for at in range(3)]
+    assert read.table["patent_id"].tolist() == [f"CN-10412345{at}-A" for at in range(3)]
     assert dropped(read.flow)["Chinese application numbers of another form, kept as written"] == 3
 
 
