@@ -1,5 +1,6 @@
 """The doctor: tables of a licensed study present, missing or broken; headers only; exit code of the study asked for."""
 
+import gzip
 import shutil
 
 import pandas as pd
@@ -89,6 +90,25 @@ def test_a_present_file_that_cannot_be_read_is_named(doctor, here, raw, spoil, m
     assert code == 1
     assert any(message in line for line in lines)
     assert doctor()[0] == 0
+
+
+def test_files_that_no_table_claims_are_listed(doctor, here, raw):
+    shutil.copytree(raw, here / "data/restricted")
+    for name in ("csmar/FS_Combas - copy.csv", "notes.docx"):
+        (here / "data/restricted" / name).write_text("x")
+    packed = here / "data/restricted/csmar/FS_Comins.csv.gz"
+    packed.write_bytes(gzip.compress(packed.with_name("FS_Comins.csv").read_bytes()))
+    packed.with_name("FS_Comins.csv").unlink()
+    code, lines, _ = doctor("--study", "listed-firms")
+    assert code == 0
+    assert "  FS_Comins: present (csmar/FS_Comins.csv.gz, csmar/FS_Comins(1).csv)" in lines
+    assert [line for line in lines if "claimed" in line] == [
+        "  csmar/FS_Combas - copy.csv: claimed by no table, not read",
+        "  notes.docx: claimed by no table, not read",
+    ]
+    (here / "data/restricted/a.zip").write_bytes(b"PK")
+    code, lines, _ = doctor("--study", "listed-firms")
+    assert (code, lines[-1]) == (1, "  cannot run: a.zip: not a whole zip archive (File is not a zip file)")
 
 
 def test_without_patent_records_the_study_lacks_their_columns(doctor, here, raw):

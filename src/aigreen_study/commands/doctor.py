@@ -81,6 +81,11 @@ def _tables(config: Mapping[str, Any], *, detailed: bool) -> bool:
     from aigreen.data.assemble import inventory
     from aigreen.data.assemble.options import from_config
 
+    try:
+        unclaimed = inventory.unclaimed(RESTRICTED)
+    except SourceError as fault:
+        print(f"  cannot run: {fault}")
+        return False
     found = inventory.take(RESTRICTED, from_config(config).mapping)
     lacking = inventory.lacking(found, _columns(config))
     for entry in found:
@@ -93,6 +98,8 @@ def _tables(config: Mapping[str, Any], *, detailed: bool) -> bool:
     broken = [entry.wanted.expected.table for entry in found if entry.faults]
     for names, columns in _by_tables(lacking).items():
         print(f"  {names}: needed for {', '.join(columns)}")
+    for name in unclaimed:
+        print(f"  {name}: claimed by no table, not read")
     if detailed:
         _print_sources(dict.fromkeys(entry.wanted.source for entry in found if not entry.readable))
     if needed or broken or lacking:
@@ -105,7 +112,7 @@ def _tables(config: Mapping[str, Any], *, detailed: bool) -> bool:
 
 def _state(entry: Any, lacking: Mapping[str, list[Any]]) -> str:
     if entry.files:
-        shown = [str(path.relative_to(RESTRICTED)) for path in entry.files[:SHOWN]]
+        shown = [part.below(RESTRICTED) for part in entry.files[:SHOWN]]
         more = f" and {len(entry.files) - SHOWN:,} more" if len(entry.files) > SHOWN else ""
         return f"{'present' if entry.readable else 'present but not readable'} ({', '.join(shown)}{more})"
     if entry.wanted.needed:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -33,7 +34,8 @@ from aigreen.data.csv_export import csv_bytes
 from aigreen.data.patents.count_files import connect, count_files, match_applicants
 from aigreen.data.patents.match import match_names
 from aigreen.data.raw.adapter import Options as Reading
-from aigreen.data.raw.flow import Flow, Read, together
+from aigreen.data.raw.flow import FLOW, Flow, Read, together
+from aigreen.data.raw.packed import Part
 from aigreen.data.raw.reading import parts
 from aigreen.data.sources import cities, cnipa, cnrds, csmar, csmar_records, extras, policies, reports
 from aigreen.data.sources import csmar_firm_years as parts_of_firm_years
@@ -102,8 +104,14 @@ def build(raw: Path | str, out: Path | str, options: BuildOptions | None = None,
     run = _Run(Path(raw), out, options, progress)
     tables = run.tables()
     inputs = Inputs(**{name: made.table() for name, made in tables.items() if name in Inputs.__dataclass_fields__})
-    assembled = firm_years(inputs, options.panel)
-    flow = together(*(made.flow() for made in tables.values()))
+    assembled, unclaimed = firm_years(inputs, options.panel), inventory.unclaimed(run.raw)
+    ledgers = [made.flow() for made in tables.values()]
+    if unclaimed:
+        assembled = _with_unclaimed(assembled, len(unclaimed))
+        ledgers.append(
+            pd.DataFrame([("files", "claimed by no table", 0, 0, 1, name) for name in unclaimed], columns=FLOW)
+        )
+    flow = together(*ledgers)
     files = {
         "source_flow.csv": csv_bytes(flow),
         "sample_flow.csv": csv_bytes(assembled.flow),
@@ -191,12 +199,12 @@ class _Run:
         elif counted:
             [done["words"]] = self._make(["words"], lambda: [reports.word_counts(self.raw, self.reading)], counted)
 
-    def _counted_words(self, files: list[Path]) -> Read:
+    def _counted_words(self, files: list[Part]) -> Read:
         mended: list[str] = []
         if files[0].suffix.lower() == ".txt" and inventory.report_texts(self.raw):
             listed = reports.listing(self.raw / inventory.REPORTS_FOLDER, self.reading)
             stream = reports.texts(listed, mended)
-        elif all(file.suffix == ".parquet" for file in files):
+        elif all(file.suffix == ".parquet" and not file.packed for file in files):
             listed = reports.stored_listing(self.raw, self.reading)
             stream = reports.stored_texts(self.raw, listed, self.reading)
         else:
@@ -262,19 +270,26 @@ class _Run:
     def _backend(self):
         return connect(self.spill, memory_limit=self.options.memory_limit, threads=self.options.threads)
 
-    def _find(self, table: str) -> list[Path]:
+    def _find(self, table: str) -> list[Part]:
         return inventory.find(self.raw, table)
 
     def _make(
         self,
         names: list[str],
         maker: Callable[[], Iterable[Read]],
-        files: Iterable[Path],
+        files: Iterable[Part],
         made: Iterable[Made] = (),
         options: dict[str, object] | None = None,
     ) -> list[Made]:
         given = {"mapping": self.options.mapping, "codes": self.reading.codes, **(options or {})}
-        return make(self.folder, names, maker, files=files, root=self.raw, made=made, options=given)
+        whole = dict.fromkeys(part.path for part in files)
+        return make(self.folder, names, maker, files=whole, root=self.raw, made=made, options=given)
+
+
+def _with_unclaimed(assembled: Assembled, count: int) -> Assembled:
+    step = f"raw files that no table claims: {count:,} (listed in source_flow.csv)"
+    first = assembled.flow.iloc[:1].assign(step=step)
+    return replace(assembled, flow=pd.concat([first, assembled.flow], ignore_index=True))
 
 
 def _registry(made: list[Made]) -> pd.DataFrame:

@@ -14,6 +14,7 @@ import pandas as pd
 from aigreen.data import facts
 from aigreen.data.raw import headers
 from aigreen.data.raw.adapter import Expected, Names, pick
+from aigreen.data.raw.packed import Part, entries, numbered, unpacked
 from aigreen.data.raw.reading import SUFFIXES, RawTable, parts
 from aigreen.data.sources import cities, cnipa, cnrds, csmar, csmar_records, extras, google_patents, reports
 from aigreen.errors import SourceError
@@ -139,7 +140,7 @@ class Found(NamedTuple):
     ----------
     wanted : Wanted
         What was looked for.
-    files : tuple of Path
+    files : tuple of Part
         Its files; empty where there are none.
     faults : tuple of str
         Why it cannot be read: missing columns, a damaged file.
@@ -148,7 +149,7 @@ class Found(NamedTuple):
     """
 
     wanted: Wanted
-    files: tuple[Path, ...]
+    files: tuple[Part, ...]
     faults: tuple[str, ...]
     absent: tuple[str, ...]
 
@@ -158,21 +159,31 @@ class Found(NamedTuple):
         return bool(self.files) and not self.faults
 
 
-def find(raw: Path, table: str) -> list[Path]:
+def find(raw: Path, table: str) -> list[Part]:
     """List the files of a table below a folder; none if there are none.
 
     Raises
     ------
     OutsideFolderError
         A link that leads out of the folder.
+    UnreadableFileError
+        A damaged archive below it.
     """
-    stem = table.casefold()
-    if not any(f.suffix.lower() in SUFFIXES and f.stem.casefold().startswith(stem) for f in raw.rglob("*")):
-        return []
-    return parts(raw, table, root=raw)
+    return parts(raw, table, root=raw) if numbered(_tabular(raw), table) else []
 
 
-def publications(raw: Path) -> list[Path]:
+def unclaimed(raw: Path) -> list[str]:
+    """List the files below a folder that no table of `TABLES` claims, by their names below it: nothing reads them."""
+    known = {part for wanted in TABLES for part in numbered(_tabular(raw), wanted.expected.table)}
+    known |= {*_inside(raw, raw / GOOGLE_FOLDER, GOOGLE_SUFFIXES), *report_texts(raw)}
+    return [part.below(raw) for part in entries(raw) if part not in known]
+
+
+def _tabular(raw: Path) -> list[Part]:
+    return [part for part in entries(raw) if part.suffix in SUFFIXES]
+
+
+def publications(raw: Path) -> list[Part]:
     """List the files of publications (`aigreen.data.sources.google_patents`).
 
     Raises
@@ -189,7 +200,7 @@ def publications(raw: Path) -> list[Path]:
     return found
 
 
-def report_texts(raw: Path) -> list[Path]:
+def report_texts(raw: Path) -> list[Part]:
     """List the texts of annual reports.
 
     Raises
@@ -200,7 +211,7 @@ def report_texts(raw: Path) -> list[Path]:
     return _inside(raw, raw / REPORTS_FOLDER, (".txt",))
 
 
-def _inside(raw: Path, folder: Path, endings: tuple[str, ...]) -> list[Path]:
+def _inside(raw: Path, folder: Path, endings: tuple[str, ...]) -> list[Part]:
     found = sorted(file for file in folder.rglob("*") if file.is_file() and file.suffix.lower() in endings)
     return [part for file in found for part in parts(file, root=raw)]
 
@@ -264,7 +275,7 @@ def _look(wanted: Wanted, raw: Path, names: Names) -> Found:
     own = {mine: yours for mine, yours in names.items() if mine != reports.VERSION}
     for file in files:
         try:
-            head = RawTable(table, pd.DataFrame(columns=headers.columns(file)), {}, (file,), ())
+            head = RawTable(table, pd.DataFrame(columns=_columns(file)), {}, (file,), ())
             seen = pick(head, table, required, optional, names=own, where=file.name)
         except SourceError as fault:
             faults.append(str(fault))
@@ -274,3 +285,10 @@ def _look(wanted: Wanted, raw: Path, names: Names) -> Found:
                 needed = " or ".join(wanted.one_of)
                 faults.append(f"{file.name}: missing columns: {needed}")
     return Found(wanted, files, tuple(faults), tuple(absent))
+
+
+def _columns(part: Part) -> list[str]:
+    if part.suffix in GOOGLE_SUFFIXES and part.suffix not in SUFFIXES:
+        return headers.columns(part.path)
+    with unpacked(part, headers.HEAD_BYTES if part.suffix in headers.DELIMITED else None) as path:
+        return headers.columns(path)

@@ -174,8 +174,6 @@ def pick(
     return pd.DataFrame({column: raw.frame[chosen[column]] for column in expected if column in chosen})
 
 
-def a_shares(frame: pd.DataFrame, column: str, flow: Flow, where: str, options: Options) -> pd.DataFrame:
-    """Replace the security code by ``firm_id``, the code of today, and leave out rows without a code and B shares."""
 @cache
 def _headers() -> dict[str, dict[str, list[str]]]:
     """Other headers of expected columns, by table, the first that a file has counting."""
@@ -186,8 +184,8 @@ def _headers() -> dict[str, dict[str, list[str]]]:
     }
 
 
-def a_shares(frame: pd.DataFrame, column: str, flow: Flow, where: str) -> pd.DataFrame:
-    """Replace the security code by ``firm_id`` and leave out rows without a code and B shares."""
+def a_shares(frame: pd.DataFrame, column: str, flow: Flow, where: str, options: Options) -> pd.DataFrame:
+    """Replace the security code by ``firm_id``, the code of today, and leave out rows without a code and B shares."""
     codes, padded = values.stock_codes(frame[column], where)
     frame = frame.drop(columns=column)
     frame.insert(0, "firm_id", present_codes(codes, options))

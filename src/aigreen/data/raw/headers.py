@@ -17,6 +17,7 @@ from aigreen.data.raw import files, layout
 from aigreen.errors import UnreadableFileError
 
 HEAD_BYTES = 1 << 18
+DELIMITED = (".csv", ".tsv", ".txt")
 FIRST = 20_000  # characters that tell the delimiter
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 

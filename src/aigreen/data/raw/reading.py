@@ -7,13 +7,13 @@ cells are text and an empty cell is missing: types are given by the adapters, wh
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from aigreen.data.raw import files
+from aigreen.data.raw.packed import Part, entries, numbered, unpacked
 from aigreen.errors import OutsideFolderError, SourceError, TooLargeError, UnreadableFileError, did_you_mean
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".xls", ".dta", ".parquet")
@@ -38,7 +38,7 @@ class RawTable:
         Named columns; missing cells are missing.
     labels : dict of str to tuple of str
         What the label rows say of a column (Chinese label, unit).
-    files : tuple of Path
+    files : tuple of Part
         Parts, sorted.
     notes : tuple of (str, int)
         Rows passed over (titles, labels, blank rows, notes) and how many.
@@ -47,7 +47,7 @@ class RawTable:
     name: str
     frame: pd.DataFrame
     labels: dict[str, tuple[str, ...]]
-    files: tuple[Path, ...]
+    files: tuple[Part, ...]
     notes: tuple[tuple[str, int], ...]
 
 
@@ -64,7 +64,8 @@ def read(
     Parameters
     ----------
     path : path
-        A file (csv, tsv, txt, xlsx, xls, dta, parquet), or a folder that holds the parts of ``table`` at any depth.
+        A file (csv, tsv, txt, xlsx, xls, dta, parquet; also gzipped), or a folder that holds the parts of ``table`` at
+        any depth, also in zip archives.
     table : str, optional
         Name of the table, needed for a folder: ``FS_Combas`` finds ``FS_Combas.csv`` and ``fs_combas(1).xlsx``.
     root : path, optional
@@ -82,7 +83,7 @@ def read(
         No such file or table (with the nearest name), or parts with different columns.
     """
     paths = parts(Path(path), table, root=root)
-    cells = [_read_file(part, sheet, encoding) for part in paths]
+    cells = [_read_part(part, sheet, encoding) for part in paths]
     first = cells[0].frame
     for part, other in zip(paths[1:], cells[1:], strict=True):
         if odd := sorted(set(first.columns) ^ set(other.frame.columns)):
@@ -95,30 +96,38 @@ def read(
     return RawTable(table or paths[0].name, frame, labels, tuple(paths), kept)
 
 
-def parts(path: Path, table: str | None = None, *, root: Path | str | None = None) -> list[Path]:
-    """List the files of a table, sorted by name and part number; `read` says which files and which errors."""
+def parts(path: Path, table: str | None = None, *, root: Path | str | None = None) -> list[Part]:
+    """List the files of a table, sorted by part number and name; `read` says which files and which errors."""
     if path.is_dir():
         if table is None:
             raise SourceError(f"{path}: a folder; name the table to read")
-        found = [entry for entry in path.rglob("*") if entry.suffix.lower() in SUFFIXES and entry.is_file()]
-        wanted = re.compile(re.escape(table) + r"[ _-]?\(?(\d*)\)?", re.IGNORECASE)
-        chosen = sorted((int(hit[1] or 0), entry) for entry in found if (hit := wanted.fullmatch(entry.stem)))
-        if not chosen:
+        found = [part for part in entries(path) if part.suffix in SUFFIXES]
+        listed = numbered(found, table)
+        if not listed:
             raise SourceError(f"{path}: no file of table {table}{did_you_mean(table, [f.stem for f in found])}")
-        listed = [entry for _, entry in chosen]
     else:
-        listed = [path]
-    for entry in listed:
-        _check_place(entry, root)
-        if not entry.is_file():
-            near = [other.name for other in entry.parent.iterdir()] if entry.parent.is_dir() else []
-            raise SourceError(f"{entry}: no such file{did_you_mean(entry.name, near)}")
+        listed = [Part(path)]
+    for part in listed:
+        _check_place(part.path, root)
+        if not part.path.is_file():
+            near = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+            raise SourceError(f"{path}: no such file{did_you_mean(path.name, near)}")
     return listed
 
 
 def _check_place(path: Path, root: Path | str | None) -> None:
     if root is not None and not path.resolve().is_relative_to(Path(root).resolve()):
         raise OutsideFolderError(f"{path}: outside the data folder {root}")
+
+
+def _read_part(part: Part, sheet: str | None, encoding: str | None) -> files.Cells:
+    with unpacked(part) as path:
+        try:
+            return _read_file(path, sheet, encoding)
+        except (UnreadableFileError, TooLargeError) as fault:
+            if part.packed:
+                raise type(fault)(f"{part.path.name}: {fault}") from fault
+            raise
 
 
 def _read_file(path: Path, sheet: str | None, encoding: str | None) -> files.Cells:

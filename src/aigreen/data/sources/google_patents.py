@@ -143,13 +143,13 @@ def files(path: Path | str, options: Options = DEFAULT) -> list[Path]:
     """List the files of an export: one, or those of a folder."""
     path = Path(path)
     if not path.is_dir():
-        return parts(path, root=options.root)
+        return [part.path for part in parts(path, root=options.root)]
     found = sorted(
         entry for entry in path.rglob("*") if entry.name.endswith((".parquet", ".json", ".jsonl", ".json.gz"))
     )
     if not found:
         raise SourceError(f"{path}: no Parquet or JSON files")
-    return [part for entry in found for part in parts(entry, root=options.root)]
+    return [part.path for entry in found for part in parts(entry, root=options.root)]
 
 
 def _open(path: Path, names: Names) -> pa.Table:
