@@ -13,7 +13,7 @@ import pandas as pd
 
 from aigreen.data import facts
 from aigreen.data.raw import headers
-from aigreen.data.raw.adapter import Expected, Names, pick
+from aigreen.data.raw.adapter import Expected, Names, own_names, pick
 from aigreen.data.raw.packed import Part, entries, numbered, unpacked
 from aigreen.data.raw.reading import SUFFIXES, RawTable, parts
 from aigreen.data.sources import cities, cnipa, cnrds, csmar, csmar_records, extras, google_patents, reports
@@ -21,11 +21,6 @@ from aigreen.errors import SourceError
 
 GOOGLE_FOLDER, GOOGLE_SUFFIXES = "google", (".parquet", ".json", ".jsonl", ".gz")
 REPORTS_FOLDER = "reports"
-_FIRM_FILE = Expected(
-    csmar.FIRM_FILE.table,
-    (*csmar.FIRM_FILE.required, csmar.CSRC_INDUSTRY),
-    tuple(dict.fromkeys((*csmar.FIRM_FILE.optional, *csmar.FIRMS.optional, *csmar.FIRM_NAMES.optional))),
-)
 _OF_RECORDS = (
     "patents", "inventions", "utility_models", "patents_granted", "y02_patents", "green_share", "patent_citations",
     "green_strict_patents", "green_any_edition_patents", "green_non_ai_patents", "green_strict_non_ai_patents",
@@ -57,8 +52,8 @@ class Wanted(NamedTuple):
         Folder of the raw files where it must be; anywhere below them if empty.
     how : str
         How to get it, where the registry speaks of more than this table.
-    one_of : tuple of str
-        Optional columns of which one is needed.
+    apart : bool
+        Files of different columns make it together.
     """
 
     expected: Expected
@@ -67,11 +62,11 @@ class Wanted(NamedTuple):
     gives: tuple[str, ...] = ()
     folder: str = ""
     how: str = ""
-    one_of: tuple[str, ...] = ()
+    apart: bool = False
 
 
 TABLES = (
-    Wanted(_FIRM_FILE, "csmar", True, one_of=csmar.PLACES),
+    Wanted(csmar.FIRM_FILE, "csmar", True),
     Wanted(csmar.BALANCE, "csmar", True),
     Wanted(csmar.INCOME, "csmar", gives=("roa",)),
     Wanted(csmar.CASH, "csmar", gives=("cash_flow",)),
@@ -102,7 +97,7 @@ TABLES = (
         how="Old and new security code of firms whose code changed; a template has those known. Beijing's 43, 83 and "
         "87 became 920 in 2025: the exchange publishes the list, and the last three digits alone do not give it.",
     ),
-    Wanted(cnrds.GREEN, "cnrds", gives=("green_patents_cnrds", *_OF_BOTH)),
+    Wanted(cnrds.GREEN, "cnrds", gives=("green_patents_cnrds", *_OF_BOTH), apart=True),
     Wanted(
         Expected(google_patents.TABLE, google_patents.REQUIRED, google_patents.OPTIONAL),
         "google_patents",
@@ -226,7 +221,7 @@ def take(raw: Path, mapping: Mapping[str, Names] | None = None) -> list[Found]:
     mapping : mapping, optional
         The user's column names, by table.
     """
-    return [_look(wanted, raw, (mapping or {}).get(wanted.expected.table, {})) for wanted in TABLES]
+    return [_look(wanted, raw, mapping or {}) for wanted in TABLES]
 
 
 def lacking(found: Iterable[Found], columns: Iterable[str]) -> dict[str, list[Wanted]]:
@@ -263,32 +258,32 @@ def pattern(wanted: Wanted) -> str:
 _FACT_NAMES = {cnrds.TABLE: "GPRD", cnipa.TABLE: "patent records", google_patents.TABLE: "patents.publications"}
 
 
-def _look(wanted: Wanted, raw: Path, names: Names) -> Found:
-    table, required, optional = wanted.expected
+def _look(wanted: Wanted, raw: Path, mapping: Mapping[str, Names]) -> Found:
+    table = wanted.expected.table
     try:
         files = tuple(publications(raw) if wanted.folder else find(raw, table))
     except SourceError as fault:
         return Found(wanted, (), (str(fault),), ())
     if table == reports.TABLE and (texts := report_texts(raw)):
         return Found(wanted, tuple(texts), (), ())
-    faults, absent = [], []
-    own = {mine: yours for mine, yours in names.items() if mine != reports.VERSION}
+    names, settings = own_names(mapping, table)
+    names.pop(reports.VERSION, None)
+    faults, seen = [], []
     for file in files:
         try:
-            head = RawTable(table, pd.DataFrame(columns=_columns(file)), {}, (file,), ())
-            seen = pick(head, table, required, optional, names=own, where=file.name)
+            head = RawTable(table, pd.DataFrame(columns=_columns(file, settings)), {}, (file,), ())
+            seen.append(set(pick(head, *wanted.expected, names=names, where=file.name)))
         except SourceError as fault:
             faults.append(str(fault))
-        else:
-            absent = absent or [column for column in optional if column not in seen]
-            if wanted.one_of and not set(wanted.one_of) & set(seen):
-                needed = " or ".join(wanted.one_of)
-                faults.append(f"{file.name}: missing columns: {needed}")
+    there = set().union(*seen) if wanted.apart else next(iter(seen), set())
+    if wanted.apart and not faults and files and (missing := cnrds.missing_filings(there)):
+        faults.append(f"{table}: {len(missing)} missing columns: {', '.join(missing)}")
+    absent = [column for column in wanted.expected.optional if seen and column not in there]
     return Found(wanted, files, tuple(faults), tuple(absent))
 
 
-def _columns(part: Part) -> list[str]:
+def _columns(part: Part, settings: Mapping[str, str]) -> list[str]:
     if part.suffix in GOOGLE_SUFFIXES and part.suffix not in SUFFIXES:
         return headers.columns(part.path)
     with unpacked(part, headers.HEAD_BYTES if part.suffix in headers.DELIMITED else None) as path:
-        return headers.columns(path)
+        return headers.columns(path, **settings)

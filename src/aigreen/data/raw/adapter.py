@@ -16,10 +16,11 @@ from aigreen.data import canonical
 from aigreen.data.raw import values
 from aigreen.data.raw.checks import Field, numbers, place, require_unique
 from aigreen.data.raw.flow import Flow
-from aigreen.data.raw.reading import RawTable, read
+from aigreen.data.raw.reading import RawTable, read, read_kinds
 from aigreen.errors import MappingError, SourceError, did_you_mean
 
 Names = Mapping[str, str]
+SHEET, ENCODING = "sheet", "encoding"
 
 
 class Expected(NamedTuple):
@@ -33,11 +34,14 @@ class Expected(NamedTuple):
         Columns that the adapter needs.
     optional : tuple of str
         Columns that it reads where they are.
+    one_of : tuple of tuple of str
+        Groups of optional columns, of each of which it needs one.
     """
 
     table: str
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
+    one_of: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +54,7 @@ class Options:
         Data folder that no file may lie outside of.
     mapping : mapping, optional
         By table, the user's column name for a column the adapter expects: ``{"FS_Combas": {"Stkcd": "stock_code"}}``.
+        `SHEET` and `ENCODING` stand there, too, for one table.
     codes : mapping of str to str, optional
         New security code by old one, of firms whose code changed.
     sheet, encoding : str, optional
@@ -69,7 +74,8 @@ DEFAULT = Options()
 def load_mapping(path: Path | str) -> dict[str, dict[str, str]]:
     """Read a file of column names.
 
-    YAML holds ``table: {expected: yours}``; csv has the columns ``table``, ``expected`` and ``yours``.
+    YAML holds ``table: {expected: yours}``; csv has the columns ``table``, ``expected`` and ``yours``. In the place of
+    an expected column, ``sheet`` names the sheet of a workbook and ``encoding`` that of delimited files.
 
     Raises
     ------
@@ -104,6 +110,7 @@ def open_table(
     table: str,
     required: Sequence[str],
     optional: Sequence[str] = (),
+    one_of: Sequence[Sequence[str]] = (),
     *,
     options: Options = DEFAULT,
     unit: str = "firm_id",
@@ -119,10 +126,34 @@ def open_table(
     where : str
         Table and files, for messages.
     """
-    raw = read(path, table, root=options.root, sheet=options.sheet, encoding=options.encoding)
-    where = table if raw.files[0].stem.startswith(table) else f"{table} ({raw.files[0].name})"
-    frame = pick(raw, table, required, optional, names=options.mapping.get(table, {}), where=where)
-    flow = Flow(table, unit, required[0])
+    _, settings = own_names(options.mapping, table)
+    raw = read(path, table, root=options.root, **({SHEET: options.sheet, ENCODING: options.encoding} | settings))
+    return _opened(raw, Expected(table, tuple(required), tuple(optional), tuple(map(tuple, one_of))), options, unit)
+
+
+def open_kinds(
+    path: Path | str, expected: Expected, *, options: Options = DEFAULT, unit: str = "firm_id"
+) -> list[tuple[pd.DataFrame, Flow, str]]:
+    """Read a raw table that comes in files of different columns, as `open_table` does, each kind of file on its own."""
+    _, settings = own_names(options.mapping, expected.table)
+    chosen = {SHEET: options.sheet, ENCODING: options.encoding} | settings
+    kinds = read_kinds(path, expected.table, root=options.root, **chosen)
+    return [_opened(raw, expected, options, unit) for raw in kinds]
+
+
+def own_names(mapping: Mapping[str, Names], table: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Give the user's column names for a table, and what the mapping says of its sheet and encoding."""
+    given = mapping.get(table, {})
+    settings = {key: given[key] for key in (SHEET, ENCODING) if key in given}
+    return {mine: yours for mine, yours in given.items() if mine not in settings}, settings
+
+
+def _opened(raw: RawTable, expected: Expected, options: Options, unit: str) -> tuple[pd.DataFrame, Flow, str]:
+    table, first = expected.table, raw.files[0]
+    where = table if first.stem.startswith(table) else f"{table} ({first.name})"
+    names, _ = own_names(options.mapping, table)
+    frame = pick(raw, *expected, names=names, where=where)
+    flow = Flow(table, unit, expected.required[0])
     for step, count in raw.notes:
         flow.note(f"{step}, passed over" if "filled" not in step else step, frame, count)
     flow.note(f"read from {len(raw.files)} files", frame)
@@ -130,7 +161,14 @@ def open_table(
 
 
 def pick(
-    raw: RawTable, table: str, required: Sequence[str], optional: Sequence[str], *, names: Names, where: str
+    raw: RawTable,
+    table: str,
+    required: Sequence[str],
+    optional: Sequence[str] = (),
+    one_of: Sequence[Sequence[str]] = (),
+    *,
+    names: Names,
+    where: str,
 ) -> pd.DataFrame:
     """Find the expected columns: by the user's names, their own, or those of other exports.
 
@@ -166,9 +204,10 @@ def pick(
             raise SourceError(f"{where}: {len(alike)} columns read as {column}: {', '.join(alike)}")
         if alike:
             chosen[column] = alike[0]
-    missing = [column for column in required if column not in chosen]
+    missing = [column + did_you_mean(column, free) for column in required if column not in chosen]
+    missing += [" or ".join(group) for group in one_of if not set(group) & set(chosen)]
     if missing:
-        listed = ", ".join(column + did_you_mean(column, free) for column in missing)
+        listed = ", ".join(missing)
         found = ", ".join(present[:12]) + (", ..." if len(present) > 12 else "")
         raise SourceError(f"{where}: {len(missing)} missing columns: {listed}; found: {found}")
     return pd.DataFrame({column: raw.frame[chosen[column]] for column in expected if column in chosen})
@@ -217,7 +256,12 @@ def _last(code: str, changes: Mapping[str, str]) -> str:
 
 
 def year_ends(frame: pd.DataFrame, column: str, flow: Flow, where: str) -> pd.DataFrame:
-    """Replace a day by ``year`` and keep 31 December only."""
+    """Replace a day by ``year`` and keep 31 December only; a column of nothing but years is taken for year ends."""
+    if values.clean(frame[column]).str.fullmatch(r"(?:19|20)\d{2}(?:\.0+)?").all():
+        ended = years(frame, column, where)
+        frame = frame.drop(columns=column)
+        frame.insert(1, "year", ended)
+        return flow.note("years without a day, taken for their ends", frame, len(frame))
     days = values.dates(frame[column], where)
     blank = days.isna()
     if blank.any():

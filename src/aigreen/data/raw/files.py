@@ -53,8 +53,7 @@ class Cells:
 def from_csv(path: Path, encoding: str | None = None) -> Cells:
     """Read a delimited file (comma, tab or semicolon)."""
     data = path.read_bytes()
-    encoding = encoding or sniff_encoding(data, path.name)
-    text = data.decode(encoding)
+    text = decoded(data, path.name, encoding)
     delimiter = _delimiter(text)
     _check_quotes(text, delimiter, path.name)
     rows, ends = [], []
@@ -78,7 +77,7 @@ def from_excel(path: Path, sheet: str | None = None) -> Cells:
     check_unfolds(path)
     try:
         book = calamine.CalamineWorkbook.from_path(path)
-        table, hidden = _sheet(book, sheet, path.name)
+        table, hidden = choose_sheet(book, sheet, path.name)
         merged = table.merged_cell_ranges or [] if path.suffix.lower() == ".xlsx" else []
         rows = [[_cell_text(cell) for cell in row] for row in table.to_python(skip_empty_area=False)]
     except (calamine.CalamineError, OSError, ValueError) as reason:
@@ -201,6 +200,21 @@ def sniff_encoding(data: bytes, where: str) -> str:
     raise UnreadableFileError(
         f"{where}: the encoding is neither UTF-8 nor GB18030; first doubtful bytes {data[at : at + 4]!r} at {at:,}"
     )
+
+
+def decoded(data: bytes, where: str, encoding: str | None = None) -> str:
+    """Decode text in a given encoding, or in the one that `sniff_encoding` finds.
+
+    Raises
+    ------
+    UnreadableFileError
+        No such encoding, or bytes that are not in it.
+    """
+    encoding = encoding or sniff_encoding(data, where)
+    try:
+        return data.decode(encoding)
+    except (LookupError, UnicodeError) as reason:
+        raise UnreadableFileError(f"{where}: not text in the encoding {encoding} ({reason})") from reason
 
 
 def is_blank(data: bytes) -> bool:
@@ -332,7 +346,7 @@ def _cells(body: pa.Table, found: layout.Layout, where: str) -> Cells:
     return Cells(frame, labels, [*notes, ("notes below the table", tail), ("cells beside the table", aside)])
 
 
-def _sheet(book: calamine.CalamineWorkbook, sheet: str | None, where: str) -> tuple[calamine.CalamineSheet, int]:
+def choose_sheet(book: calamine.CalamineWorkbook, sheet: str | None, where: str) -> tuple[calamine.CalamineSheet, int]:
     """Give the sheet named, or the only visible one with content (with the number of hidden ones passed over)."""
     if sheet is not None:
         if sheet not in book.sheet_names:

@@ -82,12 +82,31 @@ def read(
     SourceError
         No such file or table (with the nearest name), or parts with different columns.
     """
-    paths = parts(Path(path), table, root=root)
-    cells = [_read_part(part, sheet, encoding) for part in paths]
+    first, *others = read_kinds(path, table, root=root, sheet=sheet, encoding=encoding)
+    for other in others:
+        odd = sorted(set(first.frame.columns) ^ set(other.frame.columns))
+        raise SourceError(f"{other.files[0].name}: other columns than {first.files[0].name}: {', '.join(odd[:5])}")
+    return first
+
+
+def read_kinds(
+    path: Path | str,
+    table: str | None = None,
+    *,
+    root: Path | str | None = None,
+    sheet: str | None = None,
+    encoding: str | None = None,
+) -> list[RawTable]:
+    """Read a raw table as `read` does, of which files may have different columns: those that have the same together."""
+    kinds: dict[frozenset[str], list[tuple[Part, files.Cells]]] = {}
+    for part in parts(Path(path), table, root=root):
+        cells = _read_part(part, sheet, encoding)
+        kinds.setdefault(frozenset(cells.frame.columns), []).append((part, cells))
+    return [_together(table, [part for part, _ in kind], [cells for _, cells in kind]) for kind in kinds.values()]
+
+
+def _together(table: str | None, paths: list[Part], cells: list[files.Cells]) -> RawTable:
     first = cells[0].frame
-    for part, other in zip(paths[1:], cells[1:], strict=True):
-        if odd := sorted(set(first.columns) ^ set(other.frame.columns)):
-            raise SourceError(f"{part.name}: other columns than {paths[0].name}: {', '.join(odd[:5])}")
     frame = pd.concat([part.frame[list(first.columns)] for part in cells], ignore_index=True)
     labels = {str(name): tuple(row[name] for row in cells[0].labels if row.get(name)) for name in first.columns}
     notes = pd.DataFrame([note for part in cells for note in part.notes], columns=["step", "count"])

@@ -55,7 +55,7 @@ def patent_records(path: Path | str, options: Options = DEFAULT, *, table: str =
     table : str
         File name without part number and suffix, where ``path`` is a folder.
     """
-    _, required, optional = RECORDS
+    _, required, optional, _ = RECORDS
     frame, flow, where = open_table(path, table, required, optional, options=options, unit="patent_id")
     has_grant_day = "授权公告日" in frame
     frame = frame.reindex(columns=[*required, *optional]).astype("str")
