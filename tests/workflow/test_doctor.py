@@ -60,7 +60,7 @@ def test_all_there_is_ready_and_the_panel_has_what_was_promised(doctor, here, ra
     assert (code, lines[-1]) == (0, "  ready")
     assert "  FS_Combas: present (csmar/FS_Combas.csv, csmar/FS_Combas(1).csv)" in lines
     missing = [line for line in lines if "missing" in line]
-    assert missing == ["  code_changes: missing (optional)", "  CNIPA: missing (optional)"]
+    assert missing == [f"  {table}: missing (optional)" for table in ("code_changes", "CNIPA", "lens")]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_without_patent_records_the_study_lacks_their_columns(doctor, here, raw)
     shutil.rmtree(here / "data/restricted/google")
     code, lines, _ = doctor("--study", "listed-firms")
     assert code == 1
-    [line] = [line for line in lines if line.startswith("  publications or CNIPA: needed for")]
+    [line] = [line for line in lines if line.startswith("  publications or CNIPA or lens: needed for")]
     assert "patents" in line and "green_patents," not in line
 
 

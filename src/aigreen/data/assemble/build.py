@@ -5,7 +5,7 @@ and balance sheets (``FS_Combas``); of the others, those that are there are used
 
     FS_Comins FS_Comscfd HLD_Contrshr PT_LCRDSPENDING PT_LCDOMFORAPPLY GPRD     firm-years
     STK_CompanyStaff SC_TopFiveSaleInfo SC_TopFivePurchaseInfo                  staff, customers, suppliers
-    google/ (a folder of publications) or CNIPA                                 patents
+    google/ (a folder of publications), else CNIPA, else lens                   patents
     company_names code_changes segments robots input_output                see aigreen.data.sources.extras
     prefecture_panel                                                       see aigreen.data.sources.cities
     reports/ (a folder of code_year.txt files, or a table reports)              annual reports
@@ -37,7 +37,18 @@ from aigreen.data.raw.adapter import Options as Reading
 from aigreen.data.raw.flow import FLOW, Flow, Read, together
 from aigreen.data.raw.packed import Part
 from aigreen.data.raw.reading import parts
-from aigreen.data.sources import cities, cnipa, cnrds, csmar, csmar_records, extras, policies, reports
+from aigreen.data.sources import (
+    cities,
+    cnipa,
+    cnrds,
+    csmar,
+    csmar_records,
+    extras,
+    google_patents,
+    lens,
+    policies,
+    reports,
+)
 from aigreen.data.sources import csmar_firm_years as parts_of_firm_years
 from aigreen.data.sources.patent_tables import PatentTables
 from aigreen.data.sources.publication_parts import publications_in_parts
@@ -111,6 +122,9 @@ def build(raw: Path | str, out: Path | str, options: BuildOptions | None = None,
         ledgers.append(
             pd.DataFrame([("files", "claimed by no table", 0, 0, 1, name) for name in unclaimed], columns=FLOW)
         )
+    if run.passed_over:
+        rows = [(name, "not read: patents are taken from another table", 0, 0, 0, "") for name in run.passed_over]
+        ledgers.append(pd.DataFrame(rows, columns=FLOW))
     flow = together(*ledgers)
     files = {
         "source_flow.csv": csv_bytes(flow),
@@ -131,6 +145,7 @@ class _Run:
             raise SourceError(f"{raw}: no such folder")
         self.raw, self.folder, self.options, self.progress = raw, out / TABLES, options, progress
         self.reading = Reading(root=raw, mapping=options.mapping, codes=self._codes(raw, options))
+        self.passed_over: list[str] = []
         self.spill, self.parts = out / ".spill", out / ".publications"
         remove_unfinished(out)
 
@@ -217,14 +232,20 @@ class _Run:
         return Read(counted, together(listed.flow, flow.to_frame()))
 
     def _patents(self, done: dict[str, Made]) -> None:
-        names = ["patents", "patent_applicants", "citations"]
-        if files := inventory.publications(self.raw):
-            folder = self.raw / inventory.GOOGLE_FOLDER
-            read = partial(self._publications, folder)
-        else:
-            files = self._find(cnipa.TABLE)
-            read = partial(cnipa.patent_records, self.raw, self.reading)
-        if files:
+        """Read the first source of patents that is there; the others are noted."""
+        folder = self.raw / inventory.GOOGLE_FOLDER
+        sources: dict[str, tuple[list[Part], Callable[[], Iterable[Read]]]] = {
+            google_patents.TABLE: (inventory.publications(self.raw), partial(self._publications, folder)),
+            **{
+                table: (self._find(table), partial(read, self.raw, self.reading))
+                for table, read in ((cnipa.TABLE, cnipa.patent_records), (lens.LENS.table, lens.patent_records))
+            },
+        }
+        there = [name for name, (files, _) in sources.items() if files]
+        self.passed_over = there[1:]
+        if there:
+            files, read = sources[there[0]]
+            names = ["patents", "patent_applicants", "citations"]
             done |= dict(zip(names, self._make(names, read, files), strict=True))
             shutil.rmtree(self.parts, ignore_errors=True)
 

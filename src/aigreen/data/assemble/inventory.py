@@ -16,10 +16,10 @@ from aigreen.data.raw import headers
 from aigreen.data.raw.adapter import Expected, Names, own_names, pick
 from aigreen.data.raw.packed import Part, entries, numbered, unpacked
 from aigreen.data.raw.reading import SUFFIXES, RawTable, parts
-from aigreen.data.sources import cities, cnipa, cnrds, csmar, csmar_records, extras, google_patents, reports
+from aigreen.data.sources import cities, cnipa, cnrds, csmar, csmar_records, extras, google_patents, lens, reports
 from aigreen.errors import SourceError
 
-GOOGLE_FOLDER, GOOGLE_SUFFIXES = "google", (".parquet", ".json", ".jsonl", ".gz")
+GOOGLE_FOLDER, GOOGLE_SUFFIXES = "google", (".parquet", ".json", ".jsonl", ".csv", ".gz")
 REPORTS_FOLDER = "reports"
 _OF_RECORDS = (
     "patents", "inventions", "utility_models", "patents_granted", "y02_patents", "green_share", "patent_citations",
@@ -105,6 +105,7 @@ TABLES = (
         folder=GOOGLE_FOLDER,
     ),
     Wanted(cnipa.RECORDS, "cnipa", gives=(*_OF_RECORDS, *_OF_BOTH)),
+    Wanted(lens.LENS, "lens", gives=(*_OF_RECORDS, *_OF_BOTH)),
     Wanted(
         reports.REPORTS,
         "annual_reports",
@@ -283,7 +284,7 @@ def _look(wanted: Wanted, raw: Path, mapping: Mapping[str, Names]) -> Found:
 
 
 def _columns(part: Part, settings: Mapping[str, str]) -> list[str]:
-    if part.suffix in GOOGLE_SUFFIXES and part.suffix not in SUFFIXES:
+    if part.suffix in (".json", ".jsonl"):
         return headers.columns(part.path)
     with unpacked(part, headers.HEAD_BYTES if part.suffix in headers.DELIMITED else None) as path:
         return headers.columns(path, **settings)

@@ -10,6 +10,7 @@ import itertools
 import re
 import statistics
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -92,11 +93,16 @@ def from_excel(path: Path, sheet: str | None = None) -> Cells:
             repeated += bottom - top
             for at in range(top + 1, bottom + 1):
                 rows[at][left] = rows[top][left]
-    columns = list(zip(*rows[found.start :], strict=True)) or [[] for _ in found.header]
-    body = pa.table([pa.array(column, pa.string()) for column in columns], [str(at) for at in range(len(columns))])
-    cells = _cells(body, found, path.name)
+    cells = from_rows(rows, found, path.name)
     notes = [("cells filled from merged cells", repeated), ("hidden sheets", hidden)]
     return Cells(cells.frame, cells.labels, [*cells.notes, *notes])
+
+
+def from_rows(rows: Sequence[Sequence[str]], found: layout.Layout, where: str) -> Cells:
+    """Make a table of rows that are all equally long."""
+    columns = list(zip(*rows[found.start :], strict=True)) or [[] for _ in found.header]
+    body = pa.table([pa.array(column, pa.string()) for column in columns], [str(at) for at in range(len(columns))])
+    return _cells(body, found, where)
 
 
 def from_stata(path: Path) -> Cells:

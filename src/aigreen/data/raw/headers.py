@@ -7,16 +7,18 @@ import csv
 import gzip
 import io
 import json
+import zlib
 from itertools import islice
 from pathlib import Path
 
 import pandas as pd
 import python_calamine as calamine
 
-from aigreen.data.raw import files, layout
+from aigreen.data.raw import files, layout, marked_up
 from aigreen.errors import UnreadableFileError
 
 HEAD_BYTES = 1 << 18
+RECORD_BYTES = 4 << 20  # in which the first record of an array ends
 DELIMITED = (".csv", ".tsv", ".txt")
 FIRST = 20_000  # characters that tell the delimiter
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -44,6 +46,8 @@ def columns(path: Path, *, sheet: str | None = None, encoding: str | None = None
         raise UnreadableFileError(f"{path.name}: the file is empty")
     match path.suffix.lower():
         case ".xlsx" | ".xls":
+            if marked_up.is_marked_up(path):
+                return _named(marked_up.rows(path, sheet, encoding)[: layout.SAMPLE_ROWS], path.name)
             return _workbook(path, sheet)
         case ".dta":
             return _stata(path)
@@ -88,9 +92,13 @@ def _stata(path: Path) -> list[str]:
 def _record(path: Path) -> list[str]:
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
-            return list(json.loads(lines.readline()))
-    except (OSError, ValueError, TypeError) as reason:
-        raise UnreadableFileError(f"{path.name}: not readable JSON lines ({reason})") from reason
+            head = lines.readline()
+            if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"[":
+                return list(json.loads(head))
+            text = (head + lines.read(RECORD_BYTES)).decode(errors="ignore")
+            return list(json.JSONDecoder().raw_decode(text, text.index("{"))[0])
+    except (OSError, EOFError, zlib.error, ValueError, TypeError) as reason:
+        raise UnreadableFileError(f"{path.name}: not readable JSON ({reason})") from reason
 
 
 def _named(rows: list[list[str]], where: str) -> list[str]:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from aigreen.data.raw import files
-from aigreen.data.raw.packed import Part, entries, numbered, unpacked
+from aigreen.data.raw import files, layout, marked_up
+from aigreen.data.raw.packed import Part, entries, members, numbered, unpacked
 from aigreen.errors import OutsideFolderError, SourceError, TooLargeError, UnreadableFileError, did_you_mean
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".xls", ".dta", ".parquet")
@@ -64,8 +64,8 @@ def read(
     Parameters
     ----------
     path : path
-        A file (csv, tsv, txt, xlsx, xls, dta, parquet; also gzipped), or a folder that holds the parts of ``table`` at
-        any depth, also in zip archives.
+        A file (csv, tsv, txt, xlsx, xls, dta, parquet; also gzipped), or a folder or zip archive that holds the parts
+        of ``table`` at any depth.
     table : str, optional
         Name of the table, needed for a folder: ``FS_Combas`` finds ``FS_Combas.csv`` and ``fs_combas(1).xlsx``.
     root : path, optional
@@ -117,10 +117,13 @@ def _together(table: str | None, paths: list[Part], cells: list[files.Cells]) ->
 
 def parts(path: Path, table: str | None = None, *, root: Path | str | None = None) -> list[Part]:
     """List the files of a table, sorted by part number and name; `read` says which files and which errors."""
-    if path.is_dir():
+    archive = path.suffix.lower() == ".zip" and path.is_file()
+    if path.is_dir() or archive:
         if table is None:
-            raise SourceError(f"{path}: a folder; name the table to read")
-        found = [part for part in entries(path) if part.suffix in SUFFIXES]
+            raise SourceError(f"{path}: {'an archive' if archive else 'a folder'}; name the table to read")
+        _check_place(path, root)
+        inside = [Part(path, name) for name in members(path)] if archive else entries(path)
+        found = [part for part in inside if part.suffix in SUFFIXES]
         listed = numbered(found, table)
         if not listed:
             raise SourceError(f"{path}: no file of table {table}{did_you_mean(table, [f.stem for f in found])}")
@@ -158,6 +161,9 @@ def _read_file(path: Path, sheet: str | None, encoding: str | None) -> files.Cel
         raise UnreadableFileError(f"{path.name}: the file is empty")
     if size > files.MOST_BYTES:
         raise TooLargeError(f"{path.name}: {size:,} bytes, more than {files.MOST_BYTES:,}")
+    if suffix == ".xls" and marked_up.is_marked_up(path):
+        rows = marked_up.rows(path, sheet, encoding)
+        return files.from_rows(rows, layout.find(rows[: layout.SAMPLE_ROWS], path.name), path.name)
     with path.open("rb") as content:
         head = content.read(16)
     for magic, kinds in _MAGIC.items():
