@@ -128,7 +128,10 @@ def _where(wanted: Any) -> Iterator[str]:
     yield f"files: {inventory.pattern(wanted)}"
     yield f"source: {wanted.source}{f'. {wanted.how}' if wanted.how else ''}"
     known = inventory.meanings(wanted.expected.table)
-    for kind, columns in (("needed", wanted.expected.required), ("optional", wanted.expected.optional)):
+    groups = wanted.expected.one_of
+    kinds = [("needed", wanted.expected.required), *(("one needed of the", group) for group in groups)]
+    optional = [name for name in wanted.expected.optional if not any(name in group for group in groups)]
+    for kind, columns in (*kinds, ("optional", optional)):
         named = [f"{column} ({known[column]})" if column in known else column for column in columns]
         if named:
             yield f"{kind} columns: {', '.join(named)}"

@@ -82,7 +82,10 @@ TABLES = (
         extras.SEGMENTS,
         "csmar",
         gives=("polluting_share",),
-        how="Make it from the notes on segments of the annual reports: yuan by two-digit industry of CSRC 2012.",
+        how="Revenue by industry from the notes to the annual reports (main business by industry), consolidated, year "
+        "end. Put each segment to a two-digit industry of CSRC 2012 (data/facts/industries.csv) by what it sells; a "
+        "segment that fits none goes to the firm's own industry. One row a firm, year and industry, in yuan; "
+        "eliminations and totals are left out.",
     ),
     Wanted(
         extras.NAMES,
