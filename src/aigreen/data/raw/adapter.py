@@ -17,6 +17,7 @@ from aigreen.data.raw import values
 from aigreen.data.raw.checks import Field, numbers, place, require_unique
 from aigreen.data.raw.flow import Flow
 from aigreen.data.raw.reading import RawTable, read, read_kinds
+from aigreen.data.raw.wide import Keep
 from aigreen.errors import MappingError, SourceError, did_you_mean
 
 Names = Mapping[str, str]
@@ -126,19 +127,32 @@ def open_table(
     where : str
         Table and files, for messages.
     """
-    _, settings = own_names(options.mapping, table)
-    raw = read(path, table, root=options.root, **({SHEET: options.sheet, ENCODING: options.encoding} | settings))
-    return _opened(raw, Expected(table, tuple(required), tuple(optional), tuple(map(tuple, one_of))), options, unit)
+    expected = Expected(table, tuple(required), tuple(optional), tuple(map(tuple, one_of)))
+    keep, chosen = _reading(expected, options)
+    return _opened(read(path, table, root=options.root, keep=keep, **chosen), expected, options, unit)
 
 
 def open_kinds(
     path: Path | str, expected: Expected, *, options: Options = DEFAULT, unit: str = "firm_id"
 ) -> list[tuple[pd.DataFrame, Flow, str]]:
     """Read a raw table that comes in files of different columns, as `open_table` does, each kind of file on its own."""
-    _, settings = own_names(options.mapping, expected.table)
-    chosen = {SHEET: options.sheet, ENCODING: options.encoding} | settings
-    kinds = read_kinds(path, expected.table, root=options.root, **chosen)
+    keep, chosen = _reading(expected, options)
+    kinds = read_kinds(path, expected.table, root=options.root, keep=keep, **chosen)
     return [_opened(raw, expected, options, unit) for raw in kinds]
+
+
+def _reading(expected: Expected, options: Options) -> tuple[Keep, dict[str, str | None]]:
+    """Columns of use to an adapter, and the sheet and encoding of its table."""
+    names, settings = own_names(options.mapping, expected.table)
+    columns = [*expected.required, *expected.optional]
+    others = _headers().get(expected.table, {})
+    headers = {values.fold(name) for column in columns for name in (column, *others.get(column, ()))}
+    own = set(names.values())
+
+    def keep(found: Sequence[str]) -> list[str]:
+        return [name for name in found if name in own or values.fold(name) in headers]
+
+    return keep, {SHEET: options.sheet, ENCODING: options.encoding} | settings
 
 
 def own_names(mapping: Mapping[str, Names], table: str) -> tuple[dict[str, str], dict[str, str]]:

@@ -70,7 +70,7 @@ def from_csv(path: Path, encoding: str | None = None) -> Cells:
     found = layout.find([row + [""] * (width - len(row)) for row in rows], path.name)
     width = len(rows[found.titles])
     body = _body(text, ends[found.start - 1] if found.start else 0, width, delimiter, path.name)
-    return _cells(body, found, path.name)
+    return tabulated(body, found, path.name)
 
 
 def from_excel(path: Path, sheet: str | None = None) -> Cells:
@@ -80,7 +80,7 @@ def from_excel(path: Path, sheet: str | None = None) -> Cells:
         book = calamine.CalamineWorkbook.from_path(path)
         table, hidden = choose_sheet(book, sheet, path.name)
         merged = table.merged_cell_ranges or [] if path.suffix.lower() == ".xlsx" else []
-        rows = [[_cell_text(cell) for cell in row] for row in table.to_python(skip_empty_area=False)]
+        rows = [[cell_text(cell) for cell in row] for row in table.to_python(skip_empty_area=False)]
     except (calamine.CalamineError, OSError, ValueError) as reason:
         raise UnreadableFileError(f"{path.name}: not a readable workbook ({reason})") from reason
     _check_cells(path, table.name)
@@ -102,7 +102,7 @@ def from_rows(rows: Sequence[Sequence[str]], found: layout.Layout, where: str) -
     """Make a table of rows that are all equally long."""
     columns = list(zip(*rows[found.start :], strict=True)) or [[] for _ in found.header]
     body = pa.table([pa.array(column, pa.string()) for column in columns], [str(at) for at in range(len(columns))])
-    return _cells(body, found, where)
+    return tabulated(body, found, where)
 
 
 def from_stata(path: Path) -> Cells:
@@ -324,7 +324,8 @@ def _check_swallowed(body: pa.Table, text: str, delimiter: str, where: str) -> N
             )
 
 
-def _cells(body: pa.Table, found: layout.Layout, where: str) -> Cells:
+def tabulated(body: pa.Table, found: layout.Layout, where: str) -> Cells:
+    """Strip the cells of a table and take away blank rows, and notes below it and beside it."""
     frame = body.to_pandas()
     for name in frame:
         text = frame[name].astype("str").str.strip()
@@ -367,7 +368,8 @@ def choose_sheet(book: calamine.CalamineWorkbook, sheet: str | None, where: str)
     return chosen[0], len(full) - 1
 
 
-def _cell_text(cell: object) -> str:
+def cell_text(cell: object) -> str:
+    """Write the value of a cell: days as ISO text, whole numbers without a point."""
     if isinstance(cell, float):
         return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
     if isinstance(cell, dt.datetime):
@@ -395,7 +397,7 @@ def _check_cells(path: Path, sheet: str) -> None:
     if path.suffix.lower() != ".xlsx":
         return
     with zipfile.ZipFile(path) as archive:
-        xml = archive.read(_sheet_file(archive, sheet))
+        xml = archive.read(sheet_file(archive, sheet))
     formulas = _FORMULA.findall(xml) if b"<f" in xml else []
     empty = [name for name, body in formulas if not re.search(rb"<v>[^<]+</v>", body)]
     for cells, fault in (
@@ -407,7 +409,7 @@ def _check_cells(path: Path, sheet: str) -> None:
             raise UnreadableFileError(f"{path.name}: {len(cells)} {fault}; first: {first}")
 
 
-def _sheet_file(archive: zipfile.ZipFile, sheet: str) -> str:
+def sheet_file(archive: zipfile.ZipFile, sheet: str) -> str:
     """Name of a sheet's part: the order of parts in the archive need not be that of the sheets."""
     book = ElementTree.fromstring(archive.read("xl/workbook.xml"))
     links = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))

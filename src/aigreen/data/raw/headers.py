@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import python_calamine as calamine
 
-from aigreen.data.raw import files, layout, marked_up
+from aigreen.data.raw import files, layout, marked_up, wide
 from aigreen.errors import UnreadableFileError
 
 HEAD_BYTES = 1 << 18
@@ -48,6 +48,8 @@ def columns(path: Path, *, sheet: str | None = None, encoding: str | None = None
         case ".xlsx" | ".xls":
             if marked_up.is_marked_up(path):
                 return _named(marked_up.rows(path, sheet, encoding)[: layout.SAMPLE_ROWS], path.name)
+            if path.suffix.lower() == ".xlsx" and wide.is_large(path):
+                return _named(wide.head(path, sheet), path.name)
             return _workbook(path, sheet)
         case ".dta":
             return _stata(path)

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from aigreen.data.raw import files, layout, marked_up
+from aigreen.data.raw import files, layout, marked_up, wide
 from aigreen.data.raw.packed import Part, entries, members, numbered, unpacked
+from aigreen.data.raw.wide import Keep
 from aigreen.errors import OutsideFolderError, SourceError, TooLargeError, UnreadableFileError, did_you_mean
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".xls", ".dta", ".parquet")
@@ -58,6 +59,7 @@ def read(
     root: Path | str | None = None,
     sheet: str | None = None,
     encoding: str | None = None,
+    keep: Keep | None = None,
 ) -> RawTable:
     """Read a raw table.
 
@@ -74,6 +76,9 @@ def read(
         Sheet of a workbook that has several.
     encoding : str, optional
         Encoding of a delimited file, where it is neither UTF-8, UTF-16 with mark nor GB18030.
+    keep : callable, optional
+        Gives the columns of use among those of a file: others may differ between files, and are not read of sheets
+        that are large (`aigreen.data.raw.wide`).
 
     Raises
     ------
@@ -82,7 +87,7 @@ def read(
     SourceError
         No such file or table (with the nearest name), or parts with different columns.
     """
-    first, *others = read_kinds(path, table, root=root, sheet=sheet, encoding=encoding)
+    first, *others = read_kinds(path, table, root=root, sheet=sheet, encoding=encoding, keep=keep)
     for other in others:
         odd = sorted(set(first.frame.columns) ^ set(other.frame.columns))
         raise SourceError(f"{other.files[0].name}: other columns than {first.files[0].name}: {', '.join(odd[:5])}")
@@ -96,19 +101,21 @@ def read_kinds(
     root: Path | str | None = None,
     sheet: str | None = None,
     encoding: str | None = None,
+    keep: Keep | None = None,
 ) -> list[RawTable]:
     """Read a raw table as `read` does, of which files may have different columns: those that have the same together."""
     kinds: dict[frozenset[str], list[tuple[Part, files.Cells]]] = {}
     for part in parts(Path(path), table, root=root):
-        cells = _read_part(part, sheet, encoding)
-        kinds.setdefault(frozenset(cells.frame.columns), []).append((part, cells))
+        cells = _read_part(part, sheet, encoding, keep)
+        columns = list(cells.frame.columns)
+        kinds.setdefault(frozenset(keep(columns) if keep else columns), []).append((part, cells))
     return [_together(table, [part for part, _ in kind], [cells for _, cells in kind]) for kind in kinds.values()]
 
 
 def _together(table: str | None, paths: list[Part], cells: list[files.Cells]) -> RawTable:
-    first = cells[0].frame
-    frame = pd.concat([part.frame[list(first.columns)] for part in cells], ignore_index=True)
-    labels = {str(name): tuple(row[name] for row in cells[0].labels if row.get(name)) for name in first.columns}
+    columns = [name for name in cells[0].frame if all(name in part.frame for part in cells)]
+    frame = pd.concat([part.frame[columns] for part in cells], ignore_index=True)
+    labels = {str(name): tuple(row[name] for row in cells[0].labels if row.get(name)) for name in columns}
     notes = pd.DataFrame([note for part in cells for note in part.notes], columns=["step", "count"])
     counted = notes.groupby("step", sort=False)["count"].sum()
     kept = tuple((str(step), int(count)) for step, count in counted.items() if count)
@@ -142,17 +149,17 @@ def _check_place(path: Path, root: Path | str | None) -> None:
         raise OutsideFolderError(f"{path}: outside the data folder {root}")
 
 
-def _read_part(part: Part, sheet: str | None, encoding: str | None) -> files.Cells:
+def _read_part(part: Part, sheet: str | None, encoding: str | None, keep: Keep | None) -> files.Cells:
     with unpacked(part) as path:
         try:
-            return _read_file(path, sheet, encoding)
+            return _read_file(path, sheet, encoding, keep)
         except (UnreadableFileError, TooLargeError) as fault:
             if part.packed:
                 raise type(fault)(f"{part.path.name}: {fault}") from fault
             raise
 
 
-def _read_file(path: Path, sheet: str | None, encoding: str | None) -> files.Cells:
+def _read_file(path: Path, sheet: str | None, encoding: str | None, keep: Keep | None) -> files.Cells:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise UnreadableFileError(f"{path.name}: unknown kind {suffix!r}; use one of {', '.join(SUFFIXES)}")
@@ -173,6 +180,9 @@ def _read_file(path: Path, sheet: str | None, encoding: str | None) -> files.Cel
                 fault = "an old or a password-protected workbook; save it as .xlsx without a password"
             raise UnreadableFileError(f"{path.name}: not a whole {suffix} file: {fault}")
     match suffix:
+        case ".xlsx" if wide.is_large(path):
+            files.check_unfolds(path)
+            return wide.cells(path, sheet, keep)
         case ".xlsx" | ".xls":
             return files.from_excel(path, sheet)
         case ".dta":
