@@ -60,7 +60,7 @@ def test_all_there_is_ready_and_the_panel_has_what_was_promised(doctor, here, ra
     assert (code, lines[-1]) == (0, "  ready")
     assert "  FS_Combas: present (csmar/FS_Combas.csv, csmar/FS_Combas(1).csv)" in lines
     missing = [line for line in lines if "missing" in line]
-    assert missing == [f"  {table}: missing (optional)" for table in ("code_changes", "CNIPA", "lens")]
+    assert missing == [f"  {table}: missing (optional)" for table in ("code_changes", "CNIPA", "lens", "report_words")]
 
 
 @pytest.mark.parametrize(
