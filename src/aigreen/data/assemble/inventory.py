@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from aigreen.data import facts
+from aigreen.data.patents.counts import measures
 from aigreen.data.raw import headers
 from aigreen.data.raw.adapter import Expected, Names, own_names, pick
 from aigreen.data.raw.packed import Part, entries, numbered, unpacked
@@ -21,17 +22,20 @@ from aigreen.errors import SourceError
 
 GOOGLE_FOLDER, GOOGLE_SUFFIXES = "google", (".parquet", ".json", ".jsonl", ".csv", ".gz")
 REPORTS_FOLDER = "reports"
-_OF_RECORDS = (
-    "patents", "inventions", "utility_models", "patents_granted", "y02_patents", "green_share", "patent_citations",
-    "green_strict_patents", "green_any_edition_patents", "green_non_ai_patents", "green_strict_non_ai_patents",
-    "green_patents_granted", "green_patents_fractional", "green_international_patents", "green_citations",
-    "green_prevention_patents", "green_end_of_pipe_patents", "green_recycling_patents", "green_ccs_patents",
-    "green_other_patents", "ai_patents", "ai_core_patents", "green_ai_patents", "published_share", "granted_share",
-    "truncated",
-)  # fmt: skip
 _OF_BOTH = (
     "green_patents", "green_patents_log", "any_green", "green_inventions", "green_utility_models",
     "green_inventions_granted", "green_joint_patents",
+)  # fmt: skip
+_OF_RECORDS = (
+    *(measure.name for measure in measures() if measure.name not in _OF_BOTH),
+    "green_share", "published_share", "granted_share", "truncated",
+)  # fmt: skip
+_OF_FAMILIES_AND_CITATIONS = tuple(
+    measure.name for measure in measures(citations=True, families=True) if measure not in measures()
+)
+_OF_WORDS = ("ai_words", "ai_words_log", "ai_words_core", "report_length")
+_OF_TEXTS = (
+    *_OF_WORDS, "ai_type", *(f"ai_words_{kind}" for kind in sorted(set(facts.table("ai_dictionary_zh")["ai_type"])))
 )  # fmt: skip
 
 
@@ -104,7 +108,7 @@ TABLES = (
     Wanted(
         Expected(google_patents.TABLE, google_patents.REQUIRED, google_patents.OPTIONAL),
         "google_patents",
-        gives=(*_OF_RECORDS, *_OF_BOTH),
+        gives=(*_OF_RECORDS, *_OF_FAMILIES_AND_CITATIONS, *_OF_BOTH),
         folder=GOOGLE_FOLDER,
     ),
     Wanted(cnipa.RECORDS, "cnipa", gives=(*_OF_RECORDS, *_OF_BOTH)),
@@ -112,12 +116,12 @@ TABLES = (
     Wanted(
         reports.REPORTS,
         "annual_reports",
-        gives=("ai_words", "ai_words_log", "ai_words_core", "report_length"),
+        gives=_OF_TEXTS,
     ),
     Wanted(
         reports.WORDS,
         "annual_reports",
-        gives=("ai_words", "ai_words_log", "ai_words_core", "report_length"),
+        gives=_OF_WORDS,
         how="In place of the reports: a vendor's table of AI words counted, by firm and year of the report.",
     ),
     Wanted(
@@ -241,6 +245,28 @@ def lacking(found: Iterable[Found], columns: Iterable[str]) -> dict[str, list[Wa
         if givers and not (all(there) if column == "robots" else any(there)):
             result[column] = [entry.wanted for entry, given in zip(givers, there, strict=True) if not given]
     return result
+
+
+def absent_columns(raw: Path) -> dict[str, list[str]]:
+    """Give the columns of the panel that no table below a folder gives, by file names alone, each with such tables.
+
+    A folder without any files has none: what it lacks first is everything.
+
+    Raises
+    ------
+    OutsideFolderError, UnreadableFileError
+        See `find`.
+    """
+    tabular = _tabular(raw)
+    special = {google_patents.TABLE: publications(raw), reports.TABLE: report_texts(raw)}
+    found = [
+        Found(wanted, tuple(special.get(wanted.expected.table) or numbered(tabular, wanted.expected.table)), (), ())
+        for wanted in TABLES
+    ]
+    if not any(entry.files for entry in found):
+        return {}
+    columns = dict.fromkeys(column for wanted in TABLES for column in wanted.gives)
+    return {column: [wanted.expected.table for wanted in tables] for column, tables in lacking(found, columns).items()}
 
 
 def meanings(table: str) -> dict[str, str]:
