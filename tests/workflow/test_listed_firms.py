@@ -63,3 +63,11 @@ def test_git_never_tracks_a_licensed_file(repository, name):
         ["git", "ls-files", "data/restricted"], cwd=repository, capture_output=True, text=True, check=True
     )
     assert tracked.stdout == ""
+
+
+def test_a_mapping_outside_the_project_stops_the_dry_run(repository, tmp_path):
+    run = snakemake(repository, tmp_path, "--dry-run", "--config", "build={mapping: ../names.yaml}")
+    assert run.returncode != 0
+    told = run.stdout + run.stderr  # a dry run speaks on the first
+    assert "build.mapping: ../names.yaml is not below" in told
+    assert "Traceback" not in told
