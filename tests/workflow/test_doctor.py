@@ -115,9 +115,14 @@ def test_without_patent_records_the_study_lacks_their_columns(doctor, here, raw)
     shutil.copytree(raw, here / "data/restricted")
     shutil.rmtree(here / "data/restricted/google")
     code, lines, _ = doctor("--study", "listed-firms")
-    assert code == 1
+    assert code == 0
     [line] = [line for line in lines if line.startswith("  publications or CNIPA or lens: needed for")]
     assert "patents" in line and "green_patents," not in line
+    assert "  left out: tables/mechanical: needs green_non_ai_patents" in "\n".join(lines)
+    assert lines[-1] == "  ready, but for what is left out"
+    (here / "data/restricted/cnrds/GPRD.csv").unlink()
+    code, lines, _ = doctor("--study", "listed-firms")
+    assert (code, lines[-1]) == (1, "  cannot run: files go into data/restricted")
 
 
 def test_the_mapping_of_the_study_is_used(doctor, here, raw):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aigreen.data.registry.registry import BOUNDARIES, MIRROR, registry, sha256
-from aigreen.errors import SourceError
+from aigreen.errors import ConfigError, SourceError
 from aigreen_study.config import CONFIG, read_config, studies
 
 RAW, RESTRICTED = Path("data/raw"), Path("data/restricted")
@@ -80,6 +80,7 @@ def _tables(config: Mapping[str, Any], *, detailed: bool) -> bool:
     """Say of each table of a licensed study whether it is here and can be read."""
     from aigreen.data.assemble import inventory
     from aigreen.data.assemble.options import from_config
+    from aigreen_study.specification.partial import read_partial
 
     try:
         unclaimed = inventory.unclaimed(RESTRICTED)
@@ -102,11 +103,17 @@ def _tables(config: Mapping[str, Any], *, detailed: bool) -> bool:
         print(f"  {name}: claimed by no table, not read")
     if detailed:
         _print_sources(dict.fromkeys(entry.wanted.source for entry in found if not entry.readable))
-    if needed or broken or lacking:
+    try:
+        left_out = read_partial(CONFIG, config, inventory.absent_columns(RESTRICTED))[2]
+    except ConfigError as fault:
+        needed, left_out = [*needed, str(fault)], []
+    for left in left_out:
+        print(f"  left out: {left}")
+    if needed or broken:
         hint = "" if detailed else f"; aigreen doctor --study {config['study']} says more"
         print(f"  cannot run: files go into {RESTRICTED}{hint}")
         return False
-    print("  ready")
+    print(f"  ready{', but for what is left out' if left_out else ''}")
     return True
 
 

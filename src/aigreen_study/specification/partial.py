@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -50,7 +51,7 @@ class LeftOut:
     keys: tuple[str, ...]
 
     def __str__(self) -> str:
-        what = f"{self.place} without {len(self.lines)} lines" if self.lines else self.place
+        what = f"{self.place} without {len(self.lines)} of its lines" if self.lines else self.place
         return f"{what}: needs {', '.join(self.columns)} (tables {', '.join(self.tables)})"
 
     def record(self) -> dict[str, Any]:
@@ -178,10 +179,9 @@ def _kept(exhibit: Exhibit, absent: Absent) -> tuple[Specification, ...]:
     if exhibit.kind == "curve" and there[:1] != list(lines[:1]):
         return ()
     if exhibit.kind == "contrast":
-        first = {group: next(line for line in lines if line.group == group) for group in {line.group for line in lines}}
-        whole = {
-            group for group, line in first.items() if line in there and sum(other.group == group for other in there) > 1
-        }
+        before, after = (Counter(line.group for line in some) for some in (lines, there))
+        first = {line.group: line for line in reversed(lines)}
+        whole = [name for name in after if first[name] in there and (after[name] > 1 or before[name] == 1)]
         there = [line for line in there if line.group in whole]
     return tuple(there)
 
@@ -193,12 +193,15 @@ def _of_exhibit(exhibit: Exhibit, gone: list[Specification], absent: Absent, *, 
     if whole:
         keys = [f"{exhibit.exhibit}_", *(name.partition("{id}")[0] for name in named)]
         return _left(place, exhibit.title, (), columns, absent, keys)
-    keys = [f"{exhibit.exhibit}_{line.id}" for line in gone] + [
-        name.format(id=line.id) for name in named for line in gone
-    ]
+    keys = [key.format(id=line.id) for key in (f"{exhibit.exhibit}_{{id}}", *named) for line in gone]
     if exhibit.kind == "contrast":
         keys += [f"{exhibit.exhibit}_{slug(line.group)}_" for line in gone]
-    lines = dict.fromkeys(" ".join(filter(None, [line.group, line.label])) or line.id for line in gone)
+    times = Counter(map(_called, exhibit.specifications))
+    lines = []
+    for line in gone:
+        what = ", ".join(name for name in line.columns if name in absent)
+        lines.append(_called(line) + (f" with {what}" if what and times[_called(line)] > 1 else ""))
+    lines = dict.fromkeys(lines)
     return _left(place, exhibit.title, tuple(lines), columns, absent, keys)
 
 
@@ -212,3 +215,7 @@ def _left(
 
 def _word(left: LeftOut) -> str:
     return f"No raw table gives {', '.join(left.columns)}; left out: {'; '.join(left.lines)}."
+
+
+def _called(line: Specification) -> str:
+    return " ".join(filter(None, [line.group, line.label])) or line.id
