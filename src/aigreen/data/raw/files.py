@@ -10,7 +10,9 @@ import itertools
 import re
 import statistics
 import zipfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -40,6 +42,22 @@ _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 _FORMULA = re.compile(rb'<c r="([A-Z]+\d+)"[^>/]*>((?:(?!</c>).)*?<f.*?)</c>', re.S)
 _ERROR_CELL = re.compile(rb'<c r="([A-Z]+\d+)"[^>]* t="e"')
 UNICODE_RELEASE = 118  # of the Stata format: text is UTF-8 from Stata 14 on
+
+
+# What readers of other packages raise over damaged bytes: bad sums, versions not known, text in no encoding.
+DAMAGED = (
+    zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, pa.ArrowException,
+    calamine.CalamineError, ElementTree.ParseError,
+)  # fmt: skip
+
+
+@contextmanager
+def whole(where: str, what: str) -> Iterator[None]:
+    """Turn what damaged bytes lead to into an `UnreadableFileError`: ``where: not what (reason)``."""
+    try:
+        yield
+    except DAMAGED as reason:
+        raise UnreadableFileError(f"{where}: not {what} ({reason})") from reason
 
 
 @dataclass(frozen=True)
@@ -76,14 +94,12 @@ def from_csv(path: Path, encoding: str | None = None) -> Cells:
 def from_excel(path: Path, sheet: str | None = None) -> Cells:
     """Read one sheet of a workbook; days become ISO text, vertically merged cells repeat their value."""
     check_unfolds(path)
-    try:
+    with whole(path.name, "a readable workbook"):
         book = calamine.CalamineWorkbook.from_path(path)
         table, hidden = choose_sheet(book, sheet, path.name)
         merged = table.merged_cell_ranges or [] if path.suffix.lower() == ".xlsx" else []
         rows = [[cell_text(cell) for cell in row] for row in table.to_python(skip_empty_area=False)]
-    except (calamine.CalamineError, OSError, ValueError) as reason:
-        raise UnreadableFileError(f"{path.name}: not a readable workbook ({reason})") from reason
-    _check_cells(path, table.name)
+        _check_cells(path, table.name)
     found = layout.find(rows[: layout.SAMPLE_ROWS], path.name, merged)
     repeated = 0
     for (top, left), (bottom, right) in merged:
@@ -140,7 +156,11 @@ def _labels(column: pd.Series, where: str) -> pd.Series:
 
 def from_parquet(path: Path) -> Cells:
     """Read a flat Parquet file."""
-    return Cells(_as_text(open_parquet(path).read(), path.name), [], [])
+    file = open_parquet(path)
+    with whole(path.name, "readable Parquet content"):
+        table = file.read()
+        table.validate(full=True)
+    return Cells(_as_text(table, path.name), [], [])
 
 
 def open_parquet(path: Path) -> pq.ParquetFile:
@@ -153,10 +173,8 @@ def open_parquet(path: Path) -> pq.ParquetFile:
     TooLargeError
         Too many columns, nested too deep, or unfolding to too many values.
     """
-    try:
+    with whole(path.name, "a readable Parquet file"):
         file = pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as reason:
-        raise UnreadableFileError(f"{path.name}: not a readable Parquet file ({reason})") from reason
     meta = file.metadata
     depth = max((meta.schema.column(at).path.count(".") for at in range(meta.num_columns)), default=0)
     groups = [meta.row_group(at) for at in range(meta.num_row_groups)]
@@ -382,11 +400,8 @@ def check_unfolds(path: Path) -> None:
     kinds = {".xlsx": "workbook", ".zip": "zip archive"}
     if path.suffix.lower() not in kinds:
         return
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(entry.file_size for entry in archive.infolist())
-    except zipfile.BadZipFile as reason:
-        raise UnreadableFileError(f"{path.name}: not a whole {kinds[path.suffix.lower()]} ({reason})") from reason
+    with whole(path.name, f"a whole {kinds[path.suffix.lower()]}"), zipfile.ZipFile(path) as archive:
+        size = sum(entry.file_size for entry in archive.infolist())
     ratio = size / max(path.stat().st_size, 1)
     if size > MOST_UNZIPPED or (size > SMALL and ratio > MOST_RATIO):
         raise TooLargeError(f"{path.name}: unfolds to {size:,} bytes, {ratio:,.0f} times its own size")

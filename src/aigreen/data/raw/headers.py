@@ -7,7 +7,6 @@ import csv
 import gzip
 import io
 import json
-import zlib
 from itertools import islice
 from pathlib import Path
 
@@ -74,12 +73,10 @@ def _delimited(path: Path, encoding: str | None) -> list[str]:
 
 
 def _workbook(path: Path, sheet: str | None) -> list[str]:
-    try:
+    with files.whole(path.name, "a readable workbook"):
         book = calamine.CalamineWorkbook.from_path(path)
         table, _ = files.choose_sheet(book, sheet, path.name)
         rows = table.to_python(skip_empty_area=False, nrows=layout.SAMPLE_ROWS)
-    except (calamine.CalamineError, OSError, ValueError) as reason:
-        raise UnreadableFileError(f"{path.name}: not a readable workbook ({reason})") from reason
     return _named([[str(cell).strip() for cell in row] for row in rows], path.name)
 
 
@@ -93,13 +90,16 @@ def _stata(path: Path) -> list[str]:
 
 def _record(path: Path) -> list[str]:
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
+        with (
+            files.whole(path.name, "readable JSON"),
+            gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines,
+        ):
             head = lines.readline()
             if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"[":
                 return list(json.loads(head))
             text = (head + lines.read(RECORD_BYTES)).decode(errors="ignore")
             return list(json.JSONDecoder().raw_decode(text, text.index("{"))[0])
-    except (OSError, EOFError, zlib.error, ValueError, TypeError) as reason:
+    except TypeError as reason:  # JSON that is no record
         raise UnreadableFileError(f"{path.name}: not readable JSON ({reason})") from reason
 
 

@@ -6,20 +6,18 @@ import gzip
 import re
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from aigreen.data.raw.files import MOST_RATIO, MOST_UNZIPPED, SMALL
-from aigreen.errors import TooLargeError, UnreadableFileError
+from aigreen.data.raw.files import MOST_RATIO, MOST_UNZIPPED, SMALL, whole
+from aigreen.errors import TooLargeError
 
 BLOCK = 4 << 20
 _UTF8_NAMES = 0x800  # flag of a member
 _SET_ASIDE = (".", "~$", "__MACOSX")  # what file managers and spreadsheets leave behind
-_FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError, ValueError)
 
 
 @dataclass(frozen=True, order=True)
@@ -109,10 +107,8 @@ def unpacked(part: Part, most: int | None = None) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / part.plain
-        try:
+        with whole(part.name, "a whole archive"):
             _unpack(part, target, most)
-        except _FAULTS as reason:
-            raise UnreadableFileError(f"{part.name}: not a whole archive ({reason})") from reason
         yield target
 
 
@@ -140,11 +136,8 @@ def _unpack(part: Part, target: Path, most: int | None) -> None:
 
 @lru_cache(maxsize=512)
 def _members(path: Path, changed: int, size: int) -> tuple[str, ...]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [name for name, info in _infos(archive).items() if not info.is_dir()]
-    except _FAULTS as reason:
-        raise UnreadableFileError(f"{path.name}: not a whole zip archive ({reason})") from reason
+    with whole(path.name, "a whole zip archive"), zipfile.ZipFile(path) as archive:
+        names = [name for name, info in _infos(archive).items() if not info.is_dir()]
     return tuple(sorted(name for name in names if not PurePosixPath(name).parts[0].startswith(_SET_ASIDE)))
 
 

@@ -43,7 +43,7 @@ def is_large(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return any(i.file_size > LARGE for i in archive.infolist() if i.filename.startswith(_SHEETS))
-    except (zipfile.BadZipFile, OSError):
+    except files.DAMAGED:
         return False  # what is wrong is found where it is read
 
 
@@ -74,9 +74,9 @@ def cells(path: Path, sheet: str | None = None, keep: Keep | None = None) -> fil
 
 def _read(path: Path, sheet: str | None, reader: Callable):
     try:
-        with zipfile.ZipFile(path) as archive:
+        with files.whole(path.name, "a readable workbook"), zipfile.ZipFile(path) as archive:
             return reader(archive, _part(archive, sheet, path.name), _book(archive))
-    except (zipfile.BadZipFile, expat.ExpatError, ElementTree.ParseError, KeyError, IndexError, ValueError) as reason:
+    except (expat.ExpatError, KeyError, IndexError) as reason:
         raise UnreadableFileError(f"{path.name}: not a readable workbook ({reason})") from reason
 
 

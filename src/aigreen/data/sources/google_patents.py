@@ -21,7 +21,7 @@ from aigreen.data import canonical
 from aigreen.data.patents.symbols import canonical_cells
 from aigreen.data.raw import values
 from aigreen.data.raw.adapter import DEFAULT, Names, Options
-from aigreen.data.raw.files import MOST_BYTES, open_parquet
+from aigreen.data.raw.files import DAMAGED, MOST_BYTES, open_parquet, whole
 from aigreen.data.raw.flow import Flow, Read
 from aigreen.data.raw.reading import parts
 from aigreen.data.sources import google_text
@@ -123,6 +123,8 @@ def unfolded(
 def finished(rows: pd.DataFrame, people: pd.DataFrame, cited: pd.DataFrame, flow: Flow) -> PatentTables:
     """Make canonical tables of all publications of some applications."""
     rows = flow.keep(rows, rows["patent_id"].notna(), "no application number", show="publication")
+    here = rows["office"].str.fullmatch("[A-Z]{2}").fillna(False).astype(bool)
+    rows = flow.keep(rows, here, "no office of two letters", show="publication")
     rows = flow.keep(rows, ~rows.duplicated(), "rows given twice, all columns equal", show="publication")
     note_odd_numbers(rows, flow)
     fill = rows["grant_date"].isna() & (rows["office"] == "CN") & rows["kind"].str.contains(GRANTED_KINDS).fillna(False)
@@ -171,7 +173,8 @@ def _open(path: Path, names: Names) -> pa.Table:
             with pa.input_stream(str(path), compression="detect") as stream:
                 table = pyarrow.json.read_json(stream, pyarrow.json.ReadOptions(use_threads=False, block_size=64 << 20))
             chosen = _chosen(table.column_names, names, path.name)
-    except (pa.ArrowException, OSError, ValueError, TypeError, RecursionError) as reason:
+        table.validate(full=True)
+    except (*DAMAGED, TypeError, RecursionError) as reason:
         kind = {".parquet": "Parquet content", ".csv": "csv"}.get(path.suffix, "JSON lines")
         raise UnreadableFileError(f"{path.name}: not readable {kind} ({reason})") from reason
     return pa.table({name: table[mine].combine_chunks() for name, mine in chosen.items()})
@@ -184,6 +187,7 @@ def _batches(path: Path, names: Names, rows: int) -> Iterator[pa.Table]:
         file = open_parquet(path)
         chosen = _chosen(file.schema_arrow.names, names, path.name)
         for batch in file.iter_batches(rows, columns=list(chosen.values())):
+            batch.validate(full=True)
             yield pa.table({name: batch[mine] for name, mine in chosen.items()})
     except (pa.ArrowException, OSError) as reason:
         raise UnreadableFileError(f"{path.name}: not readable Parquet content ({reason})") from reason
@@ -241,7 +245,7 @@ def _piece(table: pa.Table, where: str, office: str | None, flow: Flow) -> Piece
             "family_id": _text(table, "family_id")
             if "family_id" in table.column_names
             else pd.Series(pd.NA, index=index, dtype="str"),
-            "title": _titles(table),
+            "title": _titles(table, where),
             "ipc": canonical_cells(_joined(table, "ipc", where), flow, f"{where}: ipc"),
             "cpc": canonical_cells(_joined(table, "cpc", where), flow, f"{where}: cpc"),
             "publication": text["publication_number"],
@@ -268,6 +272,10 @@ def _lists(table: pa.Table, name: str, where: str) -> pa.ListArray:
         return pa.array([[]] * len(column), google_text.RECORDS)
     if not pa.types.is_list(column.type) or not pa.types.is_struct(column.type.value_type):
         raise SourceError(f"{where}: column {name} is {column.type}, not a list of records")
+    with whole(where, "readable JSON lines"):  # names are decoded when they are asked for
+        known = [column.type.value_type.field(at).name for at in range(column.type.value_type.num_fields)]
+    if (wanted := google_text.LISTS[name]) not in known:
+        raise SourceError(f"{where}: column {name}: records without {wanted!r}; they have {', '.join(known)}")
     return column
 
 
@@ -292,11 +300,11 @@ def _unfold(table: pa.Table, name: str, fields: Sequence[str], publication: pd.S
     )
 
 
-def _titles(table: pa.Table) -> pd.Series:
+def _titles(table: pa.Table, where: str) -> pd.Series:
     index = pd.RangeIndex(table.num_rows)
     if "title_localized" not in table.column_names:
         return pd.Series(pd.NA, index=index, dtype="str")
-    lists = _lists(table, "title_localized", "title")
+    lists = _lists(table, "title_localized", where)
     flat = pc.list_flatten(lists)
     titles = pd.DataFrame(
         {

@@ -129,6 +129,12 @@ def test_keys_that_are_no_utf8(export):
         google_patents.publications(path)
     with pytest.raises(UnreadableFileError, match=r"p\.json: not readable JSON"):
         headers.columns(path)
+    path.write_bytes(json.dumps(PUBLICATIONS[0]).encode().replace(b'"inventive"', b'"inven\xffive"'))
+    with pytest.raises(UnreadableFileError, match=r"p\.json: not readable JSON lines"):
+        google_patents.publications(path)
+    path.write_text(json.dumps(PUBLICATIONS[0]).replace('"code"', '"symbol"'))
+    with pytest.raises(SourceError, match=r"p\.json: column ipc: records without 'code'; they have symbol, inventive"):
+        google_patents.publications(path)
 
 
 def test_publication_numbers_do_not_collapse_into_one_application(export, dropped):
