@@ -152,7 +152,7 @@ def test_the_paper_says_what_is_left_out_and_quotes_nothing_of_it(tmp_path):
     assert "Gone" not in text
     assert "The effect is 0.5, above zero." in text
     assert "Estimates run" not in text
-    assert "It is 0.5. Not all raw files are at hand: Section 2 says what is left out." in text
+    assert "It is 0.5. Not all raw files are at hand: Appendix B says what is left out." in text
     assert "Left out: Dose. It needs ai_words_log, of the raw tables reports, report_words." in text
     assert "Adoption, without AI words. Needed: ai_words, of reports." in text
     assert "\ue000" not in text
