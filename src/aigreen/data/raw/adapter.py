@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pandas as pd
 import yaml
 
-from aigreen.data import canonical
+from aigreen.data import canonical, facts
 from aigreen.data.raw import values
 from aigreen.data.raw.checks import Field, numbers, place, require_unique
 from aigreen.data.raw.flow import Flow
