@@ -12,7 +12,7 @@ from aigreen_study.run.one_run import only_run
 from aigreen_study.run.same_numbers import same_numbers
 from aigreen_study.run.terminal import one_line_errors
 from aigreen_study.run.workflow import depend_on_code, show_in_report
-from aigreen_study.specification.registry import read_registry
+from aigreen_study.specification.partial import absent_columns, read_partial
 from aigreen_study.config import read_config
 
 min_version("9.0")
@@ -27,7 +27,10 @@ CONFIG = Path(workflow.basedir) / "analysis/config"
 
 try:
     config = read_config(config, CONFIG)
-    EXHIBITS = {} if "kind" in config else read_registry(CONFIG, config)
+    EXHIBITS, LEFT_OUT = {}, []
+    if "kind" not in config:
+        absent = absent_columns() if config["source"] == "licensed" else {}
+        config, EXHIBITS, LEFT_OUT = read_partial(CONFIG, config, absent)
 except AigreenError as error:
     raise WorkflowError(str(error)) from None
 

@@ -55,6 +55,7 @@ CHILD_ENVIRONMENT = {
     "SOURCE_DATE_EPOCH": "1577836800",  # 2020-01-01: the date that plots and archives carry
     **{name + "_THREADS": "1" for name in THREADS.split()},
 }
+CACHES = ("XDG_CACHE_HOME", "MPLCONFIGDIR", "IPYTHONDIR", "JUPYTER_RUNTIME_DIR")
 NOT_INHERITED = ("PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH")
 
 
@@ -79,6 +80,22 @@ def child_environment(base, venv: Path) -> dict:
     env.update(CHILD_ENVIRONMENT, VIRTUAL_ENV=str(venv))
     env["PATH"] = os.pathsep.join([str(scripts(venv)), base.get("PATH", os.defpath)])
     return env
+
+
+def caches(base, root: Path = ROOT) -> dict:
+    """Variables that put caches below the repository where the home folder takes none, as on read-only machines."""
+    if os.name == "nt":
+        return {}
+    usual = Path(base.get("XDG_CACHE_HOME") or Path(base.get("HOME") or "~").expanduser() / ".cache")
+    try:
+        usual.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=str(usual)):
+            return {}
+    except OSError as reason:
+        folder = root / ".cache"
+        say(f"no cache in {usual} ({reason.strerror}): caches go to {folder}")
+        folder.mkdir(exist_ok=True)
+        return {name: str(folder / name.lower()) for name in CACHES if name == CACHES[0] or name not in base}
 
 
 def scripts(venv: Path) -> Path:
@@ -276,7 +293,8 @@ def main(argv) -> int:
     venv, extra = (BENCH_VENV, ["--group", "bench"]) if name == "benchmark" else (VENV, [])
     set_up(venv, extra)
     folder = ROOT if name in AT_THE_TOP else Path.cwd()
-    return run([*AT_THE_TOP.get(name, [name]), *arguments], child_environment(os.environ, venv), folder)
+    env = {**child_environment(os.environ, venv), **caches(os.environ)}
+    return run([*AT_THE_TOP.get(name, [name]), *arguments], env, folder)
 
 
 if __name__ == "__main__":

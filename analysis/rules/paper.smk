@@ -87,6 +87,9 @@ rule paper:
     log:
         f"{LOGS}/paper.log",
     params:
-        config={key: config[key] for key in ("study", "title", "date", "simulated")},
+        config={
+            **{key: config[key] for key in ("study", "title", "date", "simulated")},
+            **({"left_out": [left.record() for left in LEFT_OUT]} if LEFT_OUT else {}),
+        },
     script:
         "../scripts/compile_paper.py"

@@ -59,10 +59,18 @@ rule decomposition_checks:
         panel=rules.panel.output.panel,
         codebook=rules.panel.output.codebook,
     output:
-        sensitivity=multiext(f"{RESULTS}/tables/sensitivity", *FORMATS),
+        sensitivity=(
+            multiext(f"{RESULTS}/tables/sensitivity", *FORMATS)
+            if config["decomposition"]["channels"]
+            else []
+        ),
         ring_curve=multiext(f"{RESULTS}/tables/ring_curve", *FORMATS),
         additivity_test=multiext(f"{RESULTS}/tables/additivity_test", *FORMATS),
-        rho=multiext(f"{RESULTS}/figures/rho", ".pdf", ".svg"),
+        rho=(
+            multiext(f"{RESULTS}/figures/rho", ".pdf", ".svg")
+            if config["decomposition"]["channels"]
+            else []
+        ),
         numbers=f"{RESULTS}/numbers/decomposition_checks.json",
     log:
         f"{LOGS}/decomposition_checks.log",

@@ -25,12 +25,15 @@ with study_step(snakemake) as step:
     panel, definitions = step.panel_of(wide.frame), wide.definitions
     notes = f"{on_outcome(options, labels)}; errors by {labels[step.roles['cluster']].lower()}."
 
-    sensitivity = model.sensitivity(panel, outcome, level=step.level)
-    n_rows = model.fit(panel, outcome).n_rows
-    table = sensitivity_table(sensitivity, labels, n_rows=n_rows, notes=notes, **shown)
-    render.write(table, snakemake.output.sensitivity)
-    curves = {labels[channel]: curve for channel, curve in rho_curves(sensitivity, step.level).items()}
-    save_figure(rho_figure(curves, **shown), snakemake.output.rho)
+    ledger = Ledger(rule="decomposition_checks")
+    if options["channels"]:
+        sensitivity = model.sensitivity(panel, outcome, level=step.level)
+        n_rows = model.fit(panel, outcome).n_rows
+        table = sensitivity_table(sensitivity, labels, n_rows=n_rows, notes=notes, **shown)
+        render.write(table, snakemake.output.sensitivity)
+        curves = {labels[channel]: curve for channel, curve in rho_curves(sensitivity, step.level).items()}
+        save_figure(rho_figure(curves, **shown), snakemake.output.rho)
+        add_sensitivity(ledger, sensitivity, n_rows)
 
     curve = ring_curve(model, panel, outcome, definitions)
     table = ring_table(curve, spillover_gaps(curve, definitions), level=step.level, notes=notes, **shown)
@@ -40,7 +43,5 @@ with study_step(snakemake) as step:
     notes = " ".join([notes, *not_estimated(failures)])
     render.write(additivity_table(tests, level=step.level, notes=notes, **shown), snakemake.output.additivity_test)
 
-    ledger = Ledger(rule="decomposition_checks")
-    add_sensitivity(ledger, sensitivity, n_rows)
     add_circles(ledger, curve, tests, definitions, step.level)
     ledger.write(snakemake.output.numbers)

@@ -31,7 +31,8 @@ def read_config(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        For an unknown study or key, a missing key, or a value of the wrong kind.
+        For an unknown study or key, a missing key, a value of the wrong kind, or a file of column names that does not
+        lie below the folder at hand.
     """
     name = str(given.get("study", DEFAULT))
     path = folder / f"{name}.yaml"
@@ -47,6 +48,9 @@ def read_config(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     problems = sorted({_explain(error) for error in _leaves(Draft202012Validator(schema).iter_errors(config))})
     if problems:
         raise ConfigError(f"study {name!r}: " + "; ".join(problems))
+    mapping = config.get("build", {}).get("mapping")
+    if mapping is not None and not Path(mapping).resolve().is_relative_to(Path.cwd().resolve()):
+        raise ConfigError(f"study {name!r}: build.mapping: {mapping} is not below {Path.cwd()}")
     return config
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,22 @@ def test_a_second_build_makes_nothing_again_and_gives_the_same_bytes(world, buil
     build(world / "raw", world / "out")
     assert {path: path.stat().st_mtime_ns for path in (world / "out/canonical").iterdir()} == made
     assert digests(world / "out") == before
+
+
+def test_packed_tables_are_read_and_files_that_no_table_claims_are_in_the_flows(world, built, tmp_path):
+    raw = copy(world, tmp_path)
+    shutil.copytree(world / "out/canonical", tmp_path / "out/canonical")
+    plain = raw / "csmar/FS_Combas(1).csv"
+    with zipfile.ZipFile(raw / "csmar/资产负债表.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(plain, plain.name)
+        archive.writestr("版权声明.txt", "x")
+    plain.unlink()
+    other = build(raw, tmp_path / "out")
+    pd.testing.assert_frame_equal(other.assembled.frame, built.assembled.frame)
+    assert other.assembled.flow["step"].iloc[0] == "raw files that no table claims: 1 (listed in source_flow.csv)"
+    pd.testing.assert_frame_equal(other.assembled.flow.iloc[1:].reset_index(drop=True), built.assembled.flow)
+    flow = pd.read_csv(other.source_flow)
+    assert flow.loc[flow["source"] == "files", "first"].tolist() == ["csmar/资产负债表.zip 版权声明.txt"]
 
 
 def test_threads_and_memory_do_not_change_the_panel(world, built, tmp_path):

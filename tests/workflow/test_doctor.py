@@ -1,5 +1,6 @@
 """The doctor: tables of a licensed study present, missing or broken; headers only; exit code of the study asked for."""
 
+import gzip
 import shutil
 
 import pandas as pd
@@ -59,7 +60,7 @@ def test_all_there_is_ready_and_the_panel_has_what_was_promised(doctor, here, ra
     assert (code, lines[-1]) == (0, "  ready")
     assert "  FS_Combas: present (csmar/FS_Combas.csv, csmar/FS_Combas(1).csv)" in lines
     missing = [line for line in lines if "missing" in line]
-    assert missing == ["  code_changes: missing (optional)", "  CNIPA: missing (optional)"]
+    assert missing == [f"  {table}: missing (optional)" for table in ("code_changes", "CNIPA", "lens", "report_words")]
 
 
 @pytest.mark.parametrize(
@@ -91,13 +92,37 @@ def test_a_present_file_that_cannot_be_read_is_named(doctor, here, raw, spoil, m
     assert doctor()[0] == 0
 
 
+def test_files_that_no_table_claims_are_listed(doctor, here, raw):
+    shutil.copytree(raw, here / "data/restricted")
+    for name in ("csmar/FS_Combas - copy.csv", "notes.docx"):
+        (here / "data/restricted" / name).write_text("x")
+    packed = here / "data/restricted/csmar/FS_Comins.csv.gz"
+    packed.write_bytes(gzip.compress(packed.with_name("FS_Comins.csv").read_bytes()))
+    packed.with_name("FS_Comins.csv").unlink()
+    code, lines, _ = doctor("--study", "listed-firms")
+    assert code == 0
+    assert "  FS_Comins: present (csmar/FS_Comins.csv.gz, csmar/FS_Comins(1).csv)" in lines
+    assert [line for line in lines if "claimed" in line] == [
+        "  csmar/FS_Combas - copy.csv: claimed by no table, not read",
+        "  notes.docx: claimed by no table, not read",
+    ]
+    (here / "data/restricted/a.zip").write_bytes(b"PK")
+    code, lines, _ = doctor("--study", "listed-firms")
+    assert (code, lines[-1]) == (1, "  cannot run: a.zip: not a whole zip archive (File is not a zip file)")
+
+
 def test_without_patent_records_the_study_lacks_their_columns(doctor, here, raw):
     shutil.copytree(raw, here / "data/restricted")
     shutil.rmtree(here / "data/restricted/google")
     code, lines, _ = doctor("--study", "listed-firms")
-    assert code == 1
-    [line] = [line for line in lines if line.startswith("  publications or CNIPA: needed for")]
+    assert code == 0
+    [line] = [line for line in lines if line.startswith("  publications or CNIPA or lens: needed for")]
     assert "patents" in line and "green_patents," not in line
+    assert "  left out: tables/mechanical: needs green_non_ai_patents" in "\n".join(lines)
+    assert lines[-1] == "  ready, but for what is left out"
+    (here / "data/restricted/cnrds/GPRD.csv").unlink()
+    code, lines, _ = doctor("--study", "listed-firms")
+    assert (code, lines[-1]) == (1, "  cannot run: files go into data/restricted")
 
 
 def test_the_mapping_of_the_study_is_used(doctor, here, raw):

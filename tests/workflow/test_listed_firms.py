@@ -7,18 +7,25 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pypdf
 import pytest
 
+from aigreen.simulate.economy import economy
 from aigreen_study.config import read_config
 
 SMALL = "simulation={scale: small}"
 
 
-def snakemake(root: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+def snakemake(root: Path, folder: Path, *arguments: str, timeout: int = 300) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile"), "--directory", str(folder)]
     environment = os.environ | {"PYTHONHASHSEED": "0"}
     return subprocess.run(
-        [*command, "--cores", "1", *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+        [*command, "--cores", "1", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
     )
 
 
@@ -63,3 +70,46 @@ def test_git_never_tracks_a_licensed_file(repository, name):
         ["git", "ls-files", "data/restricted"], cwd=repository, capture_output=True, text=True, check=True
     )
     assert tracked.stdout == ""
+
+
+def test_a_mapping_outside_the_project_stops_the_dry_run(repository, tmp_path):
+    run = snakemake(repository, tmp_path, "--dry-run", "--config", "build={mapping: ../names.yaml}")
+    assert run.returncode != 0
+    told = run.stdout + run.stderr  # a dry run speaks on the first
+    assert "build.mapping: ../names.yaml is not below" in told
+    assert "Traceback" not in told
+
+
+STATEMENTS = ("STK_LISTEDCOINFOANL", "FS_Combas", "FS_Comins", "FS_Comscfd")
+
+
+def test_a_partial_folder_plans_what_can_be_made(repository, tmp_path):
+    for name in (*STATEMENTS, "CNIPA"):
+        (path := tmp_path / f"data/restricted/{name}.csv").parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    shutil.copytree(repository / "paper", tmp_path / "paper", ignore=shutil.ignore_patterns("expected"))
+    run = snakemake(repository, tmp_path, "--dry-run", "--quiet", "rules", "--config", "study=listed-firms")
+    told = run.stdout + run.stderr
+    assert run.returncode == 0, told
+    jobs = {line.split()[0]: line.split()[-1] for line in told.splitlines() if len(line.split()) == 2}
+    assert {"paper", "decomposition", "placebo_links"} <= jobs.keys()
+    assert not {"shift_share", "dose_scatter"} & jobs.keys()
+
+
+@pytest.mark.slow
+def test_a_partial_folder_ends_with_a_paper_that_says_what_is_left_out(repository, tmp_path):
+    economy.write_raw(tmp_path / "raw", seed=2019, truth_folder=tmp_path / "truth", n_firms=300, patents_factor=0.05)
+    for path in [*(tmp_path / "raw/csmar").iterdir(), *(tmp_path / "raw/google").iterdir()]:
+        if path.parent.name == "google" or path.name.startswith(STATEMENTS):
+            target = tmp_path / "data/restricted" / path.parent.name / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target)
+    shutil.copytree(repository / "paper", tmp_path / "paper")
+    options = ["study=listed-firms", "inference={draws: 199}"]
+    run = snakemake(repository, tmp_path, "--config", *options, timeout=5_400)
+    assert run.returncode == 0, run.stderr
+    pages = pypdf.PdfReader(tmp_path / "results/listed-firms/paper.pdf").pages
+    text = " ".join(" ".join(page.extract_text() for page in pages).split())
+    assert "Not all raw files are at hand" in text
+    assert "Left out: The effect by ownership. It needs ownership, of the raw table HLD_Contrshr." in text
+    assert "\ue000" not in text

@@ -234,3 +234,28 @@ def test_exit_code_is_that_of_the_command_and_an_unknown_one_is_named(run, tmp_p
     assert result.returncode == 7
     result = subprocess.run([*command, "nosuch"], cwd=tmp_path, env=env, capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (127, "run.py: command not found: nosuch\n")
+
+
+def test_without_a_home_to_write_to_caches_go_to_the_repository(run, tmp_path, capsys):
+    home = tmp_path / "home"
+    home.mkdir()
+    assert run.caches({"HOME": str(home)}, tmp_path) == {}
+    home.joinpath(".cache").rmdir()
+    home.rmdir()
+    home.write_text("no folder")
+    found = run.caches({"HOME": str(home), "IPYTHONDIR": "/mine"}, tmp_path)
+    assert found == {name: str(tmp_path / ".cache" / name.lower()) for name in run.CACHES if name != "IPYTHONDIR"}
+    assert f"no cache in {home / '.cache'} (Not a directory): caches go to" in capsys.readouterr().err
+
+
+def test_a_workflow_runs_without_a_home_to_write_to(run, tmp_path):
+    (home := tmp_path / "home").write_text("no folder")
+    (tmp_path / "Snakefile").write_text('rule all:\n    output: "x.txt"\n    shell: "echo x > {output}"\n')
+    environment = {**os.environ, "HOME": str(home)}
+    environment.pop("XDG_CACHE_HOME", None)
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--quiet", "all"]
+    bare = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert bare.returncode != 0
+    done = subprocess.run(command, cwd=tmp_path, env={**environment, **run.caches(environment, tmp_path)}, timeout=200)
+    assert done.returncode == 0
+    assert (tmp_path / "x.txt").read_text() == "x\n"

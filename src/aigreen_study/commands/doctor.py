@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aigreen.data.registry.registry import BOUNDARIES, MIRROR, registry, sha256
-from aigreen.errors import SourceError
+from aigreen.errors import ConfigError, SourceError
 from aigreen_study.config import CONFIG, read_config, studies
 
 RAW, RESTRICTED = Path("data/raw"), Path("data/restricted")
@@ -80,7 +80,13 @@ def _tables(config: Mapping[str, Any], *, detailed: bool) -> bool:
     """Say of each table of a licensed study whether it is here and can be read."""
     from aigreen.data.assemble import inventory
     from aigreen.data.assemble.options import from_config
+    from aigreen_study.specification.partial import read_partial
 
+    try:
+        unclaimed = inventory.unclaimed(RESTRICTED)
+    except SourceError as fault:
+        print(f"  cannot run: {fault}")
+        return False
     found = inventory.take(RESTRICTED, from_config(config).mapping)
     lacking = inventory.lacking(found, _columns(config))
     for entry in found:
@@ -93,19 +99,27 @@ def _tables(config: Mapping[str, Any], *, detailed: bool) -> bool:
     broken = [entry.wanted.expected.table for entry in found if entry.faults]
     for names, columns in _by_tables(lacking).items():
         print(f"  {names}: needed for {', '.join(columns)}")
+    for name in unclaimed:
+        print(f"  {name}: claimed by no table, not read")
     if detailed:
         _print_sources(dict.fromkeys(entry.wanted.source for entry in found if not entry.readable))
-    if needed or broken or lacking:
+    try:
+        left_out = read_partial(CONFIG, config, inventory.absent_columns(RESTRICTED))[2]
+    except ConfigError as fault:
+        needed, left_out = [*needed, str(fault)], []
+    for left in left_out:
+        print(f"  left out: {left}")
+    if needed or broken:
         hint = "" if detailed else f"; aigreen doctor --study {config['study']} says more"
         print(f"  cannot run: files go into {RESTRICTED}{hint}")
         return False
-    print("  ready")
+    print(f"  ready{', but for what is left out' if left_out else ''}")
     return True
 
 
 def _state(entry: Any, lacking: Mapping[str, list[Any]]) -> str:
     if entry.files:
-        shown = [str(path.relative_to(RESTRICTED)) for path in entry.files[:SHOWN]]
+        shown = [part.below(RESTRICTED) for part in entry.files[:SHOWN]]
         more = f" and {len(entry.files) - SHOWN:,} more" if len(entry.files) > SHOWN else ""
         return f"{'present' if entry.readable else 'present but not readable'} ({', '.join(shown)}{more})"
     if entry.wanted.needed:
@@ -121,7 +135,10 @@ def _where(wanted: Any) -> Iterator[str]:
     yield f"files: {inventory.pattern(wanted)}"
     yield f"source: {wanted.source}{f'. {wanted.how}' if wanted.how else ''}"
     known = inventory.meanings(wanted.expected.table)
-    for kind, columns in (("needed", wanted.expected.required), ("optional", wanted.expected.optional)):
+    groups = wanted.expected.one_of
+    kinds = [("needed", wanted.expected.required), *(("one needed of the", group) for group in groups)]
+    optional = [name for name in wanted.expected.optional if not any(name in group for group in groups)]
+    for kind, columns in (*kinds, ("optional", optional)):
         named = [f"{column} ({known[column]})" if column in known else column for column in columns]
         if named:
             yield f"{kind} columns: {', '.join(named)}"

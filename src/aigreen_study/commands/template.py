@@ -38,7 +38,7 @@ def run(given: argparse.Namespace) -> int:
     if path.exists():
         raise ReportError(f"{path}: is there already; name another file by --out")
     [wanted] = [entry for entry in WANTED if entry.expected.table == given.table]
-    table, required, optional = wanted.expected
+    table, required, optional, _ = wanted.expected
     rows, more = ROWS.get(table, lambda: ([], []))()
     head = [*required, *optional, *(more if rows else [])]
     content = io.StringIO()

@@ -22,7 +22,7 @@ def compile_paper(
     ----------
     config : mapping
         The study's configuration: `study` names the sections in ``paper/sections``; `title`, `date` and `simulated`
-        are printed.
+        are printed, and what is `left_out` (`aigreen_study.specification.partial.LeftOut`).
     results : path
         Folder with numbers.json, tables/ and figures/; inside `root`.
     output : path
@@ -56,6 +56,7 @@ def typeset(
     if not folder.is_relative_to(root):
         raise ReportError(f"{results}: Typst reads only below {root}")
     printed = {key: config[key] for key in ("study", "title", "date", "simulated")}
+    printed["left_out"] = config.get("left_out", [])
     inputs = {"config": json.dumps(printed), "results": f"/{folder.relative_to(root).as_posix()}"}
     if masks:
         inputs["masked"] = " ".join(masks)

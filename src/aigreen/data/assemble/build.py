@@ -5,7 +5,7 @@ and balance sheets (``FS_Combas``); of the others, those that are there are used
 
     FS_Comins FS_Comscfd HLD_Contrshr PT_LCRDSPENDING PT_LCDOMFORAPPLY GPRD     firm-years
     STK_CompanyStaff SC_TopFiveSaleInfo SC_TopFivePurchaseInfo                  staff, customers, suppliers
-    google/ (a folder of publications) or CNIPA                                 patents
+    google/ (a folder of publications), else CNIPA, else lens                   patents
     company_names code_changes segments robots input_output                see aigreen.data.sources.extras
     prefecture_panel                                                       see aigreen.data.sources.cities
     reports/ (a folder of code_year.txt files, or a table reports)              annual reports
@@ -16,6 +16,7 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -33,9 +34,21 @@ from aigreen.data.csv_export import csv_bytes
 from aigreen.data.patents.count_files import connect, count_files, match_applicants
 from aigreen.data.patents.match import match_names
 from aigreen.data.raw.adapter import Options as Reading
-from aigreen.data.raw.flow import Flow, Read, together
+from aigreen.data.raw.flow import FLOW, Flow, Read, together
+from aigreen.data.raw.packed import Part
 from aigreen.data.raw.reading import parts
-from aigreen.data.sources import cities, cnipa, cnrds, csmar, csmar_records, extras, policies, reports
+from aigreen.data.sources import (
+    cities,
+    cnipa,
+    cnrds,
+    csmar,
+    csmar_records,
+    extras,
+    google_patents,
+    lens,
+    policies,
+    reports,
+)
 from aigreen.data.sources import csmar_firm_years as parts_of_firm_years
 from aigreen.data.sources.patent_tables import PatentTables
 from aigreen.data.sources.publication_parts import publications_in_parts
@@ -102,8 +115,17 @@ def build(raw: Path | str, out: Path | str, options: BuildOptions | None = None,
     run = _Run(Path(raw), out, options, progress)
     tables = run.tables()
     inputs = Inputs(**{name: made.table() for name, made in tables.items() if name in Inputs.__dataclass_fields__})
-    assembled = firm_years(inputs, options.panel)
-    flow = together(*(made.flow() for made in tables.values()))
+    assembled, unclaimed = firm_years(inputs, options.panel), inventory.unclaimed(run.raw)
+    ledgers = [made.flow() for made in tables.values()]
+    if unclaimed:
+        assembled = _with_unclaimed(assembled, len(unclaimed))
+        ledgers.append(
+            pd.DataFrame([("files", "claimed by no table", 0, 0, 1, name) for name in unclaimed], columns=FLOW)
+        )
+    if run.passed_over:
+        rows = [(name, "not read: patents are taken from another table", 0, 0, 0, "") for name in run.passed_over]
+        ledgers.append(pd.DataFrame(rows, columns=FLOW))
+    flow = together(*ledgers)
     files = {
         "source_flow.csv": csv_bytes(flow),
         "sample_flow.csv": csv_bytes(assembled.flow),
@@ -123,6 +145,7 @@ class _Run:
             raise SourceError(f"{raw}: no such folder")
         self.raw, self.folder, self.options, self.progress = raw, out / TABLES, options, progress
         self.reading = Reading(root=raw, mapping=options.mapping, codes=self._codes(raw, options))
+        self.passed_over: list[str] = []
         self.spill, self.parts = out / ".spill", out / ".publications"
         remove_unfinished(out)
 
@@ -191,12 +214,12 @@ class _Run:
         elif counted:
             [done["words"]] = self._make(["words"], lambda: [reports.word_counts(self.raw, self.reading)], counted)
 
-    def _counted_words(self, files: list[Path]) -> Read:
+    def _counted_words(self, files: list[Part]) -> Read:
         mended: list[str] = []
         if files[0].suffix.lower() == ".txt" and inventory.report_texts(self.raw):
             listed = reports.listing(self.raw / inventory.REPORTS_FOLDER, self.reading)
             stream = reports.texts(listed, mended)
-        elif all(file.suffix == ".parquet" for file in files):
+        elif all(file.suffix == ".parquet" and not file.packed for file in files):
             listed = reports.stored_listing(self.raw, self.reading)
             stream = reports.stored_texts(self.raw, listed, self.reading)
         else:
@@ -209,14 +232,20 @@ class _Run:
         return Read(counted, together(listed.flow, flow.to_frame()))
 
     def _patents(self, done: dict[str, Made]) -> None:
-        names = ["patents", "patent_applicants", "citations"]
-        if files := inventory.publications(self.raw):
-            folder = self.raw / inventory.GOOGLE_FOLDER
-            read = partial(self._publications, folder)
-        else:
-            files = self._find(cnipa.TABLE)
-            read = partial(cnipa.patent_records, self.raw, self.reading)
-        if files:
+        """Read the first source of patents that is there; the others are noted."""
+        folder = self.raw / inventory.GOOGLE_FOLDER
+        sources: dict[str, tuple[list[Part], Callable[[], Iterable[Read]]]] = {
+            google_patents.TABLE: (inventory.publications(self.raw), partial(self._publications, folder)),
+            **{
+                table: (self._find(table), partial(read, self.raw, self.reading))
+                for table, read in ((cnipa.TABLE, cnipa.patent_records), (lens.LENS.table, lens.patent_records))
+            },
+        }
+        there = [name for name, (files, _) in sources.items() if files]
+        self.passed_over = there[1:]
+        if there:
+            files, read = sources[there[0]]
+            names = ["patents", "patent_applicants", "citations"]
             done |= dict(zip(names, self._make(names, read, files), strict=True))
             shutil.rmtree(self.parts, ignore_errors=True)
 
@@ -262,19 +291,26 @@ class _Run:
     def _backend(self):
         return connect(self.spill, memory_limit=self.options.memory_limit, threads=self.options.threads)
 
-    def _find(self, table: str) -> list[Path]:
+    def _find(self, table: str) -> list[Part]:
         return inventory.find(self.raw, table)
 
     def _make(
         self,
         names: list[str],
         maker: Callable[[], Iterable[Read]],
-        files: Iterable[Path],
+        files: Iterable[Part],
         made: Iterable[Made] = (),
         options: dict[str, object] | None = None,
     ) -> list[Made]:
         given = {"mapping": self.options.mapping, "codes": self.reading.codes, **(options or {})}
-        return make(self.folder, names, maker, files=files, root=self.raw, made=made, options=given)
+        whole = dict.fromkeys(part.path for part in files)
+        return make(self.folder, names, maker, files=whole, root=self.raw, made=made, options=given)
+
+
+def _with_unclaimed(assembled: Assembled, count: int) -> Assembled:
+    step = f"raw files that no table claims: {count:,} (listed in source_flow.csv)"
+    first = assembled.flow.iloc[:1].assign(step=step)
+    return replace(assembled, flow=pd.concat([first, assembled.flow], ignore_index=True))
 
 
 def _registry(made: list[Made]) -> pd.DataFrame:

@@ -12,30 +12,30 @@ from typing import NamedTuple
 import pandas as pd
 
 from aigreen.data import facts
+from aigreen.data.patents.counts import measures
 from aigreen.data.raw import headers
-from aigreen.data.raw.adapter import Expected, Names, pick
+from aigreen.data.raw.adapter import Expected, Names, own_names, pick
+from aigreen.data.raw.packed import Part, entries, numbered, unpacked
 from aigreen.data.raw.reading import SUFFIXES, RawTable, parts
-from aigreen.data.sources import cities, cnipa, cnrds, csmar, csmar_records, extras, google_patents, reports
+from aigreen.data.sources import cities, cnipa, cnrds, csmar, csmar_records, extras, google_patents, lens, reports
 from aigreen.errors import SourceError
 
-GOOGLE_FOLDER, GOOGLE_SUFFIXES = "google", (".parquet", ".json", ".jsonl", ".gz")
+GOOGLE_FOLDER, GOOGLE_SUFFIXES = "google", (".parquet", ".json", ".jsonl", ".csv", ".gz")
 REPORTS_FOLDER = "reports"
-_FIRM_FILE = Expected(
-    csmar.FIRM_FILE.table,
-    (*csmar.FIRM_FILE.required, csmar.CSRC_INDUSTRY),
-    tuple(dict.fromkeys((*csmar.FIRM_FILE.optional, *csmar.FIRMS.optional, *csmar.FIRM_NAMES.optional))),
-)
-_OF_RECORDS = (
-    "patents", "inventions", "utility_models", "patents_granted", "y02_patents", "green_share", "patent_citations",
-    "green_strict_patents", "green_any_edition_patents", "green_non_ai_patents", "green_strict_non_ai_patents",
-    "green_patents_granted", "green_patents_fractional", "green_international_patents", "green_citations",
-    "green_prevention_patents", "green_end_of_pipe_patents", "green_recycling_patents", "green_ccs_patents",
-    "green_other_patents", "ai_patents", "ai_core_patents", "green_ai_patents", "published_share", "granted_share",
-    "truncated",
-)  # fmt: skip
 _OF_BOTH = (
     "green_patents", "green_patents_log", "any_green", "green_inventions", "green_utility_models",
     "green_inventions_granted", "green_joint_patents",
+)  # fmt: skip
+_OF_RECORDS = (
+    *(measure.name for measure in measures() if measure.name not in _OF_BOTH),
+    "green_share", "published_share", "granted_share", "truncated",
+)  # fmt: skip
+_OF_FAMILIES_AND_CITATIONS = tuple(
+    measure.name for measure in measures(citations=True, families=True) if measure not in measures()
+)
+_OF_WORDS = ("ai_words", "ai_words_log", "ai_words_core", "report_length")
+_OF_TEXTS = (
+    *_OF_WORDS, "ai_type", *(f"ai_words_{kind}" for kind in sorted(set(facts.table("ai_dictionary_zh")["ai_type"])))
 )  # fmt: skip
 
 
@@ -56,8 +56,8 @@ class Wanted(NamedTuple):
         Folder of the raw files where it must be; anywhere below them if empty.
     how : str
         How to get it, where the registry speaks of more than this table.
-    one_of : tuple of str
-        Optional columns of which one is needed.
+    apart : bool
+        Files of different columns make it together.
     """
 
     expected: Expected
@@ -66,11 +66,11 @@ class Wanted(NamedTuple):
     gives: tuple[str, ...] = ()
     folder: str = ""
     how: str = ""
-    one_of: tuple[str, ...] = ()
+    apart: bool = False
 
 
 TABLES = (
-    Wanted(_FIRM_FILE, "csmar", True, one_of=csmar.PLACES),
+    Wanted(csmar.FIRM_FILE, "csmar", True),
     Wanted(csmar.BALANCE, "csmar", True),
     Wanted(csmar.INCOME, "csmar", gives=("roa",)),
     Wanted(csmar.CASH, "csmar", gives=("cash_flow",)),
@@ -86,7 +86,10 @@ TABLES = (
         extras.SEGMENTS,
         "csmar",
         gives=("polluting_share",),
-        how="Make it from the notes on segments of the annual reports: yuan by two-digit industry of CSRC 2012.",
+        how="Revenue by industry from the notes to the annual reports (main business by industry), consolidated, year "
+        "end. Put each segment to a two-digit industry of CSRC 2012 (data/facts/industries.csv) by what it sells; a "
+        "segment that fits none goes to the firm's own industry. One row a firm, year and industry, in yuan; "
+        "eliminations and totals are left out.",
     ),
     Wanted(
         extras.NAMES,
@@ -101,23 +104,24 @@ TABLES = (
         how="Old and new security code of firms whose code changed; a template has those known. Beijing's 43, 83 and "
         "87 became 920 in 2025: the exchange publishes the list, and the last three digits alone do not give it.",
     ),
-    Wanted(cnrds.GREEN, "cnrds", gives=("green_patents_cnrds", *_OF_BOTH)),
+    Wanted(cnrds.GREEN, "cnrds", gives=("green_patents_cnrds", *_OF_BOTH), apart=True),
     Wanted(
         Expected(google_patents.TABLE, google_patents.REQUIRED, google_patents.OPTIONAL),
         "google_patents",
-        gives=(*_OF_RECORDS, *_OF_BOTH),
+        gives=(*_OF_RECORDS, *_OF_FAMILIES_AND_CITATIONS, *_OF_BOTH),
         folder=GOOGLE_FOLDER,
     ),
-    Wanted(Expected(cnipa.TABLE, cnipa.REQUIRED, cnipa.OPTIONAL), "cnipa", gives=(*_OF_RECORDS, *_OF_BOTH)),
+    Wanted(cnipa.RECORDS, "cnipa", gives=(*_OF_RECORDS, *_OF_BOTH)),
+    Wanted(lens.LENS, "lens", gives=(*_OF_RECORDS, *_OF_BOTH)),
     Wanted(
         reports.REPORTS,
         "annual_reports",
-        gives=("ai_words", "ai_words_log", "ai_words_core", "report_length"),
+        gives=_OF_TEXTS,
     ),
     Wanted(
         reports.WORDS,
         "annual_reports",
-        gives=("ai_words", "ai_words_log", "ai_words_core", "report_length"),
+        gives=_OF_WORDS,
         how="In place of the reports: a vendor's table of AI words counted, by firm and year of the report.",
     ),
     Wanted(
@@ -139,7 +143,7 @@ class Found(NamedTuple):
     ----------
     wanted : Wanted
         What was looked for.
-    files : tuple of Path
+    files : tuple of Part
         Its files; empty where there are none.
     faults : tuple of str
         Why it cannot be read: missing columns, a damaged file.
@@ -148,7 +152,7 @@ class Found(NamedTuple):
     """
 
     wanted: Wanted
-    files: tuple[Path, ...]
+    files: tuple[Part, ...]
     faults: tuple[str, ...]
     absent: tuple[str, ...]
 
@@ -158,21 +162,31 @@ class Found(NamedTuple):
         return bool(self.files) and not self.faults
 
 
-def find(raw: Path, table: str) -> list[Path]:
+def find(raw: Path, table: str) -> list[Part]:
     """List the files of a table below a folder; none if there are none.
 
     Raises
     ------
     OutsideFolderError
         A link that leads out of the folder.
+    UnreadableFileError
+        A damaged archive below it.
     """
-    stem = table.casefold()
-    if not any(f.suffix.lower() in SUFFIXES and f.stem.casefold().startswith(stem) for f in raw.rglob("*")):
-        return []
-    return parts(raw, table, root=raw)
+    return parts(raw, table, root=raw) if numbered(_tabular(raw), table) else []
 
 
-def publications(raw: Path) -> list[Path]:
+def unclaimed(raw: Path) -> list[str]:
+    """List the files below a folder that no table of `TABLES` claims, by their names below it: nothing reads them."""
+    known = {part for wanted in TABLES for part in numbered(_tabular(raw), wanted.expected.table)}
+    known |= {*_inside(raw, raw / GOOGLE_FOLDER, GOOGLE_SUFFIXES), *report_texts(raw)}
+    return [part.below(raw) for part in entries(raw) if part not in known]
+
+
+def _tabular(raw: Path) -> list[Part]:
+    return [part for part in entries(raw) if part.suffix in SUFFIXES]
+
+
+def publications(raw: Path) -> list[Part]:
     """List the files of publications (`aigreen.data.sources.google_patents`).
 
     Raises
@@ -189,7 +203,7 @@ def publications(raw: Path) -> list[Path]:
     return found
 
 
-def report_texts(raw: Path) -> list[Path]:
+def report_texts(raw: Path) -> list[Part]:
     """List the texts of annual reports.
 
     Raises
@@ -200,7 +214,7 @@ def report_texts(raw: Path) -> list[Path]:
     return _inside(raw, raw / REPORTS_FOLDER, (".txt",))
 
 
-def _inside(raw: Path, folder: Path, endings: tuple[str, ...]) -> list[Path]:
+def _inside(raw: Path, folder: Path, endings: tuple[str, ...]) -> list[Part]:
     found = sorted(file for file in folder.rglob("*") if file.is_file() and file.suffix.lower() in endings)
     return [part for file in found for part in parts(file, root=raw)]
 
@@ -215,7 +229,7 @@ def take(raw: Path, mapping: Mapping[str, Names] | None = None) -> list[Found]:
     mapping : mapping, optional
         The user's column names, by table.
     """
-    return [_look(wanted, raw, (mapping or {}).get(wanted.expected.table, {})) for wanted in TABLES]
+    return [_look(wanted, raw, mapping or {}) for wanted in TABLES]
 
 
 def lacking(found: Iterable[Found], columns: Iterable[str]) -> dict[str, list[Wanted]]:
@@ -231,6 +245,28 @@ def lacking(found: Iterable[Found], columns: Iterable[str]) -> dict[str, list[Wa
         if givers and not (all(there) if column == "robots" else any(there)):
             result[column] = [entry.wanted for entry, given in zip(givers, there, strict=True) if not given]
     return result
+
+
+def absent_columns(raw: Path) -> dict[str, list[str]]:
+    """Give the columns of the panel that no table below a folder gives, by file names alone, each with such tables.
+
+    A folder without any files has none: what it lacks first is everything.
+
+    Raises
+    ------
+    OutsideFolderError, UnreadableFileError
+        See `find`.
+    """
+    tabular = _tabular(raw)
+    special = {google_patents.TABLE: publications(raw), reports.TABLE: report_texts(raw)}
+    found = [
+        Found(wanted, tuple(special.get(wanted.expected.table) or numbered(tabular, wanted.expected.table)), (), ())
+        for wanted in TABLES
+    ]
+    if not any(entry.files for entry in found):
+        return {}
+    columns = dict.fromkeys(column for wanted in TABLES for column in wanted.gives)
+    return {column: [wanted.expected.table for wanted in tables] for column, tables in lacking(found, columns).items()}
 
 
 def meanings(table: str) -> dict[str, str]:
@@ -252,25 +288,32 @@ def pattern(wanted: Wanted) -> str:
 _FACT_NAMES = {cnrds.TABLE: "GPRD", cnipa.TABLE: "patent records", google_patents.TABLE: "patents.publications"}
 
 
-def _look(wanted: Wanted, raw: Path, names: Names) -> Found:
-    table, required, optional = wanted.expected
+def _look(wanted: Wanted, raw: Path, mapping: Mapping[str, Names]) -> Found:
+    table = wanted.expected.table
     try:
         files = tuple(publications(raw) if wanted.folder else find(raw, table))
     except SourceError as fault:
         return Found(wanted, (), (str(fault),), ())
     if table == reports.TABLE and (texts := report_texts(raw)):
         return Found(wanted, tuple(texts), (), ())
-    faults, absent = [], []
-    own = {mine: yours for mine, yours in names.items() if mine != reports.VERSION}
+    names, settings = own_names(mapping, table)
+    names.pop(reports.VERSION, None)
+    faults, seen = [], []
     for file in files:
         try:
-            head = RawTable(table, pd.DataFrame(columns=headers.columns(file)), {}, (file,), ())
-            seen = pick(head, table, required, optional, names=own, where=file.name)
+            head = RawTable(table, pd.DataFrame(columns=_columns(file, settings)), {}, (file,), ())
+            seen.append(set(pick(head, *wanted.expected, names=names, where=file.name)))
         except SourceError as fault:
             faults.append(str(fault))
-        else:
-            absent = absent or [column for column in optional if column not in seen]
-            if wanted.one_of and not set(wanted.one_of) & set(seen):
-                needed = " or ".join(wanted.one_of)
-                faults.append(f"{file.name}: missing columns: {needed}")
+    there = set().union(*seen) if wanted.apart else next(iter(seen), set())
+    if wanted.apart and not faults and files and (missing := cnrds.missing_filings(there)):
+        faults.append(f"{table}: {len(missing)} missing columns: {', '.join(missing)}")
+    absent = [column for column in wanted.expected.optional if seen and column not in there]
     return Found(wanted, files, tuple(faults), tuple(absent))
+
+
+def _columns(part: Part, settings: Mapping[str, str]) -> list[str]:
+    if part.suffix in (".json", ".jsonl"):
+        return headers.columns(part.path)
+    with unpacked(part, headers.HEAD_BYTES if part.suffix in headers.DELIMITED else None) as path:
+        return headers.columns(path, **settings)

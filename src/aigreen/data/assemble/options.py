@@ -9,7 +9,7 @@ from typing import Any
 
 from aigreen.data.assemble.inventory import TABLES
 from aigreen.data.assemble.listed_firms import Options
-from aigreen.data.raw.adapter import load_mapping
+from aigreen.data.raw.adapter import load_mapping, own_names
 from aigreen.data.sources import reports
 from aigreen.errors import MappingError, OutsideFolderError, did_you_mean
 
@@ -86,10 +86,10 @@ def _known(mapping: dict[str, dict[str, str]], name: str) -> dict[str, dict[str,
     """Refuse names of tables and columns that no adapter looks for: they would be passed over in silence."""
     expected = {wanted.expected.table: (*wanted.expected.required, *wanted.expected.optional) for wanted in TABLES}
     expected[reports.TABLE] = (*expected[reports.TABLE], reports.VERSION)
-    for table, columns in mapping.items():
+    for table in mapping:
         if table not in expected:
             raise MappingError(f"{name}: no table {table!r}{did_you_mean(table, list(expected))}")
-        for column in columns.keys() - set(expected[table]):
+        for column in own_names(mapping, table)[0].keys() - set(expected[table]):
             near = did_you_mean(column, list(expected[table]))
             raise MappingError(f"{name}: table {table} has no expected column {column!r}{near}")
     return mapping

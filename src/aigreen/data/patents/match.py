@@ -30,6 +30,7 @@ from rapidfuzz.distance import Levenshtein
 from scipy import sparse
 
 from aigreen.data.patents.names import is_chinese, name_forms
+from aigreen.data.raw import values
 from aigreen.data.schemas import FIRST_YEAR, LAST_YEAR
 from aigreen.errors import DataError, MissingValueError, UnknownColumnError
 
@@ -46,7 +47,6 @@ COMMON_SHARE = 0.02
 LEAST_COMMON = 50
 BATCH = 20_000
 _TELLING = re.compile(r"[0-9一二三四五六七八九十东南西北]|集团|总公司|\bgroup\b")
-_JOINT = r"\s*(?:;+|；+|\||、|\n)\s*"
 
 
 @dataclass(frozen=True)
@@ -74,15 +74,16 @@ class Matched:
 
 
 def split_names(lists: pd.Series) -> pd.DataFrame:
-    """Split lists of joint applicants (parted by ``;``, ``|``, ``、`` or line ends; commas belong to names).
+    """Split lists of joint applicants (`aigreen.data.raw.values.parted`).
 
     Returns
     -------
     DataFrame
         ``row`` (position of the list), ``order`` (1 = first applicant), ``name``.
     """
-    parts = lists.dropna().str.split(_JOINT, regex=True)
-    positions = np.flatnonzero(lists.notna())
+    parts = values.parted(lists)
+    positions = np.flatnonzero(parts.notna())
+    parts = parts.dropna()
     names = pd.DataFrame({"row": np.repeat(positions, parts.str.len().astype(int)), "name": parts.explode().to_numpy()})
     names["name"] = names["name"].str.strip()
     names = names[names["name"] != ""].reset_index(drop=True)

@@ -9,7 +9,8 @@ zero in the main group, at least two digits after the slash. Understood, in any 
 - ``H01M0010052500`` (fixed width: four digits, then six padded with zeros on the right, so that a last digit zero
   after the second cannot be told from padding)
 - ``H01M  10/0525      20060101AFI20100101BHEP`` (office exchange form with edition date and office codes)
-- lists parted by ``;`` ``;;`` ``|`` ``,`` ``、`` line ends, ``//``, brackets, or a space before the next symbol.
+- lists parted by ``;`` ``;;`` ``|`` ``,`` ``、`` ``&`` ``#`` ``%`` line ends, quotes (``['H01M10/05', 'C02F1/00']``),
+  ``//``, brackets, or a space before the next symbol.
 
 A lone digit after the slash has lost its leading zero (``A21D 8/2`` is 8/02), a main group without subgroup
 (``A21D 13/``) stands for its /00, nothing but zeros (``A23P 000/00000``) for the subclass, a double slash between
@@ -33,7 +34,7 @@ from aigreen.data.canonical import SEPARATOR
 from aigreen.data.raw.flow import Flow
 from aigreen.errors import DataError
 
-_SEPARATORS = r"[;；|｜,，、\r\n\t]+"
+_SEPARATORS = r"""[;；|｜,，、&＆#＃%％'"\r\n\t]+"""
 _HEAD = r"([A-HY])\s*(\d\d)\s*([A-Z])"
 _FULL = re.compile(_HEAD + r"[\s-]*0*([1-9]\d{0,3})\s*(//?|:)\s*(\d{0,6})", re.ASCII)
 _FIXED = re.compile(_HEAD + r"(\d{4})(\d{6})", re.ASCII)

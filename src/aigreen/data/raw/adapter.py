@@ -5,20 +5,23 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 import yaml
 
-from aigreen.data import canonical
+from aigreen.data import canonical, facts
 from aigreen.data.raw import values
 from aigreen.data.raw.checks import Field, numbers, place, require_unique
 from aigreen.data.raw.flow import Flow
-from aigreen.data.raw.reading import RawTable, read
+from aigreen.data.raw.reading import RawTable, read, read_kinds
+from aigreen.data.raw.wide import Keep
 from aigreen.errors import MappingError, SourceError, did_you_mean
 
 Names = Mapping[str, str]
+SHEET, ENCODING = "sheet", "encoding"
 
 
 class Expected(NamedTuple):
@@ -32,11 +35,14 @@ class Expected(NamedTuple):
         Columns that the adapter needs.
     optional : tuple of str
         Columns that it reads where they are.
+    one_of : tuple of tuple of str
+        Groups of optional columns, of each of which it needs one.
     """
 
     table: str
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
+    one_of: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +55,7 @@ class Options:
         Data folder that no file may lie outside of.
     mapping : mapping, optional
         By table, the user's column name for a column the adapter expects: ``{"FS_Combas": {"Stkcd": "stock_code"}}``.
+        `SHEET` and `ENCODING` stand there, too, for one table.
     codes : mapping of str to str, optional
         New security code by old one, of firms whose code changed.
     sheet, encoding : str, optional
@@ -68,7 +75,8 @@ DEFAULT = Options()
 def load_mapping(path: Path | str) -> dict[str, dict[str, str]]:
     """Read a file of column names.
 
-    YAML holds ``table: {expected: yours}``; csv has the columns ``table``, ``expected`` and ``yours``.
+    YAML holds ``table: {expected: yours}``; csv has the columns ``table``, ``expected`` and ``yours``. In the place of
+    an expected column, ``sheet`` names the sheet of a workbook and ``encoding`` that of delimited files.
 
     Raises
     ------
@@ -103,6 +111,7 @@ def open_table(
     table: str,
     required: Sequence[str],
     optional: Sequence[str] = (),
+    one_of: Sequence[Sequence[str]] = (),
     *,
     options: Options = DEFAULT,
     unit: str = "firm_id",
@@ -118,10 +127,47 @@ def open_table(
     where : str
         Table and files, for messages.
     """
-    raw = read(path, table, root=options.root, sheet=options.sheet, encoding=options.encoding)
-    where = table if raw.files[0].stem.startswith(table) else f"{table} ({raw.files[0].name})"
-    frame = pick(raw, table, required, optional, names=options.mapping.get(table, {}), where=where)
-    flow = Flow(table, unit, required[0])
+    expected = Expected(table, tuple(required), tuple(optional), tuple(map(tuple, one_of)))
+    keep, chosen = _reading(expected, options)
+    return _opened(read(path, table, root=options.root, keep=keep, **chosen), expected, options, unit)
+
+
+def open_kinds(
+    path: Path | str, expected: Expected, *, options: Options = DEFAULT, unit: str = "firm_id"
+) -> list[tuple[pd.DataFrame, Flow, str]]:
+    """Read a raw table that comes in files of different columns, as `open_table` does, each kind of file on its own."""
+    keep, chosen = _reading(expected, options)
+    kinds = read_kinds(path, expected.table, root=options.root, keep=keep, **chosen)
+    return [_opened(raw, expected, options, unit) for raw in kinds]
+
+
+def _reading(expected: Expected, options: Options) -> tuple[Keep, dict[str, str | None]]:
+    """Columns of use to an adapter, and the sheet and encoding of its table."""
+    names, settings = own_names(options.mapping, expected.table)
+    columns = [*expected.required, *expected.optional]
+    others = _headers().get(expected.table, {})
+    headers = {values.fold(name) for column in columns for name in (column, *others.get(column, ()))}
+    own = set(names.values())
+
+    def keep(found: Sequence[str]) -> list[str]:
+        return [name for name in found if name in own or values.fold(name) in headers]
+
+    return keep, {SHEET: options.sheet, ENCODING: options.encoding} | settings
+
+
+def own_names(mapping: Mapping[str, Names], table: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Give the user's column names for a table, and what the mapping says of its sheet and encoding."""
+    given = mapping.get(table, {})
+    settings = {key: given[key] for key in (SHEET, ENCODING) if key in given}
+    return {mine: yours for mine, yours in given.items() if mine not in settings}, settings
+
+
+def _opened(raw: RawTable, expected: Expected, options: Options, unit: str) -> tuple[pd.DataFrame, Flow, str]:
+    table, first = expected.table, raw.files[0]
+    where = table if first.stem.startswith(table) else f"{table} ({first.name})"
+    names, _ = own_names(options.mapping, table)
+    frame = pick(raw, *expected, names=names, where=where)
+    flow = Flow(table, unit, expected.required[0])
     for step, count in raw.notes:
         flow.note(f"{step}, passed over" if "filled" not in step else step, frame, count)
     flow.note(f"read from {len(raw.files)} files", frame)
@@ -129,9 +175,18 @@ def open_table(
 
 
 def pick(
-    raw: RawTable, table: str, required: Sequence[str], optional: Sequence[str], *, names: Names, where: str
+    raw: RawTable,
+    table: str,
+    required: Sequence[str],
+    optional: Sequence[str] = (),
+    one_of: Sequence[Sequence[str]] = (),
+    *,
+    names: Names,
+    where: str,
 ) -> pd.DataFrame:
-    """Find the expected columns, by the user's names or by their own (width, case and blanks do not matter).
+    """Find the expected columns: by the user's names, their own, or those of other exports.
+
+    Width, case and blanks do not matter; the headers of other exports are the fact table ``raw_headers``.
 
     Raises
     ------
@@ -149,22 +204,37 @@ def pick(
             raise MappingError(f"mapping of {table}: {where} has no column {yours!r}{did_you_mean(yours, present)}")
     free = [column for column in present if column not in names.values()]
     chosen: dict[str, str] = dict(names)
-    for column in expected:
+    others = _headers().get(table, {})
+    wanted = [(column, column) for column in expected]
+    wanted += [(column, other) for column in expected for other in others.get(column, ())]
+    for column, header in wanted:
         if column in chosen:
             continue
-        alike = [name for name in free if name == column] or [
-            name for name in free if values.fold(name) == values.fold(column)
+        open_ = [name for name in free if name not in chosen.values()]
+        alike = [name for name in open_ if name == header] or [
+            name for name in open_ if values.fold(name) == values.fold(header)
         ]
         if len(alike) > 1:
             raise SourceError(f"{where}: {len(alike)} columns read as {column}: {', '.join(alike)}")
         if alike:
             chosen[column] = alike[0]
-    missing = [column for column in required if column not in chosen]
+    missing = [column + did_you_mean(column, free) for column in required if column not in chosen]
+    missing += [" or ".join(group) for group in one_of if not set(group) & set(chosen)]
     if missing:
-        listed = ", ".join(column + did_you_mean(column, free) for column in missing)
+        listed = ", ".join(missing)
         found = ", ".join(present[:12]) + (", ..." if len(present) > 12 else "")
         raise SourceError(f"{where}: {len(missing)} missing columns: {listed}; found: {found}")
     return pd.DataFrame({column: raw.frame[chosen[column]] for column in expected if column in chosen})
+
+
+@cache
+def _headers() -> dict[str, dict[str, list[str]]]:
+    """Other headers of expected columns, by table, the first that a file has counting."""
+    known = facts.table("raw_headers")
+    return {
+        str(table): rows.groupby("column", sort=False)["header"].agg(list).to_dict()
+        for table, rows in known.groupby("table", sort=False)
+    }
 
 
 def a_shares(frame: pd.DataFrame, column: str, flow: Flow, where: str, options: Options) -> pd.DataFrame:
@@ -200,7 +270,12 @@ def _last(code: str, changes: Mapping[str, str]) -> str:
 
 
 def year_ends(frame: pd.DataFrame, column: str, flow: Flow, where: str) -> pd.DataFrame:
-    """Replace a day by ``year`` and keep 31 December only."""
+    """Replace a day by ``year`` and keep 31 December only; a column of nothing but years is taken for year ends."""
+    if values.clean(frame[column]).str.fullmatch(r"(?:19|20)\d{2}(?:\.0+)?").all():
+        ended = years(frame, column, where)
+        frame = frame.drop(columns=column)
+        frame.insert(1, "year", ended)
+        return flow.note("years without a day, taken for their ends", frame, len(frame))
     days = values.dates(frame[column], where)
     blank = days.isna()
     if blank.any():

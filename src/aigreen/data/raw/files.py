@@ -10,6 +10,9 @@ import itertools
 import re
 import statistics
 import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -41,6 +44,22 @@ _ERROR_CELL = re.compile(rb'<c r="([A-Z]+\d+)"[^>]* t="e"')
 UNICODE_RELEASE = 118  # of the Stata format: text is UTF-8 from Stata 14 on
 
 
+# What readers of other packages raise over damaged bytes: bad sums, versions not known, text in no encoding.
+DAMAGED = (
+    zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, pa.ArrowException,
+    calamine.CalamineError, ElementTree.ParseError,
+)  # fmt: skip
+
+
+@contextmanager
+def whole(where: str, what: str) -> Iterator[None]:
+    """Turn what damaged bytes lead to into an `UnreadableFileError`: ``where: not what (reason)``."""
+    try:
+        yield
+    except DAMAGED as reason:
+        raise UnreadableFileError(f"{where}: not {what} ({reason})") from reason
+
+
 @dataclass(frozen=True)
 class Cells:
     """Text of one file: named columns, label rows by column name, and what was passed over."""
@@ -53,9 +72,9 @@ class Cells:
 def from_csv(path: Path, encoding: str | None = None) -> Cells:
     """Read a delimited file (comma, tab or semicolon)."""
     data = path.read_bytes()
-    encoding = encoding or sniff_encoding(data, path.name)
-    text = data.decode(encoding)
+    text = decoded(data, path.name, encoding)
     delimiter = _delimiter(text)
+    _check_quotes(text, delimiter, path.name)
     rows, ends = [], []
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     for row in reader:
@@ -69,20 +88,18 @@ def from_csv(path: Path, encoding: str | None = None) -> Cells:
     found = layout.find([row + [""] * (width - len(row)) for row in rows], path.name)
     width = len(rows[found.titles])
     body = _body(text, ends[found.start - 1] if found.start else 0, width, delimiter, path.name)
-    return _cells(body, found, path.name)
+    return tabulated(body, found, path.name)
 
 
 def from_excel(path: Path, sheet: str | None = None) -> Cells:
     """Read one sheet of a workbook; days become ISO text, vertically merged cells repeat their value."""
     check_unfolds(path)
-    try:
+    with whole(path.name, "a readable workbook"):
         book = calamine.CalamineWorkbook.from_path(path)
-        table, hidden = _sheet(book, sheet, path.name)
+        table, hidden = choose_sheet(book, sheet, path.name)
         merged = table.merged_cell_ranges or [] if path.suffix.lower() == ".xlsx" else []
-        rows = [[_cell_text(cell) for cell in row] for row in table.to_python(skip_empty_area=False)]
-    except (calamine.CalamineError, OSError, ValueError) as reason:
-        raise UnreadableFileError(f"{path.name}: not a readable workbook ({reason})") from reason
-    _check_cells(path, table.name)
+        rows = [[cell_text(cell) for cell in row] for row in table.to_python(skip_empty_area=False)]
+        _check_cells(path, table.name)
     found = layout.find(rows[: layout.SAMPLE_ROWS], path.name, merged)
     repeated = 0
     for (top, left), (bottom, right) in merged:
@@ -92,11 +109,16 @@ def from_excel(path: Path, sheet: str | None = None) -> Cells:
             repeated += bottom - top
             for at in range(top + 1, bottom + 1):
                 rows[at][left] = rows[top][left]
-    columns = list(zip(*rows[found.start :], strict=True)) or [[] for _ in found.header]
-    body = pa.table([pa.array(column, pa.string()) for column in columns], [str(at) for at in range(len(columns))])
-    cells = _cells(body, found, path.name)
+    cells = from_rows(rows, found, path.name)
     notes = [("cells filled from merged cells", repeated), ("hidden sheets", hidden)]
     return Cells(cells.frame, cells.labels, [*cells.notes, *notes])
+
+
+def from_rows(rows: Sequence[Sequence[str]], found: layout.Layout, where: str) -> Cells:
+    """Make a table of rows that are all equally long."""
+    columns = list(zip(*rows[found.start :], strict=True)) or [[] for _ in found.header]
+    body = pa.table([pa.array(column, pa.string()) for column in columns], [str(at) for at in range(len(columns))])
+    return tabulated(body, found, where)
 
 
 def from_stata(path: Path) -> Cells:
@@ -134,7 +156,11 @@ def _labels(column: pd.Series, where: str) -> pd.Series:
 
 def from_parquet(path: Path) -> Cells:
     """Read a flat Parquet file."""
-    return Cells(_as_text(open_parquet(path).read(), path.name), [], [])
+    file = open_parquet(path)
+    with whole(path.name, "readable Parquet content"):
+        table = file.read()
+        table.validate(full=True)
+    return Cells(_as_text(table, path.name), [], [])
 
 
 def open_parquet(path: Path) -> pq.ParquetFile:
@@ -147,10 +173,8 @@ def open_parquet(path: Path) -> pq.ParquetFile:
     TooLargeError
         Too many columns, nested too deep, or unfolding to too many values.
     """
-    try:
+    with whole(path.name, "a readable Parquet file"):
         file = pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as reason:
-        raise UnreadableFileError(f"{path.name}: not a readable Parquet file ({reason})") from reason
     meta = file.metadata
     depth = max((meta.schema.column(at).path.count(".") for at in range(meta.num_columns)), default=0)
     groups = [meta.row_group(at) for at in range(meta.num_row_groups)]
@@ -202,6 +226,21 @@ def sniff_encoding(data: bytes, where: str) -> str:
     )
 
 
+def decoded(data: bytes, where: str, encoding: str | None = None) -> str:
+    """Decode text in a given encoding, or in the one that `sniff_encoding` finds.
+
+    Raises
+    ------
+    UnreadableFileError
+        No such encoding, or bytes that are not in it.
+    """
+    encoding = encoding or sniff_encoding(data, where)
+    try:
+        return data.decode(encoding)
+    except (LookupError, UnicodeError) as reason:
+        raise UnreadableFileError(f"{where}: not text in the encoding {encoding} ({reason})") from reason
+
+
 def is_blank(data: bytes) -> bool:
     """Tell whether there is nothing but a byte-order mark and blanks."""
     return not data.removeprefix(codecs.BOM_UTF8).removeprefix(codecs.BOM_UTF16_LE).strip(b" \t\r\n\0")
@@ -225,6 +264,25 @@ def _delimiter(text: str) -> str:
         return statistics.median([len(row) for row in rows if row] or [0])
 
     return max(",\t;|", key=cells)
+
+
+def _check_quotes(text: str, delimiter: str, where: str) -> None:
+    """Refuse a quote that opens a cell and ends, lines later, where no cell ends: the lines between would be lost."""
+    mark = re.escape(delimiter)
+    begins, ends = rf'(?<![^{mark}\r\n])"', rf"(?=[{mark}\r\n]|\Z)"
+    inside = re.compile(rf'[^"]++|{begins}[^"\r\n]*+(?:""[^"\r\n]*+)*+"{ends}|(?<=[^{mark}\r\n])"')
+    harmless, cell = re.compile(rf"(?:{inside.pattern})*+"), re.compile(rf'"[^"]*+(?:""[^"]*+)*+("{ends})?')
+    at = 0
+    while (found := harmless.match(text, at)) and found.end() < len(text):
+        quoted = cell.match(text, found.end())
+        more = len(quoted[0].splitlines()) - 1
+        if quoted[1] is None and (more or quoted.end() == len(text)):
+            line = text.count("\n", 0, quoted.start()) + 1
+            raise UnreadableFileError(
+                f"{where}: line {line:,}: a quote that is not closed takes in {more:,} more lines; close it, or write "
+                "it twice where it belongs to the text"
+            )
+        at = quoted.end() + (quoted[1] is None)
 
 
 def _uncovered(cell: str) -> str:
@@ -261,10 +319,31 @@ def _body(text: str, skip: int, width: int, delimiter: str, where: str) -> pa.Ta
             f"{where}: {len(bad):,} rows do not have {width} cells; first: {first.actual_columns} cells in "
             f"{first.text[:60]!r}{end}"
         )
+    _check_swallowed(body, text, delimiter, where)
     return body
 
 
-def _cells(body: pa.Table, found: layout.Layout, where: str) -> Cells:
+def _check_swallowed(body: pa.Table, text: str, delimiter: str, where: str) -> None:
+    """Refuse a cell of several lines the last of which completes a row: begun as the first cell, and as many cells."""
+    for at, column in enumerate(body.columns):
+        several = pc.indices_nonzero(pc.match_substring(column, "\n")).to_numpy()
+        last = column.take(several).to_pandas().astype("str").str.rsplit("\n", n=1).str[-1]
+        cells = last.str.split(delimiter, regex=False)
+        shapes = [
+            part.str.replace(r"\d", "0", regex=True) for part in (cells.str[0], body[0].take(several).to_pandas())
+        ]
+        row = (cells.str.len() == at + 1) & shapes[0].str.contains("0", regex=False) & (shapes[0] == shapes[1])
+        if at and row.any():
+            first = last[row].iloc[0]
+            line = text.count("\n", 0, text.index(f"\n{first}")) + 2
+            raise UnreadableFileError(
+                f"{where}: {int(row.sum()):,} rows stand inside a quoted cell of the row before; first: line {line:,}, "
+                f"{first[:40]!r}"
+            )
+
+
+def tabulated(body: pa.Table, found: layout.Layout, where: str) -> Cells:
+    """Strip the cells of a table and take away blank rows, and notes below it and beside it."""
     frame = body.to_pandas()
     for name in frame:
         text = frame[name].astype("str").str.strip()
@@ -292,7 +371,7 @@ def _cells(body: pa.Table, found: layout.Layout, where: str) -> Cells:
     return Cells(frame, labels, [*notes, ("notes below the table", tail), ("cells beside the table", aside)])
 
 
-def _sheet(book: calamine.CalamineWorkbook, sheet: str | None, where: str) -> tuple[calamine.CalamineSheet, int]:
+def choose_sheet(book: calamine.CalamineWorkbook, sheet: str | None, where: str) -> tuple[calamine.CalamineSheet, int]:
     """Give the sheet named, or the only visible one with content (with the number of hidden ones passed over)."""
     if sheet is not None:
         if sheet not in book.sheet_names:
@@ -307,7 +386,8 @@ def _sheet(book: calamine.CalamineWorkbook, sheet: str | None, where: str) -> tu
     return chosen[0], len(full) - 1
 
 
-def _cell_text(cell: object) -> str:
+def cell_text(cell: object) -> str:
+    """Write the value of a cell: days as ISO text, whole numbers without a point."""
     if isinstance(cell, float):
         return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
     if isinstance(cell, dt.datetime):
@@ -320,11 +400,8 @@ def check_unfolds(path: Path) -> None:
     kinds = {".xlsx": "workbook", ".zip": "zip archive"}
     if path.suffix.lower() not in kinds:
         return
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(entry.file_size for entry in archive.infolist())
-    except zipfile.BadZipFile as reason:
-        raise UnreadableFileError(f"{path.name}: not a whole {kinds[path.suffix.lower()]} ({reason})") from reason
+    with whole(path.name, f"a whole {kinds[path.suffix.lower()]}"), zipfile.ZipFile(path) as archive:
+        size = sum(entry.file_size for entry in archive.infolist())
     ratio = size / max(path.stat().st_size, 1)
     if size > MOST_UNZIPPED or (size > SMALL and ratio > MOST_RATIO):
         raise TooLargeError(f"{path.name}: unfolds to {size:,} bytes, {ratio:,.0f} times its own size")
@@ -335,7 +412,7 @@ def _check_cells(path: Path, sheet: str) -> None:
     if path.suffix.lower() != ".xlsx":
         return
     with zipfile.ZipFile(path) as archive:
-        xml = archive.read(_sheet_file(archive, sheet))
+        xml = archive.read(sheet_file(archive, sheet))
     formulas = _FORMULA.findall(xml) if b"<f" in xml else []
     empty = [name for name, body in formulas if not re.search(rb"<v>[^<]+</v>", body)]
     for cells, fault in (
@@ -347,7 +424,7 @@ def _check_cells(path: Path, sheet: str) -> None:
             raise UnreadableFileError(f"{path.name}: {len(cells)} {fault}; first: {first}")
 
 
-def _sheet_file(archive: zipfile.ZipFile, sheet: str) -> str:
+def sheet_file(archive: zipfile.ZipFile, sheet: str) -> str:
     """Name of a sheet's part: the order of parts in the archive need not be that of the sheets."""
     book = ElementTree.fromstring(archive.read("xl/workbook.xml"))
     links = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))

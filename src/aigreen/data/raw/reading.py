@@ -7,13 +7,14 @@ cells are text and an empty cell is missing: types are given by the adapters, wh
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from aigreen.data.raw import files
+from aigreen.data.raw import files, layout, marked_up, wide
+from aigreen.data.raw.packed import Part, entries, members, numbered, unpacked
+from aigreen.data.raw.wide import Keep
 from aigreen.errors import OutsideFolderError, SourceError, TooLargeError, UnreadableFileError, did_you_mean
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".xls", ".dta", ".parquet")
@@ -38,7 +39,7 @@ class RawTable:
         Named columns; missing cells are missing.
     labels : dict of str to tuple of str
         What the label rows say of a column (Chinese label, unit).
-    files : tuple of Path
+    files : tuple of Part
         Parts, sorted.
     notes : tuple of (str, int)
         Rows passed over (titles, labels, blank rows, notes) and how many.
@@ -47,7 +48,7 @@ class RawTable:
     name: str
     frame: pd.DataFrame
     labels: dict[str, tuple[str, ...]]
-    files: tuple[Path, ...]
+    files: tuple[Part, ...]
     notes: tuple[tuple[str, int], ...]
 
 
@@ -58,13 +59,15 @@ def read(
     root: Path | str | None = None,
     sheet: str | None = None,
     encoding: str | None = None,
+    keep: Keep | None = None,
 ) -> RawTable:
     """Read a raw table.
 
     Parameters
     ----------
     path : path
-        A file (csv, tsv, txt, xlsx, xls, dta, parquet), or a folder that holds the parts of ``table`` at any depth.
+        A file (csv, tsv, txt, xlsx, xls, dta, parquet; also gzipped), or a folder or zip archive that holds the parts
+        of ``table`` at any depth.
     table : str, optional
         Name of the table, needed for a folder: ``FS_Combas`` finds ``FS_Combas.csv`` and ``fs_combas(1).xlsx``.
     root : path, optional
@@ -73,6 +76,9 @@ def read(
         Sheet of a workbook that has several.
     encoding : str, optional
         Encoding of a delimited file, where it is neither UTF-8, UTF-16 with mark nor GB18030.
+    keep : callable, optional
+        Gives the columns of use among those of a file: others may differ between files, and are not read of sheets
+        that are large (`aigreen.data.raw.wide`).
 
     Raises
     ------
@@ -81,38 +87,60 @@ def read(
     SourceError
         No such file or table (with the nearest name), or parts with different columns.
     """
-    paths = parts(Path(path), table, root=root)
-    cells = [_read_file(part, sheet, encoding) for part in paths]
-    first = cells[0].frame
-    for part, other in zip(paths[1:], cells[1:], strict=True):
-        if odd := sorted(set(first.columns) ^ set(other.frame.columns)):
-            raise SourceError(f"{part.name}: other columns than {paths[0].name}: {', '.join(odd[:5])}")
-    frame = pd.concat([part.frame[list(first.columns)] for part in cells], ignore_index=True)
-    labels = {str(name): tuple(row[name] for row in cells[0].labels if row.get(name)) for name in first.columns}
+    first, *others = read_kinds(path, table, root=root, sheet=sheet, encoding=encoding, keep=keep)
+    for other in others:
+        odd = sorted(set(first.frame.columns) ^ set(other.frame.columns))
+        raise SourceError(f"{other.files[0].name}: other columns than {first.files[0].name}: {', '.join(odd[:5])}")
+    return first
+
+
+def read_kinds(
+    path: Path | str,
+    table: str | None = None,
+    *,
+    root: Path | str | None = None,
+    sheet: str | None = None,
+    encoding: str | None = None,
+    keep: Keep | None = None,
+) -> list[RawTable]:
+    """Read a raw table as `read` does, of which files may have different columns: those that have the same together."""
+    kinds: dict[frozenset[str], list[tuple[Part, files.Cells]]] = {}
+    for part in parts(Path(path), table, root=root):
+        cells = _read_part(part, sheet, encoding, keep)
+        columns = list(cells.frame.columns)
+        kinds.setdefault(frozenset(keep(columns) if keep else columns), []).append((part, cells))
+    return [_together(table, [part for part, _ in kind], [cells for _, cells in kind]) for kind in kinds.values()]
+
+
+def _together(table: str | None, paths: list[Part], cells: list[files.Cells]) -> RawTable:
+    columns = [name for name in cells[0].frame if all(name in part.frame for part in cells)]
+    frame = pd.concat([part.frame[columns] for part in cells], ignore_index=True)
+    labels = {str(name): tuple(row[name] for row in cells[0].labels if row.get(name)) for name in columns}
     notes = pd.DataFrame([note for part in cells for note in part.notes], columns=["step", "count"])
     counted = notes.groupby("step", sort=False)["count"].sum()
     kept = tuple((str(step), int(count)) for step, count in counted.items() if count)
     return RawTable(table or paths[0].name, frame, labels, tuple(paths), kept)
 
 
-def parts(path: Path, table: str | None = None, *, root: Path | str | None = None) -> list[Path]:
-    """List the files of a table, sorted by name and part number; `read` says which files and which errors."""
-    if path.is_dir():
+def parts(path: Path, table: str | None = None, *, root: Path | str | None = None) -> list[Part]:
+    """List the files of a table, sorted by part number and name; `read` says which files and which errors."""
+    archive = path.suffix.lower() == ".zip" and path.is_file()
+    if path.is_dir() or archive:
         if table is None:
-            raise SourceError(f"{path}: a folder; name the table to read")
-        found = [entry for entry in path.rglob("*") if entry.suffix.lower() in SUFFIXES and entry.is_file()]
-        wanted = re.compile(re.escape(table) + r"[ _-]?\(?(\d*)\)?", re.IGNORECASE)
-        chosen = sorted((int(hit[1] or 0), entry) for entry in found if (hit := wanted.fullmatch(entry.stem)))
-        if not chosen:
+            raise SourceError(f"{path}: {'an archive' if archive else 'a folder'}; name the table to read")
+        _check_place(path, root)
+        inside = [Part(path, name) for name in members(path)] if archive else entries(path)
+        found = [part for part in inside if part.suffix in SUFFIXES]
+        listed = numbered(found, table)
+        if not listed:
             raise SourceError(f"{path}: no file of table {table}{did_you_mean(table, [f.stem for f in found])}")
-        listed = [entry for _, entry in chosen]
     else:
-        listed = [path]
-    for entry in listed:
-        _check_place(entry, root)
-        if not entry.is_file():
-            near = [other.name for other in entry.parent.iterdir()] if entry.parent.is_dir() else []
-            raise SourceError(f"{entry}: no such file{did_you_mean(entry.name, near)}")
+        listed = [Part(path)]
+    for part in listed:
+        _check_place(part.path, root)
+        if not part.path.is_file():
+            near = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+            raise SourceError(f"{path}: no such file{did_you_mean(path.name, near)}")
     return listed
 
 
@@ -121,7 +149,17 @@ def _check_place(path: Path, root: Path | str | None) -> None:
         raise OutsideFolderError(f"{path}: outside the data folder {root}")
 
 
-def _read_file(path: Path, sheet: str | None, encoding: str | None) -> files.Cells:
+def _read_part(part: Part, sheet: str | None, encoding: str | None, keep: Keep | None) -> files.Cells:
+    with unpacked(part) as path:
+        try:
+            return _read_file(path, sheet, encoding, keep)
+        except (UnreadableFileError, TooLargeError) as fault:
+            if part.packed:
+                raise type(fault)(f"{part.path.name}: {fault}") from fault
+            raise
+
+
+def _read_file(path: Path, sheet: str | None, encoding: str | None, keep: Keep | None) -> files.Cells:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise UnreadableFileError(f"{path.name}: unknown kind {suffix!r}; use one of {', '.join(SUFFIXES)}")
@@ -130,6 +168,9 @@ def _read_file(path: Path, sheet: str | None, encoding: str | None) -> files.Cel
         raise UnreadableFileError(f"{path.name}: the file is empty")
     if size > files.MOST_BYTES:
         raise TooLargeError(f"{path.name}: {size:,} bytes, more than {files.MOST_BYTES:,}")
+    if suffix == ".xls" and marked_up.is_marked_up(path):
+        rows = marked_up.rows(path, sheet, encoding)
+        return files.from_rows(rows, layout.find(rows[: layout.SAMPLE_ROWS], path.name), path.name)
     with path.open("rb") as content:
         head = content.read(16)
     for magic, kinds in _MAGIC.items():
@@ -139,6 +180,9 @@ def _read_file(path: Path, sheet: str | None, encoding: str | None) -> files.Cel
                 fault = "an old or a password-protected workbook; save it as .xlsx without a password"
             raise UnreadableFileError(f"{path.name}: not a whole {suffix} file: {fault}")
     match suffix:
+        case ".xlsx" if wide.is_large(path):
+            files.check_unfolds(path)
+            return wide.cells(path, sheet, keep)
         case ".xlsx" | ".xls":
             return files.from_excel(path, sheet)
         case ".dta":

@@ -21,6 +21,13 @@ _PEOPLES = ("朝鲜族", "土家族", "苗族", "藏族", "羌族", "彝族", "�
             "景颇族", "傈僳族", "回族", "蒙古族", "蒙古", "柯尔克孜", "哈萨克")  # fmt: skip
 _AUTONOMOUS = rf"(?:{'|'.join(_PEOPLES)})+自治州$"
 _UNIT = r"(?:市|地区|盟)$"
+_EAST = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"  # kana, Chinese characters, Hangul
+_OUTSIDE = r"(?![^(（]*[)）])"
+_PARTED = (
+    r"\s*(?:[;；|｜\r\n\t]+|/{2,}|[#＃]{2,})\s*"
+    rf"|(?:(?<=[{_EAST}])|(?<=[{_EAST}][)）]))\s*[,，、]\s*{_OUTSIDE}|[,，、]\s*(?=[{_EAST}（]){_OUTSIDE}"
+)
+_WRITTEN_LIST = r"""^\[\s*['"].*['"]\s*\]$"""
 
 
 def fold(name: str) -> str:
@@ -39,6 +46,20 @@ def unformatted(cells: pd.Series) -> pd.Series:
     text = clean(cells)
     grouped = text.str.fullmatch(THOUSANDS).fillna(False).astype(bool)
     return text.where(~grouped, text.str.replace(",", "", regex=False))
+
+
+def parted(cells: pd.Series) -> pd.Series:
+    """Split lists of names; a list of text a cell, missing where the cell is blank.
+
+    Parted by ``;``, ``|``, ``//``, ``##``, tabs, line ends, and the quoted commas of ``['A', 'B']``; by ``,`` and
+    ``、`` outside brackets where a Chinese, Japanese or Korean name ends or begins: ``Foo Co., Ltd.`` stays one name.
+    """
+    text = clean(cells)
+    written = text.str.contains(_WRITTEN_LIST).fillna(False).astype(bool)
+    if written.any():
+        inner = text[written].str.slice(1, -1).str.strip().str.slice(1, -1)
+        text = text.mask(written, inner.str.replace(r"""['"]\s*,\s*['"]""", ";", regex=True))
+    return text.str.split(_PARTED, regex=True)
 
 
 def stock_codes(cells: pd.Series, where: str) -> tuple[pd.Series, pd.Series]:

@@ -19,7 +19,7 @@ from aigreen.data.raw.flow import Flow, Read
 from aigreen.errors import SourceError
 
 KEY = ["firm_id", "year"]
-CONSOLIDATED = "A"
+CONSOLIDATED, PARENT = "A", "B"
 CONSOLIDATED_CODE = "1"
 STATE_CODES = ("1100", "2000", "2100", "2120")  # state firm, administrative body, central body, local body
 MOST_YUAN = 1e15
@@ -71,28 +71,28 @@ PLACE_FIELDS = (
 
 def _statement_columns(table: str, fields: tuple[Field, ...]) -> Expected:
     first, *others = (field.raw for field in fields)
-    return Expected(table, ("Stkcd", "Accper", "Typrep", first), tuple(others))
+    return Expected(table, ("Stkcd", "Accper", first), ("Typrep", *others))
 
 
 BALANCE = _statement_columns("FS_Combas", BALANCE_FIELDS)
 INCOME = _statement_columns("FS_Comins", INCOME_FIELDS)
 CASH = _statement_columns("FS_Comscfd", CASH_FIELDS)
 PLACES = ("CITYCODE", "CITY")
+INDUSTRIES = ("IndustryCodeC", "IndustryCodeD", "IndustryCode")  # the first is CSRC 2012, the others may be
+LEAST_KNOWN = 0.95
 FIRM_FILE = Expected(
     "STK_LISTEDCOINFOANL",
     ("Symbol", "EndDate"),
-    (*PLACES, "ShortName", "PROVINCECODE", "LISTINGSTATE", *(field.raw for field in PLACE_FIELDS)),
-)
-FIRMS = Expected(
-    FIRM_FILE.table, ("Symbol", "EndDate"), ("ShortName", "SocialCreditCode", "EstablishDate", "LISTINGDATE")
-)
-FIRM_NAMES = Expected(FIRM_FILE.table, ("Symbol", "EndDate"), ("ShortName", "FullName", *PLACES))
+    (*PLACES, *INDUSTRIES, "ShortName", "FullName", "PROVINCECODE", "LISTINGSTATE", "SocialCreditCode", "EstablishDate",
+     "LISTINGDATE", *(field.raw for field in PLACE_FIELDS)),
+    (PLACES, INDUSTRIES),
+)  # fmt: skip
+_CONSTANT = ("ShortName", "SocialCreditCode", "EstablishDate", "LISTINGDATE")
 NAME_KINDS = {"FullName": "firm", "ShortName": "alias"}
 CONTROLLERS = Expected("HLD_Contrshr", ("Stkcd", "Reptdt", "S0702b"))
 RD = Expected(
     "PT_LCRDSPENDING", ("Symbol", "EndDate"), ("Source", "StateTypeCode", *(field.raw for field in RD_FIELDS))
 )
-CSRC_INDUSTRY = "IndustryCodeC"
 
 
 def balance_sheet(path: Path | str, options: Options = DEFAULT) -> Read:
@@ -110,11 +110,12 @@ def cash_flow(path: Path | str, options: Options = DEFAULT) -> Read:
     return _statement(path, CASH, CASH_FIELDS, options)
 
 
-def firm_file(path: Path | str, options: Options = DEFAULT, *, industry: str = CSRC_INDUSTRY) -> Read:
+def firm_file(path: Path | str, options: Options = DEFAULT) -> Read:
     """Read ``STK_LISTEDCOINFOANL``: one row a firm and year, so that moves between cities and industries are seen.
 
     The city is that of ``CITYCODE`` (districts are put to their prefecture, codes of former units to those of today),
-    or that named in ``CITY`` where the code is empty or no prefecture's; one of the two columns is needed.
+    or that named in ``CITY`` where the code is empty or no prefecture's; one of the two columns is needed. The industry
+    is that of ``IndustryCodeC``; without it, of the first of `INDUSTRIES` with codes of CSRC 2012.
 
     Parameters
     ----------
@@ -122,11 +123,13 @@ def firm_file(path: Path | str, options: Options = DEFAULT, *, industry: str = C
         File, or folder with the parts.
     options : Options
         How to read.
-    industry : str
-        Column that holds the CSRC 2012 code; the label row of the export says which one does.
+
+    Raises
+    ------
+    SourceError
+        No column with codes of CSRC 2012, or what the adapters raise.
     """
-    table, required, optional = FIRM_FILE
-    frame, flow, where = open_table(path, table, [*required, industry], optional, options=options)
+    frame, flow, where = open_table(path, *FIRM_FILE, options=options)
     frame = a_shares(frame, "Symbol", flow, where, options)
     frame = year_ends(frame, "EndDate", flow, where)
     frame = one_row(frame, KEY, flow, where)
@@ -134,7 +137,7 @@ def firm_file(path: Path | str, options: Options = DEFAULT, *, industry: str = C
     known = set(values.codes_by_name()) | _other_units()
     odd = tidy["city_code"].notna() & ~tidy["city_code"].isin(known)
     flow.note("city codes in no division table", tidy, int(odd.sum()), list(tidy.loc[odd, "city_code"].unique()[:5]))
-    code = values.clean(frame[industry]).str.upper()
+    code = _industries(frame, flow, where)
     tidy["industry_code"] = code.str.extract(INDUSTRY)[0]
     lost = code.notna() & tidy["industry_code"].isna()
     flow.note("industry codes not of CSRC 2012, set missing", tidy, int(lost.sum()), list(code[lost].unique()[:5]))
@@ -160,7 +163,7 @@ def firm_names(path: Path | str, options: Options = DEFAULT) -> Read:
         city; missing for firms with a full name), as `aigreen.data.patents.match.match_names` takes them; not a
         canonical table.
     """
-    frame, flow, where = open_table(path, *FIRM_NAMES, options=options)
+    frame, flow, where = open_table(path, *FIRM_FILE[:3], options=options)
     frame = a_shares(frame, "Symbol", flow, where, options)
     frame = year_ends(frame, "EndDate", flow, where)
     frame = frame.assign(region=_cities(frame, Flow(where), where) if set(PLACES) & set(frame) else pd.NA)
@@ -187,10 +190,12 @@ def firm_names(path: Path | str, options: Options = DEFAULT) -> Read:
 
 def firms(path: Path | str, options: Options = DEFAULT) -> Read:
     """Read what does not change from ``STK_LISTEDCOINFOANL``: canonical ``firms``, the last year's word counting."""
-    frame, flow, where = open_table(path, *FIRMS, options=options)
+    frame, flow, where = open_table(path, *FIRM_FILE[:3], options=options)
     frame = a_shares(frame, "Symbol", flow, where, options)
     frame = year_ends(frame, "EndDate", flow, where)
-    frame = one_row(frame.reindex(columns=[*KEY, *FIRMS.optional]), KEY, flow, where)
+    frame = one_row(
+        frame.reindex(columns=[*KEY, *_CONSTANT]).astype({name: "str" for name in _CONSTANT}), KEY, flow, where
+    )
     seen = frame.groupby("firm_id")["year"].agg(first_year="min", last_year="max").reset_index()
     last = frame.sort_values(KEY).groupby("firm_id").last().reset_index()
     credit = values.clean(last["SocialCreditCode"]).str.upper()
@@ -264,13 +269,7 @@ def prefer_annual_report(frame: pd.DataFrame, unique: list[str], flow: Flow) -> 
 def _statement(path: Path | str, expected: Expected, fields: tuple[Field, ...], options: Options) -> Read:
     frame, flow, where = open_table(path, *expected, options=options)
     frame = a_shares(frame, "Stkcd", flow, where, options)
-    kind = values.clean(frame["Typrep"]).str.upper()
-    odd = ~kind.isin(["A", "B"])
-    if odd.any():
-        raise SourceError(
-            f"{where}: column Typrep: {int(odd.sum())} cells are neither A nor B; first: {kind[odd].iloc[0]!r}"
-        )
-    frame = flow.keep(frame, kind == CONSOLIDATED, "parent statement (Typrep B)").drop(columns="Typrep")
+    frame = _group_statements(frame, flow, where)
     frame = year_ends(frame, "Accper", flow, where)
     frame = one_row(frame, KEY, flow, where)
     tidy = frame[KEY].join(measured(frame, fields, where))
@@ -293,6 +292,34 @@ def _cities(frame: pd.DataFrame, flow: Flow, where: str) -> pd.Series:
     flow.note("no code of a prefecture, found by the name of the city", frame, int(found.sum()),
               list(frame.loc[found, "CITY"].unique()[:5]) if found.any() else [])  # fmt: skip
     return code.where(~found, named)
+
+
+def _group_statements(frame: pd.DataFrame, flow: Flow, where: str) -> pd.DataFrame:
+    if "Typrep" not in frame:
+        return flow.note("without Typrep, taken for consolidated statements", frame, len(frame))
+    kind = values.clean(frame["Typrep"]).str.upper().replace({"合并报表": CONSOLIDATED, "母公司报表": PARENT})
+    odd = ~kind.isin([CONSOLIDATED, PARENT])
+    if odd.any():
+        raise SourceError(
+            f"{where}: column Typrep: {int(odd.sum())} cells are neither A nor B; first: {kind[odd].iloc[0]!r}"
+        )
+    return flow.keep(frame, kind == CONSOLIDATED, "parent statement (Typrep B)").drop(columns="Typrep")
+
+
+def _industries(frame: pd.DataFrame, flow: Flow, where: str) -> pd.Series:
+    """Codes of `INDUSTRIES[0]`, or of the first other column of which nearly all are codes of CSRC 2012."""
+    known = set(facts.table("industries")["code"])
+    shares = {}
+    for column in (name for name in INDUSTRIES if name in frame):
+        code = values.clean(frame[column]).str.upper()
+        shares[column] = code.str[:3].isin(known).sum() / max(code.notna().sum(), 1)
+        if column == INDUSTRIES[0]:
+            return code
+        if shares[column] >= LEAST_KNOWN:
+            flow.note(f"industries of CSRC 2012 taken from {column}", frame, len(frame))
+            return code
+    found = ", ".join(f"{column} has {share:.0%}" for column, share in shares.items())
+    raise SourceError(f"{where}: no column with industries of CSRC 2012 ({found}); name yours for {INDUSTRIES[0]}")
 
 
 def _other_units() -> set[str]:

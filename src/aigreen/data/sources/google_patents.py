@@ -1,4 +1,4 @@
-"""Exports of Google's public patents table: Parquet or JSON lines, integer days with 0 for none, nested lists.
+"""Exports of Google's public patents table: Parquet, JSON or csv, integer days with 0 for none, nested lists.
 
 Lists are unfolded by Arrow, one file after the other. A row of the source is a publication; a row of the canonical
 table is an application.
@@ -21,10 +21,20 @@ from aigreen.data import canonical
 from aigreen.data.patents.symbols import canonical_cells
 from aigreen.data.raw import values
 from aigreen.data.raw.adapter import DEFAULT, Names, Options
-from aigreen.data.raw.files import MOST_BYTES, open_parquet
+from aigreen.data.raw.files import DAMAGED, MOST_BYTES, open_parquet, whole
 from aigreen.data.raw.flow import Flow, Read
 from aigreen.data.raw.reading import parts
-from aigreen.data.sources.patent_tables import PatentTables, applicants, one_per_application, patents
+from aigreen.data.sources import google_text
+from aigreen.data.sources.patent_tables import (
+    CHINESE_KINDS,
+    GRANTED_KINDS,
+    PatentTables,
+    applicants,
+    application_numbers,
+    note_odd_numbers,
+    one_per_application,
+    patents,
+)
 from aigreen.errors import MappingError, SourceError, TooLargeError, UnreadableFileError, did_you_mean
 
 TABLE = "publications"
@@ -40,16 +50,8 @@ REQUIRED = (
     "cpc",
 )
 OPTIONAL = ("family_id", "application_kind", "title_localized", "citation")
-CHINESE_KINDS = {"A": "invention", "B": "invention", "C": "invention", "U": "utility_model", "Y": "utility_model",
-                 "S": "design", "D": "design"}  # fmt: skip
 KINDS = {"A": "invention", "U": "utility_model", "D": "design", "S": "design", "W": "invention"}
-_NO_RECORDS = pa.list_(
-    pa.struct(
-        [(part, pa.string()) for part in ("code", "name", "country_code", "publication_number", "text", "language")]
-    )
-)
-CHINESE_NUMBER = r"^CN-?(\d{12}|\d{8})\d?(?:-?[A-Z]\d?)?$"
-GRANTED_KINDS = r"^[BCUYSD]"
+ENDINGS = (".parquet", ".json", ".jsonl", ".csv")
 BLOCK = 4 << 20
 MOST_LEVELS = 200  # brackets open at once in a line; those inside text count, too
 _TEXT = bytes(set(range(256)) - set(b"{[]}\n"))
@@ -64,7 +66,8 @@ def publications(
     Parameters
     ----------
     path : path
-        A Parquet or JSON-lines file (also ``.json.gz``), or a folder of them.
+        A Parquet or JSON-lines file, a JSON array (of the BigQuery console) or csv (lists as JSON, or as text with any
+        mark between names and symbols), also gzipped; or a folder of them.
     options : Options
         ``root`` and ``mapping`` are used.
     office : str, optional
@@ -120,7 +123,10 @@ def unfolded(
 def finished(rows: pd.DataFrame, people: pd.DataFrame, cited: pd.DataFrame, flow: Flow) -> PatentTables:
     """Make canonical tables of all publications of some applications."""
     rows = flow.keep(rows, rows["patent_id"].notna(), "no application number", show="publication")
+    here = rows["office"].str.fullmatch("[A-Z]{2}").fillna(False).astype(bool)
+    rows = flow.keep(rows, here, "no office of two letters", show="publication")
     rows = flow.keep(rows, ~rows.duplicated(), "rows given twice, all columns equal", show="publication")
+    note_odd_numbers(rows, flow)
     fill = rows["grant_date"].isna() & (rows["office"] == "CN") & rows["kind"].str.contains(GRANTED_KINDS).fillna(False)
     rows["grant_date"] = rows["grant_date"].where(~fill, rows["publication_date"])
     flow.note("Chinese grants given their day of publication", rows, int(fill.sum()))
@@ -135,13 +141,11 @@ def files(path: Path | str, options: Options = DEFAULT) -> list[Path]:
     """List the files of an export: one, or those of a folder."""
     path = Path(path)
     if not path.is_dir():
-        return parts(path, root=options.root)
-    found = sorted(
-        entry for entry in path.rglob("*") if entry.name.endswith((".parquet", ".json", ".jsonl", ".json.gz"))
-    )
+        return [part.path for part in parts(path, root=options.root)]
+    found = sorted(entry for entry in path.rglob("*") if entry.name.lower().removesuffix(".gz").endswith(ENDINGS))
     if not found:
-        raise SourceError(f"{path}: no Parquet or JSON files")
-    return [part for entry in found for part in parts(entry, root=options.root)]
+        raise SourceError(f"{path}: no Parquet, JSON or csv files")
+    return [part.path for entry in found for part in parts(entry, root=options.root)]
 
 
 def _open(path: Path, names: Names) -> pa.Table:
@@ -153,13 +157,25 @@ def _open(path: Path, names: Names) -> pa.Table:
             file = open_parquet(path)
             chosen = _chosen(file.schema_arrow.names, names, path.name)
             table = file.read(columns=list(chosen.values()))
+        elif google_text.is_delimited(path):
+            table = google_text.from_delimited(path)
+            chosen = _chosen(table.column_names, names, path.name)
+            lists = {
+                name: google_text.records(table[chosen[name]], name) for name in google_text.LISTS if name in chosen
+            }
+            return pa.table({name: lists.get(name, table[mine]) for name, mine in chosen.items()})
+        elif google_text.is_array(path):
+            _check_json(path)
+            table = google_text.from_array(path)
+            chosen = _chosen(table.column_names, names, path.name)
         else:
             _check_json(path)
             with pa.input_stream(str(path), compression="detect") as stream:
                 table = pyarrow.json.read_json(stream, pyarrow.json.ReadOptions(use_threads=False, block_size=64 << 20))
             chosen = _chosen(table.column_names, names, path.name)
-    except (pa.ArrowException, OSError) as reason:
-        kind = "Parquet content" if path.suffix == ".parquet" else "JSON lines"
+        table.validate(full=True)
+    except (*DAMAGED, TypeError, RecursionError) as reason:
+        kind = {".parquet": "Parquet content", ".csv": "csv"}.get(path.suffix, "JSON lines")
         raise UnreadableFileError(f"{path.name}: not readable {kind} ({reason})") from reason
     return pa.table({name: table[mine].combine_chunks() for name, mine in chosen.items()})
 
@@ -171,6 +187,7 @@ def _batches(path: Path, names: Names, rows: int) -> Iterator[pa.Table]:
         file = open_parquet(path)
         chosen = _chosen(file.schema_arrow.names, names, path.name)
         for batch in file.iter_batches(rows, columns=list(chosen.values())):
+            batch.validate(full=True)
             yield pa.table({name: batch[mine] for name, mine in chosen.items()})
     except (pa.ArrowException, OSError) as reason:
         raise UnreadableFileError(f"{path.name}: not readable Parquet content ({reason})") from reason
@@ -221,14 +238,14 @@ def _piece(table: pa.Table, where: str, office: str | None, flow: Flow) -> Piece
     kind = text["kind_code"].str[0].map(CHINESE_KINDS).where(chinese, other)
     rows = pd.DataFrame(
         {
-            "patent_id": _application(text["application_number"], chinese),
+            "patent_id": application_numbers(text["application_number"], chinese),
             "office": text["country_code"],
             "patent_type": kind.astype("str"),
             **days,
             "family_id": _text(table, "family_id")
             if "family_id" in table.column_names
             else pd.Series(pd.NA, index=index, dtype="str"),
-            "title": _titles(table),
+            "title": _titles(table, where),
             "ipc": canonical_cells(_joined(table, "ipc", where), flow, f"{where}: ipc"),
             "cpc": canonical_cells(_joined(table, "cpc", where), flow, f"{where}: cpc"),
             "publication": text["publication_number"],
@@ -238,12 +255,6 @@ def _piece(table: pa.Table, where: str, office: str | None, flow: Flow) -> Piece
     people = _unfold(table, "assignee_harmonized", ("name", "country_code"), text["publication_number"], where)
     cited = _unfold(table, "citation", ("publication_number",), text["publication_number"], where)
     return Piece(rows, people, cited, whole - table.num_rows)
-
-
-def _application(numbers: pd.Series, chinese: pd.Series) -> pd.Series:
-    text = pa.array(numbers, pa.string())
-    plain = pc.replace_substring(text, "-", "").to_pandas().astype("str")
-    return plain.where(~chinese, pc.replace_substring_regex(text, CHINESE_NUMBER, r"CN\1").to_pandas().astype("str"))
 
 
 def _text(table: pa.Table, name: str) -> pd.Series:
@@ -258,9 +269,13 @@ def _lists(table: pa.Table, name: str, where: str) -> pa.ListArray:
         pa.types.is_list(column.type) and pa.types.is_null(column.type.value_type)
     )
     if empty:
-        return pa.array([[]] * len(column), _NO_RECORDS)
+        return pa.array([[]] * len(column), google_text.RECORDS)
     if not pa.types.is_list(column.type) or not pa.types.is_struct(column.type.value_type):
         raise SourceError(f"{where}: column {name} is {column.type}, not a list of records")
+    with whole(where, "readable JSON lines"):  # names are decoded when they are asked for
+        known = [column.type.value_type.field(at).name for at in range(column.type.value_type.num_fields)]
+    if (wanted := google_text.LISTS[name]) not in known:
+        raise SourceError(f"{where}: column {name}: records without {wanted!r}; they have {', '.join(known)}")
     return column
 
 
@@ -285,11 +300,11 @@ def _unfold(table: pa.Table, name: str, fields: Sequence[str], publication: pd.S
     )
 
 
-def _titles(table: pa.Table) -> pd.Series:
+def _titles(table: pa.Table, where: str) -> pd.Series:
     index = pd.RangeIndex(table.num_rows)
     if "title_localized" not in table.column_names:
         return pd.Series(pd.NA, index=index, dtype="str")
-    lists = _lists(table, "title_localized", "title")
+    lists = _lists(table, "title_localized", where)
     flat = pc.list_flatten(lists)
     titles = pd.DataFrame(
         {

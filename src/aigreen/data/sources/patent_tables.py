@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from aigreen.data import canonical
 from aigreen.data.raw import values
@@ -12,7 +14,14 @@ from aigreen.data.raw.flow import Flow, Read
 from aigreen.errors import SourceError
 
 _EARLIEST = ("filing_date", "publication_date", "priority_date")
-_CHINESE = r"^(?:CN|ZL)?-?(\d{8}|\d{12})(?:\.?[0-9X])?(?:-?[A-Z]\d?)?$"
+# The year is 1985 to 2003 in two digits or 2003 to 2099 in four; publication numbers (CN104123456A) have none there.
+APPLICATION = r"(?:8[5-9]|9\d|0[0-3])\d{6}|20(?:0[3-9]|[1-9]\d)\d{8}"
+_CHINESE = rf"^(?:CN|ZL)?-?({APPLICATION})(?:\.?[0-9X])?(?:-?[A-Z]\d?)?$"
+_CHINESE_WRITTEN = rf"^CN[- ]?({APPLICATION})\d?(?:[- ]?[A-Z]\d?)?$"
+CHINESE_KINDS = {"A": "invention", "B": "invention", "C": "invention", "U": "utility_model", "Y": "utility_model",
+                 "S": "design", "D": "design"}  # fmt: skip
+GRANTED_KINDS = r"^[BCUYSD]"
+_PUBLICATION = r"^(?:CN)?-?\d{7,9}-?[A-Z]\d?$"
 
 
 class PatentTables(NamedTuple):
@@ -26,7 +35,8 @@ class PatentTables(NamedTuple):
 def chinese_numbers(cells: pd.Series, where: str) -> pd.Series:
     """Give Chinese application numbers as ``CN`` and 8 or 12 digits.
 
-    Prefix (``CN``, ``ZL``), check digit (``.7``, ``.X``, or the 9th or 13th character) and kind are left out.
+    Prefix (``CN``, ``ZL``), check digit (``.7``, ``.X``, or the 9th or 13th character) and kind are left out. Numbers
+    begin with their year, so that publication numbers are told from them.
 
     Raises
     ------
@@ -37,11 +47,30 @@ def chinese_numbers(cells: pd.Series, where: str) -> pd.Series:
     digits = text.str.extract(_CHINESE)[0]
     bad = text.notna() & digits.isna()
     if bad.any():
+        published = bool(text[bad].str.contains(_PUBLICATION).any())
         raise SourceError(
-            f"{where}: column {cells.name}: {int(bad.sum())} cells are not Chinese application numbers; first: "
-            f"{cells[bad].iloc[0]!r}"
+            f"{where}: column {cells.name}: {int(bad.sum())} cells are not Chinese application numbers"
+            f"{' (publication numbers?)' if published else ''}; first: {cells[bad].iloc[0]!r}"
         )
     return "CN" + digits
+
+
+def application_numbers(numbers: pd.Series, chinese: pd.Series) -> pd.Series:
+    """Give application numbers as office and number, those of the Chinese office as `chinese_numbers` does.
+
+    A Chinese number of another form stays as it is written, and `note_odd_numbers` counts it.
+    """
+    text = pa.array(numbers, pa.string())
+    plain = pc.replace_substring_regex(text, "[- ]", "").to_pandas().astype("str")
+    known = pc.replace_substring_regex(text, _CHINESE_WRITTEN, r"CN\1").to_pandas().astype("str")
+    return plain.where(~chinese.to_numpy(), known).set_axis(numbers.index)
+
+
+def note_odd_numbers(rows: pd.DataFrame, flow: Flow) -> None:
+    """Count the publications whose Chinese application number has another form."""
+    odd = (rows["office"] == "CN") & ~rows["patent_id"].str.fullmatch(f"CN(?:{APPLICATION})").fillna(False).astype(bool)
+    first = list(rows.loc[odd, "patent_id"].unique()[:5])
+    flow.note("Chinese application numbers of another form, kept as written", rows, int(odd.sum()), first)
 
 
 def one_per_application(frame: pd.DataFrame, flow: Flow) -> pd.DataFrame:

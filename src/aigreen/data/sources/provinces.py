@@ -8,6 +8,7 @@ import pandas as pd
 
 from aigreen.data import facts
 from aigreen.data.raw.checks import Field, numbers, require_columns, require_unique
+from aigreen.data.raw.files import whole
 from aigreen.errors import SourceError, did_you_mean
 
 PROVINCES = "cn_province_greenpatent_greenfinance"
@@ -58,7 +59,8 @@ def provinces(path: Path | str) -> pd.DataFrame:
         provinces, or a province twice in a year.
     """
     where = Path(path).name
-    raw = pd.read_csv(path, dtype=str, encoding="utf-8-sig")
+    with whole(where, "a utf-8 csv table"):
+        raw = pd.read_csv(path, dtype=str, encoding="utf-8-sig")
     require_columns(raw, ["province", *(field.raw for field in PROVINCE_FIELDS)], where)
     codes = _province_codes()
     names = raw["province"].str.strip().replace(SPELLINGS)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from aigreen.data.raw.checks import require_columns, require_unique
-from aigreen.data.raw.files import check_unfolds
+from aigreen.data.raw.files import check_unfolds, whole
 from aigreen.errors import SourceError
 
 COLUMNS = ("publication_number", "title", "year", "ipc", "cpc", "applicants")
@@ -69,7 +69,8 @@ def ewaste(path: Path | str) -> pd.DataFrame:
     The export has no symbols; it has ``priority_countries`` and ``technology`` (Derwent's high-level topics) besides.
     """
     where = Path(path).name
-    raw = pd.read_excel(path, dtype=str, engine="calamine")
+    with whole(where, "a readable workbook"):
+        raw = pd.read_excel(path, dtype=str, engine="calamine")
     names = {
         "publication_number": "Basic Patent Number",
         "title": "DWPI Title",
@@ -116,7 +117,8 @@ def cset(path: Path | str) -> tuple[pd.DataFrame, pd.Series]:
 
 def green_codes(path: Path | str) -> pd.DataFrame:
     """Read a transcription of the IPC Green Inventory: no header row; ``symbol`` and ``topic``."""
-    raw = pd.read_csv(path, header=None, dtype=str, encoding="utf-8")
+    with whole(Path(path).name, "a utf-8 csv table"):
+        raw = pd.read_csv(path, header=None, dtype=str, encoding="utf-8")
     if raw.shape[1] != 2:
         raise SourceError(f"{Path(path).name}: {raw.shape[1]} columns instead of symbol and topic")
     raw.columns = pd.Index(["symbol", "topic"])
@@ -172,21 +174,16 @@ def _flag(cells: pd.Series, where: str, yes: str = "true", no: str = "false") ->
 
 
 def _csv(path: Path | str, encoding: str, encoding_errors: str = "strict") -> pd.DataFrame:
-    try:
+    with whole(Path(path).name, f"a {encoding} csv table"):
         return pd.read_csv(path, dtype=str, encoding=encoding, encoding_errors=encoding_errors)
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as reason:
-        raise SourceError(f"{Path(path).name}: not a {encoding} csv table ({reason})") from reason
 
 
 def _csv_in_zip(path: Path | str) -> pd.DataFrame:
     where = Path(path).name
-    try:
-        with zipfile.ZipFile(path) as archive:
-            check_unfolds(Path(path))
-            tables = [n for n in archive.namelist() if n.endswith(".csv") and not n.startswith("__MACOSX/")]
-            if len(tables) != 1:
-                raise SourceError(f"{where}: {len(tables)} csv files instead of one")
-            with archive.open(tables[0]) as content:
-                return pd.read_csv(content, dtype=str, encoding="utf-8")
-    except (zipfile.BadZipFile, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as reason:
-        raise SourceError(f"{where}: not a zip archive with a csv table ({reason})") from reason
+    with whole(where, "a zip archive with a csv table"), zipfile.ZipFile(path) as archive:
+        check_unfolds(Path(path))
+        tables = [n for n in archive.namelist() if n.endswith(".csv") and not n.startswith("__MACOSX/")]
+        if len(tables) != 1:
+            raise SourceError(f"{where}: {len(tables)} csv files instead of one")
+        with archive.open(tables[0]) as content:
+            return pd.read_csv(content, dtype=str, encoding="utf-8")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from aigreen.data.raw.checks import Field, numbers, require_columns, require_unique
+from aigreen.data.raw.files import whole
 
 TEXT = ("firm_id", "city_code", "industry_code", "ownership")
 FIRM_YEAR_FIELDS = (
@@ -39,7 +40,8 @@ def firm_years(path: Path | str) -> pd.DataFrame:
         Missing columns, values out of range, or a firm twice in a year.
     """
     where = Path(path).name
-    raw = pd.read_parquet(path)
+    with whole(where, "readable Parquet content"):
+        raw = pd.read_parquet(path)
     require_columns(raw, [*TEXT, *(field.raw for field in FIRM_YEAR_FIELDS)], where)
     tidy = raw[list(TEXT)].assign(**{field.name: numbers(raw, field, where) for field in FIRM_YEAR_FIELDS})
     require_unique(tidy, ["firm_id", "year"], where)

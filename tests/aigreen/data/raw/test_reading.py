@@ -30,6 +30,31 @@ def test_encodings_and_delimiters(export, encoding, delimiter):
     assert raw.labels["代码"] == ("代码标签", "没有单位")
 
 
+@pytest.mark.parametrize("delimiter", [",", "\t"])
+def test_an_open_quote_takes_no_lines_in(export, delimiter):
+    lines = [f'{k:06d}{delimiter}"名称{k}"{delimiter}{k}' for k in range(1, 101)]
+    text = "\n".join([delimiter.join(["代码", "名称", "数"]), *lines, ""])
+    path = export.folder / "t.csv"
+    path.write_text(text, "utf-8")
+    assert len(read(path).frame) == 100
+    for spoilt in (text.replace('名称60"', "名称60"), text.replace('名称60"', "名称60").replace('"名称61"', "名称61")):
+        path.write_text(spoilt, "utf-8")
+        with pytest.raises(errors.UnreadableFileError, match=r"t\.csv: line 61: a quote that is not closed takes in"):
+            read(path)
+    path.write_text(text.replace('名称60"', "名称60").replace('"名称61"', '名称61"'), "utf-8")
+    with pytest.raises(
+        errors.UnreadableFileError, match=r"t\.csv: 1 rows stand inside a quoted cell.*line 62, '000061"
+    ):
+        read(path)
+
+
+def test_quotes_that_are_closed_or_belong_to_the_text(export):
+    path = export.folder / "t.csv"
+    path.write_text('代码,名称,数\n000001,"两\n行, ""引""",5\n000002,"互联网+"模式,6\n000003,5" 管,7\n', "utf-8")
+    assert read(path).frame["名称"].tolist() == ['两\n行, "引"', "互联网+模式", '5" 管']
+    assert read(path).frame["代码"].tolist() == ["000001", "000002", "000003"]
+
+
 def test_western_code_pages_are_refused_but_can_be_named(export):
     path = export.folder / "latin.csv"
     path.write_bytes("id,name\n1,Société Générale\n2,Müller\n".encode("latin-1"))

@@ -75,3 +75,31 @@ def test_codes_by_place():
            "兴安盟": "152200", "上海": "310000", "海南": None, "仙桃市": None, "火星": None}  # fmt: skip
     found = values.codes_by_place(pd.Series([*raw, None], dtype="str"))
     assert [code if isinstance(code, str) else None for code in found] == [*raw.values(), None]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["甲公司;乙大学", "甲公司；乙大学;", "甲公司 | 乙大学", "甲公司｜乙大学", "甲公司、乙大学", "甲公司,乙大学",
+     "甲公司 ，乙大学", "甲公司//乙大学", "甲公司##乙大学", "甲公司\n乙大学",
+     "['甲公司', '乙大学']", '["甲公司","乙大学"]'],
+)  # fmt: skip
+def test_lists_of_names(cell):
+    names = values.parted(pd.Series([cell, None, "--"], dtype="str"))
+    assert [name for name in names[0] if name] == ["甲公司", "乙大学"]
+    assert names[1:].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("cell", "names"),
+    [
+        ("Foo Co., Ltd.", ["Foo Co., Ltd."]),
+        ("Foo Co., Ltd.,甲公司", ["Foo Co., Ltd.", "甲公司"]),
+        ("甲公司（中国）, Foo Co., Ltd.", ["甲公司（中国）", "Foo Co., Ltd."]),
+        ("甲公司(北京、上海)、ソニー株式会社", ["甲公司(北京、上海)", "ソニー株式会社"]),
+        ("AT&T Corp.; Toys # 1, Inc. | A/S Foo", ["AT&T Corp.", "Toys # 1, Inc.", "A/S Foo"]),
+        ("[甲公司]", ["[甲公司]"]),
+        ("[\"L'Oréal, S.A.\", 'Foo, Inc.']", ["L'Oréal, S.A.", "Foo, Inc."]),
+    ],
+)
+def test_commas_and_marks_inside_names_stay(cell, names):
+    assert values.parted(pd.Series([cell], dtype="str"))[0] == names

@@ -2,6 +2,7 @@ import pandas as pd
 import pytest
 
 from aigreen.data import canonical, facts
+from aigreen.data.assemble import inventory
 from aigreen.data.raw.adapter import Options, load_mapping
 from aigreen.data.sources import csmar, csmar_firm_years, csmar_records
 from aigreen.errors import DataError, MappingError, OptionError, SourceError
@@ -254,10 +255,10 @@ def test_mapping_file_brings_other_names(export, tmp_path):
 
 
 def test_missing_columns_in_one_error_with_what_was_found(export):
-    path = export("FS_Combas.csv", ["Stkcde", "Accper", "A001000000"], [["000001", "2019-12-31", "5"]])
+    path = export("FS_Combas.csv", ["Stkcde", "Accper", "A002000000"], [["000001", "2019-12-31", "5"]])
     with pytest.raises(
         SourceError,
-        match=r"FS_Combas: 2 missing columns: Stkcd \(did you mean 'Stkcde'\?\), Typrep.*found: Stkcde, Accper",
+        match=r"FS_Combas: 2 missing columns: Stkcd \(did you mean 'Stkcde'\?\), A001000000.*found: Stkcde, Accper",
     ):
         csmar.balance_sheet(path)
 
@@ -343,3 +344,102 @@ def test_codes_of_other_markets_and_codes_that_changed(export, dropped):
     assert counts["codes that changed, put to the new one"] == len(rows)
     with pytest.raises(SourceError, match="430001 to 430002 to 430001 goes in a circle"):
         csmar_records.links(path, "customer", Options(codes={"430001": "430002", "430002": "430001"}))
+
+
+def test_one_mapping_serves_all_readers_of_the_firm_file(export):
+    columns = [{"CITYCODE": "city", "LISTINGDATE": "ipo", "IndustryCodeC": "industry"}.get(name, name) for name in FIRM]
+    path = export("STK_LISTEDCOINFOANL.csv", columns, FIRM_ROWS)
+    names = {"CITYCODE": "city", "LISTINGDATE": "ipo", "IndustryCodeC": "industry"}
+    options = Options(mapping={"STK_LISTEDCOINFOANL": names})
+    assert csmar.firm_file(path, options).table["city_code"].iloc[0] == "440300"
+    assert csmar.firms(path, options).table["listed"].iloc[0] == pd.Timestamp("1991-04-03")
+    assert "平安银行" in set(csmar.firm_names(path, options).table["name"])
+
+
+def firm_rows(**columns):
+    """Rows of the firm file with other columns of industries."""
+    kept = [name for name in FIRM if name != "IndustryCodeC"]
+    rows = [dict(zip(FIRM, row, strict=True)) for row in FIRM_ROWS[:4]]
+    return [*kept, *columns], [
+        [*(row[name] for name in kept), *(cells[at] for cells in columns.values())] for at, row in enumerate(rows)
+    ]
+
+
+def test_firm_files_without_the_column_of_csrc_2012(export, dropped):
+    other = ["480301", "480301", "230101", "230101"]
+    read = csmar.firm_file(
+        export("a.csv", *firm_rows(IndustryCodeD=other, IndustryCode=["J66", "J66", "C31", "C3110"]))
+    )
+    assert read.table["industry_code"].tolist() == ["J66", "J66", "C31", "C31"]
+    assert dropped(read.flow)["industries of CSRC 2012 taken from IndustryCode"] == 4
+    with pytest.raises(SourceError, match=r"CSRC 2012 .IndustryCodeD has 0%.; name yours for IndustryCodeC"):
+        csmar.firm_file(export("b.csv", *firm_rows(IndustryCodeD=other)))
+    with pytest.raises(SourceError, match="missing columns: IndustryCodeC or IndustryCodeD or IndustryCode"):
+        csmar.firm_file(export("c.csv", *firm_rows(Sector=other)))
+
+
+def test_chinese_headers(export):
+    columns = ["证券代码", "证券简称", "统计截止日期", "报表类型", "资产总计", "负债合计"]
+    row = ["000001", "平安银行", "2019-12-31"]
+    path = export("FS_Combas.csv", columns, [[*row, "合并报表", "5", "3"], [*row, "B", "4", "3"]], labels=False)
+    assert csmar.balance_sheet(path).table.iloc[0].tolist() == ["000001", 2019, 5.0, 3.0]
+    columns = ["股票代码", "股票简称", "统计截止日期", "行业代码C", "所属城市代码", "首次上市日期"]
+    path = export("STK_LISTEDCOINFOANL.csv", columns, [[*row, "J66", "440300", "1991-04-03"]], labels=False)
+    assert csmar.firm_file(path).table.iloc[0][["firm_id", "city_code", "industry_code"]].tolist() == [
+        "000001", "440300", "J66"]  # fmt: skip
+    assert csmar.firms(path).table["listed"].tolist() == [pd.Timestamp("1991-04-03")]
+
+
+def test_years_without_days_and_without_statement_type(export, dropped):
+    frame = pd.DataFrame({"Stkcd": ["000001", "000002"], "year": [2019, 2020], "A001000000": [5.0, 6.0]})
+    frame.to_stata(path := export.folder / "FS_Combas.dta", write_index=False)
+    read = csmar.balance_sheet(path)
+    assert read.table.to_numpy().tolist() == [["000001", 2019, 5.0], ["000002", 2020, 6.0]]
+    assert dropped(read.flow)["years without a day, taken for their ends"] == 2
+    assert dropped(read.flow)["without Typrep, taken for consolidated statements"] == 2
+    twice = export("FS_Combas.csv", ["Stkcd", "Accper", "A001000000"],
+                   [["000001", "2019", "5"], ["000001", "2019", "6"]])  # fmt: skip
+    with pytest.raises(SourceError, match="1 rows repeat firm_id and year; first: 000001 2019"):
+        csmar.balance_sheet(twice)
+    mixed = export("FS_Combas.csv", ["Stkcd", "Accper", "A001000000"],
+                   [["000001", "2019", "5"], ["000001", "2020-12-31", "6"]])  # fmt: skip
+    with pytest.raises(SourceError, match="Accper: 1 cells are not days"):
+        csmar.balance_sheet(mixed)
+
+
+def test_sheet_and_encoding_of_one_table(export, tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for name, assets in (("旧", 1), ("新", 5)):
+        sheet = book.create_sheet(name)
+        for row in (BALANCE[:1] + BALANCE[2:5], ["000001", "2019-12-31", "A", assets]):
+            sheet.append(row)
+    book.save(export.folder / "FS_Combas.xlsx")
+    columns = ["Stkcd", "Accper", "Typrep", "B001100000", "café"]
+    export("FS_Comins.csv", columns, [["000001", "2019-12-31", "A", "9", "é"]], encoding="latin-1", labels=False)
+    (tmp_path / "m.yaml").write_text("FS_Combas: {sheet: 新}\nFS_Comins: {encoding: latin-1}\n", encoding="utf-8")
+    (tmp_path / "m.csv").write_text("table,expected,yours\nFS_Combas,sheet,新\nFS_Comins,encoding,latin-1\n", "utf-8")
+    mapping = load_mapping(tmp_path / "m.yaml")
+    assert mapping == load_mapping(tmp_path / "m.csv")
+    options = Options(mapping=mapping)
+    assert csmar.balance_sheet(export.folder, options).table["total_assets"].tolist() == [5.0]
+    assert csmar.income_statement(export.folder, options).table["total_revenue"].tolist() == [9.0]
+    found = {entry.wanted.expected.table: entry for entry in inventory.take(export.folder, mapping)}
+    assert found["FS_Combas"].readable and found["FS_Comins"].readable
+    bare = {entry.wanted.expected.table: entry.faults for entry in inventory.take(export.folder)}
+    assert "2 sheets with content; name one of 旧, 新" in bare["FS_Combas"][0]
+    assert "the encoding is neither UTF-8 nor GB18030" in bare["FS_Comins"][0]
+    for spoilt, words in (("FS_Comins: {encoding: klingon}", "not text in the encoding klingon"),
+                          ("FS_Comins: {encoding: ascii}", "not text in the encoding ascii")):  # fmt: skip
+        (tmp_path / "m.yaml").write_text(spoilt, encoding="utf-8")
+        with pytest.raises(SourceError, match=words):
+            csmar.income_statement(export.folder, Options(mapping=load_mapping(tmp_path / "m.yaml")))
+
+
+def test_other_headers_are_those_of_expected_columns():
+    tables = [wanted.expected for wanted in inventory.TABLES]
+    expected = {entry.table: (*entry.required, *entry.optional) for entry in tables}
+    known = facts.table("raw_headers")
+    lost = [pair for pair in zip(known["table"], known["column"], strict=True) if pair[1] not in expected[pair[0]]]
+    assert not lost
+    assert not known.duplicated(["table", "header"]).any()

@@ -7,6 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from aigreen.data.assemble import inventory
+from aigreen.data.raw import headers
 from aigreen.data.raw.adapter import Options
 from aigreen.data.sources import google_patents
 from aigreen.errors import MappingError, SourceError, TooLargeError, UnreadableFileError
@@ -71,6 +73,76 @@ def test_google_publications(export, dropped, kind):
     counts = dropped(done.patents.flow)
     assert counts["no application number"] == 1
     assert counts["further publications of an application, put together"] == 1
+
+
+def test_arrays_of_the_console(export):
+    rows = [{k: str(v) if isinstance(v, int) else v for k, v in row.items()} for row in PUBLICATIONS]
+    plain = export.folder / "p.json"
+    plain.write_text("\n".join(map(json.dumps, rows)) + "\n", encoding="utf-8")
+    expected = google_patents.publications(plain)
+    for at, text in enumerate((json.dumps(rows), json.dumps(rows, indent=2, ensure_ascii=False))):
+        (path := export.folder / f"console{at}.json").write_text(text, encoding="utf-8")
+        for done, known in zip(google_patents.publications(path), expected, strict=True):
+            pd.testing.assert_frame_equal(done.table, known.table)
+        assert headers.columns(path) == list(PUBLICATIONS[0])
+    path.write_text(json.dumps([{k: v for k, v in row.items() if v} for row in rows]), encoding="utf-8")
+    pd.testing.assert_frame_equal(google_patents.publications(path).patents.table, expected.patents.table)
+    for text in ("[1, 2]", "[" * 150 + "]" * 150, '[{"a": 1}', "[]"):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(SourceError, match=r"console1\.json: (not readable|\d+ missing columns)"):
+            google_patents.publications(path)
+
+
+@pytest.mark.parametrize("lists", ["text", "json"])
+def test_csv_of_own_queries(export, lists):
+    def cell(value):
+        if not isinstance(value, list):
+            return value
+        return json.dumps(value) if lists == "json" else " | ".join(next(iter(entry.values())) for entry in value)
+
+    columns = [name for name in PUBLICATIONS[0] if name != "title_localized"]
+    rows = [[cell(row[name]) for name in columns] for row in PUBLICATIONS]
+    export("google/p.csv", columns, rows, labels=False)
+    pq.write_table(pa.Table.from_pylist(PUBLICATIONS).select(columns), export.folder / "p.parquet")
+    expected = google_patents.publications(export.folder / "p.parquet")
+    done = google_patents.publications(export.folder / "google")
+    pd.testing.assert_frame_equal(done.patents.table, expected.patents.table)
+    pd.testing.assert_frame_equal(done.citations.table, expected.citations.table)
+    assert done.applicants.table["name"].tolist() == expected.applicants.table["name"].tolist()
+    [found] = [entry for entry in inventory.take(export.folder) if entry.wanted.expected.table == "publications"]
+    assert found.readable
+
+
+def test_result_lists_of_the_site_are_named(export):
+    path = export("p.csv", ["search URL:", "https://patents.google.com/?assignee=foo"],
+                  [["id", "title", "assignee", "filing/creation date", "publication date", "grant date", "result link"],
+                   ["CN-104123456-A", "Battery", "Foo", "2015-03-01", "2015-08-01", "", "https://patents.google.com"]],
+                  labels=False)  # fmt: skip
+    with pytest.raises(SourceError, match="a result list of the Google Patents site, without application numbers"):
+        google_patents.publications(path)
+
+
+def test_keys_that_are_no_utf8(export):
+    path = export.folder / "p.json"
+    path.write_bytes(b'{"publication_number": "CN-1", "ti\xfftle": 1}\n')
+    with pytest.raises(UnreadableFileError, match=r"p\.json: not readable JSON lines"):
+        google_patents.publications(path)
+    with pytest.raises(UnreadableFileError, match=r"p\.json: not readable JSON"):
+        headers.columns(path)
+    path.write_bytes(json.dumps(PUBLICATIONS[0]).encode().replace(b'"inventive"', b'"inven\xffive"'))
+    with pytest.raises(UnreadableFileError, match=r"p\.json: not readable JSON lines"):
+        google_patents.publications(path)
+    path.write_text(json.dumps(PUBLICATIONS[0]).replace('"code"', '"symbol"'))
+    with pytest.raises(SourceError, match=r"p\.json: column ipc: records without 'code'; they have symbol, inventive"):
+        google_patents.publications(path)
+
+
+def test_publication_numbers_do_not_collapse_into_one_application(export, dropped):
+    rows = [publication(f"CN-10412345{at}-A", f"CN-10412345{at}-A", "A") for at in range(3)]
+    pq.write_table(pa.Table.from_pylist(rows), path := export.folder / "p.parquet")
+    read = google_patents.publications(path).patents
+    assert read.table["patent_id"].tolist() == [f"CN-10412345{at}-A" for at in range(3)]
+    assert dropped(read.flow)["Chinese application numbers of another form, kept as written"] == 3
 
 
 def test_google_office_and_shards(export, dropped):

@@ -15,3 +15,11 @@ def test_chinese_application_numbers():
     assert chinese_numbers(raw, "f").tolist() == ["CN201510123456"] * 4 + ["CN98123456"] * 2
     with pytest.raises(SourceError, match="申请号: 1 cells are not Chinese application numbers; first: 'US2015'"):
         chinese_numbers(pd.Series(["US2015"], name="申请号"), "f")
+
+
+@pytest.mark.parametrize(
+    "number", ["CN104123456A", "104123456", "CN201234567U", "CN301234567S", "CN1387751A", "CN200234567"]
+)
+def test_the_year_of_application_numbers(number):
+    with pytest.raises(SourceError, match=f"1 cells are not Chinese application numbers.*'{number}'"):
+        chinese_numbers(pd.Series([number], name="申请号"), "f")

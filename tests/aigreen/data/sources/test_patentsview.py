@@ -1,5 +1,9 @@
 """CPC symbols of PatentsView."""
 
+import zipfile
+
+import pandas as pd
+
 from aigreen.data.sources import patentsview
 
 
@@ -20,3 +24,10 @@ def test_patentsview(export, dropped):
     assert read.table["title"].iloc[0] == "Cell, dry"
     assert dropped(read.flow)["not in g_patent"] == 1
     assert patentsview.cpc_symbols(path).table["grant_date"].isna().all()
+    for table in (path, grants):  # as they are delivered
+        with zipfile.ZipFile(f"{table}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.write(table, table.name)
+        table.unlink()
+    packed = patentsview.cpc_symbols(f"{path}.zip", patent_file=f"{grants}.zip")
+    pd.testing.assert_frame_equal(packed.table, read.table)
+    pd.testing.assert_frame_equal(patentsview.cpc_symbols(path.parent, patent_file=path.parent).table, read.table)
