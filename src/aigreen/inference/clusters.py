@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from aigreen.arguments import typed
+from aigreen.errors import CollinearError, NoTreatedError
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel, require_panel
-from aigreen.regression.absorbed import project
+from aigreen.regression.absorbed import EXPLAINED, project
 
 
 @typed
@@ -28,6 +29,10 @@ def effective_clusters(panel: Panel, outcome: str) -> float:
     sample = panel.complete([outcome], Dropped())
     effects = [sample.effect_codes(panel.names[role]) for role in ("unit", "time")]
     within = project(sample.treated.astype(float)[:, None], effects, None)[:, 0]
+    if not sample.treated.any():
+        raise NoTreatedError("no row is at or after a first treated period", count=0)
+    if np.abs(within).max() <= EXPLAINED:
+        raise CollinearError("the unit and time effects determine the treatment 'treated'")
     gamma = np.bincount(sample.cluster_codes, within**2, minlength=len(sample.clusters))
     gamma = gamma[np.bincount(sample.cluster_codes, minlength=len(gamma)) > 0]
     return float(len(gamma) / (1 + np.mean((gamma / gamma.mean() - 1) ** 2)))

@@ -14,7 +14,7 @@ from aigreen.decomposition.parts import Layout
 from aigreen.errors import CollinearError
 from aigreen.linalg.arrays import is_nested, sum_by
 from aigreen.linalg.cluster_products import BLOCK, LARGEST, cluster_blocks, dummies, regular, take_unit_means
-from aigreen.linalg.collinearity import independent_columns
+from aigreen.linalg.collinearity import independent_columns, independent_of_effects
 from aigreen.linalg.fixed_effects import FixedEffects
 
 
@@ -277,4 +277,6 @@ class ProductData:
     def _fitted(self, rows: np.ndarray, weights: np.ndarray) -> Product:
         effects = FixedEffects([code[rows] for code in self.codes], weights=weights[rows])
         y, M, X = self.y[rows], self.M[rows], self.X[rows]
+        if not independent_of_effects(effects, X, weights[rows])[0].all():
+            raise CollinearError("the draw does not identify the treatment")
         return Product.of(y, M, X, effects, weights[rows], self.names, ordered=self.ordered)

@@ -16,6 +16,7 @@ from aigreen.linalg.varying_slopes import Slope, absorb
 from aigreen.regression.separation import separated_rows
 
 TOLERANCE = 1e-10
+EXPLAINED = 1e-9  # left of a standard deviation where all is explained: projections stop at `TOLERANCE`
 PATIENCE = 5_000  # rounds of alternating projections
 
 

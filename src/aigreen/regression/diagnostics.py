@@ -11,7 +11,7 @@ from scipy import special
 
 from aigreen.arguments import typed
 from aigreen.effects.effects import Effects
-from aigreen.errors import CollinearError, EstimationError, OptionError
+from aigreen.errors import CollinearError, EstimationError, NoVariationError, OptionError, TooFewClustersError
 from aigreen.linalg.arrays import compact
 from aigreen.linalg.collinearity import column_scale, independent_within
 from aigreen.linalg.sandwich import SMALL_SAMPLE, cluster_factor, n_parameters
@@ -19,7 +19,7 @@ from aigreen.options import check_fixed_effects
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel
-from aigreen.regression.absorbed import project
+from aigreen.regression.absorbed import EXPLAINED, project
 from aigreen.regression.regressors import draw_regressors
 
 
@@ -83,11 +83,15 @@ def iv_diagnostics(
     others = found.labels[len(treatments) :]
     within = _within(columns, [*others, *excluded, *treatments], sample.effects)
     y = project(found.y[:, None] / column_scale(found.y[:, None]), sample.effects, None)[:, 0]
+    if y.std() <= EXPLAINED:
+        raise NoVariationError(outcome)
     k, q, t = len(others), len(excluded), len(treatments)
     frame = pd.DataFrame(within, columns=[f"c{j}" for j in range(k + q + t)])
     exogenous = frame.iloc[:, :k] if k else None
     model = IV2SLS(y, exogenous, frame.iloc[:, k + q :], frame.iloc[:, k : k + q])
     clusters, n_clusters = compact(sample.clusters)
+    if n_clusters < 2:
+        raise TooFewClustersError("one cluster: no variance can be computed", count=1)
     plain: Any = model.fit(cov_type="unadjusted", debiased=True)
     clustered: Any = model.fit(cov_type="clustered", clusters=clusters, debiased=False)
     n, absorbed = len(sample), n_parameters(0, sample.effects)

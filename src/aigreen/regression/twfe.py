@@ -40,7 +40,7 @@ from aigreen.options import as_columns, check_reference
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel, require_panel
-from aigreen.regression.absorbed import Regression, fit_poisson, least_squares, project
+from aigreen.regression.absorbed import EXPLAINED, Regression, fit_poisson, least_squares, project
 from aigreen.regression.lone_clusters import warn_lone_treated
 from aigreen.regression.sample import Sample, check_counts, draw_sample, no_reference
 
@@ -49,7 +49,6 @@ Variance = Literal["cluster", "hetero", "HC2", "HC3", "driscoll_kraay", "iid"]
 DRISCOLL_KRAAY = "driscoll_kraay"
 INTERCEPT = "(Intercept)"
 _LEVERAGE = 1e-9
-_EXPLAINED = 1e-9  # left of a standard deviation of the outcome, which fixed effects are taken out of by iteration
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -454,7 +453,7 @@ def _fit_linear(
     if Z is not None:
         columns = np.column_stack([columns, Z / column_scale(Z)])
     columns = project(columns, sample.effects, sample.weights, sample.slopes)
-    if columns[:, 0].std() <= _EXPLAINED:
+    if columns[:, 0].std() <= EXPLAINED:
         raise NoVariationError(outcome)
     every = None if Z is None else np.column_stack([columns[:, 1:], projected[:, n_treatments:]])
     regression = least_squares(columns[:, 0], projected, every, sample.weights).scaled(1 / column_scale(X))
