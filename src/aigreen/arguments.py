@@ -125,7 +125,8 @@ def _hints(of: Callable[..., Any] | type) -> dict[str, Any]:
     for name, (hint, namespace) in found.items():
         if isinstance(hint, str):
             try:
-                hint = eval(hint, namespace)
+                shim = type("_", (), {"__annotations__": {name: hint}})
+                hint = typing.get_type_hints(shim, globalns=namespace)[name]
             except NameError:  # imported for the type checker alone
                 continue
         if hint is not inspect.Parameter.empty:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from aigreen.simulate.designs import DESIGNS
+from aigreen.simulate.designs import COUNT_DESIGNS, DESIGNS
 
 ROOT = Path(__file__).parents[2]
 NEEDED = ["Snakefile", "analysis", "paper", "profiles", "src", "data/facts", "data/sources.csv"]
@@ -40,7 +40,7 @@ def test_the_study_runs_from_designs_to_paper_and_resumes(checkout):
     results = checkout / "results/monte-carlo"
     run = snakemake(checkout, "--cores", "2")
     assert run.returncode == 0, run.stderr
-    assert {path.stem for path in (results / "draws").iterdir()} == set(DESIGNS)
+    assert {path.stem for path in (results / "draws").iterdir()} == {*DESIGNS, *COUNT_DESIGNS}
     assert (results / "paper.pdf").read_bytes().startswith(b"%PDF")
     numbers = json.loads((results / "numbers.json").read_text(encoding="utf-8"))
     assert numbers["n_replications"]["value"] == 4

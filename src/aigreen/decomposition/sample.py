@@ -21,7 +21,7 @@ from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel, require_panel
 from aigreen.regression.sample import check_counts
 
-_MANY = 0.2  # share of treated rows beyond the clean ones from which an extrapolation is worth a warning
+_MANY = 0.25  # share of treated rows beyond the clean ones from which an extrapolation is worth a warning
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,10 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-import pyarrow.parquet as pq
-
-from aigreen.data import facts
 from aigreen.errors import ReportError
 
 SHORTEST, SHORTEST_LATIN = 3, 10  # letters of a name that is looked for: shorter ones are words of other things, too
@@ -48,6 +44,8 @@ class Identifiers:
     def __init__(self, results: Path, unit: str) -> None:
         tables = [results / "panel.parquet", *sorted((results / "canonical").glob("*.parquet"))]
         codes = {code for path in tables for code in _column(path, unit)}
+        from aigreen.data import facts
+
         divisions = set(facts.table("divisions")["gb_code"]) | set(facts.table("divisions_other")["gb_code"])
         self._codes = codes - divisions  # a code of Beijing that is a place's, too, cannot be told from it
         lists = (_column(results / f"canonical/{table}.parquet", column) for table, column in _NAMES.items())
@@ -97,6 +95,9 @@ def refuse_identifiers(config: Mapping[str, Any], results: Path, files: Mapping[
 
 
 def _column(path: Path, column: str) -> Iterable[str]:
+    import pandas as pd
+    import pyarrow.parquet as pq
+
     if not path.is_file() or column not in pq.read_schema(path).names:
         return []
     return pd.read_parquet(path, columns=[column])[column].dropna().astype("str").unique()

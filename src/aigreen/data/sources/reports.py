@@ -94,17 +94,17 @@ def listing(folder: Path | str, options: Options = DEFAULT) -> Read:
     flow = Flow(TABLE, "firm_id")
     flow.note("txt files", frame)
     frame["codes"] = codes
-    frame = flow.keep(frame, frame["codes"].str.len() > 0, "no security code in the file name", show="name")
+    frame = flow.keep(frame, frame["codes"].map(len) > 0, "no security code in the file name", show="name")
     annual = ~frame["name"].map(lambda name: _NOT_ANNUAL.search(name) is not None).astype(bool)
     frame = flow.keep(frame, annual, "no annual report by its name", show="name")
     frame["years"] = [_years(Path(name).stem) for name in frame["name"]]
-    unclear = frame[(frame["codes"].str.len() > 1) | (frame["years"].str.len() != 1)]
+    unclear = frame[(frame["codes"].map(len) > 1) | (frame["years"].map(len) != 1)]
     if len(unclear):
         raise SourceError(
             f"{folder}: {len(unclear)} file names do not tell code and year of a report (a name such as "
             f"000001_2015.txt does); first: {', '.join(unclear['name'].head(5))}"
         )
-    frame = frame.assign(code=frame["codes"].str[0], year=[int(years[0]) for years in frame["years"]])
+    frame = frame.assign(code=[codes[0] for codes in frame["codes"]], year=[int(years[0]) for years in frame["years"]])
     root = Path(options.root or folder).resolve()
     outside = [entry for entry in frame["file"] if not entry.resolve().is_relative_to(root)]
     if outside:
