@@ -85,6 +85,34 @@ def emission_trading(shared: Path, _: Path) -> Case:
     return panel, "low_carbon_patents_log", {"channels": ["assets_log", "roa_log"], "exposure": "near"}
 
 
+def city_industries(shared: Path, _: Path) -> Case:
+    """Industries of cities with AI patents, treated with their city; zones without a year are left out."""
+    folder = shared / "data/cn_ai_pilot_zones_patents"
+    df = pd.read_csv(folder / "china_ai_diffusion_atlas_city_industry_year.csv", encoding="utf-8-sig")
+    df = df[df["year"].between(2015, 2021) & ~(df["pilot_zone"].eq(1) & df["pilot_year"].isna())].reset_index(drop=True)
+    df["cell"] = df["city"] + " " + df["province"] + " " + df["industry_code"]
+    df["first"] = df.groupby("cell")["pilot_year"].transform("max").fillna(0)
+    keys = {"unit": "cell", "time": "year", "cohort": "first"}
+    panel = Panel(df, **keys)
+    more = drawn(panel, "industrial_ai_patents")[["unit", "time", "m", "s"]]
+    frame = df.merge(more.rename(columns={"unit": "cell", "time": "year"}), on=["cell", "year"], validate="1:1")
+    return Panel(frame, **keys, cluster="city"), "industrial_ai_patents", {"channels": ["m"], "exposure": "s"}
+
+
+def facilities(shared: Path, _: Path) -> Case:
+    """Facilities of firms, treated from the year whose annual report first names machine learning."""
+    folder = shared / "data/us_facilities"
+    df = pd.read_csv(folder / "ghgrp_facilities_sp500_all_years.csv").query("total_emissions > 0")
+    df = df.drop_duplicates(["facility_id", "year"])
+    words = pd.read_csv(folder / "ai_keywords_10k.csv").query("`machine learning` > 0")
+    first = words.groupby("ticker")["filing_year"].min() - 1
+    df = df.assign(first=df["ticker"].map(first).fillna(0), emissions=np.log(df["total_emissions"]))
+    frame = drawn(Panel(df, unit="facility_id", time="year", cohort="first"), "emissions")
+    frame["ticker"] = df.groupby("facility_id")["ticker"].first().reindex(frame["unit"]).to_numpy()
+    keys = {"unit": "unit", "time": "time", "cohort": "cohort", "cluster": "ticker"}
+    return Panel(frame, **keys), "emissions", {"channels": ["m"], "exposure": "s"}
+
+
 def study_panel(frame: pd.DataFrame, cluster: str) -> Case:
     panel = Panel(frame, unit="firm_id", time="year", cohort="zone_year", cluster=cluster)
     options = {"channels": ["industry_structure", "human_capital"], "exposure": "ring_100km", "response": "linear"}
@@ -113,6 +141,8 @@ DATASETS: dict[str, Callable[[Path, Path], Case]] = {
     "provinces": provinces,
     "cities": prefectures,
     "cui2018": emission_trading,
+    "city industries": city_industries,
+    "facilities": facilities,
     "compact world": compact_world,
     "full economy": full_economy,
     "Monte Carlo": monte_carlo,
@@ -162,12 +192,13 @@ def test_decomposition(case: tuple[str, Case], options: dict) -> None:
 @pytest.mark.filterwarnings("ignore::aigreen.errors.SmallCellWarning")
 @pytest.mark.filterwarnings("ignore::aigreen.errors.UnreachedWarning")
 def test_decomposition_of_counts(case: tuple[str, Case], scale: str) -> None:
-    """Counts made of each outcome; the total of every average is that of its sums, whatever its parts."""
+    """Counts, or counts made of an outcome; the total of every average is that of its sums, whatever its parts."""
     name, (panel, outcome, roles) = case
-    y = panel.column(outcome)
-    level = (y - np.nanmean(y)) / np.nanstd(y)
+    counts = panel.column(outcome)
+    if (counts % 1 != 0).any():
+        counts = np.round(4 * np.exp(np.minimum((counts - np.nanmean(counts)) / np.nanstd(counts), 4)))
     counted = copy.copy(panel)
-    counted.frame = panel.frame.assign(counts=panel.in_frame_order(np.round(4 * np.exp(np.minimum(level, 4)))))
+    counted.frame = panel.frame.assign(counts=panel.in_frame_order(counts))
     result = Decomposition(**roles, family="poisson", scale=scale, origins="exposure" in roles).fit(counted, "counts")
     views = {how or "cells": result if how is None else result.aggregate(how) for how in AGGREGATIONS}
     assert largest(name, f"decomposition, {scale}", views) < 1e-10
