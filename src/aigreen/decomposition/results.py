@@ -26,6 +26,7 @@ from aigreen.decomposition.sample import Setup, prepare
 from aigreen.effects.aggregation import LogMeanMass, Mass
 from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
+from aigreen.effects.products import Products
 from aigreen.errors import NoPrePeriodError, OptionError, SeparationWarning
 from aigreen.inference.channel_sensitivity import ChannelFit
 from aigreen.panel.dropped import Dropped
@@ -233,6 +234,7 @@ def lay_out(
         leads="separate",
         anticipation=options.anticipation,
         cluster_shares=_shares(options, setup, cohort, time, count, post),
+        products=products_of_parts(options, setup, len(count)),
         **decomposition_facts(options, setup, outcome, dropped),
     )
 
@@ -253,6 +255,17 @@ def _shares(
         sample.cluster_codes, sample.cohort, cohort, by_group=post, own_left_out=leave_one_out, common=common, **facts
     )
     return shares_of_parts(options, setup, treated)
+
+
+def products_of_parts(options: PartOptions, setup: Setup, n_cells: int) -> Products | None:
+    """Say which parts are the slope of a channel times a movement: of counts, and of channels that are parallel."""
+    layout = options.layout
+    if not options.counts or options.ordered or not options.channels:
+        return None
+    slope = np.full(len(layout.labels), -1)
+    for parts in (layout.channel, layout.own[1:], layout.others[1:]):
+        slope[parts] = np.arange(len(parts))
+    return Products(np.repeat(slope, n_cells), setup.loadings.values.sum(axis=0), setup.slopes_influence)
 
 
 def shares_of_parts(options: PartOptions, setup: Setup, treated: ClusterShares) -> ClusterShares:

@@ -30,6 +30,7 @@ from aigreen.effects.cluster_shares import ClusterShares, effective
 from aigreen.effects.confidence_set import ConfidenceSet, ratio_set
 from aigreen.effects.maketables import Maketables
 from aigreen.effects.multiplier import Band, Multipliers, sup_t_critical
+from aigreen.effects.products import Factors, Products
 from aigreen.effects.small_samples import (
     Spread,
     Strata,
@@ -104,6 +105,8 @@ class Effects(Maketables, StatsmodelsResults):
     cluster_shares : ClusterShares, optional
         How treated and comparison rows are spread over clusters: intervals and tests then use the degrees of freedom
         that few treated clusters leave.
+    products : Products, optional
+        Which effects are a slope times something else: their intervals are quantiles of the product.
     leads : {"path", "changes", "separate"}
         What effects before treatment are relative to: one reference period, as those after treatment are; each to the
         period before it; or, from a regression of their own, to all periods before the first lead.
@@ -142,6 +145,7 @@ class Effects(Maketables, StatsmodelsResults):
     covariance: np.ndarray | None = None
     df: int | None = None
     cluster_shares: ClusterShares | None = None
+    products: Products | None = None
     leads: Leads = "path"
     anticipation: int = 0
     conventions: Mapping[str, str] = field(default_factory=dict)
@@ -218,7 +222,8 @@ class Effects(Maketables, StatsmodelsResults):
         method : {"auto", "asymptotic"}
             auto: where `cluster_shares` are known, :math:`\hat\theta_j \pm t_{\nu_j} s_j` with small-sample errors and
             Satterthwaite's degrees of freedom (see `effective_clusters`); a band takes Sidak's level for each effect,
-            with `MANY` treated clusters the sup-t bootstrap's. asymptotic: `std_errors` with `df`, and a sup-t band.
+            with `MANY` treated clusters the sup-t bootstrap's. Products (`products`) take the quantiles of a product of
+            two normal factors with such errors. asymptotic: `std_errors` with `df`, and a sup-t band.
         n_draws, multipliers, seed
             Of the sup-t multiplier bootstrap.
         alpha : float, optional
@@ -260,14 +265,19 @@ class Effects(Maketables, StatsmodelsResults):
         else:
             critical = sup if simultaneous else self._quantile(1 - tail)
         reach = np.where(self._without_error(), np.nan, np.where(errors == 0, 0.0, critical * errors))
-        return pd.DataFrame({"low": self.values - reach, "high": self.values + reach}, index=self.index)
+        bounds = pd.DataFrame({"low": self.values - reach, "high": self.values + reach}, index=self.index)
+        if method == "auto":
+            at, unit, factors = self._factors()
+            bounds.iloc[at] = unit[:, None] * np.column_stack(factors.bounds(tail))
+        return bounds
 
     @typed
     def to_frame(self, level: float = 0.95) -> pd.DataFrame:
         """Tidy frame: estimate, std_error, statistic, p_value, conf_low, conf_high.
 
         std_error is that of `std_errors`. Statistic, p-value and interval take the small-sample error and the degrees
-        of freedom of `effective_clusters`, which are larger and fewer with few treated clusters.
+        of freedom of `effective_clusters`, which are larger and fewer with few treated clusters. Interval and p-value
+        of products are those of a product, whose distribution is skewed: where the interval ends at zero.
         """
         errors = np.where(self._without_error(), np.nan, self._std_errors())
         bounds = self.conf_int(level)
@@ -276,12 +286,15 @@ class Effects(Maketables, StatsmodelsResults):
         with np.errstate(divide="ignore", invalid="ignore"):
             statistic = np.where(used > 0, self.values / used, np.nan)
         tail = self._tail(np.abs(statistic)) if small is None else special.stdtr(small.df, -np.abs(statistic))
+        p_value = 2 * tail
+        at, _, factors = self._factors()
+        p_value[at] = factors.p_values()
         return pd.DataFrame(
             {
                 "estimate": self.values,
                 "std_error": errors,
                 "statistic": statistic,
-                "p_value": 2 * tail,
+                "p_value": p_value,
                 "conf_low": bounds["low"],
                 "conf_high": bounds["high"],
             },
@@ -354,6 +367,7 @@ class Effects(Maketables, StatsmodelsResults):
             post=None if self.post is None else self.post[rows],
             weights=None if self.weights is None else self.weights.iloc[:, rows],
             cluster_shares=None if self.cluster_shares is None else self.cluster_shares.take(rows),
+            products=None if self.products is None else self.products.take(rows),
         )
 
     @typed
@@ -381,6 +395,7 @@ class Effects(Maketables, StatsmodelsResults):
             post=None,
             weights=None,
             cluster_shares=None if self.cluster_shares is None else self.cluster_shares.mix(matrix),
+            products=None,
         )
 
     def __neg__(self) -> Effects:
@@ -409,6 +424,7 @@ class Effects(Maketables, StatsmodelsResults):
             mass=None,
             weights=None,
             cluster_shares=_of_sums(self, other),
+            products=None,
             **merged([self, other]),
         )
 
@@ -783,6 +799,21 @@ class Effects(Maketables, StatsmodelsResults):
             return None
         return spread(self.psi, self.cluster_shares, self.n_clusters)
 
+    def _factors(self) -> tuple[np.ndarray, np.ndarray, Factors]:
+        """Positions of the products that have an interval, the units of their factors, and the factors in them."""
+        if self.products is None or self.psi is None:
+            return np.zeros(0, dtype=np.intp), np.zeros(0), Factors(*[np.zeros(0)] * 5)
+        alone = self._without_error() if self._spread is None else self._without_error() | np.isnan(self._spread.df)
+        at, slope, moved = replace(self.products, of=np.where(alone, -1, self.products.of)).split(self.values, self.psi)
+        s, t = (np.sqrt((factor.psi**2).sum(axis=0)) for factor in (slope, moved))
+        rho = np.clip((slope.psi * moved.psi).sum(axis=0) / (s * t), -1, 1)
+        df = np.full(len(at), self._clusters_df())
+        if self.cluster_shares is None:
+            return at, s * t, Factors(slope.value / s, moved.value / t, rho, df, df)
+        small = spread(moved.psi, self.cluster_shares.take(at), self.n_clusters)
+        t = small.std_errors
+        return at, s * t, Factors(slope.value / s, moved.value / t, rho, df, small.df)
+
     def _before(self, post: np.ndarray) -> np.ndarray:
         """Mark effects before treatment and before it can be anticipated."""
         if "horizon" in self.index.names:
@@ -830,6 +861,7 @@ class Effects(Maketables, StatsmodelsResults):
             mass=mass.average(average.groups, n) if keep_mass else Mass(np.ones(n), np.arange(n)),
             post=average.post,
             cluster_shares=None if part.cluster_shares is None else part.cluster_shares.mix(weights),
+            products=None if part.products is None else part.products.average(average.groups, n),
             weights=pd.DataFrame(source.to_numpy() @ weights, index=source.index, columns=average.labels),
         )
 
@@ -940,6 +972,7 @@ def share(part: Effects, whole: Effects) -> Effects:
         mass=None,
         weights=None,
         cluster_shares=_of_sums(part, whole),
+        products=None,
         **merged([part, whole]),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pandas as pd
 from aigreen.arguments import typed
 from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects, merged, on_same_clusters
+from aigreen.effects.products import Products
 from aigreen.errors import EffectsError
 
 
@@ -41,5 +43,13 @@ def concat(results: Sequence[Effects] | Mapping[str, Effects], *, name: str = "m
     values = np.concatenate([part.values for part in parts])
     known = [part.cluster_shares for part in parts if part.cluster_shares is not None]
     shares = ClusterShares.beside(known) if len(known) == len(parts) else None
-    facts = {"mass": None, "post": post, "weights": None, "cluster_shares": shares} | merged(parts)
+    products = Products.beside([(part.products, len(part)) for part in parts])
+    facts: dict[str, Any] = {
+        "mass": None,
+        "post": post,
+        "weights": None,
+        "cluster_shares": shares,
+        "products": products,
+    }
+    facts |= merged(parts)
     return replace(first, values=values, index=index, psi=psi, **facts)

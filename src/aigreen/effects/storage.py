@@ -15,12 +15,14 @@ from pyarrow.parquet import ParquetFile
 from aigreen.disk import write_bytes
 from aigreen.effects.aggregation import LogMeanMass, Mass
 from aigreen.effects.cluster_shares import FLAGS, ClusterShares
+from aigreen.effects.products import Products
 from aigreen.errors import OptionError, SourceError
 
 FORMAT = 2
 
 
 SHARES = ("of", *FLAGS)
+PRODUCTS = ("of", "slopes")
 KEPT = ("df", "leads", "anticipation", "n_rows", "n_units", "n_clusters", "method", "outcome")
 
 
@@ -42,6 +44,9 @@ def write(path: Path, fields: Mapping[str, Any]) -> None:
         columns |= {f"share{j}": column for j, column in enumerate(shares.share.T)} | {"control": shares.control}
         if shares.lost is not None:
             columns |= {f"lost{j}": column for j, column in enumerate(shares.lost.T)}
+    products = fields["products"]
+    if products is not None:
+        columns |= {f"slope{j}": column for j, column in enumerate(products.psi.T)}
     table = pd.DataFrame({"cluster": fields["clusters"].to_numpy()} | columns)
     content = io.BytesIO()
     table.to_parquet(content, index=False)
@@ -54,6 +59,7 @@ def write(path: Path, fields: Mapping[str, Any]) -> None:
         "mass": None if mass is None else _mass_to_json(mass),
         "post": None if post is None else post.tolist(),
         "shares": None if shares is None else _shares_to_json(shares),
+        **({} if products is None else {"products": {name: getattr(products, name).tolist() for name in PRODUCTS}}),
         "covariance": None if covariance is None else covariance.tolist(),
         **{name: fields[name] for name in KEPT},
         "conventions": dict(fields["conventions"]),
@@ -97,6 +103,10 @@ def read(path: Path) -> dict[str, Any]:
             **flags,
             lost=lost if lost.shape[1] else None,
         )
+    products = facts.get("products")
+    if products is not None:
+        of, slopes = np.array(products["of"], dtype=np.intp), np.array(products["slopes"], dtype=float)
+        products = Products(of, slopes, _numbers(table, "slope"))
     return {
         "values": np.array(facts["values"], dtype=float),
         "index": _index_from_json(facts["index"]),
@@ -104,6 +114,7 @@ def read(path: Path) -> dict[str, Any]:
         "clusters": pd.Index(table["cluster"], name=facts["cluster_name"]),
         "mass": mass,
         "cluster_shares": shares,
+        "products": products,
         "post": None if facts["post"] is None else np.array(facts["post"], dtype=bool),
         "covariance": None if facts["covariance"] is None else np.array(facts["covariance"], dtype=float),
         "conventions": facts["conventions"],
