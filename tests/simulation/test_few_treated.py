@@ -115,12 +115,12 @@ def repeat(what, design, errors: str, samples: int, slope: float = 0.0) -> pd.Se
             panel = Panel(draw(rng, design, errors, slope), unit="firm", time="year", cohort="cohort", cluster="city")
             for key, value in what(panel).items():
                 seen[key].append(value)
-    return pd.Series({key: np.nanmean(values) for key, values in seen.items()})
+    return pd.Series({key: pd.Series(values, dtype=float).mean() for key, values in seen.items()})
 
 
 def near(target: tuple[float, float], samples: int) -> tuple[float, float]:
     """The target, wider by what chance does in this many samples."""
-    slack = 2.6 * np.sqrt(0.05 * 0.95 / samples) * (samples < 1000)
+    slack = 2.6 * np.sqrt(0.05 * 0.95 / samples)
     return target[0] - slack, target[1] + slack
 
 
@@ -131,7 +131,9 @@ def test_joint_tests_and_bands_have_their_size(design, errors):
     rate = repeat(one, design, errors, SAMPLES)
     print(f"\n{design[0]}/{design[1]} {errors}, {SAMPLES} samples\n{rate.unstack().round(3).to_string()}")
     low, high = near((0.03, 0.07), SAMPLES)
-    ours = rate[[key for key in rate.index if key[1] in ("auto", "max_t", "slope", "band")]].dropna()
+    rare = {name for name, what in rate.index if what == "refused" and rate[name, what] > 0.5}
+    judged = ("auto", "max_t", "slope", "band")
+    ours = rate[[key for key in rate.index if key[1] in judged and key[0] not in rare]].dropna()
     assert ours.between(low, high).all(), ours[~ours.between(low, high)]
     if design[1] < 40:
         assert rate["group-time, 10 leads", "chi2"] > 0.3
