@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from aigreen import TWFE, GroupTimeATT, Panel
 from aigreen.did.diff_diff import ChaisemartinDHaultfoeuille, LocalProjections, SyntheticDiD, bacon_weights
@@ -74,6 +75,19 @@ def test_local_projections_equal_long_differences(shared):
     data = pd.concat(rows)
     y, d = (data[c] - data.groupby("t")[c].transform("mean") for c in ("y", "d"))
     assert result.estimates[2] == pytest.approx((d @ y) / (d @ d), abs=1e-10)
+
+
+def test_local_projections_count_the_clusters_of_the_smaller_side():
+    """Clusters of equal size: t with one degree of freedom less than treated, or than comparison clusters."""
+    for n_treated, n_controls, fewest in ((4, 12, 4), (12, 5, 5)):
+        result = LocalProjections(window=(-2, 1)).fit(few(n_treated, n_controls), "y")
+        low, high = result.conf_int().loc[1]
+        reach = stats.t.ppf(0.975, fewest - 1) * result.std_errors[1]
+        assert (low, high) == pytest.approx((result.estimates[1] - reach, result.estimates[1] + reach), rel=1e-12)
+    with pytest.warns(FewClustersWarning, match="^treated or comparison units stand in one cluster: no error$"):
+        alone = LocalProjections(window=(-2, 1)).fit(few(1, 12), "y")
+    assert np.isfinite(alone.estimates).all()
+    assert alone.std_errors.drop(-1).isna().all()
 
 
 def test_synthetic_did_takes_one_cohort(shared):

@@ -14,7 +14,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aigreen import TWFE, Decomposition, GroupTimeATT, Imputation, Mediation, Panel, Spillover, StackedDiD, SunAbraham
+from aigreen import (
+    TWFE,
+    Decomposition,
+    DoseResponse,
+    Efficient,
+    GroupTimeATT,
+    Imputation,
+    LocalProjections,
+    Mediation,
+    Panel,
+    Spillover,
+    StackedDiD,
+    SunAbraham,
+    Switchers,
+    TripleDifference,
+)
 from aigreen.errors import AigreenWarning, FewClustersError
 
 SAMPLES = int(os.environ.get("SAMPLES", "200"))
@@ -24,7 +39,10 @@ SLOPE = {(215, 15): 0.067, (31, 16): 0.1, (332, 18): 0.06, (80, 40): 0.05, (400,
 
 
 def draw(rng: np.random.Generator, design: tuple[int, int], errors: str, slope: float = 0.0) -> pd.DataFrame:
-    """Two firms a city with city shocks, or AR(1) shocks and 1 to 20 firms a city; cohorts 2019 to 2021, no effect."""
+    """Two firms a city with city shocks, or AR(1) shocks and 1 to 20 firms a city; cohorts 2019 to 2021, no effect.
+
+    Every other firm is eligible, doses are 1 to 5 by city, patents are counts with trends parallel in growth.
+    """
     n, treated = design
     size = np.full(n, 2) if errors == "iid" else rng.integers(1, 21, n)
     cohort = np.zeros(n, dtype=int)
@@ -39,21 +57,31 @@ def draw(rng: np.random.Generator, design: tuple[int, int], errors: str, slope: 
     y += slope * np.where(cohort[city] > 0, 1, 0)[:, None] * (YEARS - 2018)
     m = shock[rng.permutation(n)][city] + rng.standard_normal((firms, len(YEARS)))
     near = (np.arange(n) % 2 == 0)[city][:, None] & (YEARS >= 2019)
+    dose = np.repeat(np.where(cohort[city] > 0, 1 + city % 5, 0), len(YEARS))
+    year = np.tile(YEARS, firms)
     return pd.DataFrame(
         {
             "firm": np.repeat(np.arange(firms), len(YEARS)),
-            "year": np.tile(YEARS, firms),
+            "year": year,
             "city": np.repeat(city, len(YEARS)),
             "cohort": np.repeat(cohort[city], len(YEARS)),
             "y": y.ravel(),
             "m": m.ravel(),
             "near": near.ravel().astype(float),
+            "eligible": np.repeat(np.arange(firms) % 2, len(YEARS)),
+            "dose": dose,
+            "on": dose * (year >= np.repeat(cohort[city], len(YEARS))),
+            "patents": np.floor(np.exp(1 + y.ravel() / 2)),
         }
     )
 
 
 def estimates(panel: Panel) -> dict[str, object]:
-    """Overall effect of each estimator."""
+    """Overall effect of each estimator, or effects at one dose or horizon."""
+    curves = DoseResponse(degree=1).fit(panel, "y", dose="dose", at=[3])
+    normalized = Switchers(estimand="normalized").fit(panel, "y", treatment="on")
+    projected = LocalProjections(window=(-2, 1)).fit(panel, "y")
+    counted = Decomposition(channels=["m"], exposure="near", family="poisson").fit(panel, "patents")
     return {
         "group-time": GroupTimeATT().fit(panel, "y").overall(),
         "imputation": Imputation().fit(panel, "y").overall(),
@@ -66,6 +94,24 @@ def estimates(panel: Panel) -> dict[str, object]:
         "decomposition: total": Decomposition(channels=["m"], exposure="near").fit(panel, "y")["total"].overall(),
         "decomposition: direct": Decomposition(channels=["m"], exposure="near").fit(panel, "y")["direct"].overall(),
         "mediation: direct": Mediation(channels=["m"]).fit(panel, "y")["direct"],
+        "group-time, covariates": GroupTimeATT().fit(panel, "y", covariates=["m"]).overall(),
+        "efficient, roth_santanna": Efficient(kind="roth_santanna", estimand="simple").fit(panel, "y"),
+        "efficient, chen_santanna_xie": Efficient(kind="chen_santanna_xie").fit(panel, "y").overall(),
+        "triple difference": TripleDifference(third="eligible").fit(panel, "y").overall(),
+        "switchers": Switchers(estimand="total").fit(panel, "y", treatment="on"),
+        "switchers, normalized": normalized.select(normalized.index == 1),
+        "dose: level": curves["level"],
+        "dose: acr": curves["acr"],
+        "local projections": projected.select(projected.index == 1),
+        "imputation, counts": Imputation(family="poisson").fit(panel, "patents").overall(),
+        "imputation, counts in percent": Imputation(family="poisson", scale="percent").fit(panel, "patents").overall(),
+        "two-way, counts": TWFE(family="poisson").fit(panel, "patents"),
+        "spillover, counts: treated": Spillover(exposure="near", family="poisson")
+        .fit(panel, "patents")["treated"]
+        .overall(),
+        "decomposition, counts: total": counted["total"].overall(),
+        "decomposition, counts: direct": counted["direct"].overall(),
+        "decomposition, counts: spillover": counted["spillover"].overall(),
     }
 
 

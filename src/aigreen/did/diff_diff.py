@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from aigreen.arguments import check_fields, typed
+from aigreen.effects.cluster_shares import effective
 from aigreen.effects.effects import Effects
 from aigreen.errors import (
     AigreenError,
@@ -136,6 +137,12 @@ class LocalProjections:
     reweight : bool
         Weight cohorts equally to their treated units instead of by variance; covariates then enter by regression
         adjustment.
+
+    Notes
+    -----
+    Errors are diff-diff's, clustered by the panel's clusters. Intervals are t with one degree of freedom less than the
+    effective number of treated clusters, or of comparison clusters where these are fewer (see
+    `Effects.effective_clusters`): no more than Satterthwaite's.
     """
 
     window: tuple[int, int] = (-3, 3)
@@ -151,7 +158,13 @@ class LocalProjections:
 
     @typed
     def fit(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Effects:
-        """Fit and return effects by `horizon`, reference -1 included; errors clustered by the panel's clusters."""
+        """Fit and return effects by `horizon`, reference -1 included.
+
+        Warns
+        -----
+        FewClustersWarning
+            Of treated or comparison units in one cluster, which leave no error.
+        """
         dropped = Dropped()
         frame, sample = _frame(panel, outcome, covariates, dropped)
         if sample.n_clusters < 2:
@@ -175,8 +188,13 @@ class LocalProjections:
             if h != -1
         }
         variance = f"diff-diff, clustered by {panel.clusters.name}"
-        df = len(np.unique(sample.cluster_codes)) - 1
-        return _event_study(rows, sample, dropped, "local projections", outcome, variance, df)
+        few = round(_fewest_clusters(sample))
+        if few < 2:
+            warn(FewClustersWarning("treated or comparison units stand in one cluster: no error", count=1))
+            rows = {h: (effect, np.nan) for h, (effect, _) in rows.items()}
+        return _event_study(
+            rows, sample, dropped, "local projections", outcome, variance, max(1, few - 1), without_error=few < 2
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -308,6 +326,14 @@ def _frame(
     return frame.assign(**{f"x{j}": sample.column(name) for j, name in enumerate(covariates)}), sample
 
 
+def _fewest_clusters(sample: Panel) -> float:
+    """Effective number of treated clusters, or of comparison clusters where these are fewer."""
+    first = sample.unit_cohort
+    treated, never = (first > sample.times[0]) & (first <= sample.times[-1]), first > sample.times[-1]
+    sides = (treated, never if never.any() else treated)
+    return min(effective(np.bincount(sample.unit_cluster[side]) / max(1, side.sum())) for side in sides)
+
+
 def _balanced(frame: pd.DataFrame, what: str) -> None:
     short = int((frame.groupby("unit")["time"].size() < frame["time"].nunique()).sum())
     if short:
@@ -338,6 +364,8 @@ def _event_study(
     outcome: str,
     variance: str,
     df: int | None,
+    *,
+    without_error: bool = False,
 ) -> Effects:
     lost = [h for h, (effect, _) in rows.items() if not np.isfinite(effect)]
     dropped.add(SmallCellWarning, "horizons", f"not estimated by diff-diff's {method}", len(lost), lost)
@@ -346,7 +374,7 @@ def _event_study(
         raise EstimationError(f"{method}: no horizon after treatment can be estimated")
     rows = dict(sorted((rows | {-1: (0.0, 0.0)}).items()))
     post = np.array(list(rows)) >= 0
-    return _effects(rows, "horizon", sample, dropped, method, outcome, variance, post, df)
+    return _effects(rows, "horizon", sample, dropped, method, outcome, variance, post, df, without_error=without_error)
 
 
 def _effects(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -34,14 +36,16 @@ from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import ROUNDING, result_facts
 from aigreen.panel.panel import Panel
 
-FEW = 40  # treated clusters
+FEW = 10  # treated clusters, down to which coverage is simulated
 Kind = Literal["roth_santanna", "chen_santanna_xie"]
 Estimand = Literal["group_time", "simple", "group", "calendar", "event_study"]
 Adjustment = Literal["efficient", "callaway_santanna", "sun_abraham"]
-Variance = Literal["adjusted", "conservative"]
-Covariance = Literal["auto", "by_cohort", "pooled"]
+Variance = Literal["auto", "adjusted", "conservative", "jackknife"]
+Covariance = Literal["auto", "by_cohort", "pooled", "shrunk"]
 
 MANY = 50  # clusters of each cohort from which its own covariance serves
+PER_PERIOD = 5  # of these a period, for chen_santanna_xie
+_BLOCK = 2**22
 _SINGULAR = 1e-10
 
 
@@ -75,17 +79,21 @@ class Efficient:
     adjustment : {"efficient", "callaway_santanna", "sun_abraham"}
         Of roth_santanna. callaway_santanna: :math:`\beta = 1`. sun_abraham: :math:`\beta = 1`, compared with the last
         cohort only.
-    variance : {"adjusted", "conservative"}
-        Of roth_santanna. conservative: Neyman's, :math:`\sum_g a_g'S_g a_g/N_g` with :math:`a_g` the weights on the
-        periods of cohort g. adjusted: less :math:`b'\bar S b/N`, where b sums over cohorts the slopes of
-        :math:`a_{0g}'Y_i` on the outcomes of the periods before any treatment: what these explain of the
-        effects' spread over units, which is no sampling error of :math:`\hat\theta`.
-
-    covariance : {"auto", "by_cohort", "pooled"}
-        Of means over periods, from which :math:`\hat\beta` comes; errors are always those of the weights used.
+    variance : {"auto", "adjusted", "conservative", "jackknife"}
+        conservative, of roth_santanna: Neyman's, :math:`\sum_g a_g'S_g a_g/N_g` with :math:`a_g` the weights on the
+        periods of cohort g. adjusted, of roth_santanna: less :math:`b'\bar S b/N`, where b sums over cohorts the slopes
+        of :math:`a_{0g}'Y_i` on the outcomes of the periods before any treatment: what these explain of the
+        effects' spread over units, which is no sampling error of :math:`\hat\theta`; of chen_santanna_xie: that of
+        given weights. jackknife: conservative, or of given weights, with the influence of each cluster on
+        :math:`\hat\beta`, which these leave out: :math:`\psi_c + (1 - s_c)(\hat\beta_{-c} - \hat\beta)'\hat X_{-c}`,
+        without cluster c, :math:`s_c` its share of its cohort. auto: jackknife where the covariance is not by_cohort.
+    covariance : {"auto", "by_cohort", "pooled", "shrunk"}
+        Of means over periods, from which :math:`\hat\beta` comes.
         by_cohort: each cohort's own (and across them, where clusters span several), as both papers. pooled: one for
-        all cohorts; with few clusters a cohort's own is noisy or singular, and errors are then too small. auto:
-        by_cohort where every cohort has `MANY` clusters, else pooled.
+        all cohorts; with few clusters a cohort's own is noisy or singular. shrunk, of chen_santanna_xie: pooled, of
+        deviations from unit means, and drawn towards equal and uncorrelated errors, under which the estimator is that
+        of `Imputation`, by the share that is best in squares (Ledoit and Wolf 2004). auto: by_cohort where every cohort
+        has `MANY` clusters, for chen_santanna_xie also 5 a period; else shrunk, for roth_santanna pooled.
 
     Notes
     -----
@@ -100,6 +108,8 @@ class Efficient:
     ----------
     Roth and Sant'Anna (2023), Efficient Estimation for Staggered Rollout Designs, Journal of Political Economy
     Microeconomics 1(4). Chen, Sant'Anna and Xie (2025), Efficient Difference-in-Differences and Event Study Estimators.
+    Ledoit and Wolf (2004), A Well-Conditioned Estimator for Large-Dimensional Covariance Matrices, Journal of
+    Multivariate Analysis 88.
 
     Examples
     --------
@@ -115,7 +125,7 @@ class Efficient:
     kind: Kind
     estimand: Estimand = "group_time"
     adjustment: Adjustment = "efficient"
-    variance: Variance = "adjusted"
+    variance: Variance = "auto"
     covariance: Covariance = "auto"
 
     def __post_init__(self) -> None:
@@ -129,9 +139,15 @@ class Efficient:
         ):
             check_choice(option, getattr(self, option), allowed)
         if self.kind == "chen_santanna_xie":
-            for option, only in (("estimand", "group_time"), ("adjustment", "efficient"), ("variance", "adjusted")):
+            for option, only in (("estimand", "group_time"), ("adjustment", "efficient")):
                 if getattr(self, option) != only:
                     raise OptionError(option, getattr(self, option), [f"{only} with kind='chen_santanna_xie'"])
+            if self.variance == "conservative":
+                raise OptionError("variance", self.variance, ["adjusted or jackknife with kind='chen_santanna_xie'"])
+        elif self.covariance == "shrunk":
+            raise OptionError("covariance", self.covariance, ["pooled with kind='roth_santanna'"])
+        if self.variance == "jackknife" and self.covariance == "by_cohort":
+            raise OptionError("variance", self.variance, ["adjusted or conservative with covariance='by_cohort'"])
 
     @typed
     def fit(self, panel: Panel, outcome: str) -> Effects:
@@ -158,24 +174,44 @@ class Efficient:
         """
         design = self._design(panel, outcome)
         means, start, zero = design.means, design.start, design.zero
-        pooled = self._pooled(means)
-        roots = means.pooled if pooled else means.influence
-        first, second = roots(start), roots(zero)
         if self.kind == "chen_santanna_xie":
             means.require_variation()
-            weights = start - np.einsum("rk,rgt->kgt", _slopes(second, first, means, pooled=pooled), zero)
-            psi = means.influence(weights)
+        covariance = self._covariance(means)
+        if covariance == "by_cohort":
+            first, second = means.influence(start), means.influence(zero)
+            weights = self._weights(design, second.T @ second, second.T @ first)
         else:
+            share = means.shrinkage if covariance == "shrunk" else 0.0
+            weights = self._weights(design, *_moments(_shrunk(means.products, share), means.size, zero, start))
+        psi = means.influence(weights)
+        variance = self._variance(means)
+        if variance == "adjusted" and self.kind == "roth_santanna":
             reference = (start == zero).all(axis=(1, 2))
-            slope = np.ones(len(start))
-            if self.adjustment == "efficient":
-                square = np.einsum("ck,ck->k", second, second)
-                np.divide(np.einsum("ck,ck->k", second, first), square, out=slope, where=(square > 0) & ~reference)
-            weights = start - slope[:, None, None] * zero
-            psi = means.influence(weights)
-            if self.variance == "adjusted":
-                psi = means.adjusted(psi, np.where(reference[:, None, None], 0.0, start))
+            psi = means.adjusted(psi, np.where(reference[:, None, None], 0.0, start))
+        elif variance == "jackknife" and self.adjustment == "efficient":
+            for block in np.array_split(np.arange(len(psi)), 1 + len(psi) * zero.size * len(zero) // _BLOCK):
+                products, size, mean = means.without(block)
+                moved = weights - self._weights(design, *_moments(_shrunk(products, share), size, zero, start))
+                psi[block] += means.kept[block, None] * np.einsum("ckgt,cgt->ck", moved, mean)
         return self._effects(design, np.einsum("kgt,gt->k", weights, means.mean), psi, design.cells, design.index)
+
+    def _weights(self, design: _Design, gram: np.ndarray, cross: np.ndarray) -> np.ndarray:
+        """Weights on means of cohorts, shape (..., k, G, T).
+
+        Parameters
+        ----------
+        gram, cross : ndarray, shapes (..., r, r) and (..., r, k)
+            Covariance of the contrasts that are zero, and with the first estimates.
+        """
+        if self.kind == "chen_santanna_xie":
+            slopes = _slopes(gram, cross, design.means, self._covariance(design.means))
+            return design.start - np.einsum("...rk,rgt->...kgt", slopes, design.zero)
+        square, both = (np.diagonal(matrix, axis1=-2, axis2=-1) for matrix in (gram, cross))
+        slope = np.ones_like(both)
+        if self.adjustment == "efficient":
+            reference = (design.start == design.zero).all(axis=(1, 2))
+            np.divide(both, square, out=slope, where=(square > 0) & ~reference)
+        return design.start - slope[..., None, None] * design.zero
 
     @typed
     def balance(self, panel: Panel, outcome: str) -> Effects:
@@ -198,12 +234,16 @@ class Efficient:
     def randomization_test(self, panel: Panel, outcome: str, *, n_draws: int = 999, seed: int = 0) -> Randomization:
         r"""Fisher's test of no effect on any unit: the t statistic under reassigned timing.
 
-        The statistic is :math:`\hat\theta` over its error (`variance`), of the estimand or of the mean of its effects;
-        timing is reassigned across the panel's clusters. See `aigreen.inference.randomization_inference`.
+        The statistic is :math:`\hat\theta` over its error (`variance`; auto: adjusted), of the estimand or of the
+        mean of its effects; timing is reassigned across the panel's clusters. See
+        `aigreen.inference.randomization_inference`.
         """
+        plain = replace(self, variance="adjusted") if self.variance == "auto" else self
 
         def statistic(drawn: Panel, name: str) -> float:
-            overall = self.fit(drawn, name).overall()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FewClustersWarning)
+                overall = plain.fit(drawn, name).overall()
             return float(overall.values[0] / overall.std_errors.iloc[0])
 
         return randomization_inference(panel, outcome, statistic, n_draws=n_draws, seed=seed)
@@ -214,10 +254,21 @@ class Efficient:
             return _parallel(means)
         return _random_timing(means, self.estimand, last_only=self.adjustment == "sun_abraham")
 
-    def _pooled(self, means: _Means) -> bool:
-        if self.covariance == "auto":
-            return min(distinct(means.sample.unit_cluster[own]) for own in means.units) < MANY
-        return self.covariance == "pooled"
+    def _many(self, means: _Means) -> bool:
+        """Whether every cohort has clusters enough for a covariance of its own, and for errors of given weights."""
+        periods = len(means.times) if self.kind == "chen_santanna_xie" else 0
+        return means.fewest >= max(MANY, PER_PERIOD * periods)
+
+    def _covariance(self, means: _Means) -> Covariance:
+        if self.covariance != "auto":
+            return self.covariance
+        few: Covariance = "shrunk" if self.kind == "chen_santanna_xie" else "pooled"
+        return "by_cohort" if self._many(means) else few
+
+    def _variance(self, means: _Means) -> Variance:
+        if self.variance != "auto":
+            return self.variance
+        return "adjusted" if self._covariance(means) == "by_cohort" else "jackknife"
 
     def _effects(
         self,
@@ -236,7 +287,7 @@ class Efficient:
             means.cohort,
             of_cell,
             n_clusters=len(means.sample.clusters),
-            by_group=True,
+            by_group=balance or self.kind == "roth_santanna",
             own_left_out=means.factor,
         )
         horizon = means.times[cells.time] - of_cell
@@ -248,8 +299,14 @@ class Efficient:
         post = (horizon >= 0).astype(float) @ (cells.weight > 0) > 0
         n_treated = int(shares.share.any(axis=1).sum())
         if n_treated < FEW:
-            message = f"{n_treated} treated clusters: estimated weights make intervals too short below {FEW}"
+            message = f"{n_treated} treated clusters: intervals were simulated with {FEW} and more"
             warn(FewClustersWarning(message, count=n_treated))
+        given = self._variance(means) != "jackknife" and self.adjustment == "efficient"
+        if given and not balance and not self._many(means):
+            message = (
+                f"{means.fewest} clusters in a cohort: errors of given weights are too small; see variance='jackknife'"
+            )
+            warn(FewClustersWarning(message, count=means.fewest))
         return Effects(
             values=values,
             index=index,
@@ -263,15 +320,17 @@ class Efficient:
         )
 
     def _conventions(self, means: _Means) -> dict[str, str]:
+        variance = self._variance(means)
         told = {
             "variance": f"influence functions summed by {means.sample.clusters.name}",
             "small-sample factor": "none",
         }
+        if self.kind == "roth_santanna" or variance == "jackknife":
+            told["variance"] = f"{variance}, {told['variance']}"
         if self.kind == "roth_santanna":
-            told["variance"] = f"{self.variance}, {told['variance']}"
             told["adjustment"] = self.adjustment.replace("_", " ")
             told["estimand"] = self.estimand.replace("_", " ")
-        told["covariance of means"] = "pooled" if self._pooled(means) else "by cohort"
+        told["covariance of means"] = self._covariance(means).replace("_", " ")
         if means.factor:
             told["small-sample factor"] = "N/(N-1) by cohort"
         return told
@@ -301,13 +360,15 @@ class _Means:
         Cohorts ascend; inf, the last one, is never treated.
     mean : ndarray, shape (G, T);  size : ndarray, shape (G,)
     deviation : list of G ndarrays, shape (N_g, T)
-        Of each unit from the mean of its cohort.
+        Of each unit from the mean of its cohort, times `scale`.
     units : list of G ndarrays of int
         Positions of these units in the sample.
     cohort : ndarray, shape (N,)
         Of all units of the sample, nan where left out.
+    scale : ndarray, shape (G,)
+        Root of N_g/(N_g - 1) where clusters are units, else one.
     factor : bool
-        Whether deviations are multiplied by the root of N_g/(N_g - 1): where clusters are units.
+        Whether clusters are units.
     """
 
     sample: Panel
@@ -320,6 +381,7 @@ class _Means:
     mean: np.ndarray
     units: list[np.ndarray]
     deviation: list[np.ndarray]
+    scale: np.ndarray
     factor: bool
 
     @classmethod
@@ -348,7 +410,7 @@ class _Means:
         scale = np.sqrt(size / (size - 1)) if by_unit else np.ones(len(size))
         deviation = [s * (own - m) for s, own, m in zip(scale, wide, mean, strict=True)]
         return cls(
-            sample, outcome, dropped, cohort, cohorts, sample.times, size, mean, units, deviation, by_unit
+            sample, outcome, dropped, cohort, cohorts, sample.times, size, mean, units, deviation, scale, by_unit
         )  # fmt: skip
 
     @property
@@ -369,20 +431,66 @@ class _Means:
             np.add.at(psi, self.sample.unit_cluster[own], deviation @ weights[:, g].T / self.size[g])
         return psi
 
-    def pooled(self, weights: np.ndarray) -> np.ndarray:
-        r"""Root of the covariance that sums of means have if that over periods is the same in all cohorts.
+    @property
+    def fewest(self) -> int:
+        """Clusters of the cohort that has fewest."""
+        return min(distinct(self.sample.unit_cluster[own]) for own in self.units)
 
-        With :math:`e_c` the summed deviations of a cluster's units of one cohort and :math:`LL' = \sum_c e_c e_c'/N`,
-        the rows are :math:`L'w_g/\sqrt{N_g}`, shape (G T, k).
+    @cached_property
+    def sums(self) -> np.ndarray:
+        """Deviations summed by cluster and cohort, shape (clusters, G, T)."""
+        e = np.zeros((len(self.sample.clusters), *self.mean.shape))
+        for g, (own, deviation) in enumerate(zip(self.units, self.deviation, strict=True)):
+            np.add.at(e[:, g], self.sample.unit_cluster[own], deviation)
+        return e
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """Units by cluster and cohort, shape (clusters, G)."""
+        of = [np.bincount(self.sample.unit_cluster[own], minlength=len(self.sums)) for own in self.units]
+        return np.column_stack(of).astype(float)
+
+    @property
+    def kept(self) -> np.ndarray:
+        """What is left of its cohort without a cluster, shape (clusters,); the root of it where clusters are units."""
+        left = 1 - (self.counts / self.size).max(axis=1)
+        return np.sqrt(left) if self.factor else left
+
+    @property
+    def products(self) -> np.ndarray:
+        """Cross-products of periods, shape (T, T): the covariance of means of all cohorts times N."""
+        return np.einsum("cgt,cgs->ts", self.sums, self.sums)
+
+    @property
+    def shrinkage(self) -> float:
+        r"""Share :math:`\sum_c \|z_c z_c' - S\|^2 / n^2 \|S - \mu I\|^2` of Ledoit and Wolf (2004), at most one.
+
+        With z the sums of n clusters less their mean over periods, S their covariance and :math:`\mu` its mean root.
         """
-        sums = []
-        for own, deviation in zip(self.units, self.deviation, strict=True):
-            total = np.zeros((len(self.sample.clusters), len(self.times)))
-            np.add.at(total, self.sample.unit_cluster[own], deviation)
-            sums.append(total.T @ total)
-        values, vectors = np.linalg.eigh(sum(sums) / self.size.sum())
-        root = vectors * np.sqrt(values.clip(0))
-        return np.vstack([root.T @ weights[:, g].T / np.sqrt(size) for g, size in enumerate(self.size)])
+        z = self.sums[self.counts > 0]
+        z = z - z.mean(axis=1, keepdims=True)
+        n, free = len(z), z.shape[1] - 1
+        S = z.T @ z / n
+        square = np.sum(S**2)
+        noise = np.sum(np.sum(z**2, axis=1) ** 2) / n**2 - square / n
+        distance = square - np.trace(S) ** 2 / free
+        return float(min(1.0, noise / distance)) if distance > 0 else 1.0
+
+    def without(self, clusters: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        r"""Leave out one cluster at a time: cross-products (c, T, T), sizes (c, G) and means (c, G, T) of cohorts.
+
+        Without cluster c the mean of a cohort moves by :math:`\delta = -e_c/(N - N_c)`, and every other sum of
+        deviations :math:`e` by :math:`-N_{c'}\delta`. A cohort of one cluster keeps its size and mean.
+        """
+        e, k = self.sums[clusters], self.counts[clusters]
+        left = self.size - k
+        shift = -e / np.where(left > 0, left, np.inf)[:, :, None]
+        crossed = np.einsum("cg,cgt->gt", self.counts, self.sums) - k[:, :, None] * e
+        mixed = np.einsum("cgt,cgs->cts", crossed, shift)
+        squares = (self.counts**2).sum(axis=0) - k**2
+        products = self.products - np.einsum("cgt,cgs->cts", e, e) - mixed - mixed.transpose(0, 2, 1)
+        products += np.einsum("cg,cgt,cgs->cts", squares, shift, shift)
+        return products, np.where(left > 0, left, self.size), self.mean + shift / self.scale[:, None]
 
     def adjusted(self, psi: np.ndarray, start: np.ndarray) -> np.ndarray:
         r"""Take out what the outcomes before any treatment explain of the spread of effects.
@@ -503,25 +611,51 @@ def _changes(cells: list[tuple[int, int]], shape: tuple[int, int], reference: in
         yield one
 
 
-def _slopes(zero: np.ndarray, first: np.ndarray, means: _Means, *, pooled: bool) -> np.ndarray:
-    """Slopes of first estimates on contrasts, shape (r, k), from roots of their covariance, (n, r) and (n, k).
+def _shrunk(products: np.ndarray, share: float) -> np.ndarray:
+    """Take unit means out of cross-products, shape (..., T, T), and draw them to those of independent errors."""
+    centre = np.eye(products.shape[-1]) - 1 / products.shape[-1]
+    within = centre @ products @ centre
+    level = np.trace(within, axis1=-2, axis2=-1) / (len(centre) - 1)
+    return (1 - share) * within + share * level[..., None, None] * centre
+
+
+def _moments(
+    products: np.ndarray, size: np.ndarray, zero: np.ndarray, start: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Covariances of sums of means with weights `zero`, and of these with those of weights `start`, but for a factor.
+
+    Parameters
+    ----------
+    products : shape (..., T, T);  size : shape (..., G);  zero : shape (r, G, T);  start : shape (k, G, T)
+
+    Returns
+    -------
+    shapes (..., r, r) and (..., r, k)
+    """
+    half = np.einsum("rgt,...ts->...rgs", zero, products) / size[..., None, :, None]
+    return np.einsum("...rgs,qgs->...rq", half, zero), np.einsum("...rgs,kgs->...rk", half, start)
+
+
+def _slopes(gram: np.ndarray, cross: np.ndarray, means: _Means, covariance: Covariance) -> np.ndarray:
+    """Slopes of first estimates on contrasts, shape (..., r, k), from covariances (..., r, r) and (..., r, k).
 
     A covariance by cohort needs more degrees of freedom than contrasts: with as many, their combination fits the first
     estimates exactly, and no error is left.
     """
-    gram = zero.T @ zero
-    scale = np.sqrt(np.diag(gram))
-    roots = np.linalg.eigvalsh(gram / np.outer(scale, scale)) if (scale > 0).all() else np.zeros(1)
+    square = np.diagonal(gram, axis1=-2, axis2=-1)
+    scale = np.sqrt(np.where(square > 0, square, 1.0))
+    roots = np.linalg.eigvalsh(gram / (scale[..., :, None] * scale[..., None, :]))
+    regular = (square > 0).all() and (roots[..., 0] > _SINGULAR * roots[..., -1]).all()
     clusters = [distinct(means.sample.unit_cluster[own]) for own in means.units]
     left = min(sum(clusters) - len(clusters), means.sample.n_clusters - 1)
-    if not roots[0] > _SINGULAR * roots[-1] or (not pooled and left <= len(scale)):
+    if not regular or (covariance == "by_cohort" and left <= gram.shape[-1]):
         raise EstimationError(
-            f"{len(scale):,} contrasts that parallel trends make zero, and cohorts of "
+            f"{gram.shape[-1]:,} contrasts that parallel trends make zero, and cohorts of "
             f"{', '.join(str(n) for n in clusters[:SHOWN])}{', ...' if len(clusters) > SHOWN else ''} clusters leave "
             f"{left:,} degrees of freedom for their covariance, which is singular or fitted exactly; use "
-            + ("GroupTimeATT" if pooled else "covariance='pooled', or GroupTimeATT")
+            + ("GroupTimeATT" if covariance == "shrunk" else "covariance='shrunk', or GroupTimeATT")
         )
-    return np.linalg.solve(gram, zero.T @ first)
+    return np.linalg.solve(gram, cross)
 
 
 def _cell_index(cells: _CellWeights, means: _Means) -> pd.Index:

@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aigreen import Efficient, Panel
+from aigreen import Efficient, Imputation, Panel
+from aigreen.did import efficient
 from aigreen.errors import (
     AlwaysTreatedWarning,
     EstimationError,
+    FewClustersWarning,
     NoControlsError,
     NoPrePeriodError,
     OptionError,
@@ -83,11 +85,123 @@ def test_pooled_covariance_is_generalised_least_squares_on_cohort_means():
         design[5 * g + t, 7 + j] = 1
     beta = np.linalg.solve(design.T @ precision @ design, design.T @ precision @ means.ravel())
     np.testing.assert_allclose(ours.values, beta[7:], rtol=0, atol=1e-10)
-    auto = Efficient(kind="chen_santanna_xie").fit(panel_of(df), "y")
-    np.testing.assert_array_equal(auto.values, ours.values)
-    assert auto.conventions["covariance of means"] == "pooled"
     few = Efficient(kind="chen_santanna_xie", covariance="pooled").fit(panel_of(frame(n=20, periods=8)), "y")
     assert np.isfinite(few.values).all()
+
+
+def towns(seed=0, cohorts=(0, 4, 5)):
+    """Forty towns of one to five firms, each of one cohort, with common shocks."""
+    rng = np.random.default_rng(seed)
+    town = np.repeat(np.arange(40), rng.integers(1, 6, 40))
+    first = rng.permutation(np.resize(cohorts, 40))[town]
+    years = np.arange(1, 7)
+    shock = rng.normal(size=(40, 6)).cumsum(axis=1)[town] + rng.normal(size=(len(town), 6))
+    y = shock + 2 * ((first > 0)[:, None] & (years >= first[:, None]))
+    keys = {"firm": np.arange(len(town)), "town": town, "first": first}
+    return pd.DataFrame({name: np.repeat(values, 6) for name, values in keys.items()}).assign(
+        year=np.tile(years, len(town)), y=y.ravel()
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "cohorts"),
+    [
+        ({"kind": "chen_santanna_xie", "covariance": "pooled"}, (0, 4, 5)),
+        ({"kind": "chen_santanna_xie"}, (0, 4, 5)),
+        ({"kind": "roth_santanna"}, (0, 4)),
+        ({"kind": "roth_santanna", "estimand": "simple"}, (0, 4)),
+    ],
+    ids=["pooled", "shrunk", "roth_santanna", "simple"],
+)
+def test_jackknife_is_refits_without_a_cluster(options, cohorts, monkeypatch):
+    """Weights and all, but for the degree of shrinkage, times what is left of the cluster's cohort."""
+    df = towns(cohorts=cohorts)
+    estimator = Efficient(**options)
+    full = estimator.fit(panel_of(df, cluster="town"), "y")
+    assert full.conventions["variance"].startswith("jackknife")
+    share = efficient._Means.of(panel_of(df, cluster="town"), "y").shrinkage
+    assert 0.05 < share < 0.95
+    monkeypatch.setattr(efficient._Means, "shrinkage", share)
+    size, by_town = df.groupby("first").size(), df.groupby("town")["first"].agg(["size", "first"])
+    for town in range(0, 40, 3):
+        without = estimator.fit(panel_of(df[df["town"] != town], cluster="town"), "y")
+        left = 1 - by_town["size"][town] / size[by_town["first"][town]]
+        np.testing.assert_allclose(full.influence.loc[town], left * (full.values - without.values), atol=1e-12)
+
+
+def test_a_cohort_of_one_cluster_keeps_its_mean():
+    df = towns()
+    largest = df[df["first"] == 4].groupby("town").size().idxmax()
+    df = df[(df["first"] != 4) | (df["town"] == largest)]
+    effects = Efficient(kind="chen_santanna_xie").fit(panel_of(df, cluster="town"), "y")
+    assert np.isfinite(effects.psi).all()
+    assert (effects.std_errors > 0).all()
+
+
+def test_fully_shrunk_is_imputation(monkeypatch):
+    """Equal and uncorrelated errors make imputation efficient."""
+    panel = panel_of(towns(), cluster="town")
+    expected = Imputation().fit(panel, "y")
+    monkeypatch.setattr(efficient._Means, "shrinkage", 1.0)
+    ours = Efficient(kind="chen_santanna_xie").fit(panel, "y")
+    assert ours.conventions["covariance of means"] == "shrunk"
+    np.testing.assert_allclose(ours.values, expected.estimates.reindex(ours.index), atol=1e-10)
+
+
+def test_shrunk_weights_are_generalised_least_squares_on_contrasts():
+    """Cohort means in an orthonormal basis without the unit mean; period effects and one effect a treated cell."""
+    df = towns()
+    panel = panel_of(df, cluster="town")
+    ours, share = Efficient(kind="chen_santanna_xie").fit(panel, "y"), efficient._Means.of(panel, "y").shrinkage
+    basis = np.linalg.svd(np.eye(6) - 1 / 6)[0][:, :5]
+    means = df.groupby(["first", "year"])["y"].mean().unstack()
+    size = df.groupby("first")["firm"].nunique()
+    e = df.assign(e=df["y"] - df.groupby(["first", "year"])["y"].transform("mean"))
+    z = e.groupby(["town", "year"])["e"].sum().unstack().to_numpy() @ basis
+    S = z.T @ z
+    V = (1 - share) * S + share * np.trace(S) / 5 * np.eye(5)
+    design = np.zeros((3, 5, 5 + len(ours)))
+    design[:, :, :5] = basis.T[:, 1:]
+    for j, (g, t) in enumerate(ours.index):
+        design[means.index.get_loc(g), :, 5 + j] = basis[t - 1]
+    root = np.linalg.cholesky(np.linalg.inv(V)).T
+    left = np.sqrt(size.to_numpy())[:, None, None] * (root @ design)
+    right = np.sqrt(size.to_numpy())[:, None] * (means.to_numpy() @ basis @ root.T)
+    beta = np.linalg.lstsq(left.reshape(15, -1), right.ravel(), rcond=None)[0]
+    np.testing.assert_allclose(ours.values, beta[5:], rtol=0, atol=1e-10)
+
+
+def test_averages_that_count_the_sampling_of_cohorts_are_centred_over_cohorts():
+    df = towns()
+    effects = Efficient(kind="chen_santanna_xie").fit(panel_of(df, cluster="town"), "y").overall()
+    size, town = df.groupby("first")["firm"].nunique(), df.groupby("town")["first"].agg(["size", "first"])
+    cells = {4: 3 * size[4], 5: 2 * size[5], 0: 3 * size[4] + 2 * size[5]}
+    share = town["size"] / 6 / town["first"].map(size) * town["first"].map(cells) / cells[0]
+    expected = np.sqrt((effects.psi[:, 0] ** 2 / (1 - share)).sum())
+    assert effects.effective_clusters()["small_sample_error"].iloc[0] == pytest.approx(expected, rel=1e-12)
+
+
+def test_shrinkage_is_that_of_ledoit_and_wolf():
+    df = towns()
+    sums = df.assign(e=df["y"] - df.groupby(["first", "year"])["y"].transform("mean"))
+    wide = sums.groupby(["town", "year"])["e"].sum().unstack().to_numpy()
+    z = wide @ np.linalg.svd(np.eye(6) - 1 / 6)[0][:, :5]
+    S = z.T @ z / 40
+    distance = np.sum((S - np.trace(S) / 5 * np.eye(5)) ** 2)
+    expected = sum(np.sum((np.outer(row, row) - S) ** 2) for row in z) / 40**2 / distance
+    ours = efficient._Means.of(panel_of(df, cluster="town"), "y").shrinkage
+    assert ours == pytest.approx(expected, rel=1e-10)
+    assert ours == pytest.approx(0.19969184419488542, rel=1e-10)  # scikit-learn 1.9.1, LedoitWolf(assume_centered=True)
+
+
+@pytest.mark.parametrize("kind", ["roth_santanna", "chen_santanna_xie"])
+def test_errors_of_given_weights_and_few_clusters_warn(kind):
+    panel = panel_of(towns(), cluster="town")
+    with pytest.warns(FewClustersWarning, match=r"1[34] clusters in a cohort.*variance='jackknife'"):
+        Efficient(kind=kind, variance="adjusted").fit(panel, "y")
+    few = panel_of(towns(cohorts=(0, 0, 0, 0, 4)), cluster="town")
+    with pytest.warns(FewClustersWarning, match="8 treated clusters: intervals were simulated with 10 and more"):
+        Efficient(kind=kind).fit(few, "y")
 
 
 @pytest.mark.parametrize("options", [{"kind": "roth_santanna"}, {"kind": "chen_santanna_xie"}])
@@ -176,7 +290,7 @@ def test_refusals():
     by_cohort = Efficient(kind="chen_santanna_xie", covariance="by_cohort")
     text = (
         "{} contrasts that parallel trends make zero, and cohorts of {} clusters leave {} degrees of freedom for their "
-        "covariance, which is singular or fitted exactly; use covariance='pooled', or GroupTimeATT"
+        "covariance, which is singular or fitted exactly; use covariance='shrunk', or GroupTimeATT"
     )
     with pytest.raises(EstimationError, match=f"^{text.format(9, '3, 5', 6)}$"):
         by_cohort.fit(panel_of(frame(n=8, periods=11, cohorts=(0, 11))), "y")
@@ -189,3 +303,8 @@ def test_refusals():
         Efficient(kind="chen_santanna_xie", estimand="simple")
     with pytest.raises(OptionError, match="kind='roth': use one of"):
         Efficient(kind="roth")
+    for options in ({"covariance": "shrunk"}, {"covariance": "by_cohort", "variance": "jackknife"}):
+        with pytest.raises(OptionError, match="use one of"):
+            Efficient(kind="roth_santanna", **options)
+    with pytest.raises(OptionError, match="adjusted or jackknife"):
+        Efficient(kind="chen_santanna_xie", variance="conservative")
