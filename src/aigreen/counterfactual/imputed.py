@@ -163,8 +163,8 @@ class Imputed:
             try:
                 model = (fit_poisson if poisson else fit_linear)(y, X[:, keep], effects, sample.weights)
                 break
-            except (ConvergenceError, CollinearError):
-                left = without_separated(codes, fitted, y, X, sample, dropped) if poisson else fitted
+            except (ConvergenceError, CollinearError) as failure:
+                left = without_separated(codes, fitted, y, X, sample, dropped, failure) if poisson else fitted
                 if left.sum() == fitted.sum():
                     raise
                 fitted = left

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-BLOCK = 2**14  # rows
+ALONE = 2**18  # multiplications that are left to one thread
 
 
 def take_rows(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -31,13 +31,18 @@ def sum_by(codes: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
     return out
 
 
-def weighted_gram(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Weighted cross-products of the columns of `values`, shape (n, k), without a weighted copy of them, (k, k)."""
-    gram = np.zeros((values.shape[1], values.shape[1]))
-    for start in range(0, len(values), BLOCK):
-        block = values[start : start + BLOCK].T
-        gram += (block * weights[start : start + BLOCK]) @ block.T
-    return gram
+def cross_products(first: np.ndarray, second: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Weighted products of the columns of two tall matrices, shape (n, k) and (n, m), without weighted copies; (k, m).
+
+    Blocks of rows are too small for a linear algebra library to share among threads, whose number would show in the
+    last digits.
+    """
+    out = np.zeros((first.shape[1], second.shape[1]))
+    rows = max(1, ALONE // max(1, out.size))
+    for start in range(0, len(first), rows):
+        block = first[start : start + rows].T
+        out += (block if weights is None else block * weights[start : start + rows]) @ second[start : start + rows]
+    return out
 
 
 def crosstab(

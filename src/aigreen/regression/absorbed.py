@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from aigreen.errors import CollinearError, ConvergenceError
+from aigreen.errors import CollinearError, ConvergenceError, SeparatedError
 from aigreen.linalg import poisson
-from aigreen.linalg.arrays import weighted_gram
+from aigreen.linalg.arrays import cross_products
 from aigreen.linalg.collinearity import column_scale, independent_columns
 from aigreen.linalg.fixed_effects import FixedEffects
 from aigreen.linalg.varying_slopes import Slope, absorb
@@ -126,6 +126,8 @@ def fit_poisson(
     """
     try:
         beta, mean, within = _poisson(y, projected, effects, weights, offset)
+    except SeparatedError as found:
+        return None, found.rows
     except (CollinearError, ConvergenceError):
         gone = separated_rows(y, X / column_scale(X), [] if effects is None else effects.codes)
         if not gone.any():
@@ -134,7 +136,7 @@ def fit_poisson(
     residual, v = y - mean, mean
     if weights is not None:
         residual, v = weights * residual, weights * v
-    bread = np.linalg.inv(weighted_gram(within, v))
+    bread = np.linalg.inv(cross_products(within, within, v))
     within *= residual[:, None]
     return Regression(beta, within, bread, 1.0), np.zeros(len(y), dtype=bool)
 
