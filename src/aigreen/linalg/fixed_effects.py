@@ -279,6 +279,11 @@ class FixedEffects(Absorption):
         """Level of each fitted row in the effect with most levels, shape (n_fitted,)."""
         return self._u0
 
+    @property
+    def others(self) -> list[np.ndarray]:
+        """Levels of the fitted rows in the other effects, numbered one after the other, each of shape (n_fitted,)."""
+        return self._l0
+
     def sums(self, columns: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Sum each of k columns of the fitted rows by level of the largest effect, and of the others, (levels, k)."""
         sums1, sums2 = [], []

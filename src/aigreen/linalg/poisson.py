@@ -84,7 +84,7 @@ def fit_poisson(
         Effects and covariates may separate rows all the same.
     """
     wy = y if weights is None else weights * y
-    counts = _Counts(y, wy, np.bincount(effects.largest, wy), X, effects, weights)
+    counts = _Counts(y, wy, effects.sums([wy])[0][:, 0], X, effects, weights)
     mean, gamma1, gamma2 = counts.start(offset)
     beta, start, tolerance, idle = np.zeros(X.shape[1]), None, _LOOSE, 0
     negligible = _NOTHING * float(wy[wy > 0].min())
@@ -133,15 +133,14 @@ class _Counts:
         return mean if self.weights is None else self.weights * mean
 
     def start(self, offset: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return means that are products of relative means of the effects, near the solution, and these effects."""
+        """Return means and effects near the solution without covariates, by setting one effect after the other."""
         mean = np.ones(len(self.y)) if offset is None else np.exp(offset)
-        first, rest = self.effects.sums([self.wy, self.weighted(mean)])
-        overall = self.own.sum() / first[:, 1].sum()
-        seen = rest[:, 0] > 0
-        gamma2 = np.log(np.where(seen, rest[:, 0], 1.0) / np.where(seen, rest[:, 1] * overall, 1.0))
-        mean *= np.exp(self.effects.on_fitted(np.zeros(len(self.own)), gamma2))
-        gamma1 = self._to_own_maximum(mean)
-        mean *= np.exp(gamma1)[self.effects.largest]
+        gamma1, gamma2 = (np.zeros(len(none)) for none in self.effects.sums([]))
+        largest = (self.effects.largest, gamma1)
+        for levels, gamma in [largest, *((level, gamma2) for level in self.effects.others), largest]:
+            change = _to_maximum(self.weighted(mean), levels, np.bincount(levels, self.wy, len(gamma)))
+            gamma += change
+            mean *= np.exp(change)[levels]
         return mean, gamma1, gamma2
 
     def direction(
@@ -182,7 +181,7 @@ class _Counts:
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 trial = np.exp(size * change)
                 trial *= mean
-                shift = self._to_own_maximum(trial)
+                shift = _to_maximum(self.weighted(trial), self.effects.largest, self.own)
                 gain = size * promised + np.einsum("i,i", self.own, shift)
             if gain > 1e-4 * size * abs(promised) or abs(promised) < _SURE * self.own.sum():
                 trial *= np.exp(shift)[self.effects.largest]
@@ -190,11 +189,12 @@ class _Counts:
             size /= 2
         raise ConvergenceError(_FAILED)
 
-    def _to_own_maximum(self, mean: np.ndarray) -> np.ndarray:
-        """Change of the largest effect that makes weighted means sum to `own`."""
-        sums = np.bincount(self.effects.largest, self.weighted(mean), len(self.own))
-        seen = self.own > 0
-        return np.log(np.where(seen, self.own, 1.0) / np.where(seen, sums, 1.0))
+
+def _to_maximum(weighted: np.ndarray, levels: np.ndarray, total: np.ndarray) -> np.ndarray:
+    """Change of an effect that makes weighted means sum to outcomes, `total` by level; zero where that is zero."""
+    sums = np.bincount(levels, weighted, len(total))
+    seen = total > 0
+    return np.log(np.where(seen, total, 1.0) / np.where(seen, sums, 1.0))
 
 
 def _solve(gram: np.ndarray, right: np.ndarray) -> np.ndarray:
