@@ -132,7 +132,7 @@ class Imputed:
 
     def __post_init__(self) -> None:
         weights = self.sample.weights
-        object.__setattr__(self, "w", np.ones(len(self.y)) if weights is None else weights)
+        object.__setattr__(self, "w", np.broadcast_to(1.0, len(self.y)) if weights is None else weights)
 
     @classmethod
     def fit(

@@ -110,8 +110,8 @@ def fit_poisson(
     ----------
     y : ndarray, shape (n,)
     X, projected : ndarray, shape (n, k)
-        Columns, and what fixed effects leave of them, in units of standard deviations; without effects they span an
-        intercept.
+        Columns, and what fixed effects leave of them, in units of standard deviations, in whose place come the scores;
+        without effects they span an intercept.
     effects : FixedEffects, optional
         Of all rows.
     weights, offset : ndarray, shape (n,), optional
@@ -148,13 +148,19 @@ def _poisson(
     weights: np.ndarray | None,
     offset: np.ndarray | None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return coefficients, means and columns within effects; without effects the intercept is one of one level."""
+    """Return coefficients, means and columns within effects, in place of `X`.
+
+    Without effects the intercept is taken as one of one level.
+    """
     if effects is not None:
         fit = poisson.fit_poisson(y, X, effects, weights, offset)
-        return fit.beta, fit.mean, fit.effects.residualize(X)
+        gamma = fit.effects.coefficients(X)
+        for j, x in enumerate(X.T):
+            x -= fit.effects.predict([of_level[:, j] for of_level in gamma])
+        return fit.beta, fit.mean, X
     intercept = np.linalg.lstsq(X, np.ones(len(X)), rcond=None)[0]
     j = int(np.abs(intercept).argmax())
     fit = poisson.fit_poisson(
         y, np.delete(X, j, axis=1), FixedEffects([np.zeros(len(X), dtype=np.intp)]), weights, offset
     )  # fmt: skip
-    return np.insert(fit.beta, j, 0.0) + fit.gamma[0] * intercept, fit.mean, X.copy()
+    return np.insert(fit.beta, j, 0.0) + fit.gamma[0] * intercept, fit.mean, X

@@ -435,7 +435,7 @@ def _identified(
     dropped.collinear(labels, keep)
     if keep.all():
         return X, list(labels), projected
-    return X[:, keep], [label for label, k in zip(labels, keep, strict=True) if k], projected[:, keep]
+    return X.T[keep].T, [label for label, k in zip(labels, keep, strict=True) if k], projected.T[keep].T
 
 
 def _fit_linear(
