@@ -10,7 +10,7 @@ from scipy import linalg, sparse
 
 from aigreen.errors import CollinearError, EstimationError
 from aigreen.linalg import poisson
-from aigreen.linalg.arrays import beside, take_rows
+from aigreen.linalg.arrays import beside, sum_of_targets, take_rows
 from aigreen.linalg.collinearity import independent_of_effects
 from aigreen.linalg.fixed_effects import FixedEffects
 from aigreen.panel.dropped import Dropped
@@ -57,10 +57,12 @@ class Untreated:
             row, column = targets.coords
             data = targets.data * self.slope[row]
             moves = data != 0
-            targets = sparse.coo_array((data[moves], (row[moves], column[moves])), targets.shape)
+            if not moves.all():
+                data, row, column = data[moves], row[moves], column[moves]
+            targets = sparse.coo_array((data, (row, column)), targets.shape)
         psi = self.effects.cluster_sums(self.scores, targets, clusters, n_clusters)
         if self.beta.size:
-            psi += self.beta_influence(clusters, n_clusters) @ (targets.T @ self.covariates).T
+            psi += self.beta_influence(clusters, n_clusters) @ sum_of_targets(self.covariates, targets)
         return psi
 
 

@@ -19,8 +19,8 @@ def take_rows(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 def beside(first: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    """Put a vector (n,) or matrix (n, k) to the left of a matrix (n, m), in Fortran order."""
-    return np.vstack([first.T, rest.T]).T
+    """Put a vector (n,) or matrix (n, k) to the left of a matrix (n, m), in Fortran order; without a copy for k = 0."""
+    return rest if first.shape[1:] == (0,) else np.vstack([first.T, rest.T]).T
 
 
 def sum_by(codes: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
@@ -29,6 +29,13 @@ def sum_by(codes: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
     for j in range(values.shape[1]):
         out[:, j] = np.bincount(codes, values[:, j], n)
     return out
+
+
+def sum_of_targets(values: np.ndarray, targets: sparse.coo_array) -> np.ndarray:
+    """Weighted sums of the columns of `values`, shape (n, p), with weights `targets`, shape (n, k); shape (p, k)."""
+    row, column = targets.coords
+    sums = [np.bincount(column, targets.data * x.take(row), targets.shape[1]) for x in values.T]
+    return np.reshape(sums, (len(sums), targets.shape[1]))
 
 
 def cross_products(first: np.ndarray, second: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
@@ -50,10 +57,15 @@ def crosstab(
 ) -> np.ndarray | sparse.csr_array:
     """Sum `values` by two codes; dense where that is not larger than a few times the data."""
     if n_rows * n_columns <= max(4 * len(values), 1_000_000):
-        cell = np.multiply(row, n_columns, dtype=np.intp)
-        cell += column
-        return np.bincount(cell, values, n_rows * n_columns).reshape(n_rows, n_columns)
+        return sum_by_two(row, column, values, n_rows, n_columns)
     return sparse.coo_array((values, (row, column)), shape=(n_rows, n_columns)).tocsr()
+
+
+def sum_by_two(row: np.ndarray, column: np.ndarray, values: np.ndarray, n_rows: int, n_columns: int) -> np.ndarray:
+    """Sum `values` by two codes, shape (n_rows, n_columns)."""
+    cell = np.multiply(row, n_columns, dtype=np.intp)
+    cell += column
+    return np.bincount(cell, values, n_rows * n_columns).reshape(n_rows, n_columns)
 
 
 def compact(codes: np.ndarray) -> tuple[np.ndarray, int]:

@@ -20,7 +20,7 @@ from scipy.sparse import csgraph
 
 from aigreen.errors import EmptyDataError, EstimationError
 from aigreen.linalg.absorption import Absorption
-from aigreen.linalg.arrays import cross_products, crosstab, take_rows
+from aigreen.linalg.arrays import cross_products, crosstab, sum_by_two, take_rows
 from aigreen.linalg.normal_equations import EXACT, SchurOperator, cholesky_solver, conjugate_gradients, schur_matrix
 
 DENSE_LEVELS = 4_000
@@ -455,14 +455,14 @@ class FixedEffects(Absorption):
         self.require_reached(row)
         k = entries.shape[1]
         by_first = sparse.coo_array((entries.data, (column, self._u[row])), shape=(k, self._n_first)).tocsr()
-        sums2 = np.zeros(self._n_rest * k)
+        sums2 = np.zeros((self._n_rest, k))
         for level in self._l:
-            sums2 += np.bincount(level[row].astype(np.intp) * k + column, entries.data, self._n_rest * k)
+            sums2 += sum_by_two(level[row], column, entries.data, self._n_rest, k)
         mean1 = by_first.copy()
         mean1.data = mean1.data * self._a_inverse[mean1.indices]
         through = mean1 @ self._b
         through = through if isinstance(through, np.ndarray) else through.toarray()
-        return by_first, self._solver(sums2.reshape(self._n_rest, k) - through.T)
+        return by_first, self._solver(sums2 - through.T)
 
     def _sums_to_zero(self, scores: np.ndarray, clusters: np.ndarray) -> bool:
         """Whether scores sum to zero in every level of the first effect inside every cluster, as residuals do."""

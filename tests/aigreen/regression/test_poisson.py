@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aigreen import TWFE, Imputation, Panel
+from aigreen import TWFE, Decomposition, Imputation, Panel
 
 KEYS = {"unit": "firm", "time": "year", "cohort": "first"}
 EFFECTS = {
@@ -44,6 +44,7 @@ def make(n_units: int, n_periods: int, seed: int = 0) -> pd.DataFrame:
         industry=np.where(rng.random(n) < 0.1, rng.integers(0, 9, n), firm % 9),
         w=rng.random(n_units)[firm] + 0.5,
         log_size=0.1 * rng.normal(size=n),
+        near=(firm % 3 == 0) & (year >= 2004),
         count=rng.poisson(np.exp(index + 1)),
     )
 
@@ -80,6 +81,9 @@ def fits():
     yield fit.values, fit.psi
     fit = Imputation(family="poisson").fit(panel, "count", covariates=["x", "z"])
     yield fit.values, fit.psi
+    split = Decomposition(channels=["x", "z"], exposure="near", family="poisson", ordered=True)
+    fit = split.fit(panel, "count", covariates="log_size")
+    yield fit.values, fit.psi
 
 
 def test_neither_hash_seed_nor_number_of_threads_changes_a_byte():
@@ -89,4 +93,4 @@ def test_neither_hash_seed_nor_number_of_threads_changes_a_byte():
         command = [sys.executable, "-W", "ignore", "-c", PROCESS.format(folder=os.path.dirname(__file__))]
         told.add(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
     assert len(told) == 1
-    assert len(told.pop().split()) == len(EFFECTS) + 2
+    assert len(told.pop().split()) == len(EFFECTS) + 3
