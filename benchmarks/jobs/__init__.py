@@ -3,7 +3,7 @@
 from jobs.decomposition import CHANNEL_BOOTSTRAP, LOGS, WHOLE, WHOLE_BOOTSTRAP, WHOLE_BY_FIRM
 from jobs.dose_response import DOSE_RESPONSE
 from jobs.job import Call, Job
-from jobs.regression import LEAST_SQUARES, POISSON
+from jobs.regression import LEAST_SQUARES, POISSON, POISSON_CELLS
 from jobs.resampling import RANDOMIZATION, WILD
 from jobs.staggered import (
     GROUP_TIME,
@@ -18,6 +18,7 @@ from jobs.staggered import (
 JOBS = {
     "ols": LEAST_SQUARES,
     "poisson": POISSON,
+    "poisson_cells": POISSON_CELLS,
     "sun_abraham": SUN_ABRAHAM,
     "group_time": GROUP_TIME,
     "group_time_varying": GROUP_TIME_VARYING,

@@ -8,6 +8,7 @@ from jobs.job import CLUSTER, COHORT, TIME, UNIT, Call, Job, Numbers, ours
 
 COVARIATES = ["size", "leverage"]
 TERMS = ["treated", *COVARIATES]
+CELLS = [UNIT, f"{CLUSTER}^{TIME}"]
 KEYS = (UNIT, TIME, COHORT, CLUSTER, "treated", *COVARIATES)
 FACTOR = (
     "small-sample factor N/(N-K) with all fixed effects in K and no G/(G-1); ours and pyfixest's leave out nested ones"
@@ -59,8 +60,32 @@ LEAST_SQUARES = Job(
 
 POISSON = Job(
     "Poisson fixed effects",
-    None,
+    3,
     (_aigreen("poisson", "count"), _pyfixest("fepois", "count")),
     (*KEYS, "count"),
-    {"estimate": 1e-5, "std_error": 1e-4},
+    {"estimate": 1e-8, "std_error": 1e-6},
+)
+
+
+def _aigreen_cells(panel) -> Numbers:
+    from aigreen import TWFE
+
+    fit = TWFE(family="poisson", fixed_effects=CELLS).fit(panel, "count", treatment=COVARIATES)
+    return {"estimate": fit.estimates, "std_error": fit.std_errors}
+
+
+def _pyfixest_cells(frame: pd.DataFrame) -> Numbers:
+    import pyfixest
+
+    formula = f"count ~ {' + '.join(COVARIATES)} | {' + '.join(CELLS)}"
+    fit = pyfixest.fepois(formula, frame, vcov={"CRV1": CLUSTER})
+    return {"estimate": fit.coef(), "std_error": fit.se()}
+
+
+POISSON_CELLS = Job(
+    "Poisson, firms and cells of city and year",
+    3,
+    (ours(_aigreen_cells), Call("pyfixest", _pyfixest_cells)),
+    (*KEYS, "count"),
+    {"estimate": 1e-8, "std_error": 1e-4},
 )

@@ -12,6 +12,10 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 SHOWN = 5
 _ROWS_MAY_BE_NAMED = [True]
@@ -209,6 +213,20 @@ class CollinearError(EstimationError):
 
 class ConvergenceError(EstimationError):
     """An iterative fit did not converge."""
+
+
+class SeparatedError(ConvergenceError):
+    """A count model fits zero outcomes perfectly, so that its likelihood has no maximum.
+
+    Parameters
+    ----------
+    rows : ndarray of bool, shape (n,)
+        Which of the rows of the fit.
+    """
+
+    def __init__(self, rows: np.ndarray) -> None:
+        self.rows = rows
+        super().__init__(f"covariates or effects separate {int(rows.sum()):,} zero outcomes")
 
 
 class EffectsError(AigreenError):

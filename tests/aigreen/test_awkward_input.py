@@ -598,6 +598,23 @@ def test_many_channels_take_memory_in_proportion():
         assert peak < 40  # clusters x channels x channels are 72 MB
 
 
+@pytest.mark.parametrize("effects", [["u", "t"], ["u", "c^t"]])
+def test_poisson_takes_less_than_four_times_the_data(effects):
+    rng, n = np.random.default_rng(0), 60_000
+    df = pd.DataFrame({"u": np.arange(n) // 12, "t": 1 + np.arange(n) % 12})
+    df["c"] = df.u % 100
+    df["g"] = np.where(df.c % 2 == 0, 7, 0)
+    df["treated"] = (df.g > 0) & (df.t >= 7)
+    df["a"], df["b"], df["y"] = rng.normal(size=n), rng.normal(size=n), 1 + rng.poisson(1 + 3 * rng.random(5_000)[df.u])
+    fit = TWFE(family="poisson", fixed_effects=effects).fit
+    fit(panel(df[:6_000]), "y", treatment=["a", "b"])
+    tracemalloc.start()
+    fit(panel(df), "y", treatment=["a", "b"])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * df.memory_usage(index=False).sum()
+
+
 def test_what_would_not_fit_into_memory_is_refused_with_its_size(monkeypatch):
     monkeypatch.setattr(options, "MOST_GIGABYTES", 1e-6)
     df = frame().assign(far=lambda d: np.where(d.near > 0, np.abs(d.a), 0))

@@ -132,7 +132,7 @@ class Imputed:
 
     def __post_init__(self) -> None:
         weights = self.sample.weights
-        object.__setattr__(self, "w", np.ones(len(self.y)) if weights is None else weights)
+        object.__setattr__(self, "w", np.broadcast_to(1.0, len(self.y)) if weights is None else weights)
 
     @classmethod
     def fit(
@@ -149,32 +149,40 @@ class Imputed:
         percent: bool,
         leave_one_out: bool,
         slopes: Sequence[Slope] = (),
+        smaller: Imputed | None = None,
     ) -> Imputed:
         """Fit the untreated outcome on the rows marked `fitted`; rows with an all-zero past have a mean of zero.
 
         Counts that covariates separate are left out; so are other rows whose mean hinges on what only these identify.
+        A fit of the same arguments with some of the covariates, `smaller`, gives its rows and projection.
         """
-        zero = np.zeros(len(y), dtype=bool)
-        if poisson:
+        effects, zero = None if smaller is None else smaller.effects, np.zeros(len(y), dtype=bool)
+        if smaller is not None:
+            fitted, zero = np.zeros_like(zero), smaller.zero
+            fitted[smaller.effects.rows] = True
+        elif poisson:
             fitted, zero = without_zero_groups(codes, fitted, y, sample, dropped)
         while True:
-            effects = absorb(codes, slopes, fitted=fitted, weights=sample.weights)
+            effects = effects or absorb(codes, slopes, fitted=fitted, weights=sample.weights)
             keep, reached = independent_of_effects(effects, X, sample.weights)
+            used = X if keep.all() else X[:, keep]
             try:
-                model = (fit_poisson if poisson else fit_linear)(y, X[:, keep], effects, sample.weights)
+                model = (fit_poisson if poisson else fit_linear)(y, used, effects, sample.weights)
                 break
-            except (ConvergenceError, CollinearError):
-                left = without_separated(codes, fitted, y, X, sample, dropped) if poisson else fitted
+            except (ConvergenceError, CollinearError) as failure:
+                left = without_separated(codes, fitted, y, X, sample, dropped, failure) if poisson else fitted
                 if left.sum() == fitted.sum():
                     raise
-                fitted = left
+                fitted, effects = left, None
         dropped.collinear(names, keep)
-        return cls(sample, y, X[:, keep], effects, model, reached | zero, zero, poisson, percent, leave_one_out)
+        return cls(sample, y, used, effects, model, reached | zero, zero, poisson, percent, leave_one_out)
 
     @property
     def row_masses(self) -> np.ndarray:
         """What rows count by in sums of effects: their weight, for counts times the counterfactual mean, shape (n,)."""
-        return self.w * self.model.mean if self.poisson else self.w
+        if not self.poisson:
+            return self.w
+        return self.model.mean if self.sample.weights is None else self.w * self.model.mean
 
     # -- sums by cluster -----------------------------------------------------------------------------------------
 
@@ -369,9 +377,16 @@ class Imputed:
         alone : ndarray of bool, shape (q,)
             Coefficients that one cluster alone identifies.
         """
+        x, scale = _scaled(x, self.w[rows])
+        beta, bread, own, moved, alone, factor = self._solve_response(x, rows)
+        targets = sparse.coo_array(x * factor[:, None])
+        error = self.influence(rows[targets.row], targets.col, targets.data, x.shape[1])
+        return beta / scale, (own - error) @ bread / scale, moved / scale, alone
+
+    def _solve_response(self, x: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Coefficients, bread, own scores by cluster, shift, who is alone, and the slope of each row in its mean."""
         n_clusters, clusters = len(self.sample.clusters), self.sample.cluster_codes[rows]
         w, y, mean = self.w[rows], self.y[rows], self.model.mean[rows]
-        x, scale = _scaled(x, w)
         if self.poisson:
             beta, fitted = _log_response(x, w, y, mean)
             slope = fitted
@@ -385,9 +400,7 @@ class Imputed:
         if self.leave_one_out:
             own = moved @ gram
         factor = w * (fitted / np.where(mean > 0, mean, 1.0) if self.poisson else 1.0)
-        row, column = np.nonzero(x)
-        error = self.influence(rows[row], column, (x * factor[:, None])[row, column], x.shape[1])
-        return beta / scale, (own - error) @ bread / scale, moved / scale, alone
+        return beta, bread, own, moved, alone, factor
 
     def with_covariates(self, Z: np.ndarray) -> Untreated:
         """Fit the model on the same rows with more covariates, shape (n, k), independent of the others."""

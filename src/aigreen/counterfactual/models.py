@@ -10,7 +10,7 @@ from scipy import linalg, sparse
 
 from aigreen.errors import CollinearError, EstimationError
 from aigreen.linalg import poisson
-from aigreen.linalg.arrays import beside, sum_by, take_rows
+from aigreen.linalg.arrays import beside, sum_of_targets, take_rows
 from aigreen.linalg.collinearity import independent_of_effects
 from aigreen.linalg.fixed_effects import FixedEffects
 from aigreen.panel.dropped import Dropped
@@ -47,8 +47,9 @@ class Untreated:
 
     def beta_influence(self, clusters: np.ndarray, n_clusters: int) -> np.ndarray:
         r"""Influence functions of :math:`\hat\beta` by cluster of the fitted rows, shape (n_clusters, p)."""
-        scores = take_rows(self.covariates, self.effects.rows) * self.scores[:, None]
-        return sum_by(clusters, scores, n_clusters) @ self.bread
+        rows = self.effects.rows
+        sums = [np.bincount(clusters, x.take(rows) * self.scores, n_clusters) for x in self.covariates.T]
+        return np.reshape(sums, (len(sums), n_clusters)).T @ self.bread
 
     def influence(self, targets: sparse.coo_array, clusters: np.ndarray, n_clusters: int) -> np.ndarray:
         r"""Influence functions of :math:`w'\hat\mu` for weights `targets` (n, k), shape (n_clusters, k)."""
@@ -56,10 +57,12 @@ class Untreated:
             row, column = targets.coords
             data = targets.data * self.slope[row]
             moves = data != 0
-            targets = sparse.coo_array((data[moves], (row[moves], column[moves])), targets.shape)
+            if not moves.all():
+                data, row, column = data[moves], row[moves], column[moves]
+            targets = sparse.coo_array((data, (row, column)), targets.shape)
         psi = self.effects.cluster_sums(self.scores, targets, clusters, n_clusters)
         if self.beta.size:
-            psi += self.beta_influence(clusters, n_clusters) @ (targets.T @ self.covariates).T
+            psi += self.beta_influence(clusters, n_clusters) @ sum_of_targets(self.covariates, targets)
         return psi
 
 
@@ -112,14 +115,19 @@ def fit_poisson(y: np.ndarray, X: np.ndarray, effects: FixedEffects, weights: np
     centre = x.mean(axis=0)
     x -= centre
     fit = poisson.fit_poisson(y[rows], x, effects, w0)
+    del x
     effects = fit.effects
+    mean = effects.predict(fit.gamma)
+    mean += X @ fit.beta - centre @ fit.beta
+    mean[~effects.reached] = -np.inf
     with np.errstate(over="ignore"):
-        mean = np.exp(np.where(effects.reached, effects.predict(fit.gamma) + (X - centre) @ fit.beta, -np.inf))
+        np.exp(mean, out=mean)
     if not np.isfinite(mean).all():
         raise EstimationError("counterfactual means overflow: covariates of treated rows are far outside the untreated")
     scores = y[rows] - fit.mean
     scores = scores if w0 is None else scores * w0
-    within = X - effects.predict(effects.coefficients(X)) if X.shape[1] else X
+    within = effects.predict(effects.coefficients(X))
+    np.subtract(X, within, out=within)
     bread = _bread(take_rows(within, rows), fit.mean if w0 is None else w0 * fit.mean)
     return Untreated(mean, mean, scores, effects, within, fit.beta, bread)
 

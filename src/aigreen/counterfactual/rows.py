@@ -10,11 +10,13 @@ import numpy as np
 from aigreen.errors import (
     AlwaysTreatedWarning,
     DataError,
+    EstimationError,
     NoControlsError,
     NoPrePeriodError,
     NoTreatedError,
     OptionError,
     OverlapWarning,
+    SeparatedError,
     SeparationWarning,
     TooFewClustersError,
     UnreachedWarning,
@@ -118,12 +120,24 @@ def without_zero_groups(
 
 
 def without_separated(
-    codes: list[np.ndarray], fitted: np.ndarray, y: np.ndarray, X: np.ndarray, sample: Panel, dropped: Dropped
+    codes: list[np.ndarray],
+    fitted: np.ndarray,
+    y: np.ndarray,
+    X: np.ndarray,
+    sample: Panel,
+    dropped: Dropped,
+    failure: EstimationError,
 ) -> np.ndarray:
-    """Return `fitted` without the zero outcomes that covariates and effects separate, which are counted."""
+    """Return `fitted` without the zero outcomes that covariates and effects separate, which are counted.
+
+    `failure` of the fit may know them.
+    """
     rows = np.flatnonzero(fitted)
-    x = take_rows(X, rows)
-    gone = rows[separated_rows(y[rows], x / column_scale(x), [code[rows] for code in codes])]
+    if isinstance(failure, SeparatedError):
+        gone = rows[failure.rows]
+    else:
+        x = take_rows(X, rows)
+        gone = rows[separated_rows(y[rows], x / column_scale(x), [code[rows] for code in codes])]
     reason = "zero outcomes that covariates or fixed effects separate"
     dropped.add(SeparationWarning, "untreated rows", reason, gone.size, sample.labels(gone[:5]))
     left = fitted.copy()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from scipy import sparse
@@ -20,7 +19,7 @@ from aigreen.counterfactual.models import Untreated
 from aigreen.decomposition.channel_fit import Loadings
 from aigreen.decomposition.options import PartOptions
 from aigreen.errors import AigreenWarning, CollinearError, SeparationWarning
-from aigreen.linalg.arrays import sum_by
+from aigreen.linalg.arrays import beside, sum_by, sum_of_targets
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel
 
@@ -35,11 +34,14 @@ class CountFit:
         Without and with channels, which are the last covariates of `long`.
     loadings : Loadings
         Of the parts on the channels.
+    coefficients_influence : ndarray, shape (clusters, p + K)
+        Influence functions of covariates and channels in `long`.
     """
 
     short: Imputed
     long: Imputed
     loadings: Loadings
+    coefficients_influence: np.ndarray
 
     @property
     def reached(self) -> np.ndarray:
@@ -61,15 +63,11 @@ class CountFit:
     def level_influence(self, targets: sparse.coo_array) -> np.ndarray:
         r"""Influence functions of weighted sums of :math:`F'\hat g`, targets (n, k), shape (clusters, k)."""
         model, k, n_clusters = self.long.model, len(self.loadings.values), len(self.long.sample.clusters)
-        moved = targets.T @ model.covariates
-        moved[:, moved.shape[1] - k :] -= targets.T @ self.long.X[:, self.long.X.shape[1] - k :]
+        moved, p = sum_of_targets(model.covariates, targets), self.long.X.shape[1]
+        moved[p - k :] -= sum_of_targets(self.long.X[:, p - k :], targets)
         psi = model.effects.cluster_sums(model.scores, targets, self.clusters, n_clusters)
-        return psi + self.coefficients_influence @ moved.T
-
-    @cached_property
-    def coefficients_influence(self) -> np.ndarray:
-        """Influence functions of covariates and channels in `long`, shape (clusters, p + K)."""
-        return beta_influence(self.long, self.long.model)
+        psi += self.coefficients_influence @ moved
+        return psi
 
 
 def fit_counts(
@@ -99,7 +97,7 @@ def fit_counts(
     """
     names, ordered = list(options.channels), options.ordered
 
-    def fit(X: np.ndarray, record: Dropped) -> Imputed:
+    def fit(X: np.ndarray, record: Dropped, smaller: Imputed | None = None) -> Imputed:
         labels = [f"covariate {j}" for j in range(X.shape[1])]
         return Imputed.fit(
             sample,
@@ -112,6 +110,7 @@ def fit_counts(
             poisson=True,
             percent=True,
             leave_one_out=options.leave_one_out,
+            smaller=smaller,
         )
 
     short, k = fit(covariates, dropped), len(names)
@@ -120,17 +119,18 @@ def fit_counts(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AigreenWarning)
         for j in range(1 if ordered else max(k, 1), max(k, 1) + 1):
-            models.append(fit(np.column_stack([X, channels[:, :j]]), Dropped()) if k else short)
+            models.append(fit(beside(X, channels[:, :j]), Dropped(), short) if k else short)
             if models[-1].X.shape[1] < X.shape[1] + min(j, k):
                 raise CollinearError(
                     f"channels {', '.join(map(repr, names[:j]))} are determined by fixed effects, covariates or each "
                     "other on the clean rows of units with a positive count"
                 )
     long = models[-1]
-    lost = np.setdiff1d(short.model.effects.rows, long.model.effects.rows)
+    lost = np.setdiff1d(short.model.effects.rows, long.model.effects.rows, assume_unique=True)
     reason = "zero outcomes that the channels separate; out of the model with channels"
     dropped.add(SeparationWarning, "clean rows", reason, lost.size, sample.labels(lost[:5]))
-    return CountFit(short, long, _loadings(models, k, ordered=ordered))
+    influences = [beta_influence(imputed, imputed.model) for imputed in models]
+    return CountFit(short, long, _loadings(models, influences, k, ordered=ordered), influences[-1])
 
 
 def beta_influence(imputed: Imputed, model: Untreated) -> np.ndarray:
@@ -148,13 +148,13 @@ def beta_influence(imputed: Imputed, model: Untreated) -> np.ndarray:
     return without_each(x, imputed.w[rows] * model.mean[rows], scores, clusters)[0]
 
 
-def _loadings(models: Sequence[Imputed], k: int, *, ordered: bool) -> Loadings:
+def _loadings(models: Sequence[Imputed], influences: Sequence[np.ndarray], k: int, *, ordered: bool) -> Loadings:
     """Slopes of the channels on a diagonal; for ordered ones, what adding each to the earlier ones changes."""
     values, steps = np.zeros((k, k)), []
-    for j, imputed in enumerate(models if k else []):
+    for j, (imputed, psi) in enumerate(zip(models, influences, strict=True) if k else []):
         m = j + 1 if ordered else k
         slopes = imputed.model.beta[-m:]
-        steps.append(beta_influence(imputed, imputed.model)[:, -m:])
+        steps.append(psi[:, -m:])
         if ordered:
             values[j, :m] = slopes - values[:j, :m].sum(axis=0)
         else:

@@ -146,6 +146,8 @@ def prepare(
         cells = Cells.of(sample, rows)
     else:
         cells = counts.short.cells(sample.unit_cohort, rows, "treated rows", dropped)
+    outside = _outside(sample, M, clean, cells.rows, channels)
+    del M
     exposed = np.zeros(0, dtype=np.intp)
     response, dose, of = np.zeros((0, 0)), np.zeros((len(cells.rows), 0)), np.zeros(0, dtype=np.intp)
     terms: list[str] = []
@@ -159,7 +161,6 @@ def prepare(
         shown = (response != 0).any(axis=0)
         response, dose, of = response[:, shown], dose[:, shown], basis.of[shown]
         terms = list(np.array(basis.terms, dtype=object)[shown])
-    outside = _outside(sample, M, clean, cells.rows, channels)
     onset = roles.onset
     return Setup(
         sample, fit, cells, exposed, basis, response, dose, of, terms, onset, outcome, channels, X, outside, counts

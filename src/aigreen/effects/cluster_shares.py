@@ -77,7 +77,10 @@ class ClusterShares:
         """
         m, k = of.shape
         w = np.ones(len(clusters)) if weights is None else weights
-        size = np.bincount(clusters * (m + 1) + groups + 1, w, n_clusters * (m + 1)).reshape(n_clusters, m + 1)
+        cell = clusters * (m + 1)
+        cell += groups
+        cell += 1
+        size = np.bincount(cell, w, n_clusters * (m + 1)).reshape(n_clusters, m + 1)
         control = np.where(size[:, 1:].any(axis=1), 0.0, size[:, 0])
         return cls(
             _normalised(size[:, 1:]),
@@ -117,23 +120,27 @@ class ClusterShares:
             count by their mass; -1 for effects of their own.
         """
         cohorts = np.unique(effects)
-        cohort = np.where(cohort > cohorts[-1], np.inf, cohort)  # untreated wherever these have effects
         of = (cohorts[:, None] == effects).astype(float)
         if common is not None:
             number, mass = common
             for label in np.unique(number[number >= 0]):
                 same = number == label
                 of[:, same] = (of[:, same] @ mass[same])[:, None]
-        never = np.isinf(cohort)
-        inside = np.isin(cohort, cohorts) | never
-        group = np.where(never, -1, np.searchsorted(cohorts, cohort))[inside]
+        group = np.searchsorted(cohorts, cohort)
+        inside = np.append(cohorts, np.inf)[group] == cohort
+        never = group == len(cohorts)  # untreated wherever these have effects
+        inside |= never
+        group[never] = -1
+        if not inside.all():
+            clusters, group = clusters[inside], group[inside]
+            weights = None if weights is None else weights[inside]
         return cls.count(
-            clusters[inside],
+            clusters,
             group,
             of,
             n_clusters=n_clusters,
             labels=cohorts,
-            weights=None if weights is None else weights[inside],
+            weights=weights,
             by_group=by_group,
             own_left_out=own_left_out,
         )

@@ -59,7 +59,8 @@ class Absorption(ABC):
 
     def residualize(self, y: np.ndarray) -> np.ndarray:
         """Values of all rows less their prediction, shape of `y`; nan where not `reached`."""
-        residuals = y - self.predict(self.coefficients(y))
+        residuals = self.predict(self.coefficients(y))
+        np.subtract(y, residuals, out=residuals)
         if not self.reached.all():
             residuals[~self.reached] = np.nan
         return residuals

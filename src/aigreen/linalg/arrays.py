@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-BLOCK = 2**14  # rows
+ALONE = 2**18  # multiplications that are left to one thread
 
 
 def take_rows(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -19,8 +19,8 @@ def take_rows(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 def beside(first: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    """Put a vector (n,) or matrix (n, k) to the left of a matrix (n, m), in Fortran order."""
-    return np.vstack([first.T, rest.T]).T
+    """Put a vector (n,) or matrix (n, k) to the left of a matrix (n, m), in Fortran order; without a copy for k = 0."""
+    return rest if first.shape[1:] == (0,) else np.vstack([first.T, rest.T]).T
 
 
 def sum_by(codes: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
@@ -31,13 +31,25 @@ def sum_by(codes: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
     return out
 
 
-def weighted_gram(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Weighted cross-products of the columns of `values`, shape (n, k), without a weighted copy of them, (k, k)."""
-    gram = np.zeros((values.shape[1], values.shape[1]))
-    for start in range(0, len(values), BLOCK):
-        block = values[start : start + BLOCK].T
-        gram += (block * weights[start : start + BLOCK]) @ block.T
-    return gram
+def sum_of_targets(values: np.ndarray, targets: sparse.coo_array) -> np.ndarray:
+    """Weighted sums of the columns of `values`, shape (n, p), with weights `targets`, shape (n, k); shape (p, k)."""
+    row, column = targets.coords
+    sums = [np.bincount(column, targets.data * x.take(row), targets.shape[1]) for x in values.T]
+    return np.reshape(sums, (len(sums), targets.shape[1]))
+
+
+def cross_products(first: np.ndarray, second: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Weighted products of the columns of two tall matrices, shape (n, k) and (n, m), without weighted copies; (k, m).
+
+    Blocks of rows are too small for a linear algebra library to share among threads, whose number would show in the
+    last digits.
+    """
+    out = np.zeros((first.shape[1], second.shape[1]))
+    rows = max(1, ALONE // max(1, out.size))
+    for start in range(0, len(first), rows):
+        block = first[start : start + rows].T
+        out += (block if weights is None else block * weights[start : start + rows]) @ second[start : start + rows]
+    return out
 
 
 def crosstab(
@@ -45,10 +57,15 @@ def crosstab(
 ) -> np.ndarray | sparse.csr_array:
     """Sum `values` by two codes; dense where that is not larger than a few times the data."""
     if n_rows * n_columns <= max(4 * len(values), 1_000_000):
-        cell = np.multiply(row, n_columns, dtype=np.intp)
-        cell += column
-        return np.bincount(cell, values, n_rows * n_columns).reshape(n_rows, n_columns)
+        return sum_by_two(row, column, values, n_rows, n_columns)
     return sparse.coo_array((values, (row, column)), shape=(n_rows, n_columns)).tocsr()
+
+
+def sum_by_two(row: np.ndarray, column: np.ndarray, values: np.ndarray, n_rows: int, n_columns: int) -> np.ndarray:
+    """Sum `values` by two codes, shape (n_rows, n_columns)."""
+    cell = np.multiply(row, n_columns, dtype=np.intp)
+    cell += column
+    return np.bincount(cell, values, n_rows * n_columns).reshape(n_rows, n_columns)
 
 
 def compact(codes: np.ndarray) -> tuple[np.ndarray, int]:

@@ -20,7 +20,7 @@ from scipy.sparse import csgraph
 
 from aigreen.errors import EmptyDataError, EstimationError
 from aigreen.linalg.absorption import Absorption
-from aigreen.linalg.arrays import crosstab, take_rows
+from aigreen.linalg.arrays import cross_products, crosstab, sum_by_two, take_rows
 from aigreen.linalg.normal_equations import EXACT, SchurOperator, cholesky_solver, conjugate_gradients, schur_matrix
 
 DENSE_LEVELS = 4_000
@@ -39,6 +39,9 @@ class FixedEffects(Absorption):
         Rows that enter the fit; all by default. Rows of weight zero never do.
     weights : ndarray of float, shape (n,), optional
         Weights of the rows.
+    dense : int, optional
+        Levels of all but the largest effect up to which S is factorised, and beyond which its equations are solved by
+        conjugate gradients; by default `DENSE_LEVELS`.
 
     Attributes
     ----------
@@ -46,8 +49,8 @@ class FixedEffects(Absorption):
     rows : ndarray of int, shape (n_fitted,)
         Positions of the fitted rows.
     rank : int
-        Rank of the dummies on the fitted rows: the degrees of freedom that they use. With three or more effects of more
-        than `DENSE_LEVELS` levels an upper bound, as one redundancy is counted for each effect after the first.
+        Rank of the dummies on the fitted rows: the degrees of freedom that they use. With three or more effects and no
+        factorisation an upper bound, as one redundancy is counted for each effect after the first.
     reached : ndarray of bool, shape (n,)
         Rows whose sum of effects the fitted rows identify. With two effects: both levels stand in the same connected
         component of the bipartite graph of fitted rows (Abowd, Creecy and Kramarz 2002); with more, the row's dummies
@@ -62,8 +65,14 @@ class FixedEffects(Absorption):
     """
 
     def __init__(
-        self, codes: Sequence[np.ndarray], *, fitted: np.ndarray | None = None, weights: np.ndarray | None = None
+        self,
+        codes: Sequence[np.ndarray],
+        *,
+        fitted: np.ndarray | None = None,
+        weights: np.ndarray | None = None,
+        dense: int | None = None,
     ) -> None:
+        self._dense = DENSE_LEVELS if dense is None else dense
         if not codes:
             raise EstimationError("at least one fixed effect is needed")
         self.codes = tuple(codes)
@@ -92,12 +101,16 @@ class FixedEffects(Absorption):
         self._structure()
         self._factorize()
 
-    def reweight(self, weights: np.ndarray) -> FixedEffects:
-        """Return the projection with other positive weights on the same fitted rows, shape (n_fitted,)."""
+    def reweight(self, weights: np.ndarray, *, dense: int | None = None) -> FixedEffects:
+        """Return the projection with other positive weights on the same fitted rows, shape (n_fitted,).
+
+        With `dense` equations in more levels are solved by iterations.
+        """
         if not (weights > 0).all():
             raise EstimationError("new weights must be positive on all fitted rows")
         other = object.__new__(FixedEffects)
         other.__dict__.update(self.__dict__)
+        other._dense = self._dense if dense is None else min(dense, self._dense)
         other._weigh(weights)
         other._factorize()
         return other
@@ -266,6 +279,11 @@ class FixedEffects(Absorption):
         """Level of each fitted row in the effect with most levels, shape (n_fitted,)."""
         return self._u0
 
+    @property
+    def others(self) -> list[np.ndarray]:
+        """Levels of the fitted rows in the other effects, numbered one after the other, each of shape (n_fitted,)."""
+        return self._l0
+
     def sums(self, columns: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Sum each of k columns of the fitted rows by level of the largest effect, and of the others, (levels, k)."""
         sums1, sums2 = [], []
@@ -307,9 +325,9 @@ class FixedEffects(Absorption):
         mean1, rest = self._reduce(sums1, sums2)
         gamma2 = self._solver(rest, tolerance, start)
         gamma1 = mean1 - self._a_inverse[:, None] * (self._b @ gamma2)
-        explained = mean1.T @ (mean1 * self._a[:, None]) - gamma2.T @ (self._schur @ gamma2)
-        cross = rest.T @ gamma2
-        return gamma1, gamma2, explained + cross + cross.T
+        cross = cross_products(rest, gamma2)
+        explained = cross_products(mean1, mean1, self._a) + cross + cross.T
+        return gamma1, gamma2, explained - cross_products(gamma2, self._schur @ gamma2)
 
     # -- identification ------------------------------------------------------------------------------------------
 
@@ -358,7 +376,7 @@ class FixedEffects(Absorption):
         ]
         if not parts:
             self._b = np.zeros((self._n_first, 0))
-        elif all(isinstance(p, np.ndarray) for p in parts):
+        elif self._n_rest <= self._dense and all(isinstance(p, np.ndarray) for p in parts):
             self._b = parts[0] if len(parts) == 1 else np.hstack(parts)
         else:
             self._b = sparse.hstack([sparse.csr_array(p) for p in parts], format="csr")
@@ -375,7 +393,7 @@ class FixedEffects(Absorption):
                 block = sparse.coo_array((w, (level, other)), shape=(n, n)).tocsr()
                 c = c + block + block.T
         self._diagonal = diagonal
-        if n <= DENSE_LEVELS:
+        if n <= self._dense:
             dense = c.toarray()
             dense[np.arange(n), np.arange(n)] += diagonal
             return dense
@@ -388,7 +406,7 @@ class FixedEffects(Absorption):
         if len(self._l0) != 1:
             return
         n = self._n_rest
-        if n <= DENSE_LEVELS:
+        if n <= self._dense:
             between = self._b.T @ self._b
             graph = sparse.csr_array(between)
             _, self._component = csgraph.connected_components(graph, directed=False)
@@ -403,7 +421,7 @@ class FixedEffects(Absorption):
     def _factorize(self) -> None:
         """Solver of the equations in S, and the rank."""
         levels = int((self._a_inverse > 0).sum())
-        if self._n_rest > DENSE_LEVELS:
+        if self._n_rest > self._dense:
             self._schur = SchurOperator(self._within, self._b, self._a_inverse)
             self._solver = conjugate_gradients(self._schur, self._diagonal)
             redundant = len(self._l0)
@@ -427,7 +445,8 @@ class FixedEffects(Absorption):
     def _reduce(self, sums1: np.ndarray, sums2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         r"""Means by level of the first effect, and the right-hand sides :math:`D_2'Wy - B'A^{-1}D_1'Wy`."""
         mean1 = sums1 * self._a_inverse[:, None]
-        return mean1, sums2 - self._b.T @ mean1
+        dense = isinstance(self._b, np.ndarray)
+        return mean1, sums2 - (cross_products(self._b, mean1) if dense else self._b.T @ mean1)
 
     def _adjoint(self, targets: np.ndarray | sparse.sparray) -> tuple[sparse.csr_array, np.ndarray]:
         r"""Target weights summed by level of the first effect, (k, levels), and :math:`S^-(D_2'w - B'A^{-1}D_1'w)`."""
@@ -436,14 +455,14 @@ class FixedEffects(Absorption):
         self.require_reached(row)
         k = entries.shape[1]
         by_first = sparse.coo_array((entries.data, (column, self._u[row])), shape=(k, self._n_first)).tocsr()
-        sums2 = np.zeros(self._n_rest * k)
+        sums2 = np.zeros((self._n_rest, k))
         for level in self._l:
-            sums2 += np.bincount(level[row].astype(np.intp) * k + column, entries.data, self._n_rest * k)
+            sums2 += sum_by_two(level[row], column, entries.data, self._n_rest, k)
         mean1 = by_first.copy()
         mean1.data = mean1.data * self._a_inverse[mean1.indices]
         through = mean1 @ self._b
         through = through if isinstance(through, np.ndarray) else through.toarray()
-        return by_first, self._solver(sums2.reshape(self._n_rest, k) - through.T)
+        return by_first, self._solver(sums2 - through.T)
 
     def _sums_to_zero(self, scores: np.ndarray, clusters: np.ndarray) -> bool:
         """Whether scores sum to zero in every level of the first effect inside every cluster, as residuals do."""

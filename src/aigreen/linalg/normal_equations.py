@@ -12,6 +12,7 @@ import numpy as np
 from scipy import linalg, sparse
 
 from aigreen.errors import ConvergenceError
+from aigreen.linalg.arrays import cross_products
 
 EXACT = 1e-13
 _PIVOT = 1e-10
@@ -37,9 +38,9 @@ class SchurOperator:
 
 def schur_matrix(c: np.ndarray, b: sparse.csr_array | np.ndarray, a_inverse: np.ndarray) -> np.ndarray:
     """Return the matrix S, shape (n, n)."""
-    scaled = b * a_inverse[:, None] if isinstance(b, np.ndarray) else sparse.diags_array(a_inverse) @ b
-    cross = b.T @ scaled
-    return c - (cross if isinstance(cross, np.ndarray) else cross.toarray())
+    if isinstance(b, np.ndarray):
+        return c - cross_products(b, b, a_inverse)
+    return c - (b.T @ (sparse.diags_array(a_inverse) @ b)).toarray()
 
 
 def cholesky_solver(

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from aigreen.errors import CollinearError, ConvergenceError
+from aigreen.errors import CollinearError, ConvergenceError, SeparatedError
 from aigreen.linalg import poisson
-from aigreen.linalg.arrays import weighted_gram
+from aigreen.linalg.arrays import cross_products
 from aigreen.linalg.collinearity import column_scale, independent_columns
 from aigreen.linalg.fixed_effects import FixedEffects
 from aigreen.linalg.varying_slopes import Slope, absorb
@@ -110,8 +110,8 @@ def fit_poisson(
     ----------
     y : ndarray, shape (n,)
     X, projected : ndarray, shape (n, k)
-        Columns, and what fixed effects leave of them, in units of standard deviations; without effects they span an
-        intercept.
+        Columns, and what fixed effects leave of them, in units of standard deviations, in whose place come the scores;
+        without effects they span an intercept.
     effects : FixedEffects, optional
         Of all rows.
     weights, offset : ndarray, shape (n,), optional
@@ -126,6 +126,8 @@ def fit_poisson(
     """
     try:
         beta, mean, within = _poisson(y, projected, effects, weights, offset)
+    except SeparatedError as found:
+        return None, found.rows
     except (CollinearError, ConvergenceError):
         gone = separated_rows(y, X / column_scale(X), [] if effects is None else effects.codes)
         if not gone.any():
@@ -134,7 +136,7 @@ def fit_poisson(
     residual, v = y - mean, mean
     if weights is not None:
         residual, v = weights * residual, weights * v
-    bread = np.linalg.inv(weighted_gram(within, v))
+    bread = np.linalg.inv(cross_products(within, within, v))
     within *= residual[:, None]
     return Regression(beta, within, bread, 1.0), np.zeros(len(y), dtype=bool)
 
@@ -146,13 +148,19 @@ def _poisson(
     weights: np.ndarray | None,
     offset: np.ndarray | None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return coefficients, means and columns within effects; without effects the intercept is one of one level."""
+    """Return coefficients, means and columns within effects, in place of `X`.
+
+    Without effects the intercept is taken as one of one level.
+    """
     if effects is not None:
         fit = poisson.fit_poisson(y, X, effects, weights, offset)
-        return fit.beta, fit.mean, fit.effects.residualize(X)
+        gamma = fit.effects.coefficients(X)
+        for j, x in enumerate(X.T):
+            x -= fit.effects.predict([of_level[:, j] for of_level in gamma])
+        return fit.beta, fit.mean, X
     intercept = np.linalg.lstsq(X, np.ones(len(X)), rcond=None)[0]
     j = int(np.abs(intercept).argmax())
     fit = poisson.fit_poisson(
         y, np.delete(X, j, axis=1), FixedEffects([np.zeros(len(X), dtype=np.intp)]), weights, offset
     )  # fmt: skip
-    return np.insert(fit.beta, j, 0.0) + fit.gamma[0] * intercept, fit.mean, X.copy()
+    return np.insert(fit.beta, j, 0.0) + fit.gamma[0] * intercept, fit.mean, X

@@ -130,19 +130,15 @@ def _prune(codes: Sequence[np.ndarray], keep: np.ndarray, counts: np.ndarray | N
         changed = False
         for code in codes:
             size = np.bincount(code, keep)
-            if counts is None and not (size == 1).any():
-                continue
-            rows = np.flatnonzero(keep)
-            bad = rows[size[code[rows]] == 1]
-            alone[bad] = True
+            out = [(alone, size == 1)]
             if counts is not None:
-                rows = rows[size[code[rows]] > 1]
-                total = np.bincount(code[rows], weights=counts[rows], minlength=len(size))
-                zero = rows[total[code[rows]] == 0]
-                separated[zero] = True
-                bad = np.concatenate([bad, zero])
-            keep[bad] = False
-            changed |= bool(bad.size)
+                out.append((separated, (size > 1) & (np.bincount(code, np.where(keep, counts, 0.0)) == 0)))
+            for mask, levels in out:
+                if levels.any():
+                    gone = keep & levels[code]
+                    mask |= gone
+                    keep ^= gone
+                    changed = True
     return alone, separated
 
 

@@ -27,6 +27,7 @@ from aigreen.errors import (
 from aigreen.linalg.arrays import beside, compact, sum_by
 from aigreen.linalg.collinearity import column_scale, independent_within
 from aigreen.linalg.fixed_effects import FixedEffects
+from aigreen.linalg.poisson import DENSE
 from aigreen.linalg.sandwich import (
     SMALL_SAMPLE,
     cluster_factor,
@@ -434,7 +435,7 @@ def _identified(
     dropped.collinear(labels, keep)
     if keep.all():
         return X, list(labels), projected
-    return X[:, keep], [label for label, k in zip(labels, keep, strict=True) if k], projected[:, keep]
+    return X.T[keep].T, [label for label, k in zip(labels, keep, strict=True) if k], projected.T[keep].T
 
 
 def _fit_linear(
@@ -473,7 +474,7 @@ def _fit_counts(
 ) -> tuple[Sample, np.ndarray, list[object], Regression]:
     """Fit Poisson, without rows that are separated; also return the sample, columns and labels that are left."""
     while True:
-        effects = FixedEffects(sample.effects, weights=sample.weights) if sample.effects else None
+        effects = FixedEffects(sample.effects, weights=sample.weights, dense=DENSE) if sample.effects else None
         X, labels, projected = _identified(sample, X, labels, n_treatments, dropped, effects)
         regression, gone = fit_poisson(y, X, projected, effects, sample.weights, offset)
         if regression is not None:

@@ -428,6 +428,25 @@ def test_channels_beyond_those_of_clean_rows_are_told() -> None:
     assert "m1 100.0%" in result.conventions["overlap"]
 
 
+@pytest.mark.filterwarnings("ignore::aigreen.errors.CollinearWarning", "ignore::UserWarning:pyfixest")
+def test_rows_that_a_covariate_separates_are_in_neither_model() -> None:
+    import pyfixest
+
+    df = counted()
+    clean = (df["first"] == 0) | (df["year"] < df["first"])
+    some = df.index[clean][::40]
+    df["only"] = 1.0 * df.index.isin(some)
+    df.loc[some, "n"] = 0
+    estimator = Decomposition(channels=["m1", "m2"], family="poisson")
+    with pytest.warns(SeparationWarning, match=f"{len(some)} untreated rows .* covariates or fixed effects separate"):
+        factors = estimator.factors(Panel(df, **CITY), "n", covariates=["only", "x"]).estimates
+    rest = df[clean & ~df.index.isin(some)]
+    tight = {"iwls_tol": 1e-12, "demeaner": pyfixest.MapDemeaner(fixef_tol=1e-12, fixef_maxiter=100_000)}
+    theirs = pyfixest.fepois("n ~ m1 + m2 + x | firm + year", rest, **tight).coef()
+    for channel in ("m1", "m2"):
+        assert factors[channel, "slope"] == pytest.approx(theirs[channel], abs=1e-8)
+
+
 def test_what_is_refused(panel: Panel) -> None:
     with pytest.raises(OptionError, match=r"scale='log'.*level \(family='gaussian'\)"):
         Decomposition(channels=["m1"], scale="log")

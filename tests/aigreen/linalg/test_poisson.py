@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import aigreen.linalg.fixed_effects as absorb
-from aigreen.errors import CollinearError, ConvergenceError
+from aigreen.errors import CollinearError, ConvergenceError, SeparatedError
 from aigreen.linalg.fixed_effects import FixedEffects
 from aigreen.linalg.poisson import fit_poisson
 from aigreen.regression.separation import separated_rows
@@ -36,7 +36,7 @@ class Case:
         self.effects = FixedEffects(self.codes, fitted=fitted)
         self.dummies = np.hstack([np.eye(c.max() + 1)[c] for c in self.codes])
         self.F = self.dummies[fitted]
-        self.separated = separated_rows(self.y, self.x, [c[fitted] for c in self.codes]).any()
+        self.separated = separated_rows(self.y, self.x, [c[fitted] for c in self.codes])
         both = np.hstack([self.F, self.x])
         self.collinear = np.linalg.matrix_rank(both) < np.linalg.matrix_rank(self.F) + n_columns
 
@@ -65,9 +65,12 @@ cases = st.builds(Case, st.integers(0, 2**32 - 1), st.integers(1, 4), st.integer
 def check(case: Case) -> None:
     if case.collinear:
         return
-    if case.separated:
-        with pytest.raises((ConvergenceError, CollinearError)):
+    if case.separated.any():
+        with pytest.raises((ConvergenceError, CollinearError)) as failure:
             case.fit()
+        if isinstance(failure.value, SeparatedError):
+            assert failure.value.rows.any()
+            assert not (failure.value.rows & ~case.separated).any()
         return
     try:
         beta, mean, v = case.newton()
@@ -89,6 +92,18 @@ def check(case: Case) -> None:
 @settings(max_examples=200, deadline=None)
 def test_fits_equal_dense_ones_and_separated_rows_have_none(case: Case) -> None:
     check(case)
+
+
+def test_separated_rows_are_told_by_means_that_run_to_zero():
+    rng = np.random.default_rng(3)
+    unit, time = np.repeat(np.arange(80), 6), np.tile(np.arange(6), 80)
+    y, X = rng.poisson(2.0, 480).astype(float), rng.standard_normal((480, 2))
+    y[time == unit % 6] += 1
+    X[:, 1] = np.where((y == 0) & (unit % 3 == 0), 1 + rng.random(480), 0.0)  # of zero outcomes alone
+    with pytest.raises(SeparatedError, match=f"separate {(X[:, 1] > 0).sum()} zero outcomes") as failure:
+        fit_poisson(y, X, FixedEffects([unit, time]))
+    assert np.array_equal(failure.value.rows, X[:, 1] > 0)
+    assert np.array_equal(failure.value.rows, separated_rows(y, X, [unit, time]))
 
 
 @given(cases)

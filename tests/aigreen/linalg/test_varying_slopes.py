@@ -91,5 +91,5 @@ def test_slopes_offer_what_every_absorption_has_and_nothing_that_needs_plain_eff
         return {name for name in dir(of) if not name.startswith("_")}
 
     assert public(SlopedEffects) == public(Absorption) and not issubclass(SlopedEffects, FixedEffects)
-    solver = {"by_effect", "largest", "on_fitted", "regress", "sums"}  # what Newton steps of counts need
+    solver = {"by_effect", "largest", "on_fitted", "others", "regress", "sums"}  # what Newton steps of counts need
     assert public(FixedEffects) - public(Absorption) == {"reweight", "pieces", "nested_in"} | solver
