@@ -199,6 +199,7 @@ class Parts(Effects):
 
     rows: Rows | None = None
 
+    @typed
     def by(self, column: str, *, bins: int | Sequence[float] = 4) -> Parts:
         """Average the parts over treated rows by bins of a dose.
 
@@ -225,6 +226,7 @@ class Parts(Effects):
         """
         return self._whole("by").by(column, bins)
 
+    @typed
     def slope(self, column: str) -> Parts:
         r"""Regress the parts of treated rows on a dose.
 
