@@ -228,7 +228,8 @@ def _comparison_clusters(shares: ClusterShares, groups: np.ndarray, treated: np.
     if never > 2 - _SLACK:
         return never
     later = shares.labels > shares.labels[groups].min(initial=np.inf)
-    found = never + sum(effective(column) for column in shares.share[:, later].T)
+    cohorts = np.unique(shares.labels[later])
+    found = never + sum(effective(shares.share[:, shares.labels == cohort].sum(axis=1)) for cohort in cohorts)
     return found or float(np.count_nonzero(shares.share.any(axis=1) & ~treated))
 
 

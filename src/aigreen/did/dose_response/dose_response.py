@@ -338,7 +338,7 @@ def stacked_shares(curves: Sequence[Curve], control: np.ndarray) -> ClusterShare
     share, lost = (np.hstack([getattr(curve, name) for curve in curves]) for name in ("share", "lost"))
     before = np.cumsum([0, *(curve.share.shape[1] for curve in curves)])
     of = np.concatenate([curve.of + n for curve, n in zip(curves, before[:-1], strict=True)])
-    return ClusterShares.weighted(share, lost, of, control)
+    return ClusterShares.weighted(share, lost, of, control, np.concatenate([curve.cohort for curve in curves]))
 
 
 def evaluated(setup: Setup, at: Sequence[float] | None) -> np.ndarray:
