@@ -33,6 +33,7 @@ from aigreen.errors import (
     AlwaysTreatedWarning,
     ClusterVariesError,
     DataError,
+    EmptyDataError,
     EffectsError,
     EstimationError,
     MixedTypeError,
@@ -652,3 +653,66 @@ def test_a_covariate_far_out_does_not_end_the_process():
             assert np.isfinite(shown[["estimate", "std_error"]]).all(axis=None)
         except EstimationError as error:
             assert "\n" not in str(error)
+
+
+# -- nothing left ------------------------------------------------------------------------------------------------------
+
+
+def test_parts_without_their_total_have_no_shares():
+    parts = Decomposition(channels="b").fit(panel(), "y").overall()
+    alone = parts.select(np.asarray(parts.index != "total"))
+    for shares in (alone.shares, alone.share_sets):
+        with pytest.raises(EffectsError, match="^there is no 'total' among these parts: direct, b$"):
+            shares()
+
+
+def test_a_stack_without_rows_is_named():
+    df = frame()
+    once = df[(df.t - 2001) % 4 == df.u % 4]
+    text = "^no row of the stack is left; left out before: 105 rows of the stack: a unit's only row in a window$"
+    with pytest.raises(EmptyDataError, match=text):
+        quiet(StackedDiD(window=(-2, 1)).fit, panel(once), "y")
+
+
+def test_a_stack_whose_last_cohort_has_no_rows_is_that_of_the_others():
+    df = frame()
+    df = df[(df.g < np.inf) | (df.t < 2005)]
+    gone = (df.g == 2006) & df.t.isin([2004, 2006, 2007])  # one row a unit in the window of 2006, as never treated ones
+    left = quiet(StackedDiD(window=(-2, 1)).fit, panel(df[~gone]), "y")
+    assert left.dropped.set_index("reason")["count"]["not linked to horizon -1"] == 4
+    alone = quiet(StackedDiD(window=(-2, 1)).fit, panel(df[~gone & ~((df.g == 2006) & (df.t > 2005))]), "y")
+    assert left.estimates.to_dict() == pytest.approx(alone.estimates.to_dict(), abs=1e-12)
+
+
+def test_a_last_cohort_never_seen_untreated_is_named():
+    df = frame()
+    df = df[(df.g == 2004) | ((df.g == 2006) & (df.t >= 2006))]
+    text = "^no row of the controls is left; left out before: 90 rows: periods in which the last cohort is treated$"
+    with pytest.raises(NoControlsError, match=text):
+        quiet(SunAbraham(control_group="last_treated").fit, panel(df), "y")
+
+
+def test_a_total_of_switchers_never_seen_afterwards_is_named():
+    df = frame().assign(on=lambda d: (d.t >= d.g) * 1.0, y=lambda d: d.y.where(d.t < d.g))
+    text = "^no switcher is seen with a comparison after its switch; left out before: 120 rows: missing y; their "
+    with pytest.raises(NoControlsError, match=text):
+        quiet(Switchers(estimand="total").fit, panel(df), "y", treatment="on")
+
+
+def test_draws_without_an_error_are_no_division():
+    change = {2: [1, -1, 0, 0, 0, 0], 3: [3, 1, 0, 0, 0, 0]}
+    rows = [(i, t, 2 * (i < 2), float(change[t][i] if t > 1 else 0)) for i in range(6) for t in (1, 2, 3)]
+    effects = quiet(GroupTimeATT().fit, panel(pd.DataFrame(rows, columns=["u", "t", "g", "y"]), cluster=None), "y")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        test = effects.test(method="max_t", n_draws=999)
+    assert (
+        test.statistic == pytest.approx(2.0) and test.p_value == 1.0
+    )  # where the two differ in sign the error is zero
+
+
+def test_rows_too_few_for_a_classical_error_are_counted():
+    df = frame()
+    few = panel(df[df.u.isin([3, 18, 45, 57]) & df.t.isin([2003, 2004])], cluster=None)
+    with pytest.raises(EstimationError, match="^8 rows do not identify 8 parameters$"):
+        quiet(Mediation(channels=["a", "b"], vcov="iid").fit, few, "y")

@@ -157,6 +157,9 @@ class Switchers:
         if total_only:
             top, size, behind = (part[:, post].sum(axis=1, keepdims=True) for part in (top, size, behind))
             index = pd.Index(["ATT"], name="effect")
+            if not size.any():
+                message = f"no switcher is seen with a comparison after its switch{dropped.cause()}"
+                raise NoControlsError(message, count=0)
         total = size.sum(axis=0)
         divisor = np.where(total > 0, total, 1.0)
         values = top.sum(axis=0) / divisor

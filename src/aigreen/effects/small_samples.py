@@ -222,14 +222,16 @@ def _comparison_clusters(shares: ClusterShares, groups: np.ndarray, treated: np.
     """Effective number of clusters that treated ones of some groups are compared with.
 
     With fewer than two clusters that are never treated those of later cohorts count, which are untreated for longer;
-    where there are none, all others.
+    where there are none, all others. Of later cohorts rows count, not the weights that regressions give them.
     """
     never = effective(shares.control)
     if never > 2 - _SLACK:
         return never
     later = shares.labels > shares.labels[groups].min(initial=np.inf)
+    if shares.lost is not None:
+        later &= np.isnan(shares.lost).any(axis=0)
     cohorts = np.unique(shares.labels[later])
-    found = never + sum(effective(shares.share[:, shares.labels == cohort].sum(axis=1)) for cohort in cohorts)
+    found = never + sum(effective(shares.share[:, later & (shares.labels == cohort)].sum(axis=1)) for cohort in cohorts)
     return found or float(np.count_nonzero(shares.share.any(axis=1) & ~treated))
 
 
@@ -334,7 +336,9 @@ def max_t_p(
     smallest = []
     for draws, covariances in wild_draws(gap, psi, shares, n_draws=n_draws, seed=seed):
         errors = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
-        smallest.append(special.stdtr(df, -np.abs(draws) / errors).min(axis=1))
+        with np.errstate(divide="ignore", invalid="ignore"):  # few clusters may all have one sign
+            drawn = np.where(draws == 0, 0.0, np.abs(draws) / errors)
+        smallest.append(special.stdtr(df, -drawn).min(axis=1))
     return float(t.max()), _rank(-np.concatenate(smallest), -float(special.stdtr(df, -t).min()))
 
 

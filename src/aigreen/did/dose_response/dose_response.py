@@ -292,7 +292,7 @@ class DoseResponse:
         index = pd.MultiIndex.from_arrays([*labels, cohort.astype(int), times], names=[*names, "cohort", "time"])
         return self._effects(
             setup,
-            [block.curve for block in blocks],
+            [setup.cohorts, *(block.curve for block in blocks)],
             index,
             mass=cohort_shares(setup.sample, setup.cohort, cohort),
             post=times >= cohort,

@@ -91,6 +91,13 @@ class Setup:
         """Share of each cluster among never treated units, shape (clusters,)."""
         return self.shares.control
 
+    @property
+    def cohorts(self) -> Curve:
+        """No effect, but the shares of clusters in the rows of every cohort."""
+        share, none = self.shares.share, np.zeros((self.n_clusters, 0))
+        rows = np.full_like(share, np.nan)
+        return Curve(np.zeros(0), none, share, rows, np.zeros(0, dtype=np.intp), self.shares.labels)
+
     def whole(self, label: Label) -> Block:
         """Lay out the average effects of the cells, those of the base period as zeros."""
         left = np.flatnonzero(self._with_references(self.good))
