@@ -33,8 +33,8 @@ from aigreen.errors import (
     AlwaysTreatedWarning,
     ClusterVariesError,
     DataError,
-    EmptyDataError,
     EffectsError,
+    EmptyDataError,
     EstimationError,
     MixedTypeError,
     NoControlsError,
@@ -662,7 +662,7 @@ def test_parts_without_their_total_have_no_shares():
     parts = Decomposition(channels="b").fit(panel(), "y").overall()
     alone = parts.select(np.asarray(parts.index != "total"))
     for shares in (alone.shares, alone.share_sets):
-        with pytest.raises(EffectsError, match="^there is no 'total' among these parts: direct, b$"):
+        with pytest.raises(EffectsError, match=r"^there is no 'total' among these parts: direct, b$"):
             shares()
 
 
@@ -706,13 +706,11 @@ def test_draws_without_an_error_are_no_division():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         test = effects.test(method="max_t", n_draws=999)
-    assert (
-        test.statistic == pytest.approx(2.0) and test.p_value == 1.0
-    )  # where the two differ in sign the error is zero
+    assert test.statistic == pytest.approx(2.0) and test.p_value == 1.0  # errors are zero where signs differ
 
 
 def test_rows_too_few_for_a_classical_error_are_counted():
     df = frame()
     few = panel(df[df.u.isin([3, 18, 45, 57]) & df.t.isin([2003, 2004])], cluster=None)
-    with pytest.raises(EstimationError, match="^8 rows do not identify 8 parameters$"):
+    with pytest.raises(EstimationError, match=r"^8 rows do not identify 8 parameters$"):
         quiet(Mediation(channels=["a", "b"], vcov="iid").fit, few, "y")
