@@ -17,6 +17,7 @@ from aigreen import (
     TWFE,
     ChaisemartinDHaultfoeuille,
     Decomposition,
+    DoseResponse,
     Efficient,
     GroupTimeATT,
     Imputation,
@@ -27,7 +28,9 @@ from aigreen import (
     Spillover,
     StackedDiD,
     SunAbraham,
+    Switchers,
     SyntheticDiD,
+    TripleDifference,
     bacon_weights,
     concat,
     load,
@@ -141,9 +144,10 @@ def callables() -> dict[str, Callable[..., Any]]:
     estimators = [
         TWFE(), GroupTimeATT(), Imputation(), SunAbraham(), StackedDiD(), LocalProjections(),
         ChaisemartinDHaultfoeuille(), SyntheticDiD(), Efficient(kind="roth_santanna"), Mediation(channels="x"),
-        Decomposition(channels="x"), Spillover(exposure="x"), SHIFT, NegativeBinomial(),
+        Decomposition(channels="x"), Spillover(exposure="x"), SHIFT, NegativeBinomial(), DoseResponse(), Switchers(),
+        TripleDifference(third="x"),
     ]  # fmt: skip
-    skipped = {"columns", "layout", "exposures", "instrument", "positions", "shocks_by_row"}
+    skipped = {"columns", "layout", "exposures", "instrument", "counts", "leave_one_out", "positions", "shocks_by_row"}
     for estimator in estimators:
         name = type(estimator).__name__
         found[name] = type(estimator)
@@ -153,7 +157,9 @@ def callables() -> dict[str, Callable[..., Any]]:
     for method in ("conf_int", "to_frame", "tidy", "select", "combine", "aggregate", "event_study", "test",
                    "pretrend_test", "share_set", "summary", "plot", "save"):  # fmt: skip
         found[f"Effects.{method}"] = getattr(EFFECTS, method)
-    found |= {"Parts.share_sets": PARTS.share_sets, "Parts.plot": PARTS.plot, "Panel": Panel}
+    whole = Decomposition(channels="x").fit(PANEL, "y")
+    found |= {f"Parts.{method}": getattr(PARTS, method) for method in ("share_sets", "plot")}
+    found |= {"Parts.by": whole.by, "Parts.slope": whole.slope, "Panel": Panel}
     found |= {f"Panel.{m}": getattr(PANEL, m) for m in ("column", "matrix", "codes", "split", "clean", "reassign")}
     functions = [
         bacon_weights, concat, load, ring_curve, share, entropy_balance, match, effective_clusters, iv_diagnostics,
@@ -201,7 +207,7 @@ def call(function: Callable[..., Any], argument: str, value: object) -> None:
         "links": pd.DataFrame(columns=["firm_id", "partner_id", "year", "share"]), "statistic": 2.0,
         "estimate": 1.0, "std_error": 1.0, "r2_treatment": 0.1, "r2_outcome": 0.1, "short": (1.0, 0.1),
         "full": (1.0, 0.2), "variance_treatment": 1.0, "variance_residual": 0.5, "variance_outcome": 1.0,
-        "cohorts": pd.Series([1.0]), "n_draws": 9, "maps": {},
+        "cohorts": pd.Series([1.0]), "n_draws": 9, "maps": {}, "dose": "x", "third": "x", "column": "x",
     }  # fmt: skip
     parameters = inspect.signature(function).parameters
     needed = {key: right[key] for key, p in parameters.items() if key in right and p.default is inspect.Parameter.empty}

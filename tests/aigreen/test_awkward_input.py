@@ -11,6 +11,7 @@ from aigreen import (
     TWFE,
     ChaisemartinDHaultfoeuille,
     Decomposition,
+    DoseResponse,
     Efficient,
     GroupTimeATT,
     Imputation,
@@ -21,6 +22,8 @@ from aigreen import (
     Spillover,
     StackedDiD,
     SunAbraham,
+    Switchers,
+    TripleDifference,
     bacon_weights,
     concat,
     options,
@@ -31,6 +34,7 @@ from aigreen.errors import (
     ClusterVariesError,
     DataError,
     EffectsError,
+    EmptyDataError,
     EstimationError,
     MixedTypeError,
     NoControlsError,
@@ -58,6 +62,7 @@ def frame(start: int = 2001, periods: int = 8, step: int = 1) -> pd.DataFrame:
     df["c"] = df.u // 3
     df["ab"], df["a"], df["b"] = rng.normal(size=(3, len(df)))
     df["near"] = ((df.u % 7 == 3) & (df.t >= times[4])).astype(float)
+    df["odd"], df["dose"] = (df.u // 3 % 2).astype(float), np.where(df.t >= df.g, 1.0 + df.u % 4, 0.0)
     df["y"] = df.u + df.t + 2.0 * (df.t >= df.g) + df.ab + 0.5 * rng.normal(size=len(df))
     return df
 
@@ -150,6 +155,12 @@ IN_ROLE = {
     "wild treatment": lambda: wild_cluster_bootstrap(panel(), "y", "y"),
     "wild covariates": lambda: wild_cluster_bootstrap(panel(), "y", covariates="y"),
     "randomisation covariates": lambda: randomization_inference(panel(), "y", covariates="y"),
+    "TripleDifference third": lambda: TripleDifference(third="y").fit(panel(), "y"),
+    "TripleDifference covariates": lambda: TripleDifference(third="odd").fit(panel(), "y", covariates="y"),
+    "Switchers treatment": lambda: Switchers().fit(panel(), "y", treatment="y"),
+    "Switchers other_treatments": lambda: Switchers(other_treatments="y").fit(panel(), "y", treatment="near"),
+    "DoseResponse dose": lambda: DoseResponse().fit(panel(), "y", dose="y"),
+    "DoseResponse covariates": lambda: DoseResponse().fit(panel(), "y", dose="dose", covariates=["y"]),
     "NegativeBinomial covariates": lambda: NegativeBinomial().fit(panel(), "y", covariates=["y"]),
     "panel_ols treatment": lambda: panel_ols(panel(), "y", treatment="y"),
     "iv_diagnostics instruments": lambda: iv_diagnostics(panel(), "y", "a", "y"),
@@ -197,6 +208,10 @@ SMALL = {
     "Spillover": Spillover(exposure="near").fit,
     "ShiftShare": ShiftShare(shares=SHARES, shocks=SHOCKS).fit,
     "panel_ols": panel_ols,
+    "TripleDifference": TripleDifference(third="odd").fit,
+    "Switchers": lambda p, y: Switchers().fit(p, y, treatment="near"),
+    "DoseResponse": lambda p, y: DoseResponse(degree=1).fit(p, y, dose="dose"),
+    "slopes in a dose": lambda p, y: Decomposition(channels="b").fit(p, y).slope("a"),
     "wild": lambda p, y: wild_cluster_bootstrap(p, y, n_draws=99),
     "randomisation": lambda p, y: randomization_inference(p, y, n_draws=99),
 }
@@ -220,6 +235,8 @@ def test_an_outcome_without_variation_is_refused(fit):
         Imputation(family="poisson").fit,
         Imputation(family="poisson", scale="percent").fit,
         Spillover(exposure="near", family="poisson").fit,
+        Decomposition(channels="b", family="poisson").fit,
+        Decomposition(channels="b", family="poisson", scale="count").fit,
     ],
 )
 def test_counts_without_variation_are_refused(fit):
@@ -628,3 +645,89 @@ def test_what_would_not_fit_into_memory_is_refused_with_its_size(monkeypatch):
         assert str(told.value).startswith(f"influence functions, {text} would take 0 GB, more than 1e-06: take fewer ")
     with pytest.raises(EstimationError, match=r"^functions of exposure, rows x terms \(\d+ x \d+\) would take 0 GB"):
         Decomposition(channels="b", exposure="far", bins=10**9).fit(panel(df), "y")
+
+
+def test_effects_on_logs_do_not_depend_on_the_unit_of_the_counts():
+    df = frame().assign(y=lambda d: np.floor(np.exp(d.a / 2 + 1 + 0.5 * (d.t >= d.g))))
+    for fit in (
+        TWFE(family="poisson").fit,
+        Imputation(family="poisson", scale="percent").fit,
+        Decomposition(channels="b", family="poisson").fit,
+        Spillover(exposure="near", family="poisson", scale="percent").fit,
+    ):
+        plain = quiet(fit, panel(df), "y").to_frame()
+        for unit in (1e-12, 1e12):
+            scaled = quiet(fit, panel(df.assign(y=unit * df.y)), "y").to_frame()
+            assert np.allclose(scaled, plain, rtol=1e-5, atol=1e-9, equal_nan=True)
+
+
+def test_a_covariate_far_out_does_not_end_the_process():
+    df = frame().assign(y=lambda d: np.floor(np.exp(d.a / 2 + 1)))
+    df.loc[100, "a"] = 1e6
+    for fit in (TWFE(family="poisson").fit, Imputation(family="poisson").fit):
+        try:
+            shown = quiet(fit, panel(df), "y", covariates="a").to_frame()
+            assert np.isfinite(shown[["estimate", "std_error"]]).all(axis=None)
+        except EstimationError as error:
+            assert "\n" not in str(error)
+
+
+# -- nothing left ------------------------------------------------------------------------------------------------------
+
+
+def test_parts_without_their_total_have_no_shares():
+    parts = Decomposition(channels="b").fit(panel(), "y").overall()
+    alone = parts.select(np.asarray(parts.index != "total"))
+    for shares in (alone.shares, alone.share_sets):
+        with pytest.raises(EffectsError, match=r"^there is no 'total' among these parts: direct, b$"):
+            shares()
+
+
+def test_a_stack_without_rows_is_named():
+    df = frame()
+    once = df[(df.t - 2001) % 4 == df.u % 4]
+    text = "^no row of the stack is left; left out before: 105 rows of the stack: a unit's only row in a window$"
+    with pytest.raises(EmptyDataError, match=text):
+        quiet(StackedDiD(window=(-2, 1)).fit, panel(once), "y")
+
+
+def test_a_stack_whose_last_cohort_has_no_rows_is_that_of_the_others():
+    df = frame()
+    df = df[(df.g < np.inf) | (df.t < 2005)]
+    gone = (df.g == 2006) & df.t.isin([2004, 2006, 2007])  # one row a unit in the window of 2006, as never treated ones
+    left = quiet(StackedDiD(window=(-2, 1)).fit, panel(df[~gone]), "y")
+    assert left.dropped.set_index("reason")["count"]["not linked to horizon -1"] == 4
+    alone = quiet(StackedDiD(window=(-2, 1)).fit, panel(df[~gone & ~((df.g == 2006) & (df.t > 2005))]), "y")
+    assert left.estimates.to_dict() == pytest.approx(alone.estimates.to_dict(), abs=1e-12)
+
+
+def test_a_last_cohort_never_seen_untreated_is_named():
+    df = frame()
+    df = df[(df.g == 2004) | ((df.g == 2006) & (df.t >= 2006))]
+    text = "^no row of the controls is left; left out before: 90 rows: periods in which the last cohort is treated$"
+    with pytest.raises(NoControlsError, match=text):
+        quiet(SunAbraham(control_group="last_treated").fit, panel(df), "y")
+
+
+def test_a_total_of_switchers_never_seen_afterwards_is_named():
+    df = frame().assign(on=lambda d: (d.t >= d.g) * 1.0, y=lambda d: d.y.where(d.t < d.g))
+    text = "^no switcher is seen with a comparison after its switch; left out before: 120 rows: missing y; their "
+    with pytest.raises(NoControlsError, match=text):
+        quiet(Switchers(estimand="total").fit, panel(df), "y", treatment="on")
+
+
+def test_draws_without_an_error_are_no_division():
+    change = {2: [1, -1, 0, 0, 0, 0], 3: [3, 1, 0, 0, 0, 0]}
+    rows = [(i, t, 2 * (i < 2), float(change[t][i] if t > 1 else 0)) for i in range(6) for t in (1, 2, 3)]
+    effects = quiet(GroupTimeATT().fit, panel(pd.DataFrame(rows, columns=["u", "t", "g", "y"]), cluster=None), "y")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        test = effects.test(method="max_t", n_draws=999)
+    assert test.statistic == pytest.approx(2.0) and test.p_value == 1.0  # errors are zero where signs differ
+
+
+def test_rows_too_few_for_a_classical_error_are_counted():
+    df = frame()
+    few = panel(df[df.u.isin([3, 18, 45, 57]) & df.t.isin([2003, 2004])], cluster=None)
+    with pytest.raises(EstimationError, match=r"^8 rows do not identify 8 parameters$"):
+        quiet(Mediation(channels=["a", "b"], vcov="iid").fit, few, "y")

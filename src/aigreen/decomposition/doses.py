@@ -85,7 +85,8 @@ class Rows:
         control = self._group_shares(setup).control
         treated = ClusterShares.weighted(weight, np.full_like(weight, np.nan), of, control)
         treated = replace(treated, own_left_out=np.array([options.leave_one_out]))
-        facts = decomposition_facts(options, setup, self.outcome, dropped)
+        spread = float(np.sqrt(np.cov(dose, aweights=setup.weights_of(setup.cells.rows), ddof=0)))
+        facts = decomposition_facts(options, setup, self.outcome, dropped, spread=spread)
         return Parts(
             values=computed.values[:, 0],
             index=pd.Index(options.layout.labels, name="part"),
@@ -202,8 +203,10 @@ def _edges(dose: np.ndarray, bins: Bins) -> np.ndarray:
     """Lower edges of all bins but the first, at quantiles of the doses of treated rows if their number is given."""
     if not isinstance(bins, int | np.integer):
         return np.asarray(bins, dtype=float)
-    edges = np.unique(np.quantile(dose, np.arange(1, bins) / bins, method="higher"))
-    edges = edges[edges > dose.min()]
+    edges = np.zeros(0)
+    if bins <= len(dose):
+        edges = np.unique(np.quantile(dose, np.arange(1, bins) / bins, method="higher"))
+        edges = edges[edges > dose.min()]
     if len(edges) < bins - 1:
         raise CollinearError(
             f"bins={bins}: at quantiles of the doses only {len(edges)} edges differ ({len(np.unique(dose)):,} distinct "

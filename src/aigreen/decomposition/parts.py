@@ -199,6 +199,7 @@ class Parts(Effects):
 
     rows: Rows | None = None
 
+    @typed
     def by(self, column: str, *, bins: int | Sequence[float] = 4) -> Parts:
         """Average the parts over treated rows by bins of a dose.
 
@@ -225,6 +226,7 @@ class Parts(Effects):
         """
         return self._whole("by").by(column, bins)
 
+    @typed
     def slope(self, column: str) -> Parts:
         r"""Regress the parts of treated rows on a dose.
 
@@ -247,6 +249,10 @@ class Parts(Effects):
         """
         return self._whole("slope").slope(column)
 
+    def _require_total(self) -> None:
+        if TOTAL not in self.index:
+            raise EffectsError(f"there is no {TOTAL!r} among these parts: {', '.join(map(str, self.index))}")
+
     def _whole(self, what: str) -> Rows:
         if self.rows is None or self.rows.values is not self.values:
             raise EffectsError(f"{what}() starts from treated rows: call it on the result of Decomposition.fit itself")
@@ -263,6 +269,7 @@ class Parts(Effects):
         names = [name for name in self.index.get_level_values("part").unique() if name != TOTAL]
         if self.index.nlevels > 1:
             raise EffectsError("shares() is for overall(); by horizon or cohort use share(part, 'total')")
+        self._require_total()
         whole = self.select(np.asarray(self.index == TOTAL))
         return share(self.select(self.index.isin(names)), whole)
 
@@ -277,6 +284,7 @@ class Parts(Effects):
         """
         if self.index.nlevels > 1:
             raise EffectsError("share_sets() is for overall() or another average of which each part has one")
+        self._require_total()
         at = {name: j for j, name in enumerate(self.index)}
         names = [name for name in at if name != TOTAL]
         sets = [self.share_set(at[name], at[TOTAL], level) for name in names]

@@ -30,7 +30,7 @@ from aigreen.effects.products import Products
 from aigreen.errors import NoPrePeriodError, OptionError, SeparationWarning
 from aigreen.inference.channel_sensitivity import ChannelFit
 from aigreen.panel.dropped import Dropped
-from aigreen.panel.facts import ROUNDING, result_facts
+from aigreen.panel.facts import CONVERGED, ROUNDING, counts_of, result_facts
 from aigreen.panel.panel import Panel
 
 
@@ -91,7 +91,8 @@ def fit_factors(options: PartOptions, panel: Panel, outcome: str, covariates: st
     index = pd.MultiIndex.from_product([options.channels, ["slope", "moved"]], names=["channel", "factor"])
     y, M = setup.raw()
     within = np.sqrt(np.mean(setup.fit.channels[setup.fit.effects.rows] ** 2, axis=0))
-    resolution = ROUNDING * np.column_stack([np.abs(y).max() / within, np.abs(M).max(axis=0)]).ravel()
+    of_slope = (CONVERGED if options.counts else ROUNDING * np.abs(y).max()) / within
+    resolution = np.column_stack([of_slope, ROUNDING * np.abs(M).max(axis=0)]).ravel()
     facts = decomposition_facts(options, setup, outcome, dropped) | {"resolution": resolution}
     psi = psi.reshape(len(psi), -1)
     return Effects(values=values.ravel(), index=index, psi=psi, method="Decomposition (factors)", **facts)
@@ -144,7 +145,8 @@ def decomposition_facts(
 ) -> dict[str, Any]:
     """Sizes, conventions and left-out rows, as `Effects` takes them."""
     used = np.concatenate([setup.fit.effects.rows, setup.cells.rows, setup.exposed])
-    facts = result_facts(setup.sample, used, outcome, dropped, t_intervals=True, spread=spread)
+    counts = counts_of(options.family, "percent" if options.scale == "log" else "level")
+    facts = result_facts(setup.sample, used, outcome, dropped, t_intervals=True, spread=spread, counts=counts)
     return facts | {"conventions": _conventions(options, setup)}
 
 

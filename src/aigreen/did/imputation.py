@@ -19,7 +19,7 @@ from aigreen.errors import OptionError, SeparationWarning, warn
 from aigreen.linalg.varying_slopes import Slope
 from aigreen.options import check_choice, check_fixed_effects, check_periods, check_scale
 from aigreen.panel.dropped import Dropped
-from aigreen.panel.facts import counted, result_facts
+from aigreen.panel.facts import counts_of, result_facts
 from aigreen.panel.panel import Panel, require_panel, with_weight
 from aigreen.regression.sample import check_counts
 
@@ -211,7 +211,7 @@ class Imputation:
                 np.concatenate([imputed.effects.rows, cells.rows]),
                 outcome,
                 dropped,
-                counts=counted(self.family, self.scale),
+                counts=counts_of(self.family, self.scale),
             ),
         )
 

@@ -109,7 +109,10 @@ class Profiles:
 
     def identified(self, c: Contrast) -> bool:
         """Whether connected rows link both groups' period with their reference."""
-        return all(self.component[g, c.time] == self.component[g, c.reference] >= 0 for g in (c.group, c.control))
+        return all(
+            g < self.n_groups and self.component[g, c.time] == self.component[g, c.reference] >= 0
+            for g in (c.group, c.control)
+        )
 
     def influence(
         self, scores: np.ndarray, contrasts: Sequence[Contrast], clusters: np.ndarray, n_clusters: int

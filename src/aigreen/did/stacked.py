@@ -15,6 +15,7 @@ from aigreen.effects.aggregation import Mass
 from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
 from aigreen.errors import (
+    EmptyDataError,
     NoControlsError,
     NoPrePeriodError,
     NoTreatedError,
@@ -109,6 +110,8 @@ class StackedDiD:
         first = complete.labels(sample.rows[rows[alone]][:5])
         dropped.add(SingletonWarning, "rows of the stack", "a unit's only row in a window", int(alone.sum()), first)
         rows, stack, treated, key = (values[~alone] for values in (rows, stack, treated, key))
+        if not rows.size:
+            raise EmptyDataError(f"no row of the stack is left{dropped.cause()}", count=0)
 
         low, high = self.window
         horizon = (complete.time[sample.rows][rows] - cohorts[stack]).astype(np.intp) - low

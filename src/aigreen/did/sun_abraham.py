@@ -161,6 +161,8 @@ class SunAbraham:
         gone |= always
         sample = sample.without(gone) if gone.any() else sample
         left = _unit_cohorts(sample)
+        if not (left == control).any():
+            raise NoControlsError(f"no row of the controls is left{dropped.cause()}", count=0)
         if not (np.isfinite(left) & (left != control)).any():
             raise NoPrePeriodError(f"no cohort is seen before its treatment{dropped.cause()}", count=0)
         return sample, control

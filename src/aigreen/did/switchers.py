@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from aigreen.arguments import check_fields, typed
 from aigreen.did.group_time.layout import spread
 from aigreen.did.group_time.sample import check_sample, unit_weights
 from aigreen.effects.aggregation import Mass
@@ -100,11 +101,13 @@ class Switchers:
     other_treatments: str | Sequence[str] = ()
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_choice("estimand", self.estimand, Estimand)
         check_choice("direction", self.direction, Direction)
         if self.horizons is not None:
             check_periods("horizons", self.horizons)
 
+    @typed
     def fit(self, panel: Panel, outcome: str, *, treatment: str) -> Effects:
         """Estimate the effects by horizon, or in total.
 
@@ -130,8 +133,9 @@ class Switchers:
         require_panel(panel)
         panel.require_units("Switchers")
         others = as_columns(self.other_treatments)
-        if treatment in others or outcome in [treatment, *others]:
-            raise OptionError("treatment", treatment, ["a column that is neither the outcome nor another treatment"])
+        panel.check_roles(outcome, treatment=treatment, other_treatments=others)
+        if treatment in others:
+            raise OptionError("treatment", treatment, ["a column that is no other treatment"])
         dropped = Dropped()
         sample = panel.complete([treatment, *others], dropped)
         check_sample(sample)
@@ -153,6 +157,9 @@ class Switchers:
         if total_only:
             top, size, behind = (part[:, post].sum(axis=1, keepdims=True) for part in (top, size, behind))
             index = pd.Index(["ATT"], name="effect")
+            if not size.any():
+                message = f"no switcher is seen with a comparison after its switch{dropped.cause()}"
+                raise NoControlsError(message, count=0)
         total = size.sum(axis=0)
         divisor = np.where(total > 0, total, 1.0)
         values = top.sum(axis=0) / divisor

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from aigreen.arguments import check_fields, typed
 from aigreen.did.group_time.comparisons import NO_CONTROLS, NO_TREATED, Computed, differences
 from aigreen.did.group_time.layout import Wide, widen
 from aigreen.did.group_time.plan import Cells, ControlGroup, plan
@@ -100,6 +101,7 @@ class TripleDifference:
     combination: Combination = "auto"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for option, allowed in (
             ("control_group", ControlGroup),
             ("method", Method),
@@ -109,6 +111,7 @@ class TripleDifference:
             check_choice(option, getattr(self, option), allowed)
         check_periods("anticipation", self.anticipation)
 
+    @typed
     def fit(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Effects:
         """Estimate the effects of every cohort in every period.
 
@@ -139,6 +142,7 @@ class TripleDifference:
         panel.require_units("TripleDifference")
         dropped = Dropped()
         panel, covariates = panel.with_covariates(covariates, dropped)
+        panel.check_roles(outcome, third=self.third, covariates=covariates)
         sample = panel.complete(list(dict.fromkeys([outcome, self.third, *covariates])), dropped)
         check_sample(sample)
         eligible = _eligible(sample, self.third)

@@ -146,7 +146,9 @@ class ClusterShares:
         )
 
     @classmethod
-    def weighted(cls, weight: np.ndarray, lost: np.ndarray, of: np.ndarray, control: np.ndarray) -> ClusterShares:
+    def weighted(
+        cls, weight: np.ndarray, lost: np.ndarray, of: np.ndarray, control: np.ndarray, labels: np.ndarray | None = None
+    ) -> ClusterShares:
         """Shares of treated rows that count differently from effect to effect.
 
         Parameters
@@ -159,13 +161,14 @@ class ClusterShares:
             Group of each effect.
         control : ndarray, shape (clusters,)
             As the attribute.
+        labels : ndarray, shape (m,), optional
+            As the attribute; default: inf, rows of several cohorts.
         """
         none = np.zeros(len(of), dtype=bool)
         groups = np.arange(weight.shape[1])
+        labels = np.full(len(groups), np.inf) if labels is None else labels
         share = _normalised(weight)
-        return cls(
-            share, np.equal.outer(groups, of) * 1.0, np.full(len(groups), np.inf), control, none, none, none, lost
-        )
+        return cls(share, np.equal.outer(groups, of) * 1.0, labels, control, none, none, none, lost)
 
     @classmethod
     def unknown(cls, n_clusters: int, k: int) -> ClusterShares:

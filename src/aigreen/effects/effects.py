@@ -577,7 +577,11 @@ class Effects(Maketables, StatsmodelsResults):
                 f"value has {value.size} numbers for {len(R)} restrictions: one, or one for each, finite"
             )
         check_draws(n_draws, seed)
-        gap = R @ self.values - value
+        finite = np.isfinite(self.values)
+        if R[:, ~finite].any():
+            infinite = [str(label) for label in self.index[~finite][:SHOWN]]
+            raise EffectsError(f"{(~finite).sum()} effects are not finite and cannot be tested: {', '.join(infinite)}")
+        gap = R[:, finite] @ self.values[finite] - value
         if self.psi is None or method == "chi2":
             covariance = R @ self._covariance() @ R.T
             if np.isnan(covariance).any():
@@ -883,7 +887,7 @@ class Effects(Maketables, StatsmodelsResults):
             raise NoVariationError(self.outcome)
         if not exact.any():
             return
-        object.__setattr__(self, "values", np.where(nothing, 0.0, self.values))
+        self.values[nothing] = 0.0
         if self.psi is not None:
             object.__setattr__(self, "psi", np.where(exact, 0.0, self.psi))
         if self.covariance is not None:

@@ -33,7 +33,9 @@ from aigreen.errors import EffectsError
 
 FEW = 4  # treated clusters
 _SLACK = 1e-6
-_MANY = 1e6
+_LEAST, _MANY = 0.1, 1e6  # degrees of freedom of intervals
+_LARGEST = 60  # shares; a cluster with less adds no variance
+_NODES = np.exp(np.linspace(-20, 20, 1601))
 _LONE, _ONE = 1 - _SLACK, 1 + _SLACK  # share of a cluster that stands alone, and effective number of clusters then
 _BLOCK = 2**22
 
@@ -128,47 +130,73 @@ def satterthwaite(v: np.ndarray, df: np.ndarray) -> float:
 
 
 def most_df(shares: ClusterShares, effect: int, strata: Strata) -> float:
-    """Degrees of freedom that an effect of fewer than `FEW` treated clusters has at most; infinite for others.
+    """Degrees of freedom that an effect of fewer than `FEW` treated or comparison clusters has at most, else infinite.
 
     The variance between two or three clusters varies much itself: where it happens to be small the error is small and
     Satterthwaite's estimate large, and a test of size 0.05 rejects in 0.12 and 0.07 of samples. At most are those with
     which its size is 0.05 where all clusters vary alike.
     """
-    share = shares.treated(effect)
-    if effective(share) >= FEW:
+    share, never = shares.treated(effect), effective(shares.control)
+    if min(effective(share), never or strata.df[0] + 1) >= FEW:
         return np.inf
     v = np.bincount(strata.of, share**2, len(strata.df))
-    if strata.df[0] > 0:
-        never = effective(shares.control) > 2 - _SLACK
-        v[0] += (shares.control**2).sum() if never else 1 / (strata.df[0] + 1)
     df = np.append(strata.df[:1], np.maximum(strata.df[1:], 1.0))
-    return _df_of_quantile(tuple((v / v.sum()).round(6)), tuple(df.round(6)))
+    few: tuple[float, ...] = ()
+    if 0 < never < FEW:
+        few = tuple(np.sort(shares.control)[::-1][:_LARGEST].round(6))
+        v *= v.sum() / (v[1:].sum() or 1.0)  # lone cohorts are given the variance of the others
+        v, df = v[1:], df[1:]
+    elif strata.df[0] > 0:
+        v[0] += (shares.control**2).sum() if never else 1 / (strata.df[0] + 1)
+    return _df_of_quantile(tuple(v.round(6)), tuple(df.round(6)), few)
 
 
 @lru_cache(maxsize=1024)
-def _df_of_quantile(weights: tuple[float, ...], df: tuple[float, ...]) -> float:
-    r"""Degrees of freedom of t with the quantile of :math:`z / \sqrt{\sum_s w_s \chi^2_{\nu_s}/\nu_s}` at 0.975.
+def _df_of_quantile(v: tuple[float, ...], df: tuple[float, ...], few: tuple[float, ...]) -> float:
+    r"""Degrees of freedom of t with the quantile at 0.975 of a difference of means over its estimated error.
 
-    All strata but the one that counts most are taken together, by Satterthwaite.
+    .. math:: \Big(z\sqrt{\textstyle\sum_s v_s} + h'e\Big) \Big/
+              \sqrt{\textstyle\sum_s v_s \chi^2_{\nu_s}/\nu_s + \sum_c h_c^2 (e_c - h'e)^2/(1 - h_c)},
+
+    h the shares `few` of comparison clusters and z, e standard normal. Zero where there is none.
     """
-    w, nu = np.array(weights), np.array(df)
-    if ((w > 0) & (nu <= 0)).any():
+    w, nu, h = np.array(v), np.array(df), np.array(few)
+    w, nu = w[w > 0], nu[w > 0]
+    if (nu <= 0).any() or not w.size:
         return 0.0
-    first = int(np.argmax(np.divide(w**2, nu, out=np.zeros_like(w), where=w > 0)))
-    rest = np.delete(w, first)
-    nodes = [_mean_squares(nu[first], 200), np.zeros(1)]
-    if rest.any():
-        nodes[1] = _mean_squares(satterthwaite(rest, np.delete(nu, first)), 40)
-    root = np.sqrt(w[first] * nodes[0][:, None] + rest.sum() * nodes[1])
-    critical = np.exp(optimize.brentq(lambda x: 2 * special.ndtr(-np.exp(x) * root).mean() - 0.05, 0, 100))
-    if critical < special.stdtrit(_MANY, 0.975):
+    less = np.eye(len(h)) - h
+    square = (less.T * (h**2 / (1 - np.minimum(h, _LONE)))) @ less
+    top = np.append(np.sqrt(w.sum()), h)
+    whole = np.zeros((len(top), len(top)))
+    whole[1:, 1:] = square
+
+    def size(x: float) -> float:
+        own = np.linalg.eigvalsh(np.outer(top, top) - np.exp(2 * x) * whole)
+        return _positive(np.append(own, -np.exp(2 * x) * w / nu), np.append(np.ones(len(own)), nu)) - 0.05
+
+    most, least = np.log(special.stdtrit(_LEAST, 0.975)), np.log(special.stdtrit(_MANY, 0.975))
+    if size(least) < 0:
         return np.inf
-    return float(np.exp(optimize.brentq(lambda x: special.stdtrit(np.exp(x), 0.975) - critical, -5, np.log(_MANY))))
+    if size(most) > 0:
+        return 0.0
+    critical = np.exp(optimize.brentq(size, least, most, xtol=1e-10))
+    return float(
+        np.exp(optimize.brentq(lambda x: special.stdtrit(np.exp(x), 0.975) - critical, np.log(_LEAST), np.log(_MANY)))
+    )
 
 
-def _mean_squares(df: float, n: int) -> np.ndarray:
-    """Values of a chi-squared variable over its degrees of freedom at `n` probabilities."""
-    return special.gammaincinv(df / 2, (np.arange(n) + 0.5) / n) * 2 / df
+def _positive(weights: np.ndarray, df: np.ndarray) -> float:
+    r"""Probability that :math:`\sum_i w_i \chi^2_{\nu_i} > 0`.
+
+    .. math:: \frac12 + \frac1\pi\int_0^\infty \frac{\sin\theta(u)}{u\rho(u)} du, \qquad
+              \theta = \sum_i \frac{\nu_i}2 \arctan(w_i u), \quad \rho = \prod_i (1 + w_i^2u^2)^{\nu_i/4}
+
+    Source: Imhof (1961), Computing the Distribution of Quadratic Forms in Normal Variables, Biometrika 48.
+    """
+    x = np.multiply.outer(_NODES / np.abs(weights).max(), weights)
+    angle = np.arctan(x) @ df / 2
+    size = np.log1p(x**2) @ df / 4
+    return float(0.5 + np.trapezoid(np.sin(angle) * np.exp(-size), np.log(_NODES)) / np.pi)
 
 
 def leverage(shares: ClusterShares, effect: int) -> np.ndarray:
@@ -221,14 +249,17 @@ def strata_of(shares: ClusterShares, effects: list[int]) -> Strata:
 def _comparison_clusters(shares: ClusterShares, groups: np.ndarray, treated: np.ndarray) -> float:
     """Effective number of clusters that treated ones of some groups are compared with.
 
-    With fewer than two clusters that are never treated those of later cohorts count, which are untreated for longer;
-    where there are none, all others.
+    With one that is never treated, or none, those of later cohorts count, which are untreated for longer; where there
+    are none, all others. Of later cohorts rows count, not the weights that regressions give them.
     """
     never = effective(shares.control)
-    if never > 2 - _SLACK:
-        return never
+    if never > _ONE:
+        return max(never, 2.0)  # for fewer see most_df
     later = shares.labels > shares.labels[groups].min(initial=np.inf)
-    found = never + sum(effective(column) for column in shares.share[:, later].T)
+    if shares.lost is not None:
+        later &= np.isnan(shares.lost).any(axis=0)
+    cohorts = np.unique(shares.labels[later])
+    found = never + sum(effective(shares.share[:, later & (shares.labels == cohort)].sum(axis=1)) for cohort in cohorts)
     return found or float(np.count_nonzero(shares.share.any(axis=1) & ~treated))
 
 
@@ -333,7 +364,9 @@ def max_t_p(
     smallest = []
     for draws, covariances in wild_draws(gap, psi, shares, n_draws=n_draws, seed=seed):
         errors = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
-        smallest.append(special.stdtr(df, -np.abs(draws) / errors).min(axis=1))
+        with np.errstate(divide="ignore", invalid="ignore"):  # few clusters may all have one sign
+            drawn = np.where(draws == 0, 0.0, np.abs(draws) / errors)
+        smallest.append(special.stdtr(df, -drawn).min(axis=1))
     return float(t.max()), _rank(-np.concatenate(smallest), -float(special.stdtr(df, -t).min()))
 
 

@@ -16,6 +16,7 @@ from aigreen.linalg.arrays import is_nested, sum_by
 from aigreen.linalg.cluster_products import BLOCK, LARGEST, cluster_blocks, dummies, regular, take_unit_means
 from aigreen.linalg.collinearity import independent_columns, independent_of_effects
 from aigreen.linalg.fixed_effects import FixedEffects
+from aigreen.linalg.sandwich import row_factor
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,6 +146,7 @@ class Product:
         covariance to add up, those of direct with the channels take the difference, which is of order 1/n.
         """
         b, m, k = self.fit.slopes, self.fit.channels, len(self.a)
+        row_factor(n, size + k)  # rows enough for an error
         w = np.ones(n) if self.fit.weights is None else self.fit.weights
         gram, squares = (m * w[:, None]).T @ m, w @ self.d**2
         noise = w @ self.fit.rest**2 / (n - size - k)

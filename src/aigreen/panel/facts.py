@@ -15,7 +15,7 @@ ROUNDING = 1e-13  # of the outcome
 CONVERGED = 1e-8  # of the mean of counts, by iteration
 
 
-def counted(family: str, scale: str) -> Counts | None:
+def counts_of(family: str, scale: str) -> Counts | None:
     """Say what effects of a model of this family and scale are in, as `result_facts` takes it."""
     return None if family == "gaussian" else "relative" if scale == "percent" else "level"
 

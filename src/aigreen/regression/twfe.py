@@ -180,7 +180,7 @@ class TWFE:
         panel, covariates = panel.with_covariates(covariates, dropped)
         roles = {"treatment": treatments, "covariates": covariates, "instruments": instruments, "offset": offset}
         panel.check_roles(outcome, self.fixed_effects, **roles)
-        columns = [outcome, *treatments, *covariates, *instruments, *([offset] if offset else [])]
+        columns = [outcome, *treatments, *covariates, *instruments, *([] if offset is None else [offset])]
         columns += [variable for _, variable in slopes if variable != panel.names["time"]]
         complete = panel.complete(list(dict.fromkeys(columns)), dropped)
         if self.family == "poisson":
@@ -205,7 +205,7 @@ class TWFE:
             X = np.column_stack([X, np.ones(len(sample))])
             labels += [INTERCEPT]
         Z = sample.matrix(instruments) if instruments else None
-        off = sample.matrix([offset])[:, 0] if offset else None
+        off = None if offset is None else sample.matrix([offset])[:, 0]
         y = sample.matrix([outcome])[:, 0]
 
         if self.family == "poisson":

@@ -31,7 +31,7 @@ from aigreen.errors import AigreenWarning, NoControlsError, OptionError
 from aigreen.exposure.basis import Basis, Response, check_cuts
 from aigreen.options import as_columns, check_choice, check_columns, check_fixed_effects, check_periods, check_scale
 from aigreen.panel.dropped import Dropped
-from aigreen.panel.facts import counted, result_facts
+from aigreen.panel.facts import counts_of, result_facts
 from aigreen.panel.panel import NEVER, Panel, require_panel
 from aigreen.regression.sample import check_counts
 from aigreen.regression.twfe import TWFE
@@ -335,7 +335,7 @@ class Spillover:
         sample = stage.sample
         used = np.concatenate([stage.imputed.model.effects.rows, stage.treated.rows, stage.exposed])
         scale = "" if self.family == "gaussian" else f", {self.family}, {self.scale}"
-        counts = counted(self.family, "percent" if relative else self.scale)
+        counts = counts_of(self.family, "percent" if relative else self.scale)
         facts = result_facts(sample, used, stage.outcome, stage.dropped, t_intervals=True, counts=counts)
         if difference:  # which may well be nothing
             resolution = facts.pop("resolution")

@@ -407,3 +407,14 @@ def test_summary_names_what_matters():
     text = replace(make(), dropped=dropped, conventions={"clusters": "city"}).summary()
     for piece in ("m0 on y", "400 rows, 80 units, 40 clusters", "clusters: city", "left out: 2 rows: missing y"):
         assert piece in text
+
+
+def test_effects_that_are_not_finite_are_no_part_of_a_test():
+    effects = make(("a", "b", "c"))
+    psi = effects.psi.copy()
+    psi[:, 1] = 0.0
+    empty = replace(effects, values=np.array([effects.values[0], -np.inf, effects.values[2]]), psi=psi)
+    both = effects.select(np.array([True, False, True]))
+    assert empty.test().p_value == pytest.approx(both.test().p_value, rel=1e-12)
+    with pytest.raises(EffectsError, match=r"^1 effects are not finite and cannot be tested: b$"):
+        empty.test(np.array([1.0, 1.0, 0.0]))

@@ -370,6 +370,34 @@ def test_two_or_three_treated_clusters_have_a_test_of_its_size(treated, control)
     assert (welch < 0.05).mean() > 0.065  # what Satterthwaite's degrees of freedom alone give
 
 
+@pytest.mark.parametrize("weights", [[1, 1], [1, 1, 1], [4, 1, 1], [9, 1], [30, 8, 1, 0.1, 0.1]])
+def test_few_comparison_clusters_have_a_test_of_its_size(weights):
+    n, h = 14, np.array(weights) / sum(weights)
+    x = np.random.default_rng(1).standard_normal((n + len(h), 20_000))
+    low, high = h @ x[n:], x[:n].mean(axis=0)
+    psi = np.concatenate([(x[:n] - high) / n, (low - x[n:]) * h[:, None]])
+    group, w = np.where(np.arange(len(x)) < n, 0, -1), np.append(np.ones(n), n * h)
+    shares = ClusterShares.count(np.arange(len(x)), group, np.ones((1, 1)), n_clusters=len(x), weights=w)
+    most = most_df(shares, 0, strata_of(shares, [0]))
+    errors = np.sqrt((psi[:n] ** 2).sum(axis=0) * n / (n - 1) + (psi[n:] ** 2 / (1 - h)[:, None]).sum(axis=0))
+    beyond = np.abs(high - low) / errors > stats.t.ppf(0.975, most)
+    assert beyond.mean() == pytest.approx(0.05, abs=0.005)
+    found = [spread(psi[:, [j]], shares, len(x)) for j in range(300)]
+    assert all(one.df[0] <= most and one.std_errors[0] == pytest.approx(errors[j]) for j, one in enumerate(found))
+
+
+@pytest.mark.parametrize("model", [Imputation(), GroupTimeATT()])
+def test_one_never_treated_cluster_beside_later_cohorts_covers(model):
+    inside = []
+    for seed in range(60):
+        df = pd.DataFrame([(i, t) for i in range(15) for t in range(2014, 2024)], columns=["u", "t"])
+        df["g"] = np.select([df.u < 4, df.u < 9, df.u < 14], [2019, 2020, 2021], 0)
+        df["y"] = np.random.default_rng(seed).standard_normal(len(df))
+        low, high = model.fit(Panel(df, unit="u", time="t", cohort="g"), "y").overall().conf_int().to_numpy()[0]
+        inside.append(low <= 0 <= high)
+    assert np.mean(inside) >= 0.9  # .65 where those later cohorts are taken for comparison after they are treated
+
+
 def test_most_degrees_of_freedom_are_those_of_the_exact_quantile():
     _, shares, _ = means(1, 2, 18)
     most = most_df(shares, 0, strata_of(shares, [0]))
@@ -423,12 +451,12 @@ def all_treated(seed: int) -> Panel:
 @pytest.mark.filterwarnings("ignore::aigreen.errors.UnreachedWarning")
 def test_without_never_treated_a_decomposition_covers():
     inside = []
-    for seed in range(120):
+    for seed in range(60):
         parts = Decomposition(channels="m").fit(all_treated(seed), "y").overall()
         bounds = parts.conf_int()
         inside.append((bounds["low"] <= 0) & (bounds["high"] >= 0))
         assert bounds.notna().all(axis=None)
-    assert pd.DataFrame(inside).mean().between(0.88, 0.99).all()
+    assert (pd.DataFrame(inside).mean() >= 0.95).all()  # one city is never treated within reach: wide
 
 
 def test_one_comparison_cluster_gives_no_interval():

@@ -68,4 +68,5 @@ def by_cell(
                 psi += design.share * (own @ beta[:, j] - values[:, None]) * known[:, None]
             result.add_influence(at, clusters[design.treated], psi, distinct=distinct)
             result.add_influence(at, clusters[design.controls], controls * gaps.residual[j], distinct=distinct)
-    return Curve(result.values, result.psi.T, np.hstack(share), np.hstack(lost), of.ravel()), identified
+    cohort = np.repeat([found.cells.cohort[design.cells[0]] for design in found.designs], q)
+    return Curve(result.values, result.psi.T, np.hstack(share), np.hstack(lost), of.ravel(), cohort), identified

@@ -38,6 +38,8 @@ class Curve:
         As `ClusterShares` has them, the former up to a factor.
     of : ndarray of int, shape (k,)
         Column of these for each effect.
+    cohort : ndarray of float, shape (m,)
+        Of each column; inf for several.
     """
 
     values: np.ndarray
@@ -45,6 +47,13 @@ class Curve:
     share: np.ndarray
     lost: np.ndarray
     of: np.ndarray
+    cohort: np.ndarray
+
+    @classmethod
+    def over_doses(cls, values: np.ndarray, psi: np.ndarray, share: np.ndarray, lost: np.ndarray) -> Curve:
+        """Put together a curve over all cohorts, with shares for each dose, all of shape (..., k)."""
+        k = len(values)
+        return cls(values, psi, share, lost, np.arange(k), np.full(k, np.inf))
 
 
 def share_lost(losses: np.ndarray) -> np.ndarray:
@@ -119,7 +128,7 @@ def level_curve(found: Regressions, mass: Mass, at: np.ndarray, n_clusters: int)
         grams += p * design.grams(found.wide.clusters, n_clusters)
     by_cluster = pool.by_cluster(psi) @ V + pool.through_masses(moments @ V)
     lost = share_lost(losses(grams, symmetric_inverse(pool.gram), found.basis(at).T))
-    return Curve(found.basis(at) @ beta, by_cluster, pool.by_cluster(share), lost, np.arange(len(at)))
+    return Curve.over_doses(found.basis(at) @ beta, by_cluster, pool.by_cluster(share), lost)
 
 
 def response_curve(found: Regressions, mass: Mass, at: np.ndarray, n_clusters: int) -> Curve:
@@ -149,7 +158,7 @@ def response_curve(found: Regressions, mass: Mass, at: np.ndarray, n_clusters: i
         psi[design.treated] += design.share[:, None] * (left - design.share @ left)
         moved[design.cells] = (design.mean @ V) * response[design.cells] - ((design.gram @ Q) * V).sum(axis=0)
     by_cluster = pool.by_cluster(psi) + pool.through_masses(moved)
-    return Curve((V * H).sum(axis=0), by_cluster, pool.by_cluster(share), share_lost(less), np.arange(len(at)))
+    return Curve.over_doses((V * H).sum(axis=0), by_cluster, pool.by_cluster(share), share_lost(less))
 
 
 def _check_identified(found: Regressions, gram: np.ndarray) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from aigreen.arguments import check_fields, typed
 from aigreen.did.dose_response.basis import DoseBasis, Kind, Knots, check_basis
 from aigreen.did.dose_response.by_cell import at_doses, by_cell, mean_response
 from aigreen.did.dose_response.curve import Curve, level_curve, mean_doses, response_curve
@@ -99,6 +100,7 @@ class DoseResponse:
     base_period: Literal["varying", "universal"] = "varying"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_choice("control_group", self.control_group, ControlGroup)
         check_choice("basis", self.basis, Kind)
         check_choice("dose_path", self.dose_path, DosePath)
@@ -106,6 +108,7 @@ class DoseResponse:
         check_periods("anticipation", self.anticipation)
         check_basis(self.basis, self.degree, self.knots)
 
+    @typed
     def fit(
         self,
         panel: Panel,
@@ -160,6 +163,7 @@ class DoseResponse:
         index = pd.MultiIndex.from_product([list(curves), doses], names=["estimand", "dose"])
         return self._effects(setup, list(curves.values()), index)
 
+    @typed
     def group_time(
         self,
         panel: Panel,
@@ -206,6 +210,7 @@ class DoseResponse:
         setup.dropped.add(OverlapWarning, "doses by cohort and time", reason, int((~known).sum()), lost[:5])
         return self._by_cell(setup, blocks, ["estimand", "dose"])
 
+    @typed
     def margins(
         self, panel: Panel, outcome: str, *, dose: str, covariates: str | Sequence[str] | None = None
     ) -> Effects:
@@ -252,6 +257,7 @@ class DoseResponse:
         panel.require_units("DoseResponse")
         dropped = Dropped()
         panel, names = panel.with_covariates(covariates, dropped)
+        panel.check_roles(outcome, dose=dose, covariates=names)
         sample, doses = read_doses(panel.complete([outcome, *names], dropped), dose, self.dose_path, dropped)
         check_sample(sample)
         cohort = cohorts_in_reach(
@@ -286,7 +292,7 @@ class DoseResponse:
         index = pd.MultiIndex.from_arrays([*labels, cohort.astype(int), times], names=[*names, "cohort", "time"])
         return self._effects(
             setup,
-            [block.curve for block in blocks],
+            [setup.cohorts, *(block.curve for block in blocks)],
             index,
             mass=cohort_shares(setup.sample, setup.cohort, cohort),
             post=times >= cohort,
@@ -299,6 +305,7 @@ class DoseResponse:
         rows = np.flatnonzero(~np.isnan(cohort)[sample.unit_codes])
         basis = setup.found.basis
         kind = f"splines of degree {basis.degree}" if basis.degree else "bins"
+        slopes, spread = index.get_level_values(0) == ACR, float(setup.seen.std()) or 1.0
         return Effects(
             values=np.concatenate([curve.values for curve in curves]),
             index=index,
@@ -307,7 +314,7 @@ class DoseResponse:
             cluster_shares=stacked_shares(curves, setup.control),
             conventions=self._conventions(setup),
             **facts,
-            **result_facts(sample, rows, setup.outcome, setup.dropped),
+            **result_facts(sample, rows, setup.outcome, setup.dropped, spread=np.where(slopes, spread, 1.0)),
         )
 
     def _conventions(self, setup: Setup) -> dict[str, str]:
@@ -331,7 +338,7 @@ def stacked_shares(curves: Sequence[Curve], control: np.ndarray) -> ClusterShare
     share, lost = (np.hstack([getattr(curve, name) for curve in curves]) for name in ("share", "lost"))
     before = np.cumsum([0, *(curve.share.shape[1] for curve in curves)])
     of = np.concatenate([curve.of + n for curve, n in zip(curves, before[:-1], strict=True)])
-    return ClusterShares.weighted(share, lost, of, control)
+    return ClusterShares.weighted(share, lost, of, control, np.concatenate([curve.cohort for curve in curves]))
 
 
 def evaluated(setup: Setup, at: Sequence[float] | None) -> np.ndarray:

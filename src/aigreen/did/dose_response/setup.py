@@ -91,11 +91,19 @@ class Setup:
         """Share of each cluster among never treated units, shape (clusters,)."""
         return self.shares.control
 
+    @property
+    def cohorts(self) -> Curve:
+        """No effect, but the shares of clusters in the rows of every cohort."""
+        share, none = self.shares.share, np.zeros((self.n_clusters, 0))
+        rows = np.full_like(share, np.nan)
+        return Curve(np.zeros(0), none, share, rows, np.zeros(0, dtype=np.intp), self.shares.labels)
+
     def whole(self, label: Label) -> Block:
         """Lay out the average effects of the cells, those of the base period as zeros."""
         left = np.flatnonzero(self._with_references(self.good))
         share, of = self.shares.share, self.shares.of[:, left].argmax(axis=0)
-        curve = Curve(self.computed.values[left], self.computed.psi[left].T, share, np.full_like(share, np.nan), of)
+        lost = np.full_like(share, np.nan)  # their shares
+        curve = Curve(self.computed.values[left], self.computed.psi[left].T, share, lost, of, self.shares.labels)
         return Block(curve, left, [label] * len(left))
 
     def laid_out(self, curve: Curve, identified: np.ndarray, labels: Sequence[Label]) -> Block:
@@ -111,7 +119,7 @@ class Setup:
         computed = self.good[cells]
         column = np.where(computed, np.cumsum(self.good)[cells] - 1, 0) * q + which
         values, psi = curve.values[column] * computed, (curve.psi.T[column] * computed[:, None]).T
-        chosen = Curve(values, psi, curve.share, curve.lost, curve.of[column])
+        chosen = Curve(values, psi, curve.share, curve.lost, curve.of[column], curve.cohort)
         return Block(chosen, cells, [labels[j] for j in which.tolist()])
 
     def report_identified(self) -> None:

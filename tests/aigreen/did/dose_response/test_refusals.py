@@ -16,11 +16,13 @@ from aigreen.errors import (
     MissingRowsWarning,
     NoControlsError,
     NonNumericError,
+    NotAPanelError,
     NoTreatedError,
     OptionError,
     OverlapWarning,
     RepeatedCrossSectionsError,
     UnknownColumnError,
+    WrongTypeError,
 )
 
 from .doses import firms, fit, panel
@@ -180,6 +182,22 @@ def test_curves_are_not_continued_beyond_the_doses_of_a_cohort():
         cells = DoseResponse().group_time(panel(frame), "y", dose="dose", at=[3.0, high])
     assert set(cells["acr"][high].index.get_level_values("cohort")) == {3}
     assert set(cells["acr"][3.0].index.get_level_values("cohort")) == {3, 5}
+
+
+def test_arguments_of_the_wrong_type_and_columns_in_two_roles():
+    whole = panel(firms())
+    for options in ({"degree": "3"}, {"knots": "many"}, {"anticipation": 0.5}, {"basis": 3}):
+        with pytest.raises(WrongTypeError):
+            DoseResponse(**options)
+    for arguments in ({"dose": 1}, {"dose": "dose", "at": "2"}, {"dose": "dose", "covariates": 3}):
+        with pytest.raises(WrongTypeError):
+            DoseResponse().fit(whole, "y", **arguments)
+    for call in (DoseResponse().fit, DoseResponse().group_time, DoseResponse().margins):
+        with pytest.raises(NotAPanelError):
+            call(firms(), "y", dose="dose")
+        for arguments in ({"dose": "y"}, {"dose": "dose", "covariates": ["y"]}):
+            with pytest.raises(OptionError, match="is the outcome"):
+                call(whole, "y", **arguments)
 
 
 def test_what_the_panel_must_have():
