@@ -200,15 +200,16 @@ def _small_cells(project: Path, study: Study) -> list[Finding]:
 
 
 def _identifiers(project: Path, study: Study, places: Mapping[str, Path]) -> list[Finding]:
-    """Files of a licensed study that name a firm: results, logs, accepted values, notebooks."""
+    """Files of a licensed study that name a firm: paper, results, logs, accepted values, notebooks."""
     known = Identifiers(project / "results" / study.name, study.config["panel"]["unit"])
     folders = ("notebooks/", f"paper/expected/{study.name}/")
     made = {*study.files, *(name for name in places if name.startswith(folders))}
     found = []
-    for name in sorted(made & places.keys() - {f"results/{study.name}/paper.pdf"}):
+    for name in sorted(made & places.keys()):
         line = next(known.lines(places[name].read_bytes()), None)
         if line is not None:
-            found.append(Finding(name, WHAT, f"line {line} names a firm of the licensed data"))
+            place = "page" if name.endswith(".pdf") else "line"
+            found.append(Finding(name, WHAT, f"{place} {line} names a firm of the licensed data"))
     return found
 
 

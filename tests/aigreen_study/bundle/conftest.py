@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from aigreen.data.registry.registry import sha256
+from aigreen_study.bundle.readme_pdf import readme_pdf
 from aigreen_study.tables import render
 from aigreen_study.tables.table import Cell, Group, Row, Table
 
@@ -67,7 +68,7 @@ def project(tmp_path, repository):
     write(top, "logs/small/make.log", LOG)
     results = top / "results/small"
     render.write(table(), results / "tables/main")
-    write(top, "results/small/paper.pdf", "%PDF-1.7\n")
+    write(top, "results/small/paper.pdf", readme_pdf("# A small study\n"))
     write(top, "results/small/numbers.json", "{}\n")
     write(top, "results/small/ledger.json", "{}\n")
     describe(top)

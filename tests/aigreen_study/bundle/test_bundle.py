@@ -17,6 +17,7 @@ from aigreen.errors import ConfigError, ReportError, SourceError
 from aigreen_study.bundle.build import bundle
 from aigreen_study.bundle.deposit import unsettled
 from aigreen_study.bundle.files import files_by_rule, project_files
+from aigreen_study.bundle.readme_pdf import readme_pdf
 from aigreen_study.tables import render
 from aigreen_study.tables.table import quoted
 
@@ -267,6 +268,14 @@ def test_a_licensed_row_that_is_named_anywhere_is_refused_and_not_repeated(proje
     with pytest.raises(ReportError, match=rf"refused: {path}: restricted: line 1 names a firm") as caught:
         bundle(project, "small", tmp_path / "1.zip")
     assert not any(name in str(caught.value) for name in ["000005", *names])
+
+
+def test_a_licensed_row_in_the_text_of_the_paper_is_refused(project, licensed, tmp_path):
+    licensed(40)
+    write(project, "results/small/paper.pdf", readme_pdf("# A small study\n\nFirm 000005 is first.\n"))
+    describe(project)
+    with pytest.raises(ReportError, match=r"refused: results/small/paper.pdf: restricted: page 1 names a firm"):
+        bundle(project, "small", tmp_path / "1.zip")
 
 
 def test_numbers_and_places_are_no_identifiers(project, licensed, tmp_path):
