@@ -19,6 +19,7 @@ from aigreen_study.bundle.findings import Finding
 from aigreen_study.bundle.licensed import WHAT, LicensedData
 from aigreen_study.bundle.scan import scan
 from aigreen_study.config import CONFIG, read_config, studies
+from aigreen_study.trust.code_digest import CodeReader
 from aigreen_study.trust.identifiers import Identifiers
 from aigreen_study.trust.provenance import source_rows
 
@@ -121,9 +122,12 @@ def collect(project: Path, study: Study) -> Contents:
     licences = {f"data/raw/{row['file']}": row["licence"] for row in study.sources if row["file"]}
     licences |= {name: "facts; the source of each row in its column source" for name in places if _is_facts(name)}
     found = [*orphans(project, study.name, study.origin), *_unlisted(project, places), *_small_cells(project, study)]
+    found += _changed_code(project, study)
     guard, digests = LicensedData(project), defaultdict(list)
     for name, place in places.items():
         digest = "" if place.is_symlink() else sha256(place)
+        if digest != study.origin["files"].get(name, {}).get("sha256", digest):
+            found.append(Finding(name, "changed", "not what the results were made from; build the study again"))
         restricted = list(guard.look(name, place, digest))
         found += restricted or (_plain_faults(name, place) if name not in raw else [])
         digests[digest].append(name)
@@ -140,6 +144,18 @@ def version(project: Path) -> str:
 def _sources(config: Mapping[str, Any]) -> list[str] | str | None:
     """Name the sources of a study; one on licensed data reads public tables and texts as well."""
     return sorted({wanted.source for wanted in TABLES}) if config.get("source") == "licensed" else config.get("source")
+
+
+def _changed_code(project: Path, study: Study) -> list[Finding]:
+    """Scripts that are not, with all they import, what the results were made with."""
+    reader = CodeReader(project)
+    made = {rule["script"]: rule["code"] for rule in study.origin["rules"].values()}
+    why = "not, with what it imports, the code that the results were made with; build the study again"
+    return [
+        Finding(script, "changed", why, refused=False)
+        for script, digest in sorted(made.items())
+        if reader.code(script).digest != digest
+    ]
 
 
 def _plain_faults(name: str, place: Path) -> list[Finding]:

@@ -9,6 +9,7 @@ from aigreen.data.registry.registry import sha256
 from aigreen_study.bundle.readme_pdf import readme_pdf
 from aigreen_study.tables import render
 from aigreen_study.tables.table import Cell, Group, Row, Table
+from aigreen_study.trust.code_digest import CodeReader
 
 LOG = """\
 2026-01-05 10:00:00,000 INFO start; Python 3.11.7 on Linux-6.1, 2 cores, 16 GB; aigreen 0.1.0, numpy 2.4.6
@@ -95,7 +96,14 @@ def describe(top, copied=()):
     facts = {
         "study": "small",
         "exhibits": {"tables/main": known},
-        "rules": {"make": {"script": known["script"], "modules": [known["script"]], "facts": []}},
+        "rules": {
+            "make": {
+                "script": known["script"],
+                "code": CodeReader(top).code(known["script"]).digest,
+                "modules": [known["script"]],
+                "facts": [],
+            }
+        },
         "files": {
             name: {"sha256": sha256(top / name), "bytes": (top / name).stat().st_size, "rule": "make"} for name in files
         },
