@@ -81,7 +81,7 @@ def dataset_list(project: Path, study: Study, places: Mapping[str, Path]) -> str
 
 def references(project: Path, study: Study) -> str:
     """Cite every source, the sources of the facts that the study reads, and the template."""
-    cited = sorted({row["citation"] for row in study.sources if row["citation"]})
+    cited = sorted({_citation(row) for row in study.sources if row["citation"]})
     template = (
         "Vilhuber, L., Connolly, M., Koren, M., Llull, J. and Morrow, P. (2022). A template README for social science "
         "replication packages (v1.1). Social Science Data Editors. doi:10.5281/zenodo.7293838."
@@ -186,16 +186,20 @@ def _details(row: Mapping[str, str], places: Mapping[str, Path]) -> str:
         "Address": row["url"] or "none; see How to get it",
         "Version": _version(row),
         "sha256": f"`{row['sha256']}`" if row["sha256"] else "recorded at first use",
-        "Access date": row["accessed"] or "not recorded; the version and the sha256 fix the content",
+        "Access date": row["accessed"],
         "Access and cost": _COSTS[row["access"]],
         "Licence": row["licence"],
         "Provided": provided,
         "How to get it": row["obtain"],
-        "Data citation": row["citation"],
+        "Data citation": _citation(row),
     }
     lines = [f"- {name}: {text}" for name, text in facts.items() if text]
     title = f"{row['source']}: {Path(row['file']).name}" if row["file"] else row["source"]
     return "\n".join([f"#### {title}", "", *lines])
+
+
+def _citation(row: Mapping[str, str]) -> str:
+    return f"{row['citation']} Accessed {row['accessed']}." if row["accessed"] else row["citation"]
 
 
 def _version(row: Mapping[str, str]) -> str:

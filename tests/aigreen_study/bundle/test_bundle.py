@@ -405,6 +405,8 @@ def test_data_without_a_licence_are_not_called_publicly_available(project, tmp_p
     assert "- [x] Some data **cannot be made** publicly available." in text
     assert "no licence allows the authors to pass on these files" in text
     assert "Of the original producers it names CEADs" in text
+    assert "- Access date: 2026-11-21\n" in text
+    assert text.count("commit 620eba99be66f22289ff05d79b893793c84d1421. Accessed 2026-11-21.\n") >= 2
     assert (
         "| cn_prefecture_lowcarbon | panel_2007_2023_full.xlsx | `data/raw/cn_prefecture_lowcarbon/` | FALSE |" in text
     )
