@@ -83,6 +83,7 @@ def test_point_2_every_source_says_where_how_and_at_what_cost():
         assert row["obtain"], row["source"]
         assert row["description"], row["source"]
         assert bool(re.fullmatch(r"[0-9a-f]{64}", row["sha256"])) is fetched
+        assert bool(re.fullmatch(r"20\d\d-\d\d-\d\d", row["accessed"])) is fetched, row["file"]
         assert bool(re.fullmatch(r"https?://\S+", row["url"])) or row["access"] in ("converted", "licensed")
 
 

@@ -19,6 +19,7 @@ from aigreen_study.bundle.findings import Finding
 from aigreen_study.bundle.licensed import WHAT, LicensedData
 from aigreen_study.bundle.scan import scan
 from aigreen_study.config import CONFIG, read_config, studies
+from aigreen_study.trust.code_digest import CodeReader
 from aigreen_study.trust.identifiers import Identifiers
 from aigreen_study.trust.provenance import source_rows
 
@@ -121,9 +122,12 @@ def collect(project: Path, study: Study) -> Contents:
     licences = {f"data/raw/{row['file']}": row["licence"] for row in study.sources if row["file"]}
     licences |= {name: "facts; the source of each row in its column source" for name in places if _is_facts(name)}
     found = [*orphans(project, study.name, study.origin), *_unlisted(project, places), *_small_cells(project, study)]
+    found += _changed_code(project, study)
     guard, digests = LicensedData(project), defaultdict(list)
     for name, place in places.items():
         digest = "" if place.is_symlink() else sha256(place)
+        if digest != study.origin["files"].get(name, {}).get("sha256", digest):
+            found.append(Finding(name, "changed", "not what the results were made from; build the study again"))
         restricted = list(guard.look(name, place, digest))
         found += restricted or (_plain_faults(name, place) if name not in raw else [])
         digests[digest].append(name)
@@ -140,6 +144,18 @@ def version(project: Path) -> str:
 def _sources(config: Mapping[str, Any]) -> list[str] | str | None:
     """Name the sources of a study; one on licensed data reads public tables and texts as well."""
     return sorted({wanted.source for wanted in TABLES}) if config.get("source") == "licensed" else config.get("source")
+
+
+def _changed_code(project: Path, study: Study) -> list[Finding]:
+    """Scripts that are not, with all they import, what the results were made with."""
+    reader = CodeReader(project)
+    made = {rule["script"]: rule["code"] for rule in study.origin["rules"].values()}
+    why = "not, with what it imports, the code that the results were made with; build the study again"
+    return [
+        Finding(script, "changed", why, refused=False)
+        for script, digest in sorted(made.items())
+        if reader.code(script).digest != digest
+    ]
 
 
 def _plain_faults(name: str, place: Path) -> list[Finding]:
@@ -200,15 +216,16 @@ def _small_cells(project: Path, study: Study) -> list[Finding]:
 
 
 def _identifiers(project: Path, study: Study, places: Mapping[str, Path]) -> list[Finding]:
-    """Files of a licensed study that name a firm: results, logs, accepted values, notebooks."""
+    """Files of a licensed study that name a firm: paper, results, logs, accepted values, notebooks."""
     known = Identifiers(project / "results" / study.name, study.config["panel"]["unit"])
     folders = ("notebooks/", f"paper/expected/{study.name}/")
     made = {*study.files, *(name for name in places if name.startswith(folders))}
     found = []
-    for name in sorted(made & places.keys() - {f"results/{study.name}/paper.pdf"}):
+    for name in sorted(made & places.keys()):
         line = next(known.lines(places[name].read_bytes()), None)
         if line is not None:
-            found.append(Finding(name, WHAT, f"line {line} names a firm of the licensed data"))
+            place = "page" if name.endswith(".pdf") else "line"
+            found.append(Finding(name, WHAT, f"{place} {line} names a firm of the licensed data"))
     return found
 
 

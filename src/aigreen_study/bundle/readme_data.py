@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from aigreen_study.bundle.contents import Study
@@ -80,7 +81,7 @@ def dataset_list(project: Path, study: Study, places: Mapping[str, Path]) -> str
 
 def references(project: Path, study: Study) -> str:
     """Cite every source, the sources of the facts that the study reads, and the template."""
-    cited = sorted({row["citation"] for row in study.sources if row["citation"]})
+    cited = sorted({_citation(row) for row in study.sources if row["citation"]})
     template = (
         "Vilhuber, L., Connolly, M., Koren, M., Llull, J. and Morrow, P. (2022). A template README for social science "
         "replication packages (v1.1). Social Science Data Editors. doi:10.5281/zenodo.7293838."
@@ -114,17 +115,19 @@ def _sources_of(path: Path) -> list[str]:
 def _rights(rows: Iterable[Mapping[str, str]], places: Mapping[str, Path], certified: Collection[str]) -> str:
     box = "I certify that the author(s) of the manuscript have"
     lines = [f"- [{'x' if name in certified else ' '}] {box} {words}" for name, words in RIGHTS.items()]
+    open_boxes = " ".join(f"--certify {name}" for name in RIGHTS if name not in certified)
+    only = f"Only the authors can certify what is not ticked (`aigreen bundle {open_boxes}`). " if open_boxes else ""
     lines += [
         "",
-        "Only the authors can certify these: `aigreen bundle --certify use --certify redistribute` ticks them. Data "
-        "files of others are in the package only where their stated licence allows to pass them on",
+        f"{only}Data files of others are in the package only where their stated licence allows to pass them on",
     ]
     provided = [f"`data/raw/{row['file']}` ({row['licence']})" for row in rows if f"data/raw/{row['file']}" in places]
     return "\n".join(lines) + (f": {', '.join(provided)}." if provided else "; there are none in this one.")
 
 
-def _licences(rows: Iterable[Mapping[str, str]]) -> str:
-    stated = sorted({f"{row['source']}: {row['licence']}" for row in rows})
+def _licences(rows: Sequence[Mapping[str, str]]) -> str:
+    kinds = Counter(source for source, _ in {(row["source"], row["licence"]) for row in rows})
+    stated = sorted({f"{row['file'] if kinds[row['source']] > 1 else row['source']}: {row['licence']}" for row in rows})
     own = (
         "Tables, figures and the facts compiled in `data/facts/` are published with the code, under the same licence "
         "(`LICENSE.txt`); facts keep the conditions of the sources that each row names."
@@ -134,7 +137,7 @@ def _licences(rows: Iterable[Mapping[str, str]]) -> str:
 
 def _summary(study: Study, rows: list[dict[str, str]]) -> str:
     closed = [row["licence"] not in OPEN_LICENCES for row in rows]
-    none = bool(rows) and all(closed) and not study.config["simulated"]
+    none = bool(rows) and all(closed) and not study.config["simulated"] and not _facts_read(study)
     boxes = {
         "All data **are** publicly available.": not any(closed),
         "Some data **cannot be made** publicly available.": any(closed) and not none,
@@ -183,16 +186,20 @@ def _details(row: Mapping[str, str], places: Mapping[str, Path]) -> str:
         "Address": row["url"] or "none; see How to get it",
         "Version": _version(row),
         "sha256": f"`{row['sha256']}`" if row["sha256"] else "recorded at first use",
-        "Access date": row["accessed"] or "not recorded; the version and the sha256 fix the content",
+        "Access date": row["accessed"],
         "Access and cost": _COSTS[row["access"]],
         "Licence": row["licence"],
         "Provided": provided,
         "How to get it": row["obtain"],
-        "Data citation": row["citation"],
+        "Data citation": _citation(row),
     }
     lines = [f"- {name}: {text}" for name, text in facts.items() if text]
     title = f"{row['source']}: {Path(row['file']).name}" if row["file"] else row["source"]
     return "\n".join([f"#### {title}", "", *lines])
+
+
+def _citation(row: Mapping[str, str]) -> str:
+    return f"{row['citation']} Accessed {row['accessed']}." if row["accessed"] else row["citation"]
 
 
 def _version(row: Mapping[str, str]) -> str:

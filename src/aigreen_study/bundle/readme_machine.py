@@ -44,9 +44,11 @@ def requirements(project: Path, study: Study, places: Mapping[str, Path], logs: 
         "### Controlled Randomness",
         _randomness(project, study),
         "### Memory, Runtime, Storage Requirements",
+        "#### Summary time to reproduce",
         _boxes(TIME, _TIMES, run.seconds if run.jobs else None),
+        "#### Summary of required storage space",
         _boxes(SPACE, _SPACES, _space(study, places)),
-        "- [ ] Not feasible to run on a desktop machine, as described below.",
+        "#### Computational Details",
         _details(run),
         _storage(study, places),
     ]
@@ -149,7 +151,7 @@ def _boxes(words: str, boxes: Mapping[str, float], size: float | None) -> str:
     for label, limit in boxes.items():
         lines.append(f"- [{'x' if size is not None and below <= size < limit else ' '}] {label}")
         below = limit
-    return "\n".join(lines)
+    return "\n".join([*lines, "- [ ] Not feasible to run on a desktop machine, as described below."])
 
 
 def _details(run: Measured) -> str:

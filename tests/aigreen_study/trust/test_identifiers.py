@@ -12,6 +12,7 @@ import pytest
 
 from aigreen import TWFE, Panel, load
 from aigreen.errors import DataError, MissingRowsWarning, ReportError, SourceError, rows_withheld, warn
+from aigreen_study.bundle.readme_pdf import readme_pdf
 from aigreen_study.paper.export import export
 from aigreen_study.run.log import logged
 from aigreen_study.tables import render
@@ -168,6 +169,19 @@ class Paths(list):
 )  # fmt: skip
 def test_what_names_a_firm(results, line, named):
     assert list(Identifiers(results, "firm_id").lines(f"first line\n{line}\n".encode())) == [2] * named
+
+
+@pytest.mark.parametrize(
+    ("text", "pages"),
+    [(f"Firm {FIRM}.", [2]), ("Firm 600520, 1600519 and 0.600519.", []), ("Shenzhen Huake\nElectronics is best.", [2])],
+)
+def test_the_text_of_a_pdf_is_looked_through(results, text, pages):
+    path = results / "canonical/firm_names.parquet"
+    pd.DataFrame({"firm_id": [FIRM], "name": ["Shenzhen Huake Electronics"]}).to_parquet(path)
+    words = "\n\n".join(["Words of the first page."] * 60)
+    content = readme_pdf(f"# A paper\n\n{words}\n\n{text}\n")
+    assert FIRM.encode() not in content  # its text is packed
+    assert list(Identifiers(results, "firm_id").lines(content)) == pages
 
 
 def test_a_masked_text_keeps_its_counts():
