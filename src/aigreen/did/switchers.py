@@ -243,9 +243,10 @@ class _Paths:
     def shares(self, behind: np.ndarray) -> ClusterShares:
         """Cluster shares of effects, from how much each group of switchers counts in each, shape (groups, k)."""
         latest = self.first[np.isin(self.group, np.flatnonzero(behind.any(axis=1)))].max()
-        inside = (self.group >= 0) | (self.first > latest)
+        switches = self.group >= 0
+        inside = switches | (self.first > latest)
         period = np.zeros(len(behind))
-        period[self.group] = np.append(self.sample.times, np.inf)[self.first]
+        period[self.group[switches]] = self.sample.times[self.first[switches]]
         return ClusterShares.count(
             self.sample.unit_cluster[inside],
             self.group[inside],

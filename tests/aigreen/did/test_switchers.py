@@ -124,6 +124,7 @@ def test_absorbing_treatment_is_group_time(keys):
     study, after = cells.event_study(), ours.select(ours.index >= 0)
     study = study.select(study.index >= 0)
     assert study.index.tolist() == after.index.tolist() == [0, 1, 2, 3]
+    assert ours.cluster_shares.labels.tolist() == cells.cluster_shares.labels.tolist() == [3, 4, 6]
     np.testing.assert_allclose(after.values, study.values, rtol=0, atol=1e-12)
     np.testing.assert_allclose(after.psi, study.psi, rtol=0, atol=1e-12)
     np.testing.assert_allclose(after.conf_int(), study.conf_int(), rtol=0, atol=1e-12)
@@ -216,6 +217,17 @@ def test_a_missing_outcome_leaves_the_treatment_known():
     assert found.estimates[0] == whole.estimates[0]
     assert found.estimates[1] != whole.estimates[1]
     assert (found.n_rows, whole.n_rows) == (17, 18)
+
+
+@few
+@left_out
+def test_a_unit_that_enters_late_has_the_first_value_that_it_is_seen_with():
+    late = pd.DataFrame({"firm": "g", "year": [2, 3, 4], "on": [0, 1, 1], "y": [5.0, 9.0, 2.0]})
+    df = pd.concat([small().query("firm == 'e'"), late])
+    found = Switchers().fit(panel_of(df), "y", treatment="on")
+    change = df.set_index(["firm", "year"])["y"].unstack("firm").diff()
+    assert found.estimates[0] == pytest.approx(change.loc[3, "g"] - change.loc[3, "e"], abs=1e-12)
+    assert found.index.tolist() == [-1, 0, 1]
 
 
 def test_few_clusters_are_warned_of():
