@@ -94,7 +94,7 @@ FITS: dict[str, Fit] = {
     "panel_ols": _panel_ols,
     "iv": _regression("gaussian"),
     "group_time": _cohort_time(GroupTimeATT, "control_group", "method", "base_period", "anticipation", "sampling"),
-    "imputation": _cohort_time(Imputation, "variance", "anticipation", "leads"),
+    "imputation": _cohort_time(Imputation, "variance", "anticipation", "leads", "factors"),
     "poisson_imputation": _cohort_time(
         Imputation, "variance", "anticipation", "leads", "separated", family="poisson", scale="percent"
     ),

@@ -37,6 +37,13 @@ def whole(text: str) -> int:
     return int(text)
 
 
+def factors(text: str) -> int | str:
+    """Read a number of factors, or cv for cross-validation."""
+    if text != "cv" and not text.isdigit():
+        raise ValueError("a whole number of zero or more is needed, or cv")
+    return text if text == "cv" else int(text)
+
+
 def horizon(text: str) -> int:
     """Read a number of periods, negative before treatment."""
     return -whole(text[1:]) if text.startswith("-") else whole(text)
@@ -194,7 +201,7 @@ ESTIMATORS: dict[str, Estimator] = {
     ),
     "imputation": Estimator(
         label="Imputation",
-        options=_IMPUTATION,
+        options=_IMPUTATION | {"factors": factors},
         reads=_ALL,
     ),
     "poisson_imputation": Estimator(

@@ -52,6 +52,9 @@ def test_averages_over_treated_rows_are_those_of_the_estimators(frame, panel):
     never = GroupTimeATT(control_group="never_treated").fit(panel, "y").aggregate("group").overall()
     options = {"control_group": "never_treated", "average": "group"}
     same(estimate(frame, estimator="group_time", options=options), never)
+    factor = Imputation(factors=1).fit(panel, "y").overall()
+    same(estimate(frame, estimator="imputation", options={"factors": "1"}), factor)
+    assert factor.method == "Imputation (1 factor)"
     later = Imputation(anticipation=1).fit(Panel(frame, **ROLES | {"cohort": "later"}), "y").overall()
     same(estimate(frame, estimator="imputation", treatment="since(later)", options={"anticipation": "1"}), later)
     part = {"exposure": ("near",), "channels": ("m",)}

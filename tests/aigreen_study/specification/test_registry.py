@@ -84,7 +84,8 @@ def test_all_problems_are_listed_at_once_with_lines_and_nearest_names(tmp_path):
         "s,e,a,A,,olss,,,,,,,,,\ns,k,b b,B,,ols,,,,,,,,year ~ 3,\ns,kk,c,,,group_time,,dose,m,,,firm,a b,,laag=1\n"
         "s,k,d,,,imputation,,,,,,,,,leads=-1 leads=2\n,k,e,,,ols,,,,,,,,,\ns,k,f,,,local_projection,,,,,,,,,\n"
         "s,k,f,,,imputation,,,,,,,,,\ns,k,short\n"
-        "s,k,g,,,ols,,,,,,,a b,,\ns,k,h,,,ols,,,,,,,a,,\nohter,k,h,,,ols,,,,,,,a,,\n",
+        "s,k,g,,,ols,,,,,,,a b,,\ns,k,h,,,ols,,,,,,,a,,\nohter,k,h,,,ols,,,,,,,a,,\n"
+        "s,k,i,,,imputation,,,,,,,,,factors=all\n",
     )
     with pytest.raises(ConfigError) as caught:
         read_registry(tmp_path, CONFIG)
@@ -111,6 +112,7 @@ def test_all_problems_are_listed_at_once_with_lines_and_nearest_names(tmp_path):
         "specifications.csv, line 10: s k/g: two-way clustering has no influence functions",
         "specifications.csv, line 11: s k/h: all rows of an exhibit of kind contrast need the same clusters",
         "specifications.csv, line 12: no study 'ohter' (did you mean 'other'?)",
+        "specifications.csv, line 13: option factors=all: a whole number of zero or more is needed, or cv",
     ):
         assert message in text, message
 
