@@ -97,7 +97,7 @@ class ChaisemartinDHaultfoeuille:
 
     Notes
     -----
-    Errors are diff-diff's analytic ones, clustered by unit whatever the panel's clusters are.
+    Errors are diff-diff's analytic ones, clustered by unit whatever the panel's clusters are; `Switchers` takes these.
     """
 
     horizons: int = 3
@@ -213,7 +213,8 @@ class SyntheticDiD:
 
     Notes
     -----
-    For California's cigarette tax all 38 controls once give 9.4; the paper has 8.4, by random draws.
+    Errors are by unit whatever the panel's clusters are. For California's cigarette tax all 38 controls once give 9.4;
+    the paper has 8.4, by random draws.
     """
 
     variance: SynthVariance = "placebo"
