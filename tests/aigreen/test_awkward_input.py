@@ -731,3 +731,21 @@ def test_rows_too_few_for_a_classical_error_are_counted():
     few = panel(df[df.u.isin([3, 18, 45, 57]) & df.t.isin([2003, 2004])], cluster=None)
     with pytest.raises(EstimationError, match=r"^8 rows do not identify 8 parameters$"):
         quiet(Mediation(channels=["a", "b"], vcov="iid").fit, few, "y")
+
+
+@pytest.mark.parametrize("constant", [1.0, 1e8 + 1e-9 * np.arange(480) % 7])
+def test_a_channel_without_variation_carries_nothing(constant):
+    df = frame().assign(a=constant)
+    parts = quiet(Mediation(channels="a", design="doubly_robust").fit, panel(df), "y").overall()
+    plain = quiet(GroupTimeATT().fit, panel(df), "y").overall()
+    assert parts.values == pytest.approx([plain.values[0], plain.values[0], 0.0], abs=1e-12)
+    kept = quiet(GroupTimeATT().fit, panel(df), "y", current="a")
+    assert kept.overall().values == pytest.approx(plain.values, abs=1e-12)
+    reason = "determined by the intercept and the others"
+    assert kept.dropped.set_index("reason")["first"][reason] == "a"
+
+
+def test_doses_without_weight_after_treatment_are_named():
+    df = frame().assign(w=lambda d: (d.t < d.g) * 1.0)
+    with pytest.raises(NoTreatedError, match=r"^no row with a dose is left after treatment"):
+        quiet(DoseResponse(basis="bins", knots=2).group_time, panel(df, weights="w"), "y", dose="dose")

@@ -24,7 +24,7 @@ from aigreen.did.group_time.sample import check_sample, cohort_shares, cohorts_i
 from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
 from aigreen.effects.joint import concat
-from aigreen.errors import OptionError, OverlapWarning
+from aigreen.errors import NoTreatedError, OptionError, OverlapWarning
 from aigreen.options import check_choice, check_periods
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
@@ -273,6 +273,8 @@ class DoseResponse:
         report(cells, computed, good, sample, cohort, dropped)
         after = (np.isfinite(wide.y) if wide.seen is None else wide.seen) & treated & (sample.times[:, None] >= cohort)
         seen = np.broadcast_to(doses, after.shape)[after] if len(doses) > 1 else doses[0, after.any(axis=0)]
+        if not seen.size:
+            raise NoTreatedError(f"no row with a dose is left after treatment{dropped.cause()}", count=0)
         basis = DoseBasis.choose(self.basis, self.degree, self.knots, seen)
         found = Regressions(cells.take(np.flatnonzero(good)), cohort, wide, doses, basis)
         return Setup(sample, outcome, cohort, cells, good, computed, found, seen, dropped)

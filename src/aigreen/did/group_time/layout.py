@@ -95,10 +95,8 @@ def widen(
     if sample.weights is not None:
         seen &= weights > 0
     seen = None if seen[:, kept].all() else seen & kept
-    now = None
-    if current:
-        now = np.stack([spread(sample, column) for column in regressors(sample, current, dropped)], axis=1)
-    return Wide(y, x, z, weights, seen, sample.unit_cluster, now)
+    now = [spread(sample, column) for column in regressors(sample, current, dropped)]
+    return Wide(y, x, z, weights, seen, sample.unit_cluster, np.stack(now, axis=1) if now else None)
 
 
 def lengthen(
