@@ -59,13 +59,6 @@ def test_parallel_trends_are_not_there():
     assert covered < 0.4
 
 
-def test_the_number_of_factors_by_cross_validation():
-    bias, error, covered, inside = measured(200, 40, 2, factors="cv")
-    assert abs(bias) < 3 * error
-    assert 0.92 < covered < 0.98
-    assert 0.92 < inside < 0.97
-
-
 def test_serially_correlated_errors():
     """Correlation 0.5 of errors: a bias of -0.044 on effects of 1."""
     bias, _, covered, _ = measured(SAMPLES, 100, 2, 0.5, factors=2)
