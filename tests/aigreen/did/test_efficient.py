@@ -308,3 +308,17 @@ def test_refusals():
             Efficient(kind="roth_santanna", **options)
     with pytest.raises(OptionError, match="adjusted or jackknife"):
         Efficient(kind="chen_santanna_xie", variance="conservative")
+
+
+def test_one_cohort_with_a_pooled_covariance_is_analysis_of_covariance() -> None:
+    """Of two cohorts of one size; weights of Roth and Sant'Anna are on levels, so those of units count."""
+    rng = np.random.default_rng(4)
+    n, late = 24, 4
+    y = 3 * rng.standard_normal((n, 1)) + rng.standard_normal((n, 6)).cumsum(axis=1)
+    first = np.where(np.arange(n) < n // 2, late, 0)
+    df = pd.DataFrame({"unit": np.repeat(np.arange(n), 6), "time": np.tile(np.arange(1, 7), n), "y": y.ravel()})
+    panel = Panel(df.assign(first=np.repeat(first, 6)), unit="unit", time="time", cohort="first")
+    X = np.column_stack([np.ones(n), first > 0, y[:, late - 2]])
+    slopes = np.linalg.lstsq(X, y[:, late - 1 :].mean(axis=1), rcond=None)[0]
+    found = Efficient(kind="roth_santanna", estimand="simple", covariance="pooled").fit(panel, "y")
+    assert found.values == pytest.approx(slopes[[1]], rel=1e-10)
