@@ -377,16 +377,17 @@ class Imputed:
         alone : ndarray of bool, shape (q,)
             Coefficients that one cluster alone identifies.
         """
-        x, scale = _scaled(x, self.w[rows])
-        beta, bread, own, moved, alone, factor = self._solve_response(x, rows)
-        targets = sparse.coo_array(x * factor[:, None])
-        error = self.influence(rows[targets.row], targets.col, targets.data, x.shape[1])
-        return beta / scale, (own - error) @ bread / scale, moved / scale, alone
+        beta, psi, moved, alone, bread, targets = self._solve_response(x, rows)
+        psi -= self.influence(rows[targets.row], targets.col, targets.data, x.shape[1]) @ bread
+        return beta, psi, moved, alone
 
-    def _solve_response(self, x: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Coefficients, bread, own scores by cluster, shift, who is alone, and the slope of each row in its mean."""
+    def _solve_response(
+        self, x: np.ndarray, rows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, sparse.coo_array]:
+        """Solve as if counterfactuals were known; also return bread and weights of rows, by which their errors add."""
         n_clusters, clusters = len(self.sample.clusters), self.sample.cluster_codes[rows]
         w, y, mean = self.w[rows], self.y[rows], self.model.mean[rows]
+        x, scale = _scaled(x, w)
         if self.poisson:
             beta, fitted = _log_response(x, w, y, mean)
             slope = fitted
@@ -400,7 +401,8 @@ class Imputed:
         if self.leave_one_out:
             own = moved @ gram
         factor = w * (fitted / np.where(mean > 0, mean, 1.0) if self.poisson else 1.0)
-        return beta, bread, own, moved, alone, factor
+        bread /= scale
+        return beta / scale, own @ bread, moved / scale, alone, bread, sparse.coo_array(x * factor[:, None])
 
     def with_covariates(self, Z: np.ndarray) -> Untreated:
         """Fit the model on the same rows with more covariates, shape (n, k), independent of the others."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy import sparse
-from scipy.linalg import solve_triangular
+from scipy.linalg import qr, solve_triangular
 from scipy.sparse import csgraph
 
 from aigreen.errors import EstimationError, SmallCellWarning, warn
@@ -49,7 +49,7 @@ def without_each(
             shift[:, columns], alone[columns] = found
         return shift, alone
     present, at, size = np.unique(clusters, return_inverse=True, return_counts=True)
-    q_rows, r = np.linalg.qr(x * np.sqrt(w)[:, None])
+    q_rows, r = qr((x.T * np.sqrt(w)).T, mode="economic", overwrite_a=True, check_finite=False)
     turned = solve_triangular(r, scores[present].T, trans="T").T
     order, first = np.argsort(at, kind="stable"), np.cumsum(size) - size
     only: list[np.ndarray] = []
