@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 FLAGS = ("by_group", "own_left_out", "alone")
+ONE = 1.1  # effective clusters; with fewer, one of them holds 95 per cent or more and counts as the only one
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,7 +26,7 @@ from aigreen.effects.aggregation import (
 )
 from aigreen.effects.as_statsmodels import StatsmodelsResults, called_by_statsmodels
 from aigreen.effects.averages import Average, averages_by, overall_averages
-from aigreen.effects.cluster_shares import ClusterShares, effective
+from aigreen.effects.cluster_shares import ONE, ClusterShares, effective
 from aigreen.effects.confidence_set import ConfidenceSet, ratio_set
 from aigreen.effects.maketables import Maketables
 from aigreen.effects.multiplier import Band, Multipliers, sup_t_critical
@@ -735,7 +735,7 @@ class Effects(Maketables, StatsmodelsResults):
                 f"no error of their own: {', '.join(behind[:SHOWN])}; test the others, or see method='max_t'"
             )
         u = scaled(psi, shares)
-        if fewest is not None and (q > max(fewest - 2, 1) or fewest < 1 + 1e-6 or shares.alone.any()):
+        if fewest is not None and (q > max(fewest - 2, 1) or fewest < ONE or shares.alone.any()):
             raise FewClustersError(
                 f"{q} restrictions but {fewest:.3g} effective treated clusters behind one of them, which bear "
                 f"{max(0, int(fewest - 2))}: their joint covariance cannot be estimated; test fewer, as by "
@@ -1045,6 +1045,6 @@ def _of_sums(a: Effects, b: Effects) -> ClusterShares | None:
     if (position < 0).any():
         position = np.zeros(len(a), dtype=int)
     parts = [a.cluster_shares, b.cluster_shares.take(position)]
-    lone = [[0 < effective(part.treated(j)) < 1 + 1e-6 for j in range(len(a))] for part in parts]
+    lone = [[0 < effective(part.treated(j)) < ONE for j in range(len(a))] for part in parts]
     mixed = ClusterShares.beside(parts).mix(np.vstack([np.eye(len(a))] * 2))
     return replace(mixed, alone=mixed.alone | np.any(lone, axis=0))

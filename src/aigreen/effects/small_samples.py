@@ -26,7 +26,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import optimize, special
 
-from aigreen.effects.cluster_shares import ClusterShares, effective
+from aigreen.effects.cluster_shares import ONE, ClusterShares, effective
 from aigreen.effects.multiplier import multipliers
 from aigreen.effects.wald import wald_statistic
 from aigreen.errors import EffectsError
@@ -36,7 +36,8 @@ _SLACK = 1e-6
 _LEAST, _MANY = 0.1, 1e6  # degrees of freedom of intervals
 _LARGEST = 60  # shares; a cluster with less adds no variance
 _NODES = np.exp(np.linspace(-20, 20, 1601))
-_LONE, _ONE = 1 - _SLACK, 1 + _SLACK  # share of a cluster that stands alone, and effective number of clusters then
+_LONE = 1 - _SLACK  # share of a cluster that stands alone
+_NEARLY = (1 + np.sqrt(2 / ONE - 1)) / 2  # the same of two clusters that are `ONE` effective ones
 _BLOCK = 2**22
 
 
@@ -50,7 +51,8 @@ class Spread:
         :math:`\sqrt{\sum_s v_s}`.
     df : ndarray, shape (k,)
         :math:`\nu = (\sum_s v_s)^2 / \sum_s v_s^2/(n_s - 1)` (Satterthwaite), at most `most_df`; nan where the error is
-        zero, or where all treated or all comparison rows stand in one cluster, which has no error of its own.
+        zero, or where all treated or all comparison rows stand in one cluster, or nearly (`ONE`), which has no error of
+        its own.
     treated : ndarray, shape (k,)
         Effective number of treated clusters.
     control : float
@@ -90,7 +92,8 @@ def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: int) -> Spread:
     """Small-sample errors of each effect, from influence functions of shape (clusters, k).
 
     A cohort in one cluster is centred at itself and shows no spread: it is given that of the other treated clusters,
-    by the square of its share; where there are none, the effect has no error of its own.
+    by the square of its share; where there are none, the effect has no error of its own. Fewer than `ONE` effective
+    clusters are one: their own degrees of freedom, below a tenth, would make intervals of any length.
     """
     k = psi.shape[1]
     std_errors, df, treated = np.zeros(k), np.full(k, np.nan), np.zeros(k)
@@ -98,7 +101,7 @@ def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: int) -> Spread:
         square = psi[:, j] ** 2 / (1 - leverage(shares, j))
         treated[j] = effective(shares.treated(j))
         std_errors[j] = np.sqrt(square.sum())
-        if not std_errors[j] > 0 or shares.alone[j] or 0 < treated[j] < _ONE:
+        if not std_errors[j] > 0 or shares.alone[j] or 0 < treated[j] < ONE:
             continue
         if not treated[j]:
             df[j] = n_clusters - 1
@@ -106,7 +109,7 @@ def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: int) -> Spread:
         strata = strata_of(shares, [j])
         v = np.bincount(strata.of, square, len(strata.df))
         df[j] = min(satterthwaite(v, strata.df), most_df(shares, j, strata))
-        if abs(strata.df[0]) < _SLACK or not df[j] > 0:  # one comparison cluster
+        if abs(strata.df[0]) < ONE - 1 or not df[j] > 0:  # one comparison cluster
             df[j] = np.nan
             continue
         if strata.lone and not shares.own_left_out[j]:
@@ -216,7 +219,8 @@ def leverage(shares: ClusterShares, effect: int) -> np.ndarray:
         within = np.einsum("cm,cm->c", own[:, fitted], shares.lost[:, fitted]) + own[:, ~fitted].sum(axis=1) ** 2
         within /= np.where(treated > 0, treated, 1.0)
     a = np.where(treated > 0, within, shares.control)
-    return np.where(a < _LONE, a, 0.0)
+    most = np.where((treated > 0) & shares.by_group[effect], _NEARLY, _LONE)
+    return np.where(a < most, a, 0.0)
 
 
 def strata_of(shares: ClusterShares, effects: list[int]) -> Strata:
@@ -236,7 +240,7 @@ def strata_of(shares: ClusterShares, effects: list[int]) -> Strata:
     own = np.zeros((len(behind), len(labels)))
     np.add.at(own.T, group, (shares.share * of.sum(axis=1)).T)
     sizes = np.array([effective(column) for column in own.T])
-    lone = (sizes > 0) & (sizes < _ONE)
+    lone = (sizes > 0) & (sizes < ONE)
     code, df = np.where(treated, 1 + own.argmax(axis=1), 0), np.append(comparison, sizes) - 1
     if lone.any() and shares.own_left_out[effects].all():
         together = effective(own[:, lone].sum(axis=1))

@@ -42,6 +42,9 @@ CHECKS = """
 - **Checksums.** `SHA256SUMS` is that of the package as it came. The build writes logs, and results with other times or
   machines in them, so check before building, or without these:
   `grep -v -e "  logs/" -e "  results/" SHA256SUMS | sha256sum --check`.
+- **Last digits.** A second build on the same kind of processor gives the same numbers to the last bit. OpenBLAS picks
+  its instructions by the processor, so another kind may give other last bits, and other bytes of `results/`; `aigreen
+  verify` calls numbers the same that agree to a millionth.
 - **Requirements.** `requirements.txt` lists the packages that the code imports, for readers and for tools that look for
   it. The build installs from `requirements.lock`, which fixes all packages by sha256.
 

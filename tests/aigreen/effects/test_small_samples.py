@@ -320,6 +320,29 @@ def test_a_lone_cohort_has_the_spread_of_the_others_and_lone_cohorts_alone_none(
             assert overall.conf_int().isna().all(axis=None), model
 
 
+def test_a_cohort_nearly_in_one_cluster_is_one_in_it():
+    """Its own tenth of a degree of freedom made an interval of 150 digits."""
+    rng = np.random.default_rng(1)
+    city = np.concatenate([np.repeat([0, 1], [59, 1]), np.repeat(np.arange(2, 40), 3)])
+    first = np.where(city < 2, 2004, np.where(city < 8, 2005, 0))
+    year = np.tile(2000 + np.arange(8), len(city))
+    data = pd.DataFrame({"firm": np.repeat(np.arange(len(city)), 8), "city": np.repeat(city, 8), "year": year})
+    data = data.assign(first=np.repeat(first, 8), y=rng.standard_normal((40, 8))[data["city"], year - 2000])
+    data["y"] += rng.standard_normal(len(data))
+
+    def fitted(rows):
+        return Imputation().fit(Panel(rows, unit="firm", time="year", cohort="first", cluster="city"), "y")
+
+    near, lone = fitted(data), fitted(data[data["city"] != 1])
+    few, one = (fit.overall().effective_clusters().iloc[0] for fit in (near, lone))
+    assert 1.01 < effective(near.cluster_shares.treated(0)) < 1.03
+    assert one["df"] == pytest.approx(5) and few["df"] == pytest.approx(5, rel=0.01)
+    assert few["small_sample_error"] == pytest.approx(one["small_sample_error"], rel=0.05)
+    assert near.conf_int().loc[2004].isna().all(axis=None)
+    equal = fitted(data.assign(city=np.where((data["city"] == 0) & (data["firm"] % 3 == 0), 1, data["city"])))
+    assert equal.conf_int().loc[2004].notna().all(axis=None)
+
+
 def test_one_treated_cluster_has_no_test_and_no_difference():
     data = draw(n=40, treated=9)
     data["half"] = np.where(data["city"] < 1, 0, np.where(data["city"] < 9, 1, data["city"] % 2))
