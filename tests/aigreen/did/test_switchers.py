@@ -140,7 +140,7 @@ def test_absorbing_treatment_is_group_time(keys):
 @left_out
 @pytest.mark.filterwarnings("ignore::aigreen.errors.MissingRowsWarning")
 @pytest.mark.parametrize("estimand", ["event_study", "normalized", "total"])
-@pytest.mark.parametrize("other", [None, "other"])
+@pytest.mark.parametrize("other", [(), "other"])
 @pytest.mark.parametrize("share", [1.0, 0.9], ids=["balanced", "unbalanced"])
 def test_influence_is_the_derivative_by_the_weight_of_a_cluster(estimand, other, share):
     df = frame([0, 1, 2], n=120, other=True).sample(frac=share, random_state=1)
