@@ -1,6 +1,8 @@
 """Exhibits of the specification registry: one job estimates an exhibit, another draws it."""
 
 PRINTED = {key: config[key] for key in ("panel", "inference", "seed", "simulated")}
+# What is true of a simulated economy stands in tables of estimates.
+KNOWN = {**PRINTED, "simulation": config.get("simulation", {})}
 
 
 def exhibit_names(*kinds):
@@ -62,7 +64,7 @@ rule render_estimates:
         exhibit=exhibit_names("estimates"),
     params:
         exhibit=printed,
-        config=PRINTED,
+        config=KNOWN,
     script:
         "../scripts/render_estimates.py"
 

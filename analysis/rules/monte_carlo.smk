@@ -24,7 +24,11 @@ rule replicate_economy:
     log:
         f"{LOGS}/replicate_economy.log",
     params:
-        options={"draws": config["economies"], "level": config["level"]},
+        options={
+            "draws": config["economies"],
+            "level": config["level"],
+            "effects": config["effects"],
+        },
     script:
         "../scripts/replicate_economy.py"
 

@@ -138,6 +138,29 @@ if "shift_share" in SET:
     CHECKS.append(rules.shift_share.output)
 
 
+if "adoption" in SET:
+
+    rule adoption:
+        input:
+            panel=rules.panel.output.panel,
+            codebook=rules.panel.output.codebook,
+            truth=rules.simulate.output.truth if SIMULATED else [],
+        output:
+            parts=multiext(f"{RESULTS}/tables/adoption_parts", *FORMATS),
+            thresholds=multiext(f"{RESULTS}/tables/adoption_thresholds", *FORMATS),
+            margins=multiext(f"{RESULTS}/tables/adoption_margins", *FORMATS),
+            figure=multiext(f"{RESULTS}/figures/adoption_doses", ".pdf", ".svg"),
+            numbers=f"{RESULTS}/numbers/adoption.json",
+        log:
+            f"{LOGS}/adoption.log",
+        params:
+            config={**CHECKED, "simulation": config.get("simulation", {})},
+        script:
+            "../scripts/adoption.py"
+
+    CHECKS.append(rules.adoption.output)
+
+
 if "dose_scatter" in SET:
 
     rule dose_scatter:

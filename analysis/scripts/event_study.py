@@ -3,7 +3,7 @@
 import pandas as pd
 
 from aigreen import GroupTimeATT
-from aigreen.simulate.economy.truth import true_average, true_cells
+from aigreen.simulate.economy.truth import study_truth, true_average, true_cells
 from aigreen_study.figures import event_study_figure, save_figure
 from aigreen_study.run.step import study_step
 from aigreen_study.tables import render
@@ -20,7 +20,8 @@ with study_step(snakemake) as step:
     averages = {label: att.aggregate(how).overall() for how, label in AVERAGES.items()}
     truth = None
     if step.simulated:
-        cells = true_cells(step.frame, pd.read_parquet(snakemake.input.truth), att.index)
+        known = study_truth(pd.read_parquet(snakemake.input.truth), step.config["decomposition"]["channels"])
+        cells = true_cells(step.frame, known, att.index)
         truth = {label: true_average(cells, average) for label, average in averages.items()}
     notes = (
         f"Group-time effects on {labels[outcome]}; controls: {' '.join(options['control_group'].split('_'))}; "

@@ -1,4 +1,4 @@
-"""The economy of the default study with other seeds, decomposed as that study does."""
+"""The economy of the default study with other seeds, with exposure by distance alone, decomposed as that study does."""
 
 from pathlib import Path
 
@@ -10,7 +10,6 @@ from aigreen_study.run.log import logged
 
 with logged(snakemake) as log:
     study = yaml.safe_load(Path(snakemake.input.study).read_text(encoding="utf-8"))
-    effects = study["simulation"]["effects"]
-    draws = replicate_economy(study["decomposition"], seed=study["seed"], effects=effects, **snakemake.params.options)
+    draws = replicate_economy(study["decomposition"], seed=study["seed"], **snakemake.params.options)
     log.info("%d lines", len(draws))
     write_bytes(Path(snakemake.output.draws), draws.to_parquet(index=False))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from aigreen.simulate.economy.calibration import calibration
 from aigreen.simulate.economy.economy import draw, write, write_truth
-from aigreen.simulate.economy.outcomes import EconomyEffects
+from aigreen.simulate.economy.effects import EconomyEffects
 from aigreen_study.run.log import logged
 
 with logged(snakemake) as log:

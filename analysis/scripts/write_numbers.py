@@ -5,11 +5,12 @@ import pandas as pd
 from aigreen import load
 from aigreen.simulate.economy.truth import study_truth, true_average, true_cells, true_log_parts, true_parts
 from aigreen_study.numbers import headline
-from aigreen_study.numbers.exhibits import add_exhibit
+from aigreen_study.numbers.exhibits import add_exhibit, add_known
 from aigreen_study.numbers.prose import Ledger
 from aigreen_study.run.stem import stem
 from aigreen_study.run.step import study_step
 from aigreen_study.specification.decomposed import exposures, headline_outcome
+from aigreen_study.specification.known import known_truth
 from aigreen_study.specification.parts import movement, support
 from aigreen_study.specification.results import read_printed
 from aigreen_study.tables.estimates import AVERAGES
@@ -47,13 +48,16 @@ with study_step(snakemake) as step:
         headline.add_move(ledger, name, movement(load(stem([path]))), level)
     if step.simulated:
         truth = pd.read_parquet(snakemake.input.truth)
-        cells = true_cells(frame, truth, att.index)
-        headline.add_truth(ledger, true_average(cells, averages["simple"]), averages["simple"], level)
         known, exposure = study_truth(truth, options["channels"]), options["exposure"]
+        cells = true_cells(frame, known, att.index)
+        headline.add_truth(ledger, true_average(cells, averages["simple"]), averages["simple"], level)
         true = (true_log_parts if "counts" in options else true_parts)(frame, known, exposure=exposure)
         headline.add_true_parts(ledger, overall, true, names, level=level, **step.bands)
     for record, folder in zip(snakemake.params.exhibits, snakemake.input.estimates, strict=True):
-        add_exhibit(ledger, read_printed(folder, record), level=level, **step.bands)
+        shown = read_printed(folder, record)
+        add_exhibit(ledger, shown, level=level, **step.bands)
+        if step.simulated:
+            add_known(ledger, shown, known_truth(shown.exhibit, config.get("simulation", {})), level)
     for path in snakemake.input.checks:
         ledger.include(path)
     ledger.write(snakemake.output.numbers)

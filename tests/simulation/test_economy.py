@@ -13,7 +13,8 @@ from aigreen.data import facts
 from aigreen.errors import OptionError
 from aigreen.simulate.economy import economy
 from aigreen.simulate.economy.calibration import calibration
-from aigreen.simulate.economy.outcomes import CHANNELS, MECHANISMS, SPILLOVERS, EconomyEffects
+from aigreen.simulate.economy.effects import EconomyEffects
+from aigreen.simulate.economy.outcomes import CHANNELS, MECHANISMS, SPILLOVERS
 from aigreen.simulate.economy.patents import green_counts
 
 PARTS = ["direct", *CHANNELS, *SPILLOVERS]
@@ -25,7 +26,8 @@ WRITE = (
 
 @pytest.fixture(scope="module")
 def drawn():
-    return economy.draw(seed=5, n_firms=400, patents_factor=0.1)
+    effects = EconomyEffects(adopters=(0.06, 0.09), adopters_zone=0.3)
+    return economy.draw(seed=5, n_firms=400, patents_factor=0.1, effects=effects)
 
 
 def digests(folder):

@@ -14,7 +14,7 @@ from aigreen import Decomposition, Panel
 from aigreen.data.assemble.build import build
 from aigreen.errors import AigreenWarning
 from aigreen.simulate.economy.economy import write_raw
-from aigreen.simulate.economy.outcomes import EconomyEffects
+from aigreen.simulate.economy.effects import EconomyEffects
 from aigreen.simulate.economy.truth import study_truth, true_parts
 from aigreen_study.monte_carlo.replicate import replicate_economy
 

@@ -4,6 +4,7 @@ from aigreen_study.figures.bacon import bacon_figure
 from aigreen_study.figures.binned import binned_scatter
 from aigreen_study.figures.boundaries import read_boundaries
 from aigreen_study.figures.coefficients import coefficient_figure
+from aigreen_study.figures.doses import dose_figure
 from aigreen_study.figures.event_study import event_study_figure
 from aigreen_study.figures.parts import parts_figure, parts_horizon_figure, parts_waterfall_figure
 from aigreen_study.figures.randomisation import randomisation_figure
@@ -22,6 +23,7 @@ __all__ = [
     "binned_scatter",
     "coefficient_figure",
     "cohort_trends_figure",
+    "dose_figure",
     "event_study_figure",
     "honest_figure",
     "parts_figure",

@@ -17,7 +17,7 @@ from aigreen.mediation.mediation import Mediation
 from aigreen.panel.panel import Panel
 from aigreen.simulate.designs import CHANNELS, COUNT_DESIGNS, DESIGNS, ORIGINS, PARTS, draw, draw_counts
 from aigreen.simulate.economy.economy import perfect_panel
-from aigreen.simulate.economy.outcomes import EconomyEffects
+from aigreen.simulate.economy.effects import EconomyEffects
 from aigreen.simulate.economy.truth import study_truth, true_log_parts, true_parts
 from aigreen.spillover.spillover import Spillover
 from aigreen_study.specification.decomposed import headline_outcome, study_decomposition

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,13 +13,71 @@ from aigreen.inference.honest import HonestDiD
 from aigreen.inference.placebo_links import LinkCheck
 from aigreen.inference.randomization import Randomization
 from aigreen.inference.variants import Variant
-from aigreen_study.numbers.headline import add_test
+from aigreen_study.numbers.exhibits import slug
+from aigreen_study.numbers.headline import add_estimate, add_test, listed
 from aigreen_study.numbers.prose import Ledger
+from aigreen_study.specification.adoption import Lines
 from aigreen_study.specification.bacon import by_kind, weighted_sum
 from aigreen_study.specification.binned import BinnedMeans
 from aigreen_study.specification.joint_tests import joint_test, pretrend
 from aigreen_study.specification.shift_share import Instrumented
 from aigreen_study.tables.shift_share import set_text
+
+
+def add_adoption(
+    ledger: Ledger,
+    overall: Lines,
+    study: Lines,
+    totals: Mapping[str, Lines],
+    margins: Lines,
+    adopters: Mapping[str, int],
+    names: Sequence[str],
+    *,
+    level: float,
+) -> None:
+    """Enter parts, leads, thresholds and margins of adoption, with what is true where it is known.
+
+    Parameters
+    ----------
+    overall, study, totals, margins : Lines
+        Parts, the total by horizon, the total by column of first years, margins of the dose.
+    adopters : mapping of column to count
+        The study's threshold first.
+    names : sequence of str
+        Printed names of the parts.
+    """
+    exhibit = "tables/adoption_parts"
+    for part, line in overall.effects.to_frame(level).iterrows():
+        add_estimate(ledger, f"adopt_{slug(str(part))}", line, exhibit)
+    leads = pretrend(study.effects)
+    add_test(ledger, "adopt_leads", leads.p_value, level, exhibit=exhibit)
+    first = next(iter(totals))
+    ledger.add("adopt_adopters", adopters[first], fmt="count", exhibit="tables/adoption_thresholds")
+    for name, lines in totals.items():
+        key, place = f"adopt_{name}", "tables/adoption_thresholds"
+        add_estimate(ledger, key, lines.effects.to_frame(level).iloc[0], place)
+        ledger.add(f"{key}_adopters", adopters[name], fmt="count", exhibit=place)
+    for margin, line in margins.effects.to_frame(level).iterrows():
+        add_estimate(ledger, f"adopt_margin_{margin}", line, "tables/adoption_margins")
+    if overall.truth is None:
+        return
+    for part, value in zip(overall.effects.index, overall.truth, strict=True):
+        ledger.add(f"adopt_{slug(str(part))}_truth", float(value), fmt="coefficient4", exhibit=exhibit)
+    missed = [f"“{name}”" for name, held in zip(names, overall.covered(level), strict=True) if not held]
+    ledger.add("adopt_missed", listed(missed) if missed else "none of them", exhibit=exhibit)
+    held = [_held(lines.covered(level)[0]) for lines in totals.values()]
+    for name, lines, told in zip(totals, totals.values(), held, strict=True):
+        ledger.add(
+            f"adopt_{name}_truth", float(lines.truth[0]), fmt="coefficient4", exhibit="tables/adoption_thresholds"
+        )
+        ledger.add(f"adopt_{name}_covered", told, exhibit="tables/adoption_thresholds")
+    for margin, value, inside in zip(margins.effects.index, margins.truth, margins.covered(level), strict=True):
+        ledger.add(f"adopt_margin_{margin}_truth", float(value), fmt="coefficient4", exhibit="tables/adoption_margins")
+        ledger.add(f"adopt_margin_{margin}_covered", _held(inside), exhibit="tables/adoption_margins")
+
+
+def _held(inside: bool) -> str:
+    return "holds" if inside else "does not hold"
 
 
 def add_bacon(ledger: Ledger, comparisons: pd.DataFrame, *, n_rows: int, n_units: int) -> None:

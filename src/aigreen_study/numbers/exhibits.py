@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from aigreen.effects.effects import Effects
 from aigreen.inference.specification_curve import specification_tests
-from aigreen_study.numbers.headline import add_estimate, add_test
+from aigreen_study.numbers.headline import add_estimate, add_test, listed
 from aigreen_study.numbers.prose import Ledger
+from aigreen_study.specification.known import covered
 from aigreen_study.specification.results import Results
 from aigreen_study.specification.specification import Specification
 
@@ -40,6 +42,24 @@ def add_exhibit(ledger: Ledger, results: Results, *, level: float, **bootstrap: 
         _add_contrasts(ledger, name, results, place, level, bootstrap)
     if results.exhibit.kind == "curve":
         _add_curve(ledger, name, results, place, level, bootstrap)
+
+
+def add_known(ledger: Ledger, results: Results, truth: Mapping[str, float], level: float) -> None:
+    """Enter the truth of the estimates of an exhibit as ``<exhibit>_<id>_truth``, and which intervals miss it.
+
+    ``<exhibit>_missed`` names them, ``<exhibit>_known`` counts the estimates whose truth is known.
+    """
+    held = covered(results, truth, level)
+    if not held:
+        return
+    name = results.exhibit.exhibit
+    place = f"{'figures' if results.exhibit.drawn else 'tables'}/{name}"
+    for id_ in held:
+        ledger.add(f"{name}_{id_}_truth", truth[id_], exhibit=place)
+    label = {part.id: part.label for part in results.estimated}
+    missed = [f"“{label[id_]}”" for id_, inside in held.items() if not inside]
+    ledger.add(f"{name}_missed", listed(missed) if missed else "none of them", exhibit=place)
+    ledger.add(f"{name}_known", len(held), fmt="count", exhibit=place)
 
 
 def slug(text: str) -> str:

@@ -4,6 +4,8 @@ Options of all: ``cohort=2019`` keeps one cohort and the never treated; ``contro
 so that the sample chooses among the treated only; ``balanced=yes`` keeps units seen in every period of the sample;
 ``units=100`` multiplies the outcome, ``outcome_as=log1p`` (``ihs``, ``any``) then puts it on another scale, and
 ``dose_as`` does so with a dose.
+``truth=peers`` says which of `aigreen.simulate.economy.effects.EconomyEffects` a coefficient estimates; a table of a
+simulated study then shows it.
 Options of those that take weights: ``weights=column``; ``balance=size,age@2018`` weighs never treated units to the
 means of the treated in that year (entropy balancing), and ``match=size,age@2018`` matches them by propensity score.
 """
@@ -147,7 +149,7 @@ FIXED_EFFECTS = "fixed_effects"
 
 
 _DOSE = {"lag": whole, "dose_as": _SCALE}
-_REGRESSION = _SAMPLE | _DOSE | {"term": word} | _WEIGHTS
+_REGRESSION = _SAMPLE | _DOSE | {"term": word, "truth": word} | _WEIGHTS
 _CONTROL = one_of("not_yet_treated", "never_treated")
 _VARIANCE = one_of("conservative", "leave_one_out")
 _IMPUTATION = {"variance": _VARIANCE, "anticipation": whole, "leads": whole} | _MEAN

@@ -18,8 +18,14 @@ from aigreen_study.specification.specification import Exhibit, Specification
 RESTRICTED = Path("data/restricted")
 FOUND = "AIGREEN_ABSENT"
 Absent = Mapping[str, list[str]]
-CHECKS = {"placebo_links": "tables/placebo_links", "shift_share": "tables/shift_share",
-          "dose_scatter": "figures/dose_scatter"}  # fmt: skip
+CHECKS = {
+    "placebo_links": ("tables/placebo_links",),
+    "shift_share": ("tables/shift_share",),
+    "dose_scatter": ("figures/dose_scatter",),
+    "adoption": ("tables/adoption_parts", "tables/adoption_thresholds", "tables/adoption_margins",
+                 "figures/adoption_doses"),
+}  # fmt: skip
+PREFIXES = {"placebo_links": "links_", "adoption": "adopt_"}  # of their numbers, where not that of the check
 OF_CHANNELS = ("tables/sensitivity", "figures/rho")
 
 
@@ -153,8 +159,8 @@ def _adapted(
         if given(named) == named:
             checks[name] = options
         else:
-            keys = [f"{name}_"] if name != "placebo_links" else ["links_"]
-            without(CHECKS[name], answers[CHECKS[name]]["title"], named, keys, whole=True)
+            for place in CHECKS[name]:
+                without(place, answers[place]["title"], named, [PREFIXES.get(name, f"{name}_")], whole=True)
     adapted = {
         **config,
         "describe": given(config["describe"]),

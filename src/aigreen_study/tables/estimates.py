@@ -218,6 +218,11 @@ def interval_cells(line: Mapping[str, float], digits: int = 3) -> list[Cell]:
     return estimate_cells(line, digits) + bound_cells((line["conf_low"], line["conf_high"]), digits)
 
 
+def truth_cells(truth: float, covered: bool) -> list[Cell]:
+    """Truth, and whether the interval holds it."""
+    return [Cell.number(truth, 3), Cell("Yes" if covered else "No")]
+
+
 def estimates_above_errors(
     label: str, lines: Sequence[Mapping[str, float] | None], digits: int = 3, *, stars: bool = False
 ) -> tuple[Row, Row]:

@@ -9,9 +9,16 @@ from typing import Any
 import pandas as pd
 
 from aigreen.effects.effects import Effects
+from aigreen_study.specification.known import covered
 from aigreen_study.specification.results import Results
 from aigreen_study.specification.specification import Specification
-from aigreen_study.tables.estimates import attributed, interval_cells, level_spanner, regression_table
+from aigreen_study.tables.estimates import (
+    attributed,
+    interval_cells,
+    level_spanner,
+    regression_table,
+    truth_cells,
+)
 from aigreen_study.tables.formats import MINUS
 from aigreen_study.tables.table import Cell, Group, Row, Table
 
@@ -46,19 +53,34 @@ def columns_table(
     )
 
 
-def estimates_table(results: Results, labels: Mapping[str, str], *, level: float, simulated: bool = False) -> Table:
+def estimates_table(
+    results: Results,
+    labels: Mapping[str, str],
+    *,
+    level: float,
+    simulated: bool = False,
+    truth: Mapping[str, float] | None = None,
+) -> Table:
     """One line an estimate, under its group: estimate, error, interval, rows and units.
 
     Parameters
     ----------
     labels : mapping of column to label
+    truth : mapping of id to float, optional
+        What is known of some estimates (`known_truth`); two more columns say it, and whether the interval holds it.
     """
+    held = covered(results, truth, level) if truth else {}
+
+    def cells(part: Specification) -> tuple[Cell, ...]:
+        told = truth_cells(truth[part.id], held[part.id]) if part.id in held else [Cell(), Cell()]
+        return (*_line(results, part, level), *(told if held else ()))
+
     groups = [
-        Group(tuple(Row(part.label, _line(results, part, level)) for part in parts), title)
-        for title, parts in results.groups.items()
+        Group(tuple(Row(part.label, cells(part)) for part in parts), title) for title, parts in results.groups.items()
     ]
     made_by = [_estimated_by(results, part) for parts in results.groups.values() for part in parts]
-    return attributed(_table(results, labels, groups, (), level, simulated), rows=made_by)
+    more = ("Truth", "covered") if held else ()
+    return attributed(_table(results, labels, groups, more, level, simulated), rows=made_by)
 
 
 def contrast_table(

@@ -5,12 +5,16 @@ Robots are a shift-share: firms of an industry share its stock of robots by thei
 .. math:: R_{it} = \frac{p_{i,b}}{\mathrm{median}_i\, p_{i,b}} \cdot \frac{\mathrm{robots}_{s(i)t}}{L_{s(i),b}},
 
 with p the production share of staff and L the employment of the industry in the base year.
+
+A firm adopts AI in the first year in which a measure of it reaches a threshold, and has adopted from then on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from aigreen.data.assemble.words import ai_words
@@ -19,6 +23,58 @@ from aigreen.errors import UnknownColumnError
 KEY = ["firm_id", "year"]
 BATCH = 200
 _WORDS = "ai_words_"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Threshold:
+    """What counts as adoption of AI.
+
+    Parameters
+    ----------
+    column : str
+        Measure of AI by firm and year, as core words in the annual report. A count of words rises with the length of
+        reports and with fashion, so the threshold decides who counts: low, and talk counts; high, and adopters who say
+        little stand among the controls.
+    threshold : float
+        The first year at or above it is that of adoption.
+    others : tuple of float
+        Thresholds whose years stand in columns of their own.
+    """
+
+    column: str = "ai_words_core"
+    threshold: float = 100
+    others: tuple[float, ...] = (50, 150)
+
+
+def adoption_year(frame: pd.DataFrame, column: str, threshold: float) -> pd.Series:
+    """Give each firm the first year in which a measure of AI reaches a threshold.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        ``firm_id, year`` and the measure, missing where there is no report: such a year is none of adoption.
+    column : str
+    threshold : float
+
+    Returns
+    -------
+    Series of float
+        Aligned to ``frame``; missing = never.
+
+    Raises
+    ------
+    UnknownColumnError
+    """
+    if column not in frame:
+        raise UnknownColumnError(column, list(frame.columns), role="adoption")
+    reached = frame["year"].where(frame[column].astype(float) >= threshold).astype(float)
+    return reached.groupby(frame["firm_id"]).transform("min").rename("adoption_year")
+
+
+def adoption_dose(frame: pd.DataFrame, column: str, year: pd.Series) -> pd.Series:
+    """Give each firm the logarithm of its measure of AI in the year of adoption; missing = never."""
+    first = np.log(frame[column].astype(float).where(frame["year"] == year))
+    return first.groupby(frame["firm_id"]).transform("max").rename("adoption_dose")
 
 
 def report_words(reports: Iterable[tuple[str, int, str]]) -> pd.DataFrame:

@@ -33,7 +33,10 @@ _OF_RECORDS = (
 _OF_FAMILIES_AND_CITATIONS = tuple(
     measure.name for measure in measures(citations=True, families=True) if measure not in measures()
 )
-_OF_WORDS = ("ai_words", "ai_words_log", "ai_words_core", "report_length")
+_OF_WORDS = (
+    "ai_words", "ai_words_log", "ai_words_core", "report_length", "adoption_year", "adopted", "adoption_dose",
+    "adopted_peers", "adopted_neighbours",
+)  # fmt: skip
 _OF_TEXTS = (
     *_OF_WORDS, "ai_type", *(f"ai_words_{kind}" for kind in sorted(set(facts.table("ai_dictionary_zh")["ai_type"])))
 )  # fmt: skip
@@ -79,7 +82,11 @@ TABLES = (
     Wanted(csmar_records.PATENTS, "csmar"),
     Wanted(csmar_records.STAFF, "csmar", gives=("human_capital", "employees", "capital_per_worker", "robots")),
     *(
-        Wanted(expected, "csmar", gives=tuple(f"{way}_{what}" for what in ("exposure", "known", "reported")))
+        Wanted(
+            expected,
+            "csmar",
+            gives=(*(f"{way}_{what}" for what in ("exposure", "known", "reported")), f"adopted_{way}s"),
+        )
         for way, expected in csmar_records.LINKS.items()
     ),
     Wanted(

@@ -13,9 +13,10 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from aigreen.data import facts
-from aigreen.data.assemble.rings import EDGES_KM, ring_column
+from aigreen.data.assemble.rings import EDGES_KM, NEAR_KM, ring_column
 from aigreen.data.schemas import DIRECTIONS
 from aigreen.errors import DataError, OptionError
 
@@ -76,6 +77,36 @@ def peer_share(frame: pd.DataFrame, *, treated: str = "treated") -> pd.Series:
     peers = size - inner_size
     share = ((total - inner) / peers.where(peers > 0)).fillna(0.0)
     return share.where(frame[own].notna().all(axis=1)).rename("industry_peers")
+
+
+def neighbour_share(frame: pd.DataFrame, *, treated: str = "treated", radius_km: float = NEAR_KM) -> pd.Series:
+    """Give the share of treated firms among those of other cities within a distance.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row a firm and year: ``year, city_code`` and the treatment (0 or 1).
+    treated : str
+        Treatment.
+    radius_km : float
+        Between seats of cities.
+
+    Returns
+    -------
+    Series
+        Aligned to ``frame``; zero where there is no neighbour.
+    """
+    rows, cities = pd.factorize(pd.Index(frame["city_code"]))
+    when, years = pd.factorize(frame["year"])
+    distance = facts.distances_km(list(cities), list(cities))
+    near = sparse.csr_array((distance <= radius_km) & ~np.eye(len(cities), dtype=bool), dtype=float)
+    around = []
+    for values in (frame[treated].to_numpy(dtype=float), np.ones(len(frame))):
+        here = np.zeros((len(cities), len(years)))
+        np.add.at(here, (rows, when), values)
+        around.append((near @ here)[rows, when])
+    share = np.divide(*around, out=np.zeros(len(frame)), where=around[1] > 0)
+    return pd.Series(share, index=frame.index, name="neighbours")
 
 
 def name_partners(links: pd.DataFrame, names: pd.DataFrame) -> pd.DataFrame:

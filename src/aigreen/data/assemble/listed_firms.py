@@ -87,6 +87,8 @@ class Options:
         Calendar years in which citations count.
     robots_base : int
         Base year of the robots' shift-share.
+    adoption : Threshold
+        When a firm counts as an adopter of AI; without the measure there are no columns of adoption.
     winsorise : mapping of str to float
         By column, share in each tail.
     """
@@ -100,6 +102,7 @@ class Options:
     lag: int = 1
     window: int = 5
     robots_base: int = 2010
+    adoption: adoption.Threshold = field(default_factory=adoption.Threshold)
     winsorise: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -197,7 +200,7 @@ def _exposure(sheet: Sheet, inputs: Inputs, options: Options) -> None:
               "0 = none, or no peer; missing without an industry", f"{_RAW}; {_ZONES}",
               "share treated among firms of the same two-digit industry and year in other cities")  # fmt: skip
     if inputs.links is not None:
-        known = inputs.links if inputs.names is None else links.name_partners(inputs.links, inputs.names)
+        known = _partners(inputs)
         for direction, of in (("customer", "sales"), ("supplier", "purchases")):
             shares = links.partner_shares(frame, known, direction, lag=options.lag)
             when, unit = f"lagged by {options.lag} year(s)", f"share of {of}"
@@ -212,6 +215,10 @@ def _exposure(sheet: Sheet, inputs: Inputs, options: Options) -> None:
         sheet.add(links.input_output(frame, inputs.coefficients), "input_output", "Treated linked industries",
                   "share of firms", "", "coefficients",
                   "coefficients times the share treated of each other industry in other cities")  # fmt: skip
+
+
+def _partners(inputs: Inputs) -> pd.DataFrame:
+    return inputs.links if inputs.names is None else links.name_partners(inputs.links, inputs.names)
 
 
 def _policies(sheet: Sheet, inputs: Inputs, options: Options) -> None:
@@ -299,11 +306,45 @@ def _adoption(sheet: Sheet, inputs: Inputs, options: Options) -> None:
                       "type with most words in all reports so far, the first by name of equals")  # fmt: skip
         if "report_length" in inputs.words:
             sheet.add(None, "report_length", "Length of the report", "characters", "missing = no report", "reports")
+        if options.adoption.column in sheet.frame:
+            _adopters(sheet, inputs, options)
     if inputs.robots is not None and inputs.staff is not None:
         staff = channel_measures.staff_structure(inputs.staff)
         values = adoption.robot_exposure(sheet.frame, staff, inputs.robots, base_year=options.robots_base)
         sheet.add(values, "robots", "Robots", "robots per thousand workers", "", "robots; staff",
                   "production share of staff over its median times robots over workers of the industry")  # fmt: skip
+
+
+def _adopters(sheet: Sheet, inputs: Inputs, options: Options) -> None:
+    frame, chosen = sheet.frame, options.adoption
+    measure, unit = chosen.column, "calendar year"
+    label, coding = "First year of AI adoption", "missing = never; one year a firm"
+    start = adoption.adoption_year(frame, measure, chosen.threshold)
+    formula = f"first year with {measure} of {chosen.threshold:g} or more"
+    sheet.add(start, "adoption_year", label, unit, coding, "reports", formula)
+    for other in chosen.others:
+        formula = f"first year with {measure} of {other:g} or more"
+        years = adoption.adoption_year(frame, measure, other)
+        sheet.add(years, f"adoption_year_{other:g}", f"{label}, threshold {other:g}", unit, coding, "reports", formula)
+    sheet.add((frame["year"] >= start).astype("int64"), "adopted", "AI adopted", "", _YES, "reports",
+              "year >= adoption_year")  # fmt: skip
+    sheet.add(adoption.adoption_dose(frame, measure, start), "adoption_dose", "AI words at adoption (ln)", "log words",
+              "missing = never; one value a firm", "reports", f"ln({measure}) in adoption_year")  # fmt: skip
+    peers, near = (make(frame, treated="adopted") for make in (links.peer_share, links.neighbour_share))
+    sheet.add(peers, "adopted_peers", "Adopting industry peers", "share of firms",
+              "0 = none, or no peer; missing without an industry", f"{_RAW}; reports",
+              "share of adopters among firms of the same two-digit industry and year in other cities")  # fmt: skip
+    sheet.add(near, "adopted_neighbours", "Adopting neighbours", "share of firms", "0 = none, or no neighbour",
+              f"{_RAW}; reports; {_DIVISIONS}",
+              f"share of adopters among firms of the year in other cities within {NEAR_KM} km")  # fmt: skip
+    if inputs.links is not None:
+        for direction in ("customer", "supplier"):
+            shares = links.partner_shares(frame, _partners(inputs), direction, lag=options.lag, treated="adopted")
+            formula = f"sum of shares lagged by {options.lag} year(s) of partners that have adopted"
+            of = "sales" if direction == "customer" else "purchases"
+            label, coding = f"Adopting {direction}s", "0 where nothing is reported"
+            reached = shares[f"{direction}_exposure"]
+            sheet.add(reached, f"adopted_{direction}s", label, f"share of {of}", coding, "links; reports", formula)
 
 
 def _sample(sheet: Sheet, options: Options) -> None:

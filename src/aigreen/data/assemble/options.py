@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from aigreen.data.assemble.adoption import Threshold
 from aigreen.data.assemble.inventory import TABLES
 from aigreen.data.assemble.listed_firms import Options
 from aigreen.data.raw.adapter import load_mapping, own_names
@@ -68,6 +69,9 @@ def from_config(config: Mapping[str, Any], *, top: Path | str = ".") -> BuildOpt
         chosen["mapping"] = _known(load_mapping(_inside(Path(top), chosen["mapping"])), chosen["mapping"])
     if "winsorise" in chosen:
         chosen["winsorise"] = {entry["column"]: entry["share"] for entry in chosen["winsorise"]}
+    if "adoption" in chosen:
+        given = dict(chosen["adoption"])
+        chosen["adoption"] = Threshold(**given | {"others": tuple(given.get("others", ()))})
     outer = {entry.name for entry in fields(BuildOptions)}
     panel = Options(
         timing=config["panel"]["timing"], **{key: value for key, value in chosen.items() if key not in outer}

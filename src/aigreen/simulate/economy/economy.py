@@ -21,7 +21,8 @@
       segments/segments.csv                        Stkcd, Accper, SegmentIndustryCode, SegmentRevenue
       industries/robots.csv input_output.csv       robots by industry and year; input-output coefficients
     truth_folder/
-      truth.parquet       firm_id, year, mean_without, mean_with, direct, channels, spillovers, the same by mechanism
+      truth.parquet       firm_id, year, mean_without, mean_with, direct, channels, spillovers, the same by mechanism;
+                          adoption_year and what adoption adds to the log mean, by way
       patents.parquet     patent_id, firm_id, year, type, mechanism, green, strict, ai, applicant names
       applicants.parquet  name as written, firm_id of its owner (missing: none)
 """
@@ -41,6 +42,7 @@ from aigreen.errors import OptionError
 from aigreen.simulate.draws import Streams, streams
 from aigreen.simulate.economy import (
     accounts,
+    adopters,
     company_names,
     firms,
     industries,
@@ -53,7 +55,7 @@ from aigreen.simulate.economy import (
     raw_reports,
     writing,
 )
-from aigreen.simulate.economy.outcomes import EconomyEffects
+from aigreen.simulate.economy.effects import WAYS, EconomyEffects
 from aigreen.simulate.economy.technology import Technology, field_of_trades, technology
 
 FIRST_YEAR, LAST_YEAR = 2007, 2024
@@ -65,6 +67,7 @@ Scale = Literal["small", "default", "full"]
 _MODULES = {
     "firms": firms, "network": network, "outcomes": outcomes, "names": company_names, "patents": patents,
     "accounts": accounts, "records": raw_records, "reports": raw_reports, "industries": industries,
+    "adopters": adopters,
 }  # fmt: skip
 PARTS = ("cities.structure", *(f"{name}.{part}" for name, module in _MODULES.items() for part in module.PARTS))
 
@@ -182,7 +185,9 @@ def draw(
     filed = raw_records.filed_by_kind(inventions, who)
     row, column = np.nonzero(drawn.active)
     saying = own("reports")
-    words = raw_reports.draw_words(saying, drawn.words[row, column], who["ai_type"].to_numpy()[row])
+    kind = who["ai_type"].to_numpy()[row]
+    words = raw_reports.draw_words(saying["words"], drawn.words[row, column], kind)
+    words += raw_reports.draw_words(own("adopters")["words"], drawn.adopters.core_words[row, column], kind, core=True)
     return Economy(
         firms=who,
         years=years,
@@ -235,7 +240,9 @@ def _draw_core(
     robots = industries.draw_robots(sector, years)
     density = industries.robot_density(robots, who["industry_code"], years)
     own = _own(rng, "outcomes")
-    drawn = outcomes.draw_outcomes(own, who, years, cities, density, partners, effects, patents=factor)
+    drawn = outcomes.draw_outcomes(
+        own, who, years, cities, density, partners, effects, patents=factor, adopters=_own(rng, "adopters")
+    )
     return _Core(who, partners, cities, robots, drawn)
 
 
@@ -260,7 +267,9 @@ def perfect_panel(
     -------
     frame : DataFrame
         firm_id, year, home_city, industry_code, zone_year, ring_100km, the channels, green_patents and
-            green_patents_log.
+        green_patents_log; treated, exposure to zones by industry_peers, customer_exposure and supplier_exposure;
+        adoption_year, adopted, adopted_dose (log core words of adoption) and exposure to adopters by
+        adopted_peers, adopted_neighbours, adopted_customers and adopted_suppliers.
     truth : DataFrame
         The same rows, see `write_truth`.
     """
@@ -270,9 +279,17 @@ def perfect_panel(
     who, drawn = core.firms, core.outcomes
     row, column = np.nonzero(drawn.active & (years <= last_year))
     zone = facts.pilot_zone_cohorts().reindex(who["city_code"]).to_numpy(dtype=float)
-    city = firms.cities_by_year(who, years)[row, column]
+    cities = firms.cities_by_year(who, years)
+    city = cities[row, column]
     channels = zip(outcomes.CHANNELS, (drawn.structure, drawn.polluting, drawn.degree), strict=True)
     counts = drawn.green.sum(axis=(2, 3))[row, column]
+    adopted = (years >= drawn.adopters.year[:, None]) & drawn.active
+    to_zones = adopters.exposures(who, drawn.active, cities, core.partners, drawn.treated)
+    names = dict(zip(WAYS, ("industry_peers", None, "customer_exposure", "supplier_exposure"), strict=True))
+    exposed = {names[way]: values for way, values in to_zones.items() if names[way]}
+    reached = adopters.exposures(who, drawn.active, cities, core.partners, adopted)
+    exposed |= {f"adopted_{way}": values for way, values in reached.items()}
+    dose = np.log(adopters.WORDS) + np.where(np.isfinite(drawn.adopters.year), drawn.adopters.intensity, np.nan)
     frame = pd.DataFrame(
         {
             "firm_id": who["firm_id"].to_numpy()[row],
@@ -284,6 +301,11 @@ def perfect_panel(
             **{name: values[row, column] for name, values in channels},
             "green_patents": counts,
             "green_patents_log": np.log1p(counts),
+            "treated": drawn.treated[row, column].astype("int64"),
+            "adoption_year": np.where(np.isfinite(drawn.adopters.year), drawn.adopters.year, np.nan)[row],
+            "adopted": adopted[row, column].astype("int64"),
+            "adopted_dose": dose[row],
+            **{name: values[row, column] for name, values in exposed.items()},
         }
     )
     return frame, drawn.truth[drawn.truth["year"] <= last_year].reset_index(drop=True)

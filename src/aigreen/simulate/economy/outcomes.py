@@ -8,16 +8,20 @@ The mean of green patents of mechanism m (prevention, end of pipe, other), firm 
         + \underbrace{r_m \bigl(h_i \ln(1 + \delta(e)) D_{it} + \eta\, \Delta a_{i,t-1}\bigr)}_{\text{direct}}
         + \underbrace{\textstyle\sum_k b_k\, \Delta M_{kit}}_{\text{channels}}
         + \underbrace{\sigma_1 S^{ring}_{ct} + \sigma_2 S^{peers}_{it} + \sigma_3 S^{chain}_{it}}_{\text{spillover}}
+        + \underbrace{\Delta A_{it}}_{\text{by way of adoption}}
 
 with e the years since the own zone, :math:`r_m` the strength by mechanism, :math:`h_i` that by size, region, owner and
 AI type (mean one over firms), a the log intensity of AI words, and three channels: the industry structure of the city,
 the share of revenue from polluting segments, and the share of staff with a degree. Channels and spillovers are the
-same for all mechanisms, so the effect on the sum over mechanisms is additive in logs too.
+same for all mechanisms, so the effect on the sum over mechanisms is additive in logs too. Adoption of AI by firms
+(`aigreen.simulate.economy.adopters`) moves the mean as well; zones hasten it, and :math:`\Delta A` is what the adoption
+that they brought about adds: of the firm itself to the direct part, by its staff to that channel, of neighbours to
+``spillover_ring``, of others to ``spillover_adopters``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -25,14 +29,17 @@ import pandas as pd
 from aigreen.data import facts
 from aigreen.data.assemble.rings import NEAR_KM
 from aigreen.simulate.draws import Streams, ar1
+from aigreen.simulate.economy import adopters as adoption
 from aigreen.simulate.economy import network
+from aigreen.simulate.economy.effects import WAYS, EconomyEffects
 from aigreen.simulate.economy.firms import AI_TYPES, cities_by_year, log_assets, polluting_share
 
 PARTS = ("assets", "words", "pollution", "human", "level", "trend", "shock", "mix", "counts", "others")
 MECHANISMS = ("prevention", "end_of_pipe", "other")
 TYPES = ("invention", "utility_model")
 CHANNELS = ("industry_structure", "polluting_share", "human_capital")
-SPILLOVERS = ("spillover_ring", "spillover_peers", "spillover_chain")
+SPILLOVERS = ("spillover_ring", "spillover_peers", "spillover_chain", "spillover_adopters")
+ADOPTION = ("own", "human_capital", *WAYS)  # parts of what adoption does: columns adoption_<part> of the truth
 ROBOTS = 0.3  # of log exposure to robots on log AI words
 MIX = (0.62, 0.20, 0.18)  # shares of the mechanisms in green patents
 
@@ -45,63 +52,6 @@ LEVEL, LEVEL_SD, SHOCK_SD, SHOCK_POWER, TOP = -3.85, 3.3, 1.7, 0.45, 2.4
 # of the 215 prefectures whose shares the city study reads (tests/simulation/test_city_structure.py).
 STRUCTURE_LEVEL, STRUCTURE_SPREAD, STRUCTURE_YEAR, STRUCTURE_DRIFT = 0.0, 0.25, 2015, 0.035
 STRUCTURE_SHOCK_SD, STRUCTURE_MEMORY = 0.31, 0.9
-
-
-@dataclass(frozen=True)
-class EconomyEffects:
-    """Effects built into the economy. Pairs: in the first zone year, and from `ramp_years` on.
-
-    Parameters
-    ----------
-    direct : pair of float
-        Own zone on the mean of green patents, as a proportion, for the average firm and mechanism.
-    mechanisms : tuple of float
-        Strength of the direct effect by mechanism (in the order of `MECHANISMS`), as a multiple.
-    large, east, private : float
-        Differences of the multiple between large and small, eastern and other, non-state and state firms.
-    ai_types : tuple of float
-        Differences of the multiple by AI type, in the order of `aigreen.simulate.economy.firms.AI_TYPES`.
-    words : float
-        Own zone on the log intensity of AI words in the annual report.
-    adoption : float
-        Log intensity of AI words of the year before on the log mean.
-    structure, polluting, human : pair of float
-        Own zone on tertiary over secondary value added; on the share of revenue from polluting segments, as a
-        proportion of it; on the share of staff with a degree.
-    structure_slope, polluting_slope, human_slope : float
-        One unit of the channel on the log mean.
-    ring, peers, customers, suppliers : float
-        On the log mean: each other zone city within 100 km; the share of firms of the same trade in other cities that
-        are in a zone; the lagged share of sales to, of purchases from, listed firms in a zone.
-    ramp_years : int
-        Years from the first to the last value of a pair.
-    """
-
-    direct: tuple[float, float] = (0.042, 0.050)
-    mechanisms: tuple[float, float, float] = (1.26, 0.42, 0.75)
-    large: float = 0.5
-    east: float = 0.2
-    private: float = 0.3
-    ai_types: tuple[float, ...] = (0.4, 0.1, -0.1, 0.3, 0.0, -0.2, -0.5)
-    words: float = 0.25
-    adoption: float = 0.05
-    structure: tuple[float, float] = (0.03, 0.06)
-    polluting: tuple[float, float] = (-0.03, -0.06)
-    human: tuple[float, float] = (0.008, 0.015)
-    structure_slope: float = 0.25
-    polluting_slope: float = -0.4
-    human_slope: float = 1.0
-    ring: float = 0.03
-    peers: float = 0.02
-    customers: float = 0.20
-    suppliers: float = 0.10
-    ramp_years: int = 3
-
-    @classmethod
-    def none(cls) -> EconomyEffects:
-        """Zones that do nothing; words and channels still matter for patents."""
-        still = dict.fromkeys(("direct", "structure", "polluting", "human"), (0.0, 0.0))
-        return replace(cls(), **still, words=0.0, ring=0.0, peers=0.0, customers=0.0, suppliers=0.0)
 
 
 @dataclass(frozen=True)
@@ -120,6 +70,7 @@ class Outcomes:
     degree: np.ndarray
     green: np.ndarray
     others: np.ndarray
+    adopters: adoption.Adopters
     truth: pd.DataFrame
 
 
@@ -133,13 +84,14 @@ def draw_outcomes(
     effects: EconomyEffects,
     *,
     patents: float,
+    adopters: Streams,
 ) -> Outcomes:
     """Draw covariates, channels, means and counts.
 
     Parameters
     ----------
-    rng : Streams
-        With `PARTS`.
+    rng, adopters : Streams
+        With `PARTS`; with those of `aigreen.simulate.economy.adopters`.
     firms, years, cities, robots, links
         The firms, the calendar years, the industry structure of cities before any zone, robots per thousand workers
         of the firms' industries (firms x years), the network.
@@ -162,7 +114,8 @@ def draw_outcomes(
     pollution = polluting_share(rng["pollution"], firms, years)
     degree = _degree_share(rng["human"], firms, years)
     assets = log_assets(rng["assets"], firms, years)
-    ai = _log_words(rng["words"], firms, assets, robots, years)
+    exposed = ROBOTS * np.log1p(np.exp(0.75 * firms["size"].to_numpy())[:, None] * robots)
+    ai = _log_words(rng["words"], firms, assets, exposed, years)
     more = {
         "industry_structure": response(effects.structure),
         "polluting_share": response(effects.polluting) * pollution,
@@ -174,13 +127,29 @@ def draw_outcomes(
     rise[:, 1:] = effects.words * in_force[:, :-1]
     shift = {name: slopes[name] * more[name] for name in CHANNELS}
     treated = in_force & active
+    trade = pd.factorize(firms["industry_code"], sort=True)[0]
     ring = facts.zones_within(city.ravel(), np.tile(years, n), radius_km=NEAR_KM).reshape(n, t)
     shift["spillover_ring"] = effects.ring * ring
-    shift["spillover_peers"] = effects.peers * _peers(firms, active, treated)
+    shift["spillover_peers"] = effects.peers * adoption.share_elsewhere(trade, city, active, treated)
     shift["spillover_chain"] = effects.customers * network.exposure(links["customer"], treated)
     shift["spillover_chain"] += effects.suppliers * network.exposure(links["supplier"], treated)
     own = (_strength(firms, effects)[:, None] * np.log1p(response(effects.direct)))[..., None]
     direct = (own + effects.adoption * rise[..., None]) * np.array(effects.mechanisms)
+
+    ai_firms = adoption.draw_adopters(adopters, firms, years, in_force, exposed, effects)
+    by_zones, unaided = (
+        adoption.shifts(year, ai_firms.intensity, firms, years, active, city, links, effects)
+        for year in (ai_firms.year, ai_firms.year_without)
+    )
+    degree = degree + unaided[1]
+    more["human_capital"] = more["human_capital"] + (by_zones[1] - unaided[1])
+    shift["human_capital"] = slopes["human_capital"] * more["human_capital"]
+    hastened = {part: values - unaided[0][part] for part, values in by_zones[0].items()}
+    direct = direct + hastened.pop("own")[..., None]
+    # Adopting neighbours in zones stand within the ring, so no row without a zone nearby has them.
+    shift["spillover_ring"] = shift["spillover_ring"] + hastened.pop("neighbours")
+    shift["spillover_adopters"] = sum(hastened.values())
+    adopted = by_zones[0] | {"human_capital": slopes["human_capital"] * by_zones[1]}
 
     score = np.minimum(rng["level"].standard_normal(n), TOP)
     level = LEVEL + LEVEL_SD * score + 0.5 * firms["high_tech"].to_numpy()
@@ -192,6 +161,7 @@ def draw_outcomes(
         + slopes["industry_structure"] * (structure - 1.0)
         + slopes["polluting_share"] * pollution
         + slopes["human_capital"] * (degree - 0.3)
+        + sum(unaided[0].values())
         + (SHOCK_SD / (1 + np.exp(level)) ** SHOCK_POWER)[:, None] * ar1(rng["shock"], (n, t), 1.0, memory=0.5)
     )
     mix = np.log(rng["mix"].dirichlet(6 * np.array(MIX), n) + 1e-3)
@@ -210,7 +180,8 @@ def draw_outcomes(
         degree + more["human_capital"],
         green,
         _others(rng["others"], firms, assets, score, years, patents) * active[..., None],
-        _truth(firms, years, active, without, mean, direct, shift, invention),
+        ai_firms,
+        _truth(firms, years, active, without, mean, direct, shift, invention, ai_firms.year, adopted),
     )
 
 
@@ -256,12 +227,11 @@ def _degree_share(rng: np.random.Generator, firms: pd.DataFrame, years: np.ndarr
 
 
 def _log_words(
-    rng: np.random.Generator, firms: pd.DataFrame, assets: np.ndarray, robots: np.ndarray, years: np.ndarray
+    rng: np.random.Generator, firms: pd.DataFrame, assets: np.ndarray, exposed: np.ndarray, years: np.ndarray
 ) -> np.ndarray:
     trend = -1.1 + 0.15 * np.maximum(years - 2010, -2) + 0.9 * firms["high_tech"].to_numpy()[:, None]
     person = 0.9 * rng.standard_normal((len(firms), 1)) + 0.1 * (assets - 22.2)
-    # Robots reach patents through AI words alone, so exposure to them is a valid instrument.
-    exposed = ROBOTS * np.log1p(np.exp(0.75 * firms["size"].to_numpy())[:, None] * robots)
+    # Robots reach patents through AI words and adoption alone, so exposure to them is a valid instrument.
     return trend + person + exposed + ar1(rng, assets.shape, 0.3, memory=0.5)
 
 
@@ -275,20 +245,6 @@ def _trend(rng: np.random.Generator, firms: pd.DataFrame, years: np.ndarray) -> 
     level = 0.25 * rng.standard_normal(len(names))
     walk = np.cumsum(0.04 * rng.standard_normal((len(names), len(years))), axis=1)
     return (level[:, None] + walk + 0.07 * np.clip(years - 2010, -3, 10))[code]
-
-
-def _peers(firms: pd.DataFrame, active: np.ndarray, treated: np.ndarray) -> np.ndarray:
-    """Share of listed firms of the same trade in other cities that are in a zone, firms x years."""
-    trade = pd.factorize(firms["industry_code"], sort=True)[0]
-    cell = pd.factorize(firms["industry_code"] + firms["city_code"], sort=True)[0]
-
-    def elsewhere(flags: np.ndarray) -> np.ndarray:
-        sums = [np.zeros((codes.max() + 1, flags.shape[1])) for codes in (trade, cell)]
-        for total, codes in zip(sums, (trade, cell), strict=True):
-            np.add.at(total, codes, flags)
-        return sums[0][trade] - sums[1][cell]
-
-    return elsewhere(treated) / np.maximum(elsewhere(active), 1)
 
 
 def _others(
@@ -315,6 +271,8 @@ def _truth(
     direct: np.ndarray,
     shift: dict[str, np.ndarray],
     invention: np.ndarray,
+    adoption_year: np.ndarray,
+    adopted: dict[str, np.ndarray],
 ) -> pd.DataFrame:
     row, column = np.nonzero(active)
     total = without.sum(axis=2)
@@ -334,5 +292,7 @@ def _truth(
             "year": years[column],
             **{name: values[row, column] for name, values in columns.items()},
             "invention_share": invention[row],
+            "adoption_year": np.where(np.isfinite(adoption_year), adoption_year, np.nan)[row],
+            **{f"adoption_{part}": adopted[part][row, column] for part in ADOPTION},
         }
     )

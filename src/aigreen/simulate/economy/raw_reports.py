@@ -31,18 +31,23 @@ _SENTENCES = (
 _AROUND = ("公司推进{}，", "围绕{}开展工作，", "在{}方面持续投入，", "应用{}，")
 
 
-def draw_words(rng: Streams, totals: np.ndarray, ai_type: np.ndarray) -> np.ndarray:
-    """Split the number of AI words of each report over the dictionary, rows x words; mostly the firm's own type."""
+def draw_words(rng: np.random.Generator, totals: np.ndarray, ai_type: np.ndarray, *, core: bool = False) -> np.ndarray:
+    """Split the number of AI words of each report over the dictionary, rows x words; mostly the firm's own type.
+
+    With ``core`` only its core words occur.
+    """
     dictionary = facts.table("ai_dictionary_zh")
     kinds = dictionary["ai_type"].to_numpy()
     general = np.full(len(dictionary), 1.0)
     general[(dictionary["word"] == "人工智能").to_numpy()] = 12.0
+    allowed = (dictionary["core"] == "1").to_numpy() | (not core)
     result = np.zeros((len(totals), len(dictionary)), dtype=np.int64)
     for kind in np.unique(ai_type):
         own = (kinds == kind).astype(float)
         shares = MAIN_TYPE * own / own.sum() + (1 - MAIN_TYPE) * general / general.sum()
+        shares = np.where(allowed, shares, 0.0)
         rows = np.flatnonzero(ai_type == kind)
-        result[rows] = rng["words"].multinomial(totals[rows], shares / shares.sum())
+        result[rows] = rng.multinomial(totals[rows], shares / shares.sum())
     return result
 
 

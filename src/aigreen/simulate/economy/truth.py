@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import special
 
 from aigreen.effects.aggregation import log_mean
+from aigreen.simulate.economy.effects import WAYS
 from aigreen.simulate.economy.outcomes import CHANNELS, SPILLOVERS
 
 if TYPE_CHECKING:
@@ -86,7 +87,9 @@ def true_average(cells: pd.Series, average: Effects) -> float:
     return float(cells.loc[average.weights.index].to_numpy() @ average.weights.iloc[:, 0].to_numpy())
 
 
-def study_truth(truth: pd.DataFrame, channels: Sequence[str]) -> pd.DataFrame:
+def study_truth(
+    truth: pd.DataFrame, channels: Sequence[str], *, ways: Sequence[str] = ("spillover_ring",)
+) -> pd.DataFrame:
     """Sum the log parts of a synthetic economy to those that a study distinguishes.
 
     Parameters
@@ -95,20 +98,67 @@ def study_truth(truth: pd.DataFrame, channels: Sequence[str]) -> pd.DataFrame:
         As `aigreen.simulate.economy.economy.write_truth` writes it.
     channels : sequence of str
         Channels of the study; what goes through others is left in its direct part.
+    ways : sequence of str
+        Of `aigreen.simulate.economy.outcomes.SPILLOVERS`, those by which the study measures exposure. The others reach
+        treated and comparison rows alike and stay in the mean without zones.
 
     Returns
     -------
     DataFrame
-        firm_id, year, mean_without, mean_with, direct, the channels, and spillover, over all ways in which zones
-        elsewhere reach a firm. Parts of a row add up to the log ratio of its means.
+        firm_id, year, mean_without, mean_with, direct, the channels, and spillover, over these ways. Parts of a row add
+        up to the log ratio of its means.
     """
     rest = [name for name in CHANNELS if name not in channels]
     kept = truth[["firm_id", "year", "mean_without", "mean_with"]]
+    common = truth[[name for name in SPILLOVERS if name not in ways]].sum(axis=1)
     direct = truth[["direct", *rest]].sum(axis=1)
-    return kept.assign(direct=direct, **truth[list(channels)], spillover=truth[list(SPILLOVERS)].sum(axis=1))
+    return kept.assign(
+        mean_without=kept["mean_without"] * np.exp(common),
+        direct=direct,
+        **truth[list(channels)],
+        spillover=truth[list(ways)].sum(axis=1),
+    )
 
 
-def true_log_parts(frame: pd.DataFrame, truth: pd.DataFrame, *, exposure: str) -> pd.DataFrame:
+def adoption_truth(truth: pd.DataFrame, channels: Sequence[str], *, ways: Sequence[str]) -> pd.DataFrame:
+    """Take adoption of AI by firms as the treatment: the log parts of what it does, with the zones as they came.
+
+    Parameters
+    ----------
+    truth : DataFrame
+        As for `study_truth`.
+    channels : sequence of str
+        Channels of the study; what goes through others is left in its direct part.
+    ways : sequence of str
+        Of `aigreen.simulate.economy.effects.WAYS`, those by which the study measures exposure to adopters. The
+        others stay in the mean without adoption.
+
+    Returns
+    -------
+    DataFrame
+        firm_id, year, mean_without, mean_with, direct, the channels, and ``spillover: adopted_<way>``. Parts of a row
+        add up to the log ratio of its means.
+    """
+    parts = pd.DataFrame({"direct": truth["adoption_own"]})
+    for name in CHANNELS:
+        moved = truth.get(f"adoption_{name}", 0.0)
+        if name in channels:
+            parts[name] = moved
+        else:
+            parts["direct"] += moved
+    parts = parts.assign(**{f"spillover: adopted_{way}": truth[f"adoption_{way}"] for way in WAYS if way in ways})
+    kept = truth[["firm_id", "year", "mean_with"]]
+    return kept.assign(mean_without=kept["mean_with"] * np.exp(-parts.sum(axis=1)), **parts)
+
+
+def true_log_parts(
+    frame: pd.DataFrame,
+    truth: pd.DataFrame,
+    *,
+    exposure: str | Sequence[str],
+    cohort: str = "zone_year",
+    horizon: int | None = None,
+) -> pd.DataFrame:
     r"""Split the true effect on the log of the mean of green patents into its parts.
 
     .. math:: \text{part} = \sum_c \frac{L(V_{1c}, V_{0c})}{L(V_1, V_0)}\,\text{part}_c
@@ -120,15 +170,21 @@ def true_log_parts(frame: pd.DataFrame, truth: pd.DataFrame, *, exposure: str) -
     Parameters
     ----------
     frame, truth, exposure
-        As for `true_parts`.
+        As for `true_parts`; there may be several exposures.
+    cohort : str
+        Column of the first treated year.
+    horizon : int, optional
+        Years since then, of the rows to take; all treated rows by default.
 
     Returns
     -------
     DataFrame, indexed by total and part
         truth, and n_rows.
     """
-    rows, parts = _compared(frame, truth, exposure)
-    weights, cell = rows["mean_without"], [rows["zone_year"], rows["year"]]
+    rows, parts = _compared(frame, truth, exposure, cohort)
+    if horizon is not None:
+        rows = rows[rows["year"] - rows[cohort] == horizon]
+    weights, cell = rows["mean_without"], [rows[cohort], rows["year"]]
     sums = rows[["mean_with", "mean_without"]].groupby(cell).sum()
     mass = log_mean(sums["mean_with"].to_numpy(), sums["mean_without"].to_numpy())[0]
     whole = sums.sum().to_numpy()
@@ -140,13 +196,16 @@ def true_log_parts(frame: pd.DataFrame, truth: pd.DataFrame, *, exposure: str) -
     return table.assign(n_rows=len(rows))
 
 
-def _compared(frame: pd.DataFrame, truth: pd.DataFrame, exposure: str) -> tuple[pd.DataFrame, list[str]]:
+def _compared(
+    frame: pd.DataFrame, truth: pd.DataFrame, exposure: str | Sequence[str], cohort: str = "zone_year"
+) -> tuple[pd.DataFrame, list[str]]:
     """Treated rows, with their truth, of firms seen untreated and unexposed at some time; names of the parts."""
     parts = [name for name in truth.columns if name not in {"firm_id", "year", "mean_without", "mean_with"}]
-    columns = ["firm_id", "year", "zone_year", exposure]
+    exposures = [exposure] if isinstance(exposure, str) else list(exposure)
+    columns = ["firm_id", "year", cohort, *exposures]
     rows = frame[columns].merge(truth, on=["firm_id", "year"], validate="one_to_one")
-    treated = rows["year"] >= rows["zone_year"]
-    clean = rows.loc[~treated & (rows[exposure] == 0), "firm_id"]
+    treated = rows["year"] >= rows[cohort]
+    clean = rows.loc[~treated & (rows[exposures] == 0).all(axis=1), "firm_id"]
     return rows[treated & rows["firm_id"].isin(clean)], parts
 
 

@@ -1,5 +1,6 @@
 """AI words of reports that come one by one, and the robots' shift-share, by hand."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -56,3 +57,26 @@ def test_robots():
     assert got[2:].isna().all()
     with pytest.raises(errors.UnknownColumnError, match="employment"):
         adoption.robot_exposure(frame, production, robots.drop(columns="employment"), base_year=2010)
+
+
+def test_adoption_is_the_first_year_at_the_threshold():
+    rows = [
+        ("a", 1, 3),
+        ("a", 2, None),
+        ("a", 3, 10),
+        ("a", 4, 2),
+        ("b", 1, 9),
+        ("b", 2, 9),
+        ("c", 1, 50),
+        ("c", 2, 60),
+    ]
+    frame = pd.DataFrame(rows, columns=["firm_id", "year", "ai_words_core"]).sample(frac=1, random_state=1)
+    year = adoption.adoption_year(frame, "ai_words_core", 10)
+    dose = adoption.adoption_dose(frame, "ai_words_core", year)
+    first = pd.DataFrame({"year": year, "dose": np.exp(dose)}).groupby(frame["firm_id"]).agg(["min", "max"])
+    assert first.loc["a"].tolist() == [3, 3, pytest.approx(10), pytest.approx(10)]  # no report is no adoption
+    assert first.loc["b"].isna().all()
+    assert first.loc["c"].tolist() == [1, 1, pytest.approx(50), pytest.approx(50)]
+    assert adoption.adoption_year(frame, "ai_words_core", 9).groupby(frame["firm_id"]).min().tolist() == [3, 1, 1]
+    with pytest.raises(errors.UnknownColumnError, match="ai_words_cor"):
+        adoption.adoption_year(frame, "ai_words_cor", 10)

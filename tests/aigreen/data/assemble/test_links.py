@@ -72,6 +72,17 @@ def test_peers_against_all_pairs(firms):
         assert got[i] == pytest.approx(expected, nan_ok=True)
 
 
+def test_neighbours_against_all_pairs(firms):
+    got = links.neighbour_share(firms, radius_km=140)
+    codes = sorted(firms["city_code"].unique())
+    km = pd.DataFrame(facts.distances_km(codes, codes), codes, codes)
+    assert ((km > 0) & (km <= 140)).to_numpy().any() and (km > 140).to_numpy().any()
+    for i, row in firms.iterrows():
+        near = km.index[(km[row["city_code"]] <= 140) & (km.index != row["city_code"])]
+        them = firms[(firms["year"] == row["year"]) & firms["city_code"].isin(near)]
+        assert got[i] == pytest.approx(them["treated"].mean() if len(them) else 0.0)
+
+
 def test_no_peer_is_no_exposure():
     frame = pd.DataFrame({"year": [1, 1], "industry_code": "C26", "city_code": "110000", "treated": 1})
     assert links.peer_share(frame).tolist() == [0.0, 0.0]
