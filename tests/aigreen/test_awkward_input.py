@@ -36,6 +36,7 @@ from aigreen.errors import (
     EffectsError,
     EmptyDataError,
     EstimationError,
+    FewClustersWarning,
     MixedTypeError,
     NoControlsError,
     NoPrePeriodError,
@@ -749,3 +750,14 @@ def test_doses_without_weight_after_treatment_are_named():
     df = frame().assign(w=lambda d: (d.t < d.g) * 1.0)
     with pytest.raises(NoTreatedError, match=r"^no row with a dose is left after treatment"):
         quiet(DoseResponse(basis="bins", knots=2).group_time, panel(df, weights="w"), "y", dose="dose")
+
+
+@pytest.mark.parametrize("model", [Imputation(), SunAbraham(), StackedDiD(window=(-2, 1))])
+def test_clusters_that_are_periods_leave_effects_by_period_without_an_error(model):
+    df = frame()
+    effects = quiet(model.fit, panel(df, cluster="t"), "y")
+    for shown in (effects, effects.overall()):  # 47 % of cells of `Imputation` reject a true null otherwise
+        with pytest.warns(FewClustersWarning, match="effects rest on one treated cluster"):
+            assert shown.conf_int()[shown.values != 0].isna().all(axis=None)
+    moved = df.assign(c=np.where((df.u == 40) & (df.t > 2004), 1, df.c))
+    assert quiet(model.fit, panel(moved), "y").overall().conf_int().notna().all(axis=None)

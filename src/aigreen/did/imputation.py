@@ -223,6 +223,7 @@ class Imputation:
                 weights=imputed.row_masses,
                 by_group=order < len(cells.cohort),
                 own_left_out=(order < len(cells.cohort)) & imputed.leave_one_out,
+                time=sample.time_codes,
                 common=(np.where(order < len(cells.cohort), -1, (cohort - time)[order]), mass.value[mass.of[order]]),
             ),
             leads="separate",

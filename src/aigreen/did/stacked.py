@@ -162,6 +162,7 @@ class StackedDiD:
                 n_clusters=len(panel.clusters),
                 weights=weights,
                 by_group=True,
+                time=horizon,
             ),
             conventions={
                 "control group": self.control_group.replace("_", " "),

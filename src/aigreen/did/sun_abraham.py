@@ -124,6 +124,7 @@ class SunAbraham:
                 n_clusters=len(panel.clusters),
                 weights=sample.weights,
                 by_group=True,
+                time=sample.effects[1],
             ),
             conventions={
                 "control group": self.control_group.replace("_", " "),

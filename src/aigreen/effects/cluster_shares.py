@@ -105,6 +105,7 @@ class ClusterShares:
         by_group: bool | np.ndarray = False,
         own_left_out: bool | np.ndarray = False,
         common: tuple[np.ndarray, np.ndarray] | None = None,
+        time: np.ndarray | None = None,
     ) -> ClusterShares:
         """Count rows by cluster and cohort, for effects that are each of one cohort.
 
@@ -119,6 +120,9 @@ class ClusterShares:
         common : (ndarray of int, ndarray), each of shape (k,), optional
             Labels and masses: effects with the same label of zero or more are one number for all their cohorts, which
             count by their mass; -1 for effects of their own.
+        time : ndarray of int, shape (n,), optional
+            Code of the period of each row, for effects that are each of one period. Where the rows of a cohort change
+            cluster from period to period, all of them together, its effects stand `alone`.
         """
         cohorts = np.unique(effects)
         of = (cohorts[:, None] == effects).astype(float)
@@ -134,8 +138,8 @@ class ClusterShares:
         group[never] = -1
         if not inside.all():
             clusters, group = clusters[inside], group[inside]
-            weights = None if weights is None else weights[inside]
-        return cls.count(
+            weights, time = (None if values is None else values[inside] for values in (weights, time))
+        found = cls.count(
             clusters,
             group,
             of,
@@ -145,6 +149,15 @@ class ClusterShares:
             by_group=by_group,
             own_left_out=own_left_out,
         )
+        if time is None:
+            return found
+        treated, n_times = group >= 0, int(time.max()) + 1
+        cell = group[treated] * n_times + time[treated]
+        low, high = np.repeat([[n_clusters], [-1]], len(cohorts) * n_times, axis=1)
+        np.minimum.at(low, cell, clusters[treated])
+        np.maximum.at(high, cell, clusters[treated])
+        moves = (low >= high).reshape(-1, n_times).all(axis=1) & (np.count_nonzero(found.share, axis=0) > 1)
+        return replace(found, alone=moves[np.searchsorted(cohorts, effects)])
 
     @classmethod
     def weighted(

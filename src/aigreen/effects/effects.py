@@ -245,7 +245,7 @@ class Effects(Maketables, StatsmodelsResults):
         check_choice("multipliers", multipliers, Multipliers)
         errors = self._std_errors()
         small = self._spread if method == "auto" else None
-        if small is not None and (alone := (errors > 0) & np.isnan(small.df)).any():
+        if small is not None and (alone := ((errors > 0) | self._stand_alone) & np.isnan(small.df)).any():
             message = (
                 f"{alone.sum():,} effects rest on one treated cluster, or on one comparison cluster: they have no "
                 "error of their own, so no interval"
@@ -844,6 +844,11 @@ class Effects(Maketables, StatsmodelsResults):
                 continue
             weights[mine, g] = slope_weights(horizon[mine], horizon[(groups == g) & ~live], self.leads)
         return weights, labels
+
+    @property
+    def _stand_alone(self) -> np.ndarray:
+        """Effects, but for those of reference periods, of rows in one cluster among others, shape (k,)."""
+        return (self.values != 0) & (self.cluster_shares is not None and self.cluster_shares.alone)
 
     def small_sample_influence(self) -> np.ndarray:
         """Influence functions whose sum of squares is the small-sample variance, shape (clusters, k)."""
