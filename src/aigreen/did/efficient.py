@@ -181,7 +181,7 @@ class Efficient:
             first, second = means.influence(start), means.influence(zero)
             weights = self._weights(design, second.T @ second, second.T @ first)
         else:
-            share = means.shrinkage if covariance == "shrunk" else 0.0
+            share = means.shrinkage if covariance == "shrunk" else None
             weights = self._weights(design, *_moments(_shrunk(means.products, share), means.size, zero, start))
         psi = means.influence(weights)
         variance = self._variance(means)
@@ -611,8 +611,13 @@ def _changes(cells: list[tuple[int, int]], shape: tuple[int, int], reference: in
         yield one
 
 
-def _shrunk(products: np.ndarray, share: float) -> np.ndarray:
-    """Take unit means out of cross-products, shape (..., T, T), and draw them to those of independent errors."""
+def _shrunk(products: np.ndarray, share: float | None) -> np.ndarray:
+    """Take unit means out of cross-products, shape (..., T, T), and draw them to those of independent errors.
+
+    None: neither, as for random timing, whose contrasts compare levels.
+    """
+    if share is None:
+        return products
     centre = np.eye(products.shape[-1]) - 1 / products.shape[-1]
     within = centre @ products @ centre
     level = np.trace(within, axis1=-2, axis2=-1) / (len(centre) - 1)
