@@ -623,7 +623,10 @@ def _changes(cells: list[tuple[int, int]], shape: tuple[int, int], reference: in
 
 
 def _shrunk(products: np.ndarray, share: float | None) -> np.ndarray:
-    """Take unit means out of cross-products, shape (..., T, T), and draw them to those of independent errors."""
+    """Take unit means out of cross-products, shape (..., T, T), and draw them to those of independent errors.
+
+    None: neither, as for random timing, whose contrasts compare levels.
+    """
     if share is None:
         return products
     centre = np.eye(products.shape[-1]) - 1 / products.shape[-1]
