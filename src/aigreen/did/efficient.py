@@ -438,16 +438,17 @@ class _Means:
 
     @cached_property
     def sums(self) -> np.ndarray:
-        """Deviations summed by cluster and cohort, shape (clusters, G, T)."""
+        """Deviations summed by cluster and cohort, shape (clusters, G, T); zero where they are rounding."""
         e = np.zeros((len(self.sample.clusters), *self.mean.shape))
         for g, (own, deviation) in enumerate(zip(self.units, self.deviation, strict=True)):
             np.add.at(e[:, g], self.sample.unit_cluster[own], deviation)
-        return e
+        resolution = ROUNDING * self.counts.max() * np.abs(self.sample.column(self.outcome)).max()
+        return np.where(np.abs(e) > resolution, e, 0.0)
 
     @cached_property
     def counts(self) -> np.ndarray:
         """Units by cluster and cohort, shape (clusters, G)."""
-        of = [np.bincount(self.sample.unit_cluster[own], minlength=len(self.sums)) for own in self.units]
+        of = [np.bincount(self.sample.unit_cluster[own], minlength=len(self.sample.clusters)) for own in self.units]
         return np.column_stack(of).astype(float)
 
     @property
@@ -456,17 +457,10 @@ class _Means:
         left = 1 - (self.counts / self.size).max(axis=1)
         return np.sqrt(left) if self.factor else left
 
-    @cached_property
-    def changes(self) -> np.ndarray:
-        """`sums` less their means over periods, shape (clusters, G, T); zero where that is rounding."""
-        left = self.sums - self.sums.mean(axis=2, keepdims=True)
-        resolution = ROUNDING * self.counts.max() * np.abs(self.sample.column(self.outcome)).max()
-        return np.where(np.abs(left) > resolution, left, 0.0)
-
     @property
     def products(self) -> np.ndarray:
-        """Cross-products of periods, shape (T, T): the covariance of means of all cohorts times N, given unit means."""
-        return np.einsum("cgt,cgs->ts", self.changes, self.changes)
+        """Cross-products of periods, shape (T, T): the covariance of means of all cohorts times N."""
+        return np.einsum("cgt,cgs->ts", self.sums, self.sums)
 
     @property
     def shrinkage(self) -> float:
@@ -474,7 +468,8 @@ class _Means:
 
         With z the sums of n clusters less their mean over periods, S their covariance and :math:`\mu` its mean root.
         """
-        z = self.changes[self.counts > 0]
+        z = self.sums[self.counts > 0]
+        z = z - z.mean(axis=1, keepdims=True)
         n, free = len(z), z.shape[1] - 1
         S = z.T @ z / n
         square = np.sum(S**2)
@@ -488,20 +483,15 @@ class _Means:
         Without cluster c the mean of a cohort moves by :math:`\delta = -e_c/(N - N_c)`, and every other sum of
         deviations :math:`e` by :math:`-N_{c'}\delta`. A cohort of one cluster keeps its size and mean.
         """
-        e, k = self.changes[clusters], self.counts[clusters]
+        e, k = self.sums[clusters], self.counts[clusters]
         left = self.size - k
-        rest = np.where(left > 0, left, np.inf)[:, :, None]
-        shift = -e / rest
-        crossed = np.einsum("cg,cgt->gt", self.counts, self.changes) - k[:, :, None] * e
+        shift = -e / np.where(left > 0, left, np.inf)[:, :, None]
+        crossed = np.einsum("cg,cgt->gt", self.counts, self.sums) - k[:, :, None] * e
         mixed = np.einsum("cgt,cgs->cts", crossed, shift)
         squares = (self.counts**2).sum(axis=0) - k**2
         products = self.products - np.einsum("cgt,cgs->cts", e, e) - mixed - mixed.transpose(0, 2, 1)
         products += np.einsum("cg,cgt,cgs->cts", squares, shift, shift)
-        return (
-            products,
-            np.where(left > 0, left, self.size),
-            self.mean - self.sums[clusters] / rest / self.scale[:, None],
-        )
+        return products, np.where(left > 0, left, self.size), self.mean + shift / self.scale[:, None]
 
     def adjusted(self, psi: np.ndarray, start: np.ndarray) -> np.ndarray:
         r"""Take out what the outcomes before any treatment explain of the spread of effects.
