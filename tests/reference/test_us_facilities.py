@@ -82,22 +82,29 @@ def test_two_way_regression(frame, accepted):
         cov_type="cluster", cov_kwds={"groups": codes, "use_correction": False}
     )
     assert accepted["twfe_ols_treated"] == pytest.approx(fit.params[0], abs=1e-8)
-    assert accepted["twfe_ols_treated_se"] / fit.bse[0] == pytest.approx(1, abs=0.06)  # a small-sample factor
+    alone = frame.groupby("facility_id")["year"].transform("size") == 1
+    n, firms, k = (~alone).sum(), frame["firm"].nunique(), 1 + frame["year"].nunique()
+    factor = firms / (firms - 1) * (n - 1) / (n - k)
+    assert accepted["twfe_ols_treated_se"] == pytest.approx(fit.bse[0] * np.sqrt(factor), rel=1e-6)
 
 
 def test_group_time_average(frame, accepted):
-    found, *_ = cells(frame, post=True)
-    weight = np.array([n for *_, n, _ in found], float)
-    assert accepted["att_simple"] == pytest.approx(np.average([c[2] for c in found], weights=weight), abs=1e-9)
+    found, size, *_ = cells(frame, post=True)
+    average = np.average([c[2] for c in found], weights=[size[c[0]] for c in found])
+    assert accepted["att_simple"] == pytest.approx(average, abs=1e-9)
 
 
 def test_the_effect_of_the_year_before(frame, accepted):
-    found, *_ = cells(frame, post=False)
+    found, size, cohort, firm = cells(frame, post=False)
     one = [c for c in found if c[1] == c[0] - 1]
-    weight = np.array([c[3] for c in one], float)
-    assert accepted["event_study_before_1"] == pytest.approx(np.average([c[2] for c in one], weights=weight), abs=1e-9)
+    weight = np.array([size[c[0]] for c in one], float)
+    effects = np.array([c[2] for c in one])
+    average = np.average(effects, weights=weight)
+    assert accepted["event_study_before_1"] == pytest.approx(average, abs=1e-9)
     psi = np.average([c[4] for c in one], axis=0, weights=weight)
-    assert accepted["event_study_before_1_se"] == pytest.approx(np.sqrt(psi @ psi), rel=0.05)
+    for g, effect in zip([c[0] for c in one], effects, strict=True):  # cohort shares are estimated as well
+        psi += np.bincount(firm, cohort == g, minlength=len(psi)) * (effect - average) / weight.sum()
+    assert accepted["event_study_before_1_se"] == pytest.approx(np.sqrt(psi @ psi), rel=1e-6)
 
 
 def test_imputation(frame, accepted):

@@ -64,7 +64,7 @@ class Notes:
         )
         self.exposures = f"{on_outcome(options, labels)}, averaged over treated rows. The parts add up to the total."
         self.parts = (
-            f"{self.exposures} Exposure: {labels[options['exposure']].lower()}. {model} Intervals of shares hold the "
+            f"{self.exposures} Exposure: {_lower(labels[options['exposure']])}. {model} Intervals of shares hold the "
             "values for which part less share times total is not rejected (Fieller); where the total is too near zero, "
             "nothing bounds a share (none)."
         )
