@@ -69,12 +69,30 @@ if SIMULATED or LICENSED:
         script:
             "../scripts/build_firms.py"
 
-else:
+elif BUILD:
 
-    if BUILD:
-        raise WorkflowError(
-            f"study {STUDY}: keys under build are for studies of firms; source {config['source']} takes none"
-        )
+    raise WorkflowError(
+        f"study {STUDY}: keys under build are for studies of firms; source {config['source']} takes none"
+    )
+
+elif "facts" in config:
+
+    rule panel:
+        input:
+            facts=expand("data/facts/{table}.csv", table=config["facts"]),
+        output:
+            panel=f"{RESULTS}/panel.parquet",
+            codebook=f"{RESULTS}/codebook.csv",
+            sample_flow=f"{RESULTS}/sample_flow.csv",
+        log:
+            f"{LOGS}/panel.log",
+        params:
+            source=config["source"],
+            facts=config["facts"],
+        script:
+            "../scripts/build_from_facts.py"
+
+else:
 
     rule fetch:
         output:

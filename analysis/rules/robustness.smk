@@ -80,24 +80,28 @@ rule decomposition_checks:
         "../scripts/decomposition_checks.py"
 
 
-rule map_zones:
-    output:
-        figure=multiext(f"{RESULTS}/figures/zone_map", ".pdf", ".svg"),
-    log:
-        f"{LOGS}/map_zones.log",
-    params:
-        # Studies on licensed or simulated files need no net.
-        boundaries=not (SIMULATED or LICENSED),
-    script:
-        "../scripts/map_zones.py"
-
-
 CHECKS = [
     rules.inference.output,
     rules.event_study_estimators.output,
     rules.bacon.output,
     rules.decomposition_checks.output,
 ]
+
+
+if config["panel"].get("places") != "none":
+
+    rule map_zones:
+        output:
+            figure=multiext(f"{RESULTS}/figures/zone_map", ".pdf", ".svg"),
+        log:
+            f"{LOGS}/map_zones.log",
+        params:
+            # Studies on licensed or simulated files need no net.
+            boundaries=not (SIMULATED or LICENSED),
+        script:
+            "../scripts/map_zones.py"
+
+    CHECKS.append(rules.map_zones.output)
 
 
 if "placebo_links" in SET:
@@ -180,10 +184,7 @@ if "dose_scatter" in SET:
     CHECKS.append(rules.dose_scatter.output)
 
 
-ANSWERS = [
-    *(file for output in CHECKS for file in output if "/numbers/" not in file),
-    *rules.map_zones.output,
-]
+ANSWERS = [file for output in CHECKS for file in output if "/numbers/" not in file]
 NUMBERS = [file for output in CHECKS for file in output if "/numbers/" in file]
 """Tables and figures of this file, and the numbers that they add to the ledger."""
 

@@ -26,7 +26,7 @@ with study_step(snakemake) as step:
 
     names = parts.part_labels(options["channels"], labels)
     overall = parts.named(results[options["exposure"]].overall(), names)
-    notes = parts.Notes(options, labels, step.roles)
+    notes = parts.Notes(options, labels, step.roles, step.elsewhere)
     render.write(parts.decomposition_table(overall, notes=notes.parts, **shown, **step.bands), snakemake.output.table)
     moved = {labels[name]: movement(result) for name, result in moves.items()}
     render.write(parts.moves_table(moved, notes=notes.moves, **shown), snakemake.output.moves)

@@ -12,6 +12,7 @@ from aigreen_study.run.step import study_step
 from aigreen_study.specification.decomposed import exposures, headline_outcome
 from aigreen_study.specification.known import known_truth
 from aigreen_study.specification.parts import movement, support
+from aigreen_study.specification.places import NO_PLACES
 from aigreen_study.specification.results import read_printed
 from aigreen_study.tables.estimates import AVERAGES
 from aigreen_study.tables.parts import part_labels
@@ -22,7 +23,8 @@ with study_step(snakemake) as step:
     ledger = Ledger(rule="numbers")
     headline.add_sample(ledger, panel, outcome, unit=step.codebook.loc[outcome, "unit"])
     headline.add_flow(ledger, pd.read_csv(snakemake.input.sample_flow))
-    headline.add_zones(ledger, frame[step.roles["cluster"]].unique(), step.places)
+    if step.places != NO_PLACES:
+        headline.add_zones(ledger, frame[step.roles["cluster"]].unique(), step.places)
     for column in (outcome, *options["channels"]):
         headline.add_gaps(ledger, panel, column, step.unit_names)
     if "growth" in config:
@@ -30,7 +32,9 @@ with study_step(snakemake) as step:
         headline.add_growth(ledger, frame, unit=unit, time=time, column=config["growth"])
     att = load(stem(snakemake.input.group_time))
     averages = {how: att.aggregate(how).overall() for how in AVERAGES}
-    headline.add_averages(ledger, averages, att.event_study(window=config["event_study"]["horizons"]), level)
+    study = att.event_study(window=config["event_study"]["horizons"])
+    headline.add_averages(ledger, averages, study, level)
+    headline.add_horizons(ledger, study, config["event_study"].get("quoted", []), level)
 
     exposed = exposures(options)
     headline.add_settings(ledger, level, exposed)

@@ -45,8 +45,8 @@ OPEN_FORMATS = {
     ".svg",
 }
 OPEN_FORMATS |= {".toml", ".typ", ".typed", ".yaml", ".yml", ".html", ".woff2"}
-# Rules that begin with raw files.
-RAW_RULES = {"fetch", "simulate", "replicate", "replicate_published"}
+# Rules that begin with raw files, or, as the panel of us-facilities, with fact tables compiled from them.
+RAW_RULES = {"fetch", "simulate", "replicate", "replicate_published", "panel"}
 
 
 @pytest.fixture(scope="module")

@@ -141,6 +141,8 @@ def test_other_studies(doctor, here, tmp_path, monkeypatch):
     assert doctor("--study", "provinces")[0] == 0  # public: can be downloaded
     monkeypatch.setenv("AIGREEN_DATA_MIRROR", str(tmp_path / "mirror"))
     assert doctor("--study", "provinces")[0] == 1
+    code, lines, _ = doctor("--study", "us-facilities")
+    assert code == 0 and "ready: compiled in data/facts (us_facility_emissions, us_report_words" in lines[2]
     assert doctor()[0] == 0
     code, _, error = doctor("--study", "listed-firm")
     assert (code, "did you mean 'listed-firms'" in error) == (1, True)

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from aigreen.errors import DataError, OptionError
-from aigreen.linalg.sphere import EARTH_RADIUS_KM
+from aigreen.linalg.sphere import great_circle_km
 
 MOST = "MOST National New-Generation AI Innovation and Development Pilot Zone"
 
@@ -81,9 +81,7 @@ def pilot_zone_cohorts(level: Level = "prefecture", timing: Timing = "batch_year
 
 
 def distances_km(codes: Sequence[str], others: Sequence[str]) -> np.ndarray:
-    r"""Compute great-circle distances between the seats of prefectures.
-
-    .. math:: d = 2 R \arcsin \sqrt{\sin^2(\Delta\phi/2) + \cos\phi_1 \cos\phi_2 \sin^2(\Delta\lambda/2)}
+    """Compute great-circle distances between the seats of prefectures.
 
     Coordinates have two decimals, so a distance is good to about one kilometre.
 
@@ -97,11 +95,7 @@ def distances_km(codes: Sequence[str], others: Sequence[str]) -> np.ndarray:
     DataError
         Codes that are not prefecture-level units.
     """
-    lon1, lat1 = _coordinates(codes)
-    lon2, lat2 = _coordinates(others)
-    half_lat, half_lon = (lat2 - lat1[:, None]) / 2, (lon2 - lon1[:, None]) / 2
-    chord = np.sin(half_lat) ** 2 + np.cos(lat1)[:, None] * np.cos(lat2) * np.sin(half_lon) ** 2
-    return 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(chord))
+    return great_circle_km(_coordinates(codes), _coordinates(others))
 
 
 def zones_within(
@@ -130,13 +124,12 @@ def zones_within(
     return (near[rows] & in_force).sum(axis=1, dtype="int64")
 
 
-def _coordinates(codes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    places = _read("divisions").set_index("gb_code")[["lon", "lat"]]
+def _coordinates(codes: Sequence[str]) -> np.ndarray:
+    places = _read("divisions").set_index("gb_code")[["lat", "lon"]]
     unknown = [code for code in dict.fromkeys(codes) if code not in places.index]
     if unknown:
         raise DataError(f"{len(unknown)} codes are not prefecture-level units", count=len(unknown), first=unknown)
-    lon, lat = np.radians(places.loc[list(codes)].to_numpy(dtype=float)).T
-    return lon, lat
+    return places.loc[list(codes)].to_numpy(dtype=float)
 
 
 def _check(option: str, value: object, allowed: tuple[str, ...]) -> None:

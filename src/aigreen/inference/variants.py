@@ -55,7 +55,7 @@ def inference_variants(
     roles: Mapping[str, str],
     *,
     clusters: Mapping[str, str],
-    coordinates: pd.DataFrame,
+    coordinates: pd.DataFrame | None,
     reassigned: Randomization,
     n_draws: int,
     multipliers: Multipliers,
@@ -73,7 +73,7 @@ def inference_variants(
     clusters : mapping of column to label
         Kinds of clusters; the first is the study's.
     coordinates : DataFrame
-        Latitude and longitude, indexed by the study's cluster.
+        Latitude and longitude, indexed by the study's cluster; None, without spatial errors, where that is no place.
     reassigned : Randomization
         Of cohorts across the study's clusters.
     n_draws, multipliers, seed
@@ -101,7 +101,7 @@ def inference_variants(
                 p=wild.p_value,
             )
         )
-        if column == roles["cluster"]:
+        if column == roles["cluster"] and coordinates is not None:
             found += [
                 _analytic(
                     conley(effect, coordinates, km),

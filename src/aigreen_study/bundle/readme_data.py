@@ -137,13 +137,21 @@ def _licences(rows: Sequence[Mapping[str, str]]) -> str:
 
 def _summary(study: Study, rows: list[dict[str, str]]) -> str:
     closed = [row["licence"] not in OPEN_LICENCES for row in rows]
-    none = bool(rows) and all(closed) and not study.config["simulated"] and not _facts_read(study)
+    compiled = "facts" in study.config
+    read = compiled or _facts_read(study)
+    none = bool(rows) and all(closed) and not study.config["simulated"] and not read
     boxes = {
-        "All data **are** publicly available.": not any(closed),
-        "Some data **cannot be made** publicly available.": any(closed) and not none,
+        "All data **are** publicly available.": compiled or not any(closed),
+        "Some data **cannot be made** publicly available.": any(closed) and not none and not compiled,
         "**No data can be made** publicly available.": none,
     }
     text = "\n".join(f"- [{'x' if ticked else ' '}] {words}" for words, ticked in boxes.items())
+    if compiled:
+        text += (
+            "\n\nThe figures and counts that the study reads are in the package, in `data/facts/`: "
+            f"{_named([f'{name}.csv' for name in study.config['facts']])}. They were compiled from the files below, "
+            "which are not needed to run it."
+        )
     readable = sorted({row["source"] for row, shut in zip(rows, closed, strict=True) if shut and row["url"]})
     if readable:
         text += (

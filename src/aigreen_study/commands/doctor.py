@@ -36,6 +36,8 @@ def run(given: argparse.Namespace) -> int:
         print(f"{name}: {config['title']}")
         if config["source"] == "simulated":
             print("  ready: simulated, needs no input")
+        elif "facts" in config:
+            print(f"  ready: compiled in data/facts ({', '.join(config['facts'])}), needs no input")
         elif config["source"] == "licensed":
             able = _tables(config, detailed=given.study is not None)
         else:

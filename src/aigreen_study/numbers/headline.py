@@ -104,6 +104,14 @@ def add_averages(ledger: Ledger, averages: Mapping[str, Effects], study: Effects
     add_trend(ledger, "pretrend", found, level, exhibit=exhibit)
 
 
+def add_horizons(ledger: Ledger, study: Effects, horizons: Iterable[int], level: float) -> None:
+    """Enter single effects of the event study, as ``event_study_before_1`` and ``event_study_after_0``."""
+    lines = study.to_frame(level)
+    for horizon in horizons:
+        key = f"event_study_{'before' if horizon < 0 else 'after'}_{abs(horizon)}"
+        add_estimate(ledger, key, lines.loc[horizon], "tables/event_study")
+
+
 def add_truth(ledger: Ledger, truth: float, average: Effects, level: float) -> None:
     """Enter the true simple average and whether the estimated interval covers it."""
     bounds = average.conf_int(level).iloc[0]

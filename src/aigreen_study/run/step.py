@@ -14,6 +14,7 @@ from aigreen.effects.effects import Effects
 from aigreen.panel.panel import Panel
 from aigreen_study.run.log import logged
 from aigreen_study.run.stem import stem
+from aigreen_study.specification.places import NO_PLACES
 
 ROLES = ("unit", "time", "cohort", "cluster")
 
@@ -60,8 +61,13 @@ class Step:
 
     @property
     def places(self) -> str:
-        """Whether treatment falls on prefectures or provinces."""
+        """Whether treatment falls on prefectures or provinces, or on units without a place of their own (none)."""
         return self.config["panel"].get("places", "prefecture")
+
+    @property
+    def elsewhere(self) -> str:
+        """What untreated units are exposed to, in words."""
+        return "other treated units" if self.places == NO_PLACES else "zones elsewhere"
 
     @cached_property
     def frame(self) -> pd.DataFrame:

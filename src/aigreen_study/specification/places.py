@@ -8,6 +8,7 @@ import pandas as pd
 
 from aigreen.data import facts
 
+NO_PLACES = "none"
 HOME_PROVINCE = "home_province"
 MOVED = "moved"
 
@@ -17,8 +18,10 @@ def province_of(codes: pd.Series) -> pd.Series:
     return codes.str[:2] + "0000"
 
 
-def seats(level: facts.Level) -> pd.DataFrame:
-    """Latitude and longitude in degrees of prefectures, or of provinces by their capital, indexed by code."""
+def seats(level: str) -> pd.DataFrame | None:
+    """Latitude and longitude in degrees of prefectures, or of capitals of provinces, by code; None for no places."""
+    if level == NO_PLACES:
+        return None
     divisions = facts.table("divisions")
     if level == "province":
         divisions = divisions[divisions["provincial_capital"].astype(int) == 1]
@@ -32,7 +35,7 @@ def stayed(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def clusterings(
-    frame: pd.DataFrame, roles: Mapping[str, str], labels: Mapping[str, str], level: facts.Level
+    frame: pd.DataFrame, roles: Mapping[str, str], labels: Mapping[str, str], level: str
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """Name the columns that errors can be clustered by: places, units and, around prefectures, provinces.
 
@@ -45,7 +48,7 @@ def clusterings(
     """
     place = roles["cluster"]
     clusters = {place: labels[place], roles["unit"]: labels[roles["unit"]]}
-    if level == "province":
+    if level in ("province", NO_PLACES):
         return frame, clusters
     return frame.assign(**{HOME_PROVINCE: province_of(frame[place])}), clusters | {HOME_PROVINCE: "Province"}
 

@@ -40,6 +40,8 @@ class Notes:
     labels : mapping of column to label
     roles : mapping
         Columns unit, time and cluster.
+    elsewhere : str
+        What rows are exposed to.
 
     Attributes
     ----------
@@ -47,7 +49,13 @@ class Notes:
         Of `decomposition_table`, `exposures_table` and `moves_table`.
     """
 
-    def __init__(self, options: Mapping[str, Any], labels: Mapping[str, str], roles: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        options: Mapping[str, Any],
+        labels: Mapping[str, str],
+        roles: Mapping[str, str],
+        elsewhere: str = "zones elsewhere",
+    ) -> None:
         linear = options.get("fixed_effects", [roles["unit"], roles["time"]])
         effects = options.get("counts_effects", linear) if "counts" in options else linear
         model = (
@@ -56,7 +64,7 @@ class Notes:
         )
         self.exposures = f"{on_outcome(options, labels)}, averaged over treated rows. The parts add up to the total."
         self.parts = (
-            f"{self.exposures} Exposure: {labels[options['exposure']].lower()}. {model} Intervals of shares hold the "
+            f"{self.exposures} Exposure: {_lower(labels[options['exposure']])}. {model} Intervals of shares hold the "
             "values for which part less share times total is not rejected (Fieller); where the total is too near zero, "
             "nothing bounds a share (none)."
         )
@@ -65,7 +73,7 @@ class Notes:
             shown = ", ".join(effect_label(effect, labels).lower() for effect in linear)
             growth = f"the outcome in percent of its mean, channels in their units with fixed effects {shown}; "
         self.moves = (
-            "Imputation estimates on rows without exposure to zones elsewhere, averaged over treated rows; "
+            f"Imputation estimates on rows without exposure to {elsewhere}, averaged over treated rows; "
             f"{growth}the test is "
             f"joint for the {options['leads']} years before treatment. {model}"
         )

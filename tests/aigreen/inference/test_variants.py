@@ -52,3 +52,11 @@ def test_every_variant_is_what_its_own_function_gives():
     near = conley(TWFE().fit(panel, "y")["treated"], seats, 100.0)
     assert by["conley_100km"].std_error == pytest.approx(near.std_errors.iloc[0])
     assert by["randomisation"].p == reassigned.p_value
+
+
+def test_without_places_there_are_no_spatial_errors():
+    frame, roles = balanced(), {**KEYS, "cluster": "city"}
+    reassigned = randomization_inference(Panel(frame, **roles), "y", n_draws=9, seed=1)
+    settings = {"n_draws": 99, "multipliers": "rademacher", "seed": 1, "level": 0.95, "reassigned": reassigned}
+    found = inference_variants(frame, "y", roles, clusters={"city": "City"}, coordinates=None, **settings)
+    assert [variant.key for variant in found] == ["cluster_city", "wild_city", "randomisation"]

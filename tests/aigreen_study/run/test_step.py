@@ -45,9 +45,11 @@ def test_a_step_reads_what_the_study_says(job):
         assert step.panel_of(step.frame[step.frame["firm"] > 1]).n_units == 4
         assert (step.labels["y"], step.codebook.loc["y", "unit"]) == ("Outcome", "NA")
         assert step.unit_names[[1, 4]].tolist() == ["F1", "F4"]
-    job.params.config = CONFIG | {"checks": {"a": 1}}
+        assert step.elsewhere == "zones elsewhere"
+    job.params.config = CONFIG | {"checks": {"a": 1}, "panel": CONFIG["panel"] | {"places": "none"}}
     with study_step(job) as step:
         assert step.checks == {"a": 1}
+        assert step.elsewhere == "other treated units"
 
 
 def test_results_are_saved_under_the_names_of_their_files(job):

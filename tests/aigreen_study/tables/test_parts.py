@@ -208,6 +208,14 @@ def test_sample_facts_name_what_is_absent(panel):
     assert ledger["growth_spread"]["value"] == pytest.approx(29.5)
 
 
+def test_single_horizons_enter_under_their_distance_from_treatment(panel):
+    study = Imputation(leads=2).fit(panel, "y").event_study()
+    ledger = Ledger("numbers")
+    headline.add_horizons(ledger, study, [-1, 0], 0.95)
+    assert ledger["event_study_before_1"]["value"] == study.estimates[-1]
+    assert ledger["event_study_after_0_se"]["value"] == study.std_errors[0]
+
+
 def test_figures_draw_every_part_with_both_intervals(overall, parts, labels):
     ax = parts_figure(overall, ylabel="Effect on y", **BAND).axes[0]
     assert [bar.get_height() for bar in ax.patches] == pytest.approx(overall.values)
