@@ -182,7 +182,8 @@ class Efficient:
             weights = self._weights(design, second.T @ second, second.T @ first)
         else:
             share = means.shrinkage if covariance == "shrunk" else None
-            weights = self._weights(design, *_moments(_shrunk(means.products, share), means.size, zero, start))
+            e = means.sums if self.kind == "roth_santanna" else means.changes
+            weights = self._weights(design, *_moments(_shrunk(_products(e), share), means.size, zero, start))
         psi = means.influence(weights)
         variance = self._variance(means)
         if variance == "adjusted" and self.kind == "roth_santanna":
@@ -190,7 +191,7 @@ class Efficient:
             psi = means.adjusted(psi, np.where(reference[:, None, None], 0.0, start))
         elif variance == "jackknife" and self.adjustment == "efficient":
             for block in np.array_split(np.arange(len(psi)), 1 + len(psi) * zero.size * len(zero) // _BLOCK):
-                products, size, mean = means.without(block)
+                products, size, mean = means.without(block, e)
                 moved = weights - self._weights(design, *_moments(_shrunk(products, share), size, zero, start))
                 psi[block] += means.kept[block, None] * np.einsum("ckgt,cgt->ck", moved, mean)
         return self._effects(design, np.einsum("kgt,gt->k", weights, means.mean), psi, design.cells, design.index)
@@ -464,11 +465,6 @@ class _Means:
         return np.where(np.abs(left) > resolution, left, 0.0)
 
     @property
-    def products(self) -> np.ndarray:
-        """Cross-products of periods, shape (T, T): the covariance of means of all cohorts times N, given unit means."""
-        return np.einsum("cgt,cgs->ts", self.changes, self.changes)
-
-    @property
     def shrinkage(self) -> float:
         r"""Share :math:`\sum_c \|z_c z_c' - S\|^2 / n^2 \|S - \mu I\|^2` of Ledoit and Wolf (2004), at most one.
 
@@ -482,20 +478,25 @@ class _Means:
         distance = square - np.trace(S) ** 2 / free
         return float(min(1.0, noise / distance)) if distance > 0 else 1.0
 
-    def without(self, clusters: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        r"""Leave out one cluster at a time: `products` (c, T, T), sizes (c, G) and means (c, G, T) of cohorts.
+    def without(self, clusters: np.ndarray, of: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        r"""Leave out one cluster at a time: cross-products (c, T, T), sizes (c, G) and means (c, G, T) of cohorts.
 
         Without cluster c the mean of a cohort moves by :math:`\delta = -e_c/(N - N_c)`, and every other sum of
         deviations :math:`e` by :math:`-N_{c'}\delta`. A cohort of one cluster keeps its size and mean.
+
+        Parameters
+        ----------
+        of : ndarray, shape (clusters, G, T)
+            `sums` or `changes`, of which the cross-products are.
         """
-        e, k = self.changes[clusters], self.counts[clusters]
+        e, k = of[clusters], self.counts[clusters]
         left = self.size - k
         rest = np.where(left > 0, left, np.inf)[:, :, None]
         shift = -e / rest
-        crossed = np.einsum("cg,cgt->gt", self.counts, self.changes) - k[:, :, None] * e
+        crossed = np.einsum("cg,cgt->gt", self.counts, of) - k[:, :, None] * e
         mixed = np.einsum("cgt,cgs->cts", crossed, shift)
         squares = (self.counts**2).sum(axis=0) - k**2
-        products = self.products - np.einsum("cgt,cgs->cts", e, e) - mixed - mixed.transpose(0, 2, 1)
+        products = _products(of) - np.einsum("cgt,cgs->cts", e, e) - mixed - mixed.transpose(0, 2, 1)
         products += np.einsum("cg,cgt,cgs->cts", squares, shift, shift)
         return (
             products,
@@ -620,6 +621,11 @@ def _changes(cells: list[tuple[int, int]], shape: tuple[int, int], reference: in
         one = np.zeros(shape)
         one[g, t], one[g, 0], one[reference, t], one[reference, 0] = 1, -1, -1, 1
         yield one
+
+
+def _products(e: np.ndarray) -> np.ndarray:
+    """Cross-products of periods, shape (T, T): the covariance of means of all cohorts times N."""
+    return np.einsum("cgt,cgs->ts", e, e)
 
 
 def _shrunk(products: np.ndarray, share: float | None) -> np.ndarray:

@@ -138,6 +138,22 @@ def test_a_cohort_of_one_cluster_keeps_its_mean():
     assert (effects.std_errors > 0).all()
 
 
+def test_random_timing_takes_the_pooled_covariance_of_levels():
+    """The slope of the first estimate on the contrast, from cross-products of deviations summed by town."""
+    df = towns()
+    panel = panel_of(df, cluster="town")
+    estimator = Efficient(kind="roth_santanna", estimand="simple")
+    design, size = estimator._design(panel, "y"), df.groupby("first")["firm"].nunique()[[4, 5, 0]].to_numpy()
+    means = df.groupby(["first", "year"])["y"].mean().unstack().loc[[4, 5, 0]].to_numpy()
+    e = df.assign(e=df["y"] - df.groupby(["first", "year"])["y"].transform("mean"))
+    sums = e.groupby(["town", "year"])["e"].sum().unstack().to_numpy()
+    V = np.kron(np.diag(1 / size), sums.T @ sums)
+    start, zero = design.start.ravel(), design.zero.ravel()
+    assert abs(design.zero.sum(axis=2)).max() > 0.1
+    expected = (start - (zero @ V @ start) / (zero @ V @ zero) * zero) @ means.ravel()
+    assert estimator.fit(panel, "y").values[0] == pytest.approx(expected, abs=1e-12)
+
+
 def test_fully_shrunk_is_imputation(monkeypatch):
     """Equal and uncorrelated errors make imputation efficient."""
     panel = panel_of(towns(), cluster="town")
