@@ -9,7 +9,7 @@ import numpy as np
 
 from aigreen.effects.effects import Effects
 from aigreen.effects.multiplier import Band
-from aigreen.effects.plot import FILLS, PALE, axes
+from aigreen.effects.plot import FILLS, PALE, axes, frame_intervals
 from aigreen.errors import EffectsError, OptionError
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def _stack(ax: Axes, names: list[str], values: np.ndarray, bounds: np.ndarray, l
     ax.errorbar(at, values[0], np.abs(bounds.T - values[0]), **_WHISKER)
     ax.plot(at, values[0], linestyle="none", marker="D", markersize=4.5, color="black", label=label, zorder=5)
     ax.axhline(0, color="black", linewidth=0.6, zorder=3)
+    frame_intervals(ax, values[0], *bounds.T)
     handles, labels = ax.get_legend_handles_labels()
     labels = [_wrapped(name) for name in labels]
     ax.legend(handles, labels, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), reverse=True)

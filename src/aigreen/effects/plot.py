@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 INK = "#1b3a57"
 PALE = "#b9cbd8"
 MARK = "#d55e00"  # what the eye shall find first
+_FAR = 10
 # Neighbours differ in lightness, so that a stack can be read in grey.
 FILLS = ("#2f6690", "#f2c57c", "#5f9e7e", "#7b2d5b", "#cfd8dc", "#c9793b", "#3d3d3d")
 
@@ -28,6 +29,27 @@ def axes(ax: Axes | None = None) -> Axes:
     if ax is not None and not isinstance(ax, Axes):
         raise WrongTypeError("ax", ax, "axes of matplotlib or None")
     return plt.subplots(figsize=(6.3, 3.3), layout="constrained")[1] if ax is None else ax
+
+
+def frame_intervals(ax: Axes, values: np.ndarray, low: np.ndarray, high: np.ndarray, *, along: str = "y") -> None:
+    """Set the limits so that no interval flattens all others: those that reach `_FAR` times as far as most are cut.
+
+    Nothing is done where none does; where one is, a word stands in the corner.
+    """
+    reach = np.fmax(np.abs(low - values), np.abs(high - values))
+    known = np.isfinite(reach) & (reach > 0)
+    if not known.any():
+        return
+    far = _FAR * np.median(reach[known])
+    if reach[known].max() <= far:
+        return
+    bottom = min(np.nanmin(values), np.maximum(low, values - far)[known].min())
+    top = max(np.nanmax(values), np.minimum(high, values + far)[known].max())
+    room = 0.05 * (top - bottom)
+    set_limits = ax.set_ylim if along == "y" else ax.set_xlim
+    set_limits(bottom - room, top + room)
+    at: Any = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "right", "va": "top"}
+    ax.annotate("wide intervals are cut", (1, 1), (-3, -3), fontsize=7, **at)
 
 
 def effects_plot(
@@ -64,6 +86,8 @@ def effects_plot(
     else:
         ax.set_yticks(positions, labels(index))
         ax.set_xlabel("Effect")
+    values, shown = np.tile(estimates, 2), pd.concat([bounds, bounds if wide is None else wide])
+    frame_intervals(ax, values, shown["low"].to_numpy(), shown["high"].to_numpy(), along="y" if by_horizon else "x")
     if wide is not None:
         ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     return ax

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from aigreen.effects.effects import Effects
+from aigreen.effects.plot import frame_intervals
 from aigreen.errors import ReportError
 from aigreen_study.figures.style import ABOVE, BAR, COLOURS, MARKERS, RULE, STRIPE, canvas, distinct, finish, style
 
@@ -77,13 +79,15 @@ def _overlay(
     ax.axvline(-0.5, color="black", linewidth=0.6, linestyle=":", zorder=1)
     offsets = np.linspace(-0.5, 0.5, len(results)) * _SPREAD if len(results) > 1 else [0.0]
     room = _ROOM / max(len(horizons) * (len(results) - 1), 1)
-    handles = []
+    handles, drawn = [], []
     for i, (label, result) in enumerate(results.items()):
         at, look = result.index.to_numpy() + offsets[i], {"color": COLOURS[i]}
         if simultaneous and result.psi is not None:
             wide = result.conf_int(level, simultaneous=True, **band)
             ax.vlines(at, wide["low"], wide["high"], linewidth=0.7, zorder=2, **look)
+            drawn.append(wide.assign(value=result.values))
         narrow = result.conf_int(level)
+        drawn.append(narrow.assign(value=result.values))
         ax.vlines(at, narrow["low"], narrow["high"], linewidth=1.8, zorder=3, **look)
         name = label if result.psi is not None or not simultaneous else f"{label} (pointwise only)"
         point = {
@@ -97,6 +101,7 @@ def _overlay(
     handles.append(ax.vlines([], [], [], color=BAR, linewidth=2.0, label=f"{level:.0%} pointwise"))
     if simultaneous:
         handles.append(ax.vlines([], [], [], color=BAR, linewidth=0.8, label=f"{level:.0%} simultaneous"))
+    frame_intervals(ax, *pd.concat(drawn)[["value", "low", "high"]].to_numpy().T)
     ax.set_xlim(horizons[0] - 0.5, horizons[-1] + 0.5)
     ax.set_xticks(horizons if len(horizons) <= 16 else horizons[:: len(horizons) // 12 + 1])
     ax.tick_params(axis="x", length=0)

@@ -6,11 +6,12 @@ import textwrap
 from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
+import pandas as pd
 
 from aigreen.decomposition.plot import decomposition_plot
 from aigreen.effects.effects import Effects
 from aigreen.effects.multiplier import Band
-from aigreen.effects.plot import INK, PALE
+from aigreen.effects.plot import INK, PALE, frame_intervals
 from aigreen.errors import ReportError
 from aigreen_study.figures.style import ABOVE, BAR, RULE, SMALL, canvas, finish, style
 from aigreen_study.tables.formats import decimal
@@ -55,6 +56,8 @@ def parts_figure(
         ax.set_xticks(at, [textwrap.fill(str(name), 16) for name in overall.index], linespacing=1.0)
         ax.tick_params(axis="x", length=0)
         ax.set_ylabel(ylabel)
+        shown = pd.concat([narrow, wide])
+        frame_intervals(ax, np.tile(overall.values, 2), shown["low"].to_numpy(), shown["high"].to_numpy())
         ax.legend(ncols=2, **ABOVE)
         return finish(figure, simulated=simulated)
 
