@@ -761,3 +761,12 @@ def test_clusters_that_are_periods_leave_effects_by_period_without_an_error(mode
             assert shown.conf_int()[shown.values != 0].isna().all(axis=None)
     moved = df.assign(c=np.where((df.u == 40) & (df.t > 2004), 1, df.c))
     assert quiet(model.fit, panel(moved), "y").overall().conf_int().notna().all(axis=None)
+
+
+def test_restrictions_and_weights_are_finite():
+    effects = GroupTimeATT().fit(panel(), "y")
+    for wrong in (np.inf, np.nan):
+        with pytest.raises(EffectsError, match=r"^R has 14 entries that are not finite$"):
+            effects.test(np.full((1, 14), wrong))
+        with pytest.raises(EffectsError, match=r"^weights must cover all 14 effects and no others, and be finite$"):
+            effects.combine(np.full(14, wrong))

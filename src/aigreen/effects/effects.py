@@ -383,8 +383,8 @@ class Effects(Maketables, StatsmodelsResults):
             matrix = as_numbers("weights", weights)
             matrix = matrix[:, None] if matrix.ndim == 1 else matrix
             index = pd.RangeIndex(matrix.shape[1])
-        if not complete or np.isnan(matrix).any():
-            raise EffectsError(f"weights must cover all {len(self)} effects and no others")
+        if not complete or not np.isfinite(matrix).all():
+            raise EffectsError(f"weights must cover all {len(self)} effects and no others, and be finite")
         return replace(
             self,
             values=matrix.T @ self.values,
@@ -572,6 +572,8 @@ class Effects(Maketables, StatsmodelsResults):
         R, value = np.atleast_2d(as_numbers("R", R)), as_numbers("value", value)
         if R.ndim > 2 or R.shape[1] != len(self):
             raise EffectsError(f"R has {R.shape[-1]} columns for {len(self)} effects")
+        if not np.isfinite(R).all():
+            raise EffectsError(f"R has {np.count_nonzero(~np.isfinite(R))} entries that are not finite")
         if value.size not in (1, len(R)) or not np.isfinite(value).all():
             raise EffectsError(
                 f"value has {value.size} numbers for {len(R)} restrictions: one, or one for each, finite"
