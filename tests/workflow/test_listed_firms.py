@@ -104,12 +104,17 @@ def test_a_partial_folder_ends_with_a_paper_that_says_what_is_left_out(repositor
             target = tmp_path / "data/restricted" / path.parent.name / path.name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, target)
-    shutil.copytree(repository / "paper", tmp_path / "paper")
+    for name in ("analysis", "src", "paper", "notebooks", "profiles", "data/facts"):  # provenance reads the code there
+        shutil.copytree(repository / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("Snakefile", "pyproject.toml", "data/sources.csv"):
+        shutil.copy(repository / name, tmp_path / name)
     options = ["study=listed-firms", "inference={draws: 199}"]
-    run = snakemake(repository, tmp_path, "--config", *options, timeout=5_400)
+    run = snakemake(tmp_path, tmp_path, "--config", *options, timeout=5_400)
     assert run.returncode == 0, run.stderr
     pages = pypdf.PdfReader(tmp_path / "results/listed-firms/paper.pdf").pages
     text = " ".join(" ".join(page.extract_text() for page in pages).split())
     assert "Not all raw files are at hand" in text
     assert "Left out: The effect by ownership. It needs ownership, of the raw table HLD_Contrshr." in text
+    assert "Appendix B says what is left out" in text and "B What is left out" in text
+    assert "Needed: ," not in text and "gives ;" not in text
     assert "\ue000" not in text

@@ -93,7 +93,7 @@ def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: int) -> Spread:
 
     A cohort in one cluster is centred at itself and shows no spread: it is given that of the other treated clusters,
     by the square of its share; where there are none, the effect has no error of its own. Fewer than `ONE` effective
-    clusters are one: their own degrees of freedom, below a tenth, would make intervals of any length.
+    clusters are one, as less than a tenth of a degree of freedom makes intervals of any length.
     """
     k = psi.shape[1]
     std_errors, df, treated = np.zeros(k), np.full(k, np.nan), np.zeros(k)
@@ -109,7 +109,7 @@ def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: int) -> Spread:
         strata = strata_of(shares, [j])
         v = np.bincount(strata.of, square, len(strata.df))
         df[j] = min(satterthwaite(v, strata.df), most_df(shares, j, strata))
-        if abs(strata.df[0]) < ONE - 1 or not df[j] > 0:  # one comparison cluster
+        if abs(strata.df[0]) < _SLACK or not df[j] > _LEAST:  # one comparison cluster, or nearly
             df[j] = np.nan
             continue
         if strata.lone and not shares.own_left_out[j]:
@@ -257,7 +257,7 @@ def _comparison_clusters(shares: ClusterShares, groups: np.ndarray, treated: np.
     are none, all others. Of later cohorts rows count, not the weights that regressions give them.
     """
     never = effective(shares.control)
-    if never >= ONE:
+    if never > 1 + _SLACK:
         return max(never, 2.0)  # for fewer see most_df
     later = shares.labels > shares.labels[groups].min(initial=np.inf)
     if shares.lost is not None:
