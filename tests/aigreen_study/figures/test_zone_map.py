@@ -6,8 +6,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from aigreen.data import facts
-from aigreen.data.facts import EARTH_RADIUS_KM
 from aigreen.errors import ReportError, SourceError, UnknownColumnError, UnreadableFileError
+from aigreen.linalg.sphere import EARTH_RADIUS_KM
 from aigreen_study.figures import pilot_and_pioneer_zones, read_boundaries, save_figure, zone_map
 from aigreen_study.figures.albers import albers, circle
 from aigreen_study.figures.boundaries import thinned
