@@ -44,8 +44,8 @@ with study_step(snakemake) as step:
     how = step.codebook["formula"]
     lines = {}
     for name, line in totals.items():
-        measure = next(column for column in labels.index if f" {column} " in how[name])
-        lines[how[name].replace(measure, labels[measure])] = ([labels[name]], line)
+        measure = max((column for column in labels.index if f" {column} " in how[name]), key=len)
+        lines[how[name].capitalize().replace(measure, labels[measure])] = ([labels[name]], line)
     table = adoption.lines_table(
         lines,
         key="adoption_thresholds",

@@ -38,7 +38,14 @@ def test_a_command_line_value_overrides_one_key():
         "scale": "default",
         "first_year": 2010,
         "last_year": 2024,
-        "effects": {"direct": [0.155, 0.185], "peers": 0, "customers": 0, "suppliers": 0},
+        "effects": {
+            "direct": [0.155, 0.185],
+            "peers": 0.15,
+            "customers": 0.6,
+            "suppliers": 0.4,
+            "adopters": [0.06, 0.09],
+            "adopters_zone": 0.3,
+        },
     }
 
 
