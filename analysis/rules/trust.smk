@@ -18,6 +18,7 @@ rule provenance:
             "study": STUDY,
             "source": config.get("source"),
             "file": config.get("file"),
+            **({"left_out": [left.record() for left in LEFT_OUT]} if LEFT_OUT else {}),
         },
     script:
         "../scripts/write_provenance.py"

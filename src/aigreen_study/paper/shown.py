@@ -49,7 +49,7 @@ def shown_in(config: Mapping[str, object], project: Path) -> list[Shown]:
     config : mapping
         The study's configuration.
     project : Path
-        With results/STUDY.
+        With results/STUDY, whose provenance.json says what is left out.
 
     Raises
     ------
@@ -60,6 +60,8 @@ def shown_in(config: Mapping[str, object], project: Path) -> list[Shown]:
 
     results = f"results/{config['study']}"
     printed = {key: config[key] for key in ("study", "title", "date", "simulated")}
+    origin = project / results / "provenance.json"
+    printed["left_out"] = json.loads(origin.read_bytes()).get("left_out", []) if origin.is_file() else []
     inputs = {"config": json.dumps(printed), "results": f"/{results}"}
     source = project / "paper" / "paper.typ"
     try:

@@ -23,6 +23,7 @@ def provenance(
     *,
     source: str | Sequence[str] | None = None,
     file: str | None = None,
+    left_out: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Describe every exhibit of a built study.
 
@@ -35,12 +36,15 @@ def provenance(
         The project.
     source, file
         Registered sources of the study's raw data, and the one file that is used, as `source_rows` takes them.
+    left_out : sequence of mapping
+        Records of `aigreen_study.specification.partial.LeftOut`.
 
     Returns
     -------
     dict
         `exhibits` by name, `rules` by name with their scripts and modules, `files` with sha256, size and the rule that
-        made them, `sources` with licence and citation. Nothing depends on the machine, the folder or the time.
+        made them, `sources` with licence and citation, and what is `left_out`, if anything is. Nothing depends on the
+        machine, the folder or the time.
 
     Raises
     ------
@@ -61,6 +65,7 @@ def provenance(
         "rules": dict(sorted(rules.items())),
         "files": {path: _file(root, path, maker) for path in sorted(paths)},
         "sources": source_rows(source, file),
+        **({"left_out": list(left_out)} if left_out else {}),
     }
 
 

@@ -1,6 +1,7 @@
 """Studies without some of their raw tables: what is shown, what is left out, and what the paper says of it."""
 
 import io
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from aigreen.data.assemble import inventory
 from aigreen.errors import ConfigError
 from aigreen_study.config import read_config
 from aigreen_study.paper.paper import typeset
+from aigreen_study.paper.shown import shown_in
 from aigreen_study.specification.partial import _kept, read_partial
 from aigreen_study.specification.registry import read_registry
 
@@ -156,6 +158,20 @@ def test_the_paper_says_what_is_left_out_and_quotes_nothing_of_it(tmp_path):
     assert "Left out: Dose. It needs ai_words_log, of the raw tables reports, report_words." in text
     assert "Adoption, without AI words. Needed: ai_words, of reports." in text
     assert "\ue000" not in text
+
+
+def test_exports_and_bundles_know_what_is_left_out(tmp_path):
+    lines = {"place": "tables/adoption", "title": "Adoption", "lines": ["AI words"], "columns": ["ai_words"],
+             "tables": ["reports"], "keys": ["adoption_words"]}  # fmt: skip
+    figure = {"place": "figures/dose_scatter", "title": "Dose", "lines": [], "columns": ["ai_words_log"],
+              "tables": ["reports"], "keys": ["dose_scatter_"]}  # fmt: skip
+    printed(tmp_path, [lines, figure])
+    (tmp_path / "results").rename(tmp_path / "made")
+    (tmp_path / "results").mkdir()
+    (tmp_path / "made").rename(tmp_path / "results/mine")
+    (tmp_path / "results/mine/provenance.json").write_text(json.dumps({"left_out": [lines, figure]}))
+    config = {"study": "mine", "title": "T", "date": "2026", "simulated": False}
+    assert [item.stem for item in shown_in(config, tmp_path)] == ["results/mine/tables/adoption"]
 
 
 def test_a_number_that_is_missing_for_another_reason_is_still_an_error(tmp_path):
