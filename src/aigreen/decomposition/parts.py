@@ -206,7 +206,8 @@ class Parts(Effects):
         Parameters
         ----------
         column : str
-            Numeric column; treated rows without a value are left out and counted.
+            Numeric column; treated rows without a value are left out and counted. For groups with names fit
+            the views of `Panel.split`.
         bins : int or sequence of float
             Number of bins, at quantiles of the treated rows, or the edges between them (a dose on an edge is in the
             bin above it).

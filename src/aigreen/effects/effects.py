@@ -222,8 +222,9 @@ class Effects(Maketables, StatsmodelsResults):
         method : {"auto", "asymptotic"}
             auto: where `cluster_shares` are known, :math:`\hat\theta_j \pm t_{\nu_j} s_j` with small-sample errors and
             Satterthwaite's degrees of freedom (see `effective_clusters`); a band takes Sidak's level for each effect,
-            with `MANY` treated clusters the sup-t bootstrap's. Products (`products`) take the quantiles of a product of
-            two normal factors with such errors. asymptotic: `std_errors` with `df`, and a sup-t band.
+            with `MANY` treated clusters the sup-t bootstrap's. Products (`products`: what goes through a channel, of
+            counts) take the quantiles of a product of two normal factors with such errors, which are skewed.
+            asymptotic: `std_errors` with `df`, and a sup-t band.
         n_draws, multipliers, seed
             Of the sup-t multiplier bootstrap.
         alpha : float, optional
@@ -276,8 +277,9 @@ class Effects(Maketables, StatsmodelsResults):
         """Tidy frame: estimate, std_error, statistic, p_value, conf_low, conf_high.
 
         std_error is that of `std_errors`. Statistic, p-value and interval take the small-sample error and the degrees
-        of freedom of `effective_clusters`, which are larger and fewer with few treated clusters. Interval and p-value
-        of products are those of a product, whose distribution is skewed: where the interval ends at zero.
+        of freedom of `effective_clusters`, which are larger and fewer with few treated clusters. Products (what goes
+        through a channel, of counts) have the skewed interval of a product, and as p-value what is left uncovered by
+        that which ends at zero: neither follows from the statistic.
         """
         errors = np.where(self._without_error(), np.nan, self._std_errors())
         bounds = self.conf_int(level)
@@ -676,6 +678,7 @@ class Effects(Maketables, StatsmodelsResults):
         lines = [f"{self.method} on {self.outcome}", table, ""]
         lines.append(f"N = {self.n_rows:,} rows, {self.n_units:,} units, {self.n_clusters:,} clusters")
         lines += [f"intervals: {text}" for text in self._intervals()]
+        lines += [f"intervals of products: {text}" for text in self._skewed()]
         lines += [f"{key}: {text}" for key, text in self.conventions.items()]
         for what, reason, count, _ in self.dropped.itertuples(index=False, name=None):
             lines.append(f"left out: {count:,} {what}: {reason}")
@@ -794,6 +797,15 @@ class Effects(Maketables, StatsmodelsResults):
         ratio = (small.std_errors[errors > 0] / errors[errors > 0]).max(initial=1.0)
         few = f"{treated.min():.1f} effective treated clusters" + (" at least" if treated.size > 1 else "")
         return [f"t with {df} degrees of freedom, errors up to {ratio:.3g} times std_error; {few}"]
+
+    def _skewed(self) -> list[str]:
+        """Name the effects whose intervals are those of a product; nothing where there are none."""
+        at = self._factors()[0]
+        if not at.size:
+            return []
+        labels = self.index[at].get_level_values("part") if "part" in self.index.names else self.index[at]
+        named = "all effects" if len(at) == len(self) else ", ".join(map(str, labels.unique()))
+        return [f"quantiles of a slope times a movement, skewed, not estimate plus and minus; p-values too: {named}"]
 
     def _clusters_df(self) -> float:
         return float(self.n_clusters - 1 if self.df is None else self.df)
@@ -976,6 +988,9 @@ def share(part: Effects, whole: Effects) -> Effects:
     if (denominator == 0).any():
         raise EffectsError("a share of an effect that is exactly zero")
     ratio = part.values / denominator
+    facts = merged([part, whole])
+    name = whole.index[0] if len(whole) == 1 and isinstance(whole.index[0], str) else "another effect"
+    facts["conventions"] = {"estimates": f"shares of {name}, errors by the delta method"} | facts["conventions"]
     return replace(
         part,
         values=ratio,
@@ -984,7 +999,7 @@ def share(part: Effects, whole: Effects) -> Effects:
         weights=None,
         cluster_shares=_of_sums(part, whole),
         products=None,
-        **merged([part, whole]),
+        **facts,
     )
 
 

@@ -187,6 +187,7 @@ def test_share_is_the_delta_method():
     assert ours.values[0] == pytest.approx(ratio(e.values))
     np.testing.assert_allclose(ours.vcov.iloc[0, 0], slope @ e.vcov @ slope, rtol=1e-5)
     np.testing.assert_allclose(e.share("a", "b").values, e.values[0] / e.values[1])
+    assert e.share("a", "b").conventions["estimates"] == "shares of b, errors by the delta method"
     with pytest.raises(EffectsError, match="exactly zero"):
         share(part, replace(whole, values=np.zeros(1)))
 

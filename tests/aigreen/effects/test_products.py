@@ -95,6 +95,16 @@ def test_intervals_are_skewed_away_from_zero(uneven: Effects) -> None:
     assert found.to_list() == pytest.approx([0.3 + (low - 0.3) * scale, 0.3 + (high - 0.3) * scale], abs=0.02)
 
 
+def test_print_names_the_products(uneven: Effects) -> None:
+    """Once each, of many horizons too; a sum is no product."""
+    stacked = concat({"a": uneven, "b": uneven})
+    for effects in (uneven, stacked):
+        line = next(line for line in str(effects).splitlines() if line.startswith("intervals of products: "))
+        assert line.endswith("p-values too: product")
+    assert str(uneven["product"]).count("p-values too: all effects") == 1
+    assert "intervals of products" not in str(uneven["moved"]) + str(uneven.combine(np.array([1.0, 0.0])))
+
+
 def test_what_keeps_the_slope_and_what_loses_it(uneven: Effects, tmp_path: Path) -> None:
     interval = uneven.conf_int()
     assert (2 * uneven).conf_int().to_numpy() == pytest.approx(2 * interval.to_numpy(), rel=1e-9)
