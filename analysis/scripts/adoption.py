@@ -7,7 +7,7 @@ from aigreen_study.figures import dose_figure, save_figure
 from aigreen_study.numbers.checks import add_adoption
 from aigreen_study.numbers.prose import Ledger
 from aigreen_study.run.step import study_step
-from aigreen_study.specification.adoption import Adoption
+from aigreen_study.specification.adoption import FEWEST, Adoption
 from aigreen_study.tables import adoption, render
 
 with study_step(snakemake) as step:
@@ -30,9 +30,10 @@ with study_step(snakemake) as step:
 
     overall, study = asked.parts()
     parts = adoption.labels_of(overall.effects.index, options["channels"], labels)
-    years = [f"{horizon:+d}" if horizon else "0" for horizon in study.effects.index]
+    years = [f"{horizon:+d}".replace("-", "−") if horizon else "0" for horizon in study.effects.index]
     groups = {"Averages over adopters": (parts, overall), "Total by years since adoption": (years, study)}
     notes = f"{on_mean}. Held equal: {held}. Firm and year effects; {errors}. Adoption is a choice."
+    notes += f" Years with fewer than {FEWEST} adopters are left out."
     if step.simulated:
         notes += " The truth of a spillover is what the exposure does that reports show."
     table = adoption.lines_table(
