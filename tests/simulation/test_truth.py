@@ -4,6 +4,7 @@ import pytest
 from scipy import stats
 
 from aigreen.simulate.economy.economy import draw
+from aigreen.simulate.economy.outcomes import SPILLOVERS
 from aigreen.simulate.economy.truth import expected_log1p, study_truth, true_log_parts, true_parts
 
 
@@ -73,7 +74,7 @@ def test_true_log_parts_add_up_by_logarithmic_means(firms):
 @pytest.mark.parametrize("channels", [["industry_structure", "polluting_share", "human_capital"], ["human_capital"]])
 def test_the_parts_of_a_study_add_up_to_the_truth_of_the_economy(channels):
     truth = draw(seed=3, scale="small").truth
-    known = study_truth(truth, channels)
+    known = study_truth(truth, channels, ways=SPILLOVERS)
     assert list(known)[4:] == ["direct", *channels, "spillover"]
     whole = np.log(truth["mean_with"] / truth["mean_without"])
     assert whole.max() > 0

@@ -9,6 +9,9 @@ import pytest
 from aigreen.cli import main
 from aigreen.data import facts
 from aigreen.data.assemble import inventory
+from aigreen.data.assemble.adoption import Threshold
+from aigreen.data.assemble.listed_firms import Options
+from aigreen.data.assemble.options import BuildOptions
 from aigreen.data.raw import headers
 from aigreen.data.sources import extras
 from aigreen.simulate.economy import economy
@@ -170,12 +173,14 @@ def test_replications_run_without_their_files(doctor, shared, tmp_path, monkeypa
 def test_columns_promised_by_tables_are_those_of_the_panel(raw, tmp_path):
     from aigreen.data.assemble.build import build
 
-    made = build(raw, tmp_path / "out").assembled.codebook
+    options = BuildOptions(panel=Options(adoption=Threshold(column="ai_words_core", threshold=100)))
+    made = build(raw, tmp_path / "out", options).assembled.codebook
     by_source = made.groupby("source")["column"].agg(set)
     given = {entry.expected.table: set(entry.gives) for entry in inventory.TABLES}
     assert given["segments"] == by_source["segments"]
     assert given["prefecture_panel"] == by_source["city_years"]
-    assert given["SC_TopFiveSaleInfo"] | given["SC_TopFivePurchaseInfo"] == by_source["links"]
+    adopters = {"adopted_customers", "adopted_suppliers"}  # of reports as well
+    assert given["SC_TopFiveSaleInfo"] | given["SC_TopFivePurchaseInfo"] == by_source["links"] | adopters
     assert given["publications"] <= by_source["patents"]
     others = by_source["patents"] - given["publications"]
     assert all(column.startswith(("tag_", "ai_")) for column in others)

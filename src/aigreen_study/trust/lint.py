@@ -157,13 +157,17 @@ def pdf_pages(content: bytes) -> list[str]:
     Raises
     ------
     ReportError
-        Where pypdf is not installed.
+        Where pypdf is not installed, or the file is no PDF that can be read.
     """
     try:
         from pypdf import PdfReader
+        from pypdf.errors import PyPdfError
     except ImportError:
         raise ReportError("the text of a PDF is read with pypdf, which is not installed (pip install pypdf)") from None
-    return [page.extract_text() for page in PdfReader(io.BytesIO(content)).pages]
+    try:
+        return [page.extract_text() for page in PdfReader(io.BytesIO(content)).pages]
+    except PyPdfError as error:
+        raise ReportError(f"a PDF whose text cannot be read ({error})") from error
 
 
 def _count(text: str) -> int:

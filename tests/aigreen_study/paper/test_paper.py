@@ -82,7 +82,7 @@ def test_missing_number_fails_with_its_name_and_leaves_the_old_paper(root, study
     (results / "numbers.json").write_text(json.dumps(numbers), encoding="utf-8")
     (results / "paper.pdf").write_text("old", encoding="utf-8")
     with pytest.raises(
-        ReportError, match=r"^paper/sections/\w+-results.typ:\d+: numbers.json .* no number 'att_simple_low'"
+        ReportError, match=r"^paper/sections/[\w-]+\.typ:\d+: numbers.json .* no number 'att_simple_low'"
     ):
         compile_paper(config(study), results, results / "paper.pdf", root=root)
     assert (results / "paper.pdf").read_text(encoding="utf-8") == "old"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pypdf import PdfWriter
 
 from aigreen_study.numbers import ledger as ledgers
 from aigreen_study.numbers.prose import Ledger
@@ -285,7 +286,7 @@ def fill(root: Path, results: Path) -> None:
             '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 20"><path d="M0 20 40 0" stroke="#000"/></svg>'
         )
         (results / f"figures/trends.{ending}").write_text(drawing)
-    (results / "paper.pdf").write_bytes(b"%PDF-1.7")
+    PdfWriter().write(results / "paper.pdf")
     (results / "raw.csv").write_text("year\n2019\n")
     (results / "sample_flow.csv").write_text("step,n_rows,n_units,dropped\nraw,90,9,0\nno banks,80,8,10\n")
     start = f"results/{STUDY}"

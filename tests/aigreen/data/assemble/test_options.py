@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from aigreen.data.assemble.adoption import Threshold
 from aigreen.data.assemble.listed_firms import Options
 from aigreen.data.assemble.options import BuildOptions, from_config
 from aigreen.errors import ConfigError, MappingError
@@ -21,6 +22,7 @@ KEYS = {
     "lag": 2,
     "window": 3,
     "robots_base": 2012,
+    "adoption": {"column": "ai_words_core", "threshold": 10, "others": [5]},
     "winsorise": [{"column": "roa", "share": 0.01}],
     "office": "US",
     "keywords": True,
@@ -51,6 +53,7 @@ def test_every_key_reaches_its_option(tmp_path):
             lag=2,
             window=3,
             robots_base=2012,
+            adoption=Threshold(column="ai_words_core", threshold=10, others=(5,)),
             winsorise={"roa": 0.01},
         ),
         mapping={"FS_Combas": {"Stkcd": "code"}},
