@@ -9,6 +9,7 @@ from aigreen_study.specification.decomposed import (
     additivity,
     circles,
     headline_outcome,
+    interactions,
     rho_curves,
     spillover_gaps,
     study_decomposition,
@@ -40,8 +41,10 @@ with study_step(snakemake) as step:
     render.write(table, snakemake.output.ring_curve)
 
     tests, failures = additivity(panel, options, definitions)
-    notes = " ".join([notes, *not_estimated(failures)])
-    render.write(additivity_table(tests, level=step.level, notes=notes, **shown), snakemake.output.additivity_test)
+    found, more = interactions(step.panel, options, labels) if options["channels"] else ({}, {})
+    notes = " ".join([notes, *not_estimated(failures | more)])
+    table = additivity_table(tests, found, level=step.level, notes=notes, **shown)
+    render.write(table, snakemake.output.additivity_test)
 
     add_circles(ledger, curve, tests, definitions, step.level)
     ledger.write(snakemake.output.numbers)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from aigreen.data.assemble.rings import circle_label, ring_columns
 from aigreen.decomposition.decomposition import Decomposition
-from aigreen.decomposition.parts import SPILLOVER
+from aigreen.decomposition.parts import DIRECT, SPILLOVER
 from aigreen.did.imputation import Imputation
 from aigreen.effects.effects import Effects
 from aigreen.errors import EstimationError
@@ -117,6 +117,26 @@ def additivity(
         except EstimationError as error:
             failures[label] = str(error)
     return tests, failures
+
+
+def interactions(
+    panel: Panel, options: Mapping[str, Any], labels: Mapping[str, str]
+) -> tuple[dict[str, Effects], dict[str, str]]:
+    """Estimate for each channel what its other slope among treated rows adds to the direct part, at their movement.
+
+    Returns
+    -------
+    found : dict of label to Effects
+        One effect each, of `aigreen.Decomposition` with ``interaction=True``.
+    failures : dict of label to str
+        Why these cannot be computed on these data.
+    """
+    try:
+        overall = study_decomposition(options, interaction=True).fit(panel, headline_outcome(options)).overall()
+    except EstimationError as error:
+        return {}, {"Channels among the treated": str(error)}
+    pieces = {labels[name]: overall.index == f"{DIRECT}: interaction {name}" for name in options["channels"]}
+    return {label: overall.select(piece) for label, piece in pieces.items()}, {}
 
 
 def rho_curves(sensitivity: pd.DataFrame, level: float) -> dict[str, RhoSensitivity]:

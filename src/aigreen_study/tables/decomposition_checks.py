@@ -98,29 +98,48 @@ def ring_table(
     return attributed(done, rows=[("ring_curve", curve)] * len(rows))
 
 
-def additivity_table(tests: Mapping[str, Effects], *, level: float, notes: str, simulated: bool = False) -> Table:
-    """One row a definition of exposure: how much more a unit of it does to treated rows than to untreated ones.
+def additivity_table(
+    tests: Mapping[str, Effects],
+    interactions: Mapping[str, Effects],
+    *,
+    level: float,
+    notes: str,
+    simulated: bool = False,
+) -> Table:
+    """One row a definition of exposure, and one a channel: how much more a unit of it does to treated rows.
 
     Parameters
     ----------
     tests : mapping of label to Effects
         One effect each, of `aigreen.Decomposition.additivity` with a linear response.
+    interactions : mapping of label to Effects
+        One effect each, of a channel's other slope among treated rows.
     """
-    rows = []
-    for label, effect in tests.items():
-        line = effect.to_frame(level).iloc[0]
-        cells = interval_cells(line)
-        cells += [Cell.p_value(line["p_value"]), Cell.count(effect.n_rows)]
-        rows.append(Row(label, tuple(cells)))
+    groups, made_by = [], []
+    for heading, effects in (("Exposure", tests), ("Channels", interactions)):
+        rows = []
+        for label, effect in effects.items():
+            line = effect.to_frame(level).iloc[0]
+            cells = interval_cells(line)
+            cells += [Cell.p_value(line["p_value"]), Cell.count(effect.n_rows)]
+            rows.append(Row(label, tuple(cells)))
+            made_by.append((f"additivity_test/{label}", effect))
+        if rows:
+            groups.append(Group(tuple(rows), heading))
+    told = (
+        "Exposure: linear response of treated rows less that of untreated rows, net of channels; zero if exposure adds "
+    )
+    told += "to own treatment."
+    if interactions:
+        told += " Channels: what other slopes among treated rows, at the movement of these, add to the direct part."
     table = Table(
         key="additivity_test",
-        title="Does exposure do more to the treated?",
-        stub="Exposure",
+        title="Do exposure and channels do more to the treated?",
+        stub="",
         columns=("Difference", "Std. error", "low", "high", "p-value", "Observations"),
         spanners=((level_spanner(level),),),
-        groups=(Group(tuple(rows)),),
-        notes="Linear response of treated rows to exposure less that of untreated rows, net of channels; zero if "
-        f"exposure adds to own treatment. {notes}",
+        groups=tuple(groups),
+        notes=f"{told} {notes}",
         simulated=simulated,
     )
-    return attributed(table, rows=[(f"additivity_test/{label}", effect) for label, effect in tests.items()])
+    return attributed(table, rows=made_by)
