@@ -126,10 +126,8 @@ def additivity_table(
             made_by.append((f"additivity_test/{label}", effect))
         if rows:
             groups.append(Group(tuple(rows), heading))
-    told = (
-        "Exposure: linear response of treated rows less that of untreated rows, net of channels; zero if exposure adds "
-    )
-    told += "to own treatment."
+    told = "Exposure: linear response of treated rows less that of untreated rows, net of channels; zero if it adds to "
+    told += "own treatment."
     if interactions:
         told += " Channels: what other slopes among treated rows, at the movement of these, add to the direct part."
     table = Table(
