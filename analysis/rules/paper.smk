@@ -1,5 +1,7 @@
 """Numbers for the prose, executed notebooks, and the paper."""
 
+from aigreen_study.own.paper import printed_facts
+
 
 rule numbers:
     input:
@@ -9,8 +11,8 @@ rule numbers:
         truth=rules.simulate.output.truth if SIMULATED else [],
         estimates=ESTIMATES,
         group_time=rules.event_study.output.estimates,
-        decomposition=rules.decomposition.output.estimates,
-        moves=rules.decomposition.output.moves_estimates,
+        decomposition=rules.decomposition.output.estimates if SPLIT else [],
+        moves=rules.decomposition.output.moves_estimates if SPLIT else [],
         checks=NUMBERS,
     output:
         numbers=f"{RESULTS}/numbers.json",
@@ -71,17 +73,17 @@ rule paper:
             *rules.describe.output,
             *DRAWN,
             *rules.event_study.output,
-            *rules.decomposition.output,
+            *DECOMPOSED,
             *ANSWERS,
-            *rules.referee.output,
+            *([] if OWN else rules.referee.output),
             *(rules.quote_studies.output if QUOTED else []),
         ],
         quoted=[
             f"paper/expected/{study}/numbers.json"
             for study in config.get("quoted", {})
         ],
-        typst=sorted(Path("paper").rglob("*.typ")),
-        references="paper/references.bib",
+        typst=sorted({*(ROOT / "paper").rglob("*.typ"), *Path("paper").rglob("*.typ")}),
+        references=ROOT / "paper/references.bib",
     output:
         pdf=f"{RESULTS}/paper.pdf",
     log:
@@ -90,6 +92,8 @@ rule paper:
         config={
             **{key: config[key] for key in ("study", "title", "date", "simulated")},
             **({"left_out": [left.record() for left in LEFT_OUT]} if LEFT_OUT else {}),
+            **(printed_facts(config, EXHIBITS) if OWN else {}),
         },
+        root=str(ROOT),
     script:
         "../scripts/compile_paper.py"

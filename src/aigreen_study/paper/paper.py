@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
 from aigreen.disk import write_bytes
 from aigreen.errors import ReportError
+
+# Of a study's configuration, what the paper reads.
+PRINTED = ("study", "title", "date", "simulated", "left_out", "template", "authors", "language", "keywords", "jel", "own")
 
 
 def compile_paper(
@@ -21,10 +26,11 @@ def compile_paper(
     Parameters
     ----------
     config : mapping
-        The study's configuration: `study` names the sections in ``paper/sections``; `title`, `date` and `simulated`
-        are printed, and what is `left_out` (`aigreen_study.specification.partial.LeftOut`).
+        The study's configuration: `study`, or its `template`, names the sections in ``paper/sections``; `title`, `date`
+        and `simulated` are printed, what is `left_out` (`aigreen_study.specification.partial.LeftOut`), and what a study
+        of one's own panel has (`aigreen_study.own.paper.printed_facts`).
     results : path
-        Folder with numbers.json, tables/ and figures/; inside `root`.
+        Folder with numbers.json, tables/ and figures/.
     output : path
         The PDF; written aside and moved, so a failed run leaves an older one as it was.
     root : path
@@ -54,9 +60,10 @@ def typeset(
     if not folder.is_relative_to(root):
         folder = folder.resolve()
     if not folder.is_relative_to(root):
-        raise ReportError(f"{results}: Typst reads only below {root}")
-    printed = {key: config[key] for key in ("study", "title", "date", "simulated")}
-    printed["left_out"] = config.get("left_out", [])
+        with tempfile.TemporaryDirectory(prefix="aigreen-") as together:
+            _gather(root, folder, Path(together))
+            return typeset(config, Path(together, "results"), root=together, masks=masks, target=target)
+    printed = {key: config[key] for key in PRINTED if key in config}
     inputs = {"config": json.dumps(printed), "results": f"/{folder.relative_to(root).as_posix()}"}
     if masks:
         inputs["masked"] = " ".join(masks)
@@ -67,6 +74,20 @@ def typeset(
         return typst.compile(source, root=root, sys_inputs=inputs, ignore_system_fonts=True, timestamp=0, format=target)
     except typst.TypstError as error:
         raise ReportError(_explain(error, root)) from None
+
+
+def _gather(root: Path, results: Path, together: Path) -> None:
+    """Copy what a paper is made of to one folder, as Typst reads only below one: sections of the user's last."""
+    for papers in (root / "paper", Path("paper")):
+        for path in [*papers.glob("*.typ"), *papers.glob("*.bib"), *papers.glob("sections/*.typ")]:
+            _copy(path, together / "paper" / path.relative_to(papers))
+    for path in [results / "numbers.json", *results.glob("tables/*.*"), *results.glob("figures/*.*")]:
+        _copy(path, together / "results" / path.relative_to(results))
+
+
+def _copy(path: Path, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, place)
 
 
 def _explain(error: Exception, root: Path) -> str:
