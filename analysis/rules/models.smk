@@ -4,7 +4,10 @@ from aigreen_study.specification.decomposed import decompositions, headline_outc
 from aigreen_study.tables.render import FORMATS
 
 EXPOSURES = decompositions(config["decomposition"])
-MOVES = [headline_outcome(config["decomposition"]), *config["decomposition"]["channels"]]
+MOVES = [
+    headline_outcome(config["decomposition"]),
+    *config["decomposition"]["channels"],
+]
 
 
 rule describe:
@@ -72,14 +75,18 @@ if SPLIT:
                 else []
             ),
             figure=multiext(f"{RESULTS}/figures/decomposition", ".pdf", ".svg"),
-            by_horizon=multiext(f"{RESULTS}/figures/decomposition_horizons", ".pdf", ".svg"),
+            by_horizon=multiext(
+                f"{RESULTS}/figures/decomposition_horizons", ".pdf", ".svg"
+            ),
             estimates=expand(
                 f"{RESULTS}/estimates/decomposition/{{name}}.json", name=EXPOSURES
             ),
             influence=expand(
                 f"{RESULTS}/estimates/decomposition/{{name}}.parquet", name=EXPOSURES
             ),
-            moves_estimates=expand(f"{RESULTS}/estimates/moves/{{name}}.json", name=MOVES),
+            moves_estimates=expand(
+                f"{RESULTS}/estimates/moves/{{name}}.json", name=MOVES
+            ),
             moves_influence=expand(
                 f"{RESULTS}/estimates/moves/{{name}}.parquet", name=MOVES
             ),
@@ -89,5 +96,6 @@ if SPLIT:
             config=config,
         script:
             "../scripts/decomposition.py"
+
 
 DECOMPOSED = list(rules.decomposition.output) if SPLIT else []

@@ -19,6 +19,7 @@ rule inference:
         f"{LOGS}/inference.log",
     params:
         config=CHECKED,
+        coordinates=config.get("own", {}).get("coordinates"),
     script:
         "../scripts/inference.py"
 
@@ -113,6 +114,24 @@ if config["panel"].get("places") != "none":
             "../scripts/map_zones.py"
 
     CHECKS.append(rules.map_zones.output)
+
+
+if OWN and "coordinates" in config["own"]:
+
+    rule map_units:
+        input:
+            panel=rules.panel.output.panel,
+            borders=config["own"].get("polygons", []),
+        output:
+            figure=multiext(f"{RESULTS}/figures/unit_map", ".pdf", ".svg"),
+        log:
+            f"{LOGS}/map_units.log",
+        params:
+            config={**CHECKED, "own": config["own"]},
+        script:
+            "../scripts/map_units.py"
+
+    CHECKS.append(rules.map_units.output)
 
 
 if "placebo_links" in SET:

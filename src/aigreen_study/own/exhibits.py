@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aigreen_study.own.study import column_of, exposure_label
+from aigreen_study.own.study import column_of, exposure_label, plain
 from aigreen_study.specification.specification import Exhibit, Specification
 
 AVERAGE, FIRST = "Average effect on the treated", "Effect in the first period of treatment"
@@ -74,14 +74,18 @@ def _robust_estimators(config: Mapping[str, Any]) -> Exhibit:
         f"projections use {window['window'].replace(',', ' to ').replace('-', '−')} periods around treatment.",
         section="robustness",
         specifications=tuple(
-            Specification(exhibit="robust_estimators", id=name, label=label, group=group, estimator=kind, options=options)
+            Specification(
+                exhibit="robust_estimators", id=name, label=label, group=group, estimator=kind, options=options
+            )
             for name, label, group, kind, options in lines
         ),
     )
 
 
 def _timing() -> Exhibit:
-    lines = [(f"anticipation_{n}", label, "imputation", n) for n, label in enumerate(("None", "One period", "Two periods"))]
+    lines = [
+        (f"anticipation_{n}", label, "imputation", n) for n, label in enumerate(("None", "One period", "Two periods"))
+    ]
     lines += [(f"group_time_base_{n + 1}", f"Group-time, base {word} periods before", "group_time", n)
               for n, word in ((1, "two"), (2, "three"))]  # fmt: skip
     return Exhibit(
@@ -104,9 +108,13 @@ def _timing() -> Exhibit:
 def _contamination(config: Mapping[str, Any]) -> Exhibit:
     own = config["own"]
     exposures = {column_of(name, how): exposure_label(name, own) for name, how in own["exposures"].items()}
-    rows = [Specification(exhibit="contamination", id="ignored", label="Spillovers ignored", group="Effect on the treated",
-                          estimator="imputation")]  # fmt: skip
-    for part, group in (("net", "Effect on the treated"), ("exposed", "Effect on untreated exposed rows")):
+    treated = "Effect on the treated"
+    rows = [
+        Specification(
+            exhibit="contamination", id="ignored", label="Spillovers ignored", group=treated, estimator="imputation"
+        )
+    ]
+    for part, group in (("net", treated), ("exposed", "Effect on untreated exposed rows")):
         for name, label in exposures.items():
             rows.append(
                 Specification(
@@ -129,7 +137,11 @@ def _doses(config: Mapping[str, Any]) -> Exhibit:
     dose, held = config["own"]["dose"], covariates(config)
     rows = [Specification(exhibit="doses", id="ols", label="OLS", estimator="ols", treatment=dose)]
     if held:
-        rows.append(Specification(exhibit="doses", id="ols_controls", label="OLS", estimator="ols", treatment=dose, covariates=held))
+        rows.append(
+            Specification(
+                exhibit="doses", id="ols_controls", label="OLS", estimator="ols", treatment=dose, covariates=held
+            )
+        )
     return Exhibit(
         exhibit="doses",
         kind="columns",
@@ -163,7 +175,9 @@ def _curve(config: Mapping[str, Any]) -> Exhibit:
 
 def _heterogeneity(column: str, values: Mapping[str, Any], config: Mapping[str, Any]) -> Exhibit:
     name = f"heterogeneity_{column}"
-    group = config["own"]["labels"].get(column, column)
+    own = config["own"]
+    original = next(name for name, new in own["columns"].items() if new == column)
+    group = own["labels"].get(column, plain(original))
     return Exhibit(
         exhibit=name,
         kind="contrast",

@@ -56,7 +56,9 @@ def _check_names(frame: pd.DataFrame, own: Mapping[str, Any], roles: Mapping[str
     """Refuse columns that the panel adds, and values of groups that are not there."""
     for name in (TREATED, *(name for name, how in own.get("exposures", {}).items() if "column" not in how)):
         if name in frame.columns and name != roles["cohort"]:
-            raise DataError(f"column {name!r} of the file has the name of one that the study makes; rename it", column=name)
+            raise DataError(
+                f"column {name!r} of the file has the name of one that the study makes; rename it", column=name
+            )
     for column, values in own["groups"].items():
         known = frame[column].dropna().unique()
         absent = [value for value in values.values() if not (known.astype(str) == str(value)).any()]

@@ -34,7 +34,9 @@ def printed_facts(config: Mapping[str, Any], exhibits: Mapping[str, Exhibit]) ->
             "counts": _name(config, own["counts"]) if "counts" in own else "",
             "covariates": [_name(config, name) for name in own.get("covariates", [])],
             "channels": {name: _name(config, name) for name in config["decomposition"]["channels"]},
-            "exposures": {how.get("column", name): exposure_label(name, own) for name, how in own.get("exposures", {}).items()},
+            "exposures": {
+                how.get("column", name): exposure_label(name, own) for name, how in own.get("exposures", {}).items()
+            },
             "moved": [config["outcomes"]["log"], *config["decomposition"]["channels"]],
             "groups": {f"heterogeneity_{name}": _name(config, name) for name in own["groups"]},
             "dose": _name(config, own["dose"]) if "dose" in own else "",
@@ -46,7 +48,7 @@ def printed_facts(config: Mapping[str, Any], exhibits: Mapping[str, Exhibit]) ->
 
 
 def _name(config: Mapping[str, Any], column: str) -> str:
-    """Printed name of a column of the file."""
+    """Give the printed name of a column of the file."""
     own = config["own"]
     original = {name: column for column, name in own["columns"].items()}
     return str(own["labels"].get(column, plain(original[column])))

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from aigreen.data.sources.own_file import own_columns
 from aigreen.errors import ConfigError, did_you_mean
 
 KIND = "own"  # of its schema
@@ -46,6 +45,8 @@ def own_config(given: Mapping[str, Any], name: str) -> dict[str, Any]:
     SourceError
         No such file of data, or one that cannot be read.
     """
+    from aigreen.data.sources.own_file import own_columns  # brings pandas
+
     source = given["source"]
     columns = own_columns(source["file"], source.get("sheet"))
     problems = [
@@ -69,15 +70,19 @@ def _problems(given: Mapping[str, Any]) -> list[str]:
         far = [name for name, how in given.get("exposures", {}).items() if "within_km" in how]
         problems += [f"exposures.{name}: within_km needs coordinates" for name in far]
         problems += ["polygons: a map needs coordinates"] if "polygons" in given else []
-    roles = {given["outcome"]: "outcome"} | {given["panel"][role]: f"panel.{role}" for role in ("unit", "time", "cohort")}
+    roles = {given["outcome"]: "outcome"} | {
+        given["panel"][role]: f"panel.{role}" for role in ("unit", "time", "cohort")
+    }
     for key in ("channels", "covariates"):
-        problems += [f"{key}: {column!r} is {roles[column]} already" for column in given.get(key, []) if column in roles]
+        problems += [
+            f"{key}: {column!r} is {roles[column]} already" for column in given.get(key, []) if column in roles
+        ]
     both = [column for column in given.get("channels", []) if column in given.get("covariates", [])]
     return problems + [f"channels: {column!r} is among the covariates, too" for column in both]
 
 
 def identifiers(columns: Iterable[str]) -> dict[str, str]:
-    """Give each column of a file a name of lower-case letters, digits and _, as numbers and samples are called by it."""
+    """Give each column a name of lower-case letters, digits and _, as numbers and samples are called by it."""
     found: dict[str, str] = {}
     for column in columns:
         name = re.sub(r"\W+", "_", column.lower()).strip("_") or "column"
@@ -112,7 +117,9 @@ def renamed(given: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any
 
 def files_of(given: Mapping[str, Any]) -> dict[str, str]:
     """Files beside the data that a study names, by the key that names each."""
-    found = {f"exposures.{name}.links": how["links"] for name, how in given.get("exposures", {}).items() if "links" in how}
+    found = {
+        f"exposures.{name}.links": how["links"] for name, how in given.get("exposures", {}).items() if "links" in how
+    }
     return found | ({"polygons": given["polygons"]} if "polygons" in given else {})
 
 
@@ -156,7 +163,7 @@ def column_of(name: str, how: Mapping[str, Any]) -> str:
 
 
 def exposure_label(name: str, given: Mapping[str, Any]) -> str:
-    """Printed name of an exposure."""
+    """Give the printed name of an exposure."""
     how = given["exposures"][name]
     text = "Links to treated units" if "links" in how else f"Treated units within {how.get('within_km', 0):g} km"
     return str(given["labels"].get(column_of(name, how), plain(how["column"]) if "column" in how else text))

@@ -15,7 +15,19 @@ from aigreen.disk import write_bytes
 from aigreen.errors import ReportError
 
 # Of a study's configuration, what the paper reads.
-PRINTED = ("study", "title", "date", "simulated", "left_out", "template", "authors", "language", "keywords", "jel", "own")
+PRINTED = (
+    "study",
+    "title",
+    "date",
+    "simulated",
+    "left_out",
+    "template",
+    "authors",
+    "language",
+    "keywords",
+    "jel",
+    "own",
+)
 
 
 def compile_paper(
@@ -27,8 +39,8 @@ def compile_paper(
     ----------
     config : mapping
         The study's configuration: `study`, or its `template`, names the sections in ``paper/sections``; `title`, `date`
-        and `simulated` are printed, what is `left_out` (`aigreen_study.specification.partial.LeftOut`), and what a study
-        of one's own panel has (`aigreen_study.own.paper.printed_facts`).
+        and `simulated` are printed, what is `left_out` (`aigreen_study.specification.partial.LeftOut`), and what a
+        study of one's own panel has (`aigreen_study.own.paper.printed_facts`).
     results : path
         Folder with numbers.json, tables/ and figures/.
     output : path

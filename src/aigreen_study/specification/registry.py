@@ -39,8 +39,8 @@ def read_registry(
     tables : path, optional
         Folder of specifications.csv and exhibits.csv, either of which it need not have. By default `folder`.
     given : iterable of Exhibit
-        Exhibits of the study that no table lists. A row can add to them, and an exhibit of the same name in exhibits.csv
-        takes the place of one.
+        Exhibits of the study that no table lists. A row can add to them, and an exhibit of the same name in
+        exhibits.csv takes the place of one.
 
     Raises
     ------

@@ -76,7 +76,9 @@ class CodeReader:
         self._imported: dict[Path, tuple[Path, ...]] = {}
         self._data = {path.stem: path for path in self._facts_at.glob("*.csv")}
         registry = self.root / "data/sources.csv"
-        self._data["sources.csv"] = registry if registry.is_file() else self.source / "aigreen/data/registry/sources.csv"
+        self._data["sources.csv"] = (
+            registry if registry.is_file() else self.source / "aigreen/data/registry/sources.csv"
+        )
 
     def code(self, *files: str | Path) -> Code:
         """Return what scripts, modules or notebooks rest on, taken together.

@@ -64,7 +64,9 @@ def provenance(
     return {
         "study": study,
         "exhibits": {
-            name: _exhibit(root, built, study, name, path, maker) for path in graph["shown"] if (name := exhibit_name(path))
+            name: _exhibit(root, built, study, name, path, maker)
+            for path in graph["shown"]
+            if (name := exhibit_name(path))
         },
         "rules": dict(sorted(rules.items())),
         "files": {path: _file(reader, built, path, maker) for path in sorted(paths)},
