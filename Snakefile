@@ -31,8 +31,8 @@ CONFIG = ROOT / "analysis/config"
 
 try:
     config = read_config(config, CONFIG)
-    EXHIBITS, LEFT_OUT, OWN = {}, [], is_own(config)
-    if OWN:
+    EXHIBITS, LEFT_OUT, USERS = {}, [], is_own(config)
+    if USERS:
         EXHIBITS = own_registry(CONFIG, config)
     elif "kind" not in config:
         absent = absent_columns() if config["source"] == "licensed" else {}

@@ -71,7 +71,7 @@ if SIMULATED or LICENSED:
         script:
             "../scripts/build_firms.py"
 
-elif OWN:
+elif USERS:
 
     rule panel:
         input:

@@ -75,7 +75,7 @@ rule paper:
             *rules.event_study.output,
             *DECOMPOSED,
             *ANSWERS,
-            *([] if OWN else rules.referee.output),
+            *([] if USERS else rules.referee.output),
             *(rules.quote_studies.output if QUOTED else []),
         ],
         quoted=[
@@ -92,7 +92,7 @@ rule paper:
         config={
             **{key: config[key] for key in ("study", "title", "date", "simulated")},
             **({"left_out": [left.record() for left in LEFT_OUT]} if LEFT_OUT else {}),
-            **(printed_facts(config, EXHIBITS) if OWN else {}),
+            **(printed_facts(config, EXHIBITS) if USERS else {}),
         },
         root=str(ROOT),
     script:

@@ -116,11 +116,12 @@ if config["panel"].get("places") != "none":
     CHECKS.append(rules.map_zones.output)
 
 
-if OWN and "coordinates" in config["own"]:
+if USERS and "coordinates" in config["own"]:
 
     rule map_units:
         input:
             panel=rules.panel.output.panel,
+            codebook=rules.panel.output.codebook,
             borders=config["own"].get("polygons", []),
         output:
             figure=multiext(f"{RESULTS}/figures/unit_map", ".pdf", ".svg"),
@@ -242,7 +243,7 @@ ANSWERING = [
 ]
 
 
-if not OWN:
+if not USERS:
 
     rule referee:
         output:

@@ -11,6 +11,7 @@ from typing import Any
 from aigreen.data.registry.registry import BOUNDARIES, MIRROR, registry, sha256
 from aigreen.errors import ConfigError, SourceError
 from aigreen_study.config import CONFIG, read_config, studies
+from aigreen_study.own.study import is_own
 
 RAW, RESTRICTED = Path("data/raw"), Path("data/restricted")
 SHOWN = 3
@@ -34,7 +35,9 @@ def run(given: argparse.Namespace) -> int:
     for name in studies(folder) if given.study is None else [given.study]:
         config = read_config({"study": name}, folder)
         print(f"{name}: {config['title']}")
-        if config["source"] == "simulated":
+        if is_own(config):
+            print(f"  ready: reads {config['source']['file']}, whose columns are those that the study names")
+        elif config["source"] == "simulated":
             print("  ready: simulated, needs no input")
         elif "facts" in config:
             print(f"  ready: compiled in data/facts ({', '.join(config['facts'])}), needs no input")

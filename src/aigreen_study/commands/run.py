@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from aigreen.errors import SourceError, did_you_mean
+from aigreen_study.config import CONFIG
 from aigreen_study.run.project import project
 from aigreen_study.run.same_numbers import VARIABLES
 
@@ -32,13 +33,15 @@ def run(given: argparse.Namespace) -> int:
     if not given.file.is_file():
         known = [path.name for path in given.file.absolute().parent.glob("*.yaml")]
         raise SourceError(f"{given.file}: no such file{did_you_mean(given.file.name, known)}")
-    top = project()
+    top, folder = project(), given.file.absolute().parent
+    if folder == top / CONFIG:  # a study among those of a checkout runs at its top
+        folder = top
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(top / "Snakefile")]
     command += ["--workflow-profile", str(top / "profiles/default")]
-    command += ["--directory", str(given.file.absolute().parent), *given.options]
+    command += ["--directory", str(folder), *given.options]
     command += ["--config", f"study={given.file.stem}"]
     done = subprocess.run(command, env=os.environ | VARIABLES | DRAWN_ALIKE)
-    results = given.file.parent / "results" / given.file.stem
+    results = folder / "results" / given.file.stem
     if done.returncode == 0 and (results / "site/index.html").is_file():
         print(f"paper: {results / 'paper.pdf'}; to read on a screen: {results / 'site/index.html'}")
     return done.returncode

@@ -14,6 +14,7 @@ from aigreen.effects.effects import Effects
 from aigreen.panel.panel import Panel
 from aigreen_study.run.log import logged
 from aigreen_study.run.stem import stem
+from aigreen_study.specification.named import check_named
 from aigreen_study.specification.places import NO_PLACES
 
 ROLES = ("unit", "time", "cohort", "cluster")
@@ -109,6 +110,14 @@ class Step:
 
 @contextmanager
 def study_step(job: Any) -> Iterator[Step]:
-    """Log a script's run, as `aigreen_study.run.log.logged` does, and hand it what the study says."""
+    """Log a script's run, as `aigreen_study.run.log.logged` does, and hand it what the study says.
+
+    Raises
+    ------
+    ConfigError
+        For a column of the configuration that the panel does not have, before the script begins.
+    """
     with logged(job) as log:
-        yield Step(job, log)
+        step = Step(job, log)
+        check_named(step.config, step.codebook["coding"].to_dict())
+        yield step

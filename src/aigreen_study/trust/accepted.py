@@ -26,7 +26,7 @@ def built_files(project: Path, study: str) -> dict[str, str]:
         Where there is no such study, or it is not built.
     """
     known = studies(project / CONFIG)
-    if study not in known:
+    if study not in known and not (project / f"{study}.yaml").is_file():
         raise SourceError(f"no study {study!r}{did_you_mean(study, known)}")
     files = result_files(project / "results" / study)
     if NUMBERS not in files:

@@ -25,6 +25,7 @@ def provenance(
     file: str | None = None,
     left_out: Sequence[Mapping[str, Any]] = (),
     built: str | Path | None = None,
+    command: str | None = None,
 ) -> dict[str, Any]:
     """Describe every exhibit of a built study.
 
@@ -41,6 +42,8 @@ def provenance(
         Records of `aigreen_study.specification.partial.LeftOut`.
     built : path, optional
         Where the study is built, if not in the project.
+    command : str, optional
+        What builds the study, if not Snakemake at the top of the project.
 
     Returns
     -------
@@ -55,6 +58,7 @@ def provenance(
         For a file of the graph that is absent.
     """
     root = Path(root).resolve()
+    again = command or f"snakemake --config study={study}"
     built = root if built is None else Path(built).resolve()
     reader = CodeReader(root, built / CACHE)
     maker = {path: job for job in graph["jobs"] for path in _files(job["outputs"])}
@@ -64,7 +68,7 @@ def provenance(
     return {
         "study": study,
         "exhibits": {
-            name: _exhibit(root, built, study, name, path, maker)
+            name: _exhibit(root, built, again, name, path, maker)
             for path in graph["shown"]
             if (name := exhibit_name(path))
         },
@@ -162,7 +166,7 @@ def _rule(reader: CodeReader, script: str) -> dict[str, Any]:
     return {"script": script, "code": code.digest, "modules": list(code.modules), "facts": list(code.facts)}
 
 
-def _exhibit(root: Path, built: Path, study: str, name: str, path: str, maker: Mapping[str, Any]) -> dict[str, Any]:
+def _exhibit(root: Path, built: Path, again: str, name: str, path: str, maker: Mapping[str, Any]) -> dict[str, Any]:
     job = maker[path]
     output = next(name for name, paths in job["outputs"].items() if path in paths)
     return {
@@ -173,7 +177,7 @@ def _exhibit(root: Path, built: Path, study: str, name: str, path: str, maker: M
         "files": job["outputs"][output],
         "inputs": _files(job["inputs"]),
         "starts_from": _roots(path, maker),
-        "rerun": f"snakemake --config study={study} --force {path}",
+        "rerun": f"{again} --force {path}",
     }
 
 

@@ -90,6 +90,19 @@ def test_trends_are_raw_means_by_cohort(frame):
         cohort_trends_figure(frame, outcome="y", time="year", cohort="cohrt", ylabel="")
 
 
+def test_cohorts_that_are_too_many_are_drawn_with_their_neighbours():
+    cohorts = pd.DataFrame({"unit": range(11), "cohort": [0.0, *range(2001, 2011)], "y": np.arange(11.0)})
+    frame = cohorts.merge(pd.DataFrame({"year": [2000, 2005]}), how="cross")
+    figure = cohort_trends_figure(frame, outcome="y", time="year", cohort="cohort", ylabel="Patents")
+    lines = {line.get_label(): list(line.get_ydata()) for line in figure.axes[0].lines if len(line.get_xdata()) == 2}
+    lines = {label: values for label, values in lines.items() if not label.startswith("_")}
+    # Ten cohorts in six groups, of 2, 2, 2, 2, 1 and 1, beside the never treated.
+    assert lines["Never treated"] == [0.0, 0.0]
+    assert lines["Treated 2001 to 2002"] == [1.5, 1.5]
+    assert lines["Treated from 2010"] == [10.0, 10.0]
+    assert len(lines) == 7
+
+
 def test_style_leaves_the_users_settings(effects):
     import matplotlib as mpl
 

@@ -28,7 +28,8 @@ def job(tmp_path, monkeypatch):
         first=np.where(frame["firm"] < 2, 2, np.inf), city=frame["firm"] // 2, called="F" + frame["firm"].astype(str)
     )
     frame.assign(y=frame["firm"] * frame["year"] % 3 + 0.1 * frame["firm"] ** 2).to_parquet("panel.parquet")
-    Path("codebook.csv").write_text("column,label,unit\ny,Outcome,NA\n")
+    others = "".join(f"{name},{name.capitalize()},,\n" for name in ("firm", "year", "first", "called"))
+    Path("codebook.csv").write_text(f"column,label,unit,coding\ny,Outcome,NA,\n{others}city,City,,GB/T 2260\n")
 
     class Files(list):
         panel, codebook = "panel.parquet", "codebook.csv"
@@ -50,6 +51,24 @@ def test_a_step_reads_what_the_study_says(job):
     with study_step(job) as step:
         assert step.checks == {"a": 1}
         assert step.elsewhere == "other treated units"
+
+
+@pytest.mark.parametrize(
+    ("part", "changes", "message"),
+    [
+        ("outcomes", {"level": "y", "log": "ln_y"}, "error: study 's': outcomes.log: no column 'ln_y'"),
+        (
+            "panel",
+            {"cluster": "called"},
+            "error: study 's': panel.cluster: 'called' holds no codes of places (GB/T 2260)",
+        ),
+    ],
+)
+def test_a_column_that_cannot_play_its_part_stops_the_step_before_it_begins(job, capsys, part, changes, message):
+    job.params.config = CONFIG | {"study": "s", part: CONFIG.get(part, {}) | changes}
+    with pytest.raises(SystemExit), study_step(job):
+        raise AssertionError
+    assert capsys.readouterr().err.startswith(message)
 
 
 def test_results_are_saved_under_the_names_of_their_files(job):

@@ -1,0 +1,34 @@
+import pytest
+
+from aigreen.errors import ConfigError
+from aigreen_study.specification.named import check_named
+
+CONFIG = {
+    "study": "s",
+    "panel": {
+        "unit": "firm",
+        "time": "year",
+        "cohort": "first",
+        "cluster": "firm",
+        "places": "none",
+        "unit_label": "Firms",
+    },
+    "outcomes": {"level": "y", "log": "ln_y"},
+    "describe": ["y", "size"],
+    "decomposition": {"outcome": "ln_y", "channels": ["skills"], "exposure": None},
+}
+COLUMNS = dict.fromkeys(["firm", "year", "first", "y", "ln_y", "size", "skills"], "")
+
+
+def test_columns_that_are_there_pass():
+    check_named(CONFIG, COLUMNS)
+
+
+def test_every_absent_column_is_named_with_its_key():
+    wrong = CONFIG | {"decomposition": {"outcome": "ln_y", "channels": ["skills", "skils"], "exposure": "near"}}
+    with pytest.raises(ConfigError) as told:
+        check_named(wrong, COLUMNS)
+    assert str(told.value) == (
+        "study 's': decomposition.channels[1]: no column 'skils' (did you mean 'skills'?); "
+        "decomposition.exposure: no column 'near' (did you mean 'year'?)"
+    )
