@@ -9,4 +9,4 @@ from aigreen_study.trust.lint import check_sections
 with logged(snakemake):
     check_sections([path for path in map(Path, snakemake.input.typst) if path.parent.name == "sections"], Path())
     output = Path(snakemake.output.pdf)
-    compile_paper(snakemake.params.config, output.parent, output)
+    compile_paper(snakemake.params.config, output.parent, output, appendix=snakemake.output.get("appendix"))

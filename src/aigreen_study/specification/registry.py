@@ -74,7 +74,7 @@ def read_registry(folder: str | Path, config: Mapping[str, Any]) -> dict[str, Ex
 
 def read_objections(folder: str | Path) -> dict[str, dict[str, str]]:
     """Read what a referee attacks: by key the objection, the answer, and the table that shows it."""
-    return {row["key"]: row for row in _table(Path(folder) / OBJECTIONS, ("key", "objection", "answer", "table"))}
+    return {row["key"]: row for row in read_table(Path(folder) / OBJECTIONS, ("key", "objection", "answer", "table"))}
 
 
 def read_answers(folder: str | Path) -> dict[str, dict[str, str]]:
@@ -85,7 +85,7 @@ def read_answers(folder: str | Path) -> dict[str, dict[str, str]]:
     ConfigError
         For an attack that is no key of objections.csv.
     """
-    rows = _table(Path(folder) / ANSWERS, ("exhibit", "title", "attack"))
+    rows = read_table(Path(folder) / ANSWERS, ("exhibit", "title", "attack"))
     known = list(read_objections(folder))
     unknown = [_unknown("attack", key, known) for row in rows for key in row["attack"].split()]
     if problems := list(filter(None, unknown)):
@@ -93,7 +93,8 @@ def read_answers(folder: str | Path) -> dict[str, dict[str, str]]:
     return {row["exhibit"]: row for row in rows}
 
 
-def _table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """Rows of a table with these columns; `ConfigError` for another header, or a row of another length."""
     problems: list[str] = []
     rows = [row for _, row in _rows(path, columns, problems)]
     if problems:
