@@ -1,8 +1,6 @@
 """Exhibits of the specification registry: one job estimates an exhibit, another draws it."""
 
 PRINTED = {key: config[key] for key in ("panel", "inference", "seed", "simulated")}
-# What is true of a simulated economy stands in tables of estimates.
-KNOWN = {**PRINTED, "simulation": config.get("simulation", {})}
 
 
 def exhibit_names(*kinds):
@@ -22,6 +20,8 @@ def printed(wildcards):
 rule estimate:
     input:
         panel=rules.panel.output.panel,
+        truth=rules.simulate.output.truth if SIMULATED else [],
+        patents=rules.simulate.output.others[0] if SIMULATED else [],
     output:
         estimates=directory(f"{RESULTS}/estimates/{{exhibit}}"),
     log:
@@ -31,6 +31,7 @@ rule estimate:
     params:
         specifications=estimated,
         roles=config["panel"],
+        effects=config.get("simulation", {}).get("effects", {}),
     script:
         "../scripts/estimate.py"
 
@@ -64,7 +65,7 @@ rule render_estimates:
         exhibit=exhibit_names("estimates"),
     params:
         exhibit=printed,
-        config=KNOWN,
+        config=PRINTED,
     script:
         "../scripts/render_estimates.py"
 

@@ -10,7 +10,6 @@ from aigreen_study.numbers.prose import Ledger
 from aigreen_study.run.stem import stem
 from aigreen_study.run.step import study_step
 from aigreen_study.specification.decomposed import exposures, headline_outcome
-from aigreen_study.specification.known import known_truth
 from aigreen_study.specification.parts import movement, support
 from aigreen_study.specification.places import NO_PLACES
 from aigreen_study.specification.results import read_printed
@@ -60,8 +59,7 @@ with study_step(snakemake) as step:
     for record, folder in zip(snakemake.params.exhibits, snakemake.input.estimates, strict=True):
         shown = read_printed(folder, record)
         add_exhibit(ledger, shown, level=level, **step.bands)
-        if step.simulated:
-            add_known(ledger, shown, known_truth(shown.exhibit, config.get("simulation", {})), level)
+        add_known(ledger, shown, level)
     for path in snakemake.input.checks:
         ledger.include(path)
     ledger.write(snakemake.output.numbers)

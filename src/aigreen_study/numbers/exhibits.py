@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,7 @@ from aigreen.effects.effects import Effects
 from aigreen.inference.specification_curve import specification_tests
 from aigreen_study.numbers.headline import add_estimate, add_test, listed
 from aigreen_study.numbers.prose import Ledger
-from aigreen_study.specification.known import covered
-from aigreen_study.specification.results import Results
+from aigreen_study.specification.results import Results, holds
 from aigreen_study.specification.specification import Specification
 
 
@@ -44,22 +42,40 @@ def add_exhibit(ledger: Ledger, results: Results, *, level: float, **bootstrap: 
         _add_curve(ledger, name, results, place, level, bootstrap)
 
 
-def add_known(ledger: Ledger, results: Results, truth: Mapping[str, float], level: float) -> None:
-    """Enter the truth of the estimates of an exhibit as ``<exhibit>_<id>_truth``, and which intervals miss it.
+def add_known(ledger: Ledger, results: Results, level: float) -> None:
+    """Enter the truth of the estimates of an exhibit as ``<exhibit>_<id>_truth``, and which intervals hold it.
 
-    ``<exhibit>_missed`` names them, ``<exhibit>_known`` counts the estimates whose truth is known.
+    ``<exhibit>_known`` counts the estimates whose truth is known, ``<exhibit>_held`` those whose interval holds it and
+    ``<exhibit>_missed`` names the others, in exhibits that are tables. A contrast adds those of its differences, under
+    their names.
     """
-    held = covered(results, truth, level)
+    held = results.held(level)
     if not held:
         return
     name = results.exhibit.exhibit
     place = f"{'figures' if results.exhibit.drawn else 'tables'}/{name}"
     for id_ in held:
-        ledger.add(f"{name}_{id_}_truth", truth[id_], exhibit=place)
-    label = {part.id: part.label for part in results.estimated}
-    missed = [f"“{label[id_]}”" for id_, inside in held.items() if not inside]
-    ledger.add(f"{name}_missed", listed(missed) if missed else "none of them", exhibit=place)
+        ledger.add(f"{name}_{id_}_truth", results.truth[id_], exhibit=place)
     ledger.add(f"{name}_known", len(held), fmt="count", exhibit=place)
+    ledger.add(f"{name}_held", sum(held.values()), fmt="count", exhibit=place)
+    if not results.exhibit.drawn:
+        label = {part.id: part.label for part in results.estimated}
+        missed = [f"“{label[id_]}”" for id_, inside in held.items() if not inside]
+        ledger.add(f"{name}_missed", listed(missed) if missed else "none of them", exhibit=place)
+    if results.exhibit.kind == "contrast":
+        for group in results.compared:
+            gaps, true = results.differences(group), results.true_differences(group)
+            for id_, value in true.items():
+                key = difference_key(name, group, id_, alone=len(gaps) == 1)
+                ledger.add(f"{key}_truth", value, exhibit=place)
+                inside = holds(gaps[id_], value, level)
+                ledger.add(f"{key}_covered", "covers" if inside else "misses", exhibit=place)
+
+
+def difference_key(name: str, group: str, id_: str, *, alone: bool) -> str:
+    """Name of a difference to the first of its group."""
+    base = f"{name}_{slug(group)}" if group else name
+    return f"{base}_diff" if alone else f"{base}_diff_{id_}"
 
 
 def slug(text: str) -> str:
@@ -87,7 +103,7 @@ def _add_contrasts(
         base = f"{name}_{slug(group)}" if group else name
         gaps = results.differences(group)
         for id_, gap in gaps.items():
-            key = f"{base}_diff" if len(gaps) == 1 else f"{base}_diff_{id_}"
+            key = difference_key(name, group, id_, alone=len(gaps) == 1)
             first = results.groups[group][0].id
             _add(ledger, key, gap, place, level, _source(gap, f"{name}/{id_} - {name}/{first}"))
             if np.isfinite(adjusted[group, id_]):  # missing where the outcomes are the same: the difference is zero

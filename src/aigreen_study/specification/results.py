@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from aigreen_study.specification.estimate import one_effect
 from aigreen_study.specification.joint_tests import joint_test
 from aigreen_study.specification.specification import Exhibit, Specification
 
-FAILURES = "failures.json"
+FAILURES, TRUTH = "failures.json", "truth.json"
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,14 @@ class Results:
         As estimated.
     failures : mapping of id to str
         Specifications that cannot be estimated on these data, and why.
+    truth : mapping of id to float
+        What is known of some estimates, in a simulated study.
     """
 
     exhibit: Exhibit
     fitted: Mapping[str, Effects]
     failures: Mapping[str, str]
+    truth: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def estimated(self) -> list[Specification]:
@@ -68,6 +71,18 @@ class Results:
         """Return each effect of a group less its first."""
         first, *others = self.groups[group]
         return {part.id: self.single[part.id] - self.single[first.id] for part in others}
+
+    def true_differences(self, group: str) -> dict[str, float]:
+        """Return the truth of `differences`, of those whose two effects have one."""
+        first, *others = self.groups[group]
+        if first.id not in self.truth:
+            return {}
+        return {part.id: self.truth[part.id] - self.truth[first.id] for part in others if part.id in self.truth}
+
+    def held(self, level: float) -> dict[str, bool]:
+        """Whether the interval of each estimate whose truth is known holds it, by id."""
+        known = [part.id for part in self.estimated if part.id in self.truth]
+        return {key: holds(self.single[key], self.truth[key], level) for key in known}
 
     def equality(self, group: str) -> Wald | None:
         """Test jointly that all effects of a group are equal; None where their covariance has not full rank.
@@ -114,12 +129,25 @@ class Results:
         return adjusted["romano_wolf"].set_axis(pd.MultiIndex.from_tuples(list(every), names=["group", "id"]))
 
 
-def write_results(folder: Path, fitted: Mapping[str, Effects], failures: Mapping[str, str]) -> None:
-    """Write the results of an exhibit as `folder`/ID.json and .parquet, and failures.json with those that failed."""
+def holds(effect: Effects, truth: float, level: float) -> bool:
+    """Whether the interval of an effect holds its truth."""
+    low, high = effect.conf_int(level).iloc[0][["low", "high"]]
+    return bool(low <= truth <= high)
+
+
+def write_results(
+    folder: Path, fitted: Mapping[str, Effects], failures: Mapping[str, str], truth: Mapping[str, float] | None = None
+) -> None:
+    """Write the results of an exhibit as `folder`/ID.json and .parquet, and failures.json with those that failed.
+
+    The truth of estimates, where data are simulated, is truth.json.
+    """
     for key, effects in fitted.items():
         effects.save(folder / key)
-    text = json.dumps(dict(failures), ensure_ascii=False, indent=1, sort_keys=True) + "\n"
-    write_bytes(folder / FAILURES, text.encode())
+    told: dict[str, Mapping[str, Any]] = {FAILURES: failures} | ({} if truth is None else {TRUTH: truth})
+    for name, table in told.items():
+        text = json.dumps(dict(table), ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+        write_bytes(folder / name, text.encode())
 
 
 def read_results(folder: str | Path, exhibit: Exhibit) -> Results:
@@ -135,7 +163,8 @@ def read_results(folder: str | Path, exhibit: Exhibit) -> Results:
     fitted = {part.id: load(folder / part.id) for part in exhibit.specifications if part.id not in failures}
     if not fitted:
         raise ReportError(f"exhibit {exhibit.exhibit!r}: nothing could be estimated; {'; '.join(failures.values())}")
-    return Results(exhibit, fitted, failures)
+    known = folder / TRUTH
+    return Results(exhibit, fitted, failures, json.loads(known.read_text("utf-8")) if known.exists() else {})
 
 
 def read_printed(folder: str | Path, record: Mapping[str, Any]) -> Results:

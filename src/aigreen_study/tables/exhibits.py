@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 
 from aigreen.effects.effects import Effects
-from aigreen_study.specification.known import covered
-from aigreen_study.specification.results import Results
+from aigreen_study.specification.results import Results, holds
 from aigreen_study.specification.specification import Specification
 from aigreen_study.tables.estimates import (
+    TOLD,
     attributed,
     interval_cells,
     level_spanner,
@@ -24,9 +24,9 @@ from aigreen_study.tables.table import Cell, Group, Row, Table
 
 
 def columns_table(
-    results: Results, labels: Mapping[str, str], roles: Mapping[str, str], *, simulated: bool = False
+    results: Results, labels: Mapping[str, str], roles: Mapping[str, str], *, level: float, simulated: bool = False
 ) -> Table:
-    """One column a specification: treatment, then controls, with fixed effects and sizes at the foot.
+    """One column a specification: treatment, then controls, with fixed effects, the truth and sizes at the foot.
 
     Parameters
     ----------
@@ -35,6 +35,8 @@ def columns_table(
     labels : mapping of column to label
     roles : mapping
         Columns unit and time of the study.
+    level : float
+        Of the intervals that the truth of a simulated study is held against.
     """
     parts, exhibit = results.estimated, results.exhibit
     terms = {part.dose_column or "treated": _treatment(part, labels) for part in parts}
@@ -47,40 +49,27 @@ def columns_table(
         terms={term: label for term, label in terms.items() if term in known},
         outcomes=dict(labels),
         headings=[part.label or part.method.label for part in parts],
-        facts=_effects_rows(parts, labels, roles),
-        notes=_notes(results),
+        facts=_effects_rows(parts, labels, roles) | _truth_rows(results, level),
+        notes=_notes(results, _coverage(results, level)),
         simulated=simulated,
     )
 
 
-def estimates_table(
-    results: Results,
-    labels: Mapping[str, str],
-    *,
-    level: float,
-    simulated: bool = False,
-    truth: Mapping[str, float] | None = None,
-) -> Table:
-    """One line an estimate, under its group: estimate, error, interval, rows and units.
+def estimates_table(results: Results, labels: Mapping[str, str], *, level: float, simulated: bool = False) -> Table:
+    """One line an estimate, under its group: estimate, error, interval, rows and units; the truth where it is known.
 
     Parameters
     ----------
     labels : mapping of column to label
-    truth : mapping of id to float, optional
-        What is known of some estimates (`known_truth`); two more columns say it, and whether the interval holds it.
     """
-    held = covered(results, truth, level) if truth else {}
-
-    def cells(part: Specification) -> tuple[Cell, ...]:
-        told = truth_cells(truth[part.id], held[part.id]) if part.id in held else [Cell(), Cell()]
-        return (*_line(results, part, level), *(told if held else ()))
-
+    told = _Told(results, level)
     groups = [
-        Group(tuple(Row(part.label, cells(part)) for part in parts), title) for title, parts in results.groups.items()
+        Group(tuple(Row(part.label, (*_line(results, part, level), *told.cells(part))) for part in parts), title)
+        for title, parts in results.groups.items()
     ]
     made_by = [_estimated_by(results, part) for parts in results.groups.values() for part in parts]
-    more = ("Truth", "covered") if held else ()
-    return attributed(_table(results, labels, groups, more, level, simulated), rows=made_by)
+    table = _table(results, labels, groups, told.columns, level, simulated, _coverage(results, level))
+    return attributed(table, rows=made_by)
 
 
 def contrast_table(
@@ -94,30 +83,96 @@ def contrast_table(
     bootstrap
         Options of `aigreen.inference.multiple.multiple_testing`.
     """
+    told = _Told(results, level)
     single, of_gaps = results.adjusted(**bootstrap), results.adjusted_differences(**bootstrap)
     groups: list[Group] = []
     made_by: list[tuple[str, Effects] | None] = []
     for title, parts in results.groups.items():
         made_by += [_estimated_by(results, part) for part in parts]
         rows = [
-            Row(part.label, (*_line(results, part, level), *_p_values(results.single[part.id], single[part.id])))
+            Row(
+                part.label,
+                (
+                    *_line(results, part, level),
+                    *_p_values(results.single[part.id], single[part.id]),
+                    *told.cells(part),
+                ),
+            )
             for part in parts
         ]
         if title in results.compared:
             label = {part.id: part.label for part in parts}
+            true = results.true_differences(title)
             for key, gap in results.differences(title).items():
-                cells = (*_numbers(gap, level), Cell(), Cell(), *_p_values(gap, of_gaps[title, key]))
+                cells = (
+                    *_numbers(gap, level),
+                    Cell(),
+                    Cell(),
+                    *_p_values(gap, of_gaps[title, key]),
+                    *told.difference(gap, true.get(key)),
+                )
                 rows.append(Row(f"{label[key]} {MINUS} {parts[0].label}", cells))
                 made_by.append((f"{results.exhibit.exhibit}/{key} less {parts[0].id}", gap))
             if len(parts) > 2:
-                rows.append(Row("All equal", (*[Cell()] * 6, _equal(results, title), Cell())))
+                rows.append(
+                    Row("All equal", (*[Cell()] * 6, _equal(results, title), *[Cell()] * (1 + len(told.columns))))
+                )
                 made_by.append(None)
         groups.append(Group(tuple(rows), title))
     adjusted = (
         "Adjusted p-values are those of Romano and Wolf, over all estimates of the table and over all differences."
     )
-    table = _table(results, labels, groups, ("p-value", "Adjusted"), level, simulated, adjusted)
+    more = ("p-value", "Adjusted", *told.columns)
+    table = _table(results, labels, groups, more, level, simulated, adjusted, _coverage(results, level))
     return attributed(table, rows=made_by)
+
+
+class _Told:
+    """What a table says of the truth: two columns where it is known of any estimate."""
+
+    def __init__(self, results: Results, level: float) -> None:
+        self._truth, self._held, self._level = results.truth, results.held(level), level
+        self.columns = TOLD if self._held else ()
+
+    def cells(self, part: Specification) -> tuple[Cell, ...]:
+        """Truth of an estimate, and whether its interval holds it."""
+        if part.id in self._held:
+            return tuple(truth_cells(self._truth[part.id], self._held[part.id]))
+        return self._none
+
+    def difference(self, gap: Effects, truth: float | None) -> tuple[Cell, ...]:
+        """Truth of a difference, and whether its interval holds it."""
+        return self._none if truth is None else tuple(truth_cells(truth, holds(gap, truth, self._level)))
+
+    @property
+    def _none(self) -> tuple[Cell, ...]:
+        return tuple(Cell("–") for _ in self.columns)
+
+
+def _coverage(results: Results, level: float) -> str:
+    """Say for how many estimates, and differences, the interval holds the truth."""
+    held = results.held(level)
+    if not held:
+        return ""
+    said = f"Covers the truth: {sum(held.values())} of {len(held)} intervals"
+    gaps = [
+        holds(results.differences(group)[key], true, level)
+        for group in (results.compared if results.exhibit.kind == "contrast" else [])
+        for key, true in results.true_differences(group).items()
+    ]
+    return said + (f", and {sum(gaps)} of {len(gaps)} of differences." if gaps else ".")
+
+
+def _truth_rows(results: Results, level: float) -> dict[str, list[str | float]]:
+    """Rows with the truth of each column's treatment, where any is known."""
+    held = results.held(level)
+    if not held:
+        return {}
+    keys = [part.id for part in results.estimated]
+    return {
+        "Truth": [f"{results.truth[key]:.3f}".replace("-", MINUS) if key in held else "–" for key in keys],
+        f"{level:.0%} interval covers it": [("Yes" if held[key] else "No") if key in held else "–" for key in keys],
+    }
 
 
 def _table(

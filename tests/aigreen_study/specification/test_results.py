@@ -127,7 +127,7 @@ def test_columns_show_treatment_controls_and_fixed_effects(frame):
     ]
     with pytest.warns(MissingRowsWarning, match="80 rows left out: missing lag1_dose"):
         shown = results(frame, "columns", *parts)
-    table = columns_table(shown, LABELS, ROLES)
+    table = columns_table(shown, LABELS, ROLES, level=0.95)
     rows = {row.label: [cell.text for cell in row.cells] for row in table.rows if row.label}
     assert list(rows)[:3] == ["Treated", "Dose, lagged by 1", "Control"]
     assert rows["Firm effects"] == ["Yes", "Yes", "Yes"]

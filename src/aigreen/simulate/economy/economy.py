@@ -266,8 +266,9 @@ def perfect_panel(
     Returns
     -------
     frame : DataFrame
-        firm_id, year, home_city, industry_code, zone_year, ring_100km, the channels, green_patents and
-        green_patents_log; treated, exposure to zones by industry_peers, customer_exposure and supplier_exposure;
+        firm_id, year, home_city, industry_code, ownership, size (log assets), zone_year, ring_100km, the channels,
+        green_patents and green_patents_log; treated, exposure to zones by industry_peers, customer_exposure and
+        supplier_exposure;
         adoption_year, adopted, adopted_dose (log core words of adoption) and exposure to adopters by
         adopted_peers, adopted_neighbours, adopted_customers and adopted_suppliers.
     truth : DataFrame
@@ -296,6 +297,8 @@ def perfect_panel(
             "year": years[column],
             "home_city": who["city_code"].to_numpy()[row],
             "industry_code": who["industry_code"].to_numpy()[row],
+            "ownership": who["ownership"].to_numpy()[row],
+            "size": drawn.log_assets[row, column],
             "zone_year": zone[row],
             circle_column(NEAR_KM): facts.zones_within(city, years[column], radius_km=NEAR_KM),
             **{name: values[row, column] for name, values in channels},

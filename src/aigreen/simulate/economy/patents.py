@@ -23,6 +23,7 @@ KINDS = ("invention", "utility_model", "design")
 OTHER_MIX = (0.55, 0.10, 0.35)  # recycling, ccs, other
 JOINT, GRANTED, ABROAD, DIVISIONAL = 0.12, 0.58, 0.03, 0.004
 CITED_MEAN, FOREIGN_CITED = 1.1, 0.15
+TAGGED = (0.75, 0.40, 0.0)  # share of green patents with a climate tag, by type
 DAY = np.timedelta64(1, "D")
 
 
@@ -241,7 +242,7 @@ def _cpc(
     cpc = np.full((size, 4), -1, dtype=np.int32)
     cpc[:, :3] = ipc[:, :3]
     cpc[rng.random(size) >= np.array([0.6, 0.25, 0.0])[kind]] = -1
-    tagged = rng.random(size) < np.array([0.75, 0.40, 0.0])[kind]
+    tagged = rng.random(size) < np.array(TAGGED)[kind]
     for code, pool in enumerate(technology.y02.values()):
         rows = np.flatnonzero((mechanism == code) & tagged)
         cpc[rows, 3] = pool[rng.integers(0, len(pool), len(rows))]
