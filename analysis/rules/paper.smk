@@ -1,5 +1,6 @@
 """Numbers for the prose, executed notebooks, and the paper."""
 
+from aigreen_study.own.paper import printed_facts
 from aigreen_study.paper.paper import printed
 from aigreen_study.specification.registry import read_table
 from aigreen_study.tables.ledgers import ELEMENT_COLUMNS, EVIDENCE_COLUMNS
@@ -13,8 +14,8 @@ rule numbers:
         truth=rules.simulate.output.truth if SIMULATED else [],
         estimates=ESTIMATES,
         group_time=rules.event_study.output.estimates,
-        decomposition=rules.decomposition.output.estimates,
-        moves=rules.decomposition.output.moves_estimates,
+        decomposition=rules.decomposition.output.estimates if SPLIT else [],
+        moves=rules.decomposition.output.moves_estimates if SPLIT else [],
         checks=NUMBERS,
     output:
         numbers=f"{RESULTS}/numbers.json",
@@ -115,14 +116,14 @@ rule paper:
             *rules.describe.output,
             *DRAWN,
             *rules.event_study.output,
-            *rules.decomposition.output,
+            *DECOMPOSED,
             *ANSWERS,
-            *rules.referee.output,
+            *([] if OWN else rules.referee.output),
             *LEDGERS,
         ],
         quoted=QUOTED_NUMBERS,
-        typst=sorted(Path("paper").rglob("*.typ")),
-        references="paper/references.bib",
+        typst=sorted({*(ROOT / "paper").rglob("*.typ"), *Path("paper").rglob("*.typ")}),
+        references=ROOT / "paper/references.bib",
     output:
         pdf=f"{RESULTS}/paper.pdf",
         **({"appendix": f"{RESULTS}/appendix.pdf"} if "online_appendix" in config else {}),
@@ -132,6 +133,8 @@ rule paper:
         config=printed(
             config
             | ({"left_out": [left.record() for left in LEFT_OUT]} if LEFT_OUT else {})
+            | (printed_facts(config, EXHIBITS) if OWN else {})
         ),
+        root=str(ROOT),
     script:
         "../scripts/compile_paper.py"

@@ -36,15 +36,16 @@ with study_step(snakemake) as step:
         save_figure(rho_figure(curves, **shown), snakemake.output.rho)
         add_sensitivity(ledger, sensitivity, n_rows)
 
-    curve = ring_curve(model, panel, outcome, definitions)
-    table = ring_table(curve, spillover_gaps(curve, definitions), level=step.level, notes=notes, **shown)
-    render.write(table, snakemake.output.ring_curve)
+    if definitions:
+        curve = ring_curve(model, panel, outcome, definitions)
+        table = ring_table(curve, spillover_gaps(curve, definitions), level=step.level, notes=notes, **shown)
+        render.write(table, snakemake.output.ring_curve)
 
-    tests, failures = additivity(panel, options, definitions)
-    found, more = interactions(step.panel, options, labels) if options["channels"] else ({}, {})
-    notes = " ".join([notes, *not_estimated(failures | more)])
-    table = additivity_table(tests, found, level=step.level, notes=notes, **shown)
-    render.write(table, snakemake.output.additivity_test)
+        tests, failures = additivity(panel, options, definitions)
+        found, more = interactions(step.panel, options, labels) if options["channels"] else ({}, {})
+        notes = " ".join([notes, *not_estimated(failures | more)])
+        table = additivity_table(tests, found, level=step.level, notes=notes, **shown)
+        render.write(table, snakemake.output.additivity_test)
 
-    add_circles(ledger, curve, tests, definitions, step.level)
+        add_circles(ledger, curve, tests, definitions, step.level)
     ledger.write(snakemake.output.numbers)

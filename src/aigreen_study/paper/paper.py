@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +14,20 @@ from typing import Any, Literal
 from aigreen.disk import write_bytes
 from aigreen.errors import ReportError
 
-PRINTED = ("study", "title", "date", "simulated", "online_appendix", "left_out")
+PRINTED = (
+    "study",
+    "title",
+    "date",
+    "simulated",
+    "online_appendix",
+    "left_out",
+    "template",
+    "authors",
+    "language",
+    "keywords",
+    "jel",
+    "own",
+)
 
 
 def printed(config: Mapping[str, object]) -> dict[str, object]:
@@ -33,11 +48,12 @@ def compile_paper(
     Parameters
     ----------
     config : mapping
-        The study's configuration: `study` names the sections in ``paper/sections``; `title`, `date` and `simulated`
-        are printed, and what is `left_out` (`aigreen_study.specification.partial.LeftOut`); the sections named by
-        `online_appendix` form a document of their own.
+        The study's configuration: `study`, or its `template`, names the sections in ``paper/sections``; `title`, `date`
+        and `simulated` are printed, what is `left_out` (`aigreen_study.specification.partial.LeftOut`), and what a
+        study of one's own panel has (`aigreen_study.own.paper.printed_facts`). The sections named by `online_appendix`
+        form a document of their own.
     results : path
-        Folder with numbers.json, tables/ and figures/; inside `root`.
+        Folder with numbers.json, tables/ and figures/.
     output : path
         The PDF; written aside and moved, so a failed run leaves an older one as it was.
     appendix : path, optional
@@ -105,12 +121,28 @@ def _typst(
     if not folder.is_relative_to(root):
         folder = folder.resolve()
     if not folder.is_relative_to(root):
-        raise ReportError(f"{results}: Typst reads only below {root}")
+        with tempfile.TemporaryDirectory(prefix="aigreen-") as together:
+            _gather(root, folder, Path(together))
+            return _typst(do, config, Path(together, "results"), together, inputs, **options)
     given = {"config": json.dumps(printed(config)), "results": f"/{folder.relative_to(root).as_posix()}", **inputs}
     try:
         return do(root / "paper" / "paper.typ", root=root, sys_inputs=given, ignore_system_fonts=True, **options)
     except typst.TypstError as error:
         raise ReportError(_explain(error, root)) from None
+
+
+def _gather(root: Path, results: Path, together: Path) -> None:
+    """Copy what a paper is made of to one folder, as Typst reads only below one: sections of the user's last."""
+    for papers in (root / "paper", Path("paper")):
+        for path in [*papers.glob("*.typ"), *papers.glob("*.bib"), *papers.glob("sections/*.typ")]:
+            _copy(path, together / "paper" / path.relative_to(papers))
+    for path in [results / "numbers.json", *results.glob("tables/*.*"), *results.glob("figures/*.*")]:
+        _copy(path, together / "results" / path.relative_to(results))
+
+
+def _copy(path: Path, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, place)
 
 
 def _explain(error: Exception, root: Path) -> str:
