@@ -223,7 +223,7 @@ NUMBERS = [file for output in CHECKS for file in output if "/numbers/" in file]
 PURPOSES = read_answers(CONFIG)
 MADE = [*ANSWERS, *rules.event_study.output, *DECOMPOSED]
 PLACES = {str(Path(file).relative_to(RESULTS).with_suffix("")) for file in MADE}
-OWN = {str(Path(file).relative_to(RESULTS).with_suffix("")) for file in ANSWERS}
+BESIDE = {str(Path(file).relative_to(RESULTS).with_suffix("")) for file in ANSWERS}
 ANSWERING = [
     {
         "place": f"{'figures' if shown.drawn else 'tables'}/{name}",
@@ -238,7 +238,7 @@ ANSWERING = [
         "title": PURPOSES.get(place, {}).get("title", ""),
         "attack": PURPOSES.get(place, {}).get("attack", "").split(),
     }
-    for place in sorted(OWN | PLACES & PURPOSES.keys())
+    for place in sorted(BESIDE | PLACES & PURPOSES.keys())
 ]
 
 
