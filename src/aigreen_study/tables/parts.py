@@ -14,12 +14,14 @@ from aigreen.effects.effects import Effects
 from aigreen.effects.multiplier import Band
 from aigreen_study.specification.parts import Movement, against_truth, require_parts, shares
 from aigreen_study.tables.estimates import (
+    TOLD,
     attributed,
     bound_cells,
     estimate_cells,
     estimates_above_errors,
     interval_cells,
     level_spanner,
+    truth_cells,
 )
 from aigreen_study.tables.exhibits import effect_label
 from aigreen_study.tables.table import Cell, Group, Row, Spanner, Table
@@ -286,6 +288,7 @@ def scales_table(
 def moves_table(
     results: Mapping[str, Movement],
     *,
+    truth: Mapping[str, float] | None = None,
     level: float = 0.95,
     notes: str = "",
     simulated: bool = False,
@@ -295,21 +298,27 @@ def moves_table(
     Parameters
     ----------
     results : mapping of label to Movement
+    truth : mapping of label to float, optional
+        True effects, where the data are simulated.
     """
     rows = []
     for label, result in results.items():
         test = result.leads
-        cells = interval_cells(result.effect.to_frame(level).iloc[0])
+        line = result.effect.to_frame(level).iloc[0]
+        cells = interval_cells(line)
+        if truth is not None:
+            cells += truth_cells(truth[label], bool(line["conf_low"] <= truth[label] <= line["conf_high"]))
         slope = test.trend.to_frame(level).iloc[0]
         cells += [Cell.number(test.df, 0), Cell.p_value(test.p_value)]
         cells += [Cell.number(slope["estimate"]), Cell.p_value(test.trend_p_value)]
         rows.append(Row(label, tuple(cells)))
+    told = () if truth is None else TOLD
     table = Table(
         key="moves",
         title="Outcome and channels, each as an outcome of its own",
         stub="Variable",
-        columns=("Effect", "Std. error", "low", "high", "number", "joint p", "trend", "trend p"),
-        spanners=((level_spanner(level), Spanner("Leads before treatment", 4, 8)),),
+        columns=("Effect", "Std. error", "low", "high", *told, "number", "joint p", "trend", "trend p"),
+        spanners=((level_spanner(level), Spanner("Leads before treatment", 4 + len(told), 8 + len(told))),),
         groups=(Group(tuple(rows)),),
         notes=notes,
         simulated=simulated,

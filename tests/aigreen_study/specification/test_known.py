@@ -30,8 +30,8 @@ BANDS = {"n_draws": 99, "seed": 1}
 @pytest.fixture(scope="module")
 def economy():
     frame, truth = perfect_panel(seed=11, n_firms=400, effects=EFFECTS)
-    strict = np.array([0.9, 0.5, 0.7])
-    return Known(truth=truth, strict=strict, effects=EFFECTS, frame=frame, roles=ROLES)
+    shares = pd.DataFrame({"green_strict_patents": [0.9, 0.5, 0.7]}, index=["prevention", "end_of_pipe", "other"])
+    return Known(truth=truth, shares=shares, effects=EFFECTS, frame=frame, roles=ROLES)
 
 
 @pytest.fixture(scope="module")
