@@ -58,6 +58,7 @@ rule decomposition_checks:
     input:
         panel=rules.panel.output.panel,
         codebook=rules.panel.output.codebook,
+        truth=rules.simulate.output.truth if SIMULATED else [],
     output:
         sensitivity=(
             multiext(f"{RESULTS}/tables/sensitivity", *FORMATS)
