@@ -4,7 +4,10 @@ from aigreen_study.specification.decomposed import exposures, headline_outcome
 from aigreen_study.tables.render import FORMATS
 
 EXPOSURES = exposures(config["decomposition"])
-MOVES = [headline_outcome(config["decomposition"]), *config["decomposition"]["channels"]]
+MOVES = [
+    headline_outcome(config["decomposition"]),
+    *config["decomposition"]["channels"],
+]
 
 
 rule describe:
