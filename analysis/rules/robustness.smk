@@ -62,6 +62,7 @@ if SPLIT:
         input:
             panel=rules.panel.output.panel,
             codebook=rules.panel.output.codebook,
+            truth=rules.simulate.output.truth if SIMULATED else [],
         output:
             sensitivity=(
                 multiext(f"{RESULTS}/tables/sensitivity", *FORMATS)
