@@ -136,8 +136,27 @@ def test_no_semicolon_is_swallowed_after_a_number(path):
     assert not re.findall(r'#n\("\w+"(?:, of: "[\w-]+")?\);', path.read_text(encoding="utf-8"))
 
 
-def test_every_reference_is_cited():
+def references():
+    """Keys of the list of references, in its order."""
     bibliography = (ROOT / "paper" / "references.bib").read_text(encoding="utf-8")
-    entries = set(re.findall(r"^@\w+\{(\w+),", bibliography, flags=re.MULTILINE))
+    return re.findall(r"^@\w+\{(\w+),", bibliography, flags=re.MULTILINE)
+
+
+def cited(keys):
+    """Those of the keys that a section cites."""
     text = "".join(path.read_text(encoding="utf-8") for path in SECTIONS)
-    assert entries == {key for key in entries if re.search(rf"@{key}\b|<{key}>", text)}
+    return {key for key in keys if re.search(rf"@{key}\b|<{key}>", text)}
+
+
+def test_every_reference_is_cited():
+    assert set(references()) == cited(references())
+
+
+def test_every_reference_was_checked_and_none_that_was_not_found_is_relied_on():
+    checked = pd.read_csv(ROOT / "paper" / "references-checked.csv", keep_default_na=False).set_index("key")
+    assert list(checked.index) == references()
+    assert set(checked["status"]) <= {"verified", "from memory", "not found"}
+    assert list(checked.index[checked["how"] == ""]) == []
+    unproven = checked[checked["status"] != "verified"]
+    assert list(unproven.index[unproven["note"] == ""]) == [], "the note says what could not be seen"
+    assert cited(checked.index[checked["status"] == "not found"]) == set()
