@@ -12,7 +12,7 @@ from aigreen_study.specification.decomposed import (
     study_decomposition,
     study_moves,
 )
-from aigreen_study.specification.parts import movement, support
+from aigreen_study.specification.parts import behind, movement, support
 from aigreen_study.tables import parts, render
 
 with study_step(snakemake) as step:
@@ -27,7 +27,9 @@ with study_step(snakemake) as step:
     names = parts.part_labels(options["channels"], labels)
     overall = parts.named(results[options["exposure"]].overall(), names)
     notes = parts.Notes(options, labels, step.roles, step.elsewhere)
-    render.write(parts.decomposition_table(overall, notes=notes.parts, **shown, **step.bands), snakemake.output.table)
+    rows = behind(panel, outcome, options["channels"], options["exposure"])
+    told = f"{notes.parts} {parts.rows_note(rows, step.config['panel']['unit_label'].lower())}"
+    render.write(parts.decomposition_table(overall, notes=told, **shown, **step.bands), snakemake.output.table)
     moved = {labels[name]: movement(result) for name, result in moves.items()}
     render.write(parts.moves_table(moved, notes=notes.moves, **shown), snakemake.output.moves)
     columns = {labels[name]: parts.named(result.overall(), names) for name, result in results.items()}

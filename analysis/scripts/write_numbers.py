@@ -11,7 +11,7 @@ from aigreen_study.run.stem import stem
 from aigreen_study.run.step import study_step
 from aigreen_study.specification.decomposed import exposures, headline_outcome
 from aigreen_study.specification.known import known_truth
-from aigreen_study.specification.parts import movement, support
+from aigreen_study.specification.parts import behind, movement, support
 from aigreen_study.specification.places import NO_PLACES
 from aigreen_study.specification.results import read_printed
 from aigreen_study.tables.estimates import AVERAGES
@@ -44,6 +44,8 @@ with study_step(snakemake) as step:
     }
     overall = parts[options["exposure"]]
     headline.add_decomposition(ledger, overall, names, level=level, **step.bands)
+    rows = behind(panel, headline_outcome(options), options["channels"], options["exposure"])
+    headline.add_behind(ledger, rows, step.unit_names)
     for name, result in parts.items():
         untreated = {kind: step.unit_names[units].tolist() for kind, units in support(panel, name).items()}
         headline.add_exposure(ledger, name, result, untreated, level)

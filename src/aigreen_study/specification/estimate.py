@@ -20,7 +20,7 @@ from aigreen_study.specification.mask import sample_mask, seen_throughout
 from aigreen_study.specification.menu import at_year
 from aigreen_study.specification.specification import Specification
 
-PLACE, WEIGHT = "specification", "balance_weight"
+PLACE, WEIGHT, TREATED = "specification", "balance_weight", "treated clusters"
 COMPARABLE = {"balance": entropy_balance, "match": match}
 
 
@@ -95,7 +95,14 @@ def _fit(specification: Specification, frame: pd.DataFrame, roles: Mapping[str, 
         said["sample"] = specification.sample
     if scale := written(specification):
         said["outcome"] = scale
+    if not specification.dose:
+        said[TREATED] = str(_treated_clusters(panel, specification.outcome))
     return replace(effects, conventions=dict(effects.conventions) | said)
+
+
+def _treated_clusters(panel: Panel, outcome: str) -> int:
+    """Count the clusters with a treated row that has the outcome."""
+    return len(np.unique(panel.cluster_codes[panel.treated & ~np.isnan(panel.column(outcome))]))
 
 
 def panel_of(specification: Specification, frame: pd.DataFrame, roles: Mapping[str, str]) -> Panel:
