@@ -62,7 +62,7 @@ rule render_estimates:
     log:
         f"{LOGS}/render_{{exhibit}}.log",
     wildcard_constraints:
-        exhibit=exhibit_names("estimates"),
+        exhibit=exhibit_names("estimates", "range"),
     params:
         exhibit=printed,
         config=PRINTED,

@@ -16,7 +16,7 @@ from aigreen_study.specification.decomposed import (
     study_moves,
 )
 from aigreen_study.specification.known import Known
-from aigreen_study.specification.parts import movement, support
+from aigreen_study.specification.parts import behind, movement, support
 from aigreen_study.tables import parts, render
 
 with study_step(snakemake) as step:
@@ -33,15 +33,17 @@ with study_step(snakemake) as step:
     names = parts.part_labels(options["channels"], labels)
     overall = parts.named(main.overall(), names)
     notes = parts.Notes(options, labels, step.roles, step.elsewhere)
-    render.write(parts.decomposition_table(overall, notes=notes.parts, **shown, **step.bands), snakemake.output.table)
+    rows = behind(panel, outcome, options["channels"], options["exposure"])
+    told = f"{notes.parts} {parts.rows_note(rows, step.config['panel']['unit_label'].lower())}"
+    render.write(parts.decomposition_table(overall, notes=told, **shown, **step.bands), snakemake.output.table)
     moved = {labels[name]: movement(result) for name, result in moves.items()}
     true_moves = None
     if snakemake.input.truth:
         economy = EconomyEffects(**step.config["simulation"]["effects"])
         truth = pd.read_parquet(snakemake.input.truth)
         known = Known(truth=truth, shares=pd.DataFrame(), effects=economy, frame=step.frame, roles=step.roles)
-        told = {name: known.of(moved_by_zones(name, options), result) for name, result in moves.items()}
-        true_moves = {labels[name]: value for name, value in told.items() if value is not None}
+        true = {name: known.of(moved_by_zones(name, options), result) for name, result in moves.items()}
+        true_moves = {labels[name]: value for name, value in true.items() if value is not None}
     render.write(parts.moves_table(moved, truth=true_moves, notes=notes.moves, **shown), snakemake.output.moves)
     if exposed:
         columns = {labels[name]: parts.named(results[name].overall(), names) for name in exposed}

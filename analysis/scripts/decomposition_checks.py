@@ -5,7 +5,7 @@ import pandas as pd
 from aigreen import ring_curve
 from aigreen.simulate.economy.truth import study_truth, true_log_parts
 from aigreen_study.figures import rho_figure, save_figure
-from aigreen_study.numbers.checks import add_circles, add_sensitivity
+from aigreen_study.numbers.checks import add_circles, add_factors, add_sensitivity
 from aigreen_study.numbers.prose import Ledger
 from aigreen_study.run.step import study_step
 from aigreen_study.specification.decomposed import (
@@ -60,6 +60,8 @@ with study_step(snakemake) as step:
         table = additivity_table(tests, found, level=step.level, notes=notes, **shown)
         render.write(table, snakemake.output.additivity_test)
 
-
         add_circles(ledger, curve, tests, definitions, step.level)
+        if options["channels"]:
+            by_channel = {name: found[labels[name]] for name in options["channels"] if labels[name] in found}
+            add_factors(ledger, model.factors(panel, outcome), by_channel, options["channels"], step.level)
     ledger.write(snakemake.output.numbers)

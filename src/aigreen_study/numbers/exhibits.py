@@ -21,7 +21,11 @@ def add_exhibit(ledger: Ledger, results: Results, *, level: float, **bootstrap: 
     Estimates are called ``<exhibit>_<id>``, and as the exhibit's `quoted_as` says, in percent too (``_percent``) where
     the outcome is a count. A contrast adds adjusted p-values, differences to the first of the group,
     ``<exhibit>_<group>_diff`` (with ``_<id>`` in groups of three or more), and the test that a group is equal,
-    ``<exhibit>_<group>_equal_p``. A curve adds its joint tests.
+    ``<exhibit>_<group>_equal_p``. A curve adds its joint tests. A range adds, for each group, the estimates that are
+    ``<exhibit>_<group>_lowest`` and ``_highest``, in percent too where the outcome is a count, the label of the sample
+    of each (``_sample``), those whose interval excludes zero (``<exhibit>_<group>_found``), and the ends of all
+    intervals together, ``<exhibit>_<group>_reach_low`` and ``_reach_high``;
+    for each estimate its clusters and those treated, ``_clusters`` and ``_treated``.
 
     Parameters
     ----------
@@ -40,6 +44,8 @@ def add_exhibit(ledger: Ledger, results: Results, *, level: float, **bootstrap: 
         _add_contrasts(ledger, name, results, place, level, bootstrap)
     if results.exhibit.kind == "curve":
         _add_curve(ledger, name, results, place, level, bootstrap)
+    if results.exhibit.kind == "range":
+        _add_range(ledger, name, results, place, level)
 
 
 def add_known(ledger: Ledger, results: Results, level: float) -> None:
@@ -126,6 +132,27 @@ def _add_curve(
         value, p = joint.tests.loc[statistic, ["value", "p_value"]]
         ledger.add(f"{name}_{statistic}", value, fmt=fmt, exhibit=place)
         add_test(ledger, f"{name}_{statistic}", p, level, exhibit=place)
+
+
+def _add_range(ledger: Ledger, name: str, results: Results, place: str, level: float) -> None:
+    label = {part.id: part.label for part in results.estimated}
+    for part in results.estimated:
+        ledger.add(f"{name}_{part.id}_clusters", results.fitted[part.id].n_clusters, fmt="count", exhibit=place)
+        treated = results.treated_clusters(part.id)
+        if treated is not None:
+            ledger.add(f"{name}_{part.id}_treated", treated, fmt="count", exhibit=place)
+    for group, parts in results.groups.items():
+        base = f"{name}_{slug(group)}" if group else name
+        by_id = {part.id: part for part in parts}
+        for end, id_ in zip(("lowest", "highest"), results.extremes(group), strict=True):
+            _add_one(ledger, f"{base}_{end}", results, by_id[id_], place, level)
+            ledger.add(f"{base}_{end}_sample", label[id_], exhibit=place)
+        told = {id_: results.single[id_].conf_int(level).iloc[0] for id_ in by_id}
+        found = [label[id_] for id_, ends in told.items() if ends["low"] > 0 or ends["high"] < 0]
+        ledger.add(f"{base}_found", listed(found) if found else "none of them", exhibit=place)
+        lows, highs = [ends["low"] for ends in told.values()], [ends["high"] for ends in told.values()]
+        for end, value in (("low", min(lows)), ("high", max(highs))):
+            ledger.add(f"{base}_reach_{end}", value if np.isfinite(value) else "none", exhibit=place)
 
 
 def _add(ledger: Ledger, key: str, effect: Effects, place: str, level: float, source: dict[str, Any]) -> None:

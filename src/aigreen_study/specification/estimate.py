@@ -21,7 +21,7 @@ from aigreen_study.specification.menu import at_year
 from aigreen_study.specification.specification import Specification
 
 READ_OFF = ("part", "term", "average", "horizon", "truth")  # options that change no estimation
-PLACE, WEIGHT = "specification", "balance_weight"
+PLACE, WEIGHT, TREATED = "specification", "balance_weight", "treated clusters"
 COMPARABLE = {"balance": entropy_balance, "match": match}
 
 
@@ -97,7 +97,10 @@ def _fit(
     options = {key: value for key, value in specification.options.items() if key not in READ_OFF}
     model = repr(replace(specification, id="", label="", group="", options=options, line=0))
     if model not in seen:
-        seen[model] = FITS[specification.estimator](specification, panel_of(specification, frame, roles))
+        panel = panel_of(specification, frame, roles)
+        fitted = FITS[specification.estimator](specification, panel)
+        treated = {} if specification.dose else {TREATED: str(_treated_clusters(panel, specification.outcome))}
+        seen[model] = replace(fitted, conventions=dict(fitted.conventions) | treated)
     effects = seen[model]
     said = {PLACE: f"{specification.exhibit}/{specification.id}"}
     if specification.sample:
@@ -105,6 +108,11 @@ def _fit(
     if scale := written(specification):
         said["outcome"] = scale
     return replace(effects, conventions=dict(effects.conventions) | said)
+
+
+def _treated_clusters(panel: Panel, outcome: str) -> int:
+    """Count the clusters with a treated row that has the outcome."""
+    return len(np.unique(panel.cluster_codes[panel.treated & ~np.isnan(panel.column(outcome))]))
 
 
 def panel_of(specification: Specification, frame: pd.DataFrame, roles: Mapping[str, str]) -> Panel:

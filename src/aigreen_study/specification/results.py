@@ -17,7 +17,7 @@ from aigreen.effects.joint import concat
 from aigreen.effects.wald import Wald
 from aigreen.errors import EffectsError, ReportError
 from aigreen.inference.multiple import multiple_testing
-from aigreen_study.specification.estimate import one_effect
+from aigreen_study.specification.estimate import TREATED, one_effect
 from aigreen_study.specification.joint_tests import joint_test
 from aigreen_study.specification.specification import Exhibit, Specification
 
@@ -110,6 +110,16 @@ class Results:
 
     def _heading(self, group: str) -> str:
         return group or self.exhibit.title
+
+    def treated_clusters(self, id_: str) -> int | None:
+        """Count the clusters with a treated row in the sample of a specification; None for one of a dose."""
+        told = self.fitted[id_].conventions.get(TREATED)
+        return None if told is None else int(told)
+
+    def extremes(self, group: str) -> tuple[str, str]:
+        """Ids of the least and of the greatest estimate of a group."""
+        values = {part.id: float(self.single[part.id].values[0]) for part in self.groups[group]}
+        return min(values, key=values.__getitem__), max(values, key=values.__getitem__)
 
     @property
     def compared(self) -> list[str]:

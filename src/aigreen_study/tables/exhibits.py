@@ -22,6 +22,8 @@ from aigreen_study.tables.estimates import (
 from aigreen_study.tables.formats import MINUS
 from aigreen_study.tables.table import Cell, Group, Row, Table
 
+SIZES = ("Observations", "Units")
+
 
 def columns_table(
     results: Results, labels: Mapping[str, str], roles: Mapping[str, str], *, level: float, simulated: bool = False
@@ -68,8 +70,31 @@ def estimates_table(results: Results, labels: Mapping[str, str], *, level: float
         for title, parts in results.groups.items()
     ]
     made_by = [_estimated_by(results, part) for parts in results.groups.values() for part in parts]
-    table = _table(results, labels, groups, told.columns, level, simulated, _coverage(results, level))
+    more = (*SIZES, *told.columns)
+    table = _table(results, labels, groups, more, level, simulated, _coverage(results, level))
     return attributed(table, rows=made_by)
+
+
+def range_table(results: Results, labels: Mapping[str, str], *, level: float, simulated: bool = False) -> Table:
+    """One line a sample: estimate, error, interval, rows, clusters and those of them with a treated row.
+
+    Parameters
+    ----------
+    labels : mapping of column to label
+    """
+
+    def cells(part: Specification) -> tuple[Cell, ...]:
+        fitted, treated = results.fitted[part.id], results.treated_clusters(part.id)
+        sizes = (fitted.n_rows, fitted.n_clusters, *([] if treated is None else [treated]))
+        told = [Cell.count(size) for size in sizes]
+        return (*_numbers(results.single[part.id], level), *told, *([Cell()] * (3 - len(told))))
+
+    groups = [
+        Group(tuple(Row(part.label, cells(part)) for part in parts), title) for title, parts in results.groups.items()
+    ]
+    made_by = [_estimated_by(results, part) for parts in results.groups.values() for part in parts]
+    columns = ("Observations", "Clusters", "Treated")
+    return attributed(_table(results, labels, groups, columns, level, simulated), rows=made_by)
 
 
 def contrast_table(
@@ -122,7 +147,7 @@ def contrast_table(
     adjusted = (
         "Adjusted p-values are those of Romano and Wolf, over all estimates of the table and over all differences."
     )
-    more = ("p-value", "Adjusted", *told.columns)
+    more = (*SIZES, "p-value", "Adjusted", *told.columns)
     table = _table(results, labels, groups, more, level, simulated, adjusted, _coverage(results, level))
     return attributed(table, rows=made_by)
 
@@ -188,7 +213,7 @@ def _table(
         key=results.exhibit.exhibit,
         title=results.exhibit.title,
         stub="",
-        columns=("Estimate", "Std. error", "low", "high", "Observations", "Units", *more),
+        columns=("Estimate", "Std. error", "low", "high", *more),
         spanners=((level_spanner(level),),),
         groups=tuple(groups),
         notes=_notes(results, *notes, _errors(results, labels)),

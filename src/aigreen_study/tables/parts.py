@@ -12,7 +12,7 @@ import pandas as pd
 from aigreen.decomposition.parts import DIRECT, SPILLOVER, TOTAL
 from aigreen.effects.effects import Effects
 from aigreen.effects.multiplier import Band
-from aigreen_study.specification.parts import Movement, against_truth, require_parts, shares
+from aigreen_study.specification.parts import Behind, Movement, against_truth, require_parts, shares
 from aigreen_study.tables.estimates import (
     TOLD,
     attributed,
@@ -81,6 +81,22 @@ class Notes:
             f"{growth}the test is "
             f"joint for the {options['leads']} years before treatment. {model}"
         )
+
+
+def rows_note(found: Behind, units: str) -> str:
+    """Say how many rows and clusters are behind a decomposition.
+
+    Parameters
+    ----------
+    units : str
+        What units are called, as ``cities``.
+    """
+    out = f"; {found.treated_left_out:,} treated rows lack a value and are left out" if found.treated_left_out else ""
+    return (
+        f"Rows: {found.clean:,} clean, {found.exposed:,} exposed and untreated, {found.treated:,} treated{out}. "
+        f"Clusters: {found.clusters:,}, of which {found.exposed_clusters:,} have exposed untreated rows and "
+        f"{found.treated_clusters:,} treated rows. {len(found.both):,} {units} are treated and exposed at once."
+    )
 
 
 def part_labels(channels: Sequence[str], labels: Mapping[str, str]) -> dict[str, str]:
