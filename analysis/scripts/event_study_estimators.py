@@ -11,12 +11,14 @@ PRE, POST = -5, 2
 RESTRICTIONS = ("relative_magnitudes", "smoothness")
 
 with study_step(snakemake) as step:
-    panel, outcome, window = step.panel, step.config["outcomes"]["log"], {"window": (PRE, POST)}
+    panel, outcome = step.compared, step.config["outcomes"]["log"]
+    first, last = step.config["event_study"]["horizons"]
+    window = {"window": (max(PRE, first), min(POST, last))}
     base = GroupTimeATT(base_period="universal").fit(panel, outcome).event_study(**window)
     studies = {
         "Group-time": base,
         "Interaction-weighted": SunAbraham().fit(panel, outcome).event_study(**window),
-        "Imputation": Imputation(leads=-PRE).fit(panel, outcome).event_study(**window),
+        "Imputation": Imputation(leads=-window["window"][0]).fit(panel, outcome).event_study(**window),
         "Stacked": StackedDiD(**window).fit(panel, outcome).event_study(),
     }
     names = {"ylabel": f"Effect on {step.labels[outcome]}", "simulated": step.simulated}

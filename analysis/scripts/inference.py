@@ -16,9 +16,9 @@ REASSIGNMENTS, WILD_DRAWS = 500, 1999
 with study_step(snakemake) as step:
     outcome, level, labels = step.config["outcomes"]["log"], step.level, step.labels
     seed, multipliers = step.bands["seed"], step.bands["multipliers"]
-    panel = step.panel_of(stayed(step.frame))
+    panel = step.panel_of(stayed(step.compared_frame))
     reassigned = randomization_inference(panel, outcome, n_draws=REASSIGNMENTS, seed=seed, level=level)
-    frame, clusters = clusterings(step.frame, step.roles, labels, step.places)
+    frame, clusters = clusterings(step.compared_frame, step.roles, labels, step.places)
     variants = inference_variants(
         frame,
         outcome,
@@ -31,7 +31,7 @@ with study_step(snakemake) as step:
         seed=seed,
         level=level,
     )
-    effect = TWFE().fit(step.panel, outcome)["treated"]
+    effect = TWFE().fit(step.compared, outcome)["treated"]
     notes = inference_notes(effect, panel, outcome=labels[outcome], multipliers=multipliers, moved="moved" in frame)
     table = inference_table(
         variants, estimate=float(effect.values[0]), level=level, notes=notes, simulated=step.simulated

@@ -18,7 +18,7 @@ from aigreen_study.paper.paper import compile_paper
 
 ROOT = Path(__file__).parents[3]
 SECTIONS = sorted((ROOT / "paper" / "sections").glob("*.typ"))
-STUDIES = ["cities", "listed-firms", "provinces", "simulated-firms", "us-facilities"]
+STUDIES = ["cities", "city-industries", "ets-firms", "listed-firms", "provinces", "simulated-firms", "us-facilities"]
 
 
 def sections_of(study):
