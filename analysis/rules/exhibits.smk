@@ -70,6 +70,23 @@ rule render_estimates:
         "../scripts/render_estimates.py"
 
 
+rule render_precision:
+    input:
+        estimates=rules.estimate.output.estimates,
+        codebook=rules.panel.output.codebook,
+    output:
+        table=multiext(f"{RESULTS}/tables/{{exhibit}}", *FORMATS),
+    log:
+        f"{LOGS}/render_{{exhibit}}.log",
+    wildcard_constraints:
+        exhibit=exhibit_names("precision"),
+    params:
+        exhibit=printed,
+        config=PRINTED,
+    script:
+        "../scripts/render_precision.py"
+
+
 rule render_contrast:
     input:
         estimates=rules.estimate.output.estimates,

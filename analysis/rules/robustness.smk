@@ -3,7 +3,16 @@
 from aigreen_study.specification.registry import read_answers, read_objections
 
 SET = config.get("checks", {})
-KEYS = ("study", "seed", "simulated", "panel", "outcomes", "decomposition", "inference")
+KEYS = (
+    "study",
+    "seed",
+    "simulated",
+    "panel",
+    "outcomes",
+    "event_study",
+    "decomposition",
+    "inference",
+)
 CHECKED = {**{key: config[key] for key in KEYS}, "checks": SET}
 
 

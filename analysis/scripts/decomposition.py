@@ -62,7 +62,8 @@ with study_step(snakemake) as step:
         if snakemake.input.truth:
             linear = true_parts(step.frame, known, exposure=options["exposure"])["truth"].rename(index=names)
             true = {"log": truth, "linear": linear}
-        render.write(parts.scales_table(scales, true, labels, options, **shown), snakemake.output.scales)
+        called = {"unit": labels[step.roles["unit"]].lower(), "units": step.config["panel"]["unit_label"].lower()}
+        render.write(parts.scales_table(scales, true, labels, options, **called, **shown), snakemake.output.scales)
 
     drawn = {"ylabel": parts.on_outcome(options, labels), **shown, **step.bands}
     save_figure(parts_figure(overall, **drawn), snakemake.output.figure)

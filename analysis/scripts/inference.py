@@ -16,14 +16,14 @@ REASSIGNMENTS, WILD_DRAWS = 500, 1999
 with study_step(snakemake) as step:
     outcome, level, labels = step.config["outcomes"]["log"], step.level, step.labels
     seed, multipliers = step.bands["seed"], step.bands["multipliers"]
-    panel, at = step.panel_of(stayed(step.frame)), snakemake.params.coordinates
+    panel, at = step.panel_of(stayed(step.compared_frame)), snakemake.params.coordinates
     how = {"studentized": True, "n_draws": REASSIGNMENTS, "seed": seed, "level": level}
     every = {labels[step.roles["cluster"]]: randomization_inference(panel, outcome, **how)}
     if strata := step.checks.get("randomisation"):
-        cut, column, label = strata_of(stayed(step.frame), step.roles, labels, strata)
+        cut, column, label = strata_of(stayed(step.compared_frame), step.roles, labels, strata)
         every[label] = randomization_inference(step.panel_of(cut), outcome, strata=column, **how)
     reassigned = next(iter(every.values()))
-    frame, clusters = clusterings(step.frame, step.roles, labels, step.places)
+    frame, clusters = clusterings(step.compared_frame, step.roles, labels, step.places)
     variants = inference_variants(
         frame,
         outcome,
@@ -36,7 +36,7 @@ with study_step(snakemake) as step:
         seed=seed,
         level=level,
     )
-    effect = TWFE().fit(step.panel, outcome)["treated"]
+    effect = TWFE().fit(step.compared, outcome)["treated"]
     notes = inference_notes(effect, panel, outcome=labels[outcome], multipliers=multipliers, moved="moved" in frame)
     table = inference_table(
         variants, estimate=float(effect.values[0]), level=level, notes=notes, simulated=step.simulated

@@ -11,6 +11,7 @@ from aigreen.effects.effects import Effects
 from aigreen.inference.specification_curve import specification_tests
 from aigreen_study.numbers.headline import add_estimate, add_test, listed
 from aigreen_study.numbers.prose import Ledger
+from aigreen_study.specification.precision import detectable
 from aigreen_study.specification.results import Results, holds
 from aigreen_study.specification.specification import Specification
 
@@ -19,13 +20,14 @@ def add_exhibit(ledger: Ledger, results: Results, *, level: float, **bootstrap: 
     """Enter an exhibit.
 
     Estimates are called ``<exhibit>_<id>``, and as the exhibit's `quoted_as` says, in percent too (``_percent``) where
-    the outcome is a count. A contrast adds adjusted p-values, differences to the first of the group,
-    ``<exhibit>_<group>_diff`` (with ``_<id>`` in groups of three or more), and the test that a group is equal,
-    ``<exhibit>_<group>_equal_p``. A curve adds its joint tests. A range adds, for each group, the estimates that are
-    ``<exhibit>_<group>_lowest`` and ``_highest``, in percent too where the outcome is a count, the label of the sample
-    of each (``_sample``), those whose interval excludes zero (``<exhibit>_<group>_found``), and the ends of all
-    intervals together, ``<exhibit>_<group>_reach_low`` and ``_reach_high``;
-    for each estimate its clusters and those treated, ``_clusters`` and ``_treated``.
+    the outcome is a count. Precision adds the smallest effect that could be found (``_detectable``), clusters and
+    effective treated clusters, and of counts the interval in percent. A contrast adds adjusted p-values, differences to
+    the first of the group, ``<exhibit>_<group>_diff`` (with ``_<id>`` in groups of three or more), and the test that a
+    group is equal, ``<exhibit>_<group>_equal_p``. A curve adds its joint tests. A range adds, for each group, the
+    estimates that are ``<exhibit>_<group>_lowest`` and ``_highest``, in percent too where the outcome is a count, the
+    label of the sample of each (``_sample``), those whose interval excludes zero (``<exhibit>_<group>_found``), and the
+    ends of all intervals together, ``<exhibit>_<group>_reach_low`` and ``_reach_high``; for each estimate its clusters
+    and those treated, ``_clusters`` and ``_treated``.
 
     Parameters
     ----------
@@ -40,6 +42,8 @@ def add_exhibit(ledger: Ledger, results: Results, *, level: float, **bootstrap: 
         _add_one(ledger, f"{name}_{part.id}", results, part, place, level)
         if results.exhibit.quoted_as:
             _add_one(ledger, results.exhibit.quoted_as.format(id=part.id), results, part, place, level)
+    if results.exhibit.kind == "precision":
+        _add_precision(ledger, name, results, place, level)
     if results.exhibit.kind == "contrast":
         _add_contrasts(ledger, name, results, place, level, bootstrap)
     if results.exhibit.kind == "curve":
@@ -95,8 +99,27 @@ def _add_one(ledger: Ledger, key: str, results: Results, part: Specification, pl
     _add(ledger, key, effect, place, level, source)
     ledger.add(f"{key}_n", fitted.n_rows, fmt="count", exhibit=place, **source)
     if part.method.counts and part.outcome and not part.dose:
-        percent = float(effect.values[0] if "imputation" in part.estimator else np.expm1(effect.values[0]))
-        ledger.add(f"{key}_percent", 100 * percent, fmt="percent", unit="%", exhibit=place, **source)
+        ledger.add(f"{key}_percent", _percent(part, effect.values[0]), fmt="percent", unit="%", exhibit=place, **source)
+
+
+def _percent(part: Specification, value: float) -> float:
+    """Change of a mean count in percent; imputation gives it as a share already, regressions in logs."""
+    return 100 * float(value if "imputation" in part.estimator else np.expm1(value))
+
+
+def _add_precision(ledger: Ledger, name: str, results: Results, place: str, level: float) -> None:
+    for part in results.estimated:
+        key, fitted, effect = f"{name}_{part.id}", results.fitted[part.id], results.single[part.id]
+        source = _source(fitted, f"{name}/{part.id}")
+        found, line = detectable(effect, level), effect.conf_int(level).iloc[0]
+        ledger.add(f"{key}_detectable", found, exhibit=place, **source)
+        ledger.add(f"{key}_clusters", fitted.n_clusters, fmt="count", exhibit=place, **source)
+        treated = float(effect.effective_clusters()["treated"].iloc[0])
+        ledger.add(f"{key}_treated", treated, fmt="adaptive", exhibit=place, **source)
+        if part.method.counts and not part.dose:
+            ends = {"percent_low": line["low"], "percent_high": line["high"], "detectable_percent": found}
+            for end, value in ends.items():
+                ledger.add(f"{key}_{end}", _percent(part, value), fmt="percent", unit="%", exhibit=place, **source)
 
 
 def _add_contrasts(

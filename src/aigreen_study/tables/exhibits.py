@@ -1,4 +1,4 @@
-"""Tables of registry exhibits: regressions in columns, estimates in lines, contrasts within groups."""
+"""Tables of registry exhibits: regressions in columns, estimates in lines, what they could find, contrasts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from aigreen.effects.effects import Effects
+from aigreen_study.specification.precision import POWER, detectable
 from aigreen_study.specification.results import Results, holds
 from aigreen_study.specification.specification import Specification
 from aigreen_study.tables.estimates import (
@@ -95,6 +96,42 @@ def range_table(results: Results, labels: Mapping[str, str], *, level: float, si
     made_by = [_estimated_by(results, part) for parts in results.groups.values() for part in parts]
     columns = ("Observations", "Clusters", "Treated")
     return attributed(_table(results, labels, groups, columns, level, simulated), rows=made_by)
+
+
+def precision_table(results: Results, labels: Mapping[str, str], *, level: float, simulated: bool = False) -> Table:
+    """One line an estimate: estimate, error, interval, smallest effect that could be found, rows and clusters.
+
+    Parameters
+    ----------
+    labels : mapping of column to label
+    """
+
+    def cells(part: Specification) -> tuple[Cell, ...]:
+        effect, fitted = results.single[part.id], results.fitted[part.id]
+        found = Cell.number(detectable(effect, level), 3)
+        treated = effect.effective_clusters()["treated"].iloc[0]
+        sizes = (Cell.count(fitted.n_rows), Cell.count(fitted.n_clusters), Cell.number(treated, 1))
+        return (*_numbers(effect, level), found, *sizes)
+
+    groups = tuple(
+        Group(tuple(Row(part.label, cells(part)) for part in parts), title) for title, parts in results.groups.items()
+    )
+    table = Table(
+        key=results.exhibit.exhibit,
+        title=results.exhibit.title,
+        stub="",
+        columns=("Estimate", "Std. error", "low", "high", "Detectable", "Observations", "Clusters", "treated"),
+        spanners=((level_spanner(level),),),
+        groups=groups,
+        notes=_notes(
+            results,
+            f"Detectable: the smallest effect that a test at {1 - level:.0%} finds with a probability of {POWER:.0%}, "
+            "with the degrees of freedom that the treated clusters leave. Treated: effective treated clusters.",
+            _errors(results, labels),
+        ),
+        simulated=simulated,
+    )
+    return attributed(table, rows=[_estimated_by(results, part) for parts in results.groups.values() for part in parts])
 
 
 def contrast_table(

@@ -108,7 +108,7 @@ def part_labels(channels: Sequence[str], labels: Mapping[str, str]) -> dict[str,
 def on_outcome(options: Mapping[str, Any], labels: Mapping[str, str]) -> str:
     """Say what the parts are effects on: the log of the mean of counts, or the outcome."""
     if "counts" in options:
-        return f"Effects on the log of the mean of {labels[options['counts']].lower()}"
+        return f"Effects on the log of the mean of {_lower(labels[options['counts']])}"
     return f"Effects on {labels[options['outcome']]}"
 
 
@@ -259,6 +259,8 @@ def scales_table(
     labels: Mapping[str, str],
     options: Mapping[str, Any],
     *,
+    unit: str = "firm",
+    units: str = "firms",
     level: float = 0.95,
     simulated: bool = False,
 ) -> Table:
@@ -270,10 +272,12 @@ def scales_table(
         By part, as `named` returns them.
     truth : mapping of scale to Series
         Indexed as the results; empty for real data.
+    unit, units : str
+        What a unit of the panel is called.
     """
     columns: list[str] = []
     spanners = []
-    heads = {"log": "Log of the mean", "count": "Counts a firm and year", "linear": labels[options["outcome"]]}
+    heads = {"log": "Log of the mean", "count": f"Counts a {unit} and year", "linear": labels[options["outcome"]]}
     frames = {name: result.to_frame(level) for name, result in results.items()}
     rows = {str(part): [] for part in frames["log"].index}
     for name, frame in frames.items():
@@ -294,7 +298,7 @@ def scales_table(
         spanners=(tuple(spanners),),
         groups=_total_apart([Row(part, tuple(cells)) for part, cells in rows.items()]),
         notes="Parts of the log of the mean times logarithmic means of the sums of counts are parts in counts. The "
-        f"linear decomposition of {labels[options['outcome']]} takes one slope for all firms."
+        f"linear decomposition of {labels[options['outcome']]} takes one slope for all {units}."
         + (f" covered: whether the {level:.0%} interval holds the truth." if truth else ""),
         simulated=simulated,
     )

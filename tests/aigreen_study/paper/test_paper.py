@@ -20,7 +20,7 @@ from aigreen_study.paper.paper import compile_paper, printed, queried
 
 ROOT = Path(__file__).parents[3]
 SECTIONS = sorted((ROOT / "paper" / "sections").glob("*.typ"))
-STUDIES = ["cities", "listed-firms", "provinces", "simulated-firms", "us-facilities"]
+STUDIES = ["cities", "city-industries", "ets-firms", "listed-firms", "provinces", "simulated-firms", "us-facilities"]
 
 
 def sections_of(study):
@@ -99,9 +99,9 @@ def test_paper_and_its_online_appendix_refer_to_each_other_by_one_count(root, st
 def test_words_on_a_sign_that_the_data_do_not_have_stop_the_paper(root, study):
     path = root / "paper/expected/provinces/numbers.json"
     numbers = json.loads(path.read_text(encoding="utf-8"))
-    numbers["truncation_all_high"]["value"] = -0.01
+    numbers["last_years_inventions_2023_high"]["value"] = -0.01
     path.write_text(json.dumps(numbers), encoding="utf-8")
-    with pytest.raises(ReportError, match="takes the interval of 'truncation_all' to be open; it is below"):
+    with pytest.raises(ReportError, match="takes the interval of 'last_years_inventions_2023' to be open; it is below"):
         compile_paper(config(study), root / "results" / study, root / "paper.pdf", root=root)
 
 
