@@ -14,6 +14,8 @@ from aigreen_study.run.terminal import one_line_errors
 from aigreen_study.run.workflow import depend_on_code, show_in_report
 from aigreen_study.specification.partial import absent_columns, read_partial
 from aigreen_study.config import read_config
+from aigreen_study.own.registry import own_registry
+from aigreen_study.own.study import is_own
 
 min_version("9.0")
 
@@ -23,12 +25,16 @@ if " " in sys.executable and shutil.which("python") == sys.executable:
 one_line_errors()
 same_numbers()
 
-CONFIG = Path(workflow.basedir) / "analysis/config"
+# Another folder than the project's own holds studies of users, with their results.
+ROOT = Path() if Path(workflow.basedir) == Path.cwd() else Path(workflow.basedir)
+CONFIG = ROOT / "analysis/config"
 
 try:
     config = read_config(config, CONFIG)
-    EXHIBITS, LEFT_OUT = {}, []
-    if "kind" not in config:
+    EXHIBITS, LEFT_OUT, OWN = {}, [], is_own(config)
+    if OWN:
+        EXHIBITS = own_registry(CONFIG, config)
+    elif "kind" not in config:
         absent = absent_columns() if config["source"] == "licensed" else {}
         config, EXHIBITS, LEFT_OUT = read_partial(CONFIG, config, absent)
 except AigreenError as error:
@@ -48,6 +54,9 @@ if workflow.is_main_process and not workflow.output_settings.dryrun:
 
 # A kind of study names its rules; a study of a panel has those of all steps.
 STEPS = ["panel", "models", "exhibits", "robustness", "paper"]
+# Whether the effect is split: every study of a panel does so, but for users' panels without channels and exposure.
+PARTS = config.get("decomposition", {})
+SPLIT = bool(PARTS.get("channels") or PARTS.get("exposure"))
 
 for name in [config["kind"].replace("-", "_")] if "kind" in config else STEPS:
 

@@ -1,9 +1,9 @@
 """Estimates, each with its tables and figures."""
 
-from aigreen_study.specification.decomposed import exposures, headline_outcome
+from aigreen_study.specification.decomposed import decompositions, headline_outcome
 from aigreen_study.tables.render import FORMATS
 
-EXPOSURES = exposures(config["decomposition"])
+EXPOSURES = decompositions(config["decomposition"])
 MOVES = [
     headline_outcome(config["decomposition"]),
     *config["decomposition"]["channels"],
@@ -49,40 +49,53 @@ rule event_study:
         "../scripts/event_study.py"
 
 
-rule decomposition:
-    input:
-        panel=rules.panel.output.panel,
-        codebook=rules.panel.output.codebook,
-        truth=rules.simulate.output.truth if SIMULATED else [],
-    output:
-        table=multiext(f"{RESULTS}/tables/decomposition", *FORMATS),
-        moves=multiext(f"{RESULTS}/tables/moves", *FORMATS),
-        exposures=multiext(f"{RESULTS}/tables/decomposition_exposures", *FORMATS),
-        truth=(
-            multiext(f"{RESULTS}/tables/decomposition_truth", *FORMATS)
-            if SIMULATED
-            else []
-        ),
-        scales=(
-            multiext(f"{RESULTS}/tables/decomposition_scales", *FORMATS)
-            if "counts" in config["decomposition"]
-            else []
-        ),
-        figure=multiext(f"{RESULTS}/figures/decomposition", ".pdf", ".svg"),
-        by_horizon=multiext(f"{RESULTS}/figures/decomposition_horizons", ".pdf", ".svg"),
-        estimates=expand(
-            f"{RESULTS}/estimates/decomposition/{{name}}.json", name=EXPOSURES
-        ),
-        influence=expand(
-            f"{RESULTS}/estimates/decomposition/{{name}}.parquet", name=EXPOSURES
-        ),
-        moves_estimates=expand(f"{RESULTS}/estimates/moves/{{name}}.json", name=MOVES),
-        moves_influence=expand(
-            f"{RESULTS}/estimates/moves/{{name}}.parquet", name=MOVES
-        ),
-    log:
-        f"{LOGS}/decomposition.log",
-    params:
-        config=config,
-    script:
-        "../scripts/decomposition.py"
+if SPLIT:
+
+    rule decomposition:
+        input:
+            panel=rules.panel.output.panel,
+            codebook=rules.panel.output.codebook,
+            truth=rules.simulate.output.truth if SIMULATED else [],
+        output:
+            table=multiext(f"{RESULTS}/tables/decomposition", *FORMATS),
+            moves=multiext(f"{RESULTS}/tables/moves", *FORMATS),
+            exposures=(
+                multiext(f"{RESULTS}/tables/decomposition_exposures", *FORMATS)
+                if config["decomposition"]["exposure"]
+                else []
+            ),
+            truth=(
+                multiext(f"{RESULTS}/tables/decomposition_truth", *FORMATS)
+                if SIMULATED
+                else []
+            ),
+            scales=(
+                multiext(f"{RESULTS}/tables/decomposition_scales", *FORMATS)
+                if "counts" in config["decomposition"]
+                else []
+            ),
+            figure=multiext(f"{RESULTS}/figures/decomposition", ".pdf", ".svg"),
+            by_horizon=multiext(
+                f"{RESULTS}/figures/decomposition_horizons", ".pdf", ".svg"
+            ),
+            estimates=expand(
+                f"{RESULTS}/estimates/decomposition/{{name}}.json", name=EXPOSURES
+            ),
+            influence=expand(
+                f"{RESULTS}/estimates/decomposition/{{name}}.parquet", name=EXPOSURES
+            ),
+            moves_estimates=expand(
+                f"{RESULTS}/estimates/moves/{{name}}.json", name=MOVES
+            ),
+            moves_influence=expand(
+                f"{RESULTS}/estimates/moves/{{name}}.parquet", name=MOVES
+            ),
+        log:
+            f"{LOGS}/decomposition.log",
+        params:
+            config=config,
+        script:
+            "../scripts/decomposition.py"
+
+
+DECOMPOSED = list(rules.decomposition.output) if SPLIT else []

@@ -1,5 +1,7 @@
 """Raw files and the analysis panel."""
 
+from aigreen_study.own.study import files_of
+
 SIMULATED = config["source"] == "simulated"
 LICENSED = config["source"] == "licensed"
 BUILD = config.get("build", {})
@@ -68,6 +70,24 @@ if SIMULATED or LICENSED:
             },
         script:
             "../scripts/build_firms.py"
+
+elif OWN:
+
+    rule panel:
+        input:
+            data=config["source"]["file"],
+            beside=list(files_of(config["own"]).values()),
+        output:
+            panel=f"{RESULTS}/panel.parquet",
+            codebook=f"{RESULTS}/codebook.csv",
+            sample_flow=f"{RESULTS}/sample_flow.csv",
+        log:
+            f"{LOGS}/panel.log",
+        params:
+            # The script reads the whole configuration; of it these keys change the panel.
+            own={key: config[key] for key in ("panel", "outcomes", "own")},
+        script:
+            "../scripts/build_own.py"
 
 elif BUILD:
 

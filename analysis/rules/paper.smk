@@ -1,5 +1,10 @@
 """Numbers for the prose, executed notebooks, and the paper."""
 
+from aigreen_study.own.paper import printed_facts
+from aigreen_study.paper.paper import printed
+from aigreen_study.specification.registry import read_table
+from aigreen_study.tables.ledgers import ELEMENT_COLUMNS, EVIDENCE_COLUMNS
+
 
 rule numbers:
     input:
@@ -9,8 +14,8 @@ rule numbers:
         truth=rules.simulate.output.truth if SIMULATED else [],
         estimates=ESTIMATES,
         group_time=rules.event_study.output.estimates,
-        decomposition=rules.decomposition.output.estimates,
-        moves=rules.decomposition.output.moves_estimates,
+        decomposition=rules.decomposition.output.estimates if SPLIT else [],
+        moves=rules.decomposition.output.moves_estimates if SPLIT else [],
         checks=NUMBERS,
     output:
         numbers=f"{RESULTS}/numbers.json",
@@ -47,6 +52,46 @@ rule quote_studies:
         "../scripts/quote_studies.py"
 
 
+QUOTED_NUMBERS = [
+    f"paper/expected/{study}/numbers.json" for study in config.get("quoted", {})
+]
+LEDGERS = []
+
+if QUOTED:
+
+    rule real_evidence:
+        input:
+            numbers=QUOTED_NUMBERS,
+        output:
+            table=multiext(f"{RESULTS}/tables/real_evidence", *FORMATS),
+        log:
+            f"{LOGS}/real_evidence.log",
+        params:
+            rows=read_table(CONFIG / "real_evidence.csv", EVIDENCE_COLUMNS),
+        script:
+            "../scripts/real_evidence.py"
+
+    rule elements:
+        input:
+            own=rules.numbers.output.numbers,
+            numbers=QUOTED_NUMBERS,
+        output:
+            table=multiext(f"{RESULTS}/tables/elements", *FORMATS),
+        log:
+            f"{LOGS}/elements.log",
+        params:
+            rows=read_table(CONFIG / "elements.csv", ELEMENT_COLUMNS),
+            study=STUDY,
+        script:
+            "../scripts/elements.py"
+
+    LEDGERS = [
+        *rules.quote_studies.output,
+        *rules.real_evidence.output,
+        *rules.elements.output,
+    ]
+
+
 rule notebook:
     input:
         panel=rules.panel.output.panel,
@@ -71,25 +116,25 @@ rule paper:
             *rules.describe.output,
             *DRAWN,
             *rules.event_study.output,
-            *rules.decomposition.output,
+            *DECOMPOSED,
             *ANSWERS,
-            *rules.referee.output,
-            *(rules.quote_studies.output if QUOTED else []),
+            *([] if OWN else rules.referee.output),
+            *LEDGERS,
         ],
-        quoted=[
-            f"paper/expected/{study}/numbers.json"
-            for study in config.get("quoted", {})
-        ],
-        typst=sorted(Path("paper").rglob("*.typ")),
-        references="paper/references.bib",
+        quoted=QUOTED_NUMBERS,
+        typst=sorted({*(ROOT / "paper").rglob("*.typ"), *Path("paper").rglob("*.typ")}),
+        references=ROOT / "paper/references.bib",
     output:
         pdf=f"{RESULTS}/paper.pdf",
+        **({"appendix": f"{RESULTS}/appendix.pdf"} if "online_appendix" in config else {}),
     log:
         f"{LOGS}/paper.log",
     params:
-        config={
-            **{key: config[key] for key in ("study", "title", "date", "simulated")},
-            **({"left_out": [left.record() for left in LEFT_OUT]} if LEFT_OUT else {}),
-        },
+        config=printed(
+            config
+            | ({"left_out": [left.record() for left in LEFT_OUT]} if LEFT_OUT else {})
+            | (printed_facts(config, EXHIBITS) if OWN else {})
+        ),
+        root=str(ROOT),
     script:
         "../scripts/compile_paper.py"

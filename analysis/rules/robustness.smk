@@ -19,6 +19,7 @@ rule inference:
         f"{LOGS}/inference.log",
     params:
         config=CHECKED,
+        coordinates=config.get("own", {}).get("coordinates"),
     script:
         "../scripts/inference.py"
 
@@ -35,6 +36,7 @@ rule event_study_estimators:
         f"{LOGS}/event_study_estimators.log",
     params:
         config=CHECKED,
+        horizons=config["event_study"]["horizons"],
     script:
         "../scripts/event_study_estimators.py"
 
@@ -54,38 +56,48 @@ rule bacon:
         "../scripts/bacon.py"
 
 
-rule decomposition_checks:
-    input:
-        panel=rules.panel.output.panel,
-        codebook=rules.panel.output.codebook,
-        truth=rules.simulate.output.truth if SIMULATED else [],
-    output:
-        sensitivity=(
-            multiext(f"{RESULTS}/tables/sensitivity", *FORMATS)
-            if config["decomposition"]["channels"]
-            else []
-        ),
-        ring_curve=multiext(f"{RESULTS}/tables/ring_curve", *FORMATS),
-        additivity_test=multiext(f"{RESULTS}/tables/additivity_test", *FORMATS),
-        rho=(
-            multiext(f"{RESULTS}/figures/rho", ".pdf", ".svg")
-            if config["decomposition"]["channels"]
-            else []
-        ),
-        numbers=f"{RESULTS}/numbers/decomposition_checks.json",
-    log:
-        f"{LOGS}/decomposition_checks.log",
-    params:
-        config=CHECKED,
-    script:
-        "../scripts/decomposition_checks.py"
+if SPLIT:
+
+    rule decomposition_checks:
+        input:
+            panel=rules.panel.output.panel,
+            codebook=rules.panel.output.codebook,
+            truth=rules.simulate.output.truth if SIMULATED else [],
+        output:
+            sensitivity=(
+                multiext(f"{RESULTS}/tables/sensitivity", *FORMATS)
+                if config["decomposition"]["channels"]
+                else []
+            ),
+            ring_curve=(
+                multiext(f"{RESULTS}/tables/ring_curve", *FORMATS)
+                if config["decomposition"]["exposure"]
+                else []
+            ),
+            additivity_test=(
+                multiext(f"{RESULTS}/tables/additivity_test", *FORMATS)
+                if config["decomposition"]["exposure"]
+                else []
+            ),
+            rho=(
+                multiext(f"{RESULTS}/figures/rho", ".pdf", ".svg")
+                if config["decomposition"]["channels"]
+                else []
+            ),
+            numbers=f"{RESULTS}/numbers/decomposition_checks.json",
+        log:
+            f"{LOGS}/decomposition_checks.log",
+        params:
+            config=CHECKED,
+        script:
+            "../scripts/decomposition_checks.py"
 
 
 CHECKS = [
     rules.inference.output,
     rules.event_study_estimators.output,
     rules.bacon.output,
-    rules.decomposition_checks.output,
+    *([rules.decomposition_checks.output] if SPLIT else []),
 ]
 
 
@@ -103,6 +115,24 @@ if config["panel"].get("places") != "none":
             "../scripts/map_zones.py"
 
     CHECKS.append(rules.map_zones.output)
+
+
+if OWN and "coordinates" in config["own"]:
+
+    rule map_units:
+        input:
+            panel=rules.panel.output.panel,
+            borders=config["own"].get("polygons", []),
+        output:
+            figure=multiext(f"{RESULTS}/figures/unit_map", ".pdf", ".svg"),
+        log:
+            f"{LOGS}/map_units.log",
+        params:
+            config={**CHECKED, "own": config["own"]},
+        script:
+            "../scripts/map_units.py"
+
+    CHECKS.append(rules.map_units.output)
 
 
 if "placebo_links" in SET:
@@ -192,9 +222,9 @@ NUMBERS = [file for output in CHECKS for file in output if "/numbers/" in file]
 
 # What answers an objection: exhibits of the registry, those of this file, and others that answers.csv lists.
 PURPOSES = read_answers(CONFIG)
-MADE = [*ANSWERS, *rules.event_study.output, *rules.decomposition.output]
+MADE = [*ANSWERS, *rules.event_study.output, *DECOMPOSED]
 PLACES = {str(Path(file).relative_to(RESULTS).with_suffix("")) for file in MADE}
-OWN = {str(Path(file).relative_to(RESULTS).with_suffix("")) for file in ANSWERS}
+BESIDE = {str(Path(file).relative_to(RESULTS).with_suffix("")) for file in ANSWERS}
 ANSWERING = [
     {
         "place": f"{'figures' if shown.drawn else 'tables'}/{name}",
@@ -209,19 +239,21 @@ ANSWERING = [
         "title": PURPOSES.get(place, {}).get("title", ""),
         "attack": PURPOSES.get(place, {}).get("attack", "").split(),
     }
-    for place in sorted(OWN | PLACES & PURPOSES.keys())
+    for place in sorted(BESIDE | PLACES & PURPOSES.keys())
 ]
 
 
-rule referee:
-    output:
-        identification=multiext(f"{RESULTS}/tables/referee", *FORMATS),
-        measurement=multiext(f"{RESULTS}/tables/referee_measurement", *FORMATS),
-    log:
-        f"{LOGS}/referee.log",
-    params:
-        objections=read_objections(CONFIG),
-        shown=ANSWERING,
-        simulated=config["simulated"],
-    script:
-        "../scripts/referee.py"
+if not OWN:
+
+    rule referee:
+        output:
+            identification=multiext(f"{RESULTS}/tables/referee", *FORMATS),
+            measurement=multiext(f"{RESULTS}/tables/referee_measurement", *FORMATS),
+        log:
+            f"{LOGS}/referee.log",
+        params:
+            objections=read_objections(CONFIG),
+            shown=ANSWERING,
+            simulated=config["simulated"],
+        script:
+            "../scripts/referee.py"

@@ -16,6 +16,7 @@ rule site:
     log:
         f"{LOGS}/site.log",
     params:
+        root=str(ROOT),
         config=rules.paper.params.config,
         registered=[
             specification.record(printed=True)

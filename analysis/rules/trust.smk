@@ -13,10 +13,11 @@ rule provenance:
     log:
         f"{LOGS}/provenance.log",
     params:
+        root=str(ROOT),
         graph=exhibit_graph(workflow, workflow.basedir, RESULTS),
         of={
             "study": STUDY,
-            "source": config.get("source"),
+            "source": None if OWN else config.get("source"),
             "file": config.get("file"),
             **({"left_out": [left.record() for left in LEFT_OUT]} if LEFT_OUT else {}),
         },

@@ -7,6 +7,10 @@ from aigreen_study.run.log import logged
 from aigreen_study.trust.lint import check_sections
 
 with logged(snakemake):
-    check_sections([path for path in map(Path, snakemake.input.typst) if path.parent.name == "sections"], Path())
+    root = Path(snakemake.params.get("root", "."))
+    for folder in {root, Path()}:
+        sections = (folder / "paper/sections").resolve()
+        check_sections([path for path in map(Path, snakemake.input.typst) if path.resolve().parent == sections], folder)
     output = Path(snakemake.output.pdf)
-    compile_paper(snakemake.params.config, output.parent, output)
+    config, appendix = snakemake.params.config, snakemake.output.get("appendix")
+    compile_paper(config, output.parent, output, appendix=appendix, root=root)

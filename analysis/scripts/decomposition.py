@@ -7,6 +7,7 @@ from aigreen.simulate.economy.truth import study_truth, true_log_parts, true_par
 from aigreen_study.figures import parts_figure, parts_horizon_figure, save_figure
 from aigreen_study.run.step import study_step
 from aigreen_study.specification.decomposed import (
+    decompositions,
     exposures,
     headline_outcome,
     moved_by_zones,
@@ -22,29 +23,32 @@ with study_step(snakemake) as step:
     options, panel, labels = step.config["decomposition"], step.panel, step.labels
     outcome, exposed = headline_outcome(options), exposures(options)
     shown = {"level": step.level, "simulated": step.simulated}
-    results = {name: study_decomposition(options, exposure=name).fit(panel, outcome) for name in exposed}
+    asked = decompositions(options)
+    results = {name: study_decomposition(options, exposure=of).fit(panel, outcome) for name, of in asked.items()}
+    main = next(iter(results.values()))
     step.save(results, snakemake.output.estimates)
     moves = study_moves(options, panel)
     step.save(moves, snakemake.output.moves_estimates)
 
     names = parts.part_labels(options["channels"], labels)
-    overall = parts.named(results[options["exposure"]].overall(), names)
+    overall = parts.named(main.overall(), names)
     notes = parts.Notes(options, labels, step.roles, step.elsewhere)
     render.write(parts.decomposition_table(overall, notes=notes.parts, **shown, **step.bands), snakemake.output.table)
     moved = {labels[name]: movement(result) for name, result in moves.items()}
     true_moves = None
-    if step.simulated:
+    if snakemake.input.truth:
         economy = EconomyEffects(**step.config["simulation"]["effects"])
         truth = pd.read_parquet(snakemake.input.truth)
         known = Known(truth=truth, shares=pd.DataFrame(), effects=economy, frame=step.frame, roles=step.roles)
         told = {name: known.of(moved_by_zones(name, options), result) for name, result in moves.items()}
         true_moves = {labels[name]: value for name, value in told.items() if value is not None}
     render.write(parts.moves_table(moved, truth=true_moves, notes=notes.moves, **shown), snakemake.output.moves)
-    columns = {labels[name]: parts.named(result.overall(), names) for name, result in results.items()}
-    untreated = {labels[name]: support(panel, name) for name in exposed}
-    table = parts.exposures_table(columns, untreated, notes=notes.exposures, simulated=step.simulated)
-    render.write(table, snakemake.output.exposures)
-    if step.simulated:
+    if exposed:
+        columns = {labels[name]: parts.named(results[name].overall(), names) for name in exposed}
+        untreated = {labels[name]: support(panel, name) for name in exposed}
+        table = parts.exposures_table(columns, untreated, notes=notes.exposures, simulated=step.simulated)
+        render.write(table, snakemake.output.exposures)
+    if snakemake.input.truth:
         known = study_truth(pd.read_parquet(snakemake.input.truth), options["channels"])
         true = true_log_parts if "counts" in options else true_parts
         truth = true(step.frame, known, exposure=options["exposure"])["truth"].rename(index=names)
@@ -53,12 +57,12 @@ with study_step(snakemake) as step:
     if "counts" in options:
         scales = {name: parts.named(found, names) for name, found in on_scales(options, panel).items()}
         true = {}
-        if step.simulated:
+        if snakemake.input.truth:
             linear = true_parts(step.frame, known, exposure=options["exposure"])["truth"].rename(index=names)
             true = {"log": truth, "linear": linear}
         render.write(parts.scales_table(scales, true, labels, options, **shown), snakemake.output.scales)
 
     drawn = {"ylabel": parts.on_outcome(options, labels), **shown, **step.bands}
     save_figure(parts_figure(overall, **drawn), snakemake.output.figure)
-    study = parts.named(results[options["exposure"]].event_study(), names)
+    study = parts.named(main.event_study(), names)
     save_figure(parts_horizon_figure(study, **drawn), snakemake.output.by_horizon)

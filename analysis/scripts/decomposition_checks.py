@@ -40,24 +40,26 @@ with study_step(snakemake) as step:
         save_figure(rho_figure(curves, **shown), snakemake.output.rho)
         add_sensitivity(ledger, sensitivity, n_rows)
 
-    curve = ring_curve(model, panel, outcome, definitions)
-    true = None
-    if step.simulated and "counts" in options:
-        known = study_truth(pd.read_parquet(snakemake.input.truth), options["channels"])
-        parts = {name: true_log_parts(wide.frame, known, exposure=column) for name, column in definitions.items()}
-        true = {name: table["truth"] for name, table in parts.items()}
-    gaps = spillover_gaps(curve, definitions)
-    table = ring_table(curve, gaps, truth=true, level=step.level, notes=notes, **shown)
-    render.write(table, snakemake.output.ring_curve)
+    if definitions:
+        curve = ring_curve(model, panel, outcome, definitions)
+        true = None
+        if snakemake.input.truth and "counts" in options:
+            known = study_truth(pd.read_parquet(snakemake.input.truth), options["channels"])
+            parts = {name: true_log_parts(wide.frame, known, exposure=column) for name, column in definitions.items()}
+            true = {name: table["truth"] for name, table in parts.items()}
+        gaps = spillover_gaps(curve, definitions)
+        table = ring_table(curve, gaps, truth=true, level=step.level, notes=notes, **shown)
+        render.write(table, snakemake.output.ring_curve)
 
-    tests, failures = additivity(panel, options, definitions)
-    found, more = interactions(step.panel, options, labels) if options["channels"] else ({}, {})
-    notes = " ".join([notes, *not_estimated(failures | more)])
-    if step.simulated:
-        held = [holds(effect, 0.0, step.level) for effect in (*tests.values(), *found.values())]
-        notes += f" In the simulation all are zero. Covers the truth: {sum(held)} of {len(held)} intervals."
-    table = additivity_table(tests, found, level=step.level, notes=notes, **shown)
-    render.write(table, snakemake.output.additivity_test)
+        tests, failures = additivity(panel, options, definitions)
+        found, more = interactions(step.panel, options, labels) if options["channels"] else ({}, {})
+        notes = " ".join([notes, *not_estimated(failures | more)])
+        if snakemake.input.truth:
+            held = [holds(effect, 0.0, step.level) for effect in (*tests.values(), *found.values())]
+            notes += f" In the simulation all are zero. Covers the truth: {sum(held)} of {len(held)} intervals."
+        table = additivity_table(tests, found, level=step.level, notes=notes, **shown)
+        render.write(table, snakemake.output.additivity_test)
 
-    add_circles(ledger, curve, tests, definitions, step.level)
+
+        add_circles(ledger, curve, tests, definitions, step.level)
     ledger.write(snakemake.output.numbers)

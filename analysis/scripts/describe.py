@@ -14,7 +14,7 @@ with study_step(snakemake) as step:
     render.write(sample_flow_table(flow, units=config["panel"]["unit_label"], **shown), snakemake.output.sample_flow)
     described = descriptives_table(step.frame, labels[config["describe"]].to_dict(), **shown)
     render.write(described, snakemake.output.descriptives)
-    if step.simulated:
+    if snakemake.input.calibration:
         render.write(calibration_table(pd.read_csv(snakemake.input.calibration)), snakemake.output.calibration)
     outcome = config["outcomes"]["log"]
     axes = {"outcome": outcome, "time": step.roles["time"], "cohort": step.roles["cohort"]}

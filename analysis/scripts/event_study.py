@@ -19,7 +19,7 @@ with study_step(snakemake) as step:
     study = att.event_study(window=options["horizons"])
     averages = {label: att.aggregate(how).overall() for how, label in AVERAGES.items()}
     truth, path = None, None
-    if step.simulated:
+    if snakemake.input.truth:
         known = study_truth(pd.read_parquet(snakemake.input.truth), step.config["decomposition"]["channels"])
         cells = true_cells(step.frame, known, att.index)
         truth = {label: true_average(cells, average) for label, average in averages.items()}

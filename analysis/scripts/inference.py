@@ -7,7 +7,7 @@ from aigreen_study.figures import randomisation_figure, save_figure
 from aigreen_study.numbers.checks import add_inference
 from aigreen_study.numbers.prose import Ledger
 from aigreen_study.run.step import study_step
-from aigreen_study.specification.places import clusterings, seats, stayed
+from aigreen_study.specification.places import clusterings, middles, seats, stayed
 from aigreen_study.tables import render
 from aigreen_study.tables.inference_variants import inference_notes, inference_table
 
@@ -16,7 +16,7 @@ REASSIGNMENTS, WILD_DRAWS = 500, 1999
 with study_step(snakemake) as step:
     outcome, level, labels = step.config["outcomes"]["log"], step.level, step.labels
     seed, multipliers = step.bands["seed"], step.bands["multipliers"]
-    panel = step.panel_of(stayed(step.frame))
+    panel, at = step.panel_of(stayed(step.frame)), snakemake.params.coordinates
     reassigned = randomization_inference(panel, outcome, n_draws=REASSIGNMENTS, seed=seed, level=level)
     frame, clusters = clusterings(step.frame, step.roles, labels, step.places)
     variants = inference_variants(
@@ -24,7 +24,7 @@ with study_step(snakemake) as step:
         outcome,
         step.roles,
         clusters=clusters,
-        coordinates=seats(step.places),
+        coordinates=middles(step.frame, step.roles["cluster"], at) if at else seats(step.places),
         reassigned=reassigned,
         n_draws=WILD_DRAWS,
         multipliers=multipliers,

@@ -9,7 +9,7 @@ from aigreen_study.numbers.exhibits import add_exhibit, add_known
 from aigreen_study.numbers.prose import Ledger
 from aigreen_study.run.stem import stem
 from aigreen_study.run.step import study_step
-from aigreen_study.specification.decomposed import exposures, headline_outcome
+from aigreen_study.specification.decomposed import decompositions, exposures, headline_outcome
 from aigreen_study.specification.parts import movement, support
 from aigreen_study.specification.places import NO_PLACES
 from aigreen_study.specification.results import read_printed
@@ -37,19 +37,19 @@ with study_step(snakemake) as step:
 
     exposed = exposures(options)
     headline.add_settings(ledger, level, exposed)
-    names = part_labels(options["channels"], step.labels)
-    parts = {
-        name: load(stem([path])).overall() for name, path in zip(exposed, snakemake.input.decomposition, strict=True)
-    }
-    overall = parts[options["exposure"]]
-    headline.add_decomposition(ledger, overall, names, level=level, **step.bands)
-    for name, result in parts.items():
-        untreated = {kind: step.unit_names[units].tolist() for kind, units in support(panel, name).items()}
-        headline.add_exposure(ledger, name, result, untreated, level)
-    moved = (headline_outcome(options), *options["channels"])
-    for name, path in zip(moved, snakemake.input.moves, strict=True):
-        headline.add_move(ledger, name, movement(load(stem([path]))), level)
-    if step.simulated:
+    if snakemake.input.decomposition:
+        names = part_labels(options["channels"], step.labels)
+        files = zip(decompositions(options), snakemake.input.decomposition, strict=True)
+        parts = {name: load(stem([path])).overall() for name, path in files}
+        overall = next(iter(parts.values()))
+        headline.add_decomposition(ledger, overall, names, level=level, **step.bands)
+        for name in exposed:
+            untreated = {kind: step.unit_names[units].tolist() for kind, units in support(panel, name).items()}
+            headline.add_exposure(ledger, name, parts[name], untreated, level)
+        moved = (headline_outcome(options), *options["channels"])
+        for name, path in zip(moved, snakemake.input.moves, strict=True):
+            headline.add_move(ledger, name, movement(load(stem([path]))), level)
+    if snakemake.input.truth:
         truth = pd.read_parquet(snakemake.input.truth)
         known, exposure = study_truth(truth, options["channels"]), options["exposure"]
         cells = true_cells(frame, known, att.index)

@@ -7,5 +7,5 @@ from aigreen_study.run.log import logged
 from aigreen_study.trust.provenance import provenance, to_json
 
 with logged(snakemake):
-    facts = provenance(**snakemake.params.of, graph=snakemake.params.graph, root=".")
+    facts = provenance(**snakemake.params.of, graph=snakemake.params.graph, root=snakemake.params.root, built=".")
     write_bytes(Path(snakemake.output.provenance), to_json(facts).encode())

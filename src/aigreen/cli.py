@@ -10,6 +10,8 @@ from importlib.util import find_spec
 from aigreen.errors import AigreenError, MissingExtraError
 
 COMMANDS = {
+    "new-study": "look at a file of your data and write the file of a study of it",
+    "run": "run a study of your own data, from its file to the paper",
     "doctor": "which studies can run here, and where the missing inputs come from",
     "template": "write an empty table of those that no vendor delivers, with its recipe",
     "build": "make the firm-year panel of a study from its raw files",
@@ -42,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="aigreen", description=__doc__)
     choices = parser.add_subparsers(dest="command", required=True)
     try:
-        modules = {name: import_module(f"aigreen_study.commands.{name}") for name in COMMANDS}
+        modules = {name: import_module(f"aigreen_study.commands.{name.replace('-', '_')}") for name in COMMANDS}
     except MissingExtraError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from aigreen.errors import ConfigError, did_you_mean
+from aigreen_study.own.study import KIND, is_own, own_config
 
 DEFAULT = "simulated-firms"
 CONFIG = Path("analysis/config")
@@ -23,8 +24,8 @@ def read_config(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     Parameters
     ----------
     given : mapping
-        What the user set; `study` names the file, other keys override it. A study without a file in `folder` must be
-        complete in `given`.
+        What the user set; `study` names the file, in the folder at hand or in `folder`, and other keys override it. A
+        study without a file must be complete in `given`.
     folder : Path
         Holds one YAML file a study, schema.json, and schema-KIND.json for studies with a key `kind`.
 
@@ -32,26 +33,39 @@ def read_config(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     ------
     ConfigError
         For an unknown study or key, a missing key, a value of the wrong kind, or a file of column names that does not
-        lie below the folder at hand.
+        lie below the folder at hand; for a column of one's own panel that its file does not have.
+    SourceError
+        For a file of one's own data that cannot be read.
     """
     name = str(given.get("study", DEFAULT))
-    path = folder / f"{name}.yaml"
+    path = study_file(name, folder)
     known = studies(folder)
-    if name in known:
+    if path.is_file():
         base = _read_yaml(path)
     elif set(given) - {"study"}:
         base = {}
     else:
         raise ConfigError(f"no study {name!r}{did_you_mean(name, known)}; there are {', '.join(known)}")
-    schema = _schema(folder, base.get("kind", given.get("kind")))
+    own = is_own({**base, **given})
+    if own:
+        base.setdefault("study", name)
+    schema = _schema(folder, KIND if own else base.get("kind", given.get("kind")))
     config = _overlaid(base, _typed(given, schema))
     problems = sorted({_explain(error) for error in _leaves(Draft202012Validator(schema).iter_errors(config))})
     if problems:
         raise ConfigError(f"study {name!r}: " + "; ".join(problems))
+    if own:
+        return own_config(config, path.name)
     mapping = config.get("build", {}).get("mapping")
     if mapping is not None and not Path(mapping).resolve().is_relative_to(Path.cwd().resolve()):
         raise ConfigError(f"study {name!r}: build.mapping: {mapping} is not below {Path.cwd()}")
     return config
+
+
+def study_file(name: str, folder: Path) -> Path:
+    """File of a study: among those of the project, or in the folder at hand."""
+    here = Path(f"{name}.yaml")
+    return here if here.is_file() else folder / here
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from aigreen.decomposition.parts import DIRECT, SPILLOVER, TOTAL
 from aigreen.effects.effects import Effects
+from aigreen.errors import DataError, EstimationError
 from aigreen.inference.honest import HonestDiD
 from aigreen.inference.placebo_links import LinkCheck
 from aigreen.inference.randomization import Randomization
@@ -111,8 +112,29 @@ def add_shift_share(ledger: Ledger, found: Instrumented, level: float) -> None:
     ledger.add("shift_share_set", set_text(found.weak), **facts)
 
 
-def add_estimators(ledger: Ledger, studies: Mapping[str, Effects], honest: Iterable[HonestDiD], n_rows: int) -> None:
-    """Enter the test of leads of each event study, and what the first allows to go wrong before it holds zero."""
+def estimable(fits: Mapping[str, Callable[[], Effects]]) -> tuple[dict[str, Effects], dict[str, str]]:
+    """Return the results of those fits that the data bear, and why the others fail; the first has to succeed."""
+    found, failures = {}, {}
+    for label, fit in fits.items():
+        try:
+            found[label] = fit()
+        except (DataError, EstimationError) as error:
+            if not found:
+                raise
+            failures[label] = str(error)
+    return found, failures
+
+
+def add_estimators(
+    ledger: Ledger,
+    studies: Mapping[str, Effects],
+    honest: Iterable[HonestDiD],
+    n_rows: int,
+    failures: Iterable[str] = (),
+) -> None:
+    """Enter the test of leads of each event study, what the first allows to go wrong, and estimators that fail."""
+    if failures := list(failures):
+        ledger.add("estimators_left_out", listed(failures), exhibit="figures/event_study_estimators")
     for label, study in studies.items():
         key = label.lower().replace("-", "_")
         found, facts = pretrend(study), {"exhibit": "figures/event_study_estimators", "n": study.n_rows}

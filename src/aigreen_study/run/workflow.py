@@ -25,7 +25,7 @@ def depend_on_code(workflow: Any, root: str | Path) -> CodeReader:
     root : path
         The project.
     """
-    reader = CodeReader(root, Path(root) / CACHE)
+    reader = CodeReader(root, CACHE)
     for rule in workflow.rules:
         if rule.script:
             rule.set_params(code=_parameter(reader, code_of(rule)))

@@ -74,7 +74,7 @@ def write_site(
     page = typeset(config, results, root=root, target="html").decode()
     body = paper_body(page, tables)
     origin = with_quoted(provenance, tables)
-    certificate = _certificate(root, config["study"])
+    certificate = _certificate(results.parents[1], config["study"])
     entries = _json(results / "ledger.json") | quoted_entries(body.keys, root) | quoted_cells(tables, origin)
     titles = {"numbers": "Numbers in the text"} | {name: table.title for name, table in tables.items()} | body.titles
     exhibits = exhibit_cards(origin, body.labels, titles, root)

@@ -20,8 +20,13 @@ from aigreen_study.specification.specification import Specification
 
 
 def exposures(options: Mapping[str, Any]) -> list[str]:
-    """Columns of exposure under the key `decomposition`: the main one first."""
-    return [options["exposure"], *options.get("alternatives", [])]
+    """Columns of exposure under the key `decomposition`: the main one first; none where a study has channels alone."""
+    return [name for name in (options["exposure"], *options.get("alternatives", [])) if name]
+
+
+def decompositions(options: Mapping[str, Any]) -> dict[str, str | None]:
+    """Exposure of each decomposition of a study, by the name of its file; the main one first."""
+    return {name: name for name in exposures(options)} or {"no_exposure": None}
 
 
 def headline_outcome(options: Mapping[str, Any]) -> str:
@@ -48,7 +53,7 @@ def study_moves(options: Mapping[str, Any], panel: Panel) -> dict[str, Effects]:
     """Take outcome and channels as outcomes of their own, on rows without exposure; counts in percent of their mean."""
     names = ("fixed_effects", "variance", "leads")
     given = {name: options[name] for name in names if name in options}
-    clean, first = panel.clean(options["exposure"]), headline_outcome(options)
+    clean, first = panel.clean(options["exposure"]) if options["exposure"] else panel, headline_outcome(options)
     linear = Imputation(**given)
     counts = linear
     if "counts" in options:

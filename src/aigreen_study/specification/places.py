@@ -29,6 +29,11 @@ def seats(level: str) -> pd.DataFrame | None:
     return divisions[["lat", "lon"]].astype(float).set_index(index)
 
 
+def middles(frame: pd.DataFrame, cluster: str, at: Mapping[str, str]) -> pd.DataFrame:
+    """Latitude and longitude in degrees of clusters: means over their rows of the columns that `at` names."""
+    return frame.groupby(cluster)[[at["latitude"], at["longitude"]]].mean().astype(float)
+
+
 def stayed(frame: pd.DataFrame) -> pd.DataFrame:
     """Rows of units that did not move between places, where the panel says which did: their dates are their place's."""
     return frame[frame[MOVED] == 0] if MOVED in frame else frame

@@ -24,7 +24,9 @@ SECTIONS = ("results", "heterogeneity", "robustness", "appendix")
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 
 
-def read_registry(folder: str | Path, config: Mapping[str, Any]) -> dict[str, Exhibit]:
+def read_registry(
+    folder: str | Path, config: Mapping[str, Any], *, tables: str | Path | None = None, given: Iterable[Exhibit] = ()
+) -> dict[str, Exhibit]:
     """Read the exhibits of a study, in the order of exhibits.csv, each with its specifications.
 
     Parameters
@@ -34,6 +36,11 @@ def read_registry(folder: str | Path, config: Mapping[str, Any]) -> dict[str, Ex
         names.
     config : mapping
         Configuration of the study, whose defaults fill empty fields.
+    tables : path, optional
+        Folder of specifications.csv and exhibits.csv, either of which it need not have. By default `folder`.
+    given : iterable of Exhibit
+        Exhibits of the study that no table lists. A row can add to them, and an exhibit of the same name in
+        exhibits.csv takes the place of one.
 
     Raises
     ------
@@ -44,13 +51,19 @@ def read_registry(folder: str | Path, config: Mapping[str, Any]) -> dict[str, Ex
     problems: list[str] = []
     attacks = list(read_objections(folder))
     exhibits, rows = [], []
-    for line, row in _rows(folder / EXHIBITS, _EXHIBIT_COLUMNS, problems):
+    listed = {name: (folder if tables is None else Path(tables)) / name for name in (EXHIBITS, SPECIFICATIONS)}
+    for line, row in _listed(listed[EXHIBITS], _EXHIBIT_COLUMNS, problems, needed=tables is None):
         found, make = _exhibit_problems(row, attacks), partial(_exhibit, row, line)
         exhibits.append(_read(row, f"{EXHIBITS}, line {line}", found, make, problems))
-    for line, row in _rows(folder / SPECIFICATIONS, _SPECIFICATION_COLUMNS, problems):
+    for line, row in _listed(listed[SPECIFICATIONS], _SPECIFICATION_COLUMNS, problems, needed=tables is None):
         found, make = _specification_problems(row), partial(_specification, row, line)
         rows.append(_read(row, f"{SPECIFICATIONS}, line {line}", found, make, problems))
     study, exhibits, rows = config["study"], list(filter(None, exhibits)), list(filter(None, rows))
+    replaced = {exhibit.exhibit for _, exhibit in exhibits}
+    for exhibit in given:
+        if exhibit.exhibit not in replaced:
+            exhibits.append(([study], exhibit))
+            rows = [*(([study], row) for row in exhibit.specifications), *rows]
     kept: dict[str, Exhibit] = {}
     known = [*studies(folder), study]
     for name in sorted({name for named, _ in [*exhibits, *rows] for name in named}):
@@ -74,7 +87,7 @@ def read_registry(folder: str | Path, config: Mapping[str, Any]) -> dict[str, Ex
 
 def read_objections(folder: str | Path) -> dict[str, dict[str, str]]:
     """Read what a referee attacks: by key the objection, the answer, and the table that shows it."""
-    return {row["key"]: row for row in _table(Path(folder) / OBJECTIONS, ("key", "objection", "answer", "table"))}
+    return {row["key"]: row for row in read_table(Path(folder) / OBJECTIONS, ("key", "objection", "answer", "table"))}
 
 
 def read_answers(folder: str | Path) -> dict[str, dict[str, str]]:
@@ -85,7 +98,7 @@ def read_answers(folder: str | Path) -> dict[str, dict[str, str]]:
     ConfigError
         For an attack that is no key of objections.csv.
     """
-    rows = _table(Path(folder) / ANSWERS, ("exhibit", "title", "attack"))
+    rows = read_table(Path(folder) / ANSWERS, ("exhibit", "title", "attack"))
     known = list(read_objections(folder))
     unknown = [_unknown("attack", key, known) for row in rows for key in row["attack"].split()]
     if problems := list(filter(None, unknown)):
@@ -93,7 +106,8 @@ def read_answers(folder: str | Path) -> dict[str, dict[str, str]]:
     return {row["exhibit"]: row for row in rows}
 
 
-def _table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """Rows of a table with these columns; `ConfigError` for another header, or a row of another length."""
     problems: list[str] = []
     rows = [row for _, row in _rows(path, columns, problems)]
     if problems:
@@ -118,6 +132,12 @@ _SPECIFICATION_COLUMNS = (
     "study", "exhibit", "id", "label", "group", "estimator", "outcome", "treatment", "exposure", "channels",
     "covariates", "fixed_effects", "cluster", "sample", "options",
 )  # fmt: skip
+
+
+def _listed(
+    path: Path, columns: Sequence[str], problems: list[str], *, needed: bool
+) -> list[tuple[int, dict[str, str]]]:
+    return _rows(path, columns, problems) if needed or path.is_file() else []
 
 
 def _rows(path: Path, columns: Sequence[str], problems: list[str]) -> list[tuple[int, dict[str, str]]]:

@@ -130,7 +130,7 @@ class Specification:
         if "channels" in self.method.reads:
             filled["channels"] = self.channels or tuple(parts["channels"])
         if "exposure" in self.method.reads:
-            filled["exposure"] = self.exposure or (parts["exposure"],)
+            filled["exposure"] = self.exposure or tuple(filter(None, [parts["exposure"]]))
         return replace(self, **filled)
 
 

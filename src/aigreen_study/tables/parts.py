@@ -65,8 +65,9 @@ class Notes:
             f"Errors are clustered by {labels[roles['cluster']].lower()}, {CENTRED[options['variance']]}."
         )
         self.exposures = f"{on_outcome(options, labels)}, averaged over treated rows. The parts add up to the total."
+        exposed = f" Exposure: {_lower(labels[options['exposure']])}." if options["exposure"] else ""
         self.parts = (
-            f"{self.exposures} Exposure: {_lower(labels[options['exposure']])}. {model} Intervals of shares hold the "
+            f"{self.exposures}{exposed} {model} Intervals of shares hold the "
             "values for which part less share times total is not rejected (Fieller); where the total is too near zero, "
             "nothing bounds a share (none)."
         )
@@ -75,7 +76,8 @@ class Notes:
             shown = ", ".join(effect_label(effect, labels).lower() for effect in linear)
             growth = f"the outcome in percent of its mean, channels in their units with fixed effects {shown}; "
         self.moves = (
-            f"Imputation estimates on rows without exposure to {elsewhere}, averaged over treated rows; "
+            f"Imputation estimates{f' on rows without exposure to {elsewhere}' if exposed else ''}, "
+            "averaged over treated rows; "
             f"{growth}the test is "
             f"joint for the {options['leads']} years before treatment. {model}"
         )

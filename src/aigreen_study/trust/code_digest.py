@@ -20,7 +20,7 @@ from aigreen.disk import write_bytes
 from aigreen.errors import ReportError
 from aigreen_study.trust.syntax import PACKAGES, Import, Syntax, read_syntax
 
-FACTS = Path("src/aigreen/data/facts.py")  # reads the fact tables
+FACTS = Path("aigreen/data/facts.py")  # reads the fact tables
 CACHE = Path(".snakemake/aigreen-code.json")  # of a project
 
 # Part of every key of the cache: the layout of Syntax, and Python's own syntax trees.
@@ -65,13 +65,20 @@ class CodeReader:
 
     def __init__(self, root: str | Path, cache: str | Path | None = None) -> None:
         self.root = Path(root).resolve()
+        # The packages of a checkout, or those that stand around a project that came with them.
+        self.source = self.root / "src" if (self.root / "src").is_dir() else Path(__file__).resolve().parents[2]
+        facts = self.root / "data/facts"
+        self._facts_at = facts if facts.is_dir() else self.source / "aigreen/data/facts"
         self._cache = None if cache is None else Path(cache)
         self._kept = self._load()
         self._used: dict[str, dict[str, object]] = {}
         self._syntax: dict[Path, Syntax] = {}
         self._imported: dict[Path, tuple[Path, ...]] = {}
-        self._data = {path.stem: path for path in (self.root / "data/facts").glob("*.csv")}
-        self._data["sources.csv"] = self.root / "data/sources.csv"
+        self._data = {path.stem: path for path in self._facts_at.glob("*.csv")}
+        registry = self.root / "data/sources.csv"
+        self._data["sources.csv"] = (
+            registry if registry.is_file() else self.source / "aigreen/data/registry/sources.csv"
+        )
 
     def code(self, *files: str | Path) -> Code:
         """Return what scripts, modules or notebooks rest on, taken together.
@@ -175,21 +182,28 @@ class CodeReader:
         return place.with_suffix(".py").is_file() or (place / "__init__.py").is_file()
 
     def _place(self, module: str) -> Path:
-        return self.root.joinpath("src", *module.split("."))
+        return self.source.joinpath(*module.split("."))
 
     def _package(self, path: Path) -> str:
-        source = self.root / "src"
-        inside = any(path.is_relative_to(source / package) for package in PACKAGES)
-        return ".".join(path.parent.relative_to(source).parts) if inside else ""
+        inside = any(path.is_relative_to(self.source / package) for package in PACKAGES)
+        return ".".join(path.parent.relative_to(self.source).parts) if inside else ""
 
     def _facts(self, seen: dict[Path, Syntax]) -> list[Path]:
         """Fact tables named in the code, where the module that reads them is among it; and the source registry."""
-        reads = self.root / FACTS in seen
+        reads = self.source / FACTS in seen
         names = {text for syntax in seen.values() for text in syntax.strings}
         return sorted(path for name, path in self._data.items() if name in names and (reads or name == "sources.csv"))
 
+    def place(self, name: str) -> Path:
+        """File behind the name of a module, script or fact table."""
+        file = self.root / name
+        return file if file.exists() or not name.startswith("src/") else self.source / name.removeprefix("src/")
+
     def _name(self, path: Path) -> str:
-        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
+        if path.is_relative_to(self.root):
+            return path.relative_to(self.root).as_posix()
+        inside = path.is_relative_to(self.source)
+        return f"src/{path.relative_to(self.source).as_posix()}" if inside else path.name
 
 
 def _restored(kept: dict[str, object]) -> Syntax:

@@ -24,6 +24,7 @@ def provenance(
     source: str | Sequence[str] | None = None,
     file: str | None = None,
     left_out: Sequence[Mapping[str, Any]] = (),
+    built: str | Path | None = None,
 ) -> dict[str, Any]:
     """Describe every exhibit of a built study.
 
@@ -38,6 +39,8 @@ def provenance(
         Registered sources of the study's raw data, and the one file that is used, as `source_rows` takes them.
     left_out : sequence of mapping
         Records of `aigreen_study.specification.partial.LeftOut`.
+    built : path, optional
+        Where the study is built, if not in the project.
 
     Returns
     -------
@@ -52,7 +55,8 @@ def provenance(
         For a file of the graph that is absent.
     """
     root = Path(root).resolve()
-    reader = CodeReader(root, root / CACHE)
+    built = root if built is None else Path(built).resolve()
+    reader = CodeReader(root, built / CACHE)
     maker = {path: job for job in graph["jobs"] for path in _files(job["outputs"])}
     rules = {job["rule"]: _rule(reader, job["script"]) for job in graph["jobs"]}
     facts = {name for rule in rules.values() for name in rule["facts"]}
@@ -60,10 +64,12 @@ def provenance(
     return {
         "study": study,
         "exhibits": {
-            name: _exhibit(root, study, name, path, maker) for path in graph["shown"] if (name := exhibit_name(path))
+            name: _exhibit(root, built, study, name, path, maker)
+            for path in graph["shown"]
+            if (name := exhibit_name(path))
         },
         "rules": dict(sorted(rules.items())),
-        "files": {path: _file(root, path, maker) for path in sorted(paths)},
+        "files": {path: _file(reader, built, path, maker) for path in sorted(paths)},
         "sources": source_rows(source, file),
         **({"left_out": list(left_out)} if left_out else {}),
     }
@@ -156,11 +162,11 @@ def _rule(reader: CodeReader, script: str) -> dict[str, Any]:
     return {"script": script, "code": code.digest, "modules": list(code.modules), "facts": list(code.facts)}
 
 
-def _exhibit(root: Path, study: str, name: str, path: str, maker: Mapping[str, Any]) -> dict[str, Any]:
+def _exhibit(root: Path, built: Path, study: str, name: str, path: str, maker: Mapping[str, Any]) -> dict[str, Any]:
     job = maker[path]
     output = next(name for name, paths in job["outputs"].items() if path in paths)
     return {
-        "title": json.loads((root / path).read_text(encoding="utf-8"))["title"] if name.startswith("tables/") else "",
+        "title": json.loads((built / path).read_text(encoding="utf-8"))["title"] if name.startswith("tables/") else "",
         "rule": job["rule"],
         "script": job["script"],
         "lines": written_at(root / job["script"], output),
@@ -184,8 +190,8 @@ def _roots(path: str, maker: Mapping[str, Any]) -> list[str]:
     return sorted(found)
 
 
-def _file(root: Path, path: str, maker: Mapping[str, Any]) -> dict[str, Any]:
-    place = root / path
+def _file(reader: CodeReader, built: Path, path: str, maker: Mapping[str, Any]) -> dict[str, Any]:
+    place = built / path if (built / path).exists() else reader.place(path)
     if not place.exists():
         raise ReportError(f"{path}: absent, so its provenance cannot be written")
     digest, size = content_sum(place)

@@ -1,0 +1,97 @@
+"""A panel in a file of the user's: csv, workbook, Stata or parquet."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from aigreen.data.raw.files import sniff_encoding
+from aigreen.errors import DataError, SourceError
+
+HEAD = 1_000_000  # bytes from which encoding and separator are told
+ENDINGS = (".csv", ".tsv", ".txt", ".xlsx", ".xls", ".dta", ".parquet")
+
+
+def read_own(path: str | Path, sheet: str | None = None, *, rows: int | None = None) -> pd.DataFrame:
+    """Read the table, with numbers as numbers; codes with leading zeros stay text.
+
+    Parameters
+    ----------
+    path : path
+        Its ending says what it is, one of `ENDINGS`.
+    sheet : str, optional
+        Of a workbook; by default the first.
+    rows : int, optional
+        Only the first.
+
+    Raises
+    ------
+    SourceError
+        No such file, another ending, or a file that cannot be read as what its ending says.
+    DataError
+        Columns without a name, or with the same.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in ENDINGS:
+        raise SourceError(f"{path}: {path.suffix or 'no ending'} is not read; use {', '.join(ENDINGS)}")
+    if not path.is_file():
+        raise SourceError(f"{path}: no such file below {Path.cwd()}")
+    try:
+        frame = _read(path, sheet, rows)
+    except (ValueError, OSError, KeyError, pa.ArrowInvalid, UnicodeError) as error:
+        raise SourceError(f"{path}: cannot be read as {path.suffix.lower()}: {' '.join(str(error).split())}") from None
+    frame.columns = [str(name).strip() for name in frame.columns]
+    twice = sorted({name for name in frame.columns if list(frame.columns).count(name) > 1})
+    if twice:
+        raise DataError(f"{path}: {len(twice)} names stand over two columns or more", count=len(twice), first=twice)
+    return frame
+
+
+def own_columns(path: str | Path, sheet: str | None = None) -> list[str]:
+    """Names of the columns, from the head of the file."""
+    if Path(path).suffix.lower() == ".parquet" and Path(path).is_file():
+        try:
+            return list(pq.read_schema(path).names)
+        except pa.ArrowInvalid as error:
+            raise SourceError(f"{path}: cannot be read as .parquet: {error}") from None
+    return list(read_own(path, sheet, rows=0).columns)
+
+
+def _read(path: Path, sheet: str | None, rows: int | None) -> pd.DataFrame:
+    kind = path.suffix.lower()
+    if kind == ".parquet":
+        return pd.read_parquet(path)
+    if kind == ".dta":
+        return pd.read_stata(path, convert_categoricals=True) if rows is None else _stata_head(path, rows)
+    if kind in (".xlsx", ".xls"):
+        return _kept_codes(pd.read_excel(path, sheet_name=sheet or 0, engine="calamine", dtype=object, nrows=rows))
+    with path.open("rb") as file:
+        head = file.read(HEAD).rpartition(b"\n")[0] or path.read_bytes()
+    encoding = sniff_encoding(head, path.name)
+    mark = max(",;\t|", key=head.decode(encoding).partition("\n")[0].count)
+    text = pd.read_csv(path, sep=mark, dtype=str, nrows=rows, encoding=encoding, skipinitialspace=True)
+    return _kept_codes(text)
+
+
+def _stata_head(path: Path, rows: int) -> pd.DataFrame:
+    with pd.read_stata(path, iterator=True) as file:
+        return file.read(max(rows, 1)).head(rows)
+
+
+def _kept_codes(frame: pd.DataFrame) -> pd.DataFrame:
+    """Turn text into numbers where every value is one and none has a leading zero."""
+    return frame.apply(_number) if len(frame.columns) else frame
+
+
+def _number(column: pd.Series) -> pd.Series:
+    filled = column.dropna()
+    if filled.map(lambda value: isinstance(value, str) and bool(re.fullmatch(r"0\d+", value))).any():
+        return column.astype(str).where(column.notna())
+    try:
+        return pd.to_numeric(column)
+    except (ValueError, TypeError):
+        return column.astype(str).where(column.notna())

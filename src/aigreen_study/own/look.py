@@ -1,0 +1,150 @@
+"""What a file of data looks like as a panel: periods, gaps, cohorts, and columns that could play a part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from aigreen.errors import UnknownColumnError
+from aigreen.panel.panel import Panel
+
+FEW_VALUES, MOST_SUGGESTED, FURTHEST = 6, 8, 5
+LATITUDE, LONGITUDE = ("lat", "latitude"), ("lon", "lng", "long", "longitude")
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was found in a file.
+
+    Attributes
+    ----------
+    rows, units, gaps : int
+        Gaps are units and periods between the first and the last that have no row.
+    periods : tuple of int
+        First and last.
+    cohorts : dict of int to int
+        Units by first treated period.
+    never, always : int
+        Units never treated, and treated from their first period on.
+    missing : int
+        Rows without the outcome.
+    counts : bool
+        The outcome is a whole number of zero or more.
+    name : str
+        Column of names of the units; empty where there is none.
+    coordinates : tuple of str
+        Columns of latitude and longitude; empty where there are none.
+    controls : list of str
+        Columns that move within units and over time.
+    steady : list of str
+        Columns of many numbers that stay within units.
+    groups : dict of str to list
+        Columns of few values that stay within units, each with treated and untreated units.
+    horizons : tuple of int
+        First and last that the cohorts give.
+    """
+
+    rows: int
+    units: int
+    gaps: int
+    periods: tuple[int, int]
+    cohorts: dict[int, int]
+    never: int
+    always: int
+    missing: int
+    counts: bool
+    name: str
+    coordinates: tuple[str, ...]
+    controls: list[str]
+    steady: list[str]
+    groups: dict[str, list[object]]
+    horizons: tuple[int, int]
+
+
+def look(frame: pd.DataFrame, roles: Mapping[str, str], outcome: str) -> Look:
+    """Look at a file as a panel.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    roles : mapping
+        Columns unit, time and cohort.
+    outcome : str
+
+    Raises
+    ------
+    DataError
+        A subclass, where it is no panel.
+    """
+    for role, column in {**roles, "outcome": outcome}.items():
+        if column not in frame.columns:
+            raise UnknownColumnError(column, list(frame.columns), role=role)
+    panel = Panel(frame, **roles)
+    y = panel.column(outcome)
+    first, last = int(panel.times[0]), int(panel.times[-1])
+    start = panel.times[panel.time_codes[panel.unit_first]]
+    cohort, treated = panel.unit_cohort, np.isfinite(panel.unit_cohort)
+    always = treated & (cohort <= start)
+    used = cohort[treated & ~always & (cohort <= last)]
+    low = min(FURTHEST, int(used.max() - first - 1)) if used.size else 1
+    high = min(FURTHEST, int(last - used.min())) if used.size else 1
+    others = [column for column in frame.columns if column not in {*roles.values(), outcome}]
+    steady, moving = _by_variation(frame, roles["unit"], others)
+    places = tuple(next((c for c in steady if c.lower() in known), "") for known in (LATITUDE, LONGITUDE))
+    return Look(
+        rows=panel.n_rows,
+        units=panel.n_units,
+        gaps=panel.n_units * panel.n_periods - panel.n_rows,
+        periods=(first, last),
+        cohorts={int(g): int((cohort == g).sum()) for g in panel.cohorts},
+        never=int((~treated).sum()),
+        always=int(always.sum()),
+        missing=int(np.isnan(y).sum()),
+        counts=bool(np.nanmin(y) >= 0 and np.nanmax(y) > 1 and (np.mod(y[~np.isnan(y)], 1) == 0).all()),
+        name=_names(frame, roles["unit"], steady),
+        coordinates=places if all(places) else (),
+        controls=_controls(frame, moving, outcome),
+        steady=_steady(frame, steady, places),
+        groups=_groups(frame, steady, panel.in_frame_order(treated[panel.unit_codes])),
+        horizons=(-max(low, 1), high),
+    )
+
+
+def _by_variation(frame: pd.DataFrame, unit: str, columns: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Columns that have one value in every unit, and all others; those without a value are neither."""
+    filled = [column for column in columns if frame[column].notna().any()]
+    most = frame.groupby(unit)[filled].nunique().max() if filled else pd.Series(dtype=float)
+    return [column for column in filled if most[column] <= 1], [column for column in filled if most[column] > 1]
+
+
+def _names(frame: pd.DataFrame, unit: str, steady: Sequence[str]) -> str:
+    texts = [column for column in steady if not pd.api.types.is_numeric_dtype(frame[column])]
+    units = frame[unit].nunique()
+    return next((column for column in texts if frame[column].nunique() == units and frame[column].notna().all()), "")
+
+
+def _controls(frame: pd.DataFrame, moving: Sequence[str], outcome: str) -> list[str]:
+    """Numeric columns with a value in nearly all rows, not mostly one value, not nearly the outcome itself."""
+    found = []
+    for column in moving:
+        values = frame[column]
+        if not pd.api.types.is_numeric_dtype(values) or values.notna().mean() < 0.95:
+            continue
+        like = abs(values.corr(frame[outcome], method="spearman"))
+        if values.value_counts(normalize=True).iloc[0] < 0.5 and values.nunique() > FEW_VALUES and not like > 0.7:
+            found.append(column)
+    return found[:MOST_SUGGESTED]
+
+
+def _steady(frame: pd.DataFrame, columns: Sequence[str], places: Sequence[str]) -> list[str]:
+    numeric = [column for column in columns if pd.api.types.is_numeric_dtype(frame[column]) and column not in places]
+    return [c for c in numeric if frame[c].nunique() > FEW_VALUES and frame[c].notna().all()][:MOST_SUGGESTED]
+
+
+def _groups(frame: pd.DataFrame, columns: Sequence[str], treated: np.ndarray) -> dict[str, list[object]]:
+    few = [column for column in columns if 2 <= frame[column].nunique() <= FEW_VALUES and frame[column].notna().all()]
+    few = [column for column in few if (pd.Series(treated).groupby(frame[column].to_numpy()).nunique() == 2).all()]
+    return {column: sorted(frame[column].unique().tolist(), key=str) for column in few[:MOST_SUGGESTED]}

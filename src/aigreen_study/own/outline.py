@@ -1,0 +1,105 @@
+"""The file of a new study, with what was found in the data and what was assumed as comments."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+from aigreen_study.own.look import Look
+
+HEAD = """\
+# A study of {file}. Lines that begin with # are comments: take the mark away to use one.
+# In the data: {rows:,} rows of {units:,} units from {first} to {last}{gaps}.
+# Units by first treated period: {cohorts}; never treated: {never:,}.{always}{missing}
+"""
+
+
+def outline(found: Look, roles: Mapping[str, str], outcome: str, file: str, year: str) -> str:
+    """Write a study's file: what it needs, what was assumed, and what could be added.
+
+    Parameters
+    ----------
+    found : Look
+    roles : mapping
+        Columns unit, time and cohort.
+    outcome : str
+    file : str
+        Of the data, as the study shall name it.
+    year : str
+        Date of the paper.
+    """
+    named = {**roles, **({"name": found.name} if found.name else {}), "unit_label": "Units"}
+    low, high = found.horizons
+    lines = [
+        HEAD.format(
+            file=file,
+            rows=found.rows,
+            units=found.units,
+            first=found.periods[0],
+            last=found.periods[1],
+            gaps=f", {found.gaps:,} units and periods without a row" if found.gaps else ", without a gap",
+            cohorts=", ".join(f"{time} ({units:,})" for time, units in found.cohorts.items()) or "nobody",
+            never=found.never,
+            always=f"\n# Left out: {found.always:,} units treated from their first period on." if found.always else "",
+            missing=f"\n# Left out: {found.missing:,} rows without the outcome." if found.missing else "",
+        ),
+        f"title: {_text(f'The effect of treatment on {outcome}')}",
+        'authors: ["Your name"]',
+        f"date: {_text(year)}",
+        f"source: {{file: {_text(file)}}}",
+        f"panel: {_flow(named)}",
+        f"# Assumed: errors are clustered by {roles['unit']}. Another column: add cluster to panel.",
+        f"outcome: {_text(outcome)}",
+    ]
+    if found.counts:
+        lines += ["# Assumed: the outcome is a count, so that Poisson regressions stand beside the linear ones.",
+                  f"counts: {_text(outcome)}"]  # fmt: skip
+    lines += [
+        f"labels: {_flow({outcome: outcome})}",
+        f"event_study: {{horizons: [{low}, {high}]}}",
+        "# Assumed: controls are units not yet treated; nobody acts before treatment.",
+        "# event_study also takes: control_group: never_treated, anticipation: 1, covariates: [...]",
+    ]
+    if found.steady:
+        lines.append(
+            f"# Known before treatment, for trends that depend on it: event_study covariates {_list(found.steady)}"
+        )
+    if found.controls:
+        lines += ["# Controls that move within units. Treatment should not move them: choose, do not take all.",
+                  f"# covariates: {_list(found.controls)}"]  # fmt: skip
+    if found.groups:
+        lines.append("# groups:")
+    for column, values in found.groups.items():
+        pairs = {value if isinstance(value, str) else f"{column} {value}": value for value in values}
+        lines.append(f"#   {column}: {_flow(pairs)}")
+    if found.coordinates:
+        latitude, longitude = found.coordinates
+        lines += [f"coordinates: {_flow({'latitude': latitude, 'longitude': longitude})}",
+                  "# exposures: {near: {within_km: 100}}", "# polygons: borders.geojson"]  # fmt: skip
+    lines += ["# channels: [...]                          columns through which treatment may act",
+              "# exposures: {partners: {links: links.csv}}  pairs of units, with a weight in a third column",
+              "# dose: ...                                 column of how much treatment"]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _list(columns: Iterable[str]) -> str:
+    return f"[{', '.join(map(_text, columns))}]"
+
+
+def _flow(values: Mapping[str, object]) -> str:
+    pairs = (
+        f"{_text(key)}: {_flow(value) if isinstance(value, Mapping) else _text(value)}" for key, value in values.items()
+    )
+    return "{" + ", ".join(pairs) + "}"
+
+
+def _text(value: object) -> str:
+    """Write a value for YAML, in quotes where it could be read as something else."""
+    if not isinstance(value, str):
+        return str(value)
+    plain = value.replace("_", "").replace(".", "")
+    safe = plain.isascii() and plain.isalnum() and not plain[0].isdigit()
+    return value if safe and value.lower() not in _WORDS else json.dumps(value, ensure_ascii=False)
+
+
+_WORDS: Iterable[str] = {"y", "n", "yes", "no", "true", "false", "on", "off", "null"}

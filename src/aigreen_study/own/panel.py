@@ -1,0 +1,122 @@
+"""From the user's file to the analysis panel, with what the study adds to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from aigreen.data.assemble.codebook import Assembled, Entry, SampleFlow, finish
+from aigreen.data.sources.own_file import read_own
+from aigreen.errors import ConfigError, DataError
+from aigreen.exposure.exposure import exposure
+from aigreen.exposure.maps import Map, matrix_map, rings
+from aigreen.panel.panel import Panel
+from aigreen_study.own.study import TREATED, exposure_label, plain
+
+
+def own_panel(config: Mapping[str, Any]) -> Assembled:
+    """Build the panel of a study of one's own data.
+
+    Units treated from their first period on are left out, as none of their rows is without treatment, and so are rows
+    without the outcome; the sample flow says how many. Exposure is that to all treated units of the file.
+
+    Raises
+    ------
+    DataError
+        A subclass, for rows that are no panel: keys that stand twice, cohorts that vary within a unit.
+    ConfigError
+        Groups whose values the data do not have, links between units that are not there.
+    """
+    own, roles = config["own"], config["panel"]
+    unit, time, cohort = (roles[role] for role in ("unit", "time", "cohort"))
+    frame = read_own(own["source"]["file"], own["source"].get("sheet")).rename(columns=own["columns"])
+    _check_names(frame, own, roles)
+    flow = SampleFlow(unit)
+    frame = flow.add(f"rows of {own['source']['file'].rpartition('/')[2]}", frame)
+    panel = Panel(frame, unit=unit, time=time, cohort=cohort, cluster=roles["cluster"])
+    first = panel.in_frame_order(panel.cohort)
+    frame = frame.assign(
+        **{
+            cohort: np.where(np.isfinite(first), first, np.nan),
+            TREATED: panel.in_frame_order(panel.treated).astype("int64"),
+        },
+        **{name: exposure(panel, links) for name, links in _maps(own, panel).items()},
+    )
+    seen = frame.groupby(unit)[time].transform("min")
+    frame = flow.add("units treated from their first period left out", frame[~(seen >= frame[cohort])])
+    frame = flow.add("rows with the outcome", frame[frame[config["outcomes"]["log"]].notna()])
+    return finish(frame.sort_values([unit, time]), flow, _entries(own, list(frame.columns)))
+
+
+def _check_names(frame: pd.DataFrame, own: Mapping[str, Any], roles: Mapping[str, str]) -> None:
+    """Refuse columns that the panel adds, and values of groups that are not there."""
+    for name in (TREATED, *(name for name, how in own.get("exposures", {}).items() if "column" not in how)):
+        if name in frame.columns and name != roles["cohort"]:
+            raise DataError(
+                f"column {name!r} of the file has the name of one that the study makes; rename it", column=name
+            )
+    for column, values in own["groups"].items():
+        known = frame[column].dropna().unique()
+        absent = [value for value in values.values() if not (known.astype(str) == str(value)).any()]
+        if absent:
+            raise ConfigError(f"groups.{column}: no row has {', '.join(map(repr, absent))}; there are {_some(known)}")
+
+
+def _some(values: np.ndarray) -> str:
+    shown = sorted(map(str, values))
+    return ", ".join(shown[:6]) + (", ..." if len(shown) > 6 else "")
+
+
+def _maps(own: Mapping[str, Any], panel: Panel) -> dict[str, Map]:
+    """Who is exposed to whom, by exposure that is no column of the file."""
+    found: dict[str, Map] = {}
+    for name, how in own.get("exposures", {}).items():
+        if "within_km" in how:
+            (found[name],) = rings(places(panel.frame, panel.names["unit"], own), [0, how["within_km"]]).values()
+        elif "links" in how:
+            found[name] = _linked(read_own(how["links"]), panel.units, f"exposures.{name}.links: {how['links']}")
+    return found
+
+
+def places(frame: pd.DataFrame, unit: str, own: Mapping[str, Any]) -> pd.DataFrame:
+    """Latitude and longitude in degrees by unit, from its first row with both."""
+    columns = [own["coordinates"][key] for key in ("latitude", "longitude")]
+    found = frame.dropna(subset=columns).drop_duplicates(unit).set_index(unit)[columns]
+    lost = frame.loc[~frame[unit].isin(found.index), unit].unique()
+    if len(lost):
+        raise DataError(f"{len(lost)} units have no coordinates", column=columns[0], count=len(lost), first=lost)
+    return found.astype(float)
+
+
+def _linked(pairs: pd.DataFrame, units: pd.Index, where: str) -> Map:
+    """Weighted links of a table: from, to and, if there is a third column, weight."""
+    if len(pairs.columns) < 2:
+        raise DataError(f"{where}: two columns of units are needed, and a third of weights if links have any")
+    labels = pd.Index(units.astype(str))
+    ends = [labels.get_indexer(pairs.iloc[:, side].astype(str)) for side in (0, 1)]
+    lost = sorted({*pairs.iloc[:, 0].astype(str)[ends[0] < 0], *pairs.iloc[:, 1].astype(str)[ends[1] < 0]})
+    if lost:
+        raise DataError(f"{where}: {len(lost)} units are not in the panel", count=len(lost), first=lost)
+    weight = pairs.iloc[:, 2].to_numpy(dtype=float) if len(pairs.columns) > 2 else np.ones(len(pairs))
+    links = sparse.coo_array((weight, (ends[0], ends[1])), shape=(len(units), len(units))).tocsr()
+    links.setdiag(0)
+    return matrix_map(links, units)
+
+
+def _entries(own: Mapping[str, Any], columns: list[str]) -> list[Entry]:
+    """Codebook: labels of the study's file, or the names of the file's columns."""
+    source, labels = own["source"]["file"].rpartition("/")[2], own["labels"]
+    original = {name: column for column, name in own["columns"].items()}
+    cohort, time = own["panel"]["cohort"], own["panel"]["time"]
+    made = {TREATED: Entry(TREATED, "Treated", "", "1 = yes, 0 = no", source, f"{time} >= {cohort}")}
+    for name, how in own.get("exposures", {}).items():
+        if "within_km" in how:
+            said = "number of other treated units so near"
+            made[name] = Entry(name, exposure_label(name, own), "units", "", source, said)
+        elif "links" in how:
+            made[name] = Entry(name, exposure_label(name, own), "", "", how["links"], "sum of links to treated units")
+    return [made.get(name) or Entry(name, labels.get(name, plain(original[name])), source=source) for name in columns]
