@@ -12,7 +12,7 @@ from aigreen.inference.specification_curve import specification_tests
 from aigreen_study.numbers.headline import add_estimate, add_test, listed
 from aigreen_study.numbers.prose import Ledger
 from aigreen_study.specification.precision import detectable
-from aigreen_study.specification.results import Results, holds
+from aigreen_study.specification.results import Results
 from aigreen_study.specification.specification import Specification
 
 
@@ -73,13 +73,14 @@ def add_known(ledger: Ledger, results: Results, level: float) -> None:
         missed = [f"“{label[id_]}”" for id_, inside in held.items() if not inside]
         ledger.add(f"{name}_missed", listed(missed) if missed else "none of them", exhibit=place)
     if results.exhibit.kind == "contrast":
+        inside = results.held_differences(level)
         for group in results.compared:
             gaps, true = results.differences(group), results.true_differences(group)
             for id_, value in true.items():
                 key = difference_key(name, group, id_, alone=len(gaps) == 1)
                 ledger.add(f"{key}_truth", value, exhibit=place)
-                inside = holds(gaps[id_], value, level)
-                ledger.add(f"{key}_covered", "covers" if inside else "misses", exhibit=place)
+                if (group, id_) in inside:
+                    ledger.add(f"{key}_covered", "covers" if inside[group, id_] else "misses", exhibit=place)
 
 
 def difference_key(name: str, group: str, id_: str, *, alone: bool) -> str:

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from aigreen.disk import write_bytes
@@ -80,9 +81,19 @@ class Results:
         return {part.id: self.truth[part.id] - self.truth[first.id] for part in others if part.id in self.truth}
 
     def held(self, level: float) -> dict[str, bool]:
-        """Whether the interval of each estimate whose truth is known holds it, by id."""
+        """Whether the interval of each estimate holds its truth, by id; of those that have both."""
         known = [part.id for part in self.estimated if part.id in self.truth]
-        return {key: holds(self.single[key], self.truth[key], level) for key in known}
+        told = {key: holds(self.single[key], self.truth[key], level) for key in known}
+        return {key: inside for key, inside in told.items() if inside is not None}
+
+    def held_differences(self, level: float) -> dict[tuple[str, str], bool]:
+        """Whether the interval of each difference within a group holds its truth, by group and id."""
+        told = {
+            (group, key): holds(self.differences(group)[key], true, level)
+            for group in self.compared
+            for key, true in self.true_differences(group).items()
+        }
+        return {key: inside for key, inside in told.items() if inside is not None}
 
     def equality(self, group: str) -> Wald | None:
         """Test jointly that all effects of a group are equal; None where their covariance has not full rank.
@@ -139,10 +150,10 @@ class Results:
         return adjusted["romano_wolf"].set_axis(pd.MultiIndex.from_tuples(list(every), names=["group", "id"]))
 
 
-def holds(effect: Effects, truth: float, level: float) -> bool:
-    """Whether the interval of an effect holds its truth."""
+def holds(effect: Effects, truth: float, level: float) -> bool | None:
+    """Whether the interval of an effect holds its truth; None where one cluster or the like leaves it without one."""
     low, high = effect.conf_int(level).iloc[0][["low", "high"]]
-    return bool(low <= truth <= high)
+    return None if np.isnan(low) or np.isnan(high) else bool(low <= truth <= high)
 
 
 def write_results(

@@ -10,7 +10,7 @@ import pandas as pd
 
 from aigreen.effects.effects import Effects
 from aigreen_study.specification.precision import POWER, detectable
-from aigreen_study.specification.results import Results, holds
+from aigreen_study.specification.results import Results
 from aigreen_study.specification.specification import Specification
 from aigreen_study.tables.estimates import (
     TOLD,
@@ -41,7 +41,7 @@ def columns_table(
     level : float
         Of the intervals that the truth of a simulated study is held against.
     """
-    parts, exhibit = results.estimated, results.exhibit
+    parts, exhibit, told = results.estimated, results.exhibit, _Told(results, level)
     terms = {part.dose_column or "treated": _treatment(part, labels) for part in parts}
     terms |= {name: labels[name] for part in parts for name in part.covariates}
     known = {str(term) for part in parts for term in results.fitted[part.id].index}
@@ -53,7 +53,7 @@ def columns_table(
         outcomes=dict(labels),
         headings=[part.label or part.method.label for part in parts],
         facts=_effects_rows(parts, labels, roles) | _truth_rows(results, level),
-        notes=_notes(results, _coverage(results, level)),
+        notes=_notes(results, told.note),
         simulated=simulated,
     )
 
@@ -72,7 +72,7 @@ def estimates_table(results: Results, labels: Mapping[str, str], *, level: float
     ]
     made_by = [_estimated_by(results, part) for parts in results.groups.values() for part in parts]
     more = (*SIZES, *told.columns)
-    table = _table(results, labels, groups, more, level, simulated, _coverage(results, level))
+    table = _table(results, labels, groups, more, level, simulated, told.note)
     return attributed(table, rows=made_by)
 
 
@@ -171,7 +171,7 @@ def contrast_table(
                     Cell(),
                     Cell(),
                     *_p_values(gap, of_gaps[title, key]),
-                    *told.difference(gap, true.get(key)),
+                    *told.difference(title, key, true.get(key)),
                 )
                 rows.append(Row(f"{label[key]} {MINUS} {parts[0].label}", cells))
                 made_by.append((f"{results.exhibit.exhibit}/{key} less {parts[0].id}", gap))
@@ -185,7 +185,7 @@ def contrast_table(
         "Adjusted p-values are those of Romano and Wolf, over all estimates of the table and over all differences."
     )
     more = (*SIZES, "p-value", "Adjusted", *told.columns)
-    table = _table(results, labels, groups, more, level, simulated, adjusted, _coverage(results, level))
+    table = _table(results, labels, groups, more, level, simulated, adjusted, told.note)
     return attributed(table, rows=made_by)
 
 
@@ -193,36 +193,30 @@ class _Told:
     """What a table says of the truth: two columns where it is known of any estimate."""
 
     def __init__(self, results: Results, level: float) -> None:
-        self._truth, self._held, self._level = results.truth, results.held(level), level
+        self._truth, self._held = results.truth, results.held(level)
+        self._gaps = results.held_differences(level) if results.exhibit.kind == "contrast" else {}
         self.columns = TOLD if self._held else ()
 
     def cells(self, part: Specification) -> tuple[Cell, ...]:
         """Truth of an estimate, and whether its interval holds it."""
-        if part.id in self._held:
-            return tuple(truth_cells(self._truth[part.id], self._held[part.id]))
-        return self._none
+        return self._said(self._truth.get(part.id), self._held.get(part.id))
 
-    def difference(self, gap: Effects, truth: float | None) -> tuple[Cell, ...]:
+    def difference(self, group: str, key: str, truth: float | None) -> tuple[Cell, ...]:
         """Truth of a difference, and whether its interval holds it."""
-        return self._none if truth is None else tuple(truth_cells(truth, holds(gap, truth, self._level)))
+        return self._said(truth, self._gaps.get((group, key)))
 
     @property
-    def _none(self) -> tuple[Cell, ...]:
-        return tuple(Cell("–") for _ in self.columns)
+    def note(self) -> str:
+        """For how many estimates, and differences, the interval holds the truth."""
+        if not self._held:
+            return ""
+        said = f"Covers the truth: {sum(self._held.values())} of {len(self._held)} intervals"
+        return said + (f", and {sum(self._gaps.values())} of {len(self._gaps)} of differences." if self._gaps else ".")
 
-
-def _coverage(results: Results, level: float) -> str:
-    """Say for how many estimates, and differences, the interval holds the truth."""
-    held = results.held(level)
-    if not held:
-        return ""
-    said = f"Covers the truth: {sum(held.values())} of {len(held)} intervals"
-    gaps = [
-        holds(results.differences(group)[key], true, level)
-        for group in (results.compared if results.exhibit.kind == "contrast" else [])
-        for key, true in results.true_differences(group).items()
-    ]
-    return said + (f", and {sum(gaps)} of {len(gaps)} of differences." if gaps else ".")
+    def _said(self, truth: float | None, covered: bool | None) -> tuple[Cell, ...]:
+        if truth is None or not self.columns:
+            return tuple(Cell("–") for _ in self.columns)
+        return tuple(truth_cells(truth, covered))
 
 
 def _truth_rows(results: Results, level: float) -> dict[str, list[str | float]]:
