@@ -1,8 +1,6 @@
 """Exhibits of the specification registry: one job estimates an exhibit, another draws it."""
 
 PRINTED = {key: config[key] for key in ("panel", "inference", "seed", "simulated")}
-# What is true of a simulated economy stands in tables of estimates.
-KNOWN = {**PRINTED, "simulation": config.get("simulation", {})}
 
 
 def exhibit_names(*kinds):
@@ -22,6 +20,8 @@ def printed(wildcards):
 rule estimate:
     input:
         panel=rules.panel.output.panel,
+        truth=rules.simulate.output.truth if SIMULATED else [],
+        patents=rules.simulate.output.others[0] if SIMULATED else [],
     output:
         estimates=directory(f"{RESULTS}/estimates/{{exhibit}}"),
     log:
@@ -31,6 +31,7 @@ rule estimate:
     params:
         specifications=estimated,
         roles=config["panel"],
+        effects=config.get("simulation", {}).get("effects", {}),
     script:
         "../scripts/estimate.py"
 
@@ -61,12 +62,29 @@ rule render_estimates:
     log:
         f"{LOGS}/render_{{exhibit}}.log",
     wildcard_constraints:
-        exhibit=exhibit_names("estimates"),
+        exhibit=exhibit_names("estimates", "range"),
     params:
         exhibit=printed,
-        config=KNOWN,
+        config=PRINTED,
     script:
         "../scripts/render_estimates.py"
+
+
+rule render_precision:
+    input:
+        estimates=rules.estimate.output.estimates,
+        codebook=rules.panel.output.codebook,
+    output:
+        table=multiext(f"{RESULTS}/tables/{{exhibit}}", *FORMATS),
+    log:
+        f"{LOGS}/render_{{exhibit}}.log",
+    wildcard_constraints:
+        exhibit=exhibit_names("precision"),
+    params:
+        exhibit=printed,
+        config=PRINTED,
+    script:
+        "../scripts/render_precision.py"
 
 
 rule render_contrast:

@@ -33,11 +33,26 @@ rule replicate_economy:
         "../scripts/replicate_economy.py"
 
 
+rule replicate_contrasts:
+    input:
+        study=f"analysis/config/{DEFAULT}.yaml",
+        registry=["analysis/config/specifications.csv", "analysis/config/exhibits.csv"],
+    output:
+        draws=f"{RESULTS}/contrasts.parquet",
+    log:
+        f"{LOGS}/replicate_contrasts.log",
+    params:
+        options={"draws": config["contrasts"], "level": config["level"]},
+    script:
+        "../scripts/replicate_contrasts.py"
+
+
 rule summarise:
     input:
         draws=expand(rules.replicate.output.draws, design=DESIGNS),
         counts=expand(rules.replicate.output.draws, design=COUNT_DESIGNS),
         economies=rules.replicate_economy.output.draws,
+        contrasts=rules.replicate_contrasts.output.draws,
     output:
         summary=f"{RESULTS}/summary.csv",
         holds=multiext(f"{RESULTS}/tables/parts_holds", *FORMATS),
@@ -45,6 +60,7 @@ rule summarise:
         broken=multiext(f"{RESULTS}/tables/parts_broken", *FORMATS),
         shares=multiext(f"{RESULTS}/tables/shares", *FORMATS),
         economy=multiext(f"{RESULTS}/tables/economy", *FORMATS),
+        contrast_size=multiext(f"{RESULTS}/tables/contrasts", *FORMATS),
         rivals_holds=multiext(f"{RESULTS}/tables/rivals_holds", *FORMATS),
         rivals_broken=multiext(f"{RESULTS}/tables/rivals_broken", *FORMATS),
         figure=multiext(f"{RESULTS}/figures/bias", ".pdf", ".svg"),

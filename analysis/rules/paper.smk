@@ -1,6 +1,9 @@
 """Numbers for the prose, executed notebooks, and the paper."""
 
 from aigreen_study.own.paper import printed_facts
+from aigreen_study.paper.paper import printed
+from aigreen_study.specification.registry import read_table
+from aigreen_study.tables.ledgers import ELEMENT_COLUMNS, EVIDENCE_COLUMNS
 
 
 rule numbers:
@@ -49,6 +52,46 @@ rule quote_studies:
         "../scripts/quote_studies.py"
 
 
+QUOTED_NUMBERS = [
+    f"paper/expected/{study}/numbers.json" for study in config.get("quoted", {})
+]
+LEDGERS = []
+
+if QUOTED:
+
+    rule real_evidence:
+        input:
+            numbers=QUOTED_NUMBERS,
+        output:
+            table=multiext(f"{RESULTS}/tables/real_evidence", *FORMATS),
+        log:
+            f"{LOGS}/real_evidence.log",
+        params:
+            rows=read_table(CONFIG / "real_evidence.csv", EVIDENCE_COLUMNS),
+        script:
+            "../scripts/real_evidence.py"
+
+    rule elements:
+        input:
+            own=rules.numbers.output.numbers,
+            numbers=QUOTED_NUMBERS,
+        output:
+            table=multiext(f"{RESULTS}/tables/elements", *FORMATS),
+        log:
+            f"{LOGS}/elements.log",
+        params:
+            rows=read_table(CONFIG / "elements.csv", ELEMENT_COLUMNS),
+            study=STUDY,
+        script:
+            "../scripts/elements.py"
+
+    LEDGERS = [
+        *rules.quote_studies.output,
+        *rules.real_evidence.output,
+        *rules.elements.output,
+    ]
+
+
 rule notebook:
     input:
         panel=rules.panel.output.panel,
@@ -76,24 +119,22 @@ rule paper:
             *DECOMPOSED,
             *ANSWERS,
             *([] if USERS else rules.referee.output),
-            *(rules.quote_studies.output if QUOTED else []),
+            *LEDGERS,
         ],
-        quoted=[
-            f"paper/expected/{study}/numbers.json"
-            for study in config.get("quoted", {})
-        ],
+        quoted=QUOTED_NUMBERS,
         typst=sorted({*(ROOT / "paper").rglob("*.typ"), *Path("paper").rglob("*.typ")}),
         references=ROOT / "paper/references.bib",
     output:
         pdf=f"{RESULTS}/paper.pdf",
+        **({"appendix": f"{RESULTS}/appendix.pdf"} if "online_appendix" in config else {}),
     log:
         f"{LOGS}/paper.log",
     params:
-        config={
-            **{key: config[key] for key in ("study", "title", "date", "simulated")},
-            **({"left_out": [left.record() for left in LEFT_OUT]} if LEFT_OUT else {}),
-            **(printed_facts(config, EXHIBITS) if USERS else {}),
-        },
+        config=printed(
+            config
+            | ({"left_out": [left.record() for left in LEFT_OUT]} if LEFT_OUT else {})
+            | (printed_facts(config, EXHIBITS) if USERS else {})
+        ),
         root=str(ROOT),
     script:
         "../scripts/compile_paper.py"

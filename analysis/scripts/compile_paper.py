@@ -12,4 +12,5 @@ with logged(snakemake):
         sections = (folder / "paper/sections").resolve()
         check_sections([path for path in map(Path, snakemake.input.typst) if path.resolve().parent == sections], folder)
     output = Path(snakemake.output.pdf)
-    compile_paper(snakemake.params.config, output.parent, output, root=root)
+    config, appendix = snakemake.params.config, snakemake.output.get("appendix")
+    compile_paper(config, output.parent, output, appendix=appendix, root=root)

@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from aigreen.simulate.economy.effects import EconomyEffects
+from aigreen.simulate.economy.true_outcomes import flag_shares
 from aigreen_study.run.log import logged
 from aigreen_study.specification.estimate import fit_all
+from aigreen_study.specification.known import Known
 from aigreen_study.specification.registry import check_columns
 from aigreen_study.specification.results import write_results
 from aigreen_study.specification.specification import Specification
@@ -15,4 +18,16 @@ with logged(snakemake) as log:
     frame = pd.read_parquet(snakemake.input.panel)
     check_columns(specifications, list(frame.columns))
     fitted, failures = fit_all(specifications, frame, snakemake.params.roles, log)
-    write_results(Path(snakemake.output.estimates), fitted, failures)
+    truth = None
+    if snakemake.input.truth:
+        known = Known(
+            truth=pd.read_parquet(snakemake.input.truth),
+            shares=flag_shares(pd.read_parquet(snakemake.input.patents)),
+            effects=EconomyEffects(**snakemake.params.effects),
+            frame=frame,
+            roles=snakemake.params.roles,
+        )
+        found = {part.id: known.of(part, fitted[part.id]) for part in specifications if part.id in fitted}
+        truth = {key: value for key, value in found.items() if value is not None}
+        log.info("truth: %s", truth)
+    write_results(Path(snakemake.output.estimates), fitted, failures, truth)

@@ -13,22 +13,23 @@ with study_step(snakemake) as step:
     options, labels, outcome = step.config["event_study"], step.labels, step.config["outcomes"]["log"]
     names = ("control_group", "method", "base_period", "anticipation")
     estimator = GroupTimeATT(**{name: options[name] for name in names})
-    att = estimator.fit(step.panel, outcome, covariates=options.get("covariates"))
+    att = estimator.fit(step.compared, outcome, covariates=options.get("covariates"))
     step.save({"group-time effects": att}, snakemake.output.estimates[:1])
 
     study = att.event_study(window=options["horizons"])
     averages = {label: att.aggregate(how).overall() for how, label in AVERAGES.items()}
-    truth = None
+    truth, path = None, None
     if snakemake.input.truth:
         known = study_truth(pd.read_parquet(snakemake.input.truth), step.config["decomposition"]["channels"])
         cells = true_cells(step.frame, known, att.index)
         truth = {label: true_average(cells, average) for label, average in averages.items()}
+        path = cells.loc[study.weights.index].to_numpy() @ study.weights.to_numpy()
     notes = (
         f"Group-time effects on {labels[outcome]}; controls: {' '.join(options['control_group'].split('_'))}; "
-        f"errors clustered by {labels[step.roles['cluster']].lower()}."
+        f"errors clustered by {labels[step.roles['cluster']].lower()}{step.compared_in_words}."
     )
     shown = {"level": step.level, "simulated": step.simulated}
-    table = effects_table(study, key="event_study", title="Event study", notes=notes, **shown, **step.bands)
+    table = effects_table(study, key="event_study", title="Event study", truth=path, notes=notes, **shown, **step.bands)
     render.write(table, snakemake.output.event_study)
     table = overall_table(
         averages, key="overall", title="Average effects on the treated", truth=truth, notes=notes, **shown

@@ -7,5 +7,5 @@ from aigreen_study.tables.exhibits import columns_table
 
 with study_step(snakemake) as step:
     results = read_printed(snakemake.input.estimates, snakemake.params.exhibit)
-    table = columns_table(results, step.labels, step.roles, simulated=step.simulated)
+    table = columns_table(results, step.labels, step.roles, level=step.level, simulated=step.simulated)
     render.write(table, snakemake.output.table)

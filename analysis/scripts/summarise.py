@@ -6,6 +6,7 @@ import pandas as pd
 
 from aigreen.disk import write_bytes
 from aigreen_study.figures import save_figure
+from aigreen_study.monte_carlo.contrasts import add_contrasts, contrasts_table, summarise_contrasts
 from aigreen_study.monte_carlo.exhibits import (
     add_counts,
     add_economy,
@@ -38,10 +39,14 @@ with logged(snakemake) as log:
     economies = pd.read_parquet(snakemake.input.economies)
     held = summarise_economy(economies)
     render.write(economy_table(held, economies["draw"].nunique(), level), snakemake.output.economy)
+    contrasts = pd.read_parquet(snakemake.input.contrasts)
+    size, n = summarise_contrasts(contrasts), contrasts["draw"].nunique()
+    render.write(contrasts_table(size, n, level), snakemake.output.contrast_size)
     render.write(shares_table(summary), snakemake.output.shares)
     save_figure(bias_figure(draws), snakemake.output.figure)
     ledger = Ledger(rule="summarise")
     add_monte_carlo(ledger, summary, level)
     add_counts(ledger, counts)
     add_economy(ledger, held, economies["draw"].nunique())
+    add_contrasts(ledger, size, n)
     ledger.write(snakemake.output.numbers)

@@ -10,8 +10,7 @@ from aigreen_study.numbers.prose import Ledger
 from aigreen_study.run.stem import stem
 from aigreen_study.run.step import study_step
 from aigreen_study.specification.decomposed import decompositions, exposures, headline_outcome
-from aigreen_study.specification.known import known_truth
-from aigreen_study.specification.parts import movement, support
+from aigreen_study.specification.parts import behind, movement, support
 from aigreen_study.specification.places import NO_PLACES
 from aigreen_study.specification.results import read_printed
 from aigreen_study.tables.estimates import AVERAGES
@@ -44,6 +43,8 @@ with study_step(snakemake) as step:
         parts = {name: load(stem([path])).overall() for name, path in files}
         overall = next(iter(parts.values()))
         headline.add_decomposition(ledger, overall, names, level=level, **step.bands)
+        rows = behind(panel, headline_outcome(options), options["channels"], options["exposure"])
+        headline.add_behind(ledger, rows, step.unit_names)
         for name in exposed:
             untreated = {kind: step.unit_names[units].tolist() for kind, units in support(panel, name).items()}
             headline.add_exposure(ledger, name, parts[name], untreated, level)
@@ -60,8 +61,7 @@ with study_step(snakemake) as step:
     for record, folder in zip(snakemake.params.exhibits, snakemake.input.estimates, strict=True):
         shown = read_printed(folder, record)
         add_exhibit(ledger, shown, level=level, **step.bands)
-        if snakemake.input.truth:
-            add_known(ledger, shown, known_truth(shown.exhibit, config.get("simulation", {})), level)
+        add_known(ledger, shown, level)
     for path in snakemake.input.checks:
         ledger.include(path)
     ledger.write(snakemake.output.numbers)

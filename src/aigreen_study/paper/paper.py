@@ -7,19 +7,19 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from aigreen.disk import write_bytes
 from aigreen.errors import ReportError
 
-# Of a study's configuration, what the paper reads.
 PRINTED = (
     "study",
     "title",
     "date",
     "simulated",
+    "online_appendix",
     "left_out",
     "template",
     "authors",
@@ -30,8 +30,18 @@ PRINTED = (
 )
 
 
+def printed(config: Mapping[str, object]) -> dict[str, object]:
+    """Return what the paper reads of a study's configuration."""
+    return {key: config[key] for key in PRINTED if key in config}
+
+
 def compile_paper(
-    config: Mapping[str, object], results: str | Path, output: str | Path, *, root: str | Path = "."
+    config: Mapping[str, object],
+    results: str | Path,
+    output: str | Path,
+    *,
+    appendix: str | Path | None = None,
+    root: str | Path = ".",
 ) -> None:
     """Typeset ``paper/paper.typ`` for a study; the same inputs give the same bytes.
 
@@ -40,11 +50,14 @@ def compile_paper(
     config : mapping
         The study's configuration: `study`, or its `template`, names the sections in ``paper/sections``; `title`, `date`
         and `simulated` are printed, what is `left_out` (`aigreen_study.specification.partial.LeftOut`), and what a
-        study of one's own panel has (`aigreen_study.own.paper.printed_facts`).
+        study of one's own panel has (`aigreen_study.own.paper.printed_facts`). The sections named by `online_appendix`
+        form a document of their own.
     results : path
         Folder with numbers.json, tables/ and figures/.
     output : path
         The PDF; written aside and moved, so a failed run leaves an older one as it was.
+    appendix : path, optional
+        The PDF of the online appendix, where the study has one. References lead across: both count as one document.
     root : path
         The repository.
 
@@ -53,7 +66,21 @@ def compile_paper(
     ReportError
         With file and line, for anything Typst objects to: a number that numbers.json does not have, a missing table.
     """
-    write_bytes(Path(output), typeset(config, results, root=root))
+    if appendix is None:
+        write_bytes(Path(output), typeset(config, results, root=root))
+        return
+    labels = json.dumps(queried(config, results, "<labels>", root=root)[0]["value"])
+    for part, path in (("paper", output), ("appendix", appendix)):
+        write_bytes(Path(path), typeset(config, results, root=root, inputs={"part": part, "labels": labels}))
+
+
+def queried(
+    config: Mapping[str, object], results: str | Path, selector: str, *, root: str | Path = "."
+) -> list[dict[str, Any]]:
+    """Elements of a study's paper, with its online appendix, that a Typst selector finds."""
+    import typst
+
+    return json.loads(_typst(typst.query, config, results, root, {}, selector=selector))
 
 
 def typeset(
@@ -63,8 +90,30 @@ def typeset(
     root: str | Path = ".",
     masks: Iterable[str] = (),
     target: Literal["pdf", "html"] = "pdf",
+    inputs: Mapping[str, str] | None = None,
 ) -> bytes:
-    """Return the PDF of a study's paper, or its page, without what the masks of `aigreen_study.trust.lint` name."""
+    """Return the PDF of a study's paper, or its page, without what the masks of `aigreen_study.trust.lint` name.
+
+    The online appendix is in it; `inputs` of ``paper/paper.typ`` (`part`, `labels`) take it apart.
+    """
+    import typst
+
+    inputs = dict(inputs or {})
+    if masks:
+        inputs["masked"] = " ".join(masks)
+    if target != "pdf":
+        inputs["target"] = target
+    return _typst(typst.compile, config, results, root, inputs, timestamp=0, format=target)
+
+
+def _typst(
+    do: Callable[..., Any],
+    config: Mapping[str, object],
+    results: str | Path,
+    root: str | Path,
+    inputs: Mapping[str, str],
+    **options: Any,
+) -> Any:
     import typst
 
     root = Path(root).resolve()
@@ -74,16 +123,10 @@ def typeset(
     if not folder.is_relative_to(root):
         with tempfile.TemporaryDirectory(prefix="aigreen-") as together:
             _gather(root, folder, Path(together))
-            return typeset(config, Path(together, "results"), root=together, masks=masks, target=target)
-    printed = {key: config[key] for key in PRINTED if key in config}
-    inputs = {"config": json.dumps(printed), "results": f"/{folder.relative_to(root).as_posix()}"}
-    if masks:
-        inputs["masked"] = " ".join(masks)
-    if target != "pdf":
-        inputs["target"] = target
-    source = root / "paper" / "paper.typ"
+            return _typst(do, config, Path(together, "results"), together, inputs, **options)
+    given = {"config": json.dumps(printed(config)), "results": f"/{folder.relative_to(root).as_posix()}", **inputs}
     try:
-        return typst.compile(source, root=root, sys_inputs=inputs, ignore_system_fonts=True, timestamp=0, format=target)
+        return do(root / "paper" / "paper.typ", root=root, sys_inputs=given, ignore_system_fonts=True, **options)
     except typst.TypstError as error:
         raise ReportError(_explain(error, root)) from None
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from aigreen.errors import ReportError
+from aigreen_study.paper.paper import queried
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Shown:
     ----------
     kind : str
         ``Table`` or ``Figure``.
-    number : int
-        In the paper.
+    number : str
+        In the paper, or in its online appendix (``A2``).
     stem : str
         Its files without ending, relative to the project: ``results/STUDY/tables/NAME``.
     caption, notes, alt : str
@@ -29,7 +29,7 @@ class Shown:
     """
 
     kind: str
-    number: int
+    number: str
     stem: str
     caption: str
     notes: str
@@ -56,30 +56,24 @@ def shown_in(config: Mapping[str, object], project: Path) -> list[Shown]:
     ReportError
         Where the paper cannot be typeset, or shows a picture that is no exhibit.
     """
-    import typst
-
     results = f"results/{config['study']}"
-    printed = {key: config[key] for key in ("study", "title", "date", "simulated")}
     origin = project / results / "provenance.json"
-    printed["left_out"] = json.loads(origin.read_bytes()).get("left_out", []) if origin.is_file() else []
-    inputs = {"config": json.dumps(printed), "results": f"/{results}"}
-    source = project / "paper" / "paper.typ"
+    left_out = json.loads(origin.read_bytes()).get("left_out", []) if origin.is_file() else []
     try:
-        found = typst.query(source, "figure", root=project, sys_inputs=inputs, ignore_system_fonts=True)
-    except RuntimeError as error:
+        found = queried({**config, "left_out": left_out}, project / results, "figure", root=project)
+        labels = queried({**config, "left_out": left_out}, project / results, "<labels>", root=project)[0]["value"]
+    except (ReportError, RuntimeError) as error:
         raise ReportError(f"the paper of {config['study']!r} cannot be typeset: {error}") from None
-    count: Counter[str] = Counter()
     shown = []
-    for figure in json.loads(found):
-        kind = figure["supplement"]["text"]
-        count[kind] += 1
+    for figure in found:
+        kind, number = labels[figure["label"].strip("<>")].split("\u00a0")
         image = next(_of_kind(figure["body"], "image"), {})
         stem = _table_stem(figure["label"], results, config) if not image else image["source"].rpartition(".")[0]
         stem = stem.removeprefix("/")
         if not stem.startswith(f"{results}/"):
-            raise ReportError(f"{kind} {count[kind]} of the paper is no exhibit of {results}: {stem}")
+            raise ReportError(f"{kind} {number} of the paper is no exhibit of {results}: {stem}")
         caption = plain(figure["caption"]["body"])
-        shown.append(Shown(kind, count[kind], stem, caption, _notes(figure["body"]), image.get("alt", "")))
+        shown.append(Shown(kind, number, stem, caption, _notes(figure["body"]), image.get("alt", "")))
     return shown
 
 

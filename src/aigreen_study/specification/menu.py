@@ -4,8 +4,8 @@ Options of all: ``cohort=2019`` keeps one cohort and the never treated; ``contro
 so that the sample chooses among the treated only; ``balanced=yes`` keeps units seen in every period of the sample;
 ``units=100`` multiplies the outcome, ``outcome_as=log1p`` (``ihs``, ``any``) then puts it on another scale, and
 ``dose_as`` does so with a dose.
-``truth=peers`` says which of `aigreen.simulate.economy.effects.EconomyEffects` a coefficient estimates; a table of a
-simulated study then shows it.
+``truth=peers`` says which of `aigreen.simulate.economy.effects.EconomyEffects` an estimate is of, ``truth=0`` that a
+simulated study has no such effect; what `aigreen_study.specification.known` works out by itself needs no such option.
 Options of those that take weights: ``weights=column``; ``balance=size,age@2018`` weighs never treated units to the
 means of the treated in that year (entropy balancing), and ``match=size,age@2018`` matches them by propensity score.
 """
@@ -143,13 +143,14 @@ _WEIGHTS = {"weights": word, "balance": at_year, "match": at_year}
 _SCALE = one_of("log1p", "ihs", "any")
 _SAMPLE = {
     "cohort": whole, "balanced": flag, "controls": one_of("sample", "all"), "units": positive, "outcome_as": _SCALE,
+    "truth": word,
 }  # fmt: skip
 _MEAN = _SAMPLE | {"average": one_of("simple", "group", "event_study", "calendar")} | _WEIGHTS
 FIXED_EFFECTS = "fixed_effects"
 
 
 _DOSE = {"lag": whole, "dose_as": _SCALE}
-_REGRESSION = _SAMPLE | _DOSE | {"term": word, "truth": word} | _WEIGHTS
+_REGRESSION = _SAMPLE | _DOSE | {"term": word} | _WEIGHTS
 _CONTROL = one_of("not_yet_treated", "never_treated")
 _VARIANCE = one_of("conservative", "leave_one_out")
 _IMPUTATION = {"variance": _VARIANCE, "anticipation": whole, "leads": whole} | _MEAN
@@ -248,7 +249,8 @@ ESTIMATORS: dict[str, Estimator] = {
     "decomposition": Estimator(
         label="Decomposition",
         options=_RESPONSE
-        | {"anticipation": whole, "ordered": flag, "interaction": flag, "variance": _VARIANCE}
+        | {"family": one_of("gaussian", "poisson"), "anticipation": whole,
+           "ordered": flag, "interaction": flag, "variance": _VARIANCE}
         | _PART
         | _MEAN,
         reads=_ALL | {"exposure", "channels"},

@@ -18,7 +18,7 @@ from aigreen_study.specification.sample import parse
 from aigreen_study.specification.specification import LISTS, SINCE, Exhibit, Specification
 
 SPECIFICATIONS, EXHIBITS, OBJECTIONS, ANSWERS = "specifications.csv", "exhibits.csv", "objections.csv", "answers.csv"
-KINDS = ("columns", "estimates", "contrast", "figure", "points", "curve")
+KINDS = ("columns", "estimates", "precision", "contrast", "figure", "points", "curve", "range")
 SECTIONS = ("results", "heterogeneity", "robustness", "appendix")
 
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
@@ -87,7 +87,7 @@ def read_registry(
 
 def read_objections(folder: str | Path) -> dict[str, dict[str, str]]:
     """Read what a referee attacks: by key the objection, the answer, and the table that shows it."""
-    return {row["key"]: row for row in _table(Path(folder) / OBJECTIONS, ("key", "objection", "answer", "table"))}
+    return {row["key"]: row for row in read_table(Path(folder) / OBJECTIONS, ("key", "objection", "answer", "table"))}
 
 
 def read_answers(folder: str | Path) -> dict[str, dict[str, str]]:
@@ -98,7 +98,7 @@ def read_answers(folder: str | Path) -> dict[str, dict[str, str]]:
     ConfigError
         For an attack that is no key of objections.csv.
     """
-    rows = _table(Path(folder) / ANSWERS, ("exhibit", "title", "attack"))
+    rows = read_table(Path(folder) / ANSWERS, ("exhibit", "title", "attack"))
     known = list(read_objections(folder))
     unknown = [_unknown("attack", key, known) for row in rows for key in row["attack"].split()]
     if problems := list(filter(None, unknown)):
@@ -106,7 +106,8 @@ def read_answers(folder: str | Path) -> dict[str, dict[str, str]]:
     return {row["exhibit"]: row for row in rows}
 
 
-def _table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """Rows of a table with these columns; `ConfigError` for another header, or a row of another length."""
     problems: list[str] = []
     rows = [row for _, row in _rows(path, columns, problems)]
     if problems:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from aigreen.disk import write_bytes
@@ -17,11 +18,11 @@ from aigreen.effects.joint import concat
 from aigreen.effects.wald import Wald
 from aigreen.errors import EffectsError, ReportError
 from aigreen.inference.multiple import multiple_testing
-from aigreen_study.specification.estimate import one_effect
+from aigreen_study.specification.estimate import TREATED, one_effect
 from aigreen_study.specification.joint_tests import joint_test
 from aigreen_study.specification.specification import Exhibit, Specification
 
-FAILURES = "failures.json"
+FAILURES, TRUTH = "failures.json", "truth.json"
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,14 @@ class Results:
         As estimated.
     failures : mapping of id to str
         Specifications that cannot be estimated on these data, and why.
+    truth : mapping of id to float
+        What is known of some estimates, in a simulated study.
     """
 
     exhibit: Exhibit
     fitted: Mapping[str, Effects]
     failures: Mapping[str, str]
+    truth: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def estimated(self) -> list[Specification]:
@@ -69,6 +73,28 @@ class Results:
         first, *others = self.groups[group]
         return {part.id: self.single[part.id] - self.single[first.id] for part in others}
 
+    def true_differences(self, group: str) -> dict[str, float]:
+        """Return the truth of `differences`, of those whose two effects have one."""
+        first, *others = self.groups[group]
+        if first.id not in self.truth:
+            return {}
+        return {part.id: self.truth[part.id] - self.truth[first.id] for part in others if part.id in self.truth}
+
+    def held(self, level: float) -> dict[str, bool]:
+        """Whether the interval of each estimate holds its truth, by id; of those that have both."""
+        known = [part.id for part in self.estimated if part.id in self.truth]
+        told = {key: holds(self.single[key], self.truth[key], level) for key in known}
+        return {key: inside for key, inside in told.items() if inside is not None}
+
+    def held_differences(self, level: float) -> dict[tuple[str, str], bool]:
+        """Whether the interval of each difference within a group holds its truth, by group and id."""
+        told = {
+            (group, key): holds(self.differences(group)[key], true, level)
+            for group in self.compared
+            for key, true in self.true_differences(group).items()
+        }
+        return {key: inside for key, inside in told.items() if inside is not None}
+
     def equality(self, group: str) -> Wald | None:
         """Test jointly that all effects of a group are equal; None where their covariance has not full rank.
 
@@ -96,6 +122,16 @@ class Results:
     def _heading(self, group: str) -> str:
         return group or self.exhibit.title
 
+    def treated_clusters(self, id_: str) -> int | None:
+        """Count the clusters with a treated row in the sample of a specification; None for one of a dose."""
+        told = self.fitted[id_].conventions.get(TREATED)
+        return None if told is None else int(told)
+
+    def extremes(self, group: str) -> tuple[str, str]:
+        """Ids of the least and of the greatest estimate of a group."""
+        values = {part.id: float(self.single[part.id].values[0]) for part in self.groups[group]}
+        return min(values, key=values.__getitem__), max(values, key=values.__getitem__)
+
     @property
     def compared(self) -> list[str]:
         """Groups of two effects or more."""
@@ -114,12 +150,25 @@ class Results:
         return adjusted["romano_wolf"].set_axis(pd.MultiIndex.from_tuples(list(every), names=["group", "id"]))
 
 
-def write_results(folder: Path, fitted: Mapping[str, Effects], failures: Mapping[str, str]) -> None:
-    """Write the results of an exhibit as `folder`/ID.json and .parquet, and failures.json with those that failed."""
+def holds(effect: Effects, truth: float, level: float) -> bool | None:
+    """Whether the interval of an effect holds its truth; None where one cluster or the like leaves it without one."""
+    low, high = effect.conf_int(level).iloc[0][["low", "high"]]
+    return None if np.isnan(low) or np.isnan(high) else bool(low <= truth <= high)
+
+
+def write_results(
+    folder: Path, fitted: Mapping[str, Effects], failures: Mapping[str, str], truth: Mapping[str, float] | None = None
+) -> None:
+    """Write the results of an exhibit as `folder`/ID.json and .parquet, and failures.json with those that failed.
+
+    The truth of estimates, where data are simulated, is truth.json.
+    """
     for key, effects in fitted.items():
         effects.save(folder / key)
-    text = json.dumps(dict(failures), ensure_ascii=False, indent=1, sort_keys=True) + "\n"
-    write_bytes(folder / FAILURES, text.encode())
+    told: dict[str, Mapping[str, Any]] = {FAILURES: failures} | ({} if truth is None else {TRUTH: truth})
+    for name, table in told.items():
+        text = json.dumps(dict(table), ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+        write_bytes(folder / name, text.encode())
 
 
 def read_results(folder: str | Path, exhibit: Exhibit) -> Results:
@@ -135,7 +184,8 @@ def read_results(folder: str | Path, exhibit: Exhibit) -> Results:
     fitted = {part.id: load(folder / part.id) for part in exhibit.specifications if part.id not in failures}
     if not fitted:
         raise ReportError(f"exhibit {exhibit.exhibit!r}: nothing could be estimated; {'; '.join(failures.values())}")
-    return Results(exhibit, fitted, failures)
+    known = folder / TRUTH
+    return Results(exhibit, fitted, failures, json.loads(known.read_text("utf-8")) if known.exists() else {})
 
 
 def read_printed(folder: str | Path, record: Mapping[str, Any]) -> Results:

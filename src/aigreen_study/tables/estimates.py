@@ -23,6 +23,8 @@ AVERAGES = {
     "calendar": "Years (calendar)",
 }
 
+TOLD = ("Truth", "covered")  # columns of `truth_cells`
+
 
 def regression_table(
     columns: Mapping[str, Effects],
@@ -102,6 +104,7 @@ def effects_table(
     *,
     key: str,
     title: str,
+    truth: Sequence[float] | None = None,
     level: float = 0.95,
     n_draws: int = 999,
     multipliers: Multipliers = "rademacher",
@@ -116,6 +119,8 @@ def effects_table(
     ----------
     effects : Effects
         An event study; one without influence functions has pointwise intervals only.
+    truth : sequence of float, optional
+        True effect at each horizon, where the data are simulated.
     level, n_draws, multipliers, seed
         Of the intervals and of the bootstrap of the simultaneous band.
     """
@@ -136,6 +141,10 @@ def effects_table(
             cells += [cell for bound in bounds for cell in bound_cells(bound.iloc[i], digits)]
         else:  # the base period
             cells = [Cell.number(line["estimate"], digits, role="estimate"), *[Cell()] * (1 + 2 * len(bounds))]
+        if truth is not None:
+            ends = bounds[0].iloc[i]
+            known = truth_cells(truth[i], bool(ends["low"] <= truth[i] <= ends["high"]))
+            cells += known if line["std_error"] > 0 else [Cell("–"), Cell("–")]
         rows.append(Row(_signed(horizon), tuple(cells)))
     after = horizons >= 0 if effects.post is None else effects.post
     groups = [
@@ -147,7 +156,7 @@ def effects_table(
         key=key,
         title=title,
         stub="Years since treatment",
-        columns=("Estimate", "Std. error", *["low", "high"] * len(bounds)),
+        columns=("Estimate", "Std. error", *["low", "high"] * len(bounds), *([] if truth is None else TOLD)),
         spanners=(tuple(Spanner(name, 2 + 2 * j, 4 + 2 * j) for j, name in enumerate(names)),),
         groups=tuple(group for group in groups if group.rows),
         notes=_sentences(notes, _stated(effects, "base period"), _stated(effects, "small-sample factor")),
@@ -183,13 +192,14 @@ def overall_table(
         line = part.to_frame(level).iloc[0]
         cells = interval_cells(line, digits)
         if truth is not None:
-            cells.append(Cell.number(truth[label], digits) if label in truth else Cell())
+            inside = label in truth and line["conf_low"] <= truth[label] <= line["conf_high"]
+            cells += truth_cells(truth[label], bool(inside)) if label in truth else [Cell("–"), Cell("–")]
         rows.append(Row(label, tuple(cells)))
     table = Table(
         key=key,
         title=title,
         stub="Average over",
-        columns=("Estimate", "Std. error", "low", "high", *(["Truth"] if truth is not None else [])),
+        columns=("Estimate", "Std. error", "low", "high", *(TOLD if truth is not None else ())),
         spanners=((level_spanner(level),),),
         groups=(Group(tuple(rows)),),
         notes=notes,
@@ -218,9 +228,9 @@ def interval_cells(line: Mapping[str, float], digits: int = 3) -> list[Cell]:
     return estimate_cells(line, digits) + bound_cells((line["conf_low"], line["conf_high"]), digits)
 
 
-def truth_cells(truth: float, covered: bool) -> list[Cell]:
-    """Truth, and whether the interval holds it."""
-    return [Cell.number(truth, 3), Cell("Yes" if covered else "No")]
+def truth_cells(truth: float, covered: bool | None) -> list[Cell]:
+    """Truth, and whether the interval holds it; a dash where there is no interval."""
+    return [Cell.number(truth, 3), Cell("–" if covered is None else "Yes" if covered else "No")]
 
 
 def estimates_above_errors(

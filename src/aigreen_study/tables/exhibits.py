@@ -1,4 +1,4 @@
-"""Tables of registry exhibits: regressions in columns, estimates in lines, contrasts within groups."""
+"""Tables of registry exhibits: regressions in columns, estimates in lines, what they could find, contrasts."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any
 import pandas as pd
 
 from aigreen.effects.effects import Effects
-from aigreen_study.specification.known import covered
+from aigreen_study.specification.precision import POWER, detectable
 from aigreen_study.specification.results import Results
 from aigreen_study.specification.specification import Specification
 from aigreen_study.tables.estimates import (
+    TOLD,
     attributed,
     interval_cells,
     level_spanner,
@@ -22,11 +23,13 @@ from aigreen_study.tables.estimates import (
 from aigreen_study.tables.formats import MINUS
 from aigreen_study.tables.table import Cell, Group, Row, Table
 
+SIZES = ("Observations", "Units")
+
 
 def columns_table(
-    results: Results, labels: Mapping[str, str], roles: Mapping[str, str], *, simulated: bool = False
+    results: Results, labels: Mapping[str, str], roles: Mapping[str, str], *, level: float, simulated: bool = False
 ) -> Table:
-    """One column a specification: treatment, then controls, with fixed effects and sizes at the foot.
+    """One column a specification: treatment, then controls, with fixed effects, the truth and sizes at the foot.
 
     Parameters
     ----------
@@ -35,8 +38,10 @@ def columns_table(
     labels : mapping of column to label
     roles : mapping
         Columns unit and time of the study.
+    level : float
+        Of the intervals that the truth of a simulated study is held against.
     """
-    parts, exhibit = results.estimated, results.exhibit
+    parts, exhibit, told = results.estimated, results.exhibit, _Told(results, level)
     terms = {part.dose_column or "treated": _treatment(part, labels) for part in parts}
     terms |= {name: labels[name] for part in parts for name in part.covariates}
     known = {str(term) for part in parts for term in results.fitted[part.id].index}
@@ -47,40 +52,86 @@ def columns_table(
         terms={term: label for term, label in terms.items() if term in known},
         outcomes=dict(labels),
         headings=[part.label or part.method.label for part in parts],
-        facts=_effects_rows(parts, labels, roles),
-        notes=_notes(results),
+        facts=_effects_rows(parts, labels, roles) | _truth_rows(results, level),
+        notes=_notes(results, told.note),
         simulated=simulated,
     )
 
 
-def estimates_table(
-    results: Results,
-    labels: Mapping[str, str],
-    *,
-    level: float,
-    simulated: bool = False,
-    truth: Mapping[str, float] | None = None,
-) -> Table:
-    """One line an estimate, under its group: estimate, error, interval, rows and units.
+def estimates_table(results: Results, labels: Mapping[str, str], *, level: float, simulated: bool = False) -> Table:
+    """One line an estimate, under its group: estimate, error, interval, rows and units; the truth where it is known.
 
     Parameters
     ----------
     labels : mapping of column to label
-    truth : mapping of id to float, optional
-        What is known of some estimates (`known_truth`); two more columns say it, and whether the interval holds it.
     """
-    held = covered(results, truth, level) if truth else {}
+    told = _Told(results, level)
+    groups = [
+        Group(tuple(Row(part.label, (*_line(results, part, level), *told.cells(part))) for part in parts), title)
+        for title, parts in results.groups.items()
+    ]
+    made_by = [_estimated_by(results, part) for parts in results.groups.values() for part in parts]
+    more = (*SIZES, *told.columns)
+    table = _table(results, labels, groups, more, level, simulated, told.note)
+    return attributed(table, rows=made_by)
+
+
+def range_table(results: Results, labels: Mapping[str, str], *, level: float, simulated: bool = False) -> Table:
+    """One line a sample: estimate, error, interval, rows, clusters and those of them with a treated row.
+
+    Parameters
+    ----------
+    labels : mapping of column to label
+    """
 
     def cells(part: Specification) -> tuple[Cell, ...]:
-        told = truth_cells(truth[part.id], held[part.id]) if part.id in held else [Cell(), Cell()]
-        return (*_line(results, part, level), *(told if held else ()))
+        fitted, treated = results.fitted[part.id], results.treated_clusters(part.id)
+        sizes = (fitted.n_rows, fitted.n_clusters, *([] if treated is None else [treated]))
+        told = [Cell.count(size) for size in sizes]
+        return (*_numbers(results.single[part.id], level), *told, *([Cell()] * (3 - len(told))))
 
     groups = [
         Group(tuple(Row(part.label, cells(part)) for part in parts), title) for title, parts in results.groups.items()
     ]
     made_by = [_estimated_by(results, part) for parts in results.groups.values() for part in parts]
-    more = ("Truth", "covered") if held else ()
-    return attributed(_table(results, labels, groups, more, level, simulated), rows=made_by)
+    columns = ("Observations", "Clusters", "Treated")
+    return attributed(_table(results, labels, groups, columns, level, simulated), rows=made_by)
+
+
+def precision_table(results: Results, labels: Mapping[str, str], *, level: float, simulated: bool = False) -> Table:
+    """One line an estimate: estimate, error, interval, smallest effect that could be found, rows and clusters.
+
+    Parameters
+    ----------
+    labels : mapping of column to label
+    """
+
+    def cells(part: Specification) -> tuple[Cell, ...]:
+        effect, fitted = results.single[part.id], results.fitted[part.id]
+        found = Cell.number(detectable(effect, level), 3)
+        treated = effect.effective_clusters()["treated"].iloc[0]
+        sizes = (Cell.count(fitted.n_rows), Cell.count(fitted.n_clusters), Cell.number(treated, 1))
+        return (*_numbers(effect, level), found, *sizes)
+
+    groups = tuple(
+        Group(tuple(Row(part.label, cells(part)) for part in parts), title) for title, parts in results.groups.items()
+    )
+    table = Table(
+        key=results.exhibit.exhibit,
+        title=results.exhibit.title,
+        stub="",
+        columns=("Estimate", "Std. error", "low", "high", "Detectable", "Observations", "Clusters", "treated"),
+        spanners=((level_spanner(level),),),
+        groups=groups,
+        notes=_notes(
+            results,
+            f"Detectable: the smallest effect that a test at {1 - level:.0%} finds with a probability of {POWER:.0%}, "
+            "with the degrees of freedom that the treated clusters leave. Treated: effective treated clusters.",
+            _errors(results, labels),
+        ),
+        simulated=simulated,
+    )
+    return attributed(table, rows=[_estimated_by(results, part) for parts in results.groups.values() for part in parts])
 
 
 def contrast_table(
@@ -94,30 +145,90 @@ def contrast_table(
     bootstrap
         Options of `aigreen.inference.multiple.multiple_testing`.
     """
+    told = _Told(results, level)
     single, of_gaps = results.adjusted(**bootstrap), results.adjusted_differences(**bootstrap)
     groups: list[Group] = []
     made_by: list[tuple[str, Effects] | None] = []
     for title, parts in results.groups.items():
         made_by += [_estimated_by(results, part) for part in parts]
         rows = [
-            Row(part.label, (*_line(results, part, level), *_p_values(results.single[part.id], single[part.id])))
+            Row(
+                part.label,
+                (
+                    *_line(results, part, level),
+                    *_p_values(results.single[part.id], single[part.id]),
+                    *told.cells(part),
+                ),
+            )
             for part in parts
         ]
         if title in results.compared:
             label = {part.id: part.label for part in parts}
+            true = results.true_differences(title)
             for key, gap in results.differences(title).items():
-                cells = (*_numbers(gap, level), Cell(), Cell(), *_p_values(gap, of_gaps[title, key]))
+                cells = (
+                    *_numbers(gap, level),
+                    Cell(),
+                    Cell(),
+                    *_p_values(gap, of_gaps[title, key]),
+                    *told.difference(title, key, true.get(key)),
+                )
                 rows.append(Row(f"{label[key]} {MINUS} {parts[0].label}", cells))
                 made_by.append((f"{results.exhibit.exhibit}/{key} less {parts[0].id}", gap))
             if len(parts) > 2:
-                rows.append(Row("All equal", (*[Cell()] * 6, _equal(results, title), Cell())))
+                rows.append(
+                    Row("All equal", (*[Cell()] * 6, _equal(results, title), *[Cell()] * (1 + len(told.columns))))
+                )
                 made_by.append(None)
         groups.append(Group(tuple(rows), title))
     adjusted = (
         "Adjusted p-values are those of Romano and Wolf, over all estimates of the table and over all differences."
     )
-    table = _table(results, labels, groups, ("p-value", "Adjusted"), level, simulated, adjusted)
+    more = (*SIZES, "p-value", "Adjusted", *told.columns)
+    table = _table(results, labels, groups, more, level, simulated, adjusted, told.note)
     return attributed(table, rows=made_by)
+
+
+class _Told:
+    """What a table says of the truth: two columns where it is known of any estimate."""
+
+    def __init__(self, results: Results, level: float) -> None:
+        self._truth, self._held = results.truth, results.held(level)
+        self._gaps = results.held_differences(level) if results.exhibit.kind == "contrast" else {}
+        self.columns = TOLD if self._held else ()
+
+    def cells(self, part: Specification) -> tuple[Cell, ...]:
+        """Truth of an estimate, and whether its interval holds it."""
+        return self._said(self._truth.get(part.id), self._held.get(part.id))
+
+    def difference(self, group: str, key: str, truth: float | None) -> tuple[Cell, ...]:
+        """Truth of a difference, and whether its interval holds it."""
+        return self._said(truth, self._gaps.get((group, key)))
+
+    @property
+    def note(self) -> str:
+        """For how many estimates, and differences, the interval holds the truth."""
+        if not self._held:
+            return ""
+        said = f"Covers the truth: {sum(self._held.values())} of {len(self._held)} intervals"
+        return said + (f", and {sum(self._gaps.values())} of {len(self._gaps)} of differences." if self._gaps else ".")
+
+    def _said(self, truth: float | None, covered: bool | None) -> tuple[Cell, ...]:
+        if truth is None or not self.columns:
+            return tuple(Cell("–") for _ in self.columns)
+        return tuple(truth_cells(truth, covered))
+
+
+def _truth_rows(results: Results, level: float) -> dict[str, list[str | float]]:
+    """Rows with the truth of each column's treatment, where any is known."""
+    held = results.held(level)
+    if not held:
+        return {}
+    keys = [part.id for part in results.estimated]
+    return {
+        "Truth": [f"{results.truth[key]:.3f}".replace("-", MINUS) if key in held else "–" for key in keys],
+        f"{level:.0%} interval covers it": [("Yes" if held[key] else "No") if key in held else "–" for key in keys],
+    }
 
 
 def _table(
@@ -133,7 +244,7 @@ def _table(
         key=results.exhibit.exhibit,
         title=results.exhibit.title,
         stub="",
-        columns=("Estimate", "Std. error", "low", "high", "Observations", "Units", *more),
+        columns=("Estimate", "Std. error", "low", "high", *more),
         spanners=((level_spanner(level),),),
         groups=tuple(groups),
         notes=_notes(results, *notes, _errors(results, labels)),

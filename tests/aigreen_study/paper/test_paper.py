@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pypdf
 import pytest
 
 from aigreen.effects.effects import Effects
@@ -14,17 +15,19 @@ from aigreen_study.tables import render
 from aigreen_study.tables.table import Cell, Group, Row, Table
 
 pytest.importorskip("typst")
-from aigreen_study.paper.paper import compile_paper
+from aigreen_study.config import read_config
+from aigreen_study.paper.paper import compile_paper, printed, queried
 
 ROOT = Path(__file__).parents[3]
 SECTIONS = sorted((ROOT / "paper" / "sections").glob("*.typ"))
-STUDIES = ["cities", "listed-firms", "provinces", "simulated-firms", "us-facilities"]
+STUDIES = ["cities", "city-industries", "ets-firms", "listed-firms", "provinces", "simulated-firms", "us-facilities"]
 
 
 def sections_of(study):
     """Text of the sections of a study, with those that quote other studies."""
     listed = (ROOT / "paper" / "sections" / f"{study}.typ").read_text(encoding="utf-8")
     names = re.findall(r'"([\w-]+)"', listed.split("#let sections = (")[1].split("\n)")[0])
+    names += config(study).get("online_appendix", [])
     return listed + "".join((ROOT / "paper" / "sections" / f"{name}.typ").read_text(encoding="utf-8") for name in names)
 
 
@@ -38,7 +41,7 @@ def keys_of(study):
 
 
 def config(study):
-    return {"study": study, "title": "A title", "date": "2026", "simulated": study == "simulated-firms"}
+    return printed(read_config({"study": study}, ROOT / "analysis/config")) | {"title": "A title"}
 
 
 @pytest.fixture(params=STUDIES)
@@ -52,7 +55,7 @@ def root(tmp_path, study):
     shutil.copytree(ROOT / "paper", tmp_path / "paper")
     results = tmp_path / "results" / study
     text = sections_of(study)
-    for name, other in re.findall(r'#exhibit-table\("(\w+)"(?:, of: "([\w-]+)")?\)', text):
+    for name, other in re.findall(r'exhibit-table\("(\w+)"(?:, of: "([\w-]+)")?\)', text):
         table = Table(
             f"{other}-{name}" if other else name, "Title", "", ("a",), (Group((Row("r", (Cell.number(-0.5),)),)),)
         )
@@ -73,6 +76,33 @@ def test_paper_compiles_to_the_same_bytes(root, study):
     compile_paper(config(study), results, root / "b.pdf", root=root)
     assert (root / "a.pdf").read_bytes().startswith(b"%PDF")
     assert (root / "a.pdf").read_bytes() == (root / "b.pdf").read_bytes()
+
+
+def texts(pdf):
+    return " ".join(page.extract_text() for page in pypdf.PdfReader(pdf).pages).replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize("study", ["simulated-firms"], indirect=True)
+def test_paper_and_its_online_appendix_refer_to_each_other_by_one_count(root, study):
+    results = root / "results" / study
+    compile_paper(config(study), results, root / "paper.pdf", appendix=root / "appendix.pdf", root=root)
+    paper, appendix = texts(root / "paper.pdf"), texts(root / "appendix.pdf")
+    assert "Online appendix to: A title" in appendix and "Abstract" not in appendix
+    assert "Table 1. Title" in paper and "Table A1. Title" in appendix
+    assert "Table A1. Title" not in paper and "Table 1. Title" not in appendix
+    labels = queried(config(study), results, "<labels>", root=root)[0]["value"]
+    named = set(re.findall(r"(?:Table|Figure) A?\d+", paper + appendix))
+    assert named <= {name.replace("\u00a0", " ") for name in labels.values()}
+
+
+@pytest.mark.parametrize("study", ["simulated-firms"], indirect=True)
+def test_words_on_a_sign_that_the_data_do_not_have_stop_the_paper(root, study):
+    path = root / "paper/expected/provinces/numbers.json"
+    numbers = json.loads(path.read_text(encoding="utf-8"))
+    numbers["last_years_inventions_2023_high"]["value"] = -0.01
+    path.write_text(json.dumps(numbers), encoding="utf-8")
+    with pytest.raises(ReportError, match="takes the interval of 'last_years_inventions_2023' to be open; it is below"):
+        compile_paper(config(study), root / "results" / study, root / "paper.pdf", root=root)
 
 
 def test_missing_number_fails_with_its_name_and_leaves_the_old_paper(root, study):
@@ -106,8 +136,27 @@ def test_no_semicolon_is_swallowed_after_a_number(path):
     assert not re.findall(r'#n\("\w+"(?:, of: "[\w-]+")?\);', path.read_text(encoding="utf-8"))
 
 
-def test_every_reference_is_cited():
+def references():
+    """Keys of the list of references, in its order."""
     bibliography = (ROOT / "paper" / "references.bib").read_text(encoding="utf-8")
-    entries = set(re.findall(r"^@\w+\{(\w+),", bibliography, flags=re.MULTILINE))
+    return re.findall(r"^@\w+\{(\w+),", bibliography, flags=re.MULTILINE)
+
+
+def cited(keys):
+    """Those of the keys that a section cites."""
     text = "".join(path.read_text(encoding="utf-8") for path in SECTIONS)
-    assert entries == {key for key in entries if re.search(rf"@{key}\b|<{key}>", text)}
+    return {key for key in keys if re.search(rf"@{key}\b|<{key}>", text)}
+
+
+def test_every_reference_is_cited():
+    assert set(references()) == cited(references())
+
+
+def test_every_reference_was_checked_and_none_that_was_not_found_is_relied_on():
+    checked = pd.read_csv(ROOT / "paper" / "references-checked.csv", keep_default_na=False).set_index("key")
+    assert list(checked.index) == references()
+    assert set(checked["status"]) <= {"verified", "from memory", "not found"}
+    assert list(checked.index[checked["how"] == ""]) == []
+    unproven = checked[checked["status"] != "verified"]
+    assert list(unproven.index[unproven["note"] == ""]) == [], "the note says what could not be seen"
+    assert cited(checked.index[checked["status"] == "not found"]) == set()

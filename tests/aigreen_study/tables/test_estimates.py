@@ -88,6 +88,11 @@ def test_horizons_stand_before_and_after_with_the_words_of_the_result():
     assert first[:4] == pytest.approx([0.1, 0.1, 0.1 - 1.959964 * 0.1, 0.1 + 1.959964 * 0.1])
     # Of four equal clusters with signs drawn, one in eight draws has |t| = 2: the largest of all is the 95 % point.
     assert first[4:] == pytest.approx([0.1 - 2 * 0.1, 0.1 + 2 * 0.1])
+    told = effects_table(path, key="t", title="T", truth=[0.0, 0.0, 0.8, 1.5])
+    assert told.columns[-2:] == ("Truth", "covered")
+    assert [[cell.text for cell in row.cells[-2:]] for row in told.rows] == [
+        ["0.000", "Yes"], ["–", "–"], ["0.800", "Yes"], ["1.500", "No"],
+    ]  # fmt: skip
     wrong = effects([0.1], [0.1], pd.Index(["treated"], name="term"))
     with pytest.raises(ReportError, match="effects by horizon are needed, not by term"):
         effects_table(wrong, key="t", title="T")
@@ -96,8 +101,8 @@ def test_horizons_stand_before_and_after_with_the_words_of_the_result():
 def test_summaries_show_the_truth_where_it_is_known():
     one = effects([0.5], [0.2], pd.Index(["ATT"], name="effect"))
     table = overall_table({"Simple": one, "Group": one}, key="t", title="T", truth={"Simple": 0.4})
-    assert table.columns[-1] == "Truth"
-    assert [row.cells[-1].value for row in table.rows] == [0.4, None]
+    assert table.columns[-2:] == ("Truth", "covered")
+    assert [[cell.text for cell in row.cells[-2:]] for row in table.rows] == [["0.400", "Yes"], ["–", "–"]]
     with pytest.raises(ReportError, match="row 'Two': 2 effects, one is needed"):
         overall_table({"Two": effects([0.1, 0.2], [0.1, 0.1], pd.Index([0, 1], name="horizon"))}, key="t", title="T")
 

@@ -22,8 +22,9 @@
       industries/robots.csv input_output.csv       robots by industry and year; input-output coefficients
     truth_folder/
       truth.parquet       firm_id, year, mean_without, mean_with, direct, channels, spillovers, the same by mechanism;
-                          adoption_year and what adoption adds to the log mean, by way
-      patents.parquet     patent_id, firm_id, year, type, mechanism, green, strict, ai, applicant names
+                          adoption_year and what adoption adds to the log mean, by way;
+                          labour, adoption_labour: what zones, and adoption, add to log staff
+      patents.parquet     patent_id, firm_id, year, type, mechanism, green, strict, ai, technology tags
       applicants.parquet  name as written, firm_id of its owner (missing: none)
 """
 
@@ -69,7 +70,9 @@ _MODULES = {
     "accounts": accounts, "records": raw_records, "reports": raw_reports, "industries": industries,
     "adopters": adopters,
 }  # fmt: skip
-PARTS = ("cities.structure", *(f"{name}.{part}" for name, module in _MODULES.items() for part in module.PARTS))
+_LATER = ("patents.battery",)  # streams that came after those of all modules
+_STREAMS = [f"{name}.{part}" for name, module in _MODULES.items() for part in module.PARTS]
+PARTS = ("cities.structure", *(name for name in _STREAMS if name not in _LATER), *_LATER)
 
 
 @dataclass(frozen=True)
@@ -210,7 +213,7 @@ def draw(
         robots=core.robots,
         coefficients=industries.draw_coefficients(sector),
         words=words,
-        reports=raw_reports.texts(saying, keys, words),
+        reports=raw_reports.texts(saying, keys, words, drawn.log_assets[row, column]),
         patents_factor=factor,
         drawn=day,
     )
@@ -266,8 +269,9 @@ def perfect_panel(
     Returns
     -------
     frame : DataFrame
-        firm_id, year, home_city, industry_code, zone_year, ring_100km, the channels, green_patents and
-        green_patents_log; treated, exposure to zones by industry_peers, customer_exposure and supplier_exposure;
+        firm_id, year, home_city, industry_code, ownership, size (log assets), zone_year, ring_100km, the channels,
+        green_patents and green_patents_log; treated, exposure to zones by industry_peers, customer_exposure and
+        supplier_exposure;
         adoption_year, adopted, adopted_dose (log core words of adoption) and exposure to adopters by
         adopted_peers, adopted_neighbours, adopted_customers and adopted_suppliers.
     truth : DataFrame
@@ -296,6 +300,8 @@ def perfect_panel(
             "year": years[column],
             "home_city": who["city_code"].to_numpy()[row],
             "industry_code": who["industry_code"].to_numpy()[row],
+            "ownership": who["ownership"].to_numpy()[row],
+            "size": drawn.log_assets[row, column],
             "zone_year": zone[row],
             circle_column(NEAR_KM): facts.zones_within(city, years[column], radius_km=NEAR_KM),
             **{name: values[row, column] for name, values in channels},
@@ -394,6 +400,7 @@ def write_truth(economy: Economy, folder: Path) -> list[Path]:
             "mechanism": names[held.mechanism],
             "strict": held.strict,
             "ai": held.ai,
+            **{f"tag_{tag}": _any_symbol(held, of) for tag, of in economy.technology.tags.items()},
             "visible": held.published <= economy.drawn,
         }
     )
@@ -405,3 +412,8 @@ def write_truth(economy: Economy, folder: Path) -> list[Path]:
         writing.parquet(folder / "patents.parquet", intended),
         writing.parquet(folder / "applicants.parquet", spelled),
     ]
+
+
+def _any_symbol(held: patents.Patents, of: np.ndarray) -> np.ndarray:
+    """Whether any symbol of each patent is one of these."""
+    return sum(((listed >= 0) & of[np.maximum(listed, 0)]).any(axis=1) for listed in (held.ipc, held.cpc)) > 0

@@ -1,0 +1,178 @@
+"""The numbers of page 1 from the panels alone: one function a study, one entry a key, as `pytest.approx` compares."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from . import clusters, event_time, fits, log_parts
+from .panels import coded, truth
+
+DRAWS, STUDY_DRAWS = 9_999, 999
+SIMULATED_CHANNELS = ["industry_structure", "polluting_share", "human_capital"]
+
+
+def exact(value):
+    return pytest.approx(float(value), rel=1e-6, abs=1e-9)
+
+
+def estimated(key, value, psi, ends):
+    """Estimate, error and interval under their keys."""
+    found = {"": value, "_se": np.sqrt(psi @ psi), "_low": ends[0], "_high": ends[1]}
+    return {key + end: exact(number) for end, number in found.items()}
+
+
+def drawn(p):
+    """A p-value by simulation, within four errors of the difference of two."""
+    return pytest.approx(p, abs=4 * np.sqrt(p * (1 - p) * (1 / DRAWS + 1 / STUDY_DRAWS)) + 1 / STUDY_DRAWS)
+
+
+def sample(frame):
+    """Sizes of a panel; all its rows, whether complete or not."""
+    return {
+        "n_rows": len(frame),
+        "n_units": frame["unit"].nunique(),
+        "n_clusters": frame["cluster"].nunique(),
+        "n_treated_units": frame.loc[np.isfinite(frame["cohort"]), "unit"].nunique(),
+    }
+
+
+def poisson(frame, outcome, key):
+    """Poisson model of treatment with unit and year effects, without units of one row and those without a count."""
+    frame = frame[frame.groupby("unit")["unit"].transform("size") > 1]
+    unit, time, cluster = (pd.factorize(frame[name])[0] for name in ("unit", "year", "cluster"))
+    y, x = frame[outcome].to_numpy(float), frame[["treated"]].to_numpy(float)
+    beta, mean, rows = fits.poisson(y, x, unit, time, np.ones(len(y), bool))
+    psi = fits.poisson_errors(y, x, mean, rows, unit, time, cluster)
+    cohort = frame["cohort"].where(frame["cohort"] <= frame["year"].max(), np.inf).to_numpy()[rows]
+    mass = pd.Series(x[rows, 0]).groupby(cohort).sum()
+    behind = clusters.shares(cluster[rows], cohort, np.ones(rows.sum()), mass[np.isfinite(mass.index)])
+    found = estimated(key, beta[0], psi, clusters.interval(beta[0], psi, behind))
+    return found | {f"{key}_n": int(rows.sum())}
+
+
+def imputed_total(frame, outcome, channels, exposure):
+    """Total of the linear decomposition."""
+    found = fits.total(frame, outcome, channels, exposure)
+    cluster, cohort = frame["cluster"].to_numpy(), frame["cohort"].to_numpy()
+    parts = 2 + len(channels), found.exposed
+    behind = clusters.shares(cluster, cohort, np.ones(len(frame)), found.mass, parts=parts)
+    return estimated("dec_total", found.value, found.psi, clusters.interval(found.value, found.psi, behind))
+
+
+def before_treatment(frame, outcome):
+    """Joint test of the group-time effects of the ten years before treatment, and how many clusters are behind it."""
+    path = event_time.group_time(frame, outcome, -10)
+    units = frame.drop_duplicates("unit")
+    p, few = tested(path, units, changes=True)
+    return {"pretrend_p": drawn(p), "pretrend_treated": exact(few)}
+
+
+def leads(frame, outcome, exposure):
+    """Joint test of five leads of the imputation on rows that are treated or not exposed."""
+    rows = frame[(frame["treated"] == 1) | (frame[exposure] == 0)]
+    rows = rows.assign(unit=pd.factorize(rows["unit"])[0])
+    p, _ = tested(event_time.imputation_leads(rows, outcome, exposure, 5), rows, changes=False)
+    return {f"move_{outcome}_leads_p": drawn(p)}
+
+
+def tested(path, counted, *, changes):
+    """Joint test of a path whose clusters count by the lines of `counted`."""
+    cluster, cohort = counted["cluster"].to_numpy(), counted["cohort"].to_numpy()
+    behind = [clusters.shares(cluster, cohort, np.ones(len(cluster)), mass) for mass in path.mass]
+    slope = event_time.slope_weights(len(path.values), changes=changes)
+    return clusters.joint_test(path.values, path.psi, behind, slope, draws=DRAWS, seed=2026)
+
+
+def provinces(panel):
+    """Green inventions of provinces, with all years and without the last one or two."""
+    roles = {"unit": "province_code", "cohort": "zone_year", "cluster": "province_code"}
+    frame = coded(panel, **roles)
+    found = sample(frame) | before_treatment(frame, "green_invention_patents_log")
+    for key, last in (("all", 2023), ("without_last", 2022), ("without_two", 2021)):
+        found |= poisson(frame[frame["year"] <= last], "green_invention_patents", f"truncation_{key}")
+    return found
+
+
+def cities(panel):
+    """Carbon intensity of cities."""
+    roles = {"unit": "city_code", "cohort": "zone_year", "cluster": "city_code"}
+    outcome, channels, exposure = "ln_carbon_intensity", ["industrial_upgrading"], "ring_100km"
+    whole = coded(panel, **roles, complete=[outcome, *channels, exposure])
+    seen = coded(panel, **roles, complete=[outcome])
+    return (
+        sample(coded(panel, **roles))
+        | imputed_total(whole, outcome, channels, exposure)
+        | before_treatment(seen, outcome)
+        | leads(seen, outcome, exposure)
+    )
+
+
+def us_facilities(panel):
+    """Emissions of facilities; clusters are firms."""
+    frame = coded(panel, unit="facility_id", cohort="words_year", cluster="firm")
+    return (
+        sample(frame)
+        | imputed_total(frame, "ln_emissions", ["ln_facilities", "concentration"], "near_25km")
+        | poisson(frame, "emissions", "twfe_poisson_treated")
+        | before_treatment(frame, "ln_emissions")
+        | leads(frame, "ln_emissions", "near_25km")
+    )
+
+
+def simulated_firms(panel):
+    """Parts on the log of the mean of green patents, their intervals, their truth, and which intervals miss it."""
+    channels, exposure = SIMULATED_CHANNELS, "ring_100km"
+    roles = {"unit": "firm_id", "cohort": "zone_year", "cluster": "home_city"}
+    frame = coded(panel, **roles, complete=["green_patents", exposure, *channels])
+    parts = log_parts.log_parts(frame, "green_patents", channels, exposure)
+    cluster, cohort, n = frame["cluster"].to_numpy(), frame["cohort"].to_numpy(), frame["cluster"].nunique()
+    behind = clusters.shares(cluster, cohort, parts.size, parts.mass, parts=(2 + len(channels), parts.exposed))
+    true = log_parts.true_parts(frame, truth(), channels, exposure)
+    found, missed = sample(coded(panel, **roles)) | {"level_percent": 95}, []
+    for part, value in parts.values.items():
+        psi = parts.psi[part]
+        if part in channels:
+            slope = parts.slopes[channels.index(part)], parts.slopes_psi[:, channels.index(part)]
+            low, high = clusters.product_interval(value, psi, *slope, behind, n)
+        else:
+            exposed = clusters.shares_of_exposed(cluster, parts.size, parts.exposed, behind.control)
+            low, high = clusters.interval(value, psi, exposed if part == "spillover" else behind)
+        found |= estimated(f"dec_{part}", value, psi, (low, high)) | {f"dec_{part}_truth": exact(true[part])}
+        if part in channels:  # both ends by numerical integration
+            found |= {f"dec_{part}_{end}": pytest.approx(x, abs=2e-6) for end, x in (("low", low), ("high", high))}
+        if not low <= true[part] <= high:
+            missed.append({"total": "the total", "direct": "the direct part"}.get(part, f"the part {part}"))
+    return found | {"dec_missed_pointwise": " and ".join(missed) or "none of them"}
+
+
+STUDIES = {
+    "provinces": provinces,
+    "cities": cities,
+    "us-facilities": us_facilities,
+    "simulated-firms": simulated_firms,
+}
+
+
+def names(*estimates, ends=("", "_se", "_low", "_high")):
+    """Keys of estimates."""
+    return {key + end for key in estimates for end in ends}
+
+
+SAMPLE = {"n_rows", "n_units", "n_clusters", "n_treated_units"}
+BEFORE = {"pretrend_p", "pretrend_treated"}
+POISSON = ("", "_se", "_low", "_high", "_n")
+PARTS = [f"dec_{part}" for part in ("total", "direct", *SIMULATED_CHANNELS, "spillover")]
+KEYS = {  # of each study: what its function finds, held against page 1 where there is no panel, too
+    "provinces": SAMPLE
+    | BEFORE
+    | names(*(f"truncation_{s}" for s in ("all", "without_last", "without_two")), ends=POISSON),
+    "cities": SAMPLE | BEFORE | names("dec_total") | {"move_ln_carbon_intensity_leads_p"},
+    "us-facilities": SAMPLE
+    | BEFORE
+    | names("dec_total")
+    | names("twfe_poisson_treated", ends=POISSON)
+    | {"move_ln_emissions_leads_p"},
+    "simulated-firms": SAMPLE
+    | names(*PARTS, ends=("", "_se", "_low", "_high", "_truth"))
+    | {"level_percent", "dec_missed_pointwise"},
+}
