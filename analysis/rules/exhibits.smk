@@ -62,12 +62,29 @@ rule render_estimates:
     log:
         f"{LOGS}/render_{{exhibit}}.log",
     wildcard_constraints:
-        exhibit=exhibit_names("estimates"),
+        exhibit=exhibit_names("estimates", "range"),
     params:
         exhibit=printed,
         config=PRINTED,
     script:
         "../scripts/render_estimates.py"
+
+
+rule render_precision:
+    input:
+        estimates=rules.estimate.output.estimates,
+        codebook=rules.panel.output.codebook,
+    output:
+        table=multiext(f"{RESULTS}/tables/{{exhibit}}", *FORMATS),
+    log:
+        f"{LOGS}/render_{{exhibit}}.log",
+    wildcard_constraints:
+        exhibit=exhibit_names("precision"),
+    params:
+        exhibit=printed,
+        config=PRINTED,
+    script:
+        "../scripts/render_precision.py"
 
 
 rule render_contrast:

@@ -137,6 +137,6 @@ else:
         params:
             source=config["source"],
             file=config.get("file"),
-            timing=config["panel"]["timing"],
+            timing=config["panel"].get("timing"),
         script:
             "../scripts/build_panel.py"

@@ -3,7 +3,16 @@
 from aigreen_study.specification.registry import read_answers, read_objections
 
 SET = config.get("checks", {})
-KEYS = ("study", "seed", "simulated", "panel", "outcomes", "decomposition", "inference")
+KEYS = (
+    "study",
+    "seed",
+    "simulated",
+    "panel",
+    "outcomes",
+    "event_study",
+    "decomposition",
+    "inference",
+)
 CHECKED = {**{key: config[key] for key in KEYS}, "checks": SET}
 
 
@@ -62,6 +71,7 @@ if SPLIT:
         input:
             panel=rules.panel.output.panel,
             codebook=rules.panel.output.codebook,
+            truth=rules.simulate.output.truth if SIMULATED else [],
         output:
             sensitivity=(
                 multiext(f"{RESULTS}/tables/sensitivity", *FORMATS)
@@ -223,7 +233,7 @@ NUMBERS = [file for output in CHECKS for file in output if "/numbers/" in file]
 PURPOSES = read_answers(CONFIG)
 MADE = [*ANSWERS, *rules.event_study.output, *DECOMPOSED]
 PLACES = {str(Path(file).relative_to(RESULTS).with_suffix("")) for file in MADE}
-OWN = {str(Path(file).relative_to(RESULTS).with_suffix("")) for file in ANSWERS}
+BESIDE = {str(Path(file).relative_to(RESULTS).with_suffix("")) for file in ANSWERS}
 ANSWERING = [
     {
         "place": f"{'figures' if shown.drawn else 'tables'}/{name}",
@@ -238,7 +248,7 @@ ANSWERING = [
         "title": PURPOSES.get(place, {}).get("title", ""),
         "attack": PURPOSES.get(place, {}).get("attack", "").split(),
     }
-    for place in sorted(OWN | PLACES & PURPOSES.keys())
+    for place in sorted(BESIDE | PLACES & PURPOSES.keys())
 ]
 
 

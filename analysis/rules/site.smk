@@ -1,5 +1,7 @@
 """The paper as a page, each number with its provenance, held against the accepted values."""
 
+from importlib.resources import files
+
 
 rule site:
     input:
@@ -8,9 +10,7 @@ rule site:
         provenance=rules.provenance.output.provenance,
         ledger=rules.ledger.output.ledger,
         accepted=sorted(Path(f"paper/expected/{STUDY}").rglob("*.json")),
-        look=sorted(
-            (Path(workflow.basedir) / "src/aigreen_study/site/assets").iterdir()
-        ),
+        look=sorted(map(str, (files("aigreen_study.site") / "assets").iterdir())),
     output:
         site=directory(f"{RESULTS}/site"),
     log:

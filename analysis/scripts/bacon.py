@@ -8,7 +8,7 @@ from aigreen_study.specification.bacon import balanced_weights
 
 with study_step(snakemake) as step:
     outcome = step.config["outcomes"]["log"]
-    comparisons, panel = balanced_weights(step.frame, outcome, step.roles)
+    comparisons, panel = balanced_weights(step.compared_frame, outcome, step.roles)
     figure = bacon_figure(comparisons, ylabel=f"Estimate on {step.labels[outcome]}", simulated=step.simulated)
     save_figure(figure, snakemake.output.figure)
     ledger = Ledger(rule="bacon")

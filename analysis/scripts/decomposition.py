@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from aigreen.simulate.economy.effects import EconomyEffects
 from aigreen.simulate.economy.truth import study_truth, true_log_parts, true_parts
 from aigreen_study.figures import parts_figure, parts_horizon_figure, save_figure
 from aigreen_study.run.step import study_step
@@ -9,11 +10,13 @@ from aigreen_study.specification.decomposed import (
     decompositions,
     exposures,
     headline_outcome,
+    moved_by_zones,
     on_scales,
     study_decomposition,
     study_moves,
 )
-from aigreen_study.specification.parts import movement, support
+from aigreen_study.specification.known import Known
+from aigreen_study.specification.parts import behind, movement, support
 from aigreen_study.tables import parts, render
 
 with study_step(snakemake) as step:
@@ -30,9 +33,18 @@ with study_step(snakemake) as step:
     names = parts.part_labels(options["channels"], labels)
     overall = parts.named(main.overall(), names)
     notes = parts.Notes(options, labels, step.roles, step.elsewhere)
-    render.write(parts.decomposition_table(overall, notes=notes.parts, **shown, **step.bands), snakemake.output.table)
+    rows = behind(panel, outcome, options["channels"], options["exposure"])
+    told = f"{notes.parts} {parts.rows_note(rows, step.config['panel']['unit_label'].lower())}"
+    render.write(parts.decomposition_table(overall, notes=told, **shown, **step.bands), snakemake.output.table)
     moved = {labels[name]: movement(result) for name, result in moves.items()}
-    render.write(parts.moves_table(moved, notes=notes.moves, **shown), snakemake.output.moves)
+    true_moves = None
+    if snakemake.input.truth:
+        economy = EconomyEffects(**step.config["simulation"]["effects"])
+        truth = pd.read_parquet(snakemake.input.truth)
+        known = Known(truth=truth, shares=pd.DataFrame(), effects=economy, frame=step.frame, roles=step.roles)
+        true = {name: known.of(moved_by_zones(name, options), result) for name, result in moves.items()}
+        true_moves = {labels[name]: value for name, value in true.items() if value is not None}
+    render.write(parts.moves_table(moved, truth=true_moves, notes=notes.moves, **shown), snakemake.output.moves)
     if exposed:
         columns = {labels[name]: parts.named(results[name].overall(), names) for name in exposed}
         untreated = {labels[name]: support(panel, name) for name in exposed}
@@ -50,7 +62,8 @@ with study_step(snakemake) as step:
         if snakemake.input.truth:
             linear = true_parts(step.frame, known, exposure=options["exposure"])["truth"].rename(index=names)
             true = {"log": truth, "linear": linear}
-        render.write(parts.scales_table(scales, true, labels, options, **shown), snakemake.output.scales)
+        called = {"unit": labels[step.roles["unit"]].lower(), "units": step.config["panel"]["unit_label"].lower()}
+        render.write(parts.scales_table(scales, true, labels, options, **called, **shown), snakemake.output.scales)
 
     drawn = {"ylabel": parts.on_outcome(options, labels), **shown, **step.bands}
     save_figure(parts_figure(overall, **drawn), snakemake.output.figure)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from aigreen.simulate.economy.effects import EconomyEffects
-from aigreen.simulate.economy.true_outcomes import strict_shares
+from aigreen.simulate.economy.true_outcomes import flag_shares
 from aigreen_study.run.log import logged
 from aigreen_study.specification.estimate import fit_all
 from aigreen_study.specification.known import Known
@@ -22,7 +22,7 @@ with logged(snakemake) as log:
     if snakemake.input.truth:
         known = Known(
             truth=pd.read_parquet(snakemake.input.truth),
-            strict=strict_shares(pd.read_parquet(snakemake.input.patents)),
+            shares=flag_shares(pd.read_parquet(snakemake.input.patents)),
             effects=EconomyEffects(**snakemake.params.effects),
             frame=frame,
             roles=snakemake.params.roles,

@@ -13,7 +13,7 @@ with study_step(snakemake) as step:
     options, labels, outcome = step.config["event_study"], step.labels, step.config["outcomes"]["log"]
     names = ("control_group", "method", "base_period", "anticipation")
     estimator = GroupTimeATT(**{name: options[name] for name in names})
-    att = estimator.fit(step.panel, outcome, covariates=options.get("covariates"))
+    att = estimator.fit(step.compared, outcome, covariates=options.get("covariates"))
     step.save({"group-time effects": att}, snakemake.output.estimates[:1])
 
     study = att.event_study(window=options["horizons"])
@@ -26,7 +26,7 @@ with study_step(snakemake) as step:
         path = cells.loc[study.weights.index].to_numpy() @ study.weights.to_numpy()
     notes = (
         f"Group-time effects on {labels[outcome]}; controls: {' '.join(options['control_group'].split('_'))}; "
-        f"errors clustered by {labels[step.roles['cluster']].lower()}."
+        f"errors clustered by {labels[step.roles['cluster']].lower()}{step.compared_in_words}."
     )
     shown = {"level": step.level, "simulated": step.simulated}
     table = effects_table(study, key="event_study", title="Event study", truth=path, notes=notes, **shown, **step.bands)

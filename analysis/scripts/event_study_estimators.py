@@ -13,7 +13,7 @@ RESTRICTIONS = ("relative_magnitudes", "smoothness")
 with study_step(snakemake) as step:
     first, last = snakemake.params.horizons
     window = (max(PRE, first), min(POST, last))
-    panel, outcome, drawn = step.panel, step.config["outcomes"]["log"], {"window": window}
+    panel, outcome, drawn = step.compared, step.config["outcomes"]["log"], {"window": window}
     studies, failures = estimable(
         {
             "Group-time": lambda: GroupTimeATT(base_period="universal").fit(panel, outcome).event_study(**drawn),

@@ -7,7 +7,7 @@ from aigreen_study.figures import randomisation_figure, save_figure
 from aigreen_study.numbers.checks import add_inference
 from aigreen_study.numbers.prose import Ledger
 from aigreen_study.run.step import study_step
-from aigreen_study.specification.places import clusterings, middles, seats, stayed
+from aigreen_study.specification.places import clusterings, middles, seats, stayed, strata_of
 from aigreen_study.tables import render
 from aigreen_study.tables.inference_variants import inference_notes, inference_table
 
@@ -16,28 +16,35 @@ REASSIGNMENTS, WILD_DRAWS = 500, 1999
 with study_step(snakemake) as step:
     outcome, level, labels = step.config["outcomes"]["log"], step.level, step.labels
     seed, multipliers = step.bands["seed"], step.bands["multipliers"]
-    panel, at = step.panel_of(stayed(step.frame)), snakemake.params.coordinates
-    reassigned = randomization_inference(panel, outcome, n_draws=REASSIGNMENTS, seed=seed, level=level)
-    frame, clusters = clusterings(step.frame, step.roles, labels, step.places)
+    panel, at = step.panel_of(stayed(step.compared_frame)), snakemake.params.coordinates
+    how = {"studentized": True, "n_draws": REASSIGNMENTS, "seed": seed, "level": level}
+    every = {labels[step.roles["cluster"]]: randomization_inference(panel, outcome, **how)}
+    if strata := step.checks.get("randomisation"):
+        cut, column, label = strata_of(stayed(step.compared_frame), step.roles, labels, strata)
+        every[label] = randomization_inference(step.panel_of(cut), outcome, strata=column, **how)
+    reassigned = next(iter(every.values()))
+    frame, clusters = clusterings(step.compared_frame, step.roles, labels, step.places)
     variants = inference_variants(
         frame,
         outcome,
         step.roles,
         clusters=clusters,
         coordinates=middles(step.frame, step.roles["cluster"], at) if at else seats(step.places),
-        reassigned=reassigned,
+        reassigned=every,
         n_draws=WILD_DRAWS,
         multipliers=multipliers,
         seed=seed,
         level=level,
     )
-    effect = TWFE().fit(step.panel, outcome)["treated"]
+    effect = TWFE().fit(step.compared, outcome)["treated"]
     notes = inference_notes(effect, panel, outcome=labels[outcome], multipliers=multipliers, moved="moved" in frame)
     table = inference_table(
         variants, estimate=float(effect.values[0]), level=level, notes=notes, simulated=step.simulated
     )
     render.write(table, snakemake.output.table)
-    figure = randomisation_figure(reassigned, xlabel=f"Estimate on {labels[outcome]}", simulated=step.simulated)
+    figure = randomisation_figure(
+        reassigned, xlabel=f"t statistic of the estimate on {labels[outcome]}", simulated=step.simulated
+    )
     save_figure(figure, snakemake.output.figure)
     ledger = Ledger(rule="inference")
     add_inference(ledger, effect, variants, reassigned, panel.n_rows, level)

@@ -10,6 +10,6 @@ with logged(snakemake):
     if snakemake.params.boundaries:
         source, file = BOUNDARIES
         rings = read_boundaries(fetch(source, "data/raw", file=file)[0])
-        credit = "china-prefecture-crosswalk by FIERsity (CC BY 4.0); list of divisions of this project."
+        credit = "china-prefecture-crosswalk by FIERsity, from CTAmap; list of divisions of this project."
     figure = zone_map(pilot_and_pioneer_zones(), seats("prefecture"), rings, source=credit)
     save_figure(figure, snakemake.output.figure)

@@ -10,7 +10,7 @@ from aigreen_study.numbers.prose import Ledger
 from aigreen_study.run.stem import stem
 from aigreen_study.run.step import study_step
 from aigreen_study.specification.decomposed import decompositions, exposures, headline_outcome
-from aigreen_study.specification.parts import movement, support
+from aigreen_study.specification.parts import behind, movement, support
 from aigreen_study.specification.places import NO_PLACES
 from aigreen_study.specification.results import read_printed
 from aigreen_study.tables.estimates import AVERAGES
@@ -43,6 +43,8 @@ with study_step(snakemake) as step:
         parts = {name: load(stem([path])).overall() for name, path in files}
         overall = next(iter(parts.values()))
         headline.add_decomposition(ledger, overall, names, level=level, **step.bands)
+        rows = behind(panel, headline_outcome(options), options["channels"], options["exposure"])
+        headline.add_behind(ledger, rows, step.unit_names)
         for name in exposed:
             untreated = {kind: step.unit_names[units].tolist() for kind, units in support(panel, name).items()}
             headline.add_exposure(ledger, name, parts[name], untreated, level)

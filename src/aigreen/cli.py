@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from importlib import import_module
-from importlib.util import find_spec
 
 from aigreen.errors import AigreenError, MissingExtraError
 
@@ -27,20 +26,12 @@ COMMANDS = {
     "export": "write a paper's tables and figures for LaTeX, Word or a spreadsheet",
 }
 
-CHECKOUT = (
-    "the commands belong to the study, which comes with a checkout of the repository: run them there, as "
-    "`python3 run.py aigreen COMMAND`; without one, `import aigreen` offers the estimators"
-)
-
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command; return the exit code.
 
-    It is 1 for an error made by the input, the file system or a missing checkout or extra, and 130 after Ctrl-C.
+    It is 1 for an error made by the input, the file system or a missing extra, and 130 after Ctrl-C.
     """
-    if find_spec("aigreen_study") is None:
-        print(f"error: {CHECKOUT}", file=sys.stderr)
-        return 1
     parser = argparse.ArgumentParser(prog="aigreen", description=__doc__)
     choices = parser.add_subparsers(dest="command", required=True)
     try:

@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -200,3 +201,55 @@ def test_movers_have_one_cohort(drawn):
     assert 0 < len(moved) < 0.03 * len(drawn.firms)
     assert (moved["first_city"] != moved["city_code"]).all()
     assert moved["moved"].max() < facts.pilot_zone_cohorts().min()
+
+
+def test_the_length_of_a_report_says_nothing_of_its_ai_words(drawn):
+    """Given size, reports of adopters are as long as before they adopted, and as those of others."""
+    reports = drawn.reports.rename(columns={"code": "firm_id"})
+    keys = ["firm_id", "year"]
+    rows = reports.merge(drawn.truth[[*keys, "adoption_year"]], on=keys)
+    rows = rows.merge(drawn.firm_years[keys].assign(words=drawn.words.sum(axis=1)), on=keys)
+    years = list(drawn.years)
+    place = [list(drawn.firms["firm_id"]).index(firm) for firm in rows["firm_id"]]
+    size = drawn.outcomes.log_assets[place, [years.index(year) for year in rows["year"]]]
+    length, adopted = rows["text"].str.len().to_numpy(), (rows["year"] >= rows["adoption_year"]).to_numpy()
+    words = rows["words"].to_numpy()
+    ratio = length / np.exp(0.12 * (size - 22.2)) / 2_700
+    assert words[adopted].mean() > 50 > 10 > words[~adopted].mean()
+    assert abs(ratio[adopted].mean() - ratio[~adopted].mean()) < 0.01
+    assert ratio[~adopted].std() < 0.1 and abs(ratio[~adopted].mean() - 1) < 0.01
+    assert rows["text"].str.endswith("。").all()
+
+
+def test_batteries_are_symbols_of_green_patents_that_their_flags_tell(drawn, tmp_path):
+    economy.write_truth(drawn, tmp_path)
+    patents = pd.read_parquet(tmp_path / "patents.parquet")
+    symbols = drawn.technology.symbols[np.maximum(drawn.patents.ipc, 0)]
+    symbols[drawn.patents.ipc < 0] = ""
+    phosphate = np.isin(symbols, ["H01M4/58", "H01M4/136", "H01M4/1397", "C01B25/45"]).any(axis=1)
+    lithium = np.isin(symbols, ["H01M10/0525", "H01M4/13", "H01M10/052", "C01D15/08", "C22B26/12", "H01M4/136",
+                                "H01M4/1397"]).any(axis=1)  # fmt: skip
+    assert (patents["tag_battery_lfp"] == phosphate).all() and (patents["tag_lithium"] == lithium).all()
+    assert phosphate.sum() > 20 and lithium.sum() > phosphate.sum()
+    assert set(patents.loc[phosphate | lithium, "mechanism"]) == {"prevention"}
+
+
+def test_staff_moves_as_the_truth_says():
+    effects = EconomyEffects(adopters=(0.06, 0.09), adopters_zone=0.3)
+    moving = replace(effects, labour=(-0.02, -0.04), adopted_labour=(-0.03, -0.06))
+    still, moved = (economy.draw(seed=5, n_firms=150, patents_factor=0.1, effects=each) for each in (effects, moving))
+    total = [
+        each.staff.query("detail == '员工总数'").set_index(["firm_id", "year"])["persons"] for each in (still, moved)
+    ]
+    truth = moved.truth.set_index(["firm_id", "year"])
+    gap = np.log(total[1] / total[0])
+    zone, adopted = truth["labour"], truth["adoption_labour"]
+    assert gap[(zone == 0) & (adopted == 0)].abs().max() == 0
+    own = zone - adopted  # with nobody hastened, zones alone
+    rows = (adopted == 0) & (zone < 0)
+    np.testing.assert_allclose(gap[rows], own[rows], atol=0.02)
+    assert own[rows].min() == pytest.approx(-0.04) and adopted.min() == pytest.approx(-0.06)
+    assert gap[(adopted < 0) & (zone == 0)].mean() == pytest.approx(
+        adopted[(adopted < 0) & (zone == 0)].mean(), abs=2e-3
+    )
+    pd.testing.assert_frame_equal(still.green_counts, moved.green_counts)  # staff changes no patents

@@ -272,15 +272,21 @@ def alone(python: Path, folder: Path, *arguments: str) -> subprocess.CompletedPr
 
 
 @pytest.mark.slow
-def test_the_wheel_holds_the_library_alone(bare):
+def test_the_wheel_holds_the_packages_and_the_workflow_of_own_studies(bare):
     (wheel,) = bare.parents[2].glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0] for name in names} == {
         "aigreen",
+        "aigreen_study",
         wheel.name.removesuffix("-py3-none-any.whl") + ".dist-info",
     }
     assert {"aigreen/py.typed", "aigreen/__init__.pyi", "aigreen/data/registry/sources.csv"} <= set(names)
     assert any(name.startswith("aigreen/data/facts/") and name.endswith(".csv") for name in names)
+    project = {name.removeprefix("aigreen_study/project/") for name in names}
+    assert {"Snakefile", "profiles/default/config.yaml", "analysis/config/schema-own.json"} <= project
+    for part in ("analysis/rules", "analysis/scripts", "paper/sections"):
+        assert {path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / part).glob("*.*")} <= project
+    assert not {name for name in project if name.startswith(("paper/expected", "analysis/config/specifications"))}
 
 
 @pytest.mark.slow
@@ -307,10 +313,10 @@ def test_the_example_of_the_readme_runs_on_a_bare_install(bare, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_commands_of_a_bare_install_ask_for_a_checkout(bare, tmp_path):
-    done = alone(bare, tmp_path, "-m", "aigreen.cli", "doctor")
+def test_the_commands_of_a_bare_install_ask_for_the_extra(bare, tmp_path):
+    done = alone(bare, tmp_path, "-m", "aigreen.cli", "run", "castle.yaml")
     assert (done.stdout, done.returncode) == ("", 1)
-    assert "comes with a checkout of the repository" in done.stderr
+    assert done.stderr.rstrip().endswith("not installed: pip install 'aigreen[study]'")
     assert "Traceback" not in done.stderr
 
 

@@ -80,6 +80,37 @@ def pilot_zone_cohorts(level: Level = "prefecture", timing: Timing = "batch_year
     return first.rename("zone_year").rename_axis("gb_code")
 
 
+def policy_cohorts(policy: str, level: Level = "prefecture") -> pd.Series:
+    """Give the first year in which each province or prefecture falls under a policy of the table of other policies.
+
+    Rows without a place of the level are left out: a policy for whole provinces leaves prefectures the municipalities.
+
+    Parameters
+    ----------
+    policy : str
+        As in ``confounding_policies``, for example ``"east_data_west_computing_hub"``.
+    level : {"province", "prefecture"}
+
+    Returns
+    -------
+    Series of int64
+        Named as the policy, index ``gb_code`` (text), sorted; units without it are absent.
+
+    Raises
+    ------
+    OptionError
+        For a policy that the table does not have, or one that no place of the level has.
+    """
+    _check("level", level, ("province", "prefecture"))
+    every = _read("confounding_policies")
+    rows = every[(every["policy"] == policy) & (every["coded_year"] != "")]
+    code = rows["prefecture_code"] if level == "prefecture" else rows["gb_code"].str[:2] + "0000"
+    first = rows["coded_year"].astype("int64").groupby(code.to_numpy()).min().drop("", errors="ignore").sort_index()
+    if first.empty:
+        raise OptionError("policy", policy, sorted(every["policy"].unique()))
+    return first.rename(policy).rename_axis("gb_code")
+
+
 def distances_km(codes: Sequence[str], others: Sequence[str]) -> np.ndarray:
     """Compute great-circle distances between the seats of prefectures.
 

@@ -20,6 +20,8 @@ from aigreen.linalg.arrays import compact
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel, require_nested, require_panel
 
+_COLLINEAR = 1e-10  # squares of the projected treatment, relative to those of the actual one
+_CELLS = 2**22  # rows times assignments that are projected at a time
 Statistic = Callable[[Panel, str], "float | Effects"]
 
 
@@ -30,6 +32,10 @@ class Randomization:
     Attributes
     ----------
     estimate : float
+    statistic : float
+        What the draws are compared with: the estimate less the null, or its t statistic.
+    studentized : bool
+        Whether statistics are divided by their clustered error.
     p_value : float
     low, high : float
         Values of a constant effect that the test does not reject (matrix-product statistics, two-sided); else nan.
@@ -44,6 +50,8 @@ class Randomization:
     """
 
     estimate: float
+    statistic: float
+    studentized: bool
     p_value: float
     low: float
     high: float
@@ -65,6 +73,7 @@ def randomization_inference(
     by: str | None = None,
     strata: str | None = None,
     null: float = 0.0,
+    studentized: bool = False,
     n_draws: int = 999,
     alternative: Alternative = "symmetric",
     seed: int = 0,
@@ -78,7 +87,9 @@ def randomization_inference(
     .. math:: T_\pi = \frac{D_\pi' W M y}{D_\pi' W M D_\pi}, \qquad D_\pi = \sum_c 1_c\, 1\{t \ge g_{\pi(c)}\},
 
     whose terms depend on cluster and cohort only, through cluster sums; all draws are one sparse matrix product, equal
-    to refitting each, on unbalanced and weighted panels too.
+    to refitting each, on unbalanced and weighted panels too. With the scores of each fit by cluster,
+    :math:`S_c = \sum_{i \in c} (MD_\pi)_i W_i e_i`, the studentised statistic is
+    :math:`T_\pi D_\pi' W M D_\pi / (\sum_c S_c^2)^{1/2}`.
 
     Parameters
     ----------
@@ -94,6 +105,11 @@ def randomization_inference(
         Column, constant within clusters; cohorts are only reassigned between clusters of the same stratum.
     null : float
         Constant effect under the sharp null ("twfe" only).
+    studentized : bool
+        Compare t statistics, each with the clustered error of its own draw, and not coefficients ("twfe" only). Where
+        effects differ between clusters and average to the null, or treated clusters are more or less noisy than others,
+        coefficients reject too often or too seldom, and t statistics keep the size in large samples (Wu and Ding 2021).
+        Errors are clustered as treatment is assigned.
     n_draws : int
         Number of draws; where no more distinct assignments exist, all are used.
     alternative : {"symmetric", "equal_tailed", "greater", "less"}
@@ -104,7 +120,8 @@ def randomization_inference(
     Notes
     -----
     p = (1 + draws as extreme) / (1 + draws), or the plain share where all assignments are enumerated. Source: Fisher
-    (1935); MacKinnon and Webb (2020); Young (2019).
+    (1935); MacKinnon and Webb (2020); Wu and Ding (2021), Randomization tests for weak null hypotheses in randomized
+    experiments, Journal of the American Statistical Association 116; Young (2019).
 
     Raises
     ------
@@ -116,8 +133,10 @@ def randomization_inference(
     check_options(alternative, n_draws, level, seed)
     if statistic != "twfe" and not callable(statistic):
         raise OptionError("statistic", statistic, ["twfe", "a function of (panel, outcome)"])
-    if statistic != "twfe" and (covariates or fixed_effects is not None or null):
-        raise EffectsError("covariates, fixed_effects and null go with statistic='twfe'; put them inside the function")
+    if statistic != "twfe" and (covariates or fixed_effects is not None or null or studentized):
+        raise EffectsError(
+            "covariates, fixed_effects, null and studentized go with statistic='twfe'; put them inside the function"
+        )
     dropped = Dropped()
     if statistic == "twfe":
         fit = Regression.of(panel, outcome, None, covariates, fixed_effects, by, dropped)
@@ -128,35 +147,77 @@ def randomization_inference(
     plan = _Plan.of(sample, by, strata)
     enumerated, blocks = arrangements(plan.cohort, plan.stratum, n_draws, seed)
     if statistic == "twfe":
-        estimate = fit.estimate
-        a, b = _twfe_draws(fit, plan, blocks)
+        estimate, draws = fit.estimate, (_t_draws if studentized else _twfe_draws)(fit, plan, blocks)
     else:
         estimate = _number(statistic(sample, outcome))
-        a = np.concatenate(
-            [[_number(statistic(plan.panel(sample, row), outcome)) for row in block] for block in blocks]
+        draws = _Draws(
+            np.concatenate(
+                [[_number(statistic(plan.panel(sample, row), outcome)) for row in block] for block in blocks]
+            )
         )
-        b = np.zeros_like(a)
+
+    def actual(effect: float) -> float:
+        return (estimate - effect) / (scale if studentized else 1.0)
 
     def p_of(effect: float) -> float:
-        return p_value(estimate - effect, a - effect * b, alternative, complete=enumerated)
+        return p_value(actual(effect), draws.under(effect), alternative, complete=enumerated)
 
     low, high = bounds(p_of, estimate, scale, level, alternative) if statistic == "twfe" else (np.nan, np.nan)
     return Randomization(
         estimate=estimate,
+        statistic=actual(null),
+        studentized=studentized,
         p_value=p_of(null),
         low=float(low),
         high=float(high),
         n_assigned=len(plan.cohort),
         enumerated=enumerated,
-        draws=a - null * b,
+        draws=draws.under(null),
         conventions={
             "randomisation": f"cohorts across {len(plan.cohort):,} {by or 'clusters'}"
             + (f" within {strata}" if strata else "")
-            + (f", all {len(a):,} assignments" if enumerated else f", {len(a):,} draws, seed {seed}"),
-            "p-value": alternative,
+            + (f", all {len(draws):,} assignments" if enumerated else f", {len(draws):,} draws, seed {seed}"),
+            "p-value": f"{alternative}, t statistics" if studentized else alternative,
         },
         dropped=dropped.to_frame(),
     )
+
+
+@dataclass(frozen=True)
+class _Draws:
+    """Statistics under reassignment: of the outcome, less those of the actual treatment for each unit of effect."""
+
+    outcome: np.ndarray
+    treatment: np.ndarray | float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.outcome)
+
+    def under(self, effect: float) -> np.ndarray:
+        """Return the statistics where the constant effect is this, shape (draws,)."""
+        return self.outcome - effect * self.treatment
+
+
+@dataclass(frozen=True)
+class _TDraws:
+    """Sums by draw and cluster of the reassigned treatment with outcome, actual treatment and itself, projected."""
+
+    outcome: np.ndarray
+    treatment: np.ndarray
+    own: np.ndarray
+    small_sample: float
+    defined: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.outcome)
+
+    def under(self, effect: float) -> np.ndarray:
+        """Return t statistics where the constant effect is this, shape (draws,)."""
+        made = self.outcome - effect * self.treatment
+        square = np.where(self.defined, self.own.sum(axis=1), np.nan)
+        coefficient = made.sum(axis=1) / square
+        scores = made - coefficient[:, None] * self.own
+        return coefficient * square / np.sqrt(self.small_sample * (scores**2).sum(axis=1))
 
 
 @dataclass(frozen=True)
@@ -195,7 +256,7 @@ class _Plan:
         return sample.reassign(self.cohorts[assignment][self.unit_code])
 
 
-def _twfe_draws(fit: Regression, plan: _Plan, blocks: Iterator[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _twfe_draws(fit: Regression, plan: _Plan, blocks: Iterator[np.ndarray]) -> _Draws:
     """Coefficients of every assignment for the outcome, and for the actual treatment as the outcome."""
     projection, times, n = fit.projection, fit.sample.times, len(plan.cohort)
     # Treatment of a cluster by a cohort is a union of its periods: rows are only summed by cluster and period.
@@ -225,10 +286,27 @@ def _twfe_draws(fit: Regression, plan: _Plan, blocks: Iterator[np.ndarray]) -> t
         if not nested:
             on_first = pick @ pieces.first
             square -= on_first.multiply(on_first).sum(axis=1)
-        square[square <= 1e-10 * spread] = np.nan
+        square[square <= _COLLINEAR * spread] = np.nan
         parts.append(sums[:, :2] / square[:, None])
-    a, b = np.vstack(parts).T
-    return a, b
+    return _Draws(*np.vstack(parts).T)
+
+
+def _t_draws(fit: Regression, plan: _Plan, blocks: Iterator[np.ndarray]) -> _TDraws:
+    """Cluster sums of the projected treatment of every assignment, some assignments at a time."""
+    n, w = fit.n_rows, fit.projection.weights
+    sum_up = sparse.csr_array((w, (plan.code, np.arange(n))), shape=(len(plan.cohort), n))
+    treated = fit.sample.times[fit.sample.time_codes] >= plan.cohorts[:, None]
+    rows, width = np.arange(n), max(1, _CELLS // n)
+    parts = []
+    for block in blocks:
+        for start in range(0, len(block), width):
+            assigned = treated[block[start : start + width, plan.code].T, rows[:, None]].astype(float)
+            d = fit.projection.residuals(assigned)
+            others = (fit.within_outcome[:, None], fit.treatment[:, None], d)
+            parts.append(np.stack([(sum_up @ (d * other)).T for other in others]))
+    outcome, treatment, own = np.concatenate(parts, axis=1)
+    defined = own.sum(axis=1) > _COLLINEAR * fit.treatment_square
+    return _TDraws(outcome, treatment, own, fit.small_sample, defined)
 
 
 def _constant(codes: np.ndarray, cluster: np.ndarray, labels: pd.Index, what: str, remedy: str) -> np.ndarray:

@@ -56,7 +56,7 @@ def inference_variants(
     *,
     clusters: Mapping[str, str],
     coordinates: pd.DataFrame | None,
-    reassigned: Randomization,
+    reassigned: Mapping[str, Randomization],
     n_draws: int,
     multipliers: Multipliers,
     seed: int,
@@ -74,8 +74,8 @@ def inference_variants(
         Kinds of clusters; the first is the study's.
     coordinates : DataFrame
         Latitude and longitude, indexed by the study's cluster; None, without spatial errors, where that is no place.
-    reassigned : Randomization
-        Of cohorts across the study's clusters.
+    reassigned : mapping of label to Randomization
+        Of cohorts across the study's clusters: first among all, then within strata.
     n_draws, multipliers, seed
         Of the wild bootstrap.
     level : float
@@ -113,18 +113,20 @@ def inference_variants(
                 )
                 for km in CUTOFFS_KM
             ]
-    how = "all" if reassigned.enumerated else f"{len(reassigned.draws):,}"
-    found.append(
-        Variant(
-            key="randomisation",
-            label=next(iter(clusters.values())),
-            group=f"Reassignment of cohorts, {how} assignments",
-            low=reassigned.low,
-            high=reassigned.high,
-            p=reassigned.p_value,
-            clusters=reassigned.n_assigned,
+    for (label, result), key in zip(reassigned.items(), ("randomisation", "randomisation_within"), strict=False):
+        how = "all" if result.enumerated else f"{len(result.draws):,}"
+        compared = ", t statistics" if result.studentized else ""
+        found.append(
+            Variant(
+                key=key,
+                label=label,
+                group=f"Reassignment of cohorts, {how} assignments{compared}",
+                low=result.low,
+                high=result.high,
+                p=result.p_value,
+                clusters=result.n_assigned,
+            )
         )
-    )
     return found
 
 

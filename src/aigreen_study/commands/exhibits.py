@@ -5,17 +5,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-START, END = "<!-- exhibits: made by `aigreen exhibits --write-readme` -->\n", "<!-- end of exhibits -->\n"
+START, END = "<!-- exhibits: made by `aigreen exhibits --write-docs` -->\n", "<!-- end of exhibits -->\n"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take studies, and whether to write the list to the README."""
+    """Take studies, and whether to write the list to the docs."""
     parser.add_argument("--study", action="append", help="only this study; may be given several times")
-    parser.add_argument("--write-readme", action="store_true", help="put the list of all studies into README.md")
+    parser.add_argument("--write-docs", action="store_true", help="write the list of all studies to docs/exhibits.md")
 
 
 def run(given: argparse.Namespace) -> int:
-    """Print the list as a Markdown table, or write it between the marks of the README."""
+    """Print the list as a Markdown table, or write it between the marks of docs/exhibits.md."""
     from aigreen.errors import OptionError
     from aigreen_study.config import CONFIG, studies
 
@@ -23,8 +23,8 @@ def run(given: argparse.Namespace) -> int:
     for name in given.study or []:
         if name not in known:
             raise OptionError("study", name, known)
-    if given.write_readme:
-        write_readme(project)
+    if given.write_docs:
+        write_docs(project)
     else:
         print(listed(project, given.study or open_studies(project)), end="")
     return 0
@@ -47,15 +47,15 @@ def listed(project: Path, names: list[str]) -> str:
     return exhibit_table(graphs)
 
 
-def write_readme(project: Path) -> None:
-    """Put the table of all studies between the marks of the README."""
+def write_docs(project: Path) -> None:
+    """Put the table of all studies between the marks of docs/exhibits.md."""
     from aigreen.disk import write_bytes
     from aigreen.errors import ReportError
 
-    path = project / "README.md"
+    path = project / "docs/exhibits.md"
     before, start, rest = path.read_text(encoding="utf-8").partition(START)
     _, end, after = rest.partition(END)
     if not (start and end):
-        raise ReportError(f"README.md has no lines {START.strip()} and {END.strip()} to write between")
+        raise ReportError(f"docs/exhibits.md has no lines {START.strip()} and {END.strip()} to write between")
     table = listed(project, open_studies(project))
     write_bytes(path, f"{before}{START}\n{table}\n{END}{after}".encode())

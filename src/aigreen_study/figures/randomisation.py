@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 def randomisation_figure(
     result: Randomization, *, xlabel: str = "Estimate under reassigned treatment", simulated: bool = False
 ) -> Figure:
-    """Histogram of the estimates under reassigned treatment, with the actual estimate.
+    """Histogram of the estimates, or t statistics, under reassigned treatment, with the actual one.
 
-    Bars beyond the actual estimate, on either side of zero, are dark.
+    Bars beyond the actual one, on either side of zero, are dark.
 
     Raises
     ------
@@ -31,7 +31,7 @@ def randomisation_figure(
     draws = result.draws[np.isfinite(result.draws)]
     if not draws.size:
         raise ReportError("no placebo estimate is finite: nothing to draw")
-    size = abs(result.estimate)
+    size = abs(result.statistic)
     reach = max(float(np.abs(draws).max()), size) * 1.05
     # An edge at the estimate, so that a bar is either as extreme or not.
     width = 2 * reach / np.clip(np.sqrt(draws.size), 12, 48)
@@ -47,8 +47,9 @@ def randomisation_figure(
         for label, colour in (("Less extreme", PALE), ("As extreme", INK)):
             if (far == label).any():
                 sns.histplot(draws[far == label], bins=list(edges), color=colour, label=label, ax=ax, **look)
-        label = f"Actual estimate {decimal(result.estimate)}: {p_equals(result.p_value)}"
-        ax.axvline(result.estimate, color=MARK, linewidth=1.8, label=label, zorder=3)
+        what = "t statistic" if result.studentized else "estimate"
+        label = f"Actual {what} {decimal(result.statistic)}: {p_equals(result.p_value)}"
+        ax.axvline(result.statistic, color=MARK, linewidth=1.8, label=label, zorder=3)
         kind = "assignments" if result.enumerated else "random assignments"
         ax.set_xlabel(xlabel)
         ax.set_ylabel(f"Number of {draws.size:,} {kind}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,6 +36,8 @@ def cohort_trends_figure(
 ) -> Figure:
     """Raw yearly means of an outcome by treatment cohort; a dotted line marks each cohort's first treated year.
 
+    Cohorts that are more than can be told apart are drawn together with their neighbours.
+
     Parameters
     ----------
     frame : DataFrame
@@ -52,9 +55,13 @@ def cohort_trends_figure(
     first = frame[cohort].to_numpy(dtype=float, na_value=np.nan)
     first = np.where(np.isfinite(first) & (first > 0), first, np.inf)
     years = sorted(set(first), key=lambda year: (np.isfinite(year), year))
+    if len(years) > len(COLOURS):
+        first, called = _together(first, years)
+        years = list(called)
+    else:
+        called = {year: f"Treated from {year:.0f}" if np.isfinite(year) else "Never treated" for year in years}
     distinct(len(years), "cohorts")
-    names = [f"Treated from {year:.0f}" if np.isfinite(year) else "Never treated" for year in years]
-    called = dict(zip(years, names, strict=True))
+    names = list(called.values())
     data = frame[[time, outcome]].assign(_cohort=[called[year] for year in first])
     look = {
         "palette": list(COLOURS[: len(names)]),
@@ -79,3 +86,16 @@ def cohort_trends_figure(
             ax.yaxis.set_major_formatter("{x:,g}")
         ax.legend(ncols=4, **ABOVE)
         return finish(figure, simulated=simulated)
+
+
+def _together(first: np.ndarray, years: Sequence[float]) -> tuple[np.ndarray, dict[float, str]]:
+    """Join neighbouring cohorts: the first treated year of each row's group, and the names of the groups by it."""
+    finite = [year for year in years if np.isfinite(year)]
+    groups = np.array_split(finite, len(COLOURS) - (len(finite) < len(years)))
+    ends = {group[0]: group[-1] for group in groups}
+    begins = {year: group[0] for group in groups for year in group} | {np.inf: np.inf}
+    called = {} if len(finite) == len(years) else {np.inf: "Never treated"}
+    return np.array([begins[year] for year in first]), called | {
+        low: f"Treated from {low:.0f}" if low == high else f"Treated {low:.0f} to {high:.0f}"
+        for low, high in ends.items()
+    }

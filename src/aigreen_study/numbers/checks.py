@@ -198,6 +198,26 @@ def add_sensitivity(ledger: Ledger, sensitivity: pd.DataFrame, n_rows: int) -> N
             ledger.add(f"sensitivity_{channel}_{name}", line[name], fmt="share", **facts)
 
 
+def add_factors(
+    ledger: Ledger, factors: Effects, interactions: Mapping[str, Effects], channels: Iterable[str], level: float
+) -> None:
+    """Enter the slope and the movement of each channel, and what its other slope among the treated adds.
+
+    Parameters
+    ----------
+    factors : Effects
+        By channel and factor, of `aigreen.Decomposition.factors`.
+    interactions : mapping of channel to Effects
+    """
+    lines = factors.to_frame(level)
+    for channel in channels:
+        for factor in ("slope", "moved"):
+            add_estimate(ledger, f"factor_{channel}_{factor}", lines.loc[(channel, factor)], "tables/sensitivity")
+        if channel in interactions:
+            line = interactions[channel].to_frame(level).iloc[0]
+            add_estimate(ledger, f"interaction_{channel}", line, "tables/additivity_test")
+
+
 def add_circles(
     ledger: Ledger, curve: Effects, tests: Mapping[str, Effects], definitions: Mapping[str, str], level: float
 ) -> None:

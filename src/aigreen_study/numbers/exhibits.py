@@ -11,7 +11,8 @@ from aigreen.effects.effects import Effects
 from aigreen.inference.specification_curve import specification_tests
 from aigreen_study.numbers.headline import add_estimate, add_test, listed
 from aigreen_study.numbers.prose import Ledger
-from aigreen_study.specification.results import Results, holds
+from aigreen_study.specification.precision import detectable
+from aigreen_study.specification.results import Results
 from aigreen_study.specification.specification import Specification
 
 
@@ -19,9 +20,14 @@ def add_exhibit(ledger: Ledger, results: Results, *, level: float, **bootstrap: 
     """Enter an exhibit.
 
     Estimates are called ``<exhibit>_<id>``, and as the exhibit's `quoted_as` says, in percent too (``_percent``) where
-    the outcome is a count. A contrast adds adjusted p-values, differences to the first of the group,
-    ``<exhibit>_<group>_diff`` (with ``_<id>`` in groups of three or more), and the test that a group is equal,
-    ``<exhibit>_<group>_equal_p``. A curve adds its joint tests.
+    the outcome is a count. Precision adds the smallest effect that could be found (``_detectable``), clusters and
+    effective treated clusters, and of counts the interval in percent. A contrast adds adjusted p-values, differences to
+    the first of the group, ``<exhibit>_<group>_diff`` (with ``_<id>`` in groups of three or more), and the test that a
+    group is equal, ``<exhibit>_<group>_equal_p``. A curve adds its joint tests. A range adds, for each group, the
+    estimates that are ``<exhibit>_<group>_lowest`` and ``_highest``, in percent too where the outcome is a count, the
+    label of the sample of each (``_sample``), those whose interval excludes zero (``<exhibit>_<group>_found``), and the
+    ends of all intervals together, ``<exhibit>_<group>_reach_low`` and ``_reach_high``; for each estimate its clusters
+    and those treated, ``_clusters`` and ``_treated``.
 
     Parameters
     ----------
@@ -36,10 +42,14 @@ def add_exhibit(ledger: Ledger, results: Results, *, level: float, **bootstrap: 
         _add_one(ledger, f"{name}_{part.id}", results, part, place, level)
         if results.exhibit.quoted_as:
             _add_one(ledger, results.exhibit.quoted_as.format(id=part.id), results, part, place, level)
+    if results.exhibit.kind == "precision":
+        _add_precision(ledger, name, results, place, level)
     if results.exhibit.kind == "contrast":
         _add_contrasts(ledger, name, results, place, level, bootstrap)
     if results.exhibit.kind == "curve":
         _add_curve(ledger, name, results, place, level, bootstrap)
+    if results.exhibit.kind == "range":
+        _add_range(ledger, name, results, place, level)
 
 
 def add_known(ledger: Ledger, results: Results, level: float) -> None:
@@ -63,13 +73,14 @@ def add_known(ledger: Ledger, results: Results, level: float) -> None:
         missed = [f"“{label[id_]}”" for id_, inside in held.items() if not inside]
         ledger.add(f"{name}_missed", listed(missed) if missed else "none of them", exhibit=place)
     if results.exhibit.kind == "contrast":
+        inside = results.held_differences(level)
         for group in results.compared:
             gaps, true = results.differences(group), results.true_differences(group)
             for id_, value in true.items():
                 key = difference_key(name, group, id_, alone=len(gaps) == 1)
                 ledger.add(f"{key}_truth", value, exhibit=place)
-                inside = holds(gaps[id_], value, level)
-                ledger.add(f"{key}_covered", "covers" if inside else "misses", exhibit=place)
+                if (group, id_) in inside:
+                    ledger.add(f"{key}_covered", "covers" if inside[group, id_] else "misses", exhibit=place)
 
 
 def difference_key(name: str, group: str, id_: str, *, alone: bool) -> str:
@@ -89,8 +100,27 @@ def _add_one(ledger: Ledger, key: str, results: Results, part: Specification, pl
     _add(ledger, key, effect, place, level, source)
     ledger.add(f"{key}_n", fitted.n_rows, fmt="count", exhibit=place, **source)
     if part.method.counts and part.outcome and not part.dose:
-        percent = float(effect.values[0] if "imputation" in part.estimator else np.expm1(effect.values[0]))
-        ledger.add(f"{key}_percent", 100 * percent, fmt="percent", unit="%", exhibit=place, **source)
+        ledger.add(f"{key}_percent", _percent(part, effect.values[0]), fmt="percent", unit="%", exhibit=place, **source)
+
+
+def _percent(part: Specification, value: float) -> float:
+    """Change of a mean count in percent; imputation gives it as a share already, regressions in logs."""
+    return 100 * float(value if "imputation" in part.estimator else np.expm1(value))
+
+
+def _add_precision(ledger: Ledger, name: str, results: Results, place: str, level: float) -> None:
+    for part in results.estimated:
+        key, fitted, effect = f"{name}_{part.id}", results.fitted[part.id], results.single[part.id]
+        source = _source(fitted, f"{name}/{part.id}")
+        found, line = detectable(effect, level), effect.conf_int(level).iloc[0]
+        ledger.add(f"{key}_detectable", found, exhibit=place, **source)
+        ledger.add(f"{key}_clusters", fitted.n_clusters, fmt="count", exhibit=place, **source)
+        treated = float(effect.effective_clusters()["treated"].iloc[0])
+        ledger.add(f"{key}_treated", treated, fmt="adaptive", exhibit=place, **source)
+        if part.method.counts and not part.dose:
+            ends = {"percent_low": line["low"], "percent_high": line["high"], "detectable_percent": found}
+            for end, value in ends.items():
+                ledger.add(f"{key}_{end}", _percent(part, value), fmt="percent", unit="%", exhibit=place, **source)
 
 
 def _add_contrasts(
@@ -126,6 +156,27 @@ def _add_curve(
         value, p = joint.tests.loc[statistic, ["value", "p_value"]]
         ledger.add(f"{name}_{statistic}", value, fmt=fmt, exhibit=place)
         add_test(ledger, f"{name}_{statistic}", p, level, exhibit=place)
+
+
+def _add_range(ledger: Ledger, name: str, results: Results, place: str, level: float) -> None:
+    label = {part.id: part.label for part in results.estimated}
+    for part in results.estimated:
+        ledger.add(f"{name}_{part.id}_clusters", results.fitted[part.id].n_clusters, fmt="count", exhibit=place)
+        treated = results.treated_clusters(part.id)
+        if treated is not None:
+            ledger.add(f"{name}_{part.id}_treated", treated, fmt="count", exhibit=place)
+    for group, parts in results.groups.items():
+        base = f"{name}_{slug(group)}" if group else name
+        by_id = {part.id: part for part in parts}
+        for end, id_ in zip(("lowest", "highest"), results.extremes(group), strict=True):
+            _add_one(ledger, f"{base}_{end}", results, by_id[id_], place, level)
+            ledger.add(f"{base}_{end}_sample", label[id_], exhibit=place)
+        told = {id_: results.single[id_].conf_int(level).iloc[0] for id_ in by_id}
+        found = [label[id_] for id_, ends in told.items() if ends["low"] > 0 or ends["high"] < 0]
+        ledger.add(f"{base}_found", listed(found) if found else "none of them", exhibit=place)
+        lows, highs = [ends["low"] for ends in told.values()], [ends["high"] for ends in told.values()]
+        for end, value in (("low", min(lows)), ("high", max(highs))):
+            ledger.add(f"{base}_reach_{end}", value if np.isfinite(value) else "none", exhibit=place)
 
 
 def _add(ledger: Ledger, key: str, effect: Effects, place: str, level: float, source: dict[str, Any]) -> None:

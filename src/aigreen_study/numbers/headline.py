@@ -15,7 +15,7 @@ from aigreen.effects.effects import Effects, PretrendTest
 from aigreen.panel.panel import Panel
 from aigreen_study.numbers.prose import Ledger
 from aigreen_study.specification.joint_tests import IN_WORDS, pretrend
-from aigreen_study.specification.parts import Movement, against_truth, shares
+from aigreen_study.specification.parts import Behind, Movement, against_truth, shares
 
 FEW = 5
 
@@ -163,6 +163,20 @@ def add_decomposition(
     )
 
 
+def add_behind(ledger: Ledger, found: Behind, names: pd.Series) -> None:
+    """Enter the rows and clusters behind the decomposition, and the units that are treated and exposed at once."""
+    exhibit = "tables/decomposition"
+    for name in ("clean", "exposed", "treated", "treated_left_out"):
+        ledger.add(f"dec_rows_{name}", getattr(found, name), fmt="count", exhibit=exhibit)
+    every = found.treated + found.treated_left_out
+    ledger.add("dec_rows_treated_left_out_share", found.treated_left_out / every, fmt="share", exhibit=exhibit)
+    for name in ("clusters", "exposed_clusters", "treated_clusters"):
+        ledger.add(f"dec_{name}", getattr(found, name), fmt="count", exhibit=exhibit)
+    ledger.add("dec_both", len(found.both), fmt="count", exhibit=exhibit)
+    if len(found.both) <= FEW:
+        ledger.add("dec_both_names", listed([str(names[unit]) for unit in found.both]), exhibit=exhibit)
+
+
 def add_exposure(
     ledger: Ledger, name: str, overall: Effects, support: Mapping[str, Sequence[str]], level: float
 ) -> None:
@@ -178,9 +192,10 @@ def add_exposure(
 
 
 def add_move(ledger: Ledger, name: str, found: Movement, level: float) -> None:
-    """Enter the average effect on a variable and the joint test of its movements before treatment."""
+    """Enter the average effect on a variable, the joint test of its movements before treatment and their slope."""
     add_estimate(ledger, f"move_{name}", found.effect.to_frame(level).iloc[0], "tables/moves")
     add_test(ledger, f"move_{name}_leads", found.leads.p_value, level, exhibit="tables/moves")
+    add_trend(ledger, f"move_{name}", found.leads, level, exhibit="tables/moves")
 
 
 def add_true_parts(

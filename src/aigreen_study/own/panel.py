@@ -61,7 +61,7 @@ def _check_names(frame: pd.DataFrame, own: Mapping[str, Any], roles: Mapping[str
             )
     for column, values in own["groups"].items():
         known = frame[column].dropna().unique()
-        absent = [value for value in values.values() if not (known.astype(str) == str(value)).any()]
+        absent = [value for value in values.values() if not frame[column].isin([value]).any()]
         if absent:
             raise ConfigError(f"groups.{column}: no row has {', '.join(map(repr, absent))}; there are {_some(known)}")
 

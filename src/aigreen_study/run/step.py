@@ -14,7 +14,9 @@ from aigreen.effects.effects import Effects
 from aigreen.panel.panel import Panel
 from aigreen_study.run.log import logged
 from aigreen_study.run.stem import stem
+from aigreen_study.specification.mask import sample_mask
 from aigreen_study.specification.places import NO_PLACES
+from aigreen_study.specification.sample import parse
 
 ROLES = ("unit", "time", "cohort", "cluster")
 
@@ -95,6 +97,24 @@ class Step:
     def panel(self) -> Panel:
         """The frame as a panel."""
         return self.panel_of(self.frame)
+
+    @cached_property
+    def compared_frame(self) -> pd.DataFrame:
+        """Rows whose units treatment can reach, where the study compares these alone; else every row."""
+        sample = self.config["panel"].get("compared", "")
+        keys = {"unit": self.roles["unit"], "time": self.roles["time"]}
+        return self.frame[sample_mask(sample, self.frame, **keys)].reset_index(drop=True)
+
+    @cached_property
+    def compared(self) -> Panel:
+        """`compared_frame` as a panel."""
+        return self.panel_of(self.compared_frame)
+
+    @property
+    def compared_in_words(self) -> str:
+        """The same for the notes of a table, beginning with a semicolon; nothing where all rows are compared."""
+        sample = self.config["panel"].get("compared", "")
+        return "".join(f"; {self.labels[part.column].lower()} alone" for part in parse(sample))
 
     def panel_of(self, frame: pd.DataFrame) -> Panel:
         """Return some of the rows, or all with more columns, as a panel."""

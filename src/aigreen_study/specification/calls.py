@@ -104,7 +104,7 @@ FITS: dict[str, Fit] = {
     "local_projection": _cohort_time(LocalProjections, "window", "control_group", "reweight"),
     "synthetic_did": _synthetic,
     "decomposition": _cohort_time(
-        Decomposition, "response", "bins", "anticipation", "ordered", "interaction", "variance"
+        Decomposition, "response", "bins", "anticipation", "ordered", "interaction", "variance", "family"
     ),
     "spillover": _cohort_time(Spillover, "response", "bins", "anticipation", "leads", "variance", "family"),
     "mediation": _mediation,

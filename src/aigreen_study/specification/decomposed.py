@@ -16,6 +16,7 @@ from aigreen.effects.effects import Effects
 from aigreen.errors import EstimationError
 from aigreen.inference.channel_sensitivity import RhoSensitivity
 from aigreen.panel.panel import Panel
+from aigreen_study.specification.specification import Specification
 
 
 def exposures(options: Mapping[str, Any]) -> list[str]:
@@ -59,6 +60,13 @@ def study_moves(options: Mapping[str, Any], panel: Panel) -> dict[str, Effects]:
         given["fixed_effects"] = count_effects(options)
         counts = Imputation(family="poisson", scale="percent", **given)
     return {first: counts.fit(clean, first)} | {name: linear.fit(clean, name) for name in options["channels"]}
+
+
+def moved_by_zones(name: str, options: Mapping[str, Any]) -> Specification:
+    """Say as a specification which effect `study_moves` estimates of a variable."""
+    estimator = "poisson_imputation" if name == options.get("counts") else "imputation"
+    sample = f"{options['exposure']} == 0"
+    return Specification(exhibit="moves", id=name, estimator=estimator, outcome=name, sample=sample)
 
 
 def on_scales(options: Mapping[str, Any], panel: Panel) -> dict[str, Effects]:

@@ -20,7 +20,8 @@ from aigreen_study.specification.mask import sample_mask, seen_throughout
 from aigreen_study.specification.menu import at_year
 from aigreen_study.specification.specification import Specification
 
-PLACE, WEIGHT = "specification", "balance_weight"
+READ_OFF = ("part", "term", "average", "horizon", "truth")  # options that change no estimation
+PLACE, WEIGHT, TREATED = "specification", "balance_weight", "treated clusters"
 COMPARABLE = {"balance": entropy_balance, "match": match}
 
 
@@ -73,9 +74,10 @@ def fit_all(
         For any other fault, beginning with the specification's name.
     """
     fitted, failures = {}, {}
+    seen: dict[str, Effects] = {}
     for specification in specifications:
         try:
-            fitted[specification.id] = _fit(specification, frame, roles)
+            fitted[specification.id] = _fit(specification, frame, roles, seen)
         except (DataError, EstimationError) as error:
             failures[specification.id] = str(error)
             log.warning("specification %s: %s", specification.name, error)
@@ -87,15 +89,30 @@ def fit_all(
     return fitted, failures
 
 
-def _fit(specification: Specification, frame: pd.DataFrame, roles: Mapping[str, str]) -> Effects:
-    panel = panel_of(specification, frame, roles)
-    effects = FITS[specification.estimator](specification, panel)
+def _fit(
+    specification: Specification, frame: pd.DataFrame, roles: Mapping[str, str], seen: dict[str, Effects] | None = None
+) -> Effects:
+    """Estimate a specification; one that differs from a `seen` one in the part that it reads off has its result."""
+    seen = {} if seen is None else seen
+    options = {key: value for key, value in specification.options.items() if key not in READ_OFF}
+    model = repr(replace(specification, id="", label="", group="", options=options, line=0))
+    if model not in seen:
+        panel = panel_of(specification, frame, roles)
+        fitted = FITS[specification.estimator](specification, panel)
+        treated = {} if specification.dose else {TREATED: str(_treated_clusters(panel, specification.outcome))}
+        seen[model] = replace(fitted, conventions=dict(fitted.conventions) | treated)
+    effects = seen[model]
     said = {PLACE: f"{specification.exhibit}/{specification.id}"}
     if specification.sample:
         said["sample"] = specification.sample
     if scale := written(specification):
         said["outcome"] = scale
     return replace(effects, conventions=dict(effects.conventions) | said)
+
+
+def _treated_clusters(panel: Panel, outcome: str) -> int:
+    """Count the clusters with a treated row that has the outcome."""
+    return len(np.unique(panel.cluster_codes[panel.treated & ~np.isnan(panel.column(outcome))]))
 
 
 def panel_of(specification: Specification, frame: pd.DataFrame, roles: Mapping[str, str]) -> Panel:
@@ -153,7 +170,8 @@ def one_effect(specification: Specification, effects: Effects) -> Effects:
         effects = _average(effects, wanted.get("average", "simple"))
     if "part" in effects.index.names:
         first = effects.index[0] if TOTAL not in effects.index else TOTAL
-        return _chosen(specification, effects, "part", wanted.get("part") or first)
+        # A part of an exposure is called "spillover: ring_100km", and options have no blanks.
+        return _chosen(specification, effects, "part", (wanted.get("part") or first).replace(":", ": "))
     if len(effects) != 1:
         raise EffectsError(f"specification {specification.name}: {len(effects)} effects, none of them chosen")
     return effects

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
+from aigreen.decomposition.parts import SPILLOVER, TOTAL
 from aigreen.effects.effects import Effects
 from aigreen.errors import ConfigError, did_you_mean
 from aigreen.panel.panel import Panel
 from aigreen.simulate.economy.effects import EconomyEffects
-from aigreen.simulate.economy.true_outcomes import STATES, UNMOVED, expected, measured, true_means
+from aigreen.simulate.economy.true_outcomes import STATES, UNMOVED, expected, true_means
+from aigreen.simulate.economy.truth import study_truth, true_log_parts
 from aigreen_study.specification.derived import SCALES
 from aigreen_study.specification.estimate import one_effect, panel_of
 from aigreen_study.specification.specification import Specification
@@ -21,6 +24,20 @@ Scale = Callable[[np.ndarray], np.ndarray]  # from means of a count to the expec
 OPTION = "truth"
 KEYS = ["firm_id", "year"]
 ZONES = "zone_year"  # cohort columns that begin so date the zones whose effects are known
+ADOPTION = "adoption_year"
+# Outcomes that move by a column of the truth over this number, or over this slope.
+MEASURES: Mapping[str, tuple[str, str | float]] = MappingProxyType(
+    {
+        "employees": ("labour", 1.0),
+        "capital_per_worker": ("labour", -1.0),
+        "industry_structure": ("industry_structure", "structure_slope"),
+        "polluting_share": ("polluting_share", "polluting_slope"),
+        "human_capital": ("human_capital", "human_slope"),
+    }
+)
+# Exposures, and the effect of the economy that each is of.
+REACH = {"ring_100km": "ring", "industry_peers": "peers", "customer_exposure": "customers",
+         "supplier_exposure": "suppliers"}  # fmt: skip
 NEAR_RINGS = ("ring_0_50", "ring_50_100", "ring_100km")  # within the distance at which zones reach others
 OF_COUNTS = {"green_patents_log": ("green_patents", "log1p"), "any_green": ("green_patents", "any")}
 
@@ -33,8 +50,8 @@ class Known:
     ----------
     truth : DataFrame
         Of the economy, a row a firm and year.
-    strict : ndarray
-        Share of strict patents by mechanism.
+    shares : DataFrame
+        Of flags by mechanism, as `aigreen.simulate.economy.true_outcomes.flag_shares` returns them.
     effects : EconomyEffects
     frame : DataFrame
         The study's panel.
@@ -43,7 +60,7 @@ class Known:
     """
 
     truth: pd.DataFrame
-    strict: np.ndarray
+    shares: pd.DataFrame
     effects: EconomyEffects
     frame: pd.DataFrame
     roles: Mapping[str, str]
@@ -59,18 +76,23 @@ class Known:
         named = specification.options.get(OPTION)
         if named is not None:
             return named_truth(named, self.effects, specification.name)
-        own = not specification.dose and (not specification.cohort or specification.cohort.startswith(ZONES))
-        if not own or specification.options.get("term", "treated") != "treated":
+        adopted = specification.cohort.startswith(ADOPTION) and specification.outcome in MEASURES
+        zones = not specification.cohort or specification.cohort.startswith(ZONES)
+        if specification.dose or not (zones or adopted) or specification.options.get("term", "treated") != "treated":
             return None
         if specification.outcome in UNMOVED:
             return 0.0
+        if specification.outcome in MEASURES:
+            return self._of_measure(specification, fitted)
         count, scale = _count_and_scale(specification)
-        if not measured(count):
-            return None
         rows = self._rows(specification, count)
+        if rows is None:
+            return None
         if "exposure" in specification.method.reads and specification.estimator == "spillover":
             return _of_spillover(rows, specification, scale)
-        if specification.estimator in ("decomposition", "mediation"):
+        if specification.estimator == "decomposition":
+            return self._of_parts(specification)
+        if specification.estimator == "mediation":
             return None
         held = set(NEAR_RINGS) & set(specification.covariates)
         if held:
@@ -82,11 +104,40 @@ class Known:
             return gain if specification.estimator == "poisson_imputation" else float(np.log1p(gain))
         return rows.average(rows.changes(scale), one_effect(specification, fitted))
 
-    def _rows(self, specification: Specification, count: str) -> _Rows:
+    def _of_parts(self, specification: Specification) -> float | None:
+        """Give the truth of a part of the log of the mean; a spillover is what the exposure that is seen does."""
+        if specification.options.get("family") != "poisson" or not set(specification.exposure) <= set(REACH):
+            return None
+        parts = study_truth(self.truth, specification.channels, ways=()).drop(columns="spillover")
+        rows = self.frame[[*KEYS, *specification.exposure]].merge(parts, on=KEYS, validate="one_to_one")
+        for name in specification.exposure:
+            seen = rows.pop(name)
+            rows[f"{SPILLOVER}: {name}"] = getattr(self.effects, REACH[name]) * seen
+        added = rows.drop(columns=[*KEYS, "mean_with", "mean_without"]).sum(axis=1)
+        rows["mean_without"] = rows["mean_with"] * np.exp(-added)
+        true = true_log_parts(self.frame, rows, exposure=specification.exposure, cohort=self.roles["cohort"])["truth"]
+        true[SPILLOVER] = true[[name for name in true.index if name.startswith(f"{SPILLOVER}: ")]].sum()
+        return float(true[specification.options.get("part", TOTAL).replace(":", ": ")])
+
+    def _of_measure(self, specification: Specification, fitted: Effects) -> float:
+        """Give the average movement of a variable that zones, or adoption, shift by known amounts."""
+        column, slope = MEASURES[specification.outcome]
+        unit = getattr(self.effects, slope) if isinstance(slope, str) else slope
+        prefix = "adoption_" if specification.cohort.startswith(ADOPTION) else ""
+        moved = self.truth[KEYS].assign(true_move=self.truth[f"{prefix}{column}"] / unit)
+        frame = self.frame.merge(moved, on=KEYS, how="left", validate="one_to_one")
+        wanted = replace(specification, covariates=(*specification.covariates, "true_move"))
+        panel = panel_of(wanted, frame, self.roles)
+        rows = _Rows(panel, {}, specification)
+        return rows.average(panel.column("true_move"), one_effect(specification, fitted))
+
+    def _rows(self, specification: Specification, count: str) -> _Rows | None:
         """Take the treated rows that the estimate is about, with true means."""
         names = {state: f"true_{state}" for state in STATES}
         if count not in self._means:
-            found = true_means(self.truth, count, self.strict)
+            found = true_means(self.truth, count, self.shares)
+            if found is None:
+                return None
             self._means[count] = found.keys.assign(**{names[state]: means for state, means in found.means.items()})
         frame = self.frame.merge(self._means[count], on=KEYS, how="left", validate="one_to_one")
         exposure = tuple(name for name in specification.exposure if name not in specification.covariates)

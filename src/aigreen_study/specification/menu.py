@@ -249,7 +249,8 @@ ESTIMATORS: dict[str, Estimator] = {
     "decomposition": Estimator(
         label="Decomposition",
         options=_RESPONSE
-        | {"anticipation": whole, "ordered": flag, "interaction": flag, "variance": _VARIANCE}
+        | {"family": one_of("gaussian", "poisson"), "anticipation": whole,
+           "ordered": flag, "interaction": flag, "variance": _VARIANCE}
         | _PART
         | _MEAN,
         reads=_ALL | {"exposure", "channels"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Unpack
 
@@ -54,6 +55,55 @@ def support(panel: Panel, exposure: str) -> dict[str, pd.Index]:
     exposed = panel.column(exposure) > 0
     masks = {"clean": untreated & ~exposed, "exposed": untreated & exposed}
     return {kind: panel.units[panel.unit_codes[mask]] for kind, mask in masks.items()}
+
+
+@dataclass(frozen=True)
+class Behind:
+    """The rows and clusters behind a decomposition: those that have its outcome, channels and exposure.
+
+    Attributes
+    ----------
+    clean, exposed, treated : int
+        Rows: untreated and unexposed, untreated and exposed, treated.
+    treated_left_out : int
+        Treated rows that lack outcome, channel or exposure.
+    clusters, exposed_clusters, treated_clusters : int
+        Clusters of all rows, of exposed untreated rows, of treated rows.
+    both : Index
+        Units treated and exposed in one row: the spillover among the parts is that of these.
+    """
+
+    clean: int
+    exposed: int
+    treated: int
+    treated_left_out: int
+    clusters: int
+    exposed_clusters: int
+    treated_clusters: int
+    both: pd.Index
+
+
+def behind(panel: Panel, outcome: str, channels: Sequence[str], exposure: str | None) -> Behind:
+    """Count the rows and clusters behind a decomposition."""
+    used = [outcome, *channels, *([exposure] if exposure else [])]
+    complete = ~np.isnan(np.column_stack([panel.column(name) for name in used])).any(axis=1)
+    near = panel.column(exposure) > 0 if exposure else np.zeros(panel.n_rows, dtype=bool)
+    treated = panel.treated
+    exposed = complete & near & ~treated
+
+    def clusters(rows: np.ndarray) -> int:
+        return len(np.unique(panel.cluster_codes[rows]))
+
+    return Behind(
+        clean=int((complete & ~near & ~treated).sum()),
+        exposed=int(exposed.sum()),
+        treated=int((complete & treated).sum()),
+        treated_left_out=int((~complete & treated).sum()),
+        clusters=clusters(complete),
+        exposed_clusters=clusters(exposed),
+        treated_clusters=clusters(complete & treated),
+        both=panel.units[np.unique(panel.unit_codes[complete & treated & near])],
+    )
 
 
 def against_truth(overall: Effects, truth: pd.Series, level: float = 0.95, **band: Unpack[Band]) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -11,6 +12,7 @@ from aigreen.data import facts
 NO_PLACES = "none"
 HOME_PROVINCE = "home_province"
 MOVED = "moved"
+SIZE_GROUP = "size_group"
 
 
 def province_of(codes: pd.Series) -> pd.Series:
@@ -37,6 +39,32 @@ def middles(frame: pd.DataFrame, cluster: str, at: Mapping[str, str]) -> pd.Data
 def stayed(frame: pd.DataFrame) -> pd.DataFrame:
     """Rows of units that did not move between places, where the panel says which did: their dates are their place's."""
     return frame[frame[MOVED] == 0] if MOVED in frame else frame
+
+
+def strata_of(
+    frame: pd.DataFrame, roles: Mapping[str, str], labels: Mapping[str, str], options: Mapping[str, Any]
+) -> tuple[pd.DataFrame, str, str]:
+    """Name the column of the strata within which cohorts are reassigned, and how its line is called.
+
+    Parameters
+    ----------
+    options : mapping
+        ``column``, constant within clusters, or ``size_groups``, the number of groups of clusters by their units.
+
+    Returns
+    -------
+    frame : DataFrame
+        With that column.
+    column, label : str
+    """
+    cluster, unit = roles["cluster"], roles["unit"]
+    if "column" in options:
+        column = options["column"]
+        return frame, column, f"{labels[cluster]}, within {labels[column].lower()}"
+    sizes = frame.groupby(cluster)[unit].nunique()
+    group = pd.qcut(sizes.rank(method="first"), options["size_groups"], labels=False)
+    label = f"{labels[cluster]}, within {options['size_groups']} groups by number of units"
+    return frame.assign(**{SIZE_GROUP: frame[cluster].map(group)}), SIZE_GROUP, label
 
 
 def clusterings(

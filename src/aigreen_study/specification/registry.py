@@ -18,7 +18,7 @@ from aigreen_study.specification.sample import parse
 from aigreen_study.specification.specification import LISTS, SINCE, Exhibit, Specification
 
 SPECIFICATIONS, EXHIBITS, OBJECTIONS, ANSWERS = "specifications.csv", "exhibits.csv", "objections.csv", "answers.csv"
-KINDS = ("columns", "estimates", "contrast", "figure", "points", "curve")
+KINDS = ("columns", "estimates", "precision", "contrast", "figure", "points", "curve", "range")
 SECTIONS = ("results", "heterogeneity", "robustness", "appendix")
 
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from aigreen.disk import write_bytes
@@ -17,7 +18,7 @@ from aigreen.effects.joint import concat
 from aigreen.effects.wald import Wald
 from aigreen.errors import EffectsError, ReportError
 from aigreen.inference.multiple import multiple_testing
-from aigreen_study.specification.estimate import one_effect
+from aigreen_study.specification.estimate import TREATED, one_effect
 from aigreen_study.specification.joint_tests import joint_test
 from aigreen_study.specification.specification import Exhibit, Specification
 
@@ -80,9 +81,19 @@ class Results:
         return {part.id: self.truth[part.id] - self.truth[first.id] for part in others if part.id in self.truth}
 
     def held(self, level: float) -> dict[str, bool]:
-        """Whether the interval of each estimate whose truth is known holds it, by id."""
+        """Whether the interval of each estimate holds its truth, by id; of those that have both."""
         known = [part.id for part in self.estimated if part.id in self.truth]
-        return {key: holds(self.single[key], self.truth[key], level) for key in known}
+        told = {key: holds(self.single[key], self.truth[key], level) for key in known}
+        return {key: inside for key, inside in told.items() if inside is not None}
+
+    def held_differences(self, level: float) -> dict[tuple[str, str], bool]:
+        """Whether the interval of each difference within a group holds its truth, by group and id."""
+        told = {
+            (group, key): holds(self.differences(group)[key], true, level)
+            for group in self.compared
+            for key, true in self.true_differences(group).items()
+        }
+        return {key: inside for key, inside in told.items() if inside is not None}
 
     def equality(self, group: str) -> Wald | None:
         """Test jointly that all effects of a group are equal; None where their covariance has not full rank.
@@ -111,6 +122,16 @@ class Results:
     def _heading(self, group: str) -> str:
         return group or self.exhibit.title
 
+    def treated_clusters(self, id_: str) -> int | None:
+        """Count the clusters with a treated row in the sample of a specification; None for one of a dose."""
+        told = self.fitted[id_].conventions.get(TREATED)
+        return None if told is None else int(told)
+
+    def extremes(self, group: str) -> tuple[str, str]:
+        """Ids of the least and of the greatest estimate of a group."""
+        values = {part.id: float(self.single[part.id].values[0]) for part in self.groups[group]}
+        return min(values, key=values.__getitem__), max(values, key=values.__getitem__)
+
     @property
     def compared(self) -> list[str]:
         """Groups of two effects or more."""
@@ -129,10 +150,10 @@ class Results:
         return adjusted["romano_wolf"].set_axis(pd.MultiIndex.from_tuples(list(every), names=["group", "id"]))
 
 
-def holds(effect: Effects, truth: float, level: float) -> bool:
-    """Whether the interval of an effect holds its truth."""
+def holds(effect: Effects, truth: float, level: float) -> bool | None:
+    """Whether the interval of an effect holds its truth; None where one cluster or the like leaves it without one."""
     low, high = effect.conf_int(level).iloc[0][["low", "high"]]
-    return bool(low <= truth <= high)
+    return None if np.isnan(low) or np.isnan(high) else bool(low <= truth <= high)
 
 
 def write_results(

@@ -142,7 +142,7 @@ class Exhibit:
     ----------
     exhibit : str
         Name of its files.
-    kind : {"columns", "estimates", "contrast", "figure", "points", "curve"}
+    kind : {"columns", "estimates", "precision", "contrast", "figure", "points", "curve", "range"}
     title, notes : str
         Printed.
     attack : tuple of str

@@ -56,6 +56,7 @@ def ring_table(
     curve: Effects,
     gaps: Mapping[str, Effects],
     *,
+    truth: Mapping[str, pd.Series] | None = None,
     level: float,
     notes: str,
     simulated: bool = False,
@@ -68,7 +69,10 @@ def ring_table(
         By label of the exposure and part, of `aigreen.decomposition.rings.ring_curve`.
     gaps : mapping of label to Effects
         Spillover less that of the first definition.
+    truth : mapping of label to Series, optional
+        True parts of the rows compared under each definition, where the data are simulated.
     """
+    held: list[bool] = []
     rows, named = [], list(dict.fromkeys(curve.index.get_level_values("exposure")))
     table = curve.to_frame(level)
     for name in named:
@@ -76,20 +80,29 @@ def ring_table(
         for part in (TOTAL, DIRECT, SPILLOVER):
             line = table.loc[(name, part)]
             cells += estimate_cells(line)
+            if truth is not None:
+                cells.append(Cell.number(float(truth[name][part])))
+                held.append(line["conf_low"] <= truth[name][part] <= line["conf_high"])
         gap = gaps[name].to_frame(level).iloc[0] if name in gaps else None
         known = gap is not None and np.isfinite(gap["p_value"])
         cells += (
             [Cell.number(gap["estimate"], role="estimate"), Cell.p_value(gap["p_value"])] if known else [Cell()] * 2
         )
         rows.append(Row(str(name), tuple(cells)))
-    heads = ("Estimate", "Std. error") * 3
+    heads = ("Estimate", "Std. error", *([] if truth is None else ["Truth"]))
+    width, names = len(heads), ("Total", "Direct", "Spillover")
+    if truth is not None:
+        notes += f" Covers the truth: {sum(held)} of {len(held)} intervals."
     done = Table(
         key="ring_curve",
         title="The parts by the width of the ring",
         stub="Exposure",
-        columns=(*heads, "Estimate", "p-value"),
+        columns=(*heads * 3, "Estimate", "p-value"),
         spanners=(
-            (Spanner("Total", 0, 2), Spanner("Direct", 2, 4), Spanner("Spillover", 4, 6), Spanner("Difference", 6, 8)),
+            (
+                *(Spanner(head, k * width, (k + 1) * width) for k, head in enumerate(names)),
+                Spanner("Difference", 3 * width, 3 * width + 2),
+            ),
         ),
         groups=(Group(tuple(rows)),),
         notes=f"Difference: spillover less that of the first row. {count(curve.n_rows)} observations. {notes}",

@@ -228,9 +228,9 @@ def interval_cells(line: Mapping[str, float], digits: int = 3) -> list[Cell]:
     return estimate_cells(line, digits) + bound_cells((line["conf_low"], line["conf_high"]), digits)
 
 
-def truth_cells(truth: float, covered: bool) -> list[Cell]:
-    """Truth, and whether the interval holds it."""
-    return [Cell.number(truth, 3), Cell("Yes" if covered else "No")]
+def truth_cells(truth: float, covered: bool | None) -> list[Cell]:
+    """Truth, and whether the interval holds it; a dash where there is no interval."""
+    return [Cell.number(truth, 3), Cell("–" if covered is None else "Yes" if covered else "No")]
 
 
 def estimates_above_errors(

@@ -1,4 +1,4 @@
-"""Tables of registry exhibits: regressions in columns, estimates in lines, contrasts within groups."""
+"""Tables of registry exhibits: regressions in columns, estimates in lines, what they could find, contrasts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from aigreen.effects.effects import Effects
-from aigreen_study.specification.results import Results, holds
+from aigreen_study.specification.precision import POWER, detectable
+from aigreen_study.specification.results import Results
 from aigreen_study.specification.specification import Specification
 from aigreen_study.tables.estimates import (
     TOLD,
@@ -21,6 +22,8 @@ from aigreen_study.tables.estimates import (
 )
 from aigreen_study.tables.formats import MINUS
 from aigreen_study.tables.table import Cell, Group, Row, Table
+
+SIZES = ("Observations", "Units")
 
 
 def columns_table(
@@ -38,7 +41,7 @@ def columns_table(
     level : float
         Of the intervals that the truth of a simulated study is held against.
     """
-    parts, exhibit = results.estimated, results.exhibit
+    parts, exhibit, told = results.estimated, results.exhibit, _Told(results, level)
     terms = {part.dose_column or "treated": _treatment(part, labels) for part in parts}
     terms |= {name: labels[name] for part in parts for name in part.covariates}
     known = {str(term) for part in parts for term in results.fitted[part.id].index}
@@ -50,7 +53,7 @@ def columns_table(
         outcomes=dict(labels),
         headings=[part.label or part.method.label for part in parts],
         facts=_effects_rows(parts, labels, roles) | _truth_rows(results, level),
-        notes=_notes(results, _coverage(results, level)),
+        notes=_notes(results, told.note),
         simulated=simulated,
     )
 
@@ -68,8 +71,67 @@ def estimates_table(results: Results, labels: Mapping[str, str], *, level: float
         for title, parts in results.groups.items()
     ]
     made_by = [_estimated_by(results, part) for parts in results.groups.values() for part in parts]
-    table = _table(results, labels, groups, told.columns, level, simulated, _coverage(results, level))
+    more = (*SIZES, *told.columns)
+    table = _table(results, labels, groups, more, level, simulated, told.note)
     return attributed(table, rows=made_by)
+
+
+def range_table(results: Results, labels: Mapping[str, str], *, level: float, simulated: bool = False) -> Table:
+    """One line a sample: estimate, error, interval, rows, clusters and those of them with a treated row.
+
+    Parameters
+    ----------
+    labels : mapping of column to label
+    """
+
+    def cells(part: Specification) -> tuple[Cell, ...]:
+        fitted, treated = results.fitted[part.id], results.treated_clusters(part.id)
+        sizes = (fitted.n_rows, fitted.n_clusters, *([] if treated is None else [treated]))
+        told = [Cell.count(size) for size in sizes]
+        return (*_numbers(results.single[part.id], level), *told, *([Cell()] * (3 - len(told))))
+
+    groups = [
+        Group(tuple(Row(part.label, cells(part)) for part in parts), title) for title, parts in results.groups.items()
+    ]
+    made_by = [_estimated_by(results, part) for parts in results.groups.values() for part in parts]
+    columns = ("Observations", "Clusters", "Treated")
+    return attributed(_table(results, labels, groups, columns, level, simulated), rows=made_by)
+
+
+def precision_table(results: Results, labels: Mapping[str, str], *, level: float, simulated: bool = False) -> Table:
+    """One line an estimate: estimate, error, interval, smallest effect that could be found, rows and clusters.
+
+    Parameters
+    ----------
+    labels : mapping of column to label
+    """
+
+    def cells(part: Specification) -> tuple[Cell, ...]:
+        effect, fitted = results.single[part.id], results.fitted[part.id]
+        found = Cell.number(detectable(effect, level), 3)
+        treated = effect.effective_clusters()["treated"].iloc[0]
+        sizes = (Cell.count(fitted.n_rows), Cell.count(fitted.n_clusters), Cell.number(treated, 1))
+        return (*_numbers(effect, level), found, *sizes)
+
+    groups = tuple(
+        Group(tuple(Row(part.label, cells(part)) for part in parts), title) for title, parts in results.groups.items()
+    )
+    table = Table(
+        key=results.exhibit.exhibit,
+        title=results.exhibit.title,
+        stub="",
+        columns=("Estimate", "Std. error", "low", "high", "Detectable", "Observations", "Clusters", "treated"),
+        spanners=((level_spanner(level),),),
+        groups=groups,
+        notes=_notes(
+            results,
+            f"Detectable: the smallest effect that a test at {1 - level:.0%} finds with a probability of {POWER:.0%}, "
+            "with the degrees of freedom that the treated clusters leave. Treated: effective treated clusters.",
+            _errors(results, labels),
+        ),
+        simulated=simulated,
+    )
+    return attributed(table, rows=[_estimated_by(results, part) for parts in results.groups.values() for part in parts])
 
 
 def contrast_table(
@@ -109,7 +171,7 @@ def contrast_table(
                     Cell(),
                     Cell(),
                     *_p_values(gap, of_gaps[title, key]),
-                    *told.difference(gap, true.get(key)),
+                    *told.difference(title, key, true.get(key)),
                 )
                 rows.append(Row(f"{label[key]} {MINUS} {parts[0].label}", cells))
                 made_by.append((f"{results.exhibit.exhibit}/{key} less {parts[0].id}", gap))
@@ -122,8 +184,8 @@ def contrast_table(
     adjusted = (
         "Adjusted p-values are those of Romano and Wolf, over all estimates of the table and over all differences."
     )
-    more = ("p-value", "Adjusted", *told.columns)
-    table = _table(results, labels, groups, more, level, simulated, adjusted, _coverage(results, level))
+    more = (*SIZES, "p-value", "Adjusted", *told.columns)
+    table = _table(results, labels, groups, more, level, simulated, adjusted, told.note)
     return attributed(table, rows=made_by)
 
 
@@ -131,36 +193,30 @@ class _Told:
     """What a table says of the truth: two columns where it is known of any estimate."""
 
     def __init__(self, results: Results, level: float) -> None:
-        self._truth, self._held, self._level = results.truth, results.held(level), level
+        self._truth, self._held = results.truth, results.held(level)
+        self._gaps = results.held_differences(level) if results.exhibit.kind == "contrast" else {}
         self.columns = TOLD if self._held else ()
 
     def cells(self, part: Specification) -> tuple[Cell, ...]:
         """Truth of an estimate, and whether its interval holds it."""
-        if part.id in self._held:
-            return tuple(truth_cells(self._truth[part.id], self._held[part.id]))
-        return self._none
+        return self._said(self._truth.get(part.id), self._held.get(part.id))
 
-    def difference(self, gap: Effects, truth: float | None) -> tuple[Cell, ...]:
+    def difference(self, group: str, key: str, truth: float | None) -> tuple[Cell, ...]:
         """Truth of a difference, and whether its interval holds it."""
-        return self._none if truth is None else tuple(truth_cells(truth, holds(gap, truth, self._level)))
+        return self._said(truth, self._gaps.get((group, key)))
 
     @property
-    def _none(self) -> tuple[Cell, ...]:
-        return tuple(Cell("–") for _ in self.columns)
+    def note(self) -> str:
+        """For how many estimates, and differences, the interval holds the truth."""
+        if not self._held:
+            return ""
+        said = f"Covers the truth: {sum(self._held.values())} of {len(self._held)} intervals"
+        return said + (f", and {sum(self._gaps.values())} of {len(self._gaps)} of differences." if self._gaps else ".")
 
-
-def _coverage(results: Results, level: float) -> str:
-    """Say for how many estimates, and differences, the interval holds the truth."""
-    held = results.held(level)
-    if not held:
-        return ""
-    said = f"Covers the truth: {sum(held.values())} of {len(held)} intervals"
-    gaps = [
-        holds(results.differences(group)[key], true, level)
-        for group in (results.compared if results.exhibit.kind == "contrast" else [])
-        for key, true in results.true_differences(group).items()
-    ]
-    return said + (f", and {sum(gaps)} of {len(gaps)} of differences." if gaps else ".")
+    def _said(self, truth: float | None, covered: bool | None) -> tuple[Cell, ...]:
+        if truth is None or not self.columns:
+            return tuple(Cell("–") for _ in self.columns)
+        return tuple(truth_cells(truth, covered))
 
 
 def _truth_rows(results: Results, level: float) -> dict[str, list[str | float]]:
@@ -188,7 +244,7 @@ def _table(
         key=results.exhibit.exhibit,
         title=results.exhibit.title,
         stub="",
-        columns=("Estimate", "Std. error", "low", "high", "Observations", "Units", *more),
+        columns=("Estimate", "Std. error", "low", "high", *more),
         spanners=((level_spanner(level),),),
         groups=tuple(groups),
         notes=_notes(results, *notes, _errors(results, labels)),

@@ -12,14 +12,16 @@ import pandas as pd
 from aigreen.decomposition.parts import DIRECT, SPILLOVER, TOTAL
 from aigreen.effects.effects import Effects
 from aigreen.effects.multiplier import Band
-from aigreen_study.specification.parts import Movement, against_truth, require_parts, shares
+from aigreen_study.specification.parts import Behind, Movement, against_truth, require_parts, shares
 from aigreen_study.tables.estimates import (
+    TOLD,
     attributed,
     bound_cells,
     estimate_cells,
     estimates_above_errors,
     interval_cells,
     level_spanner,
+    truth_cells,
 )
 from aigreen_study.tables.exhibits import effect_label
 from aigreen_study.tables.table import Cell, Group, Row, Spanner, Table
@@ -81,6 +83,22 @@ class Notes:
         )
 
 
+def rows_note(found: Behind, units: str) -> str:
+    """Say how many rows and clusters are behind a decomposition.
+
+    Parameters
+    ----------
+    units : str
+        What units are called, as ``cities``.
+    """
+    out = f"; {found.treated_left_out:,} treated rows lack a value and are left out" if found.treated_left_out else ""
+    return (
+        f"Rows: {found.clean:,} clean, {found.exposed:,} exposed and untreated, {found.treated:,} treated{out}. "
+        f"Clusters: {found.clusters:,}, of which {found.exposed_clusters:,} have exposed untreated rows and "
+        f"{found.treated_clusters:,} treated rows. {len(found.both):,} {units} are treated and exposed at once."
+    )
+
+
 def part_labels(channels: Sequence[str], labels: Mapping[str, str]) -> dict[str, str]:
     """Name every part: channels as ``Through industry structure``, from the codebook without unit in parentheses."""
     through = {name: f"Through {_lower(labels[name].split(' (')[0])}" for name in channels}
@@ -90,7 +108,7 @@ def part_labels(channels: Sequence[str], labels: Mapping[str, str]) -> dict[str,
 def on_outcome(options: Mapping[str, Any], labels: Mapping[str, str]) -> str:
     """Say what the parts are effects on: the log of the mean of counts, or the outcome."""
     if "counts" in options:
-        return f"Effects on the log of the mean of {labels[options['counts']].lower()}"
+        return f"Effects on the log of the mean of {_lower(labels[options['counts']])}"
     return f"Effects on {labels[options['outcome']]}"
 
 
@@ -241,6 +259,8 @@ def scales_table(
     labels: Mapping[str, str],
     options: Mapping[str, Any],
     *,
+    unit: str = "firm",
+    units: str = "firms",
     level: float = 0.95,
     simulated: bool = False,
 ) -> Table:
@@ -252,10 +272,12 @@ def scales_table(
         By part, as `named` returns them.
     truth : mapping of scale to Series
         Indexed as the results; empty for real data.
+    unit, units : str
+        What a unit of the panel is called.
     """
     columns: list[str] = []
     spanners = []
-    heads = {"log": "Log of the mean", "count": "Counts a firm and year", "linear": labels[options["outcome"]]}
+    heads = {"log": "Log of the mean", "count": f"Counts a {unit} and year", "linear": labels[options["outcome"]]}
     frames = {name: result.to_frame(level) for name, result in results.items()}
     rows = {str(part): [] for part in frames["log"].index}
     for name, frame in frames.items():
@@ -276,7 +298,7 @@ def scales_table(
         spanners=(tuple(spanners),),
         groups=_total_apart([Row(part, tuple(cells)) for part, cells in rows.items()]),
         notes="Parts of the log of the mean times logarithmic means of the sums of counts are parts in counts. The "
-        f"linear decomposition of {labels[options['outcome']]} takes one slope for all firms."
+        f"linear decomposition of {labels[options['outcome']]} takes one slope for all {units}."
         + (f" covered: whether the {level:.0%} interval holds the truth." if truth else ""),
         simulated=simulated,
     )
@@ -286,6 +308,7 @@ def scales_table(
 def moves_table(
     results: Mapping[str, Movement],
     *,
+    truth: Mapping[str, float] | None = None,
     level: float = 0.95,
     notes: str = "",
     simulated: bool = False,
@@ -295,21 +318,27 @@ def moves_table(
     Parameters
     ----------
     results : mapping of label to Movement
+    truth : mapping of label to float, optional
+        True effects, where the data are simulated.
     """
     rows = []
     for label, result in results.items():
         test = result.leads
-        cells = interval_cells(result.effect.to_frame(level).iloc[0])
+        line = result.effect.to_frame(level).iloc[0]
+        cells = interval_cells(line)
+        if truth is not None:
+            cells += truth_cells(truth[label], bool(line["conf_low"] <= truth[label] <= line["conf_high"]))
         slope = test.trend.to_frame(level).iloc[0]
         cells += [Cell.number(test.df, 0), Cell.p_value(test.p_value)]
         cells += [Cell.number(slope["estimate"]), Cell.p_value(test.trend_p_value)]
         rows.append(Row(label, tuple(cells)))
+    told = () if truth is None else TOLD
     table = Table(
         key="moves",
         title="Outcome and channels, each as an outcome of its own",
         stub="Variable",
-        columns=("Effect", "Std. error", "low", "high", "number", "joint p", "trend", "trend p"),
-        spanners=((level_spanner(level), Spanner("Leads before treatment", 4, 8)),),
+        columns=("Effect", "Std. error", "low", "high", *told, "number", "joint p", "trend", "trend p"),
+        spanners=((level_spanner(level), Spanner("Leads before treatment", 4 + len(told), 8 + len(told))),),
         groups=(Group(tuple(rows)),),
         notes=notes,
         simulated=simulated,

@@ -52,6 +52,19 @@ def test_first_full_year_is_the_year_after():
     )
 
 
+def test_other_policies_by_province_and_by_prefecture():
+    hubs = facts.policy_cohorts("east_data_west_computing_hub", "province")
+    assert len(hubs) == 14 and set(hubs) == {2022} and hubs.index.str.endswith("0000").all()
+    municipalities = facts.policy_cohorts("east_data_west_computing_hub")
+    assert list(municipalities.index) == ["110000", "120000", "310000", "500000"]
+    clusters = facts.policy_cohorts("east_data_west_computing_cluster")
+    assert len(clusters) == 14 and {"320500", "330400"} <= set(clusters.index)  # counties count for their prefecture
+    pilots = facts.policy_cohorts("green_finance_pilot")
+    assert (pilots["440100"], pilots["620100"], pilots["500000"]) == (2017, 2020, 2023)
+    with pytest.raises(OptionError, match="did you mean 'green_finance_pilot'"):
+        facts.policy_cohorts("green_finance_pilots")
+
+
 def test_tables_are_copies():
     mine = facts.table("divisions")
     mine["gb_code"] = "x"

@@ -2,6 +2,7 @@ import itertools
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from aigreen import GroupTimeATT, Panel
@@ -46,6 +47,55 @@ def test_matrix_products_equal_refits_on_an_unbalanced_weighted_panel(effects, c
     assert ours.estimate == pytest.approx(brute.estimate, abs=1e-11)
     np.testing.assert_allclose(ours.draws, brute.draws, rtol=0, atol=1e-10)
     assert ours.p_value == brute.p_value
+
+
+@pytest.mark.parametrize(("covariates", "effects"), [([], None), (["x"], ["unit", "industry^time"])])
+@pytest.mark.filterwarnings("ignore::aigreen.errors.AlwaysTreatedWarning")
+def test_studentised_draws_are_the_t_statistics_of_refits(covariates, effects):
+    sample = panel(make().sample(frac=0.8, random_state=1), weights="w")
+
+    def t_of(reassigned, outcome):
+        fit = TWFE(fixed_effects=effects).fit(reassigned, outcome, covariates=covariates)["treated"]
+        return float(fit.estimates.iloc[0] / fit.std_errors.iloc[0])
+
+    options = {"n_draws": 25, "seed": 2}
+    ours = randomization_inference(
+        sample, "y", covariates=covariates, fixed_effects=effects, studentized=True, **options
+    )
+    brute = randomization_inference(sample, "y", t_of, **options)
+    factor = ours.statistic / brute.statistic
+    assert 0.8 < factor < 1.2  # of small samples, the same in all draws
+    np.testing.assert_allclose(ours.draws, factor * brute.draws, rtol=1e-8)
+    assert ours.p_value == brute.p_value
+
+
+def test_the_studentised_interval_inverts_the_test():
+    df = make(20, seed=3)
+    df["y"] += 2.0 * ((df["first"] > 0) & (df.time >= df["first"]))
+    sample, options = panel(df), {"n_draws": 199, "seed": 1, "studentized": True}
+    ours = randomization_inference(sample, "y", **options)
+    assert ours.low < 2 < ours.high
+    shifted = df.assign(y=df.y - 1.5 * ((df["first"] > 0) & (df.time >= df["first"])))
+    null = randomization_inference(sample, "y", null=1.5, **options)
+    by_hand = randomization_inference(panel(shifted), "y", **options)
+    np.testing.assert_allclose(null.draws, by_hand.draws, rtol=1e-8)
+    assert null.statistic == pytest.approx(by_hand.statistic) and null.p_value == by_hand.p_value
+
+
+def test_only_t_statistics_keep_the_size_where_the_treated_are_noisier():
+    """Effects on the treated differ and average to zero: 10 treated of 40 clusters, 200 draws of the data."""
+    rng, rejected = np.random.default_rng(7), np.zeros(2)
+    units, times = np.repeat(np.arange(40), 6), np.tile(np.arange(1, 7), 40)
+    first = np.where(units < 10, 4, 0)
+    for seed in range(200):
+        effect = np.where((units < 10) & (times >= 4), rng.normal(0, 2, 40)[units], 0.0)
+        df = pd.DataFrame({"unit": units, "time": times, "first": first, "y": rng.normal(size=240) + effect})
+        sample = Panel(df, unit="unit", time="time", cohort="first")
+        for j, studentized in enumerate((False, True)):
+            found = randomization_inference(sample, "y", n_draws=99, seed=seed, studentized=studentized)
+            rejected[j] += found.p_value <= 0.05
+    plain, ours = rejected / 200
+    assert plain > 0.15 and ours < 0.10
 
 
 def test_full_enumeration_of_a_tiny_design():

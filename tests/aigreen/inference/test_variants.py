@@ -28,7 +28,7 @@ def test_every_variant_is_what_its_own_function_gives():
         roles,
         clusters={"city": "City", "region": "Region"},
         coordinates=seats,
-        reassigned=reassigned,
+        reassigned={"City": reassigned},
         n_draws=99,
         multipliers="rademacher",
         seed=1,
@@ -57,6 +57,12 @@ def test_every_variant_is_what_its_own_function_gives():
 def test_without_places_there_are_no_spatial_errors():
     frame, roles = balanced(), {**KEYS, "cluster": "city"}
     reassigned = randomization_inference(Panel(frame, **roles), "y", n_draws=9, seed=1)
-    settings = {"n_draws": 99, "multipliers": "rademacher", "seed": 1, "level": 0.95, "reassigned": reassigned}
+    settings = {
+        "n_draws": 99,
+        "multipliers": "rademacher",
+        "seed": 1,
+        "level": 0.95,
+        "reassigned": {"City": reassigned},
+    }
     found = inference_variants(frame, "y", roles, clusters={"city": "City"}, coordinates=None, **settings)
     assert [variant.key for variant in found] == ["cluster_city", "wild_city", "randomisation"]

@@ -20,7 +20,7 @@ from aigreen_study.paper.paper import compile_paper, printed, queried
 
 ROOT = Path(__file__).parents[3]
 SECTIONS = sorted((ROOT / "paper" / "sections").glob("*.typ"))
-STUDIES = ["cities", "listed-firms", "provinces", "simulated-firms", "us-facilities"]
+STUDIES = ["cities", "city-industries", "ets-firms", "listed-firms", "provinces", "simulated-firms", "us-facilities"]
 
 
 def sections_of(study):
@@ -99,9 +99,9 @@ def test_paper_and_its_online_appendix_refer_to_each_other_by_one_count(root, st
 def test_words_on_a_sign_that_the_data_do_not_have_stop_the_paper(root, study):
     path = root / "paper/expected/provinces/numbers.json"
     numbers = json.loads(path.read_text(encoding="utf-8"))
-    numbers["truncation_all_high"]["value"] = -0.01
+    numbers["last_years_inventions_2023_high"]["value"] = -0.01
     path.write_text(json.dumps(numbers), encoding="utf-8")
-    with pytest.raises(ReportError, match="takes the interval of 'truncation_all' to be open; it is below"):
+    with pytest.raises(ReportError, match="takes the interval of 'last_years_inventions_2023' to be open; it is below"):
         compile_paper(config(study), root / "results" / study, root / "paper.pdf", root=root)
 
 
@@ -136,8 +136,27 @@ def test_no_semicolon_is_swallowed_after_a_number(path):
     assert not re.findall(r'#n\("\w+"(?:, of: "[\w-]+")?\);', path.read_text(encoding="utf-8"))
 
 
-def test_every_reference_is_cited():
+def references():
+    """Keys of the list of references, in its order."""
     bibliography = (ROOT / "paper" / "references.bib").read_text(encoding="utf-8")
-    entries = set(re.findall(r"^@\w+\{(\w+),", bibliography, flags=re.MULTILINE))
+    return re.findall(r"^@\w+\{(\w+),", bibliography, flags=re.MULTILINE)
+
+
+def cited(keys):
+    """Those of the keys that a section cites."""
     text = "".join(path.read_text(encoding="utf-8") for path in SECTIONS)
-    assert entries == {key for key in entries if re.search(rf"@{key}\b|<{key}>", text)}
+    return {key for key in keys if re.search(rf"@{key}\b|<{key}>", text)}
+
+
+def test_every_reference_is_cited():
+    assert set(references()) == cited(references())
+
+
+def test_every_reference_was_checked_and_none_that_was_not_found_is_relied_on():
+    checked = pd.read_csv(ROOT / "paper" / "references-checked.csv", keep_default_na=False).set_index("key")
+    assert list(checked.index) == references()
+    assert set(checked["status"]) <= {"verified", "from memory", "not found"}
+    assert list(checked.index[checked["how"] == ""]) == []
+    unproven = checked[checked["status"] != "verified"]
+    assert list(unproven.index[unproven["note"] == ""]) == [], "the note says what could not be seen"
+    assert cited(checked.index[checked["status"] == "not found"]) == set()

@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from aigreen_study.numbers.exhibits import add_known
 from aigreen_study.numbers.prose import Ledger
 from aigreen_study.specification.estimate import fit
 from aigreen_study.specification.known import Known, named_truth
-from aigreen_study.specification.results import Results, read_results, write_results
+from aigreen_study.specification.results import Results, holds, read_results, write_results
 from aigreen_study.specification.specification import Exhibit, Specification
 from aigreen_study.tables.exhibits import columns_table, contrast_table, estimates_table
 
@@ -30,8 +31,8 @@ BANDS = {"n_draws": 99, "seed": 1}
 @pytest.fixture(scope="module")
 def economy():
     frame, truth = perfect_panel(seed=11, n_firms=400, effects=EFFECTS)
-    strict = np.array([0.9, 0.5, 0.7])
-    return Known(truth=truth, strict=strict, effects=EFFECTS, frame=frame, roles=ROLES)
+    shares = pd.DataFrame({"green_strict_patents": [0.9, 0.5, 0.7]}, index=["prevention", "end_of_pipe", "other"])
+    return Known(truth=truth, shares=shares, effects=EFFECTS, frame=frame, roles=ROLES)
 
 
 @pytest.fixture(scope="module")
@@ -227,3 +228,12 @@ def test_columns_have_the_truth_at_their_foot(results):
     rows = {row.label: [cell.text for cell in row.cells] for row in table.rows}
     assert rows["Truth"] == ["0.700", "0.020", "–"]
     assert rows["95% interval covers it"] == ["Yes", "No", "–"]
+
+
+def test_without_an_interval_nothing_is_covered_or_missed(results, monkeypatch):
+    """As where all treated firms stand in one city."""
+    none = pd.DataFrame({"low": [np.nan], "high": [np.nan]})
+    assert holds(SimpleNamespace(conf_int=lambda level: none), 0.7, 0.95) is None
+    monkeypatch.setattr("aigreen_study.specification.results.holds", lambda effect, truth, level: None)
+    assert results.held(0.95) == {}
+    assert estimates_table(results, LABELS, level=0.95).columns[-1] == "Units"

@@ -9,7 +9,7 @@ from aigreen_study.numbers.prose import Ledger
 from aigreen_study.specification.estimate import fit
 from aigreen_study.specification.results import Results, read_results, write_results
 from aigreen_study.specification.specification import Exhibit
-from aigreen_study.tables.exhibits import choices, columns_table, contrast_table, estimates_table
+from aigreen_study.tables.exhibits import choices, columns_table, contrast_table, estimates_table, range_table
 
 from .parts import LABELS, ROLES, estimate, same, specification
 
@@ -168,3 +168,29 @@ def test_second_opinions_of_statsmodels_and_linearmodels_can_be_asked_for(frame)
     ledger = Ledger("numbers")
     add_exhibit(ledger, fitted, level=0.95)
     assert ledger["e_negative_percent"]["value"] == pytest.approx(100 * np.expm1(found["negative"][0]))
+
+
+def test_a_range_counts_treated_clusters_and_enters_its_ends(frame):
+    years = (2015, 2016, 2017)
+    parts = [
+        specification(id=f"to_{year}", label=f"To {year}", group="OLS", estimator="ols", sample=f"year <= {year}")
+        for year in years
+    ]
+    shown = results(frame, "range", *parts)
+    table = range_table(shown, LABELS, level=0.95)
+    assert table.columns == ("Estimate", "Std. error", "low", "high", "Observations", "Clusters", "Treated")
+    for row, part, year in zip(table.rows, parts, years, strict=True):
+        kept = frame[(frame["year"] <= year) & frame[part.outcome].notna()]
+        treated = kept[kept["year"] >= kept[ROLES["cohort"]]]
+        assert row.cells[6].value == treated[ROLES["cluster"]].nunique()
+        assert row.cells[5].value == shown.fitted[part.id].n_clusters
+    ledger = Ledger(rule="numbers")
+    add_exhibit(ledger, shown, level=0.95, **BOOTSTRAP)
+    values = {part.id: shown.single[part.id].values[0] for part in parts}
+    least, most = min(values, key=values.get), max(values, key=values.get)
+    assert ledger["e_ols_lowest"]["value"] == values[least]
+    assert ledger["e_ols_highest"]["value"] == values[most]
+    assert ledger["e_ols_lowest_sample"]["text"] == f"To {least[3:]}"
+    lows = [shown.single[part.id].conf_int(0.95)["low"].iloc[0] for part in parts]
+    assert ledger["e_ols_reach_low"]["value"] == min(lows)
+    assert ledger["e_to_2017_clusters"]["value"] == shown.fitted["to_2017"].n_clusters

@@ -5,6 +5,7 @@ column                    formula
 ========================  ==================================================================
 industry_structure        :math:`Y_3 / Y_2`, tertiary over secondary value added of the city
 structure_level           :math:`\sum_{k=1}^{3} k \, Y_k / Y`
+nonfarm_share             :math:`1 - L_1 / L`, workers of the city outside agriculture
 rationalisation           :math:`\sum_k (Y_k / Y) \ln[(Y_k / L_k) / (Y / L)]` (Theil; 0 = balanced)
 polluting_share           revenue from heavily polluting segments over revenue of the firm
 human_capital             staff with a bachelor's degree or more over staff
@@ -70,9 +71,9 @@ def city_structure(city_years: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``city_code, year, industry_structure, structure_level, rationalisation``; the level is missing where the
-        shares contradict each other (secondary and tertiary above one), and rationalisation also where employment of
-        a sector is.
+        ``city_code, year, industry_structure, structure_level, rationalisation, nonfarm_share``; the level is missing
+        where the shares contradict each other (secondary and tertiary above one), and rationalisation also where
+        employment of a sector is; the share outside agriculture only there.
     """
     tertiary, ratio = city_years["tertiary_share"], city_years["industrial_upgrading"]
     secondary = tertiary / ratio.where(ratio > 0)
@@ -80,11 +81,15 @@ def city_structure(city_years: pd.DataFrame) -> pd.DataFrame:
     possible = secondary + tertiary <= 1
     output = pd.concat([1 - secondary - tertiary, secondary, tertiary], axis=1).where(possible)
     staffed = city_years.reindex(columns=EMPLOYMENT).astype(float)
-    known = (output.notna().all(axis=1) & staffed.notna().all(axis=1) & (staffed.sum(axis=1) > 0)).to_numpy()
+    workers = staffed.sum(axis=1, skipna=False)
+    known = (output.notna().all(axis=1) & staffed.notna().all(axis=1) & (workers > 0)).to_numpy()
     theil = np.full(len(city_years), np.nan)
     theil[known] = rationalisation(output[known].to_numpy(), staffed[known].to_numpy())
     return city_years[["city_code", "year"]].assign(
-        industry_structure=ratio, structure_level=level.where(possible), rationalisation=theil
+        industry_structure=ratio,
+        structure_level=level.where(possible),
+        rationalisation=theil,
+        nonfarm_share=1 - staffed[EMPLOYMENT[0]] / workers.where(workers > 0),
     )
 
 

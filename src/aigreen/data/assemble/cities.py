@@ -13,6 +13,12 @@ CAPPED = ("carbon_intensity", "industrial_upgrading", "tertiary_share", "populat
 CAPPED_ROWS = 5
 
 _RAW, _ZONES, _DIVISIONS = "cn_prefecture_lowcarbon", "ai_pilot_zones", "divisions"
+_POLICIES = "confounding_policies"
+# Other policies of places: column of the first year, policy, printed name.
+POLICY_YEARS = {
+    "computing_cluster": ("east_data_west_computing_cluster", "data-centre cluster of a national computing hub"),
+    "green_finance": ("green_finance_pilot", "green-finance pilot"),
+}
 _AT_BOUND = "missing where the source cut it off at its greatest or least value"
 CODEBOOK = (
     Entry("city_code", "City", coding="prefecture-level unit, GB/T 2260, six digits, text", source=_DIVISIONS),
@@ -45,6 +51,11 @@ CODEBOOK = (
     Entry("low_carbon_pilot", "Low-carbon pilot in force", "", "1 = yes, 0 = no or not stated", _RAW,
           "year >= low_carbon_year"),
     Entry("low_carbon_known", "Low-carbon pilot status stated", "", "1 = yes, 0 = no", _RAW),
+    *(entry for name, (_, label) in POLICY_YEARS.items() for entry in (
+        Entry(f"{name}_year", f"First year of a {label}", "calendar year", "missing = never", _POLICIES),
+        Entry(f"{name}_now", f"{label[:1].upper()}{label[1:]} in force", "", "1 = yes, 0 = no", _POLICIES,
+              f"year >= {name}_year"),
+    )),
 )  # fmt: skip
 
 
@@ -97,6 +108,9 @@ def cities(tidy: pd.DataFrame, *, timing: facts.Timing = "batch_year", drop_capp
     frame["low_carbon_year"] = frame["low_carbon_year"].astype(float)
     frame["low_carbon_pilot"] = (frame["year"] >= frame["low_carbon_year"]).astype("int64")
     frame["low_carbon_known"] = frame["low_carbon_known"].astype("int64")
+    for name, (policy, _) in POLICY_YEARS.items():
+        frame[f"{name}_year"] = frame["city_code"].map(facts.policy_cohorts(policy)).astype(float)
+        frame[f"{name}_now"] = (frame["year"] >= frame[f"{name}_year"]).astype("int64")
     named = [entry.column for entry in CODEBOOK]
     frame = flow.add("pilot zones and exposure merged", frame.sort_values(["city_code", "year"], ignore_index=True))
     return finish(frame[named], flow, CODEBOOK)

@@ -54,6 +54,14 @@ class SampleFlow:
         self._steps.append((step, len(frame), frame[self._unit].nunique(), before - len(frame)))
         return frame
 
+    def begin(self, record: pd.DataFrame) -> None:
+        """Begin with what an adapter read, noted and left out: the record of `aigreen.data.raw.flow.Read`."""
+        for row in record.itertuples():
+            lost = self._steps[-1][1] - row.n_rows if self._steps else 0
+            if row.dropped or not self._steps:
+                noted = f"{row.step}: {row.dropped:,}" if row.dropped and not lost else row.step
+                self._steps.append((noted, row.n_rows, row.n_units, lost))
+
     def to_frame(self) -> pd.DataFrame:
         """Columns step, n_rows, n_units, dropped (rows)."""
         return pd.DataFrame(self._steps, columns=["step", "n_rows", "n_units", "dropped"])

@@ -134,7 +134,7 @@ TABLES = (
     Wanted(
         cities.PREFECTURES,
         "cn_prefecture_lowcarbon",
-        gives=("industry_structure", "structure_level", "rationalisation"),
+        gives=("industry_structure", "structure_level", "rationalisation", "nonfarm_share"),
         how="Copy panel_2007_2023_full.xlsx (the study cities fetches it) to data/restricted/cities/"
         "prefecture_panel.xlsx, or bring a table with these columns.",
     ),

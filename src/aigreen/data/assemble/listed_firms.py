@@ -273,6 +273,9 @@ def _channels(sheet: Sheet, inputs: Inputs) -> None:
         sheet.add(None, "rationalisation", "Industry structure (Theil mismatch)", "index",
                   "0 = balanced; missing without employment by sector", "city_years",
                   "sum over sectors of (Y_k / Y) ln[(Y_k / L_k) / (Y / L)]")  # fmt: skip
+        sheet.add(None, "nonfarm_share", "Workers outside agriculture in the city", "share of workers",
+                  "missing without employment by sector", "city_years",
+                  "1 - employment_primary / employment")  # fmt: skip
     if inputs.segments is not None:
         sheet.merge(channel_measures.polluting_share(inputs.segments), "segments")
         sheet.add(None, "polluting_share", "Polluting segments", "share of revenue", "", "segments",

@@ -10,11 +10,14 @@ from aigreen.data.assemble.codebook import Assembled, Entry, SampleFlow, finish,
 from aigreen.data.assemble.rings import PROVINCE_KM
 
 OUTCOMES = ("green_invention_patents", "green_utility_patents")
+LOGS = {"gdp": "gdp", "population": "population", "co2": "co2", "so2": "industrial_so2",
+        "wastewater": "industrial_wastewater"}  # fmt: skip
 FILLED_YEARS = 3
 NEAR = f"near_zones_{PROVINCE_KM}km"
 
 _NEIGHBOURS = "province_neighbours"
 _RAW, _ZONES, _DIVISIONS = "cn_province_greenpatent_greenfinance", "ai_pilot_zones", "divisions"
+_HUBS, _POLICIES = "east_data_west_computing_hub", "confounding_policies"
 CODEBOOK = (
     Entry("province_code", "Province", coding="GB/T 2260, six digits, text", source=_DIVISIONS),
     Entry("province", "Province name", coding="English name", source=_DIVISIONS),
@@ -40,7 +43,15 @@ CODEBOOK = (
     Entry("ln_gdp", "ln GDP", "log 100 million yuan, current prices presumed", "", _RAW, "ln(gdp)"),
     Entry("ln_population", "ln population", "log 10,000 persons", "", _RAW, "ln(population)"),
     Entry("market_index", "Market index", "index", "values of 2019 repeated to 2023", _RAW),
+    Entry("urban_share", "Urban share", "share of population", "missing before 2005", _RAW, "urbanization_rate"),
     Entry("ln_co2", "ln CO2 emissions", "log tonnes", "", _RAW, "ln(co2_emissions)"),
+    Entry("ln_so2", "ln industrial SO2", "log 10,000 tonnes presumed", "missing for Tibet", _RAW,
+          "ln(industrial_so2)"),
+    Entry("ln_wastewater", "ln industrial wastewater", "log 10,000 tonnes presumed", "missing for Tibet", _RAW,
+          "ln(industrial_wastewater)"),
+    Entry("computing_hub_year", "First year of a computing hub", "calendar year", "missing = never", _POLICIES),
+    Entry("computing_hub", "Computing hub in force", "", "1 = yes, 0 = no", _POLICIES,
+          "year >= computing_hub_year"),
 )  # fmt: skip
 
 
@@ -70,16 +81,19 @@ def provinces(tidy: pd.DataFrame, *, timing: facts.Timing = "batch_year", drop_f
         frame = flow.add("filled-in patent counts left out", frame[~filled(frame)])
     frame = flow.add("divisions merged", merge_one(frame, _regions(), "province_code"))
     zone_year = frame["province_code"].map(facts.pilot_zone_cohorts("province", timing)).astype(float)
+    hub_year = frame["province_code"].map(facts.policy_cohorts(_HUBS, "province")).astype(float)
     frame = frame.assign(
         zone_year=zone_year,
         treated=(frame["year"] >= zone_year).astype("int64"),
         **{NEAR: _zones_near(frame, timing)},
         neighbour_zones=_neighbours_with_zone(frame, timing),
         **{f"{outcome}_log": np.log1p(frame[outcome]) for outcome in OUTCOMES},
-        **{f"ln_{column}": np.log(frame[column]) for column in ("gdp", "population", "co2")},
+        **{f"ln_{name}": np.log(frame[column]) for name, column in LOGS.items()},
+        computing_hub_year=hub_year,
+        computing_hub=(frame["year"] >= hub_year).astype("int64"),
     )
     frame = flow.add("pilot zones and exposure merged", frame)
-    frame = frame.drop(columns=["gdp", "population", "co2", "urban_share", "environment_expenditure_share"])
+    frame = frame.drop(columns=[*LOGS.values(), "environment_expenditure_share"])
     return finish(frame.reset_index(drop=True), flow, CODEBOOK)
 
 

@@ -46,10 +46,13 @@ class Flow:
     def note(self, step: str, frame: pd.DataFrame, count: int = 0, first: Sequence[object] = ()) -> pd.DataFrame:
         """Write down a step and return ``frame`` unchanged."""
         unit = next((column for column in self._units if column in frame), None)
-        units = 0 if unit is None else frame[unit].nunique()
-        shown = ", ".join(str(x) for x in list(first)[:5])
-        self._rows.append((self._source, step, len(frame), int(units), int(count), shown))
+        self.count(step, len(frame), 0 if unit is None else frame[unit].nunique(), count, first)
         return frame
+
+    def count(self, step: str, n_rows: int, n_units: int = 0, dropped: int = 0, first: Sequence[object] = ()) -> None:
+        """Write down a step that was counted elsewhere, as in a database."""
+        shown = ", ".join(str(x) for x in list(first)[:5])
+        self._rows.append((self._source, step, int(n_rows), int(n_units), int(dropped), shown))
 
     def keep(self, frame: pd.DataFrame, mask: pd.Series, step: str, *, show: str | None = None) -> pd.DataFrame:
         """Keep the rows of ``mask`` and count the others; ``show`` names the column quoted as first offenders."""

@@ -27,6 +27,8 @@ PROVINCE_FIELDS = (
     Field("env_exp_share", "environment_expenditure_share", "share", 0, 1, may_miss=True),
     Field("market_index", "market_index", "index", -5, 20),
     Field("co2_emissions", "co2", "tonnes", 1, 1e11),
+    Field("industrial_so2", "industrial_so2", "10,000 tonnes presumed", 0, 1e3, may_miss=True),
+    Field("industrial_wastewater", "industrial_wastewater", "10,000 tonnes presumed", 0, 1e7, may_miss=True),
 )
 
 # Pinyin spellings of the file that differ from the English names of the division tables.
@@ -49,8 +51,8 @@ def provinces(path: Path | str) -> pd.DataFrame:
     -------
     DataFrame
         ``province_code`` (six digits, text), ``province`` (English name) and the columns of `PROVINCE_FIELDS`, sorted
-        by code and year. Missing cells: coal share (Tibet, and every province before 2003 and in 2023), urban share,
-        environment expenditure.
+        by code and year. Missing cells: coal share (Tibet, and every province before 2003 and in 2023), urban share
+        (before 2005), environment expenditure, industrial sulphur dioxide and wastewater (Tibet).
 
     Raises
     ------

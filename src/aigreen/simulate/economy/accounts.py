@@ -115,8 +115,9 @@ def staff(rng: Streams, firms: pd.DataFrame, years: np.ndarray, outcomes: Outcom
 
 
 def headcount(firms: pd.DataFrame, outcomes: Outcomes) -> np.ndarray:
-    """Staff of every firm and year: rises with assets, at least 60."""
-    return np.maximum(np.exp(7.6 + 0.75 * (outcomes.log_assets - 22.2)), 60).astype(np.int64)
+    """Staff of every firm and year: rises with assets, at least 60 but for what zones and adoption do to it."""
+    alone = np.maximum(np.exp(7.6 + 0.75 * (outcomes.log_assets - 22.2)), 60)
+    return (alone * np.exp(outcomes.labour)).astype(np.int64)
 
 
 def segments(firms: pd.DataFrame, years: np.ndarray, outcomes: Outcomes, revenue: pd.Series) -> pd.DataFrame:

@@ -97,14 +97,15 @@ def shifts(
     city: np.ndarray,
     links: dict[str, network.Partners],
     effects: EconomyEffects,
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Give what adoption in these years adds to log means, and to the share of staff with a degree, firms x years.
+) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Give what adoption in these years adds to log means, to the share of staff with a degree, and to log staff.
 
     Returns
     -------
     added : dict
         ``own`` and those of `aigreen.simulate.economy.effects.WAYS`; the channel is left to the caller.
-    human : ndarray
+    human, labour : ndarray
+        Firms x years, as all of ``added``.
     """
     adopted = years >= year[:, None]
     grown = np.clip((np.where(adopted, years, 0) - np.where(adopted, year[:, None], 0)) / effects.ramp_years, 0, 1)
@@ -115,7 +116,7 @@ def shifts(
     reach = exposures(firms, active, city, links, adopted & active)
     added = {way: getattr(effects, f"adopted_{way}") * values for way, values in reach.items()}
     own = np.log1p(response(effects.adopted)) + adopted * effects.adopted_dose * intensity[:, None]
-    return {"own": own, **added}, response(effects.adopted_human)
+    return {"own": own, **added}, response(effects.adopted_human), response(effects.adopted_labour)
 
 
 def exposures(

@@ -22,8 +22,9 @@
       industries/robots.csv input_output.csv       robots by industry and year; input-output coefficients
     truth_folder/
       truth.parquet       firm_id, year, mean_without, mean_with, direct, channels, spillovers, the same by mechanism;
-                          adoption_year and what adoption adds to the log mean, by way
-      patents.parquet     patent_id, firm_id, year, type, mechanism, green, strict, ai, applicant names
+                          adoption_year and what adoption adds to the log mean, by way;
+                          labour, adoption_labour: what zones, and adoption, add to log staff
+      patents.parquet     patent_id, firm_id, year, type, mechanism, green, strict, ai, technology tags
       applicants.parquet  name as written, firm_id of its owner (missing: none)
 """
 
@@ -69,7 +70,9 @@ _MODULES = {
     "accounts": accounts, "records": raw_records, "reports": raw_reports, "industries": industries,
     "adopters": adopters,
 }  # fmt: skip
-PARTS = ("cities.structure", *(f"{name}.{part}" for name, module in _MODULES.items() for part in module.PARTS))
+_LATER = ("patents.battery",)  # streams that came after those of all modules
+_STREAMS = [f"{name}.{part}" for name, module in _MODULES.items() for part in module.PARTS]
+PARTS = ("cities.structure", *(name for name in _STREAMS if name not in _LATER), *_LATER)
 
 
 @dataclass(frozen=True)
@@ -210,7 +213,7 @@ def draw(
         robots=core.robots,
         coefficients=industries.draw_coefficients(sector),
         words=words,
-        reports=raw_reports.texts(saying, keys, words),
+        reports=raw_reports.texts(saying, keys, words, drawn.log_assets[row, column]),
         patents_factor=factor,
         drawn=day,
     )
@@ -397,6 +400,7 @@ def write_truth(economy: Economy, folder: Path) -> list[Path]:
             "mechanism": names[held.mechanism],
             "strict": held.strict,
             "ai": held.ai,
+            **{f"tag_{tag}": _any_symbol(held, of) for tag, of in economy.technology.tags.items()},
             "visible": held.published <= economy.drawn,
         }
     )
@@ -408,3 +412,8 @@ def write_truth(economy: Economy, folder: Path) -> list[Path]:
         writing.parquet(folder / "patents.parquet", intended),
         writing.parquet(folder / "applicants.parquet", spelled),
     ]
+
+
+def _any_symbol(held: patents.Patents, of: np.ndarray) -> np.ndarray:
+    """Whether any symbol of each patent is one of these."""
+    return sum(((listed >= 0) & of[np.maximum(listed, 0)]).any(axis=1) for listed in (held.ipc, held.cpc)) > 0

@@ -29,6 +29,8 @@ class EconomyEffects:
     structure, polluting, human : pair of float
         Own zone on tertiary over secondary value added; on the share of revenue from polluting segments, as a
         proportion of it; on the share of staff with a degree.
+    labour, adopted_labour : pair of float
+        Own zone, and own adoption, on the log of staff.
     structure_slope, polluting_slope, human_slope : float
         One unit of the channel on the log mean.
     ring, peers, customers, suppliers : float
@@ -60,6 +62,7 @@ class EconomyEffects:
     structure: tuple[float, float] = (0.03, 0.06)
     polluting: tuple[float, float] = (-0.03, -0.06)
     human: tuple[float, float] = (0.008, 0.015)
+    labour: tuple[float, float] = (0.0, 0.0)
     structure_slope: float = 0.25
     polluting_slope: float = -0.4
     human_slope: float = 1.0
@@ -72,6 +75,7 @@ class EconomyEffects:
     adopters_robots: float = 1.5
     adopted: tuple[float, float] = (0.20, 0.30)
     adopted_human: tuple[float, float] = (0.01, 0.02)
+    adopted_labour: tuple[float, float] = (0.0, 0.0)
     adopted_dose: float = 0.2
     adopted_peers: float = 0.3
     adopted_neighbours: float = 0.2
@@ -82,11 +86,11 @@ class EconomyEffects:
     @classmethod
     def none(cls) -> EconomyEffects:
         """Zones that do nothing; words and channels still matter for patents."""
-        still = dict.fromkeys(("direct", "structure", "polluting", "human"), (0.0, 0.0))
+        still = dict.fromkeys(("direct", "structure", "polluting", "human", "labour"), (0.0, 0.0))
         still |= dict.fromkeys(("words", "ring", "peers", "customers", "suppliers", "adopters_zone"), 0.0)
         return replace(cls(), **still)
 
     def idle_adopters(self) -> EconomyEffects:
         """Adoption that only shows in reports: it does nothing to adopters or others."""
-        still = dict.fromkeys(("adopted", "adopted_human"), (0.0, 0.0))
+        still = dict.fromkeys(("adopted", "adopted_human", "adopted_labour"), (0.0, 0.0))
         return replace(self, **still, adopted_dose=0.0, **{f"adopted_{way}": 0.0 for way in WAYS})

@@ -58,7 +58,8 @@ STRUCTURE_SHOCK_SD, STRUCTURE_MEMORY = 0.31, 0.9
 class Outcomes:
     """Arrays firms x years; ``truth_parts`` and means as the truth file has them.
 
-    ``green`` counts are firms x years x mechanisms x types; ``others`` firms x years x (invention, utility, design).
+    ``green`` counts are firms x years x mechanisms x types; ``others`` firms x years x (invention, utility, design);
+    ``labour`` is what zones and adoption add to log staff.
     """
 
     active: np.ndarray
@@ -68,6 +69,7 @@ class Outcomes:
     structure: np.ndarray
     polluting: np.ndarray
     degree: np.ndarray
+    labour: np.ndarray
     green: np.ndarray
     others: np.ndarray
     adopters: adoption.Adopters
@@ -141,6 +143,7 @@ def draw_outcomes(
         adoption.shifts(year, ai_firms.intensity, firms, years, active, city, links, effects)
         for year in (ai_firms.year, ai_firms.year_without)
     )
+    labour = response(effects.labour) + by_zones[2]
     degree = degree + unaided[1]
     more["human_capital"] = more["human_capital"] + (by_zones[1] - unaided[1])
     shift["human_capital"] = slopes["human_capital"] * more["human_capital"]
@@ -150,6 +153,7 @@ def draw_outcomes(
     shift["spillover_ring"] = shift["spillover_ring"] + hastened.pop("neighbours")
     shift["spillover_adopters"] = sum(hastened.values())
     adopted = by_zones[0] | {"human_capital": slopes["human_capital"] * by_zones[1]}
+    staff = {"labour": labour - unaided[2], "adoption_labour": by_zones[2]}
 
     score = np.minimum(rng["level"].standard_normal(n), TOP)
     level = LEVEL + LEVEL_SD * score + 0.5 * firms["high_tech"].to_numpy()
@@ -178,10 +182,11 @@ def draw_outcomes(
         structure + more["industry_structure"],
         pollution + more["polluting_share"],
         degree + more["human_capital"],
+        labour,
         green,
         _others(rng["others"], firms, assets, score, years, patents) * active[..., None],
         ai_firms,
-        _truth(firms, years, active, without, mean, direct, shift, invention, ai_firms.year, adopted),
+        _truth(firms, years, active, without, mean, direct, shift, invention, ai_firms.year, adopted, staff),
     )
 
 
@@ -273,6 +278,7 @@ def _truth(
     invention: np.ndarray,
     adoption_year: np.ndarray,
     adopted: dict[str, np.ndarray],
+    staff: dict[str, np.ndarray],
 ) -> pd.DataFrame:
     row, column = np.nonzero(active)
     total = without.sum(axis=2)
@@ -294,5 +300,6 @@ def _truth(
             "invention_share": invention[row],
             "adoption_year": np.where(np.isfinite(adoption_year), adoption_year, np.nan)[row],
             **{f"adoption_{part}": adopted[part][row, column] for part in ADOPTION},
+            **{name: values[row, column] for name, values in staff.items()},
         }
     )

@@ -16,13 +16,15 @@ import pandas as pd
 from aigreen.simulate.draws import Streams, counted, pick
 from aigreen.simulate.economy.company_names import Names, draw_spelling
 from aigreen.simulate.economy.outcomes import MECHANISMS, Outcomes
-from aigreen.simulate.economy.technology import OTHER, Technology
+from aigreen.simulate.economy.technology import BATTERY_TRADES, FIELDS, OTHER, Technology
 
-PARTS = ("filing", "symbols", "applicants", "lags", "citations")
+PARTS = ("filing", "symbols", "applicants", "lags", "citations", "battery")
 KINDS = ("invention", "utility_model", "design")
 OTHER_MIX = (0.55, 0.10, 0.35)  # recycling, ccs, other
 JOINT, GRANTED, ABROAD, DIVISIONAL = 0.12, 0.58, 0.03, 0.004
 CITED_MEAN, FOREIGN_CITED = 1.1, 0.15
+ON_BATTERIES = (0.02, 0.15)  # share of green patents on prevention with a symbol of batteries: other trades, theirs
+PHOSPHATE = 0.4  # of these
 TAGGED = (0.75, 0.40, 0.0)  # share of green patents with a climate tag, by type
 DAY = np.timedelta64(1, "D")
 
@@ -114,6 +116,7 @@ def draw_patents(
     ai = _is_ai(rng["symbols"], kind, mechanism, np.log1p(ai_words[firm, year]))
     ipc, strict = _ipc(rng["symbols"], firm, kind, mechanism, ai, field, technology)
     cpc = _cpc(rng["symbols"], ipc, kind, mechanism, technology)
+    _add_batteries(rng["battery"], ipc, mechanism, field[firm], technology)
     number = (years[year] * 10 + np.array([1, 2, 3])[kind]) * 10_000_000 + counted(years[year] * 10 + kind) * 3 + 11
     published, granted = _lags(rng["lags"], filed, kind)
     entity = _entity(rng["applicants"], firm, names)
@@ -247,6 +250,19 @@ def _cpc(
         rows = np.flatnonzero((mechanism == code) & tagged)
         cpc[rows, 3] = pool[rng.integers(0, len(pool), len(rows))]
     return _left(cpc)
+
+
+def _add_batteries(
+    rng: np.random.Generator, ipc: np.ndarray, mechanism: np.ndarray, field: np.ndarray, technology: Technology
+) -> None:
+    """Put a symbol of batteries behind the others of some patents on prevention, mostly in the trades of these."""
+    theirs = np.isin(field, [list(FIELDS).index(name) for name in BATTERY_TRADES])
+    size = len(field)
+    chosen = (mechanism == 0) & (ipc[:, 3] < 0) & (rng.random(size) < np.array(ON_BATTERIES)[theirs.astype(int)])
+    phosphate, place = rng.random(size) < PHOSPHATE, rng.random(size)
+    for here, pool in zip((chosen & ~phosphate, chosen & phosphate), technology.battery, strict=True):
+        ipc[here, 3] = pool[(place[here] * len(pool)).astype(np.int64)]
+    ipc[chosen] = _left(ipc[chosen])
 
 
 def _left(symbols: np.ndarray) -> np.ndarray:

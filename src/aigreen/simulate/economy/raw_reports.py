@@ -1,4 +1,8 @@
-"""Annual reports: sentences without any dictionary word, and the AI words that were drawn, each as often as drawn."""
+"""Annual reports: sentences without any dictionary word, and the AI words that were drawn, each as often as drawn.
+
+How long a report is depends on the size of the firm. Sentences with AI words stand in place of others, so that a report
+says nothing of adoption by its length, but for the few whose AI words alone are longer.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,9 @@ _SENTENCES = (
     "公司积极履行社会责任，推进节能降耗。",
     "研发投入主要用于新产品开发。",
 )
-_AROUND = ("公司推进{}，", "围绕{}开展工作，", "在{}方面持续投入，", "应用{}，")
+_AROUND = ("公司推进{}。", "围绕{}开展工作。", "在{}方面持续投入。", "应用{}。")
+IN_ONE = 6  # AI words in a sentence
+CHARACTERS, BY_SIZE, JITTER = 2_700, 0.12, 0.15  # of a report of average size; by log assets; spread around that
 
 
 def draw_words(rng: np.random.Generator, totals: np.ndarray, ai_type: np.ndarray, *, core: bool = False) -> np.ndarray:
@@ -51,20 +57,42 @@ def draw_words(rng: np.random.Generator, totals: np.ndarray, ai_type: np.ndarray
     return result
 
 
-def texts(rng: Streams, keys: pd.DataFrame, counts: np.ndarray) -> pd.DataFrame:
-    """Give ``code, year, text`` of the reports that exist."""
+def texts(rng: Streams, keys: pd.DataFrame, counts: np.ndarray, log_assets: np.ndarray) -> pd.DataFrame:
+    """Give ``code, year, text`` of the reports that exist.
+
+    Parameters
+    ----------
+    rng : Streams
+        With `PARTS`.
+    keys : DataFrame
+        firm_id and year.
+    counts : int array, reports x dictionary
+    log_assets : float array, reports
+    """
     draw = rng["words"]
     words = facts.table("ai_dictionary_zh")["word"].to_numpy()
     there = np.flatnonzero(draw.random(len(keys)) >= MISSING)
-    start, length = draw.integers(0, len(_SENTENCES), len(keys)), draw.integers(12, 40, len(keys))
-    circle = _SENTENCES * 5
+    start, spread = draw.integers(0, len(_SENTENCES), len(keys)), draw.uniform(-JITTER, JITTER, len(keys))
+    length = CHARACTERS * np.exp(BY_SIZE * (log_assets - 22.2) + spread)
+    circle, ends = _circle(2 * int(length.max()))
     rows = []
     for at in there:
         own = np.repeat(words, counts[at])
-        said = "".join(_AROUND[(at + k) % len(_AROUND)].format(word) for k, word in enumerate(own))
-        rows.append("".join(circle[start[at] : start[at] + length[at]]) + said)
+        groups = ["、".join(own[k : k + IN_ONE]) for k in range(0, len(own), IN_ONE)]
+        said = "".join(_AROUND[(at + k) % len(_AROUND)].format(group) for k, group in enumerate(groups))
+        # Whole sentences, up to the end that is nearest to the length.
+        first = ends[start[at]]
+        last = ends[np.abs(ends - (first + length[at] - len(said))).argmin()]
+        rows.append(circle[first : max(last, first)] + said)
     listed = keys.iloc[there].reset_index(drop=True)
     return pd.DataFrame({"code": listed["firm_id"], "year": listed["year"], "text": rows})
+
+
+def _circle(characters: int) -> tuple[str, np.ndarray]:
+    """Repeat the sentences to so many characters at least; and say where each begins."""
+    times = characters // sum(map(len, _SENTENCES)) + 2
+    sentences = _SENTENCES * times
+    return "".join(sentences), np.concatenate([[0], np.cumsum([len(sentence) for sentence in sentences])])
 
 
 def write_reports(folder: Path, frame: pd.DataFrame, form: Literal["table", "folder"]) -> list[Path]:

@@ -52,6 +52,10 @@ AI_SYMBOLS = (
     *("G06N3/08", "G06N3/04", "G06N5/04", "G06N20/00", "G06V10/82", "G06V20/52", "G06V40/16", "G10L15/16"),
     *("G06K9/62", "G06T7/13", "G10L15/26", "G06F16/35", "G06F40/30", "B25J9/16", "G05D1/02", "G05B13/04"),
 )
+# Lithium cells and their electrodes; phosphates among them.
+BATTERY = (("H01M10/0525", "H01M4/13", "H01M10/052", "C01D15/08", "C22B26/12"),
+           ("H01M4/58", "H01M4/136", "H01M4/1397", "C01B25/45"))  # fmt: skip
+BATTERY_TRADES = ("chemistry", "electrical", "vehicles", "electronics", "metals")
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,10 @@ class Technology:
         AI, not green.
     y02 : dict of str to int array
         Climate tags by mechanism.
+    battery : list of int arrays
+        Symbols of lithium batteries and of iron phosphate, which the inventory does not list.
+    tags : dict of str to bool array over the vocabulary
+        Fields of technology that a symbol belongs to.
     """
 
     symbols: np.ndarray
@@ -81,6 +89,8 @@ class Technology:
     fields: list[np.ndarray]
     ai: np.ndarray
     y02: dict[str, np.ndarray]
+    battery: list[np.ndarray]
+    tags: dict[str, np.ndarray]
 
 
 @cache
@@ -109,13 +119,16 @@ def technology() -> Technology:
     fields = [[s for s in listed if not _holding(rules, s) and not is_ai(s)] for listed in FIELDS.values()]
     ai = [s for s in AI_SYMBOLS if not _holding(rules, s) and _holding(ipc, s)]
     core = [s for s in ai if any(rule.core == "1" for scheme in (ipc, cpc) for rule in _holding(scheme, s))]
-    words = [*chain(*green.values(), *fields, ai, *tags.values())]
+    battery = [[symbol for symbol in listed if not is_ai(symbol)] for listed in BATTERY]
+    words = [*chain(*green.values(), *fields, ai, *tags.values(), *battery)]
     place = {symbol: at for at, symbol in enumerate(dict.fromkeys(words))}
 
     def at(listed: list[str]) -> np.ndarray:
         return np.array([place[symbol] for symbol in listed], dtype=np.int32)
 
     vocabulary = np.array(list(place))
+    every = _by_class(table)
+    told = [{tag for rules in (every, y02) for tag in _tags(rules, symbol)} for symbol in vocabulary]
     return Technology(
         vocabulary,
         {name: at(listed) for name, listed in green.items()},
@@ -124,6 +137,8 @@ def technology() -> Technology:
         [at(listed) for listed in fields],
         at(ai),
         {name: at(listed) for name, listed in tags.items()},
+        [at(listed) for listed in battery],
+        {tag: np.array([tag in own for own in told]) for tag in sorted(set().union(*told))},
     )
 
 
@@ -132,6 +147,12 @@ def field_of_trades(codes: pd.Series) -> np.ndarray:
     names = list(FIELDS)
     by = {code: names.index(name) for name, listed in _TRADES.items() for code in listed.split()}
     return codes.map(by).fillna(names.index("software")).to_numpy(dtype=np.int64)
+
+
+def _tags(rules: Rules, symbol: str) -> list[str]:
+    """Give the tags of the most specific rule."""
+    best = _best(rules, symbol)
+    return [] if best is None else [tag for tag in best.tags.split("|") if tag]
 
 
 def _example(rule: Any) -> str:

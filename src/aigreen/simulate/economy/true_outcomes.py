@@ -3,7 +3,7 @@ r"""What zones truly do to the outcomes of the panel, row by row. No estimator o
 The mean of green patents is known by mechanism, with zones and without. Each count of the panel takes some mechanisms
 and types of patents, with weights w and v, and its mean is :math:`\sum_m w_m \mu_m \sum_k v_k p_{ik}`, with p the
 firm's shares of inventions and of utility models. Which patents are cited, granted or filed abroad depends on type and
-year alone, and which are strict on mechanism, so these counts have means of that form too.
+year alone, and which are strict or of a field of technology on mechanism, so these counts have means of that form too.
 """
 
 from __future__ import annotations
@@ -21,10 +21,9 @@ from aigreen.simulate.economy.patents import GRANTED, TAGGED
 
 RING = "spillover_ring"
 STATES = ("none", "ring", "own", "both")  # of zones: none, those nearby, the own one, all as they came
-STRICT = "strict"  # weights of mechanisms that only the patents drawn say
 _ALL, _EVERY = (1.0, 1.0), (1.0, 1.0, 1.0)
 # Weights of mechanisms, and of inventions and utility models.
-_COUNTS: Mapping[str, tuple[tuple[float, ...] | str, tuple[float, float]]] = MappingProxyType(
+_COUNTS: Mapping[str, tuple[tuple[float, ...], tuple[float, float]]] = MappingProxyType(
     {
         "green_patents": (_EVERY, _ALL),
         "green_patents_fractional": (_EVERY, _ALL),
@@ -35,7 +34,6 @@ _COUNTS: Mapping[str, tuple[tuple[float, ...] | str, tuple[float, float]]] = Map
         "green_utility_models": (_EVERY, (0.0, 1.0)),
         "green_patents_granted": (_EVERY, (GRANTED, 1.0)),
         "green_citations": (_EVERY, _ALL),
-        "green_strict_patents": (STRICT, _ALL),
         "y02_patents": (_EVERY, TAGGED[:2]),
         "green_prevention_patents": ((1.0, 0.0, 0.0), _ALL),
         "green_end_of_pipe_patents": ((0.0, 1.0, 0.0), _ALL),
@@ -62,32 +60,39 @@ class TrueMeans:
     means: dict[str, np.ndarray]
 
 
-def measured(outcome: str) -> bool:
-    """Whether the truth of a count is known."""
-    return outcome in _COUNTS
+def flag_shares(patents: pd.DataFrame) -> pd.DataFrame:
+    """Share of green patents with a flag (strict, technology tags) by mechanism, of the patents that were drawn.
 
-
-def strict_shares(patents: pd.DataFrame) -> np.ndarray:
-    """Share of strict patents among green ones by mechanism, of the patents that were drawn."""
+    Returns
+    -------
+    DataFrame
+        Index `MECHANISMS`; a column a count of the panel that has such a share.
+    """
     green = patents[patents["green"]]
     group = green["mechanism"].where(green["mechanism"].isin(MECHANISMS), MECHANISMS[2])
-    return green["strict"].groupby(group).mean().reindex(MECHANISMS).to_numpy()
+    tags = [name for name in patents if name.startswith("tag_")]
+    shares = green[["strict", *tags]].groupby(group).mean().reindex(MECHANISMS)
+    return shares.rename(columns={"strict": "green_strict_patents"} | {name: f"{name}_patents" for name in tags})
 
 
-def true_means(truth: pd.DataFrame, outcome: str, strict: np.ndarray) -> TrueMeans:
-    """Take the means of a count from the truth of the economy.
+def true_means(truth: pd.DataFrame, outcome: str, shares: pd.DataFrame) -> TrueMeans | None:
+    """Take the means of a count from the truth of the economy; None where they are not known.
 
     Parameters
     ----------
     truth : DataFrame
         As `aigreen.simulate.economy.economy.write_truth` writes it.
     outcome : str
-        A count of the panel that is `measured`.
-    strict : ndarray, shape (3,)
-        Share of strict patents by mechanism.
+        A count of the panel.
+    shares : DataFrame
+        As `flag_shares` returns it.
     """
-    mechanisms, kinds = _COUNTS[outcome]
-    weights = strict if isinstance(mechanisms, str) else np.array(mechanisms)
+    if outcome in shares:
+        weights, kinds = shares[outcome].to_numpy(), _ALL
+    elif outcome in _COUNTS:
+        weights, kinds = np.array(_COUNTS[outcome][0]), _COUNTS[outcome][1]
+    else:
+        return None
     kind = kinds[0] * truth["invention_share"] + kinds[1] * (1 - truth["invention_share"])
     others = truth[[name for name in SPILLOVERS if name != RING]].sum(axis=1)
     ring, channels = truth[RING], truth[list(CHANNELS)].sum(axis=1)

@@ -26,6 +26,8 @@ def tidy():
         gdp=100 * n,
         population=5 * n,
         co2=2 * n,
+        industrial_so2=3 * n,
+        industrial_wastewater=4 * n,
         environment_expenditure_share=0.1,
         green_finance_pilot=0,
         **dict.fromkeys(shares, 0.5),
@@ -47,6 +49,13 @@ def test_zones_count_from_their_year_on_and_never_in_the_own_province(tidy):
     assert touching == {BEIJING: [0, 0, 0, 1, 1, 1], HEBEI: [0, 0, 0, 2, 3, 5], TIBET: [0, 0, 0, 0, 1, 1]}
     later = provinces(tidy, timing="first_full_year").frame
     assert by_province(later, "treated")[BEIJING] == [0, 0, 0, 0, 1, 1]
+
+
+def test_hubs_of_2022_and_logs_of_emissions(tidy):
+    built = provinces(tidy.assign(year=tidy["year"] + 2)).frame
+    assert by_province(built, "computing_hub") == {BEIJING: [0] * 4 + [1] * 2, HEBEI: [0] * 4 + [1] * 2, TIBET: [0] * 6}
+    assert built["ln_so2"].iloc[1] == pytest.approx(np.log(6)) and built["urban_share"].eq(0.5).all()
+    assert built["ln_wastewater"].iloc[0] == pytest.approx(np.log(4))
 
 
 def test_a_zone_at_the_edge_of_the_circle_counts(tidy, monkeypatch):

@@ -283,3 +283,33 @@ def test_whole_subclasses_are_green_but_not_strict_and_not_green_without_ai(subc
     assert flags["green_strict"].tolist() == [False, False, True]
     assert flags["green_ai"].tolist() == [False, True, False]
     assert flags["green_non_ai"].tolist() == [True, False, True]
+
+
+def test_lithium_and_iron_phosphate_are_told_apart():
+    """Symbols as they stand on patents; the CPC divides H01M4/58 further (H01M4/5825: phosphates)."""
+    told = {
+        "H01M4/5825": "battery_lfp|energy_storage|ev",
+        "H01M4/58": "battery_lfp|energy_storage|ev",
+        "C01B25/45": "battery_lfp|energy_storage|ev",
+        "H01M4/136": "battery_lfp|energy_storage|ev|lithium",
+        "H01M4/1397": "battery_lfp|energy_storage|ev|lithium",
+        "H01M4/131": "energy_storage|ev|lithium",
+        "H01M10/0525": "energy_storage|ev|lithium",
+        "H01M10/0567": "",
+        "C01D15/08": "energy_storage|lithium",
+        "C22B26/12": "energy_storage|lithium",
+        "C22B26/22": "",
+        "H01M4/38": "",
+        "H01M10/613": "",
+    }
+    table = green_symbols(told)
+    assert table["tags"].to_dict() == told
+    assert not table["green"].any()  # fields that the inventory does not list
+    listed = pd.DataFrame({"ipc": ["H01M 10/0525; H01M 4/58", "H01M10/44;H01M10/0525", "B60L 50/60"]})
+    flags = classify_patents(listed).flags
+    assert flags["tags"].tolist() == [
+        "battery_lfp|energy_storage|ev|lithium",
+        "energy_storage|ev|lithium",
+        "energy_storage|ev",
+    ]
+    assert flags["green"].tolist() == [False, True, True]

@@ -31,7 +31,7 @@ def altered(path, tmp_path):
 
 
 def test_shape_and_keys(tidy):
-    assert tidy.shape == (744, 15)
+    assert tidy.shape == (744, 17)
     assert tidy["province_code"].nunique() == 31
     assert tidy.groupby("province_code")["year"].agg(["min", "max", "size"]).drop_duplicates().to_numpy().tolist() == [
         [2000, 2023, 24]

@@ -1,0 +1,141 @@
+"""From a folder of open patent files to the firm-year panel of US listed firms: panel, codebook and ledgers."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from aigreen.arguments import check_fields
+from aigreen.data.assemble.codebook import Assembled
+from aigreen.data.assemble.us_listed_firms import Options, us_listed_firms
+from aigreen.data.patents import us_counts
+from aigreen.data.patents.count_files import connect
+from aigreen.data.raw import adapter, bulk
+from aigreen.data.raw.flow import together
+from aigreen.data.sources import us_patents as source
+from aigreen.errors import OptionError
+
+OWNERS = {
+    "kpss": source.kpss_owners,
+    "discern": source.discern_owners,
+    "dyevre_seager": source.dyevre_seager_owners,
+}
+SYMBOLS = {"patentsview": source.patentsview_symbols, "kpss": source.kpss_symbols}
+_OF_OWNERS = {
+    "kpss": (source.PERMCO,),
+    "discern": (source.DISCERN, source.GVKEYS),
+    "dyevre_seager": (source.STATIC, source.TRANCHES),
+}
+_OF_SYMBOLS = {"patentsview": (source.CURRENT,), "kpss": (source.CPC,)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildOptions:
+    """How the panel is built.
+
+    Parameters
+    ----------
+    panel : Options
+        Sample and measures.
+    owners : {"kpss", "discern", "dyevre_seager"}
+        Whose match of patents to firms: companies (permco) of CRSP, or gvkeys of Compustat.
+    symbols : {"patentsview", "kpss"}
+        Whose CPC symbols.
+    mapping : dict
+        The user's column names (`aigreen.data.raw.adapter.load_mapping`).
+    memory_limit, threads
+        Of DuckDB; the result depends on neither.
+    """
+
+    panel: Options = field(default_factory=Options)
+    owners: str = "kpss"
+    symbols: str = "patentsview"
+    mapping: dict[str, dict[str, str]] = field(default_factory=dict)
+    memory_limit: str = "1GB"
+    threads: int = 2
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        for name, known in (("owners", OWNERS), ("symbols", SYMBOLS)):
+            if getattr(self, name) not in known:
+                raise OptionError(name, getattr(self, name), list(known))
+
+
+def from_config(config: Mapping[str, Any]) -> BuildOptions:
+    """Read the options from the key ``us_build`` of a study's configuration."""
+    given = dict(config.get("us_build", {}))
+    outer = {name: given.pop(name) for name in ("owners", "symbols", "memory_limit") if name in given}
+    if "mapping" in given:
+        outer["mapping"] = adapter.load_mapping(given.pop("mapping"))
+    panel = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+    return BuildOptions(panel=Options(**panel), **outer)
+
+
+def needed(options: BuildOptions) -> dict[str, tuple[adapter.Expected, ...]]:
+    """Give the tables that a build reads, by what for; of several of a kind, one is enough where it says or.
+
+    The days of filing come from KPSS, and from PatentsView where KPSS has none; one of both is enough.
+    """
+    return {
+        "match of patents to firms": _OF_OWNERS[options.owners],
+        "CPC symbols": _OF_SYMBOLS[options.symbols],
+        "days, citations and values": (source.VALUES,),
+        "days": (source.PATENT, source.APPLICATION),
+        "names": (source.ASSIGNEE,),
+    }
+
+
+def build(folder: Path | str, options: BuildOptions | None = None) -> tuple[Assembled, pd.DataFrame]:
+    """Build the panel.
+
+    Parameters
+    ----------
+    folder : path
+        Holds the files, plain, gzipped or in zip archives, at any depth.
+    options : BuildOptions, optional
+
+    Returns
+    -------
+    Assembled
+        Panel, sample flow and codebook.
+    DataFrame
+        What each raw file lost, step by step (`aigreen.data.raw.flow.FLOW`).
+
+    Raises
+    ------
+    SourceError
+        A needed table is absent, or has cells that are not what they should be.
+    """
+    options = options or BuildOptions()
+    how = adapter.Options(root=folder, mapping=options.mapping)
+    with tempfile.TemporaryDirectory() as spill:
+        backend = connect(Path(spill) / "duckdb", memory_limit=options.memory_limit, threads=options.threads)
+        owners = OWNERS[options.owners](backend, folder, how)
+        bulk.forget(backend, source.TABLES)
+        values = source.kpss_values(backend, folder, how) if bulk.stands(folder, source.VALUES, how) else None
+        bulk.forget(backend, source.TABLES)
+        days = None
+        if values is None or bulk.stands(folder, source.PATENT, how):
+            days = source.patentsview_days(backend, folder, how)
+            bulk.forget(backend, source.TABLES)
+        names = source.patentsview_names(backend, folder, how) if bulk.stands(folder, source.ASSIGNEE, how) else None
+        bulk.forget(backend, source.TABLES)
+        symbols = SYMBOLS[options.symbols](backend, folder, how)
+        bulk.forget(backend, source.TABLES)
+        counted = us_counts.count(
+            backend,
+            owners.table,
+            [read.table for read in (values, days) if read is not None],
+            symbols.table,
+            base=options.panel.base,
+            values=None if values is None else values.table,
+            names=None if names is None else names.table,
+        )
+        backend.disconnect()
+    reads = [read.flow for read in (owners, values, days, names, symbols) if read is not None]
+    return us_listed_firms(counted, options.panel), together(*reads, counted.flow)

@@ -1,0 +1,73 @@
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from aigreen.cli import main
+from aigreen.errors import UnknownColumnError
+from aigreen_study.own.look import look
+from aigreen_study.own.outline import outline
+
+ROLES = {"unit": "id", "time": "t", "cohort": "g"}
+
+
+def panel():
+    """Six units in 2001 to 2006; unit 5 is treated throughout, unit 0 has a gap and a row without the outcome."""
+    rng = np.random.default_rng(0)
+    rows = [(i, t, [0, 2003, 2003, 2005, 0, 2001][i]) for i in range(6) for t in range(2001, 2007)]
+    frame = pd.DataFrame(rows, columns=["id", "t", "g"])
+    frame["y"] = rng.poisson(5, len(frame)).astype(float)
+    frame["place"] = frame["id"].map("unit {}".format)
+    frame["size"] = rng.normal(size=len(frame))
+    frame["area"] = np.where(frame["id"] < 3, "north", "south")
+    frame["ever"] = (frame["g"] > 0).astype(int)
+    frame["lat"], frame["lon"] = frame["id"] * 1.0, frame["id"] * 2.0
+    frame.loc[1, "y"] = np.nan
+    return frame.drop(index=2)
+
+
+def test_what_is_found():
+    found = look(panel(), ROLES, "y")
+    assert (found.rows, found.units, found.gaps, found.missing) == (35, 6, 1, 1)
+    assert (found.cohorts, found.never, found.always) == ({2001: 1, 2003: 2, 2005: 1}, 2, 1)
+    assert found.horizons == (-3, 3)
+    assert (found.name, found.coordinates, found.counts) == ("place", ("lat", "lon"), True)
+    assert found.controls == ["size"]
+    assert found.groups == {"area": ["north", "south"]}  # not `ever`, which is treatment itself
+
+
+def test_the_outline_is_a_study_and_says_what_it_assumed():
+    text = outline(look(panel(), ROLES, "y"), ROLES, "y", "a file.csv", "2026")
+    plain = yaml.safe_load(text)
+    assert plain["source"] == {"file": "a file.csv"}
+    assert plain["panel"] == {"unit": "id", "time": "t", "cohort": "g", "name": "place", "unit_label": "Units"}
+    assert plain["counts"] == "y"
+    assert "# Left out: 1 units treated from their first period on." in text
+    assert "# Left out: 1 rows without the outcome." in text
+    assert text.count("# Assumed") == 3
+    used = yaml.safe_load(
+        text.replace("# covariates", "covariates").replace("# groups", "groups").replace("#   area", "  area")
+    )
+    assert (used["covariates"], used["groups"]) == (["size"], {"area": {"north": "north", "south": "south"}})
+
+
+def test_a_column_that_is_not_there_is_told_with_its_role():
+    with pytest.raises(UnknownColumnError, match="outcome: no column 'yy'"):
+        look(panel(), ROLES, "yy")
+
+
+def test_the_command_writes_once(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    panel().to_stata("Panel 1.dta", write_index=False)
+    asked = ["new-study", "Panel 1.dta", "--unit", "id", "--time", "t", "--cohort", "g", "--outcome", "y"]
+    assert main(asked) == 0
+    assert "written: panel-1.yaml; read it, then run: aigreen run panel-1.yaml" in capsys.readouterr().out
+    assert main(asked) == 1
+    assert "panel-1.yaml: is there already" in capsys.readouterr().err
+
+
+def test_run_names_a_file_that_is_not_there(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "castle.yaml").write_text("title: x")
+    assert main(["run", "castel.yaml"]) == 1
+    assert capsys.readouterr().err == "error: castel.yaml: no such file (did you mean 'castle.yaml'?)\n"

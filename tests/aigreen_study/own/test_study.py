@@ -1,0 +1,140 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from aigreen.errors import ConfigError, SourceError
+from aigreen_study.config import read_config
+from aigreen_study.own.panel import own_panel
+from aigreen_study.own.registry import own_registry
+from aigreen_study.own.study import identifiers
+
+FOLDER = Path(__file__).parents[3] / "analysis/config"
+STUDY = {
+    "title": "Firms",
+    "source": {"file": "firms.csv"},
+    "panel": {"unit": "Firm", "time": "year", "cohort": "first.treat"},
+    "outcome": "y",
+}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Four firms in three periods: a from 2, b never, c from the first on, d from 3; d has no outcome in 1."""
+    rows = [(firm, year, first) for firm, first in (("a", 2), ("b", 0), ("c", 1), ("d", 3)) for year in (1, 2, 3)]
+    frame = pd.DataFrame(rows, columns=["Firm", "year", "first.treat"])
+    frame = frame.assign(y=np.arange(12.0), M=np.arange(12.0) % 5, lat=50.0, lon=np.repeat([7, 7.1, 7.2, 30], 3))
+    frame.loc[(frame["Firm"] == "d") & (frame["year"] == 1), "y"] = np.nan
+    frame.to_csv(tmp_path / "firms.csv", index=False)
+    pd.DataFrame({"from": ["b", "b", "d"], "to": ["a", "c", "a"], "share": [0.5, 0.25, 2.0]}).to_csv(
+        tmp_path / "links.csv", index=False
+    )
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def written(changes):
+    Path("firms.yaml").write_text(yaml.safe_dump({**STUDY, **changes}), "utf-8")
+    return read_config({"study": "firms"}, FOLDER)
+
+
+def test_four_keys_are_a_whole_study(folder):
+    config = written({})
+    assert config["panel"]["unit"] == config["panel"]["cluster"] == "firm"
+    assert (config["panel"]["cohort"], config["outcomes"]) == ("first_treat", {"level": "y", "log": "y"})
+    assert (config["decomposition"]["channels"], config["decomposition"]["exposure"]) == ([], None)
+    assert set(own_registry(FOLDER, config)) == {"baseline", "robust_estimators", "timing"}
+
+
+def test_exhibits_follow_from_what_the_file_names(folder):
+    named = {"covariates": ["M"], "exposures": {"near": {"within_km": 20}}, "dose": "M", "counts": "y"}
+    named |= {"coordinates": {"latitude": "lat", "longitude": "lon"}, "groups": {"lon": {"west": 7, "east": 30}}}
+    shown = own_registry(FOLDER, written(named))
+    more = {"contamination", "doses", "specification_curve", "heterogeneity_lon"}
+    assert set(shown) == {"baseline", "robust_estimators", "timing"} | more
+    assert [row.id for row in shown["baseline"].specifications] == [
+        "ols", "ols_controls", "poisson", "poisson_controls",
+    ]  # fmt: skip
+    assert [row.exposure for row in shown["contamination"].specifications] == [(), ("near",), ("near",)]
+
+
+def test_rows_beside_the_study_add_to_its_exhibits_and_replace_them(folder):
+    config = written({})
+    head = (
+        "study,exhibit,id,label,group,estimator,outcome,treatment,exposure,channels,covariates,fixed_effects,cluster,"
+    )
+    Path("specifications.csv").write_text(
+        f"{head}sample,options\nfirms,baseline,late,OLS,,ols,,,,,m,,,year >= 2,\n"
+        "firms,timing,own,Own,,imputation,,,,,,,,,\n"
+    )
+    Path("exhibits.csv").write_text(
+        "study,exhibit,kind,title,notes,attack,section,quoted_as\nfirms,timing,estimates,Mine,,,robustness,\n"
+    )
+    shown = own_registry(FOLDER, config)
+    assert [row.id for row in shown["baseline"].specifications] == ["ols", "late"]
+    assert (shown["timing"].title, [row.id for row in shown["timing"].specifications]) == ("Mine", ["own"])
+    Path("exhibits.csv").unlink()
+    Path("specifications.csv").write_text(f"{head}sample,options\nfirms,baseline,late,OLS,,ols,,,,,mm,,,,\n")
+    with pytest.raises(ConfigError, match=r"baseline/late \(line 2\): covariates: no column 'mm' \(did you mean 'm'"):
+        own_registry(FOLDER, config)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"channels": ["MM"]}, r"^firms.yaml: channels\[0\]: no column 'MM' in firms.csv \(did you mean 'M'\?\)$"),
+        ({"outcome": "yy"}, r"outcome: no column 'yy' in firms.csv \(did you mean 'y'"),
+        ({"panel": {**STUDY["panel"], "cluster": "region"}}, r"panel.cluster: no column 'region' in firms.csv"),
+        ({"exposures": {"near": {"within_km": 9}}}, "exposures.near: within_km needs coordinates"),
+        ({"exposures": {"p": {"links": "pairs.csv"}}}, "exposures.p.links: no file pairs.csv"),
+        ({"channels": ["M"], "covariates": ["M"]}, "channels: 'M' is among the covariates, too"),
+        ({"channels": ["year"]}, "channels: 'year' is panel.time already"),
+        ({"chanels": ["M"]}, r"unknown key chanels \(did you mean 'channels'"),
+    ],
+)
+def test_a_wrong_key_or_column_is_named_with_file_and_key(folder, changes, message):
+    with pytest.raises(ConfigError, match=message):
+        written(changes)
+
+
+def test_an_absent_file_of_data_is_one_line(folder):
+    with pytest.raises(SourceError, match=r"^nothing.csv: no such file below "):
+        written({"source": {"file": "nothing.csv"}})
+
+
+def test_the_panel_leaves_out_what_the_flow_says(folder):
+    built = own_panel(written({"exposures": {"partners": {"links": "links.csv"}, "near": {"within_km": 20}},
+                               "coordinates": {"latitude": "lat", "longitude": "lon"}}))  # fmt: skip
+    assert built.flow["dropped"].tolist() == [0, 3, 1]
+    assert built.flow["n_units"].tolist() == [4, 3, 3]
+    frame = built.frame.set_index(["firm", "year"])
+    assert frame["treated"].to_dict() == {
+        ("a", 1): 0, ("a", 2): 1, ("a", 3): 1, ("b", 1): 0, ("b", 2): 0, ("b", 3): 0, ("d", 2): 0, ("d", 3): 1,
+    }  # fmt: skip
+    # b links to a (from 2) and to c (from 1), which is no row of the panel but is treated all the same.
+    assert frame["partners"].loc["b"].tolist() == [0.25, 0.75, 0.75]
+    assert frame["partners"].loc["d"].tolist() == [2.0, 2.0]
+    # a, b and c lie about 7 km apart, d far away.
+    assert frame["near"].loc["a"].tolist() == [1, 1, 1]
+    assert frame["near"].loc["b"].tolist() == [1, 2, 2]
+    assert frame["near"].loc["d"].tolist() == [0, 0]
+    assert built.codebook.set_index("column").loc["first_treat", "label"] == "First treat"
+
+
+def test_links_to_units_that_are_not_there_are_named(folder):
+    pd.DataFrame({"from": ["b"], "to": ["z"]}).to_csv("links.csv", index=False)
+    with pytest.raises(Exception, match=r"exposures.p.links: links.csv: 1 units are not in the panel.*z"):
+        own_panel(written({"exposures": {"p": {"links": "links.csv"}}}))
+
+
+def test_a_group_that_no_row_has_is_named(folder):
+    with pytest.raises(ConfigError, match=r"groups.m: no row has 9; there are 0.0, 1.0, 2.0, 3.0, 4.0"):
+        own_panel(written({"groups": {"M": {"low": 0, "high": 9}}}))
+
+
+def test_columns_get_names_that_numbers_can_be_called_by():
+    assert identifiers(["first.treat", "Y", "y", "2020 sales", "人口"]) == {
+        "first.treat": "first_treat", "Y": "y", "y": "y_2", "2020 sales": "c_2020_sales", "人口": "人口",
+    }  # fmt: skip

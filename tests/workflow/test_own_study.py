@@ -1,0 +1,165 @@
+"""Studies of users' own panels: from a file of data and one of configuration to the paper."""
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aigreen.cli import main
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def run(folder: Path, name: str, *options: str, python: Path = Path(sys.executable)) -> subprocess.CompletedProcess:
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "AIGREEN"))}
+    command = [str(python), "-m", "aigreen.cli", "run", f"{name}.yaml", "--cores", "1", *options]
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
+
+
+def built(folder: Path, name: str) -> dict[str, dict]:
+    done = run(folder, name)
+    assert done.returncode == 0, done.stderr[-2000:]
+    results = folder / "results" / name
+    assert (results / "paper.pdf").read_bytes().startswith(b"%PDF")
+    assert "Certificate" in (results / "site/index.html").read_text("utf-8")
+    assert (results / "provenance.json").is_file()
+    return json.loads((results / "numbers.json").read_text("utf-8"))
+
+
+CASTLE = ("castle.csv", "--unit", "sid", "--time", "year", "--cohort", "effyear", "--outcome", "l_homicide")
+
+
+@pytest.fixture
+def castle(shared, tmp_path):
+    shutil.copyfile(shared / "data/did_bacondecomp/castle.csv", tmp_path / "castle.csv")
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_castle_gives_its_published_numbers(castle, monkeypatch):
+    monkeypatch.chdir(castle)
+    assert main(["new-study", *CASTLE]) == 0
+    numbers = built(castle, "castle")
+    assert numbers["n_units"]["value"] == 50
+    assert numbers["n_treated_units"]["value"] == 21
+    # did_bacondecomp: two-way 0.0818 with weights 0.908, 0.060 and 0.032.
+    assert numbers["twfe_ols_treated"]["value"] == pytest.approx(0.0818, abs=5e-5)
+    assert numbers["bacon_estimate"]["value"] == pytest.approx(0.0818, abs=5e-5)
+    assert numbers["bacon_treated_vs_never_weight"]["value"] == pytest.approx(0.90834, abs=5e-6)
+    assert numbers["bacon_earlier_vs_later_weight"]["value"] == pytest.approx(0.05976, abs=5e-6)
+    assert numbers["bacon_later_vs_earlier_weight"]["value"] == pytest.approx(0.03190, abs=5e-6)
+    assert not (castle / "results/castle/tables/decomposition.json").exists()
+
+
+@pytest.mark.slow
+def test_mpdta_gives_the_averages_of_did(shared, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copyfile(shared / "data/did_mpdta/mpdta.csv", tmp_path / "mpdta.csv")
+    roles = ["--unit", "countyreal", "--time", "year", "--cohort", "first.treat", "--outcome", "lemp"]
+    assert main(["new-study", "mpdta.csv", *roles]) == 0
+    numbers = built(tmp_path, "mpdta")
+    assert numbers["att_simple"]["value"] == pytest.approx(-0.0400, abs=5e-5)
+    assert numbers["att_group"]["value"] == pytest.approx(-0.0310, abs=5e-5)
+    assert numbers["att_event_study"]["value"] == pytest.approx(-0.0772, abs=5e-5)
+
+
+def plants(folder: Path) -> None:
+    """120 plants of 2010 to 2019 with coordinates, three links each, a channel, a dose: direct 0.2, channel 0.3."""
+    rng, n = np.random.default_rng(7), 120
+    names = np.array([f"P{i:03d}" for i in range(n)])
+    first = np.where(rng.random(n) < 0.4, rng.choice([2014, 2015, 2016], n), 0)
+    ends = np.array([(i, j) for i in range(n) for j in rng.choice(n, 3, replace=False) if i != j])
+    links = pd.DataFrame(
+        {"plant": names[ends[:, 0]], "partner": names[ends[:, 1]], "share": rng.uniform(0.2, 1, len(ends))}
+    )
+    links.to_csv(folder / "links.csv", index=False)
+    weight = np.zeros((n, n))
+    np.add.at(weight, (ends[:, 0], ends[:, 1]), links["share"])
+    level, years = rng.normal(size=n), np.arange(2010, 2020)
+    treated = ((first[:, None] > 0) & (years >= first[:, None])).astype(float)
+    skills = 0.5 * level[:, None] + 0.05 * (years - 2010) + 0.6 * treated + 0.4 * rng.normal(size=treated.shape)
+    y = level[:, None] + 0.03 * (years - 2010) + 0.2 * treated + 0.5 * skills + 0.15 * (weight @ treated > 0)
+    y += 0.3 * rng.normal(size=treated.shape)
+    wide = {"log_output": y, "skills": skills, "hours": treated * rng.uniform(0.5, 2, treated.shape)}
+    steady = {"plant": names, "start": first, "lat": rng.uniform(45, 52, n), "lon": rng.uniform(5, 15, n)}
+    steady["area"] = np.where(steady["lat"] > 49, "North", "South")
+    frame = pd.DataFrame({key: np.repeat(values, len(years)) for key, values in steady.items()})
+    frame = frame.assign(year=np.tile(years, n), **{key: values.ravel() for key, values in wide.items()})
+    frame.to_parquet(folder / "plants.parquet")
+    ring = [[4, 44], [16, 44], [16, 53], [4, 53], [4, 44]]
+    shape = {"type": "Feature", "properties": {}, "geometry": {"type": "Polygon", "coordinates": [ring]}}
+    (folder / "borders.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [shape]}))
+    (folder / "plants.yaml").write_text(
+        """
+title: Plants
+authors: [First Author, Second Author]
+simulated: true
+source: {file: plants.parquet}
+panel: {unit: plant, time: year, cohort: start, unit_label: Plants}
+outcome: log_output
+channels: [skills]
+exposures:
+  partners: {links: links.csv}
+  near: {within_km: 60}
+coordinates: {latitude: lat, longitude: lon}
+polygons: borders.geojson
+groups: {area: {North: North, South: South}}
+dose: hours
+decomposition: {leads: 3}
+"""
+    )
+
+
+@pytest.mark.slow
+def test_a_panel_with_channels_links_and_places(tmp_path):
+    plants(tmp_path)
+    numbers = built(tmp_path, "plants")
+    parts = [numbers[f"dec_{part}"]["value"] for part in ("direct", "skills", "spillover")]
+    assert sum(parts) == pytest.approx(numbers["dec_total"]["value"], abs=1e-9)
+    for part, truth in (("direct", 0.2), ("skills", 0.3)):
+        error = numbers[f"dec_{part}_se"]["value"]
+        assert abs(numbers[f"dec_{part}"]["value"] - truth) < 4 * error
+    found = {path.stem for path in (tmp_path / "results/plants").glob("*/*.json")}
+    assert {"decomposition", "contamination", "ring_curve", "heterogeneity_area", "doses", "sensitivity"} <= found
+    assert (tmp_path / "results/plants/figures/unit_map.pdf").is_file()
+    assert {"Neighbours"} <= set((tmp_path / "results/plants/tables/inference.tex").read_text("utf-8").split())
+
+
+def test_a_wrong_channel_is_one_line_before_anything_runs(tmp_path):
+    plants(tmp_path)
+    text = (tmp_path / "plants.yaml").read_text().replace("channels: [skills]", "channels: [skils]")
+    (tmp_path / "plants.yaml").write_text(text)
+    done = run(tmp_path, "plants")
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error")]
+    assert done.returncode == 1
+    assert lines == ["error: plants.yaml: channels[0]: no column 'skils' in plants.parquet (did you mean 'skills'?)"]
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.slow
+def test_castle_from_the_wheel_alone(castle, tmp_path_factory):
+    spec = importlib.util.spec_from_file_location("aigreen_run", REPOSITORY / "run.py")
+    own = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(own)
+    uv, env = own.find_uv()
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(build, cwd=REPOSITORY, check=True, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    subprocess.run([uv, "venv", "-q", "--python", sys.executable, str(folder / "venv")], env=env, check=True)
+    python = own.scripts(folder / "venv") / "python"
+    subprocess.run([uv, "pip", "install", "-q", "--python", str(python), f"{wheel}[study]"], env=env, check=True)
+    asked = [str(python), "-m", "aigreen.cli", "new-study", *CASTLE]
+    subprocess.run(asked, cwd=castle, check=True, capture_output=True)
+    done = run(castle, "castle", python=python)
+    assert done.returncode == 0, done.stderr[-2000:]
+    numbers = json.loads((castle / "results/castle/numbers.json").read_text("utf-8"))
+    assert numbers["twfe_ols_treated"]["value"] == pytest.approx(0.0818, abs=5e-5)
+    assert (castle / "results/castle/paper.pdf").read_bytes().startswith(b"%PDF")
