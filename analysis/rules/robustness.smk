@@ -104,6 +104,23 @@ if config["panel"].get("places") != "none":
     CHECKS.append(rules.map_zones.output)
 
 
+if "unit_map" in SET:
+
+    rule map_units:
+        input:
+            panel=rules.panel.output.panel,
+        output:
+            figure=multiext(f"{RESULTS}/figures/unit_map", ".pdf", ".svg"),
+        log:
+            f"{LOGS}/map_units.log",
+        params:
+            config=CHECKED,
+        script:
+            "../scripts/map_units.py"
+
+    CHECKS.append(rules.map_units.output)
+
+
 if "placebo_links" in SET:
 
     rule placebo_links:

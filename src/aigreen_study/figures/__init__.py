@@ -12,6 +12,7 @@ from aigreen_study.figures.sensitivity import honest_figure, rho_figure, sensiti
 from aigreen_study.figures.specification import specification_curve
 from aigreen_study.figures.style import COLOURS, HEIGHT, MARKERS, WIDTH, save_figure, style
 from aigreen_study.figures.trends import cohort_trends_figure
+from aigreen_study.figures.unit_map import unit_map
 from aigreen_study.figures.zone_map import pilot_and_pioneer_zones, zone_map
 
 __all__ = [
@@ -37,5 +38,6 @@ __all__ = [
     "sensitivity_contour",
     "specification_curve",
     "style",
+    "unit_map",
     "zone_map",
 ]
