@@ -126,6 +126,23 @@ if config["panel"].get("places") != "none":
     CHECKS.append(rules.map_zones.output)
 
 
+if "unit_map" in SET:
+
+    rule map_mainland:
+        input:
+            panel=rules.panel.output.panel,
+        output:
+            figure=multiext(f"{RESULTS}/figures/unit_map", ".pdf", ".svg"),
+        log:
+            f"{LOGS}/map_mainland.log",
+        params:
+            config=CHECKED,
+        script:
+            "../scripts/map_mainland.py"
+
+    CHECKS.append(rules.map_mainland.output)
+
+
 if USERS and "coordinates" in config["own"]:
 
     rule map_units:

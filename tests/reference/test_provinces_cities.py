@@ -25,7 +25,7 @@ def first_years(codes, years):
 
 def zones():
     table = facts("ai_pilot_zones")
-    return table[table["program"] == "MOST"]
+    return table[table["program"] == "MOST National New-Generation AI Innovation and Development Pilot Zone"]
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ from aigreen_study.figures.boundaries import read_boundaries
 from aigreen_study.figures.coefficients import coefficient_figure
 from aigreen_study.figures.doses import dose_figure
 from aigreen_study.figures.event_study import event_study_figure
+from aigreen_study.figures.mainland_map import mainland_map
 from aigreen_study.figures.parts import parts_figure, parts_horizon_figure, parts_waterfall_figure
 from aigreen_study.figures.randomisation import randomisation_figure
 from aigreen_study.figures.sensitivity import honest_figure, rho_figure, sensitivity_contour
@@ -27,6 +28,7 @@ __all__ = [
     "dose_figure",
     "event_study_figure",
     "honest_figure",
+    "mainland_map",
     "parts_figure",
     "parts_horizon_figure",
     "parts_waterfall_figure",

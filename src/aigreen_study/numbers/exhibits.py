@@ -173,7 +173,7 @@ def _add_range(ledger: Ledger, name: str, results: Results, place: str, level: f
             ledger.add(f"{base}_{end}_sample", label[id_], exhibit=place)
         told = {id_: results.single[id_].conf_int(level).iloc[0] for id_ in by_id}
         found = [label[id_] for id_, ends in told.items() if ends["low"] > 0 or ends["high"] < 0]
-        ledger.add(f"{base}_found", listed(found) if found else "none of them", exhibit=place)
+        ledger.add(f"{base}_found", listed(found), exhibit=place)
         lows, highs = [ends["low"] for ends in told.values()], [ends["high"] for ends in told.values()]
         for end, value in (("low", min(lows)), ("high", max(highs))):
             ledger.add(f"{base}_reach_{end}", value if np.isfinite(value) else "none", exhibit=place)

@@ -247,7 +247,7 @@ def _table(
         columns=("Estimate", "Std. error", "low", "high", *more),
         spanners=((level_spanner(level),),),
         groups=tuple(groups),
-        notes=_notes(results, *notes, _errors(results, labels)),
+        notes=_notes(results, *notes, _errors(results, labels), _treated(results)),
         simulated=simulated,
     )
 
@@ -303,6 +303,23 @@ def _errors(results: Results, labels: Mapping[str, str]) -> str:
         elif effects.clusters.name != usual:
             said.append(f"{label}: {_named(f'clustered by {effects.clusters.name}', effects, labels)}.")
     return " ".join(said)
+
+
+def _treated(results: Results) -> str:
+    """Say how many clusters have treated rows: in most lines, and in those that differ; a range has a column."""
+    if results.exhibit.kind == "range":
+        return ""
+    said, labels = {}, Counter(part.label for part in results.estimated)
+    for part in results.estimated:
+        treated = results.treated_clusters(part.id)
+        if treated is not None:
+            name = part.label if labels[part.label] == 1 else f"{part.group}, {part.label}"
+            said[name] = f"{treated:,} of {results.fitted[part.id].n_clusters:,}"
+    if not said:
+        return ""
+    usual = Counter(said.values()).most_common(1)[0][0]
+    others = [f"{label}: {counted}" for label, counted in said.items() if counted != usual]
+    return f"Clusters with treated rows, of all: {'; '.join([usual, *others])}."
 
 
 def _named(text: str, effects: Effects, labels: Mapping[str, str]) -> str:

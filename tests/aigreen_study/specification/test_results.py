@@ -49,6 +49,10 @@ def test_a_contrast_tests_differences_to_the_first_and_all_together(contrast):
     assert rows["All equal"][6].value == pytest.approx(contrast.stacked().test(weights).p_value)
     assert all(rows[name][7].value >= rows[name][6].value * 0.5 for name in ("All", "East", "West"))
     assert "clustered by city" in table.notes
+    counts = [contrast.treated_clusters(part.id) for part in contrast.estimated]
+    told = table.notes.split("Clusters with treated rows, of all: ")[1]
+    assert all(f"{count} of {contrast.fitted[part.id].n_clusters}" in told
+               for part, count in zip(contrast.estimated, counts, strict=True))  # fmt: skip
 
 
 def test_an_average_of_the_others_has_no_joint_test(frame):
