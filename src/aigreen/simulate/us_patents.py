@@ -140,7 +140,7 @@ def draw(
     counts = _counts(rng["counts"], firms, years, here, adopted, effects)
     in_base = years <= options.base[1]
     base_counts = {name: count * in_base for name, count in counts.items()}
-    base_counts["green"], noise = _green_base(rng["counts"], firms, here, in_base)
+    base_counts["green"] = rng["counts"].poisson(firms.rates["green"][:, None], here.shape) * here * in_base
     base = _listed(base_counts, years)
     base_symbols = _symbols(rng["base_symbols"], base, firms)
     exposure = _exposure(base, base_symbols, n_firms, adopted, options)
@@ -153,7 +153,7 @@ def draw(
         "spillover": effects.spillover * exposure,
     }
     without, with_ = np.exp(log_mean), np.exp(log_mean + sum(parts.values()))
-    green = rng["counts"].poisson(with_ * noise) * here * ~in_base
+    green = rng["counts"].poisson(with_) * here * ~in_base
     later = _listed({**{name: count * ~in_base for name, count in counts.items()}, "green": green}, years)
     later_symbols = _symbols(rng["symbols"], later, firms)
     patents = pd.concat([base, later], ignore_index=True)
@@ -211,14 +211,6 @@ def _counts(
     other = rng.poisson(firms.rates["other"][:, None] * rng.gamma(5, 1 / 5, here.shape)) * here
     found = {"clean": clean + more, "fossil": left, "ai": ai, "other": other}
     return found | {"clean_without": clean, "fossil_without": fossil}
-
-
-def _green_base(
-    rng: np.random.Generator, firms: _Firms, here: np.ndarray, in_base: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Green patents of the base years, and the noise of all years, whose mean is one."""
-    noise = rng.gamma(10, 1 / 10, here.shape)
-    return rng.poisson(firms.rates["green"][:, None] * noise) * here * in_base, noise
 
 
 def _listed(counts: dict[str, np.ndarray], years: np.ndarray) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from aigreen_study.config import CONFIG, read_config, studies
 from aigreen_study.own.study import is_own
 
 RAW, RESTRICTED = Path("data/raw"), Path("data/restricted")
+OPEN = RAW / "us_patents"
 SHOWN = 3
 
 
@@ -39,6 +40,8 @@ def run(given: argparse.Namespace) -> int:
             print(f"  ready: reads {config['source']['file']}, whose columns are those that the study names")
         elif config["source"] == "simulated":
             print("  ready: simulated, needs no input")
+        elif config["source"] == "us_patents":
+            able = _open_files(config, detailed=given.study is not None)
         elif "facts" in config:
             print(f"  ready: compiled in data/facts ({', '.join(config['facts'])}), needs no input")
         elif config["source"] == "licensed":
@@ -79,6 +82,29 @@ def _needed(config: Mapping[str, Any]) -> list[dict[str, str]]:
         rows = rows[rows["file"].isin([config["file"], BOUNDARIES[1]])]
         named = [*named, BOUNDARIES[0]]
     return rows[rows["source"].isin(named)].to_dict("records")
+
+
+def _open_files(config: Mapping[str, Any], *, detailed: bool) -> bool:
+    """Say of each open file on US patents whether it is here, and where it comes from; it can be generated instead."""
+    from aigreen.data.assemble import us_build
+    from aigreen.data.raw.bulk import stands
+
+    lacking = []
+    for what, ways in us_build.needed(us_build.from_config(config)).items():
+        able = OPEN.is_dir() and any(all(stands(OPEN, table) for table in way) for way in ways)
+        named = " or ".join(" and ".join(table.table for table in way) for way in ways)
+        optional = what in us_build.OPTIONAL
+        print(f"  {what}: {named}: {'present' if able else 'missing (optional)' if optional else 'missing (needed)'}")
+        if not able and not optional:
+            lacking.append(what)
+    if detailed:
+        _print_sources(us_build.SOURCES)
+    generated = bool(config["simulated"])
+    if generated:
+        print(f"  ready: generated in the layouts of these files; with simulated=false they are read from {OPEN}")
+    elif lacking:
+        print(f"  cannot run: files go into {OPEN}")
+    return generated or not lacking
 
 
 def _tables(config: Mapping[str, Any], *, detailed: bool) -> bool:
@@ -160,7 +186,8 @@ def _by_tables(lacking: Mapping[str, list[Any]]) -> dict[str, list[str]]:
 def _print_sources(names: Iterable[str]) -> None:
     rows = registry()
     for row in rows[rows["source"].isin(list(names))].drop_duplicates("source").to_dict("records"):
-        print(f"  source {row['source']} (licence: {row['licence']}): {row['citation']} {row['obtain']}")
+        where = f" From {row['url']}." if row["source"].startswith("us_") else ""
+        print(f"  source {row['source']} (licence: {row['licence']}): {row['citation']} {row['obtain']}{where}")
 
 
 def _columns(config: Mapping[str, Any]) -> list[str]:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from aigreen.effects.effects import Effects
 from aigreen.panel.panel import Panel
+from aigreen.simulate.economy.truth import study_truth
 from aigreen_study.run.log import logged
 from aigreen_study.run.stem import stem
 from aigreen_study.specification.mask import sample_mask
@@ -19,6 +20,7 @@ from aigreen_study.specification.named import check_named
 from aigreen_study.specification.places import NO_PLACES
 from aigreen_study.specification.sample import parse
 
+ECONOMY = "simulated"
 ROLES = ("unit", "time", "cohort", "cluster")
 
 
@@ -116,6 +118,17 @@ class Step:
         """The same for the notes of a table, beginning with a semicolon; nothing where all rows are compared."""
         sample = self.config["panel"].get("compared", "")
         return "".join(f"; {self.labels[part.column].lower()} alone" for part in parse(sample))
+
+    @cached_property
+    def truth(self) -> pd.DataFrame:
+        """What a simulated study knows: by firm and year the means of the outcome and the logs of the parts.
+
+        That of the synthetic economy is put to the study's channels; generated files have it so already.
+        """
+        table = pd.read_parquet(self._input.truth)
+        return (
+            study_truth(table, self.config["decomposition"]["channels"]) if self.config["source"] == ECONOMY else table
+        )
 
     def panel_of(self, frame: pd.DataFrame) -> Panel:
         """Return some of the rows, or all with more columns, as a panel."""

@@ -27,11 +27,13 @@ OWNERS = {
 }
 SYMBOLS = {"patentsview": source.patentsview_symbols, "kpss": source.kpss_symbols}
 _OF_OWNERS = {
-    "kpss": (source.PERMCO,),
-    "discern": (source.DISCERN, source.GVKEYS),
-    "dyevre_seager": (source.STATIC, source.TRANCHES),
+    "kpss": ((source.PERMCO,),),
+    "discern": ((source.DISCERN, source.GVKEYS),),
+    "dyevre_seager": ((source.STATIC,), (source.TRANCHES,)),
 }
-_OF_SYMBOLS = {"patentsview": (source.CURRENT,), "kpss": (source.CPC,)}
+_OF_SYMBOLS = {"patentsview": ((source.CURRENT,),), "kpss": ((source.CPC,),)}
+OPTIONAL = ("citations and values", "names")
+SOURCES = ("us_kpss", "us_discern", "us_dyevre_seager", "us_patentsview")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,17 +78,17 @@ def from_config(config: Mapping[str, Any]) -> BuildOptions:
     return BuildOptions(panel=Options(**panel), **outer)
 
 
-def needed(options: BuildOptions) -> dict[str, tuple[adapter.Expected, ...]]:
-    """Give the tables that a build reads, by what for; of several of a kind, one is enough where it says or.
+def needed(options: BuildOptions) -> dict[str, tuple[tuple[adapter.Expected, ...], ...]]:
+    """Give the tables that a build reads, by what for: alternatives, of each of which all tables are needed.
 
-    The days of filing come from KPSS, and from PatentsView where KPSS has none; one of both is enough.
+    What stands in `OPTIONAL` may be absent as a whole.
     """
     return {
         "match of patents to firms": _OF_OWNERS[options.owners],
         "CPC symbols": _OF_SYMBOLS[options.symbols],
-        "days, citations and values": (source.VALUES,),
-        "days": (source.PATENT, source.APPLICATION),
-        "names": (source.ASSIGNEE,),
+        "days of filing": ((source.VALUES,), (source.PATENT, source.APPLICATION)),
+        "citations and values": ((source.VALUES,),),
+        "names": ((source.ASSIGNEE,),),
     }
 
 

@@ -56,29 +56,38 @@ def expected_log1p(mean: np.ndarray) -> np.ndarray:
     return result
 
 
-def true_cells(frame: pd.DataFrame, truth: pd.DataFrame, cells: pd.MultiIndex, *, anticipation: int = 0) -> pd.Series:
+def true_cells(
+    frame: pd.DataFrame,
+    truth: pd.DataFrame,
+    cells: pd.MultiIndex,
+    *,
+    anticipation: int = 0,
+    cohort: str = "zone_year",
+) -> pd.Series:
     """Average the true effects on ln(1 + green patents) over the firms that a group-time effect compares.
 
     Parameters
     ----------
     frame, truth : DataFrame
-        The analysis panel (firm_id, year, zone_year) and the truth, as `aigreen.simulate.world.firm_panel` returns it.
+        The analysis panel (firm_id, year, cohort) and the truth, as `aigreen.simulate.world.firm_panel` returns it.
     cells : MultiIndex
         Cohort and time of each effect; zero is returned before treatment.
     anticipation : int
         Moves the base period back.
+    cohort : str
+        Column of the first treated year.
 
     Returns
     -------
     Series, indexed by `cells`
         Means over the firms of the cohort seen both in that year and in the base year.
     """
-    rows = frame[["firm_id", "year", "zone_year"]].merge(truth, on=["firm_id", "year"], validate="one_to_one")
+    rows = frame[["firm_id", "year", cohort]].merge(truth, on=["firm_id", "year"], validate="one_to_one")
     rows["effect"] = expected_log1p(rows["mean_with"].to_numpy()) - expected_log1p(rows["mean_without"].to_numpy())
-    base = rows["zone_year"] - 1 - anticipation
+    base = rows[cohort] - 1 - anticipation
     seen = rows.loc[rows["year"] == base, "firm_id"]
-    kept = rows[rows["firm_id"].isin(seen) & (rows["year"] >= rows["zone_year"])]
-    means = kept.groupby(["zone_year", "year"])["effect"].mean()
+    kept = rows[rows["firm_id"].isin(seen) & (rows["year"] >= rows[cohort])]
+    means = kept.groupby([cohort, "year"])["effect"].mean()
     return means.reindex(cells, fill_value=0.0)
 
 
@@ -209,7 +218,7 @@ def _compared(
     return rows[treated & rows["firm_id"].isin(clean)], parts
 
 
-def true_parts(frame: pd.DataFrame, truth: pd.DataFrame, *, exposure: str) -> pd.DataFrame:
+def true_parts(frame: pd.DataFrame, truth: pd.DataFrame, *, exposure: str, cohort: str = "zone_year") -> pd.DataFrame:
     r"""Split the true average effect on ln(1 + green patents) into its parts.
 
     The parts of the truth add up on the scale of the log mean, not on that of :math:`f(\mu) = E\ln(1 + Y)`, where what
@@ -225,6 +234,8 @@ def true_parts(frame: pd.DataFrame, truth: pd.DataFrame, *, exposure: str) -> pd
         As for `true_cells`; `frame` also holds the exposure, and the parts are the further columns of `truth`.
     exposure : str
         Column of exposure to other zones.
+    cohort : str
+        Column of the first treated year.
 
     Returns
     -------
@@ -232,7 +243,7 @@ def true_parts(frame: pd.DataFrame, truth: pd.DataFrame, *, exposure: str) -> pd
         truth: the mean over the treated rows of firms that are seen untreated and unexposed at some time, as
         `aigreen.Decomposition` compares them; low and high: the least and the greatest mean over orders; n_rows.
     """
-    rows, parts = _compared(frame, truth, exposure)
+    rows, parts = _compared(frame, truth, exposure, cohort)
     k, added = len(parts), rows[parts].to_numpy()
     subsets = [frozenset(chosen) for size in range(k + 1) for chosen in combinations(range(k), size)]
     means = np.stack([rows["mean_without"] * np.exp(added[:, sorted(chosen)].sum(axis=1)) for chosen in subsets])
