@@ -35,7 +35,7 @@ rule event_study:
     input:
         panel=rules.panel.output.panel,
         codebook=rules.panel.output.codebook,
-        truth=rules.simulate.output.truth if SIMULATED else [],
+        truth=TRUTH,
     output:
         event_study=multiext(f"{RESULTS}/tables/event_study", *FORMATS),
         overall=multiext(f"{RESULTS}/tables/overall", *FORMATS),
@@ -55,7 +55,7 @@ if SPLIT:
         input:
             panel=rules.panel.output.panel,
             codebook=rules.panel.output.codebook,
-            truth=rules.simulate.output.truth if SIMULATED else [],
+            truth=TRUTH,
         output:
             table=multiext(f"{RESULTS}/tables/decomposition", *FORMATS),
             moves=multiext(f"{RESULTS}/tables/moves", *FORMATS),
@@ -66,7 +66,7 @@ if SPLIT:
             ),
             truth=(
                 multiext(f"{RESULTS}/tables/decomposition_truth", *FORMATS)
-                if SIMULATED
+                if TRUTH
                 else []
             ),
             scales=(

@@ -4,6 +4,7 @@ from aigreen_study.own.study import files_of
 
 SIMULATED = config["source"] == "simulated"
 LICENSED = config["source"] == "licensed"
+OPEN = config["source"] == "us_patents"
 BUILD = config.get("build", {})
 
 
@@ -70,6 +71,59 @@ if SIMULATED or LICENSED:
             },
         script:
             "../scripts/build_firms.py"
+
+elif OPEN:
+
+    # Generated, or placed there by the user: the files are too large to be fetched with a study.
+    RAW = f"{RESULTS}/raw" if config["simulated"] else "data/raw/us_patents"
+
+    if config["simulated"]:
+
+        rule simulate:
+            output:
+                raw=directory(RAW),
+                truth=f"{RESULTS}/truth/truth.parquet",
+            log:
+                f"{LOGS}/simulate.log",
+            params:
+                config={
+                    key: config[key]
+                    for key in ("seed", "us_build", "us_generated")
+                    if key in config
+                },
+            script:
+                "../scripts/generate_us_patents.py"
+
+        RAW_FILES = rules.simulate.output.raw
+
+    else:
+
+        RAW_FILES = [
+            str(path) for path in sorted(Path(RAW).rglob("*")) if path.is_file()
+        ]
+        if not RAW_FILES:
+            raise WorkflowError(
+                f"study {STUDY} reads open files from {RAW}, and there are none: "
+                f"`aigreen doctor --study {STUDY}` says which and where to get them"
+            )
+
+    rule panel:
+        input:
+            raw=RAW_FILES,
+            mapping=config["us_build"].get("mapping", []),
+        output:
+            panel=f"{RESULTS}/panel.parquet",
+            codebook=f"{RESULTS}/codebook.csv",
+            sample_flow=f"{RESULTS}/sample_flow.csv",
+            source_flow=f"{RESULTS}/source_flow.csv",
+        log:
+            f"{LOGS}/panel.log",
+        threads: 2
+        params:
+            raw=RAW,
+            config={"us_build": config["us_build"]},
+        script:
+            "../scripts/build_us_firms.py"
 
 elif USERS:
 
@@ -140,3 +194,11 @@ else:
             timing=config["panel"].get("timing"),
         script:
             "../scripts/build_panel.py"
+
+
+# What is known of generated data, for the rules that hold estimates to it.
+TRUTH = (
+    rules.simulate.output.truth
+    if SIMULATED or (OPEN and config["simulated"])
+    else []
+)

@@ -11,7 +11,7 @@ rule numbers:
         panel=rules.panel.output.panel,
         codebook=rules.panel.output.codebook,
         sample_flow=rules.panel.output.sample_flow,
-        truth=rules.simulate.output.truth if SIMULATED else [],
+        truth=TRUTH,
         estimates=ESTIMATES,
         group_time=rules.event_study.output.estimates,
         decomposition=rules.decomposition.output.estimates if SPLIT else [],

@@ -119,7 +119,7 @@ if config["panel"].get("places") != "none":
             f"{LOGS}/map_zones.log",
         params:
             # Studies on licensed or simulated files need no net.
-            boundaries=not (SIMULATED or LICENSED),
+            boundaries=not (SIMULATED or LICENSED or OPEN),
         script:
             "../scripts/map_zones.py"
 
@@ -206,7 +206,7 @@ if "adoption" in SET:
         input:
             panel=rules.panel.output.panel,
             codebook=rules.panel.output.codebook,
-            truth=rules.simulate.output.truth if SIMULATED else [],
+            truth=TRUTH,
         output:
             parts=multiext(f"{RESULTS}/tables/adoption_parts", *FORMATS),
             thresholds=multiext(f"{RESULTS}/tables/adoption_thresholds", *FORMATS),

@@ -3,9 +3,9 @@
 import pandas as pd
 
 from aigreen.simulate.economy.effects import EconomyEffects
-from aigreen.simulate.economy.truth import study_truth, true_log_parts, true_parts
+from aigreen.simulate.economy.truth import true_log_parts, true_parts
 from aigreen_study.figures import parts_figure, parts_horizon_figure, save_figure
-from aigreen_study.run.step import study_step
+from aigreen_study.run.step import ECONOMY, study_step
 from aigreen_study.specification.decomposed import (
     decompositions,
     exposures,
@@ -38,7 +38,7 @@ with study_step(snakemake) as step:
     render.write(parts.decomposition_table(overall, notes=told, **shown, **step.bands), snakemake.output.table)
     moved = {labels[name]: movement(result) for name, result in moves.items()}
     true_moves = None
-    if snakemake.input.truth:
+    if step.config["source"] == ECONOMY:
         economy = EconomyEffects(**step.config["simulation"]["effects"])
         truth = pd.read_parquet(snakemake.input.truth)
         known = Known(truth=truth, shares=pd.DataFrame(), effects=economy, frame=step.frame, roles=step.roles)
@@ -51,16 +51,16 @@ with study_step(snakemake) as step:
         table = parts.exposures_table(columns, untreated, notes=notes.exposures, simulated=step.simulated)
         render.write(table, snakemake.output.exposures)
     if snakemake.input.truth:
-        known = study_truth(pd.read_parquet(snakemake.input.truth), options["channels"])
         true = true_log_parts if "counts" in options else true_parts
-        truth = true(step.frame, known, exposure=options["exposure"])["truth"].rename(index=names)
+        where = {"exposure": options["exposure"], "cohort": step.roles["cohort"]}
+        truth = true(step.frame, step.truth, **where)["truth"].rename(index=names)
         table = parts.truth_table(overall, truth, logs="counts" in options, **shown, **step.bands)
         render.write(table, snakemake.output.truth)
     if "counts" in options:
         scales = {name: parts.named(found, names) for name, found in on_scales(options, panel).items()}
         true = {}
         if snakemake.input.truth:
-            linear = true_parts(step.frame, known, exposure=options["exposure"])["truth"].rename(index=names)
+            linear = true_parts(step.frame, step.truth, **where)["truth"].rename(index=names)
             true = {"log": truth, "linear": linear}
         called = {"unit": labels[step.roles["unit"]].lower(), "units": step.config["panel"]["unit_label"].lower()}
         render.write(parts.scales_table(scales, true, labels, options, **called, **shown), snakemake.output.scales)

@@ -1,9 +1,7 @@
 """Group-time effects: their event study, overall averages, tables and figure."""
 
-import pandas as pd
-
 from aigreen import GroupTimeATT
-from aigreen.simulate.economy.truth import study_truth, true_average, true_cells
+from aigreen.simulate.economy.truth import true_average, true_cells
 from aigreen_study.figures import event_study_figure, save_figure
 from aigreen_study.run.step import study_step
 from aigreen_study.tables import render
@@ -20,8 +18,7 @@ with study_step(snakemake) as step:
     averages = {label: att.aggregate(how).overall() for how, label in AVERAGES.items()}
     truth, path = None, None
     if snakemake.input.truth:
-        known = study_truth(pd.read_parquet(snakemake.input.truth), step.config["decomposition"]["channels"])
-        cells = true_cells(step.frame, known, att.index)
+        cells = true_cells(step.frame, step.truth, att.index, cohort=step.roles["cohort"])
         truth = {label: true_average(cells, average) for label, average in averages.items()}
         path = cells.loc[study.weights.index].to_numpy() @ study.weights.to_numpy()
     notes = (

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from aigreen import load
-from aigreen.simulate.economy.truth import study_truth, true_average, true_cells, true_log_parts, true_parts
+from aigreen.simulate.economy.truth import true_average, true_cells, true_log_parts, true_parts
 from aigreen_study.numbers import headline
 from aigreen_study.numbers.exhibits import add_exhibit, add_known
 from aigreen_study.numbers.prose import Ledger
@@ -52,11 +52,11 @@ with study_step(snakemake) as step:
         for name, path in zip(moved, snakemake.input.moves, strict=True):
             headline.add_move(ledger, name, movement(load(stem([path]))), level)
     if snakemake.input.truth:
-        truth = pd.read_parquet(snakemake.input.truth)
-        known, exposure = study_truth(truth, options["channels"]), options["exposure"]
-        cells = true_cells(frame, known, att.index)
+        cohort = step.roles["cohort"]
+        cells = true_cells(frame, step.truth, att.index, cohort=cohort)
         headline.add_truth(ledger, true_average(cells, averages["simple"]), averages["simple"], level)
-        true = (true_log_parts if "counts" in options else true_parts)(frame, known, exposure=exposure)
+        known = true_log_parts if "counts" in options else true_parts
+        true = known(frame, step.truth, exposure=options["exposure"], cohort=cohort)
         headline.add_true_parts(ledger, overall, true, names, level=level, **step.bands)
     for record, folder in zip(snakemake.params.exhibits, snakemake.input.estimates, strict=True):
         shown = read_printed(folder, record)

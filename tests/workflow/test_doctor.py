@@ -146,6 +146,9 @@ def test_other_studies(doctor, here, tmp_path, monkeypatch):
     assert doctor("--study", "provinces")[0] == 1
     code, lines, _ = doctor("--study", "us-facilities")
     assert code == 0 and "ready: compiled in data/facts (us_facility_emissions, us_report_words" in lines[2]
+    code, lines, _ = doctor("--study", "us-listed-firms")
+    assert code == 0 and "  match of patents to firms: Match_patent_permco_permno: missing (needed)" in lines
+    assert lines[-1].startswith("  ready: generated in the layouts of these files")
     assert doctor()[0] == 0
     code, _, error = doctor("--study", "listed-firm")
     assert (code, "did you mean 'listed-firms'" in error) == (1, True)

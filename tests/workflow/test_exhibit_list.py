@@ -8,5 +8,5 @@ def test_the_docs_have_the_generated_table(repository, monkeypatch):
     text = (repository / "docs/exhibits.md").read_text(encoding="utf-8")
     shown = text.partition(START)[2].partition(END)[0].strip()
     assert shown == listed(repository, open_studies(repository)).strip(), "run `aigreen exhibits --write-docs`"
-    studies = "cities, city-industries, ets-firms, provinces, simulated-firms, us-facilities"
+    studies = "cities, city-industries, ets-firms, provinces, simulated-firms, us-facilities, us-listed-firms"
     assert f"| `tables/baseline` | {studies} | `render_columns` |" in shown

@@ -69,7 +69,7 @@ def dataset_list(project: Path, study: Study, places: Mapping[str, Path]) -> str
     described = _facts_table(project)
     for fact in _facts_read(study):
         lines.append(f"| `{fact}` | column `source` of each row | {described.get(Path(fact).stem, '')} | Yes |")
-    if study.config.get("source") == "simulated":
+    if study.config["simulated"] and not study.config.get("kind"):
         lines.append(
             f"| `results/{study.name}/raw/` | simulated | Written by the build, in the layout of the real files | No |"
         )

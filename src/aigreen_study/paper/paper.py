@@ -19,6 +19,7 @@ PRINTED = (
     "title",
     "date",
     "simulated",
+    "mark",
     "online_appendix",
     "left_out",
     "template",

@@ -21,6 +21,7 @@ from aigreen_study.paper.paper import compile_paper, printed, queried
 ROOT = Path(__file__).parents[3]
 SECTIONS = sorted((ROOT / "paper" / "sections").glob("*.typ"))
 STUDIES = ["cities", "city-industries", "ets-firms", "listed-firms", "provinces", "simulated-firms", "us-facilities"]
+STUDIES += ["us-listed-firms"]
 
 
 def sections_of(study):
