@@ -1,6 +1,7 @@
 """What describes the project to people and machines agrees: citation, CodeMeta, workflows, image, the house."""
 
 import json
+import math
 import re
 import shlex
 import tomllib
@@ -105,3 +106,27 @@ def test_the_floors_are_those_of_the_test():
     assert {room: int(floor) for floor, room in rows} == {
         room: i for i, rooms in enumerate(floors) if i for room in rooms
     }
+
+
+@pytest.mark.parametrize(
+    ("study", "key"),
+    [
+        ("city-industries", "first_stage_poisson_industry"),
+        ("provinces", "last_years_inventions_2023"),
+        ("provinces", "last_years_inventions_2021"),
+        ("cities", "dec_total"),
+        ("us-facilities", "dec_total"),
+        ("ets-firms", "precision_poisson"),
+    ],
+)
+def test_the_readme_says_of_real_studies_what_is_accepted(study, key):
+    numbers = json.loads(text(f"paper/expected/{study}/numbers.json"))
+    effect, low, high = (
+        str(round(100 * math.expm1(numbers[key + end]["value"]))).replace("-", "−") for end in ("", "_low", "_high")
+    )
+    (line,) = [line for line in text("README.md").splitlines() if line.startswith(f"| `{study}`")]
+    assert f"{effect} % [{low}, {high}]" in line
+
+
+def test_the_readme_is_one_page():
+    assert len(text("README.md").splitlines()) <= 120

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,12 +62,17 @@ def shown_in(config: Mapping[str, object], project: Path) -> list[Shown]:
     left_out = json.loads(origin.read_bytes()).get("left_out", []) if origin.is_file() else []
     try:
         found = queried({**config, "left_out": left_out}, project / results, "figure", root=project)
-        labels = queried({**config, "left_out": left_out}, project / results, "<labels>", root=project)[0]["value"]
+        labels = queried({**config, "left_out": left_out}, project / results, "<labels>", root=project)
     except (ReportError, RuntimeError) as error:
         raise ReportError(f"the paper of {config['study']!r} cannot be typeset: {error}") from None
+    # A paper of one document counts its exhibits from one; an online appendix has a count of its own.
+    named = labels[0]["value"] if "online_appendix" in config else {}
+    count: Counter[str] = Counter()
     shown = []
     for figure in found:
-        kind, number = labels[figure["label"].strip("<>")].split("\u00a0")
+        kind = figure["supplement"]["text"]
+        count[kind] += 1
+        number = named[figure["label"].strip("<>")].rpartition("\u00a0")[2] if named else str(count[kind])
         image = next(_of_kind(figure["body"], "image"), {})
         stem = _table_stem(figure["label"], results, config) if not image else image["source"].rpartition(".")[0]
         stem = stem.removeprefix("/")

@@ -95,7 +95,7 @@ def with_quoted(provenance: Mapping[str, Any], tables: Mapping[str, Table]) -> d
             "files": [f"{results}/{name}.{ending}" for ending in ("json", "tex", "typ", "html")],
             "inputs": [f"paper/expected/{study}/tables/{short}.json"],
             "starts_from": [f"paper/expected/{study}/tables/{short}.json"],
-            "rerun": f"snakemake --config study={study} --force results/{study}/tables/{short}.json",
+            "rerun": f"python3 run.py snakemake --config study={study} --force results/{study}/tables/{short}.json",
         }
     return {**provenance, "exhibits": exhibits}
 

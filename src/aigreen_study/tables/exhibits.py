@@ -306,13 +306,16 @@ def _errors(results: Results, labels: Mapping[str, str]) -> str:
 
 
 def _treated(results: Results) -> str:
-    """Say how many clusters have treated rows: in most lines, and in those that differ; a range has a column."""
+    """Say how many clusters have treated rows: in most lines, and in those that differ; a range has a column.
+
+    Lines of a decomposition are left out: its treated rows are those that have the channels, too.
+    """
     if results.exhibit.kind == "range":
         return ""
     said, labels = {}, Counter(part.label for part in results.estimated)
     for part in results.estimated:
         treated = results.treated_clusters(part.id)
-        if treated is not None:
+        if treated is not None and not part.channels:
             name = part.label if labels[part.label] == 1 else f"{part.group}, {part.label}"
             said[name] = f"{treated:,} of {results.fitted[part.id].n_clusters:,}"
     if not said:

@@ -58,7 +58,7 @@ def provenance(
         For a file of the graph that is absent.
     """
     root = Path(root).resolve()
-    again = command or f"snakemake --config study={study}"
+    again = command or f"python3 run.py snakemake --config study={study}"
     built = root if built is None else Path(built).resolve()
     reader = CodeReader(root, built / CACHE)
     maker = {path: job for job in graph["jobs"] for path in _files(job["outputs"])}

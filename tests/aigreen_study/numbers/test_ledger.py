@@ -76,7 +76,7 @@ def test_an_exhibit_is_followed_to_rule_lines_modules_inputs_and_sources(project
         [5, 7],
     )
     assert shown["starts_from"] == ["results/s/raw"]
-    assert shown["rerun"] == "snakemake --config study=s --force results/s/tables/size.json"
+    assert shown["rerun"] == "python3 run.py snakemake --config study=s --force results/s/tables/size.json"
     assert facts["rules"]["draw"]["modules"] == ["scripts/draw.py", "src/aigreen/data/facts.py"]
     assert facts["rules"]["draw"]["facts"] == ["data/facts/cities.csv"]
     typst = facts["files"]["results/s/tables/size.typ"]

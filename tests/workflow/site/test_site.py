@@ -76,7 +76,9 @@ def test_a_cell_says_place_error_script_inputs_hash_and_how_to_rerun_it(page, st
     assert page.js("document.querySelector('#card .written').textContent") == "6table.write(snakemake.output.table)"
     raw = hashlib.sha256((study.results / "raw.csv").read_bytes()).hexdigest()
     assert said["Inputs"] == f"results/tiny/raw.csv\nsha256 {raw}, 10 bytes"
-    assert said["Rerun this"].startswith("snakemake --config study=tiny --force results/tiny/tables/baseline.json")
+    assert said["Rerun this"].startswith(
+        "python3 run.py snakemake --config study=tiny --force results/tiny/tables/baseline.json"
+    )
 
 
 def test_exhibits_open_cards_from_caption_drawing_and_list(page):
@@ -95,7 +97,7 @@ def test_a_number_of_another_study_says_so(page):
     said = card(page)
     assert said["title"] == "0.500"
     assert said["Quoted from"] == "accepted results of the study other"
-    assert said["Rerun this"].startswith("snakemake --config study=other")
+    assert said["Rerun this"].startswith("python3 run.py snakemake --config study=other")
 
 
 def test_the_certificate_names_what_differs(page):

@@ -58,10 +58,10 @@ CODEBOOK = (
     Entry("fossil_patents", "Fossil technologies", "patents", _FILED, CPC, "symbols of clean_fossil_cpc, no tags"),
     Entry("green_cites", "Citations of green patents", "citations", "missing = none known", VALUE,
           "citations to the end of the files of the year's green patents"),
-    Entry("green_cites_mean", "Citations per green patent (ln)", "log", "missing = no green patent", VALUE,
-          "ln((1 + citations) / patents)"),
-    Entry("green_value_mean", "Value per green patent (ln)", "log", "missing = no green patent of known value",
-          VALUE, "ln of the mean of xi_real, millions of 1982 dollars"),
+    Entry("green_cites_mean", "Citations per green patent", "citations", "missing = no green patent", VALUE,
+          "mean over the year's green patents"),
+    Entry("green_value_mean", "Value per green patent", "million 1982 dollars",
+          "missing = no green patent of known value", VALUE, "mean of xi_real"),
     Entry("granted_share", "Share granted by the end of the files", "share", "", MATCH,
           "of the year's filings that will be granted, by the lags of earlier years"),
     Entry("size", "Patents of the base years (ln)", "log", "", MATCH, "ln of the patents filed in the base years"),
@@ -216,7 +216,7 @@ def _outcomes(rows: pd.DataFrame, counted: Counted) -> pd.DataFrame:
     cited, valued = rows["green_cited"], rows["green_valued"]
     return rows.assign(
         green_cites=rows["green_cites"].astype(float),
-        green_cites_mean=np.log(((1 + rows["green_cites"]) / cited).where(cited > 0)),
-        green_value_mean=np.log((rows["green_value"] / VALUE_PARTS).where(valued > 0))
-        - np.log(valued.where(valued > 0)),
+        # Levels: the log of a mean of few patents moves with their number alone.
+        green_cites_mean=rows["green_cites"] / cited.where(cited > 0),
+        green_value_mean=rows["green_value"] / VALUE_PARTS / valued.where(valued > 0),
     )

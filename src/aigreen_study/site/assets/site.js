@@ -134,13 +134,13 @@ function exhibitRows(facts) {
 
 /** Where a number comes from: the exhibit whose cell it is, or the file of numbers. */
 function maker(key, facts) {
-  if (facts.study) return { rule: facts.rule, rerun: `snakemake --config study=${facts.study}` };
+  if (facts.study) return { rule: facts.rule, rerun: `python3 run.py snakemake --config study=${facts.study}` };
   return AIGREEN.exhibits[CELL.test(key) ? facts.exhibit : "numbers"];
 }
 
 function quotedRows(facts) {
   const path = `paper/expected/${facts.study}/numbers.json`;
-  return [["Rule", make("span", null, code(facts.rule), ` of the study ${facts.study}`)], ["Inputs", files([path])], ["Rerun this", command(`snakemake --config study=${facts.study}`)]];
+  return [["Rule", make("span", null, code(facts.rule), ` of the study ${facts.study}`)], ["Inputs", files([path])], ["Rerun this", command(`python3 run.py snakemake --config study=${facts.study}`)]];
 }
 
 /** The numbers and exhibits of the page in reading order, each once. */
