@@ -10,7 +10,7 @@ from snakemake.utils import min_version
 from aigreen.errors import AigreenError
 from aigreen_study.run.one_run import only_run
 from aigreen_study.run.same_numbers import same_numbers
-from aigreen_study.run.terminal import one_line_errors
+from aigreen_study.run.terminal import name_results, short_messages
 from aigreen_study.run.workflow import depend_on_code, show_in_report
 from aigreen_study.specification.partial import absent_columns, read_partial
 from aigreen_study.config import read_config
@@ -22,7 +22,7 @@ min_version("9.0")
 # Snakemake does not quote the path of Python when it runs a script.
 if " " in sys.executable and shutil.which("python") == sys.executable:
     sys.executable = "python"
-one_line_errors()
+short_messages(dry=workflow.output_settings.dryrun)
 same_numbers()
 
 # Another folder than the project's own holds studies of users, with their results.
@@ -85,6 +85,16 @@ rule all:
         rules.site.output,
         expand(f"{RESULTS}/notebooks/{{name}}.html", name=config.get("notebooks", [])),
 
+
+name_results(
+    {
+        "paper": f"{RESULTS}/paper.pdf",
+        "appendix": f"{RESULTS}/appendix.pdf",
+        "web edition": f"{RESULTS}/site/index.html",
+        "provenance": f"{RESULTS}/provenance.json",
+        "certificate": f"{RESULTS}/certificate.json",
+    }
+)
 
 try:
     depend_on_code(workflow, workflow.basedir)

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Set up the environment of this repository (once) and run a command in it.
 
-python3 run.py paper [snakemake options]   rebuild the default study, from raw files to results/<study>/paper.pdf
+python3 run.py paper [study] [options]     rebuild a study (simulated-firms, or one of analysis/config, as cities), from
+                                           raw files to results/<study>/paper.pdf; options are those of snakemake
 python3 run.py test [pytest options]       run the tests
 python3 run.py benchmark [options]         measure against other packages (installs them beside the environment)
 python3 run.py lock [--upgrade]            rewrite requirements.lock from pyproject.toml
@@ -10,8 +11,6 @@ python3 run.py <command> [arguments]       run any command: python, snakemake, j
 Needs Python 3.11 or newer and pip, nothing else. paper, test, benchmark, lock and snakemake run at the top of the
 repository, every other command where you are.
 """
-
-from __future__ import annotations
 
 import ast
 import contextlib
@@ -59,7 +58,7 @@ CACHES = ("XDG_CACHE_HOME", "MPLCONFIGDIR", "IPYTHONDIR", "JUPYTER_RUNTIME_DIR")
 NOT_INHERITED = ("PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH")
 
 
-def version_problem(version) -> str | None:
+def version_problem(version):
     """One line for the user if this Python is too old, else None."""
     if tuple(version[:2]) >= (3, 11):
         return None
@@ -268,6 +267,21 @@ def relock(options) -> int:
     return 0
 
 
+def of_study(arguments, root: Path = ROOT) -> list:
+    """Options of snakemake for `paper`: a study that leads the arguments becomes a setting."""
+    if not arguments or arguments[0].startswith("-"):
+        return list(arguments)
+    study, options = arguments[0], list(arguments[1:])
+    known = sorted(path.stem for path in (root / "analysis" / "config").glob("*.yaml"))
+    if study not in known:
+        stop("no study " + study + "; there are " + ", ".join(known))
+    # Snakemake takes one --config, and all settings behind it.
+    if "--config" in options:
+        options.insert(options.index("--config") + 1, "study=" + study)
+        return options
+    return [*options, "--config", "study=" + study]
+
+
 def run(command, env, folder: Path) -> int:
     """Run `command` in `folder` and return its exit code; on POSIX this process becomes the command."""
     program = shutil.which(command[0], path=env["PATH"])
@@ -290,6 +304,8 @@ def main(argv) -> int:
     name, arguments = argv[0], argv[1:]
     if name == "lock":
         return relock(arguments)
+    if name == "paper":
+        arguments = of_study(arguments)
     venv, extra = (BENCH_VENV, ["--group", "bench"]) if name == "benchmark" else (VENV, [])
     set_up(venv, extra)
     folder = ROOT if name in AT_THE_TOP else Path.cwd()

@@ -37,7 +37,13 @@ def test_old_python_gets_one_line(run, version):
 
 
 def test_old_python_can_at_least_parse_the_file():
-    ast.parse((REPOSITORY / "run.py").read_text("utf-8"), feature_version=(3, 7))
+    """Python 3.6 has no annotations that wait, and evaluates all of them."""
+    tree = ast.parse((REPOSITORY / "run.py").read_text("utf-8"), feature_version=(3, 6))
+    nodes = list(ast.walk(tree))
+    assert "__future__" not in [node.module for node in nodes if isinstance(node, ast.ImportFrom)]
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
+    written = {f.returns for f in functions} | {a.annotation for f in functions for a in f.args.args}
+    assert {ast.unparse(node) for node in written if node} <= {"None", "Path", "bool", "dict", "int", "str"}
 
 
 def test_variables_win_over_files_and_other_commands_are_ignored(run):
@@ -212,6 +218,25 @@ def test_second_start_waits_for_the_first(run, tmp_path):
         order.append("first")
     thread.join(5)
     assert order == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    ("given", "options"),
+    [
+        ([], []),
+        (["-n"], ["-n"]),
+        (["cities"], ["--config", "study=cities"]),
+        (["cities", "-n", "--cores", "1"], ["-n", "--cores", "1", "--config", "study=cities"]),
+        (["cities", "--config", "seed=2", "-n"], ["--config", "study=cities", "seed=2", "-n"]),
+    ],
+)
+def test_paper_takes_a_study(run, given, options):
+    assert run.of_study(given) == options
+
+
+def test_paper_names_the_studies_there_are(run):
+    with pytest.raises(SystemExit, match=r"no study citys; there are cities, city-industries, "):
+        run.of_study(["citys"])
 
 
 def test_without_a_command_it_prints_its_usage():

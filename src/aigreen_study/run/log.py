@@ -121,5 +121,6 @@ def _written(logger: logging.Logger, path: Path, licensed: bool) -> Iterator[Non
 
 
 def _stop(path: Path, reason: str, code: int) -> None:
-    print(f"error: {' '.join(reason.split())} (log: {path})", file=sys.stderr, flush=True)
+    clear = "\r\033[K" if sys.stderr.isatty() else ""  # the line that shows what runs
+    print(f"{clear}error: {' '.join(reason.split())} (log: {path})", file=sys.stderr, flush=True)
     raise SystemExit(code) from None

@@ -1,15 +1,19 @@
-"""What Snakemake shows of a failure: one line that says why and where the log is, not its own report of the job."""
+"""What Snakemake shows: a line for a step, one for a failure that says why and where the log is, and what was made."""
 
 from __future__ import annotations
 
 import atexit
 import logging
+import os
 import re
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
+
+from aigreen_study.run.steps import Steps
 
 _HEADER = re.compile(
     r"^\w+( in rule \w+)?( in file \"[^\n]*\", line \d+)?:\s*|\n\s*File \"[^\n]*\", line \d+, in [\w<>]+$"
@@ -20,28 +24,60 @@ _ENDING = {
     "Terminating processes on user request": INTERRUPTED,
     "Will exit after finishing currently running jobs": "error: terminated; run again to go on",
 }
+_ROUTINE = re.compile(
+    r"$|None$|Using (workflow specific profile|shell)|Assuming unrestricted|Building DAG|Provided cores|"
+    r"Rules claiming more|Select jobs|Complete log|Reasons:|Elapsed time|Some jobs were triggered by provenance|"
+    r"Rules with provenance|\d+ jobs have (missing|outdated) provenance|host: "
+)
 _AFTER = re.compile(r"(Shutting down, this|Exiting because a job|Complete log|WorkflowError:\s+At least one job)")
 
 
-def one_line_errors() -> None:
-    """Make Snakemake's messages on the terminal short; its own log file keeps all of them."""
+def short_messages(*, dry: bool = False) -> None:
+    """Make Snakemake's messages on the terminal short; its own log file keeps all of them.
+
+    Parameters
+    ----------
+    dry : bool
+        Whether the run only tells what it would do.
+    """
     from snakemake.logging import logger
 
     for handler in logger.handlers:
-        if handler.name == "DefaultStreamHandler" and not isinstance(handler.formatter, OneLine):
-            handler.setFormatter(OneLine(handler.formatter))
-            _tell_of_interruption(handler.formatter)
+        if handler.name == "DefaultStreamHandler" and not isinstance(handler.formatter, Short):
+            form = Short(handler.formatter, Steps(dry=dry))
+            short = _Terminal(form)
+            for condition in handler.filters:
+                short.addFilter(condition)
+            logger.removeHandler(handler)
+            logger.addHandler(short)
+            _tell_of_interruption(form)
 
 
-def _tell_of_interruption(form: OneLine) -> None:
-    """Say at the end that the run was interrupted where Snakemake, caught between two of its steps, said nothing."""
+def name_results(paths: Mapping[str, str]) -> None:
+    """Say at the end of a run where these files are, under these names; those that are absent are left out."""
+    from snakemake.logging import logger
+
+    for handler in logger.handlers:
+        if isinstance(handler.formatter, Short):
+            handler.formatter.results = paths
+
+
+def _tell_of_interruption(form: Short) -> None:
+    """Say at the end that the run was interrupted where Snakemake, caught between two of its steps, said nothing.
+
+    A second interrupt ends the run at once; what its steps leave unfinished the next run makes again.
+    """
     interrupted = threading.Event()
 
     def note(number: int, frame: FrameType | None) -> None:
+        if interrupted.is_set():
+            tell()
+            os._exit(130)
         interrupted.set()
         signal.default_int_handler(number, frame)
 
     def tell() -> None:
+        form.steps.close()
         if interrupted.is_set() and not form.told:
             print(INTERRUPTED, file=sys.stderr)
 
@@ -50,16 +86,38 @@ def _tell_of_interruption(form: OneLine) -> None:
         atexit.register(tell)
 
 
-class OneLine(logging.Formatter):
-    """Formats errors as one line and leaves all else to Snakemake's own formatter.
+class _Terminal(logging.Handler):
+    """Prints lines above the one that shows what runs."""
 
-    A step prints its own line (`aigreen_study.run.log`); a step that was killed could not, so it gets one here.
+    def __init__(self, form: Short) -> None:
+        super().__init__()
+        self.name = "DefaultStreamHandler"
+        self._steps = form.steps
+        self.setFormatter(form)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print the record's line, if it has one."""
+        try:
+            if text := self.format(record):
+                self._steps.say(text)
+        except BrokenPipeError:
+            raise
+        except Exception:
+            self.handleError(record)
+
+
+class Short(logging.Formatter):
+    """Formats steps and errors as one line each and leaves all else to Snakemake's own formatter.
+
+    A step prints its own error (`aigreen_study.run.log`); a step that was killed could not, so it gets one here.
     """
 
-    def __init__(self, usual: logging.Formatter | None) -> None:
+    def __init__(self, usual: logging.Formatter | None, steps: Steps) -> None:
         super().__init__()
         self._usual = usual or logging.Formatter()
+        self.steps = steps
         self.told = False
+        self.results: Mapping[str, str] = {}
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line; an empty one is not shown."""
@@ -75,7 +133,16 @@ class OneLine(logging.Formatter):
         if event == "error":
             last = text.strip().splitlines()[-1:] if "Traceback (most recent" in text else [_HEADER.sub("", text)]
             return "error: " + " ".join(" ".join(last).split())
-        return self._usual.format(record)
+        if event in Steps.EVENTS:
+            line = self.steps.take(event, record)
+            return self._made() if event == "progress" and self.steps.complete else line
+        if text.startswith("Nothing to be done"):
+            return f"{text}\n{self._made()}".strip()
+        return "" if _ROUTINE.match(text) else self._usual.format(record)
+
+    def _made(self) -> str:
+        there = {name: path for name, path in self.results.items() if Path(path).exists()}
+        return "\n".join(f"{name:<14}{path}" for name, path in there.items())
 
 
 def _of_a_job(record: logging.LogRecord) -> str:

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 
@@ -10,8 +11,8 @@ import logging
 handler = logging.StreamHandler()
 handler.name = "DefaultStreamHandler"
 logger.addHandler(handler)
-from aigreen_study.run.terminal import one_line_errors
-one_line_errors()
+from aigreen_study.run.terminal import short_messages
+short_messages()
 try:
     os.kill(os.getpid(), {number})
     signal.pause()
@@ -26,3 +27,73 @@ def test_an_interrupted_run_says_so_once(then):
     program = PROGRAM.format(number="signal.SIGINT", then=then)
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert run.stderr.splitlines() == ["error: interrupted; run again to go on"]
+
+
+TWICE = """
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    os.kill(os.getpid(), signal.SIGINT)
+    signal.pause()
+"""
+
+
+def test_a_second_interrupt_ends_at_once_and_without_a_traceback():
+    program = PROGRAM.partition("try:")[0] + TWICE
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (run.returncode, run.stderr) == (130, "error: interrupted; run again to go on\n")
+
+
+SNAKEFILE = """
+from aigreen_study.run.terminal import name_results, short_messages
+short_messages(dry=workflow.output_settings.dryrun)
+name_results({"paper": "paper.pdf", "appendix": "appendix.pdf"})
+rule all:
+    default_target: True
+    input: "paper.pdf"
+rule estimate:
+    output: [f"{{name}}/{'long' * 50}{i}.txt" for i in range(40)]
+    shell: "touch {output}"
+rule paper:
+    input: [f"main/{'long' * 50}{i}.txt" for i in range(40)]
+    output: "paper.pdf"
+    shell: "touch {output}"
+"""
+
+
+def snakemake(folder, *options):
+    (folder / "Snakefile").write_text(SNAKEFILE)
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", *options]
+    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stderr
+    return run.stdout, run.stderr
+
+
+def test_a_step_is_one_line_in_a_log_and_the_end_names_what_was_made(tmp_path):
+    _, told = snakemake(tmp_path)
+    told = re.sub(r"about \d+:\d\d left", "about 0:00 left", told)
+    assert told.splitlines() == [
+        "3 steps",
+        "[1/3] estimate main",
+        "[2/3] paper, about 0:00 left",
+        "[3/3] all, about 0:00 left",
+        "paper         paper.pdf",
+    ]
+    [log] = (tmp_path / ".snakemake/log").glob("*.log")
+    assert "longlong" in log.read_text()
+    _, told = snakemake(tmp_path)
+    assert told.splitlines() == [
+        "Nothing to be done (all requested files are present and up to date).",
+        "paper         paper.pdf",
+    ]
+
+
+def test_a_dry_run_names_no_files(tmp_path):
+    told, _ = snakemake(tmp_path, "--dry-run")
+    assert told.splitlines()[:4] == [
+        "3 steps",
+        "[1/3] estimate main: output missing",
+        "[2/3] paper: output missing, input made again",
+        "[3/3] all: input made again",
+    ]
+    assert max(map(len, told.splitlines())) < 100
