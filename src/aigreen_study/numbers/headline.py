@@ -205,7 +205,7 @@ def add_true_parts(
     exhibit = "tables/decomposition_truth"
     found = against_truth(overall, truth["truth"], level, **band)
     for part, value in found["truth"].items():
-        ledger.add(f"dec_{part}_truth", float(value), fmt="coefficient4", exhibit=exhibit)
+        ledger.add(f"dec_{part}_truth", float(value), exhibit=exhibit)
     for name, covered in (("pointwise", found["covered"]), ("band", found["band_covered"])):
         ledger.add(f"dec_missed_{name}", _phrase(list(found.index[~covered]), labels), exhibit=exhibit)
     if "low" in truth:
