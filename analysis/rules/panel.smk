@@ -94,18 +94,16 @@ elif OPEN:
             script:
                 "../scripts/generate_us_patents.py"
 
-        RAW_FILES = rules.simulate.output.raw
-
-    else:
-
-        RAW_FILES = [
-            str(path) for path in sorted(Path(RAW).rglob("*")) if path.is_file()
-        ]
-        if not RAW_FILES:
-            raise WorkflowError(
-                f"study {STUDY} reads open files from {RAW}, and there are none: "
-                f"`aigreen doctor --study {STUDY}` says which and where to get them"
-            )
+    RAW_FILES = (
+        rules.simulate.output.raw
+        if config["simulated"]
+        else [str(path) for path in sorted(Path(RAW).rglob("*")) if path.is_file()]
+    )
+    if not RAW_FILES:
+        raise WorkflowError(
+            f"study {STUDY} reads open files from {RAW}, and there are none: "
+            f"`aigreen doctor --study {STUDY}` says which and where to get them"
+        )
 
     rule panel:
         input:
@@ -198,7 +196,5 @@ else:
 
 # What is known of generated data, for the rules that hold estimates to it.
 TRUTH = (
-    rules.simulate.output.truth
-    if SIMULATED or (OPEN and config["simulated"])
-    else []
+    rules.simulate.output.truth if SIMULATED or (OPEN and config["simulated"]) else []
 )
