@@ -31,7 +31,7 @@ def real_evidence(rows: Sequence[Mapping[str, str]], ledgers: Ledgers) -> Table:
     rows : sequence of mapping
         Of real_evidence.csv: `study`, `question` (title of the group), `tells` (what the study can and cannot tell),
         `label`, `key` of an estimate b in logs, shown as 100 (exp(b) - 1), `key` of its p-value before treatment in
-        `leads`, and the study's `treated` units.
+        `leads`, and that of the units or places ever `treated`.
     ledgers : mapping of study to ledger
         Accepted numbers.
 
@@ -48,7 +48,7 @@ def real_evidence(rows: Sequence[Mapping[str, str]], ledgers: Ledgers) -> Table:
         cells = (
             *effect,
             Cell.count(n),
-            Cell(row["treated"]) if not row["treated"].startswith("n_") else Cell.count(found.value(row["treated"])),
+            Cell.count(found.value(row["treated"])),
             Cell.number(found.value("pretrend_treated"), 1),
             Cell.count(found.value("n_clusters")),
             Cell.p_value(found.value(row["leads"])) if row["leads"] else Cell(),
