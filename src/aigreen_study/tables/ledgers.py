@@ -31,7 +31,7 @@ def real_evidence(rows: Sequence[Mapping[str, str]], ledgers: Ledgers) -> Table:
     rows : sequence of mapping
         Of real_evidence.csv: `study`, `question` (title of the group), `tells` (what the study can and cannot tell),
         `label`, `key` of an estimate b in logs, shown as 100 (exp(b) - 1), `key` of its p-value before treatment in
-        `leads`, and `treated`, the key of the number of treated units.
+        `leads`, and that of the units or places ever `treated`.
     ledgers : mapping of study to ledger
         Accepted numbers.
 

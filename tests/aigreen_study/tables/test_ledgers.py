@@ -37,6 +37,8 @@ def test_effects_of_real_studies_are_in_percent_with_their_sample():
 def test_a_number_or_study_that_is_not_there_is_named():
     with pytest.raises(ReportError, match=r"numbers\.json of places has no number 'b_lo'"):
         ledgers.real_evidence([LINE | {"leads": "b_lo"}], {"places": REAL})
+    with pytest.raises(ReportError, match=r"numbers\.json of places has no number 'sixteen'"):
+        ledgers.real_evidence([LINE | {"treated": "sixteen"}], {"places": REAL})
     with pytest.raises(ReportError, match="no numbers of 'cities'; the study is not quoted"):
         ledgers.real_evidence([LINE | {"study": "cities"}], {"places": REAL})
 

@@ -84,12 +84,33 @@ def share_of_others(left_out, size):
 
 
 def small_sample(psi, behind):
-    """Small-sample error and Satterthwaite's degrees of freedom."""
-    assert min(effective(behind.treated), behind.strata[0][1]) >= FEW, "degrees of freedom are bounded then"
+    """Small-sample error and Satterthwaite's degrees of freedom, bounded where few treated clusters are behind it."""
+    assert behind.strata[0][1] >= FEW, "few comparison clusters have another bound"
     square = psi**2 / (1 - behind.leverage)
     v = np.array([square[at].sum() for at, _ in behind.strata])
     df = np.array([n for _, n in behind.strata]) - 1
-    return np.sqrt(square.sum()), v.sum() ** 2 / (v**2 / df).sum()
+    most = most_df(behind, df) if effective(behind.treated) < FEW else np.inf
+    return np.sqrt(square.sum()), min(v.sum() ** 2 / (v**2 / df).sum(), most)
+
+
+def most_df(behind, df):
+    """Degrees of freedom of t with the quantile at 0.975 that the t statistic has where all clusters vary alike.
+
+    The size of a test at a critical value is averaged over the two chi-squared variables of the estimated variances,
+    by trapezoids in their logarithms.
+    """
+    assert len(df) == 2, "one stratum of comparison clusters, one of treated ones"
+    v = [(behind.control**2).sum(), (behind.treated**2).sum()]
+    x = np.linspace(-30, 8, 401)  # log of a chi-squared variable over its degrees of freedom
+    weight = [stats.chi2.pdf(nu * np.exp(x), nu) * nu * np.exp(x) for nu in df]
+    ratio = np.sqrt((v[0] * np.exp(x)[:, None] + v[1] * np.exp(x)) / sum(v))
+
+    def size(critical):
+        beyond = 2 * special.ndtr(-critical * ratio)
+        return np.trapezoid(np.trapezoid(beyond * weight[1], x, axis=1) * weight[0], x)
+
+    critical = optimize.brentq(lambda c: size(c) - 0.05, 1.9, 100, xtol=1e-12)
+    return optimize.brentq(lambda nu: stats.t.ppf(0.975, nu) - critical, 0.5, 1e4, xtol=1e-12)
 
 
 def interval(value, psi, behind, level=0.95):

@@ -4,12 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
+from scipy.sparse import csgraph
 
 
 class TwoWay:
-    """Normal equations of unit and time dummies on some weighted rows; unit effects are eliminated."""
+    """Normal equations of unit and time dummies on some weighted rows; unit effects are eliminated.
 
-    def __init__(self, unit, time, rows, weight=None):
+    Units are compared within as many `parts` as given, as industries where times are those of industries.
+    """
+
+    def __init__(self, unit, time, rows, weight=None, parts=1):
         self.unit, self.time, self.rows = unit, time, rows
         self.weight = np.where(rows, 1.0 if weight is None else weight, 0.0)
         self.units, self.times = unit.max() + 1, time.max() + 1
@@ -18,7 +23,7 @@ class TwoWay:
         self.of_unit, of_time = self.joint.sum(axis=1), self.joint.sum(axis=0)
         self.inverse = 1 / np.where(self.of_unit > 0, self.of_unit, np.inf)
         schur = np.diag(of_time) - self.joint.T @ (self.joint * self.inverse[:, None])
-        assert np.linalg.matrix_rank(schur, hermitian=True) == (of_time > 0).sum() - 1, "units and years fall apart"
+        assert np.linalg.matrix_rank(schur, hermitian=True) == (of_time > 0).sum() - parts, "units and years fall apart"
         self.schur = np.linalg.pinv(schur, rcond=1e-10, hermitian=True)
         self.reached = (self.of_unit > 0)[unit] & (of_time > 0)[time]
 
@@ -54,7 +59,8 @@ def poisson(y, x, unit, time, rows):
             break
         rows = fewer
     years = np.unique(time[rows])
-    design = np.column_stack([x, (time[:, None] == years[1:]).astype(float)])
+    compared = np.setdiff1d(years, first_of_parts(unit[rows], time[rows]))
+    design = np.column_stack([x, (time[:, None] == compared).astype(float)])
     inside, at, out = unit[rows], design[rows], y[rows]
     n_units = unit.max() + 1
     total = np.bincount(inside, out, n_units)
@@ -80,12 +86,21 @@ def poisson(y, x, unit, time, rows):
     return beta[: x.shape[1]], np.where(seen[0][unit] & seen[1][time], mean, np.nan), rows
 
 
+def first_of_parts(unit, time):
+    """First time of each part of the rows within which units and times hang together."""
+    shape = unit.max() + 1, time.max() + 1
+    seen = sparse.coo_array((np.ones(len(unit)), (unit, time)), shape).tocsr()
+    part = csgraph.connected_components(seen.T @ seen, directed=False)[1]
+    times = np.unique(time)
+    return times[np.unique(part[times], return_index=True)[1]]
+
+
 def poisson_errors(y, x, mean, rows, unit, time, cluster):
     """Influence functions of the first coefficient, by cluster, with the factor (N-1)/(N-K) G/(G-1).
 
     K leaves out the unit effects, which are nested in clusters.
     """
-    fixed = TwoWay(unit, time, rows, mean)
+    fixed = TwoWay(unit, time, rows, mean, len(first_of_parts(unit[rows], time[rows])))
     within = np.column_stack([fixed.left(column) for column in x.T])[rows]
     gram = (within * mean[rows, None]).T @ within
     scores = np.linalg.solve(gram, (within * (y - mean)[rows, None]).T)[0]

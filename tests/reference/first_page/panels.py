@@ -7,14 +7,20 @@ import pytest
 
 from aigreen.data import facts
 from aigreen.data.assemble.cities import cities
+from aigreen.data.assemble.city_industries import city_industries
+from aigreen.data.assemble.ets_firms import ets_firms
 from aigreen.data.assemble.facilities import facilities
 from aigreen.data.assemble.provinces import provinces
 from aigreen.data.sources.cities import prefecture_panel
+from aigreen.data.sources.city_industries import city_industry_patents
+from aigreen.data.sources.cui2018 import firm_panel
 from aigreen.data.sources.provinces import provinces as province_table
 
 RESULTS = Path(__file__).resolve().parents[3] / "results"
 PROVINCES = "data/cn_province_greenpatent_greenfinance/final_data.1.3.4_did.csv"
 CITIES = "data/cn_prefecture_lowcarbon/panel_2007_2023_full.xlsx"
+CITY_INDUSTRIES = "data/cn_ai_pilot_zones_patents/industrial_ai_patents_city_industry_year.csv"
+ETS_FIRMS = "data/cui2018_ets_firm_patents/AEA_P&P_table.dta"
 FACILITIES = ("us_facility_emissions", "us_report_words", "us_ai_patents")
 
 
@@ -30,6 +36,10 @@ def panel(study, request):
         return provinces(getattr(read, "table", read)).frame
     if study == "cities":
         return cities(prefecture_panel(request.getfixturevalue("shared") / CITIES).table).frame
+    if study == "city-industries":
+        return city_industries(city_industry_patents(request.getfixturevalue("shared") / CITY_INDUSTRIES).table).frame
+    if study == "ets-firms":
+        return ets_firms(firm_panel(request.getfixturevalue("shared") / ETS_FIRMS)).frame
     pytest.skip(f"no {file.relative_to(RESULTS.parent)}: python3 run.py snakemake --config study={study}")
 
 

@@ -33,11 +33,11 @@ def sample(frame):
     }
 
 
-def poisson(frame, outcome, key):
-    """Poisson model of treatment with unit and year effects, without units of one row and those without a count."""
+def poisson(frame, outcome, key, *, beside=(), time="year"):
+    """Poisson model of treatment with effects of unit and time, without units of one row and those without a count."""
     frame = frame[frame.groupby("unit")["unit"].transform("size") > 1]
-    unit, time, cluster = (pd.factorize(frame[name])[0] for name in ("unit", "year", "cluster"))
-    y, x = frame[outcome].to_numpy(float), frame[["treated"]].to_numpy(float)
+    unit, time, cluster = (pd.factorize(frame[name])[0] for name in ("unit", time, "cluster"))
+    y, x = frame[outcome].to_numpy(float), frame[["treated", *beside]].to_numpy(float)
     beta, mean, rows = fits.poisson(y, x, unit, time, np.ones(len(y), bool))
     psi = fits.poisson_errors(y, x, mean, rows, unit, time, cluster)
     cohort = frame["cohort"].where(frame["cohort"] <= frame["year"].max(), np.inf).to_numpy()[rows]
@@ -45,6 +45,11 @@ def poisson(frame, outcome, key):
     behind = clusters.shares(cluster[rows], cohort, np.ones(rows.sum()), mass[np.isfinite(mass.index)])
     found = estimated(key, beta[0], psi, clusters.interval(beta[0], psi, behind))
     return found | {f"{key}_n": int(rows.sum())}
+
+
+def in_percent(found, key, ends=("", "_low", "_high")):
+    """A coefficient on the log scale as a change in percent."""
+    return {f"{key}_percent{end}": 100 * np.expm1(found[key + end]) for end in ends}
 
 
 def imputed_total(frame, outcome, channels, exposure):
@@ -56,9 +61,9 @@ def imputed_total(frame, outcome, channels, exposure):
     return estimated("dec_total", found.value, found.psi, clusters.interval(found.value, found.psi, behind))
 
 
-def before_treatment(frame, outcome):
-    """Joint test of the group-time effects of the ten years before treatment, and how many clusters are behind it."""
-    path = event_time.group_time(frame, outcome, -10)
+def before_treatment(frame, outcome, furthest=-10):
+    """Joint test of the group-time effects of ten years or fewer before treatment, and how many clusters are behind."""
+    path = event_time.group_time(frame, outcome, furthest)
     units = frame.drop_duplicates("unit")
     p, few = tested(path, units, changes=True)
     return {"pretrend_p": drawn(p), "pretrend_treated": few}
@@ -86,8 +91,32 @@ def provinces(panel):
     frame = coded(panel, **roles)
     found = sample(frame) | before_treatment(frame, "green_invention_patents_log")
     for last in LAST_YEARS:
-        found |= poisson(frame[frame["year"] <= last], "green_invention_patents", f"last_years_inventions_{last}")
+        key = f"last_years_inventions_{last}"
+        found |= poisson(frame[frame["year"] <= last], "green_invention_patents", key)
+        found |= in_percent(found, key, ends=("",))
     return found
+
+
+def city_industries(panel):
+    """Industrial AI patents of industries in cities: zones against others of the industry and year."""
+    frame = coded(panel, unit="cell", cohort="zone_year", cluster="city_code")
+    frame["industry_year"] = frame["industry_code"] + frame["year"].astype(str)
+    key = "first_stage_poisson_industry"
+    found = sample(frame) | before_treatment(frame, "ai_patents_log", -4)
+    found |= poisson(frame, "ai_patents", key, time="industry_year")
+    of_zones = frame.loc[frame["treated"] == 1, "city_code"].nunique()
+    return found | in_percent(found, key) | {"inference_cluster_city_code_treated": of_zones}
+
+
+def ets_firms(panel):
+    """Low-carbon patents of firms: covered industries of pilot provinces, beside those of either."""
+    frame = coded(panel, unit="firm", cohort="ets_year", cluster="province_code")
+    covered = coded(panel[panel["ets_industry"] == 1], unit="firm", cohort="ets_year", cluster="province_code")
+    return (
+        sample(frame)
+        | poisson(frame, "low_carbon_patents", "precision_poisson", beside=["industry_post", "region_post"])
+        | before_treatment(covered, "low_carbon_patents_log", -7)
+    )
 
 
 def cities(panel):
@@ -144,6 +173,8 @@ def simulated_firms(panel):
 
 STUDIES = {
     "provinces": provinces,
+    "city-industries": city_industries,
+    "ets-firms": ets_firms,
     "cities": cities,
     "us-facilities": us_facilities,
     "simulated-firms": simulated_firms,
@@ -160,7 +191,15 @@ BEFORE = {"pretrend_p", "pretrend_treated"}
 POISSON = ("", "_se", "_low", "_high", "_n")
 PARTS = [f"dec_{part}" for part in ("total", "direct", *SIMULATED_CHANNELS, "spillover")]
 KEYS = {  # of each study: what its function finds, held against page 1 where there is no panel, too
-    "provinces": SAMPLE | BEFORE | names(*(f"last_years_inventions_{last}" for last in LAST_YEARS), ends=POISSON),
+    "provinces": SAMPLE
+    | BEFORE
+    | names(*(f"last_years_inventions_{last}" for last in LAST_YEARS), ends=(*POISSON, "_percent")),
+    "city-industries": SAMPLE
+    | BEFORE
+    | names("first_stage_poisson_industry", ends=POISSON)
+    | names("first_stage_poisson_industry_percent", ends=("", "_low", "_high"))
+    | {"inference_cluster_city_code_treated"},
+    "ets-firms": SAMPLE | BEFORE | names("precision_poisson", ends=POISSON),
     "cities": SAMPLE | BEFORE | names("dec_total") | {"move_ln_carbon_intensity_leads_p"},
     "us-facilities": SAMPLE
     | BEFORE

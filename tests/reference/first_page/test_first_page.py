@@ -29,6 +29,7 @@ def test_the_table_is_in_percent():
         assert line.label == asked["label"]
         ends = [known[asked["study"]][asked["key"] + end]["value"] for end in ("", "_low", "_high")]
         assert [cell.value for cell in line.cells[:3]] == pytest.approx([100 * (np.exp(b) - 1) for b in ends])
+        assert line.cells[4].value == known[asked["study"]][asked["treated"]]["value"]
 
 
 @pytest.mark.parametrize("source", ['#range-of("dec_")', "#n(key)", '#exhibit-table("baseline")'])
