@@ -11,6 +11,7 @@ from aigreen.did.stacked import StackedDiD
 from aigreen.did.sun_abraham import SunAbraham
 from aigreen.did.switchers import Switchers
 from aigreen.did.triple import TripleDifference
+from aigreen.effects.compare import compare
 from aigreen.effects.effects import Effects, load, share
 from aigreen.effects.joint import concat
 from aigreen.mediation.mediation import Mediation
@@ -41,6 +42,7 @@ __all__ = [
     "SyntheticDiD",
     "TripleDifference",
     "bacon_weights",
+    "compare",
     "concat",
     "load",
     "ring_curve",

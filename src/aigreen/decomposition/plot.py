@@ -9,7 +9,7 @@ import numpy as np
 
 from aigreen.effects.effects import Effects
 from aigreen.effects.multiplier import Band
-from aigreen.effects.plot import FILLS, PALE, axes, frame_intervals
+from aigreen.effects.plot import FILLS, PALE, POINTWISE, SIMULTANEOUS, axes, frame_intervals
 from aigreen.errors import EffectsError, OptionError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Decomposed = Literal["bars", "waterfall"]
 
 _LINE = 22
-_WHISKER: dict[str, Any] = {"linestyle": "none", "ecolor": "black", "elinewidth": 1.2, "capsize": 3, "zorder": 4}
+_WHISKER: dict[str, Any] = {"linestyle": "none", "ecolor": "black", "capsize": 3, "zorder": 4}
 
 
 def decomposition_plot(
@@ -52,12 +52,13 @@ def decomposition_plot(
     ax = axes(ax)
     shown = parts if kind == "waterfall" else parts.select(parts.index.get_level_values("part") == names[0])
     bounds = shown.conf_int(level, simultaneous=simultaneous, **(band if simultaneous else {})).to_numpy()
+    width = SIMULTANEOUS if simultaneous else POINTWISE
     interval = f"{level:.0%} {'simultaneous' if simultaneous else 'pointwise'}"
     if kind == "waterfall":
-        _waterfall(ax, names, values[:, 0], bounds)
+        _waterfall(ax, names, values[:, 0], bounds, width)
         ax.set_xlabel(f"Effect, {interval} intervals")
         return ax
-    _stack(ax, names, values, bounds, f"{names[0]}, {interval}")
+    _stack(ax, names, values, bounds, width, f"{names[0]}, {interval}")
     ax.set_xticks(np.arange(len(places)), [", ".join(map(str, p)) if isinstance(p, tuple) else str(p) for p in places])
     if len(places) == 1:
         ax.set_xlim(-1, 1)
@@ -67,7 +68,7 @@ def decomposition_plot(
     return ax
 
 
-def _stack(ax: Axes, names: list[str], values: np.ndarray, bounds: np.ndarray, label: str) -> None:
+def _stack(ax: Axes, names: list[str], values: np.ndarray, bounds: np.ndarray, width: float, label: str) -> None:
     """Stack the parts of each place, shape (parts, places), and mark the total, the first, with its interval."""
     at = np.arange(values.shape[1])
     up, down = np.zeros(len(at)), np.zeros(len(at))
@@ -75,7 +76,7 @@ def _stack(ax: Axes, names: list[str], values: np.ndarray, bounds: np.ndarray, l
         base = np.where(row >= 0, up, down)
         ax.bar(at, row, bottom=base, color=FILLS[j % len(FILLS)], width=0.7, label=names[j + 1], zorder=2)
         up, down = up + np.maximum(row, 0), down + np.minimum(row, 0)
-    ax.errorbar(at, values[0], np.abs(bounds.T - values[0]), **_WHISKER)
+    ax.errorbar(at, values[0], np.abs(bounds.T - values[0]), elinewidth=width, **_WHISKER)
     ax.plot(at, values[0], linestyle="none", marker="D", markersize=4.5, color="black", label=label, zorder=5)
     ax.axhline(0, color="black", linewidth=0.6, zorder=3)
     frame_intervals(ax, values[0], *bounds.T)
@@ -84,7 +85,7 @@ def _stack(ax: Axes, names: list[str], values: np.ndarray, bounds: np.ndarray, l
     ax.legend(handles, labels, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), reverse=True)
 
 
-def _waterfall(ax: Axes, names: list[str], values: np.ndarray, bounds: np.ndarray) -> None:
+def _waterfall(ax: Axes, names: list[str], values: np.ndarray, bounds: np.ndarray, width: float) -> None:
     """Draw each part from where the last one ended, from top to bottom, and the total, the first, from zero."""
     order = [*range(1, len(names)), 0]
     ends = np.cumsum(values[1:])
@@ -95,7 +96,16 @@ def _waterfall(ax: Axes, names: list[str], values: np.ndarray, bounds: np.ndarra
     for row, end in enumerate(ends):
         ax.vlines(end, row, row + 1, color="black", linewidth=0.6, linestyle=":", zorder=3)
     spread = np.abs(bounds - values[:, None])[order].T
-    ax.errorbar(starts + heights, rows + 0.36, xerr=spread, marker="D", markersize=3, color="black", **_WHISKER)
+    ax.errorbar(
+        starts + heights,
+        rows + 0.36,
+        xerr=spread,
+        marker="D",
+        markersize=3,
+        color="black",
+        elinewidth=width,
+        **_WHISKER,
+    )
     for row, value in enumerate(heights):
         ax.annotate(f"{value:.3g}", (1.0, row), (4, 0), ("axes fraction", "data"), "offset points", va="center")
     ax.axvline(0, color="black", linewidth=0.6, zorder=1)

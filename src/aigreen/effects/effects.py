@@ -28,6 +28,7 @@ from aigreen.effects.as_statsmodels import StatsmodelsResults, called_by_statsmo
 from aigreen.effects.averages import Average, averages_by, overall_averages
 from aigreen.effects.cluster_shares import ONE, ClusterShares, effective
 from aigreen.effects.confidence_set import ConfidenceSet, ratio_set
+from aigreen.effects.hypotheses import restrictions
 from aigreen.effects.maketables import Maketables
 from aigreen.effects.multiplier import Band, Multipliers, sup_t_critical
 from aigreen.effects.products import Factors, Products
@@ -45,6 +46,7 @@ from aigreen.effects.small_samples import (
     strata_of,
     wild_p,
 )
+from aigreen.effects.tidy import Tidy
 from aigreen.effects.wald import Method, Wald, check_rank, chi_squared
 from aigreen.errors import (
     SHOWN,
@@ -73,7 +75,7 @@ _NO_DROPS = pd.DataFrame(columns=["what", "reason", "count", "first"])
 
 
 @dataclass(frozen=True, eq=False)
-class Effects(Maketables, StatsmodelsResults):
+class Effects(Maketables, StatsmodelsResults, Tidy):
     r"""A labelled vector of estimates with its influence functions.
 
     The rows of the influence matrix are clusters, scaled such that
@@ -303,12 +305,6 @@ class Effects(Maketables, StatsmodelsResults):
             index=self.index,
         )
 
-    @typed
-    def tidy(self, level: float = 0.95) -> pd.DataFrame:
-        """`to_frame` with the index as columns and the method, outcome and sample sizes in every row."""
-        facts = {"method": self.method, "outcome": self.outcome, "n_rows": self.n_rows, "n_clusters": self.n_clusters}
-        return self.to_frame(level).reset_index().assign(**facts)
-
     def effective_clusters(self) -> pd.DataFrame:
         r"""Count the clusters that intervals and tests rest on.
 
@@ -528,7 +524,7 @@ class Effects(Maketables, StatsmodelsResults):
     @typed
     def test(
         self,
-        R: np.ndarray | None = None,
+        R: np.ndarray | str | None = None,
         value: float | np.ndarray = 0.0,
         *,
         method: Method = "auto",
@@ -542,8 +538,11 @@ class Effects(Maketables, StatsmodelsResults):
 
         Parameters
         ----------
-        R : ndarray, shape (q, k), optional
+        R : ndarray, shape (q, k), or str, optional
+            Or an equation of labels, ``"direct = m"``, ``"2*a - b = 0.1"``, several between commas; labels that are no
+            plain words stand between backticks, ``"`direct, 3` = `direct, 4`"``.
         value : float or ndarray, shape (q,)
+            With an equation nothing: it says its own.
         method : {"auto", "chi2", "hotelling", "wild", "randomization", "max_t"}
             hotelling: F by Krishnamoorthy and Yu (2004). wild: restricted wild cluster bootstrap, treated clusters
             recentred and the statistic studentised in every draw. randomization: clusters exchanged between treated and
@@ -560,7 +559,9 @@ class Effects(Maketables, StatsmodelsResults):
             More restrictions than treated clusters less two: their joint covariance cannot be estimated. A restriction
             that rests on one treated cluster, or on one comparison cluster.
         EffectsError
-            Where the covariance of the restrictions has not full rank.
+            Where the covariance of the restrictions has not full rank, or an equation cannot be read.
+        UnknownColumnError
+            Where an equation names no effect.
 
         Warns
         -----
@@ -569,6 +570,10 @@ class Effects(Maketables, StatsmodelsResults):
         """
         if method not in get_args(Method):
             raise OptionError("method", method, get_args(Method))
+        if isinstance(R, str):
+            if np.any(value):
+                raise EffectsError(f"value={value} beside the hypothesis {R!r}: write it into the equation")
+            R, value = restrictions(R, self.index)
         if R is None:
             R = np.eye(len(self))[self._std_errors() > 0]
         R, value = np.atleast_2d(as_numbers("R", R)), as_numbers("value", value)

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 INK = "#1b3a57"
 PALE = "#b9cbd8"
 MARK = "#d55e00"  # what the eye shall find first
+# Of results side by side: the palette of Okabe and Ito in order of lightness, markers repeat the distinction in grey.
+COLOURS = ("#000000", "#0072b2", MARK, "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+POINTWISE, SIMULTANEOUS = 1.8, 0.7  # widths of lines: thick intervals are pointwise, thin ones simultaneous, everywhere
+RULE: dict[str, Any] = {"color": "black", "linewidth": 0.6, "zorder": 1}  # the line at zero
+STRIPE = (0, 0, 0, 0.045)
 _FAR = 10
 # Neighbours differ in lightness, so that a stack can be read in grey.
 FILLS = ("#2f6690", "#f2c57c", "#5f9e7e", "#7b2d5b", "#cfd8dc", "#c9793b", "#3d3d3d")
@@ -62,8 +68,8 @@ def effects_plot(
 ) -> Axes:
     """Draw estimates by horizon, as curves over the dose, or one row an effect.
 
-    Bars (shades around curves) are pointwise intervals, columns low and high of `bounds`, and pale ones simultaneous
-    ones, of `wide`.
+    Thick bars (dark shades around curves) are pointwise intervals, columns low and high of `bounds`; thin bars (pale
+    shades) simultaneous ones, of `wide`. A reference period is a hollow point without a bar.
     """
     ax, index = axes(ax), estimates.index
     if "dose" in index.names and not {"cohort", "time", "horizon"} & set(index.names):
@@ -71,12 +77,17 @@ def effects_plot(
     by_horizon = "horizon" in index.names
     positions = index.get_level_values("horizon").to_numpy() if by_horizon else np.arange(len(index))[::-1]
     draw, line = (ax.vlines, ax.axhline) if by_horizon else (ax.hlines, ax.axvline)
-    line(0, color="black", linewidth=0.6, zorder=1)
+    line(0, **RULE)
+    names = [f"{level:.0%} {kind}" for kind in ("pointwise", "simultaneous")]
+    draw(positions, bounds["low"], bounds["high"], color=INK, linewidth=POINTWISE, label=names[0], zorder=3)
     if wide is not None:
-        draw(positions, wide["low"], wide["high"], color=PALE, linewidth=7, label=f"{level:.0%} simultaneous", zorder=2)
-    draw(positions, bounds["low"], bounds["high"], color=INK, linewidth=1.4, label=f"{level:.0%} pointwise", zorder=3)
-    points = (positions, estimates) if by_horizon else (estimates, positions)
-    ax.plot(*points, linestyle="none", marker="o", markersize=4.5, color=INK, zorder=4)
+        draw(positions, wide["low"], wide["high"], color=INK, linewidth=SIMULTANEOUS, label=names[1], zorder=2)
+    reference = ((estimates == 0) & (bounds["low"] == bounds["high"])).to_numpy()
+    for fill, mine in ((INK, ~reference), ("white", reference)):
+        points = positions[mine], estimates.to_numpy()[mine]
+        ax.plot(
+            *(points if by_horizon else points[::-1]), linestyle="none", marker="o", ms=4.5, c=INK, mfc=fill, zorder=4
+        )
     if by_horizon:
         ax.axvline(-0.5, color="black", linewidth=0.6, linestyle=":", zorder=1)
         ax.set_xlabel("Periods since treatment")

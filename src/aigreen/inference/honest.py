@@ -75,14 +75,14 @@ class HonestDiD:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the original interval and the interval under each bound."""
-        from aigreen.effects.plot import INK, PALE, axes
+        from aigreen.effects.plot import INK, POINTWISE, RULE, axes
 
         ax = axes(ax)
         positions = np.arange(1, len(self.frame) + 1)
-        ax.axhline(0, color="black", linewidth=0.6, zorder=1)
-        ax.vlines(0, *self.original, color=PALE, linewidth=7, zorder=2)
+        ax.axhline(0, **RULE)
+        ax.vlines(0, *self.original, color=INK, linewidth=POINTWISE, zorder=2)
         ax.plot(0, self.estimate, marker="o", markersize=4.5, color=INK, zorder=3)
-        ax.vlines(positions, self.frame["low"], self.frame["high"], color=INK, linewidth=1.4, zorder=3)
+        ax.vlines(positions, self.frame["low"], self.frame["high"], color=INK, linewidth=POINTWISE, zorder=3)
         labels = ["parallel\ntrends", *(f"{b:.3g}" for b in self.frame["bound"])]
         ax.set_xticks([0, *positions], labels)
         ax.set_xlabel(_LABELS[self.restriction])

@@ -1,0 +1,210 @@
+"""Results of several estimators side by side: one plot, one table."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Unpack
+
+import pandas as pd
+
+from aigreen.arguments import typed
+from aigreen.effects.as_statsmodels import labels
+from aigreen.effects.effects import Effects
+from aigreen.effects.multiplier import Band
+from aigreen.errors import EffectsError
+from aigreen.options import check_level
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_STATISTICS = ("estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high")
+_NOTE = "Standard errors in parentheses."
+# Signs of LaTeX; maketables passes names on as they are.
+_LATEX = str.maketrans(
+    {sign: f"\\{sign}" for sign in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}"}
+    | {"^": r"\textasciicircum{}"}
+)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """Results side by side, each row one effect; made by `compare`.
+
+    Attributes
+    ----------
+    results : mapping of label to Effects
+        As they were given.
+    """
+
+    results: Mapping[str, Effects]
+
+    @cached_property
+    def shown(self) -> dict[str, Effects]:
+        """What plot and tables show: event studies if all results are by horizon, else averages after treatment."""
+        if all("horizon" in result.index.names for result in self.results.values()):
+            return dict(self.results)
+        return {label: _overall(label, result) for label, result in self.results.items()}
+
+    def event_study(
+        self,
+        *,
+        balanced: int | None = None,
+        window: tuple[int, int] | None = None,
+        bins: tuple[int, int] | None = None,
+    ) -> Comparison:
+        """Compare by horizon; keywords as those of `Effects.event_study`.
+
+        Raises
+        ------
+        EffectsError
+            A result has no horizons; it is named.
+        """
+        studies = {}
+        for label, result in self.results.items():
+            try:
+                studies[label] = result.event_study(balanced=balanced, window=window, bins=bins)
+            except EffectsError as error:
+                raise type(error)(f"{label}: {error}") from None
+        return Comparison(studies)
+
+    @typed
+    def plot(
+        self, ax: Axes | None = None, *, level: float = 0.95, simultaneous: bool = False, **band: Unpack[Band]
+    ) -> Axes:
+        """Draw all results, a colour and a marker each: by horizon where they are, else one row an effect.
+
+        Thick bars are pointwise intervals, thin ones simultaneous; the reference horizon is a hollow point without bar.
+        Further keywords (n_draws, multipliers, seed) go to the simultaneous intervals.
+        """
+        from aigreen.effects.comparison_plot import overlay_plot
+
+        rows = self._rows
+        how = {"level": level, "simultaneous": simultaneous, "by_horizon": rows.name == "horizon"}
+        return overlay_plot(self.shown, rows.tolist(), self._keys, ax, **how, **band)
+
+    @typed
+    def to_frame(self, level: float = 0.95) -> pd.DataFrame:
+        """Estimate, std_error, statistic, p_value, conf_low, conf_high of each result, rows aligned.
+
+        Returns
+        -------
+        DataFrame
+            Columns by result and statistic; nan where a result has no such effect.
+        """
+        check_level(level)
+        tables = {
+            label: result.to_frame(level).set_axis(pd.Index(self._keys[label], dtype=object)).reindex(self._rows)
+            for label, result in self.shown.items()
+        }
+        return pd.concat(tables, axis=1, names=["result", "statistic"])[
+            [(label, statistic) for label in tables for statistic in _STATISTICS]
+        ]
+
+    def to_markdown(self, digits: int = 3) -> str:
+        """Table in Markdown, errors in parentheses, sizes below."""
+        cells = self._cells(digits).map(lambda cell: cell.replace("\n", " "))
+        return f"{cells.to_markdown(disable_numparse=True)}\n\n{_NOTE}"
+
+    def to_latex(self, digits: int = 3) -> str:
+        """Table for LaTeX (packages booktabs, makecell, tabularx, threeparttable)."""
+        return str(self._table(digits, "tex"))
+
+    def to_html(self, digits: int = 3) -> str:
+        """Table as HTML, by great-tables."""
+        return str(self._table(digits, "gt").as_raw_html())
+
+    @typed
+    def to_word(self, path: str | Path, digits: int = 3) -> None:
+        """Write the table to a .docx file."""
+        self._table(digits, "docx").save(str(path))
+
+    def __repr__(self) -> str:
+        return self._cells(3).map(lambda cell: cell.replace("\n", " ")).to_string()
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+    @cached_property
+    def _keys(self) -> dict[str, list[Hashable]]:
+        """The row of each effect of each result; results of one effect each share one row whatever its label."""
+        found: dict[str, list[Hashable]] = {
+            label: list(labels(r.index)) if isinstance(r.index, pd.MultiIndex) else r.index.tolist()
+            for label, r in self.shown.items()
+        }
+        if all(len(rows) == 1 for rows in found.values()) and len({rows[0] for rows in found.values()}) > 1:
+            return {label: ["effect"] for label in found}
+        for label, rows in found.items():
+            if len(set(rows)) < len(rows):
+                twice = next(row for row in rows if rows.count(row) > 1)
+                raise EffectsError(f"{label}: {rows.count(twice)} effects are called {twice!r}")
+        return found
+
+    @property
+    def _rows(self) -> pd.Index:
+        """All rows, horizons in order, others as they first appear."""
+        rows: list[Any] = list(dict.fromkeys(row for mine in self._keys.values() for row in mine))
+        by_horizon = all(result.index.names == ["horizon"] for result in self.shown.values())
+        return pd.Index(sorted(rows) if by_horizon else rows, dtype=object, name="horizon" if by_horizon else "effect")
+
+    def _cells(self, digits: int) -> pd.DataFrame:
+        """Text of the table: estimates over errors, then sizes."""
+        columns = {}
+        for label, result in self.shown.items():
+            pairs = zip(self._keys[label], result.values, result.to_frame()["std_error"], strict=True)
+            cells = {
+                str(row): f"{value:.{digits}f}" + ("" if error == 0 else f"\n({error:.{digits}f})")
+                for row, value, error in pairs
+            }
+            sizes = {"rows": result.n_rows, "units": result.n_units, "clusters": result.n_clusters}
+            columns[label] = cells | {key: f"{n:,}" for key, n in sizes.items()}
+        order = [*map(str, self._rows), "rows", "units", "clusters"]
+        return pd.DataFrame(columns).reindex(order).fillna("").rename_axis(self._rows.name)
+
+    def _table(self, digits: int, form: str) -> Any:
+        from maketables import MTable
+
+        cells = self._cells(digits).rename_axis(None)
+        if form == "tex":
+            rows, columns = ([name.translate(_LATEX) for name in names] for names in (cells.index, cells.columns))
+            cells = cells.set_axis(rows).set_axis(columns, axis=1)
+        return MTable(cells, notes=_NOTE).make(form)
+
+
+@typed
+def compare(results: Mapping[str, Effects]) -> Comparison:
+    """Set results side by side, as ``compare({"Group-time": att, "Imputation": imputed})``.
+
+    Averages after treatment are compared, or effects as they are where they are not by cohort and time (parts,
+    coefficients); ``compare(...).event_study()`` compares by horizon. Rows with the same label stand beside each other.
+
+    Parameters
+    ----------
+    results : mapping of label to Effects
+
+    Returns
+    -------
+    Comparison
+        With `plot`, `event_study`, `to_frame`, `to_markdown`, `to_latex`, `to_html`, `to_word`.
+
+    Raises
+    ------
+    EffectsError
+        There is no result.
+    """
+    if not results:
+        raise EffectsError("there is no result to compare")
+    return Comparison(dict(results))
+
+
+def _overall(label: str, result: Effects) -> Effects:
+    """Average effects over time; leave others as they are."""
+    if not {"time", "horizon"} & set(result.index.names):
+        return result
+    try:
+        return result.overall()
+    except EffectsError as error:
+        raise type(error)(f"{label}: {error}; event_study() compares by horizon") from None

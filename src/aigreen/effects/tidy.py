@@ -1,0 +1,52 @@
+"""Results under the names of broom, which modelsummary and code from R look for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from aigreen.arguments import typed
+from aigreen.effects.as_statsmodels import labels
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_NAMES = {"std_error": "std.error", "p_value": "p.value", "conf_low": "conf.low", "conf_high": "conf.high"}
+
+
+class Tidy:
+    """Mixin of `Effects`."""
+
+    if TYPE_CHECKING:
+        outcome: str
+        method: str
+        index: pd.Index
+        n_rows: int
+        n_units: int
+        n_clusters: int
+        to_frame: Callable[[float], pd.DataFrame]
+        df: int | None
+
+    @typed
+    def tidy(self, level: float = 0.95) -> pd.DataFrame:
+        """`to_frame` with the columns of broom, one row an effect.
+
+        Returns
+        -------
+        DataFrame
+            term (the label as text), each level of the index but term and effect, estimate, std.error, statistic,
+            p.value, conf.low, conf.high.
+        """
+        table = self.to_frame(level).rename(columns=_NAMES)
+        levels = {
+            name: self.index.get_level_values(name) for name in self.index.names if name not in ("term", "effect")
+        }
+        keys = pd.DataFrame({"term": labels(self.index)} | levels)
+        return pd.concat([keys.reset_index(drop=True), table.reset_index(drop=True)], axis=1)
+
+    def glance(self) -> pd.DataFrame:
+        """One row about the fit: nobs, n.units, n.clusters, df.residual (infinite where normal), method, outcome."""
+        sizes = {"nobs": self.n_rows, "n.units": self.n_units, "n.clusters": self.n_clusters}
+        df = float("inf") if self.df is None else float(self.df)
+        return pd.DataFrame([sizes | {"df.residual": df, "method": self.method, "outcome": self.outcome}])
