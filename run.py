@@ -5,11 +5,13 @@ python3 run.py paper [study] [options]     rebuild a study (simulated-firms, or 
                                            raw files to results/<study>/paper.pdf; options are those of snakemake
 python3 run.py test [pytest options]       run the tests
 python3 run.py benchmark [options]         measure against other packages (installs them beside the environment)
+python3 run.py notebook [options]          open the notebooks in JupyterLab (installs it beside the environment)
+python3 run.py docs [--serve]              build the documentation into site/, or show it in the browser
 python3 run.py lock [--upgrade]            rewrite requirements.lock from pyproject.toml
 python3 run.py <command> [arguments]       run any command: python, snakemake, jupyter, aigreen ...
 
-Needs Python 3.11 or newer and pip, nothing else. paper, test, benchmark, lock and snakemake run at the top of the
-repository, every other command where you are.
+Needs Python 3.11 or newer and pip, nothing else. paper, test, benchmark, notebook, docs, lock and snakemake run at the
+top of the repository, every other command where you are.
 """
 
 import ast
@@ -29,7 +31,6 @@ from urllib.request import url2pathname
 ROOT = Path(__file__).resolve().parent
 LOCK = ROOT / "requirements.lock"
 VENV = ROOT / ".venv"
-BENCH_VENV = ROOT / ".venv-bench"
 TOOLS = ROOT / ".uv"
 STAMP = "aigreen-stamp.json"
 # Outside any virtual environment: one made by uv has no pip, and may be the one about to be replaced.
@@ -40,7 +41,11 @@ AT_THE_TOP = {
     "snakemake": ["python", "-m", "snakemake"],
     "test": ["python", "-m", "pytest", "-n", "auto", "--dist", "loadscope"],
     "benchmark": ["python", "benchmarks/run.py"],
+    "notebook": ["python", "-m", "jupyterlab", "notebooks"],
+    "docs": ["python", "-m", "mkdocs"],
 }
+# Commands with an environment of their own, by the group of pyproject.toml that it has beyond requirements.lock.
+GROUPS = {"benchmark": "bench", "notebook": "notebook", "docs": "docs"}
 COMPILE = (
     "pip compile pyproject.toml --extra study --group dev --universal --python-version 3.11 --fork-strategy fewest "
     "--generate-hashes --quiet --output-file requirements.lock"
@@ -182,7 +187,7 @@ def call(command, env) -> None:
     """Run one step of the set-up at the top of the repository; its failure ends the program."""
     result = subprocess.run(command, cwd=str(ROOT), env=env, stdout=sys.stderr, close_fds=False)
     if result.returncode:
-        stop("the set-up failed (see above); the next start tries again.")
+        stop("the set-up failed (see above; it needs a network or a mirror); the next start tries again.")
 
 
 @contextlib.contextmanager
@@ -306,8 +311,14 @@ def main(argv) -> int:
         return relock(arguments)
     if name == "paper":
         arguments = of_study(arguments)
-    venv, extra = (BENCH_VENV, ["--group", "bench"]) if name == "benchmark" else (VENV, [])
-    set_up(venv, extra)
+    if name == "docs":
+        arguments = ["serve" if word == "--serve" else word for word in arguments] or ["build"]
+    group = GROUPS.get(name)
+    venv = ROOT / (".venv-" + group) if group else VENV
+    try:
+        set_up(venv, ["--group", group] if group else [])
+    except OSError as reason:
+        stop("the set-up failed: " + str(reason.strerror) + ": " + str(reason.filename))
     folder = ROOT if name in AT_THE_TOP else Path.cwd()
     env = {**child_environment(os.environ, venv), **caches(os.environ)}
     return run([*AT_THE_TOP.get(name, [name]), *arguments], env, folder)

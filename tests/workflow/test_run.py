@@ -43,7 +43,7 @@ def test_old_python_can_at_least_parse_the_file():
     assert "__future__" not in [node.module for node in nodes if isinstance(node, ast.ImportFrom)]
     functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
     written = {f.returns for f in functions} | {a.annotation for f in functions for a in f.args.args}
-    assert {ast.unparse(node) for node in written if node} <= {"None", "Path", "bool", "dict", "int", "str"}
+    assert {ast.unparse(node) for node in written if node} <= {"None", "Path", "bool", "dict", "int", "list", "str"}
 
 
 def test_variables_win_over_files_and_other_commands_are_ignored(run):
@@ -237,6 +237,15 @@ def test_paper_takes_a_study(run, given, options):
 def test_paper_names_the_studies_there_are(run):
     with pytest.raises(SystemExit, match=r"no study citys; there are cities, city-industries, "):
         run.of_study(["citys"])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the folder of locks is opened otherwise")
+def test_a_place_that_takes_no_files_gets_one_line(run, tmp_path, monkeypatch):
+    make_project(tmp_path).joinpath(".uv").write_text("no folder")
+    for name, value in {"ROOT": tmp_path, "LOCK": tmp_path / "requirements.lock", "TOOLS": tmp_path / ".uv"}.items():
+        monkeypatch.setattr(run, name, value)
+    with pytest.raises(SystemExit, match=r"^run.py: the set-up failed: File exists: .*\.uv$"):
+        run.main(["python"])
 
 
 def test_without_a_command_it_prints_its_usage():

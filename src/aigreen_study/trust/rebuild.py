@@ -19,6 +19,8 @@ MADE = (
     ".snakemake",
     ".venv",
     ".venv-bench",
+    ".venv-docs",
+    ".venv-notebook",
     ".uv",
     ".git",
     "data/raw",

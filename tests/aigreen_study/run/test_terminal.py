@@ -1,8 +1,13 @@
+import logging
 import re
 import subprocess
 import sys
 
 import pytest
+from snakemake_interface_logger_plugins.common import LogEvent
+
+from aigreen_study.run.steps import Steps
+from aigreen_study.run.terminal import Short
 
 PROGRAM = """
 import os, signal
@@ -42,6 +47,13 @@ def test_a_second_interrupt_ends_at_once_and_without_a_traceback():
     program = PROGRAM.partition("try:")[0] + TWICE
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert (run.returncode, run.stderr) == (130, "error: interrupted; run again to go on\n")
+
+
+def test_an_environment_removed_in_mid_run_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    record = logging.makeLogRecord({"msg": "", "event": LogEvent.JOB_ERROR, "rule_name": "paper", "log": []})
+    line = Short(None, Steps()).format(record)
+    assert line.startswith(f"error: rule paper: {tmp_path / 'python'} has gone in mid-run; ")
 
 
 SNAKEFILE = """
