@@ -151,9 +151,7 @@ def _of_a_job(record: logging.LogRecord) -> str:
         return ""
     rule = getattr(record, "rule_name", "")
     if not Path(sys.executable).exists():
-        return (
-            f"error: rule {rule}: {sys.executable} has gone in mid-run; `python3 run.py` makes it again"
-        )
+        return f"error: rule {rule}: {sys.executable} has gone in mid-run; `python3 run.py` makes it again"
     where = f" (log: {', '.join(logs)})" if logs else ""
     return f"error: rule {rule}: stopped from outside, as by kill or for want of memory; run again{where}"
 
