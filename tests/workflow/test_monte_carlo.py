@@ -14,7 +14,7 @@ from aigreen.simulate.designs import COUNT_DESIGNS, DESIGNS
 
 ROOT = Path(__file__).parents[2]
 NEEDED = ["Snakefile", "analysis", "paper", "profiles", "src", "data/facts", "data/sources.csv"]
-SETTING = ["--config", "study=monte-carlo", "replications=4", "economies=2"]
+SETTING = ["--config", "study=monte-carlo", "replications=4", "economies=2", "contrasts=2"]
 
 
 @pytest.fixture(scope="module")

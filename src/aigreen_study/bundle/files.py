@@ -24,7 +24,7 @@ MADE = {README_PDF, LICENCES, REQUIREMENTS, MANIFEST, SUMS}  # written anew into
 PROVENANCE = "provenance.json"
 RECORDS = ("paper.pdf", "numbers.json", "ledger.json", PROVENANCE)
 # Made by other commands than the build, or not by every kind of study.
-EXTRAS = ("certificate.json", "certificate.md", "codebook.csv")
+EXTRAS = ("appendix.pdf", "certificate.json", "certificate.md", "codebook.csv")
 FLOWS = ("sample_flow.csv", "source_flow.csv")  # these name the first rows that were left out
 OPEN_LICENCES = ("MIT", "GPL-2 or GPL-3", "GPL-3", "GPL>=2", "CC BY 4.0", "CC0 1.0")
 

@@ -64,7 +64,8 @@ def real_evidence(rows: Sequence[Mapping[str, str]], ledgers: Ledgers) -> Table:
         notes="Accepted results of the studies named; nothing here is simulated. Effects are 100 (exp(b) − 1) of "
         "coefficients b on a logarithmic scale, with the ends of their 95 percent intervals. Treated: units ever "
         "treated, of city-industries cities. Effective: effective number of treated clusters in the event study, as "
-        f"their sizes differ. Leads: p-value of the joint test that nothing moves before treatment. What each can tell: {tells}.",
+        "their sizes differ. Leads: p-value of the joint test that nothing moves before treatment. What each can tell: "
+        f"{tells}.",
     )
 
 

@@ -25,6 +25,7 @@ source: simulated
 seed: 2019
 replications: 20
 economies: 2
+contrasts: 2
 effects: {}
 level: 0.95
 """

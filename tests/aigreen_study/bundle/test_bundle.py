@@ -229,7 +229,7 @@ def test_empty_duplicate_unlisted_and_orphaned_files_are_told(project, tmp_path)
 @pytest.fixture
 def licensed(project, repository):
     """Make the study one on licensed data; return a function that writes its table with a count of firms."""
-    text = (repository / "analysis/config/listed-firms.yaml").read_text("utf-8")
+    text = (repository / "analysis/config/listed-firms.yaml").read_text("utf-8").partition("online_appendix:")[0]
     write(project, "analysis/config/small.yaml", text.replace("study: listed-firms", "study: small"))
     write(project, "results/small/sample_flow.csv", "step,first\nleft out,000001\n")
     frame = pd.DataFrame({"firm_id": [f"{i:06}" for i in range(40)], "year": 2019, "zone_year": [2019, 2020] * 20})

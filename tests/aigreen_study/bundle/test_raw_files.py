@@ -48,9 +48,9 @@ def test_every_licence_of_the_registry_is_known_to_be_open_or_closed():
     assert set(OPEN_LICENCES) - open_here == {"CC0 1.0"}
     closed = registry()[~registry()["licence"].isin(OPEN_LICENCES)]
     assert set(closed["source"]) == {
-        "annual_reports", "cn_ai_pilot_zones_patents", "cn_city_geo", "cn_prefecture_lowcarbon",
+        "annual_reports", "cn_ai_pilot_zones_patents", "cn_city_geo", "cn_dataforshare1", "cn_prefecture_lowcarbon",
         "cn_province_greenpatent_greenfinance", "cnipa", "cnrds", "csmar", "cui2018_ets_firm_patents",
-        "ifr_robots", "input_output", "lens", "us_facilities",
+        "ifr_robots", "input_output", "lens", "us_discern", "us_facilities", "us_kpss", "us_patentsview",
     }  # fmt: skip
 
 
