@@ -236,7 +236,6 @@ def call(function: Callable[..., Any], argument: str, value: object) -> None:
         (lambda: EFFECTS[{}], WrongTypeError, "label={}: a label of the first index level is expected, got a dict"),
         (lambda: EFFECTS[1, 2], UnknownColumnError, "effects: no term (1, 2); there are treated"),
         (lambda: PARTS.share_set(0, 9), EffectsError, "whole=9: a position from 0 to 2 is needed"),
-        (lambda: EFFECTS.test(R="a"), WrongTypeError, "R='a': an array or None is expected, got a str"),
         (lambda: EFFECTS.test(R=["a"]), WrongTypeError, "R=['a']: an array of numbers is expected, got a list"),
         (lambda: EFFECTS.test(value=[1.0, 2.0]), EffectsError,
          "value has 2 numbers for 1 restrictions: one, or one for each, finite"),

@@ -13,7 +13,7 @@ HEAVY = ("pandas", "scipy", "matplotlib", "pyfixest")
 
 
 def test_every_name_is_there_and_comes_from_where_the_stub_says():
-    assert len(aigreen.__all__) == 23
+    assert len(aigreen.__all__) == 24
     assert set(aigreen.__all__) <= set(dir(aigreen))
     for name in aigreen.__all__:
         assert getattr(aigreen, name).__name__ == name

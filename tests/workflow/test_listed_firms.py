@@ -33,7 +33,7 @@ def test_the_two_studies_of_firms_differ_in_their_raw_files_only(repository):
     simulated, listed = (
         read_config({"study": name}, repository / "analysis/config") for name in ("simulated-firms", "listed-firms")
     )
-    own = {"study", "title", "simulated", "source", "simulation", "notebooks", "quoted"}
+    own = {"study", "title", "simulated", "source", "simulation", "notebooks", "quoted", "online_appendix"}
     assert {key: listed[key] for key in listed.keys() - own} == {key: simulated[key] for key in simulated.keys() - own}
     assert (listed["simulated"], listed["source"]) == (False, "licensed")
 

@@ -56,5 +56,5 @@ def test_without_data_every_row_says_so_and_data_that_arrive_are_taken_up(checko
     shutil.copytree(shared / "data/did_mpdta", mirror / "did_mpdta")
     comparison, numbers, log = run(checkout, mirror)
     assert comparison.set_index("replication")["verdict"].value_counts().to_dict() == {"data not here": 40, "yes": 4}
-    assert log.count("rule replicate_published") == 1
+    assert log.count("] replicate_published") == 1
     assert numbers["mpdta_group_ours"]["text"] == "−0.0310"

@@ -63,7 +63,7 @@ def test_event_study_draws_estimates_and_intervals(effects):
     figure = event_study_figure(effects, n_draws=99, ylabel="Effect on y")
     ax = figure.axes[0]
     points = next(line for line in ax.lines if line.get_marker() == "o")
-    assert points.get_xdata().tolist() == [-3, -2, -1, 0, 1, 2]
+    assert points.get_xdata().tolist() == [-3, -2, 0, 1, 2]
     assert points.get_ydata() == pytest.approx(effects.values)
     wide, narrow = ([segment[:, 1] for segment in bars.get_segments()] for bars in ax.collections)
     assert np.array(narrow) == pytest.approx(effects.conf_int().to_numpy())

@@ -65,10 +65,10 @@ def project(tmp_path):
 
 def test_what_a_paper_shows(project):
     figure, shown = shown_in(CONFIG, project)
-    assert (figure.kind, figure.number, figure.stem) == ("Figure", 1, "results/small/figures/trends")
+    assert (figure.kind, figure.number, figure.stem) == ("Figure", "1", "results/small/figures/trends")
     assert figure.caption == "Trends of ln(1 + patents) (simulated data)"
     assert (figure.notes, figure.alt) == ("One line & 5% more.", "A rising line.")
-    assert (shown.kind, shown.number, shown.stem) == ("Table", 1, "results/small/tables/main")
+    assert (shown.kind, shown.number, shown.stem) == ("Table", "1", "results/small/tables/main")
 
 
 def test_a_table_of_another_study_is_found(project, tmp_path):

@@ -51,7 +51,7 @@ def test_statements_and_patents_alone(tmp_path, config, patents):
     gone = absent(tmp_path, *STATEMENTS, patents)
     adapted, exhibits, left_out = read_partial(FOLDER, config, gone)
     assert adapted["decomposition"]["channels"] == []
-    assert adapted["checks"].keys() == {"circles_km", "placebo_links"}
+    assert adapted["checks"].keys() == {"circles_km", "placebo_links", "randomisation"}
     assert not set(adapted["describe"]) & set(gone)
     shown = [line for exhibit in exhibits.values() for line in exhibit.specifications]
     assert not [line.name for line in shown if set(line.columns) & set(gone)]

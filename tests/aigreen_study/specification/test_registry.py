@@ -29,7 +29,7 @@ PANELS = [name for name in studies(FOLDER) if "kind" not in read_config({"study"
 @pytest.mark.parametrize("study", PANELS)
 def test_the_registry_of_every_study_is_valid(study):
     exhibits = read_registry(FOLDER, read_config({"study": study}, FOLDER))
-    assert {"baseline", "robust_estimators", "heterogeneity_size", "heterogeneity_region"} <= set(exhibits)
+    assert {"baseline", "robust_estimators"} <= set(exhibits)
     for shown in exhibits.values():
         assert Exhibit.from_printed(json.loads(json.dumps(shown.printed()))).specifications == shown.specifications
 

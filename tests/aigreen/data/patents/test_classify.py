@@ -133,7 +133,7 @@ def test_inventory_examples():
     assert table["strict"].tolist() == [True, False, False, False, True, False, False]
     assert table["rule"].tolist() == ["H02J7/35", "H02J7/00", "H02J", "H01M10/0525", "B60L11/00", "G21", ""]
     assert table["tags"].tolist() == [
-        "energy_storage|solar", "energy_storage|ev", "", "energy_storage|ev", "energy_storage|ev", "", "",
+        "energy_storage|solar", "energy_storage|ev", "", "energy_storage|ev|lithium", "energy_storage|ev", "", "",
     ]  # fmt: skip
     assert table.loc["H02J7/35", ["topic", "mechanism", "status"]].tolist() == [
         "Alternative Energy Production", "prevention", "inventory",
@@ -180,7 +180,7 @@ def test_patents():
         "Alternative Energy Production", "", "", "Energy Conservation",
     ]  # fmt: skip
     assert flags["mechanism"].tolist() == ["prevention", "other", "prevention", "", "", "prevention"]
-    assert flags["tags"].tolist() == ["wind", "", "energy_storage|ev", "", "", "energy_storage"]
+    assert flags["tags"].tolist() == ["wind", "", "energy_storage|ev|lithium", "", "", "energy_storage"]
     assert flags["y02_sectors"].tolist() == ["Energy", "", "Energy", "", "Smart grids", ""]
     assert flags["ai_code"].tolist() == [False, False, True, False, False, True]
     assert flags["ai_keyword"].tolist() == [False, False, False, True, True, False]

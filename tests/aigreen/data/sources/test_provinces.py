@@ -55,6 +55,8 @@ def test_values(tidy, code, year, invention, utility):
 def test_missing_cells_are_where_the_documentation_says(tidy):
     assert tidy.isna().sum().loc[lambda n: n > 0].to_dict() == {
         "coal_share": 144,
+        "industrial_so2": 24,
+        "industrial_wastewater": 24,
         "urban_share": 155,
         "environment_expenditure_share": 217,
     }
