@@ -11,7 +11,18 @@ from aigreen.errors import MissingExtraError
 EXTRAS = {
     "data": ("duckdb", "ibis", "pandera", "pooch", "python_calamine", "rapidfuzz", "sqlglot", "tqdm", "yaml"),
     "robust": ("diff_diff",),
-    "study": ("docx", "ipykernel", "jsonschema", "jupyter_core", "nbconvert", "pypdf", "rich", "seaborn", "snakemake", "typst"),
+    "study": (
+        "docx",
+        "ipykernel",
+        "jsonschema",
+        "jupyter_core",
+        "nbconvert",
+        "pypdf",
+        "rich",
+        "seaborn",
+        "snakemake",
+        "typst",
+    ),  # fmt: skip
 }
 
 
