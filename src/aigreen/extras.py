@@ -22,7 +22,7 @@ EXTRAS = {
         "seaborn",
         "snakemake",
         "typst",
-    ),  # fmt: skip
+    ),
 }
 
 

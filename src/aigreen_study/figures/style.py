@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from aigreen.disk import write_bytes
-from aigreen.effects.plot import COLOURS, MARK, MARKERS
+from aigreen.effects.plot import COLOURS, MARK
 from aigreen.errors import ReportError, UnknownColumnError
 from aigreen_study.run.stem import stem
 
