@@ -63,7 +63,7 @@ def real_evidence(rows: Sequence[Mapping[str, str]], ledgers: Ledgers) -> Table:
         groups=tuple(Group(tuple(lines), title) for title, lines in groups.items()),
         notes="Accepted results of the studies named; nothing here is simulated. Effects are 100 (exp(b) − 1) of "
         "coefficients b on a logarithmic scale, with the ends of their 95 percent intervals. Treated: units ever "
-        "treated, of city-industries cities. Effective: effective number of treated clusters in the event study, as "
+        "treated. Effective: effective number of treated clusters in the event study, as "
         "their sizes differ. Leads: p-value of the joint test that nothing moves before treatment. What each can tell: "
         f"{tells}.",
     )
