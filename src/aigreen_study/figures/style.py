@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from aigreen.disk import write_bytes
-from aigreen.effects.plot import COLOURS, MARK
+from aigreen.effects import plot
 from aigreen.errors import ReportError, UnknownColumnError
 from aigreen_study.run.stem import stem
 
@@ -25,9 +25,10 @@ HEIGHT = 3.3
 TALLEST = 8.8  # what a page holds beside a caption
 SMALL = 9.2  # points: the smallest type in use, more than seven where figures are printed at 78 percent
 
-# The palette of Okabe and Ito, but for the three colours of the library's own plots.
+# Of series, those of the library's own plots: the palette of Okabe and Ito but for one, ordered so that their lightness
+# differs too; dashes and markers repeat the distinction in grey.
+COLOURS, MARKERS, MARK = plot.COLOURS, plot.MARKERS, plot.MARK
 BLACK, BLUE, _, GREEN, PINK, SKY, ORANGE = COLOURS
-# Of series, ordered so that their lightness differs too; dashes and markers repeat the distinction in grey.
 DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.2, 1.2, 1.2)), (0, (8, 2)), (0, (3, 3)), (0, (1, 2.5)))
 BAR = "0.55"  # simultaneous intervals where pointwise ones are black
 STRIPE = (0, 0, 0, 0.045)  # lets the mark of simulated data through
