@@ -28,6 +28,8 @@ rule estimate:
         f"{LOGS}/estimate_{{exhibit}}.log",
     wildcard_constraints:
         exhibit="|".join(EXHIBITS) or "(?!)",
+    group:
+        "exhibits"
     params:
         specifications=estimated,
         roles=config["panel"],
@@ -46,6 +48,8 @@ rule render_columns:
         f"{LOGS}/render_{{exhibit}}.log",
     wildcard_constraints:
         exhibit=exhibit_names("columns"),
+    group:
+        "exhibits"
     params:
         exhibit=printed,
         config=PRINTED,
@@ -63,6 +67,8 @@ rule render_estimates:
         f"{LOGS}/render_{{exhibit}}.log",
     wildcard_constraints:
         exhibit=exhibit_names("estimates", "range"),
+    group:
+        "exhibits"
     params:
         exhibit=printed,
         config=PRINTED,
@@ -80,6 +86,8 @@ rule render_precision:
         f"{LOGS}/render_{{exhibit}}.log",
     wildcard_constraints:
         exhibit=exhibit_names("precision"),
+    group:
+        "exhibits"
     params:
         exhibit=printed,
         config=PRINTED,
@@ -97,6 +105,8 @@ rule render_contrast:
         f"{LOGS}/render_{{exhibit}}.log",
     wildcard_constraints:
         exhibit=exhibit_names("contrast"),
+    group:
+        "exhibits"
     params:
         exhibit=printed,
         config=PRINTED,
@@ -114,6 +124,8 @@ rule render_figure:
         f"{LOGS}/render_{{exhibit}}.log",
     wildcard_constraints:
         exhibit=exhibit_names("figure", "points"),
+    group:
+        "exhibits"
     params:
         exhibit=printed,
         config=PRINTED,
@@ -131,6 +143,8 @@ rule render_curve:
         f"{LOGS}/render_{{exhibit}}.log",
     wildcard_constraints:
         exhibit=exhibit_names("curve"),
+    group:
+        "exhibits"
     params:
         exhibit=printed,
         config=PRINTED,

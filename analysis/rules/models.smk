@@ -25,6 +25,8 @@ rule describe:
         trends=multiext(f"{RESULTS}/figures/trends", ".pdf", ".svg"),
     log:
         f"{LOGS}/describe.log",
+    group:
+        "checks"
     params:
         config=config,
     script:

@@ -20,6 +20,9 @@ if SIMULATED:
             calibration=f"{RESULTS}/truth/calibration.csv",
         log:
             f"{LOGS}/simulate.log",
+        resources:
+            mem_mb=6000,
+            runtime=60,
         params:
             seed=config["seed"],
             simulation=config.get("simulation", {}),
@@ -60,6 +63,9 @@ if SIMULATED or LICENSED:
         log:
             f"{LOGS}/panel.log",
         threads: BUILD.get("threads", 2)
+        resources:
+            mem_mb=6000,
+            runtime=60,
         params:
             raw=RAW,
             timing=config["panel"]["timing"],
@@ -85,6 +91,9 @@ elif OPEN:
                 truth=f"{RESULTS}/truth/truth.parquet",
             log:
                 f"{LOGS}/simulate.log",
+            resources:
+                mem_mb=6000,
+                runtime=60,
             params:
                 config={
                     key: config[key]
@@ -117,6 +126,9 @@ elif OPEN:
         log:
             f"{LOGS}/panel.log",
         threads: 2
+        resources:
+            mem_mb=6000,
+            runtime=60,
         params:
             raw=RAW,
             config={"us_build": config["us_build"]},

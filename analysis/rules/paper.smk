@@ -21,6 +21,8 @@ rule numbers:
         numbers=f"{RESULTS}/numbers.json",
     log:
         f"{LOGS}/numbers.log",
+    group:
+        "paper"
     params:
         config=config,
         exhibits=[shown.printed() for shown in EXHIBITS.values()],
@@ -46,6 +48,8 @@ rule quote_studies:
         ],
     log:
         f"{LOGS}/quote_studies.log",
+    group:
+        "paper"
     params:
         stems=[f"{RESULTS}/quoted/{study}/{name}" for study, name in QUOTED],
     script:
@@ -66,6 +70,8 @@ if QUOTED:
             table=multiext(f"{RESULTS}/tables/real_evidence", *FORMATS),
         log:
             f"{LOGS}/real_evidence.log",
+        group:
+            "paper"
         params:
             rows=read_table(CONFIG / "real_evidence.csv", EVIDENCE_COLUMNS),
         script:
@@ -79,6 +85,8 @@ if QUOTED:
             table=multiext(f"{RESULTS}/tables/elements", *FORMATS),
         log:
             f"{LOGS}/elements.log",
+        group:
+            "paper"
         params:
             rows=read_table(CONFIG / "elements.csv", ELEMENT_COLUMNS),
             study=STUDY,
@@ -102,6 +110,8 @@ rule notebook:
         html=f"{RESULTS}/notebooks/{{name}}.html",
     log:
         f"{LOGS}/notebook_{{name}}.log",
+    group:
+        "notebooks"
     params:
         study=STUDY,
         config=config,
@@ -125,10 +135,16 @@ rule paper:
         typst=sorted({*(ROOT / "paper").rglob("*.typ"), *Path("paper").rglob("*.typ")}),
         references=ROOT / "paper/references.bib",
     output:
+        **(
+            {"appendix": f"{RESULTS}/appendix.pdf"}
+            if "online_appendix" in config
+            else {}
+        ),
         pdf=f"{RESULTS}/paper.pdf",
-        **({"appendix": f"{RESULTS}/appendix.pdf"} if "online_appendix" in config else {}),
     log:
         f"{LOGS}/paper.log",
+    group:
+        "paper"
     params:
         config=printed(
             config

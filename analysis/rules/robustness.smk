@@ -59,6 +59,8 @@ rule bacon:
         numbers=f"{RESULTS}/numbers/bacon.json",
     log:
         f"{LOGS}/bacon.log",
+    group:
+        "checks"
     params:
         config=CHECKED,
     script:
@@ -117,6 +119,8 @@ if config["panel"].get("places") != "none":
             figure=multiext(f"{RESULTS}/figures/zone_map", ".pdf", ".svg"),
         log:
             f"{LOGS}/map_zones.log",
+        group:
+            "checks"
         params:
             # Studies on licensed or simulated files need no net.
             boundaries=not (SIMULATED or LICENSED or OPEN),
@@ -135,6 +139,8 @@ if "unit_map" in SET:
             figure=multiext(f"{RESULTS}/figures/unit_map", ".pdf", ".svg"),
         log:
             f"{LOGS}/map_mainland.log",
+        group:
+            "checks"
         params:
             config=CHECKED,
         script:
@@ -154,6 +160,8 @@ if USERS and "coordinates" in config["own"]:
             figure=multiext(f"{RESULTS}/figures/unit_map", ".pdf", ".svg"),
         log:
             f"{LOGS}/map_units.log",
+        group:
+            "checks"
         params:
             config={**CHECKED, "own": config["own"]},
         script:
@@ -173,6 +181,8 @@ if "placebo_links" in SET:
             numbers=f"{RESULTS}/numbers/placebo_links.json",
         log:
             f"{LOGS}/placebo_links.log",
+        group:
+            "checks"
         params:
             config=CHECKED,
         script:
@@ -192,6 +202,8 @@ if "shift_share" in SET:
             numbers=f"{RESULTS}/numbers/shift_share.json",
         log:
             f"{LOGS}/shift_share.log",
+        group:
+            "checks"
         params:
             config=CHECKED,
         script:
@@ -215,6 +227,8 @@ if "adoption" in SET:
             numbers=f"{RESULTS}/numbers/adoption.json",
         log:
             f"{LOGS}/adoption.log",
+        group:
+            "checks"
         params:
             config={**CHECKED, "simulation": config.get("simulation", {})},
         script:
@@ -234,6 +248,8 @@ if "dose_scatter" in SET:
             numbers=f"{RESULTS}/numbers/dose_scatter.json",
         log:
             f"{LOGS}/dose_scatter.log",
+        group:
+            "checks"
         params:
             config=CHECKED,
         script:

@@ -15,6 +15,8 @@ rule site:
         site=directory(f"{RESULTS}/site"),
     log:
         f"{LOGS}/site.log",
+    group:
+        "paper"
     params:
         root=str(ROOT),
         config=rules.paper.params.config,

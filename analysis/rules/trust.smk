@@ -12,12 +12,18 @@ rule provenance:
         provenance=f"{RESULTS}/provenance.json",
     log:
         f"{LOGS}/provenance.log",
+    group:
+        "paper"
     params:
         root=str(ROOT),
         graph=exhibit_graph(workflow, workflow.basedir, RESULTS),
         of={
             "study": STUDY,
-            **({"command": f"aigreen run {STUDY}.yaml"} if USERS and ROOT != Path() else {}),
+            **(
+                {"command": f"aigreen run {STUDY}.yaml"}
+                if USERS and ROOT != Path()
+                else {}
+            ),
             "source": None if USERS else config.get("source"),
             "file": config.get("file"),
             **({"left_out": [left.record() for left in LEFT_OUT]} if LEFT_OUT else {}),
@@ -39,5 +45,7 @@ rule ledger:
         ledger=f"{RESULTS}/ledger.json",
     log:
         f"{LOGS}/ledger.log",
+    group:
+        "paper"
     script:
         "../scripts/write_ledger.py"

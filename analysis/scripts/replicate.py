@@ -7,6 +7,6 @@ from aigreen_study.monte_carlo.replicate import replicate
 from aigreen_study.run.log import logged
 
 with logged(snakemake) as log:
-    draws = replicate(snakemake.wildcards.design, **snakemake.params.options)
+    draws = replicate(snakemake.wildcards.design, **snakemake.params.block, **snakemake.params.options)
     log.info("%d lines, %d without an estimate", len(draws), draws["estimate"].isna().sum())
     write_bytes(Path(snakemake.output.draws), draws.to_parquet(index=False))

@@ -12,6 +12,8 @@ with logged(snakemake) as log:
     folder = Path(snakemake.input.study).parent
     study = read_config({"study": DEFAULT}, folder)
     registry = read_registry(folder, study)
-    draws = replicate_contrasts([registry[name] for name in EXHIBITS], study, **snakemake.params.options)
+    draws = replicate_contrasts(
+        [registry[name] for name in EXHIBITS], study, **snakemake.params.block, **snakemake.params.options
+    )
     log.info("%d lines", len(draws))
     write_bytes(Path(snakemake.output.draws), draws.to_parquet(index=False))

@@ -10,6 +10,8 @@ from aigreen_study.run.log import logged
 
 with logged(snakemake) as log:
     study = yaml.safe_load(Path(snakemake.input.study).read_text(encoding="utf-8"))
-    draws = replicate_economy(study["decomposition"], seed=study["seed"], **snakemake.params.options)
+    draws = replicate_economy(
+        study["decomposition"], seed=study["seed"], **snakemake.params.block, **snakemake.params.options
+    )
     log.info("%d lines", len(draws))
     write_bytes(Path(snakemake.output.draws), draws.to_parquet(index=False))

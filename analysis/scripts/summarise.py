@@ -23,12 +23,18 @@ from aigreen_study.numbers.prose import Ledger
 from aigreen_study.run.log import logged
 from aigreen_study.tables import render
 
+
+def read(paths: list[str]) -> pd.DataFrame:
+    """Put blocks of draws together."""
+    return pd.concat([pd.read_parquet(path) for path in paths], ignore_index=True)
+
+
 with logged(snakemake) as log:
     level = snakemake.params.level
-    draws = pd.concat([pd.read_parquet(path) for path in snakemake.input.draws], ignore_index=True)
+    draws = read(snakemake.input.draws)
     summary = summarise(draws)
     log.info("\n%s", summary.round(4).to_string())
-    counts = summarise(pd.concat([pd.read_parquet(path) for path in snakemake.input.counts], ignore_index=True))
+    counts = summarise(read(snakemake.input.counts))
     log.info("\n%s", counts.round(4).to_string())
     write_bytes(Path(snakemake.output.summary), pd.concat([summary, counts]).to_csv().encode())
     render.write(counts_table(counts), snakemake.output.counts)
@@ -36,10 +42,10 @@ with logged(snakemake) as log:
         render.write(parts_table(summary, holds=holds, key=f"parts_{key}"), snakemake.output[key])
         rivals = rivals_table(summary, holds=holds, key=f"rivals_{key}")
         render.write(rivals, snakemake.output[f"rivals_{key}"])
-    economies = pd.read_parquet(snakemake.input.economies)
+    economies = read(snakemake.input.economies)
     held = summarise_economy(economies)
     render.write(economy_table(held, economies["draw"].nunique(), level), snakemake.output.economy)
-    contrasts = pd.read_parquet(snakemake.input.contrasts)
+    contrasts = read(snakemake.input.contrasts)
     size, n = summarise_contrasts(contrasts), contrasts["draw"].nunique()
     render.write(contrasts_table(size, n, level), snakemake.output.contrast_size)
     render.write(shares_table(summary), snakemake.output.shares)

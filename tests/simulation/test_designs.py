@@ -74,7 +74,7 @@ def test_many_counts_give_the_truth(monkeypatch):
 
 
 def test_replications_of_counts():
-    found = replicate("counts_all", replications=2, seed=1)
+    found = replicate("counts_all", draws=2, seed=1)
     assert set(found["estimator"]) == set(COUNT_ESTIMATORS)
     assert set(found["part"]) == {*PARTS, *ORIGINS}
     split = found[found["estimator"] == "decomposition"].pivot(index="replication", columns="part", values="estimate")
@@ -82,11 +82,12 @@ def test_replications_of_counts():
 
 
 def test_replications_do_not_depend_on_how_many_there_are():
-    few = replicate("all", replications=2, seed=1)
-    more = replicate("all", replications=3, seed=1)
-    pd.testing.assert_frame_equal(few, more[more["replication"] < 2])
+    few = replicate("all", draws=2, seed=1)
+    rest = replicate("all", draws=1, first=2, seed=1)
+    whole = replicate("all", draws=3, seed=1)
+    pd.testing.assert_frame_equal(pd.concat([few, rest], ignore_index=True), whole)
     assert set(few["estimator"]) == set(ESTIMATORS)
-    assert not np.isclose(few["truth"].iloc[0], replicate("few_clusters", replications=1, seed=1)["truth"].iloc[0])
+    assert not np.isclose(few["truth"].iloc[0], replicate("few_clusters", draws=1, seed=1)["truth"].iloc[0])
     split = few[few["estimator"] == "decomposition"].pivot(index="replication", columns="part", values="estimate")
     assert np.allclose(split[list(PARTS[1:])].sum(axis=1), split["total"], atol=1e-12)
 

@@ -32,7 +32,7 @@ def checkout(tmp_path_factory):
 
 def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     environment = os.environ | {"PYTHONPATH": str(folder / "src"), "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "snakemake", *arguments, *SETTING]
+    command = [sys.executable, "-m", "snakemake", "--set-scatter", "blocks=2", *arguments, *SETTING]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
 
 
@@ -50,9 +50,10 @@ def test_the_study_runs_from_designs_to_paper_and_resumes(checkout):
     assert shown == pytest.approx(summary.loc[("all", "decomposition", "total"), "bias"])
     assert not list(results.glob("panel*"))
 
-    draws = results / "draws/all.parquet"
+    draws = results / "draws/all/1-of-2.parquet"
     before = draws.read_bytes()
-    others = {path: path.stat().st_mtime_ns for path in (results / "draws").iterdir() if path != draws}
+    others = {path: path.stat().st_mtime_ns for path in (results / "draws").rglob("*.parquet") if path != draws}
+    assert len(others) == 2 * len([*DESIGNS, *COUNT_DESIGNS]) - 1
     # what a run that was broken off leaves
     for path in (draws, results / "summary.csv", results / "paper.pdf"):
         path.unlink()
@@ -60,3 +61,19 @@ def test_the_study_runs_from_designs_to_paper_and_resumes(checkout):
     assert again.returncode == 0, again.stderr
     assert draws.read_bytes() == before and (results / "paper.pdf").exists()
     assert {path: path.stat().st_mtime_ns for path in others} == others
+
+
+def test_results_are_the_same_in_any_number_of_blocks(checkout):
+    results = checkout / "results/monte-carlo"
+    shown = ("summary.csv", "numbers.json", "paper.pdf")
+    before = {name: (results / name).read_bytes() for name in shown}
+    run = snakemake(checkout, "--cores", "2", "--set-scatter", "blocks=1")
+    assert run.returncode == 0, run.stderr
+    assert {path.name for path in (results / "economies").iterdir()} >= {"1-of-1.parquet"}
+    assert {name: (results / name).read_bytes() for name in shown} == before
+
+
+def test_more_blocks_than_draws(checkout):
+    run = snakemake(checkout, "--cores", "1", "--set-scatter", "blocks=3")
+    assert run.returncode != 0
+    assert "3 blocks of 2 economies: fewer blocks" in run.stderr + run.stdout

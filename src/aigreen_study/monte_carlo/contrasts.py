@@ -28,7 +28,7 @@ TEST = 0.05
 
 
 def replicate_contrasts(
-    exhibits: Sequence[Exhibit], study: Mapping[str, Any], *, draws: int, level: float = 0.95
+    exhibits: Sequence[Exhibit], study: Mapping[str, Any], *, draws: int, first: int = 0, level: float = 0.95
 ) -> pd.DataFrame:
     """Draw the economy of a study again and again and estimate its differences between groups of firms.
 
@@ -39,6 +39,8 @@ def replicate_contrasts(
     study : mapping
         Configuration; economies have its effects and the seeds behind its own.
     draws : int
+    first : int
+        Number of the first draw.
     level : float
         Of the intervals.
 
@@ -52,7 +54,8 @@ def replicate_contrasts(
     roles, silent = study["panel"], logging.getLogger(f"{__name__}.silent")
     silent.setLevel(logging.ERROR)
     blocks = []
-    for seed in range(study["seed"] + 1, study["seed"] + draws + 1):
+    begin = study["seed"] + 1 + first
+    for seed in range(begin, begin + draws):
         frame, truth = perfect_panel(seed=seed, effects=effects)
         frame = _with_groups(frame)
         known = Known(truth=truth, shares=pd.DataFrame(), effects=effects, frame=frame, roles=roles)

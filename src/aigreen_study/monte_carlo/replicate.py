@@ -73,16 +73,19 @@ COUNT_ESTIMATORS: Mapping[str, Estimator] = MappingProxyType(
 )
 
 
-def replicate(name: str, *, replications: int, seed: int, level: float = 0.95) -> pd.DataFrame:
+def replicate(name: str, *, draws: int, seed: int, first: int = 0, level: float = 0.95) -> pd.DataFrame:
     """Estimate a design again and again.
 
     Parameters
     ----------
     name : str
         One of `aigreen.simulate.designs.DESIGNS` or `COUNT_DESIGNS`.
-    replications : int
+    draws : int
+        Replications.
     seed : int
-        Each replication of each design has a stream of its own: the first ones are the same however many there are.
+        Each replication of each design has a stream of its own, and is the same however many there are.
+    first : int
+        Number of the first replication.
     level : float
         Of the intervals.
 
@@ -96,7 +99,7 @@ def replicate(name: str, *, replications: int, seed: int, level: float = 0.95) -
     position = [*DESIGNS, *COUNT_DESIGNS].index(name)
     estimators = COUNT_ESTIMATORS if name in COUNT_DESIGNS else ESTIMATORS
     blocks = []
-    for r in range(replications):
+    for r in range(first, first + draws):
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(position, r)))
         if name in COUNT_DESIGNS:
             frame, truth = draw_counts(COUNT_DESIGNS[name], rng)
@@ -107,8 +110,9 @@ def replicate(name: str, *, replications: int, seed: int, level: float = 0.95) -
         panel = Panel(frame, **KEYS)
         for label, estimate in estimators.items():
             blocks.append(_attempt(estimate, panel, truth, level).assign(replication=r, estimator=label))
-    draws = pd.concat(blocks, ignore_index=True)
-    return draws.assign(design=name)[["design", "replication", "estimator", "part", *COLUMNS, "in_set"]]
+    return pd.concat(blocks, ignore_index=True).assign(design=name)[
+        ["design", "replication", "estimator", "part", *COLUMNS, "in_set"]
+    ]
 
 
 def _attempt(estimate: Estimator, panel: Panel, truth: Truth, level: float) -> pd.DataFrame:
@@ -175,6 +179,7 @@ def replicate_economy(
     *,
     draws: int,
     seed: int,
+    first: int = 0,
     level: float = 0.95,
     effects: Mapping[str, float] = MappingProxyType({}),
 ) -> pd.DataFrame:
@@ -188,6 +193,8 @@ def replicate_economy(
         Economies, with all listed firms and records without error, of the seeds from ``seed + 1`` on.
     seed : int
         That of the study, whose own economy is left out.
+    first : int
+        Number of the first draw.
     level : float
         Of the intervals and of the joint band.
     effects : mapping
@@ -204,7 +211,7 @@ def replicate_economy(
     true_of = true_log_parts if estimator.family == "poisson" else true_parts
     keys = {"unit": "firm_id", "time": "year", "cohort": "zone_year", "cluster": "home_city"}
     blocks = []
-    for one in range(seed + 1, seed + draws + 1):
+    for one in range(seed + first + 1, seed + first + draws + 1):
         frame, truth = perfect_panel(seed=one, effects=EconomyEffects(**effects))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AigreenWarning)
