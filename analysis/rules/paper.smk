@@ -125,8 +125,12 @@ rule paper:
         typst=sorted({*(ROOT / "paper").rglob("*.typ"), *Path("paper").rglob("*.typ")}),
         references=ROOT / "paper/references.bib",
     output:
+        **(
+            {"appendix": f"{RESULTS}/appendix.pdf"}
+            if "online_appendix" in config
+            else {}
+        ),
         pdf=f"{RESULTS}/paper.pdf",
-        **({"appendix": f"{RESULTS}/appendix.pdf"} if "online_appendix" in config else {}),
     log:
         f"{LOGS}/paper.log",
     params:

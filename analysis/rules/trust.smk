@@ -17,7 +17,11 @@ rule provenance:
         graph=exhibit_graph(workflow, workflow.basedir, RESULTS),
         of={
             "study": STUDY,
-            **({"command": f"aigreen run {STUDY}.yaml"} if USERS and ROOT != Path() else {}),
+            **(
+                {"command": f"aigreen run {STUDY}.yaml"}
+                if USERS and ROOT != Path()
+                else {}
+            ),
             "source": None if USERS else config.get("source"),
             "file": config.get("file"),
             **({"left_out": [left.record() for left in LEFT_OUT]} if LEFT_OUT else {}),

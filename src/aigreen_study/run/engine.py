@@ -6,7 +6,7 @@ import builtins
 import sys
 from typing import Any
 
-from aigreen_study.run.interruption import CODE, on_interrupt, tell
+from aigreen_study.run.interruption import CODE, interrupted, on_interrupt, tell
 
 
 def _without_profile(*words: Any, **options: Any) -> None:
@@ -24,8 +24,11 @@ def main() -> None:
         cli.print = _without_profile
         cli.main()
     except KeyboardInterrupt:
-        tell()
-        sys.exit(CODE)
+        pass
+    finally:
+        if interrupted.is_set():
+            tell()
+            sys.exit(CODE)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,9 @@ def short_messages(workflow: Any) -> None:
 
     for handler in logger.handlers:
         if handler.name == "DefaultStreamHandler" and not isinstance(handler.formatter, Short):
-            form = Short(handler.formatter, Steps(dry=workflow.output_settings.dryrun, plan=partial(forecast, workflow)))
+            form = Short(
+                handler.formatter, Steps(dry=workflow.output_settings.dryrun, plan=partial(forecast, workflow))
+            )
             short = _Terminal(form)
             for condition in handler.filters:
                 short.addFilter(condition)

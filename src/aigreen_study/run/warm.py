@@ -23,19 +23,25 @@ from typing import Any
 from aigreen_study.run.interruption import CODE, interrupted
 from aigreen_study.run.script import run_script
 
-# What several steps import, in the order in which they need it.
+# What several steps import, in the order in which they need it. Not pyfixest, which starts threads when it is imported:
+# these are not in a copy.
 PRELOADED = (
+    "snakemake.io",
     "snakemake.iocontainers",
     "aigreen_study.run.step",
+    "pyarrow.parquet",
     "aigreen_study.specification.estimate",
     "aigreen_study.specification.results",
     "aigreen_study.tables.exhibits",
     "aigreen_study.tables.render",
-    "aigreen_study.figures.style",
     "matplotlib.pyplot",
     "matplotlib.backends.backend_pdf",
     "matplotlib.backends.backend_svg",
-    "scipy.stats",
+    "seaborn",
+    "aigreen_study.figures",
+    "aigreen_study.specification.registry",
+    "aigreen_study.specification.known",
+    "diff_diff",
 )
 _LONGEST = 1 << 16  # of a path
 _NOT_FOUND = 127
