@@ -36,7 +36,7 @@ class Steps:
     dry : bool
         Whether nothing runs, and each step is listed with the reason to run it.
     plan : callable, optional
-        Gives what is known of the durations of the steps, once it is settled which run; without it, no time left is shown.
+        Gives the durations of the steps, once it is settled which run; without it, no time left is shown.
     """
 
     EVENTS = ("run_info", "job_info", "job_started", "job_finished", "progress", "resources_info", "workflow_started")

@@ -1,8 +1,8 @@
 """Steps that need not import anything: each is a copy of a process that has imported what most of them need.
 
 A step computes for a second or two, and importing takes as long. On Linux one process of a run imports while Snakemake
-looks what is to be done, and is copied (forked) for every step. Elsewhere copies are not safe and each step is a program
-of its own.
+looks what is to be done, and is copied (forked) for every step. Elsewhere copies are not safe, and each step is a
+program of its own.
 """
 
 from __future__ import annotations
