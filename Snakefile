@@ -1,7 +1,5 @@
 """The study from raw files to the typeset paper: `snakemake`, or `snakemake --config study=provinces`."""
 
-import shutil
-import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -11,6 +9,7 @@ from aigreen.errors import AigreenError
 from aigreen_study.run.one_run import only_run
 from aigreen_study.run.same_numbers import same_numbers
 from aigreen_study.run.terminal import name_results, short_messages
+from aigreen_study.run.warm import warm_scripts
 from aigreen_study.run.workflow import depend_on_code, show_in_report
 from aigreen_study.specification.partial import absent_columns, read_partial
 from aigreen_study.config import read_config
@@ -19,11 +18,10 @@ from aigreen_study.own.study import is_own
 
 min_version("9.0")
 
-# Snakemake does not quote the path of Python when it runs a script.
-if " " in sys.executable and shutil.which("python") == sys.executable:
-    sys.executable = "python"
-short_messages(dry=workflow.output_settings.dryrun)
+short_messages(workflow)
 same_numbers()
+if workflow.is_main_process and not workflow.output_settings.dryrun:
+    warm_scripts()
 
 # Another folder than the project's own holds studies of users, with their results.
 ROOT = Path() if Path(workflow.basedir) == Path.cwd() else Path(workflow.basedir)

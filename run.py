@@ -37,8 +37,8 @@ STAMP = "aigreen-stamp.json"
 PYTHON = getattr(sys, "_base_executable", None) or sys.executable
 
 AT_THE_TOP = {
-    "paper": ["python", "-m", "snakemake"],
-    "snakemake": ["python", "-m", "snakemake"],
+    "paper": ["python", "-m", "aigreen_study.run.engine"],
+    "snakemake": ["python", "-m", "aigreen_study.run.engine"],
     "test": ["python", "-m", "pytest", "-n", "auto", "--dist", "loadscope"],
     "benchmark": ["python", "benchmarks/run.py"],
     "notebook": ["python", "-m", "jupyterlab", "notebooks"],

@@ -134,6 +134,8 @@ class Factors:
 
 def _root(increasing: Callable[[np.ndarray], np.ndarray], low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Halve intervals until each holds the root alone."""
+    if not len(low):  # as in most results
+        return low
     for _ in range(_STEPS):
         middle = (low + high) / 2
         above = increasing(middle) > 0

@@ -36,7 +36,7 @@ def run(given: argparse.Namespace) -> int:
     top, folder = project(), given.file.absolute().parent
     if folder == top / CONFIG:  # a study among those of a checkout runs at its top
         folder = top
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(top / "Snakefile")]
+    command = [sys.executable, "-m", "aigreen_study.run.engine", "--snakefile", str(top / "Snakefile")]
     command += ["--workflow-profile", str(top / "profiles/default")]
     command += ["--directory", str(folder), *given.options]
     command += ["--config", f"study={given.file.stem}"]

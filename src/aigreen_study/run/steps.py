@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Callable
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
+
+from aigreen_study.run.forecast import Forecast
 
 _REASONS = {
     "Missing output files": "output missing",
@@ -32,22 +35,25 @@ class Steps:
     ----------
     dry : bool
         Whether nothing runs, and each step is listed with the reason to run it.
+    plan : callable, optional
+        Gives the durations of the steps, once it is settled which run; without it, no time left is shown.
     """
 
     EVENTS = ("run_info", "job_info", "job_started", "job_finished", "progress", "resources_info", "workflow_started")
 
-    def __init__(self, *, dry: bool = False) -> None:
-        self._dry = dry
+    def __init__(self, *, dry: bool = False, plan: Callable[[], Forecast] | None = None) -> None:
+        self._dry, self._plan_of = dry, plan
+        self._forecast: Forecast | None = None
         self._console = Console(file=sys.stdout if dry else sys.stderr, highlight=False, soft_wrap=True)
         self._live: Live | None = None
-        self._total = self._started = self._done = 0
-        self._began = time.monotonic()
+        self._total = self._started = 0
+        self._done: set[int] = set()
         self._running: dict[int, tuple[str, float]] = {}
 
     @property
     def complete(self) -> bool:
         """Whether all steps are done."""
-        return 0 < self._total == self._done
+        return 0 < self._total == len(self._done)
 
     def say(self, text: str) -> None:
         """Print lines, above the one that shows what runs."""
@@ -74,7 +80,8 @@ class Steps:
         if self._dry and self._total:
             return str(record.msg).strip()
         self._total = record.__dict__["stats"]["total"]
-        self._began = time.monotonic()
+        if not self._dry and self._plan_of:
+            self._forecast = self._plan_of()
         if not self._dry and self._console.is_terminal and not self._console.is_dumb_terminal:
             self._live = Live(
                 console=self._console, get_renderable=self._status, refresh_per_second=2, transient=True,
@@ -93,11 +100,17 @@ class Steps:
         return "" if self._live else f"{self._number(self._started)} {name}{self._left()}"
 
     def _end(self, record: logging.LogRecord) -> str:
-        self._done += 1
-        name, began = self._running.pop(record.__dict__["job_id"], ("", 0.0))
-        if not self._live or not name:
+        step = record.__dict__["job_id"]
+        self._done.add(step)
+        name, began = self._running.pop(step, ("", 0.0))
+        if not name:
             return ""
-        line = f"{self._number(self._done)} {name}  {time.monotonic() - began:.1f} s"
+        took = time.monotonic() - began
+        if self._forecast:
+            self._forecast.took[step] = took
+        if not self._live:
+            return ""
+        line = f"{self._number(len(self._done))} {name}  {took:.1f} s"
         if self.complete:
             self.close()
         return line
@@ -106,15 +119,14 @@ class Steps:
         return f"[{i:>{len(str(self._total))}}/{self._total}]"
 
     def _left(self) -> str:
-        """Time left if the steps to come take as long as those done, on average; nothing before a tenth is done."""
-        if not self._done or 10 * self._done < self._total:
-            return ""
-        seconds = round((time.monotonic() - self._began) / self._done * (self._total - self._done))
-        return f", about {seconds // 60}:{seconds % 60:02} left"
+        now = time.monotonic()
+        running = {step: now - began for step, (_, began) in list(self._running.items())}
+        seconds = self._forecast.seconds(self._done, running) if self._forecast else None
+        return "" if seconds is None else f", about {int(seconds) // 60}:{int(seconds) % 60:02} left"
 
     def _status(self) -> Text:
         names = ", ".join(name for name, _ in list(self._running.values()))
-        done, left = f"{self._done} of {self._total} done", self._left()
+        done, left = f"{len(self._done)} of {self._total} done", self._left()
         room = max(self._console.width - len(done) - len(left) - 8, 10)
         names = names if len(names) <= room else names[: room - 1] + "…"
         return Text(f"{done}{left}: {names}", no_wrap=True, overflow="ellipsis")

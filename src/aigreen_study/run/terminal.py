@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import atexit
 import logging
-import os
 import re
-import signal
 import sys
-import threading
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from types import FrameType
+from typing import Any
 
+from aigreen_study.run.forecast import forecast
+from aigreen_study.run.interruption import MESSAGE, interrupted, on_interrupt, tell, told
 from aigreen_study.run.steps import Steps
 
 _HEADER = re.compile(
     r"^\w+( in rule \w+)?( in file \"[^\n]*\", line \d+)?:\s*|\n\s*File \"[^\n]*\", line \d+, in [\w<>]+$"
 )
 _OF_THE_JOB = ("RuleException", "CalledProcessError")
-INTERRUPTED = "error: interrupted; run again to go on"
 _ENDING = {
-    "Terminating processes on user request": INTERRUPTED,
+    "Terminating processes on user request": MESSAGE,
     "Will exit after finishing currently running jobs": "error: terminated; run again to go on",
 }
 _ROUTINE = re.compile(
@@ -32,19 +31,21 @@ _ROUTINE = re.compile(
 _AFTER = re.compile(r"(Shutting down, this|Exiting because a job|Complete log|WorkflowError:\s+At least one job)")
 
 
-def short_messages(*, dry: bool = False) -> None:
+def short_messages(workflow: Any) -> None:
     """Make Snakemake's messages on the terminal short; its own log file keeps all of them.
 
     Parameters
     ----------
-    dry : bool
-        Whether the run only tells what it would do.
+    workflow : snakemake.workflow.Workflow
+        As the Snakefile sees it.
     """
     from snakemake.logging import logger
 
     for handler in logger.handlers:
         if handler.name == "DefaultStreamHandler" and not isinstance(handler.formatter, Short):
-            form = Short(handler.formatter, Steps(dry=dry))
+            form = Short(
+                handler.formatter, Steps(dry=workflow.output_settings.dryrun, plan=partial(forecast, workflow))
+            )
             short = _Terminal(form)
             for condition in handler.filters:
                 short.addFilter(condition)
@@ -67,23 +68,13 @@ def _tell_of_interruption(form: Short) -> None:
 
     A second interrupt ends the run at once; what its steps leave unfinished the next run makes again.
     """
-    interrupted = threading.Event()
 
-    def note(number: int, frame: FrameType | None) -> None:
-        if interrupted.is_set():
-            tell()
-            os._exit(130)
-        interrupted.set()
-        signal.default_int_handler(number, frame)
-
-    def tell() -> None:
+    def last() -> None:
         form.steps.close()
-        if interrupted.is_set() and not form.told:
-            print(INTERRUPTED, file=sys.stderr)
+        tell()
 
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, note)
-        atexit.register(tell)
+    on_interrupt(last)
+    atexit.register(last)
 
 
 class _Terminal(logging.Handler):
@@ -116,7 +107,6 @@ class Short(logging.Formatter):
         super().__init__()
         self._usual = usual or logging.Formatter()
         self.steps = steps
-        self.told = False
         self.results: Mapping[str, str] = {}
 
     def format(self, record: logging.LogRecord) -> str:
@@ -124,10 +114,11 @@ class Short(logging.Formatter):
         event = getattr(getattr(record, "event", None), "value", None)
         text = str(record.msg)
         if ended := next((line for start, line in _ENDING.items() if text.startswith(start)), ""):
-            told, self.told = self.told, True
-            return "" if told else ended
+            before = told.is_set()
+            told.set()
+            return "" if before else ended
         if event == "job_error":
-            return "" if self.told else _of_a_job(record)
+            return "" if told.is_set() or interrupted.is_set() else _of_a_job(record)
         if _AFTER.match(text) or getattr(record, "exception", None) in _OF_THE_JOB:
             return ""
         if event == "error":

@@ -53,7 +53,7 @@ def rebuild(project: Path, study: str, folder: Path) -> Path:
     mirror = Path(environment[MIRROR]) if environment.get(MIRROR) else project / "data/raw"
     if mirror.is_dir():
         environment[MIRROR] = str(mirror.resolve())  # it may be relative to where this process is
-    command = [sys.executable, "-m", "snakemake", "--config", f"study={study}"]
+    command = [sys.executable, "-m", "aigreen_study.run.engine", "--config", f"study={study}"]
     run = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, errors="replace")
     if run.returncode:
         lines = (run.stdout + run.stderr).strip().splitlines()

@@ -17,7 +17,8 @@ handler = logging.StreamHandler()
 handler.name = "DefaultStreamHandler"
 logger.addHandler(handler)
 from aigreen_study.run.terminal import short_messages
-short_messages()
+from types import SimpleNamespace
+short_messages(SimpleNamespace(output_settings=SimpleNamespace(dryrun=False)))
 try:
     os.kill(os.getpid(), {number})
     signal.pause()
@@ -58,7 +59,7 @@ def test_an_environment_removed_in_mid_run_is_named(monkeypatch, tmp_path):
 
 SNAKEFILE = """
 from aigreen_study.run.terminal import name_results, short_messages
-short_messages(dry=workflow.output_settings.dryrun)
+short_messages(workflow)
 name_results({"paper": "paper.pdf", "appendix": "appendix.pdf"})
 rule all:
     default_target: True

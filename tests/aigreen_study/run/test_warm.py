@@ -1,0 +1,124 @@
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from aigreen_study.run.interruption import CODE
+from aigreen_study.run.script import run_script
+from aigreen_study.run.warm import Warm
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="copies of a process are for Linux")
+
+
+@pytest.fixture(scope="module")
+def warm():
+    return Warm()
+
+
+def script(folder, text):
+    (folder / "step.py").write_text(text)
+    return str(folder / "step.py")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("import pandas", 0),
+        ("raise SystemExit(3)", 3),
+        ("raise SystemExit('no')", 1),
+        ("raise ValueError('no')", 1),
+        ("raise KeyboardInterrupt", CODE),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
+    ],
+)
+def test_the_exit_code_of_a_script(warm, tmp_path, text, code):
+    assert warm.run(script(tmp_path, text)) == code
+
+
+def test_scripts_are_copies_with_everything_imported_and_know_nothing_of_each_other(warm, tmp_path):
+    told = tmp_path / "told"
+    text = (
+        f"import os, sys\nopen({str(told)!r}, 'a').write(f'{{os.getpid()}} {{\"seen\" in vars(sys)}}\\n')\nsys.seen = 1"
+    )
+    text += "\nassert sys.argv == [__file__] and __name__ == '__main__'"
+    for _ in range(2):
+        assert warm.run(script(tmp_path, text)) == 0
+    first, second = map(str.split, told.read_text().splitlines())
+    assert first[0] != second[0]
+    assert first[1] == second[1] == "False"
+    deadline = time.monotonic() + 60  # for what it imports
+    loaded = script(tmp_path, "import sys; sys.exit('seaborn' not in sys.modules)")
+    while warm.run(loaded):
+        assert time.monotonic() < deadline
+
+
+def test_two_scripts_at_once(warm, tmp_path):
+    """Each waits for the other, so that one after the other would never end."""
+    first, second = tmp_path / "a.py", tmp_path / "b.py"
+    for own, other in ((first, second), (second, first)):
+        own.write_text(
+            f"import pathlib, time\npathlib.Path({str(own) + '.here'!r}).touch()\n"
+            f"while not pathlib.Path({str(other) + '.here'!r}).exists(): time.sleep(0.01)\n"
+        )
+    codes = []
+    threads = [threading.Thread(target=lambda file=file: codes.append(warm.run(str(file)))) for file in (first, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert codes == [0, 0]
+
+
+INTERRUPTED = """
+import os, signal, sys
+from aigreen_study.run.warm import Warm
+warm = Warm()
+signal.signal(signal.SIGINT, lambda *_: None)
+print(warm.run(sys.argv[1]))
+"""
+SLEEPS = """
+import os, pathlib, time
+pathlib.Path({here!r}).touch()
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    {then}
+"""
+
+
+@pytest.mark.parametrize(
+    ("then", "signals"), [("raise", 1), ("time.sleep(60)", 2)], ids=["once", "twice, the first one held up"]
+)
+def test_ctrl_c_ends_a_script_and_says_nothing(tmp_path, then, signals):
+    here = tmp_path / "here"
+    file = script(tmp_path, SLEEPS.format(here=str(here), then=then))
+    command = [sys.executable, "-c", INTERRUPTED, file]
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while not here.exists():
+        time.sleep(0.01)
+    for _ in range(signals):
+        os.killpg(run.pid, signal.SIGINT)
+        time.sleep(0.5)
+    told = run.communicate(timeout=30)
+    assert told == (f"{CODE}\n", "")
+
+
+def test_ctrl_c_while_a_script_imports(tmp_path):
+    (tmp_path / "slow.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGINT)")
+    file = script(tmp_path, f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import slow")
+    command = [sys.executable, "-m", run_script.__module__, file]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (CODE, "")
+
+
+def test_without_the_process_a_script_is_a_program_of_its_own(tmp_path):
+    from aigreen_study.run.warm import _run
+
+    gone = Warm()
+    gone._process.kill()
+    gone._process.wait()
+    assert _run(script(tmp_path, "raise SystemExit(4)"), gone) == 4
