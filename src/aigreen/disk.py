@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from aigreen.errors import ReportError
+
 _STAMP = ".snakemake_timestamp"  # Snakemake leaves it in folders
-_BESIDE = re.compile(r"\..+\.(\d+)")
+_BESIDE = re.compile(r"\..+\.(\d+)@(.*)")
+_DAY = 86_400.0  # seconds
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -27,21 +32,32 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def beside(path: Path) -> Path:
-    """Place next to a file or folder where this process writes it before it is moved."""
-    return path.with_name(f".{path.name}.{os.getpid()}")
+    """Place next to a file or folder where this process of this machine writes it before it is moved."""
+    return path.with_name(f".{path.name}.{os.getpid()}@{platform.node()}")
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what killed processes left beside the files and folders that they were writing."""
+    """Remove what killed processes left beside the files and folders that they were writing.
+
+    Processes of another machine that shares the folder cannot be asked: what they left goes when it is a day old.
+    """
     for path in list(folder.rglob(".*")):
         name = _BESIDE.fullmatch(path.name)
-        if name is None or _alive(int(name[1])):
+        if name is None or not _left(path, int(name[1]), name[2]):
             continue
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
             with suppress(OSError):
                 path.unlink()
+
+
+def _left(path: Path, process: int, machine: str) -> bool:
+    if machine == platform.node():
+        return not _alive(process)
+    with suppress(OSError):
+        return time.time() - path.stat().st_mtime > _DAY
+    return False
 
 
 def _alive(process: int) -> bool:
@@ -73,12 +89,19 @@ def content_sum(path: Path) -> tuple[str, int]:
 
 
 def lock(file: IO[str] | int, *, shared: bool = False, wait: bool = True) -> bool:
-    """Lock an open file until it is closed or the process ends, however it ends.
+    """Lock a file, open for reading and writing, until it is closed or the process ends, however it ends.
+
+    On a folder that several machines share it holds across them, where its file system keeps locks (NFS does).
 
     Returns
     -------
     bool
         False where another process has it and `wait` is not set. On Windows there is no lock and nothing to wait for.
+
+    Raises
+    ------
+    ReportError
+        Where the file system keeps no locks.
     """
     if os.name == "nt":
         return True
@@ -88,6 +111,11 @@ def lock(file: IO[str] | int, *, shared: bool = False, wait: bool = True) -> boo
         fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         return False
+    except OSError as error:
+        raise ReportError(
+            f"{getattr(file, 'name', 'a file')}: this file system keeps no locks ({error.strerror}), so that two runs "
+            "could write the same results; mount it with them (Lustre: -o flock)"
+        ) from None
     return True
 
 
@@ -97,9 +125,6 @@ def locked_folder(folder: Path) -> Iterator[None]:
     if os.name == "nt":
         yield
         return
-    held = os.open(folder, os.O_RDONLY)
-    try:
+    with (folder / ".lock").open("a+", encoding="ascii") as held:
         lock(held)
         yield
-    finally:
-        os.close(held)

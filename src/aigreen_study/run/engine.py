@@ -10,8 +10,8 @@ from aigreen_study.run.interruption import CODE, interrupted, on_interrupt, tell
 
 
 def _without_profile(*words: Any, **options: Any) -> None:
-    """Print, but for the line that names the profile."""
-    if not str(words[:1]).startswith("('Using workflow specific profile"):
+    """Print, but for the line that names the profiles."""
+    if not str(words[:1]).startswith(("('Using profile", "('Using workflow specific profile")):
         builtins.print(*words, **options)
 
 

@@ -46,7 +46,8 @@ class Steps:
         self._forecast: Forecast | None = None
         self._console = Console(file=sys.stdout if dry else sys.stderr, highlight=False, soft_wrap=True)
         self._live: Live | None = None
-        self._total = self._started = 0
+        self._total = 0
+        self._numbers: dict[int, int] = {}  # of a step that is tried again, the same
         self._done: set[int] = set()
         self._running: dict[int, tuple[str, float]] = {}
 
@@ -93,11 +94,11 @@ class Steps:
     def _start(self, record: logging.LogRecord) -> str:
         values = record.__dict__
         name = " ".join([values["rule_name"], *map(str, dict(values["wildcards"] or {}).values())])
-        self._started += 1
+        number = self._number(self._numbers.setdefault(values["jobid"], len(self._numbers) + 1))
         if self._dry:
-            return f"{self._number(self._started)} {name}: {_reason(values['reason'])}"
+            return f"{number} {name}: {_reason(values['reason'])}"
         self._running[values["jobid"]] = name, time.monotonic()
-        return "" if self._live else f"{self._number(self._started)} {name}{self._left()}"
+        return "" if self._live else f"{number} {name}{self._left()}"
 
     def _end(self, record: logging.LogRecord) -> str:
         step = record.__dict__["job_id"]
@@ -116,7 +117,7 @@ class Steps:
         return line
 
     def _number(self, i: int) -> str:
-        return f"[{i:>{len(str(self._total))}}/{self._total}]"
+        return f"[{i:>{len(str(self._total))}}/{self._total}]" if self._total else f"[{i}]"
 
     def _left(self) -> str:
         now = time.monotonic()

@@ -26,7 +26,10 @@ _ENDING = {
 _ROUTINE = re.compile(
     r"$|None$|Using (workflow specific profile|shell)|Assuming unrestricted|Building DAG|Provided cores|"
     r"Rules claiming more|Select jobs|Complete log|Reasons:|Elapsed time|Some jobs were triggered by provenance|"
-    r"Rules with provenance|\d+ jobs have (missing|outdated) provenance|host: "
+    r"Rules with provenance|\d+ jobs have (missing|outdated) provenance|host: |"
+    # of the executors for clusters
+    r"SLURM run ID|No SLURM account given|No account was given|\s*Unable to guess SLURM|Cleaning up SLURM|"
+    r"\s*\[.*\] Group job"
 )
 _AFTER = re.compile(r"(Shutting down, this|Exiting because a job|Complete log|WorkflowError:\s+At least one job)")
 

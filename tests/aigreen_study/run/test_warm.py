@@ -9,14 +9,14 @@ import pytest
 
 from aigreen_study.run.interruption import CODE
 from aigreen_study.run.script import run_script
-from aigreen_study.run.warm import Warm
+from aigreen_study.run.warm import _run_program, run_copy, start_importing
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="copies of a process are for Linux")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def warm():
-    return Warm()
+    start_importing()
 
 
 def script(folder, text):
@@ -35,28 +35,28 @@ def script(folder, text):
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
     ],
 )
-def test_the_exit_code_of_a_script(warm, tmp_path, text, code):
-    assert warm.run(script(tmp_path, text)) == code
+def test_the_exit_code_of_a_script(tmp_path, text, code):
+    assert run_copy(script(tmp_path, text)) == code
 
 
-def test_scripts_are_copies_with_everything_imported_and_know_nothing_of_each_other(warm, tmp_path):
+def test_scripts_are_copies_with_everything_imported_and_know_nothing_of_each_other(tmp_path):
     told = tmp_path / "told"
     text = (
         f"import os, sys\nopen({str(told)!r}, 'a').write(f'{{os.getpid()}} {{\"seen\" in vars(sys)}}\\n')\nsys.seen = 1"
     )
     text += "\nassert sys.argv == [__file__] and __name__ == '__main__'"
     for _ in range(2):
-        assert warm.run(script(tmp_path, text)) == 0
+        assert run_copy(script(tmp_path, text)) == 0
     first, second = map(str.split, told.read_text().splitlines())
     assert first[0] != second[0]
     assert first[1] == second[1] == "False"
     deadline = time.monotonic() + 60  # for what it imports
     loaded = script(tmp_path, "import sys; sys.exit('seaborn' not in sys.modules)")
-    while warm.run(loaded):
+    while run_copy(loaded):
         assert time.monotonic() < deadline
 
 
-def test_two_scripts_at_once(warm, tmp_path):
+def test_two_scripts_at_once(tmp_path):
     """Each waits for the other, so that one after the other would never end."""
     first, second = tmp_path / "a.py", tmp_path / "b.py"
     for own, other in ((first, second), (second, first)):
@@ -65,7 +65,7 @@ def test_two_scripts_at_once(warm, tmp_path):
             f"while not pathlib.Path({str(other) + '.here'!r}).exists(): time.sleep(0.01)\n"
         )
     codes = []
-    threads = [threading.Thread(target=lambda file=file: codes.append(warm.run(str(file)))) for file in (first, second)]
+    threads = [threading.Thread(target=lambda file=file: codes.append(run_copy(str(file)))) for file in (first, second)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -75,10 +75,11 @@ def test_two_scripts_at_once(warm, tmp_path):
 
 INTERRUPTED = """
 import os, signal, sys
-from aigreen_study.run.warm import Warm
-warm = Warm()
-signal.signal(signal.SIGINT, lambda *_: None)
-print(warm.run(sys.argv[1]))
+from aigreen_study.run.warm import run_copy, start_importing
+if __name__ == "__main__":
+    start_importing()
+    signal.signal(signal.SIGINT, lambda *_: None)
+    print(run_copy(sys.argv[1]))
 """
 SLEEPS = """
 import os, pathlib, time
@@ -115,10 +116,5 @@ def test_ctrl_c_while_a_script_imports(tmp_path):
     assert (done.returncode, done.stderr) == (CODE, "")
 
 
-def test_without_the_process_a_script_is_a_program_of_its_own(tmp_path):
-    from aigreen_study.run.warm import _run
-
-    gone = Warm()
-    gone._process.kill()
-    gone._process.wait()
-    assert _run(script(tmp_path, "raise SystemExit(4)"), gone) == 4
+def test_a_script_as_a_program_of_its_own(tmp_path):
+    assert _run_program(script(tmp_path, "raise SystemExit(4)")) == 4

@@ -1,0 +1,218 @@
+"""Steps as jobs of a cluster: Slurm, one node of it here, and a scheduler by its own commands."""
+
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+STUDY = "us-facilities"  # needs no file but the project's own
+SHOWN = (f"results/{STUDY}/tables/event_study.json", f"results/{STUDY}/tables/descriptives.json")
+NEEDED = ["Snakefile", "analysis", "paper", "profiles", "src", "data/facts", "data/sources.csv", "notebooks"]
+
+
+@pytest.fixture(scope="module")
+def checkout(repository, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in NEEDED:
+        if (repository / name).is_dir():
+            shutil.copytree(repository / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(repository / name, folder / name)
+    return folder
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "snakemake", *SHOWN, *arguments, "--config", f"study={STUDY}"]
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    return kept | {"PYTHONPATH": str(folder / "src"), "PYTHONHASHSEED": "0"} | more
+
+
+def run(folder: Path, *arguments: str, **more: str) -> str:
+    done = subprocess.run(
+        command(*arguments), cwd=folder, env=environment(folder, **more), capture_output=True, text=True, timeout=600
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def sums(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in (folder / f"results/{STUDY}").rglob("*") if path.is_file() and path.name[0] != ".")
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.fixture(scope="module")
+def expected(checkout):
+    """Results of a run on this machine, which are then taken away."""
+    run(checkout, "--cores", "2")
+    found = sums(checkout)
+    assert {"panel.parquet", "event_study.json"} <= found.keys()
+    return found
+
+
+@pytest.fixture
+def empty(checkout, expected):
+    shutil.rmtree(checkout / f"results/{STUDY}")
+    return checkout
+
+
+def test_profiles_hold_the_same_but_for_their_scheduler(repository):
+    slurm, generic = (
+        yaml.safe_load((repository / f"profiles/{name}/config.yaml").read_text()) for name in ("slurm", "generic")
+    )
+    names = {key for key in slurm.keys() & generic.keys() if key != "executor"}
+    assert names >= {"jobs", "retries", "default-resources", "group-components", "set-scatter"}
+    assert {key: slurm[key] for key in names} == {key: generic[key] for key in names}
+
+
+def test_groups_of_the_profiles_are_groups_of_the_rules(repository):
+    said = yaml.safe_load((repository / "profiles/slurm/config.yaml").read_text())["group-components"]
+    rules = "".join(path.read_text() for path in (repository / "analysis/rules").glob("*.smk"))
+    assert {part.split("=")[0] for part in said} <= set(re.findall(r'group:\s+"(\w+)"', rules))
+
+
+# The commands of PBS, played by programs on this machine: a job is a process, its number the path of its files.
+QSUB = """#!/bin/sh
+printf '%s\\n' "$@" >> "$JOBS/asked"
+for script; do :; done
+id=$(mktemp "$JOBS/job.XXXXXX")
+{ sh "$script"; echo $? > "$id.code"; } > "$id.log" 2>&1 &
+echo "$id"
+"""
+QSTAT = """#!/bin/sh
+for id; do :; done
+if [ -s "$id.code" ]; then echo "job_state = F"; echo "Exit_status = $(cat "$id.code")"; else echo "job_state = R"; fi
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="shell scripts")
+def test_jobs_of_a_scheduler_by_its_own_commands(empty, expected, tmp_path):
+    for name, text in (("qsub", QSUB), ("qstat", QSTAT), ("qdel", "#!/bin/sh\n")):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    said = run(
+        empty, "--profile", "profiles/generic", PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}", JOBS=str(tmp_path)
+    )
+    assert said.count("with external jobid") == len(list(tmp_path.glob("job.*.code"))) >= 3
+    asked = (tmp_path / "asked").read_text()
+    assert "select=1:ncpus=1:mem=2000mb" in asked
+    assert "walltime=30:00" in asked
+    assert sums(empty) == expected
+
+
+# One node, without accounts.
+CONF = """ClusterName=one
+SlurmctldHost={host}(localhost)
+SlurmUser=root
+AuthType=auth/munge
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd.log
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/linux
+AccountingStorageType=accounting_storage/none
+JobCompType=jobcomp/filetxt
+JobCompLoc={folder}/completed
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+MinJobAge=3600
+NodeName={host} NodeAddr=localhost CPUs=2 RealMemory=8000 State=UNKNOWN
+PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+"""
+CONFIGURED = Path("/etc/slurm/slurm.conf")  # the one place where jobs of jobs look
+
+
+def call(*words: str) -> str:
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory):
+    """Folder of a Slurm of one node, up while the tests of this module run."""
+    missing = [name for name in ("munged", "slurmctld", "slurmd", "sbatch") if shutil.which(name) is None]
+    if missing or os.geteuid() or CONFIGURED.exists():
+        pytest.skip("needs munge and slurm-wlm, not configured, and root: " + ", ".join(missing))
+    pytest.importorskip("snakemake_executor_plugin_slurm", reason="uv pip install --group cluster")
+    folder = tmp_path_factory.mktemp("slurm")
+    for name in ("state", "spool"):
+        (folder / name).mkdir()
+    Path("/run/munge").mkdir(exist_ok=True)
+    shutil.chown("/run/munge", "munge")
+    own = subprocess.run(["pgrep", "-x", "munged"], capture_output=True).returncode != 0
+    if own:
+        call("runuser", "-u", "munge", "--", "munged")
+    CONFIGURED.parent.mkdir(exist_ok=True)
+    CONFIGURED.write_text(CONF.format(host=platform.node().split(".")[0], folder=folder))
+    try:
+        call("slurmctld")
+        call("slurmd")
+        wait_for(lambda: "idle" in call("sinfo"))
+        yield folder
+    finally:
+        for name in ("slurmd", "slurmctld", *(["munged"] if own else [])):
+            subprocess.run(["pkill", "-x", name], check=False)
+        CONFIGURED.unlink()
+
+
+def wait_for(what, seconds=60):
+    end = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    return found
+
+
+def at_work() -> str:
+    return call("squeue", "-h", "-t", "R", "-o", "%i").split("\n")[0]
+
+
+def completed(folder: Path) -> list[str]:
+    return re.findall(r"JobState=(\w+)", (folder / "completed").read_text())
+
+
+@pytest.mark.slow
+def test_jobs_of_slurm(empty, expected, slurm):
+    said = run(empty, "--profile", "profiles/slurm")
+    assert said.count("has been submitted with SLURM jobid") >= 3
+    assert completed(slurm) == ["COMPLETED"] * said.count("has been submitted with SLURM jobid")
+    assert sums(empty) == expected
+
+
+@pytest.mark.slow
+def test_a_killed_job_and_a_lost_node_of_slurm(empty, expected, slurm):
+    process = subprocess.Popen(
+        command("--profile", "profiles/slurm"), cwd=empty, env=environment(empty), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    before = len(completed(slurm))
+    killed = wait_for(at_work)
+    time.sleep(1)
+    call("scancel", "--signal=KILL", "--full", killed)
+    wait_for(lambda: at_work() not in ("", killed))
+    node = platform.node().split(".")[0]
+    call("pkill", "-x", "slurmd")
+    call("scontrol", "update", f"nodename={node}", "state=DOWN", "reason=lost")
+    call("slurmd")
+    wait_for(lambda: "NODE_FAIL" in completed(slurm))
+    wait_for(lambda: any(state in call("sinfo", "-h", "-o", "%t") for state in ("idle", "down")))
+    if "down" in call("sinfo", "-h", "-o", "%t"):
+        call("scontrol", "update", f"nodename={node}", "state=RESUME")
+    said, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, said
+    assert "Trying to restart job" in said
+    assert sorted(set(completed(slurm)[before:])) == ["CANCELLED", "COMPLETED", "NODE_FAIL"]
+    assert sums(empty) == expected
