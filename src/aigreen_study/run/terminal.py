@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -41,6 +42,7 @@ def short_messages(workflow: Any) -> None:
     """
     from snakemake.logging import logger
 
+    os.environ["TQDM_DISABLE"] = "1"  # bars of steps: the last line of the terminal says which of them runs
     for handler in logger.handlers:
         if handler.name == "DefaultStreamHandler" and not isinstance(handler.formatter, Short):
             form = Short(
