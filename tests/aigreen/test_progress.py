@@ -1,6 +1,5 @@
 import io
 import os
-import pty
 import subprocess
 import sys
 from contextlib import suppress
@@ -9,6 +8,7 @@ import pytest
 
 from aigreen.progress import progress
 
+pty, termios = (pytest.importorskip(name) for name in ("pty", "termios"))  # not on Windows
 PROGRAM = """
 import time
 from aigreen.progress import progress
@@ -24,10 +24,10 @@ def test_items_pass_and_a_log_stays_quiet(monkeypatch):
     assert stream.getvalue() == ""
 
 
-@pytest.mark.skipif(os.name == "nt", reason="no pseudo-terminals")
 @pytest.mark.parametrize(("disabled", "shown"), [("", True), ("1", False)])
 def test_a_terminal_sees_a_bar_when_it_takes_a_while(disabled, shown):
     ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
     environment = {**os.environ, "TQDM_DISABLE": disabled}
     done = subprocess.run([sys.executable, "-c", PROGRAM], stderr=theirs, env=environment)
     os.close(theirs)
