@@ -255,6 +255,9 @@ def set_up(venv: Path, extra=()) -> None:
         with contextlib.suppress(FileNotFoundError):
             (venv / STAMP).unlink()
         if present.get("place") != wanted["place"]:
+            # What a run wrote to an environment that was removed under it; uv clears nothing but environments.
+            if not (venv / "pyvenv.cfg").exists():
+                shutil.rmtree(str(venv), ignore_errors=True)
             call([uv, "venv", "--quiet", "--clear", "--no-project", "--python", PYTHON, str(venv)], env)
         sync = [uv, "pip", "sync", *quiet, "--python", str(venv), "--require-hashes", "--build-constraints", str(LOCK)]
         call([*sync, str(LOCK)], env)

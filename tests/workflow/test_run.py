@@ -205,6 +205,14 @@ def test_interrupted_update_starts_over(project):
     assert project() == ["venv", "sync", "install"]
 
 
+def test_what_a_run_wrote_to_a_removed_environment_is_no_hindrance(project):
+    project()
+    shutil.rmtree(project.root / ".venv")
+    (project.root / ".venv/lib").mkdir(parents=True)
+    assert project() == ["venv", "sync", "install"]
+    assert not (project.root / ".venv/lib").exists()
+
+
 def test_second_start_waits_for_the_first(run, tmp_path):
     order = []
 
