@@ -11,6 +11,7 @@ from aigreen_study.run.same_numbers import same_numbers
 from aigreen_study.run.terminal import name_results, short_messages
 from aigreen_study.run.warm import warm_scripts
 from aigreen_study.run.workflow import depend_on_code, show_in_report
+from aigreen_study.specification.named import check_built
 from aigreen_study.specification.partial import absent_columns, read_partial
 from aigreen_study.config import read_config
 from aigreen_study.own.registry import own_registry
@@ -93,6 +94,15 @@ name_results(
         "certificate": f"{RESULTS}/certificate.json",
     }
 )
+
+
+onstart:
+    try:
+        if "kind" not in config:
+            check_built(config, workflow.dag, Path(RESULTS) / "codebook.csv")
+    except AigreenError as error:
+        raise WorkflowError(str(error)) from None
+
 
 try:
     depend_on_code(workflow, workflow.basedir)

@@ -19,6 +19,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -177,17 +178,27 @@ def find_uv():
             install = ["install", "-qq", "--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-input"]
             target = ["--target", str(Path(partial, "uv")), "-r", str(Path(partial, "uv.txt"))]
             overrides = {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-            call([PYTHON, "-m", "pip", *install, *target], {**os.environ, **overrides})
+            call([PYTHON, "-m", "pip", *install, *target], {**os.environ, **overrides}, words=TOOLS / "pip.log")
             shutil.rmtree(folder, ignore_errors=True)
             Path(partial, "uv").replace(folder)
     return shutil.which("uv", path=places), env
 
 
-def call(command, env) -> None:
-    """Run one step of the set-up at the top of the repository; its failure ends the program."""
-    result = subprocess.run(command, cwd=str(ROOT), env=env, stdout=sys.stderr, close_fds=False)
+def call(command, env, words=None) -> None:
+    """Run one step of the set-up at the top of the repository; its failure ends the program.
+
+    What the step says goes to the file `words`, if there is one.
+    """
+    if words is None:
+        result = subprocess.run(command, cwd=str(ROOT), env=env, stdout=sys.stderr, close_fds=False)
+    else:
+        with open(str(words), "wb") as said:
+            result = subprocess.run(command, cwd=str(ROOT), env=env, stdout=said, stderr=said, close_fds=False)
     if result.returncode:
-        stop("the set-up failed (see above; it needs a network or a mirror); the next start tries again.")
+        told = Path(words).read_text("utf-8", "replace") if words else ""
+        offline = "no package index answers; " if re.search("Connection|Timeout|from versions: none", told) else ""
+        place = str(words) if words else "above"
+        stop("the set-up failed: " + offline + "it needs a network or a mirror (why: " + place + "). Then start again.")
 
 
 @contextlib.contextmanager
@@ -244,6 +255,9 @@ def set_up(venv: Path, extra=()) -> None:
         with contextlib.suppress(FileNotFoundError):
             (venv / STAMP).unlink()
         if present.get("place") != wanted["place"]:
+            # What a run wrote to an environment that was removed under it; uv clears nothing but environments.
+            if not (venv / "pyvenv.cfg").exists():
+                shutil.rmtree(str(venv), ignore_errors=True)
             call([uv, "venv", "--quiet", "--clear", "--no-project", "--python", PYTHON, str(venv)], env)
         sync = [uv, "pip", "sync", *quiet, "--python", str(venv), "--require-hashes", "--build-constraints", str(LOCK)]
         call([*sync, str(LOCK)], env)
@@ -307,8 +321,6 @@ def main(argv) -> int:
         print(__doc__.strip())
         return 0
     name, arguments = argv[0], argv[1:]
-    if name == "lock":
-        return relock(arguments)
     if name == "paper":
         arguments = of_study(arguments)
     if name == "docs":
@@ -316,6 +328,8 @@ def main(argv) -> int:
     group = GROUPS.get(name)
     venv = ROOT / (".venv-" + group) if group else VENV
     try:
+        if name == "lock":
+            return relock(arguments)
         set_up(venv, ["--group", group] if group else [])
     except OSError as reason:
         stop("the set-up failed: " + str(reason.strerror) + ": " + str(reason.filename))

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Rooms of the library from the ground up; a file imports from its own room and from rooms on lower floors.
 FLOORS = [
-    {"errors", "extras", "options", "arguments", "disk", "on_demand"},
+    {"errors", "extras", "options", "arguments", "disk", "on_demand", "progress"},
     {"linalg"},
     {"panel", "effects"},
     {"exposure", "regression"},

@@ -9,7 +9,7 @@ from aigreen.errors import MissingExtraError
 
 # Modules that the extras of pyproject.toml install on top of the estimators.
 EXTRAS = {
-    "data": ("duckdb", "ibis", "pandera", "pooch", "python_calamine", "rapidfuzz", "sqlglot", "tqdm", "yaml"),
+    "data": ("duckdb", "ibis", "pandera", "pooch", "python_calamine", "rapidfuzz", "sqlglot", "yaml"),
     "robust": ("diff_diff",),
     "study": (
         "docx",

@@ -3,6 +3,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -204,6 +205,14 @@ def test_interrupted_update_starts_over(project):
     assert project() == ["venv", "sync", "install"]
 
 
+def test_what_a_run_wrote_to_a_removed_environment_is_no_hindrance(project):
+    project()
+    shutil.rmtree(project.root / ".venv")
+    (project.root / ".venv/lib").mkdir(parents=True)
+    assert project() == ["venv", "sync", "install"]
+    assert not (project.root / ".venv/lib").exists()
+
+
 def test_second_start_waits_for_the_first(run, tmp_path):
     order = []
 
@@ -293,3 +302,16 @@ def test_a_workflow_runs_without_a_home_to_write_to(run, tmp_path):
     done = subprocess.run(command, cwd=tmp_path, env={**environment, **run.caches(environment, tmp_path)}, timeout=200)
     assert done.returncode == 0
     assert (tmp_path / "x.txt").read_text() == "x\n"
+
+
+def test_without_a_network_one_line_says_so(tmp_path):
+    for name in ("run.py", "requirements.lock", "pyproject.toml"):
+        shutil.copy(REPOSITORY / name, tmp_path)
+    settings = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0", "PIP_CONFIG_FILE": os.devnull}
+    for command in ("paper", "lock"):
+        start = [sys.executable, str(tmp_path / "run.py"), command]
+        done = subprocess.run(start, env={**os.environ, **settings}, capture_output=True, text=True)
+        told = done.stderr.splitlines()[-1]
+        assert told.startswith("run.py: the set-up failed: no package index answers; it needs a network or a mirror")
+        assert len(done.stderr.splitlines()) == {"paper": 2, "lock": 1}[command]
+        assert "No matching distribution found for uv" in (tmp_path / ".uv/pip.log").read_text()

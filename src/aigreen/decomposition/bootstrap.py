@@ -31,6 +31,7 @@ from aigreen.linalg.cluster_products import BLOCK, LARGEST, cluster_blocks, dumm
 from aigreen.linalg.collinearity import independent_columns
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel
+from aigreen.progress import progress
 
 
 def bootstrap(
@@ -166,7 +167,7 @@ def parts_of(sums: Products, options: PartOptions, omega: np.ndarray) -> np.ndar
     n_parts = layout.whole.stop
     out = np.full((len(omega), n_parts, n_cells), np.nan)
     size = max(1, BLOCK // max(1, sums.gram[0].size + sums.treated[0].size))
-    for start in range(0, len(omega), size):
+    for start in progress(range(0, len(omega), size), "bootstrap"):
         chosen = omega[start : start + size]
 
         def total(stack: np.ndarray, weights: np.ndarray = chosen) -> np.ndarray:
@@ -217,7 +218,7 @@ def refit(
     whole = options.layout.whole
     out = np.full((len(omega), whole.stop, len(labels)), np.nan)
     base = setup.weights_of(np.arange(sample.n_rows))
-    for draw, weights in enumerate(omega):
+    for draw, weights in enumerate(progress(omega, "bootstrap")):
         view = sample.reweight(base * weights[sample.cluster_codes])
         try:
             again = prepare(options, view, outcome, covariates, Dropped(), setup.basis)
@@ -242,7 +243,7 @@ def refit_counts(
     options = replace(options, variance="conservative")
     sample, out = setup.sample, np.full((len(omega), len(index)), np.nan)
     base = setup.weights_of(np.arange(sample.n_rows))
-    for draw, weights in enumerate(omega):
+    for draw, weights in enumerate(progress(omega, "bootstrap")):
         view = sample.reweight(base * weights[sample.cluster_codes])
         try:
             again = prepare(options, view, outcome, covariates, Dropped(), setup.basis)

@@ -8,6 +8,7 @@ from typing import Literal, TypedDict, get_args
 import numpy as np
 
 from aigreen.errors import EffectsError, OptionError
+from aigreen.progress import progress
 
 Multipliers = Literal["rademacher", "mammen", "webb"]
 
@@ -44,7 +45,7 @@ def draws(influence: np.ndarray, n_draws: int, kind: Multipliers, seed: int) -> 
     """Yield blocks of draws of sum_c xi_c psi_c, each of shape (block, k)."""
     rng = np.random.default_rng(seed)
     block = max(1, min(n_draws, _BLOCK // max(1, influence.shape[0])))
-    for start in range(0, n_draws, block):
+    for start in progress(range(0, n_draws, block), "multiplier bootstrap"):
         size = min(block, n_draws - start)
         yield multipliers(rng, (size, influence.shape[0]), kind) @ influence
 

@@ -30,6 +30,7 @@ from aigreen.effects.cluster_shares import ONE, ClusterShares, effective
 from aigreen.effects.multiplier import multipliers
 from aigreen.effects.wald import wald_statistic
 from aigreen.errors import EffectsError
+from aigreen.progress import progress
 
 FEW = 4  # treated clusters
 _SLACK = 1e-6
@@ -403,7 +404,7 @@ def randomization_p(
         return float(wald_statistic(mean1 - mean0, u.T @ u))
 
     observed = statistic(x)
-    drawn = np.array([statistic(x[rng.permutation(len(x))]) for _ in range(n_draws)])
+    drawn = np.array([statistic(x[rng.permutation(len(x))]) for _ in progress(range(n_draws), "permutations")])
     return observed, _rank(drawn, observed)
 
 

@@ -26,6 +26,7 @@ from aigreen.exposure.maps import (
 )
 from aigreen.options import as_columns
 from aigreen.panel.panel import NEVER, Panel
+from aigreen.progress import progress
 
 How = Literal["sum", "share", "any"]
 _SLACK = 1e-9
@@ -137,7 +138,7 @@ def expected_exposure(
         rng = np.random.default_rng(seed)
         in_order = np.argsort(level, kind="stable")
         total = np.zeros((panel.n_units, panel.n_periods))
-        for _ in range(n_draws):
+        for _ in progress(range(n_draws), "permutations"):
             draw = np.empty(n_groups, dtype=np.intp)
             draw[in_order] = np.lexsort((rng.random(n_groups), level))
             total += _carried(panel, W, path[draw][group], how)

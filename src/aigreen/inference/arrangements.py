@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from aigreen.progress import progress
+
 _BLOCK = 2**21
 
 
@@ -62,7 +64,7 @@ def _distinct(values: list[int]) -> Iterator[list[int]]:
 def _random(cohort: np.ndarray, members: list[np.ndarray], n_draws: int, seed: int) -> Iterator[np.ndarray]:
     rng = np.random.default_rng(seed)
     block = max(1, _BLOCK // len(cohort))
-    for start in range(0, n_draws, block):
+    for start in progress(range(0, n_draws, block), "reassignments"):
         table = np.tile(cohort, (min(block, n_draws - start), 1))
         for rows in members:
             table[:, rows] = rng.permuted(table[:, rows], axis=1)

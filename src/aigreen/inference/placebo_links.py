@@ -13,6 +13,7 @@ from aigreen.exposure.exposure import How, exposure, recentred
 from aigreen.exposure.maps import Map, permuted
 from aigreen.linalg.fixed_effects import FixedEffects
 from aigreen.panel.panel import Panel
+from aigreen.progress import progress
 from aigreen.regression.twfe import TWFE
 
 
@@ -97,7 +98,8 @@ def _placebo(panel: Panel, outcome: str, links: Map, how: How, n_draws: int, see
     rows = np.isfinite(y)
     codes = [pd.factorize(frame[names[role]])[0] for role in ("unit", "time")]
     effects = FixedEffects(codes, fitted=rows)
-    draws = [exposure(panel, permuted(links, seed=seed + k), how=how).to_numpy() for k in range(n_draws)]
+    seeds = progress(range(seed, seed + n_draws), "random networks")
+    draws = [exposure(panel, permuted(links, seed=k), how=how).to_numpy() for k in seeds]
     within = effects.residualize(np.column_stack([y, panel_treated(panel), *draws]))[rows]
     own = within[:, 1]
     within -= np.outer(own, own @ within / (own @ own))

@@ -16,6 +16,7 @@ from aigreen.inference.coefficient import Regression
 from aigreen.inference.inversion import Alternative, bounds, check_options, p_value
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel
+from aigreen.progress import progress
 from aigreen.regression.lone_clusters import warn_lone
 
 _BLOCK = 2**22
@@ -203,7 +204,7 @@ class _Draws:
 def _all_signs(n_clusters: int) -> Iterator[np.ndarray]:
     """All sign vectors, the identity first."""
     total, block = 2**n_clusters, max(1, _BLOCK // n_clusters)
-    for start in range(0, total, block):
+    for start in progress(range(0, total, block), "wild bootstrap"):
         number = np.arange(start, min(start + block, total))
         yield 1.0 - 2.0 * ((number[:, None] >> np.arange(n_clusters)) & 1)
 
@@ -211,5 +212,5 @@ def _all_signs(n_clusters: int) -> Iterator[np.ndarray]:
 def _random(n_clusters: int, n_draws: int, kind: Multipliers, seed: int) -> Iterator[np.ndarray]:
     rng = np.random.default_rng(seed)
     block = max(1, _BLOCK // n_clusters)
-    for start in range(0, n_draws, block):
+    for start in progress(range(0, n_draws, block), "wild bootstrap"):
         yield draw_multipliers(rng, (min(block, n_draws - start), n_clusters), kind)

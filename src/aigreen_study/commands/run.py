@@ -41,7 +41,6 @@ def run(given: argparse.Namespace) -> int:
     command += ["--directory", str(folder), *given.options]
     command += ["--config", f"study={given.file.stem}"]
     done = subprocess.run(command, env=os.environ | VARIABLES | DRAWN_ALIKE)
-    results = folder / "results" / given.file.stem
-    if done.returncode == 0 and (results / "site/index.html").is_file():
-        print(f"paper: {results / 'paper.pdf'}; to read on a screen: {results / 'site/index.html'}")
+    if done.returncode == 0 and folder != Path.cwd():
+        print(f"these files are below {folder}")
     return done.returncode

@@ -88,7 +88,7 @@ def _draw_honest(ax: Axes, result: HonestDiD) -> None:
         ticks += [bound] * bool(bound - ticks[-1] >= 0.75 * _ASIDE * span)
     digits = 1 if span >= 1 else 2 if span >= 0.1 else 3
     ax.set_xticks([original, *ticks], ["parallel", *(f"{bound:.{digits}f}".rstrip("0").rstrip(".") for bound in ticks)])
-    ax.set_xlabel(_XLABELS[result.restriction], linespacing=0.8)
+    ax.set_xlabel(_XLABELS[result.restriction], linespacing=1)
     ax.set_title(f"{_TITLES[result.restriction]}: {_breakdown(result.breakdown)}", fontsize=10.5, loc="left")
 
 

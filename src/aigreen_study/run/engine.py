@@ -1,4 +1,4 @@
-"""Snakemake without its first line, and without a traceback where it is interrupted while it reads the workflow."""
+"""Snakemake without its lines from before the Snakefile is read, and without a traceback where Ctrl-C comes then."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ def main() -> None:
     on_interrupt(tell)
     try:
         from snakemake import cli
+        from snakemake.logging import logger
 
         cli.print = _without_profile
+        # The Snakefile says which folder cannot be written; a dry run need not.
+        logger.addFilter(lambda record: not str(record.msg).startswith("Failed to setup log file"))
         cli.main()
     except KeyboardInterrupt:
         pass

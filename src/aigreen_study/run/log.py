@@ -71,7 +71,7 @@ def logged(job: Job | str | Path) -> Iterator[logging.Logger]:
     except KeyboardInterrupt:
         raise SystemExit(130) from None  # Snakemake says so, for all steps at once
     except Exception as error:
-        _stop(path, f"unexpected {type(error).__name__}: {error}", 1)
+        _stop(path, machine.environment_gone() or f"unexpected {type(error).__name__}: {error}", 1)
 
 
 def _with_rows(error: AigreenError) -> str:

@@ -17,6 +17,15 @@ def describe() -> str:
     return f"{platform.platform()}, {os.cpu_count()} cores{memory}"
 
 
+def environment_gone() -> str:
+    """Say so where the Python that runs this is no longer there; else nothing."""
+    return (
+        ""
+        if Path(sys.executable).exists()
+        else f"{sys.executable} has gone in mid-run; `python3 run.py` makes it again"
+    )
+
+
 def peak_memory() -> str:
     """Largest memory that this process or one of its children held, as ``, peak memory N MB``; empty on Windows."""
     try:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 import re
-import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 
 from aigreen_study.run.forecast import forecast
 from aigreen_study.run.interruption import MESSAGE, interrupted, on_interrupt, tell, told
+from aigreen_study.run.machine import environment_gone
 from aigreen_study.run.steps import Steps
 
 _HEADER = re.compile(
@@ -44,6 +45,7 @@ def short_messages(workflow: Any) -> None:
     """
     from snakemake.logging import logger
 
+    os.environ["TQDM_DISABLE"] = "1"  # bars of steps: the last line of the terminal says which of them runs
     for handler in logger.handlers:
         if handler.name == "DefaultStreamHandler" and not isinstance(handler.formatter, Short):
             form = Short(
@@ -144,8 +146,8 @@ def _of_a_job(record: logging.LogRecord) -> str:
     if any(_told(Path(log)) for log in logs):
         return ""
     rule = getattr(record, "rule_name", "")
-    if not Path(sys.executable).exists():
-        return f"error: rule {rule}: {sys.executable} has gone in mid-run; `python3 run.py` makes it again"
+    if gone := environment_gone():
+        return f"error: rule {rule}: {gone}"
     where = f" (log: {', '.join(logs)})" if logs else ""
     return f"error: rule {rule}: stopped from outside, as by kill or for want of memory; run again{where}"
 

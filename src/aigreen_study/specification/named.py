@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from aigreen.errors import ConfigError, did_you_mean
@@ -46,6 +48,27 @@ def check_named(config: Mapping[str, Any], coding: Mapping[str, str]) -> None:
         )
     if problems:
         raise ConfigError(f"study {config.get('study', '')!r}: " + "; ".join(problems))
+
+
+def check_built(config: Mapping[str, Any], dag: Any, codebook: Path) -> None:
+    """Do so before the first step where the panel is there and stays; where it is made, each step looks for itself.
+
+    Parameters
+    ----------
+    config : mapping
+    dag : snakemake.dag.DAG
+        What is to run.
+    codebook : path
+        Of the panel.
+
+    Raises
+    ------
+    ConfigError
+        As `check_named`.
+    """
+    if codebook.is_file() and not any(str(codebook) in job.output for job in dag.needrun_jobs()):
+        rows = csv.DictReader(codebook.read_text(encoding="utf-8").splitlines())
+        check_named(config, {row["column"]: row["coding"] for row in rows})
 
 
 def _named(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

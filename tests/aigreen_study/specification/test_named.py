@@ -1,7 +1,10 @@
+from contextlib import nullcontext
+from types import SimpleNamespace
+
 import pytest
 
 from aigreen.errors import ConfigError
-from aigreen_study.specification.named import check_named
+from aigreen_study.specification.named import check_built, check_named
 
 CONFIG = {
     "study": "s",
@@ -32,3 +35,15 @@ def test_every_absent_column_is_named_with_its_key():
         "study 's': decomposition.channels[1]: no column 'skils' (did you mean 'skills'?); "
         "decomposition.exposure: no column 'near' (did you mean 'year'?)"
     )
+
+
+@pytest.mark.parametrize(("made", "refused"), [([], True), (["codebook.csv"], False)])
+def test_before_the_first_step_where_the_panel_stays(tmp_path, made, refused):
+    codebook = tmp_path / "codebook.csv"
+    codebook.write_text("column,label,coding\n" + "".join(f"{name},,\n" for name in COLUMNS))
+    dag = SimpleNamespace(needrun_jobs=lambda: [SimpleNamespace(output=[str(tmp_path / name) for name in made])])
+    wrong = CONFIG | {"decomposition": {"channels": ["skils"]}}
+    with pytest.raises(ConfigError, match="no column 'skils'") if refused else nullcontext():
+        check_built(wrong, dag, codebook)
+    check_built(CONFIG, dag, codebook)
+    check_built(wrong, dag, tmp_path / "absent.csv")
