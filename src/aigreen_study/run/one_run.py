@@ -1,8 +1,9 @@
 """One run of a study at a time, whatever became of the last one.
 
 Snakemake's own lock is a file that a killed run leaves behind, and that a user has to remove. The locks here belong to
-processes: the system gives them up when the process ends, however it ends, and they hold across machines that share
-the folder. A run holds ``.lock`` of its results folder; each of its steps shares ``.steps.lock``, so that a run that starts after a killed one waits for steps that outlived it.
+processes: the system gives them up when the process ends, however it ends, and they hold across machines that share the
+folder. A run holds ``.lock`` of its results folder; each of its steps shares ``.steps.lock``, so that a run that starts
+after a killed one waits for steps that outlived it.
 """
 
 from __future__ import annotations
