@@ -119,7 +119,7 @@ def _break_ylabel(ax: Axes) -> None:
     size = label.get_window_extent().height
     if size > room:
         text = label.get_text()
-        label.set_text(textwrap.fill(text, int(len(text) * room / size)))
+        label.set_text(textwrap.fill(text, int(len(text) * room / size), break_on_hyphens=False))
 
 
 def distinct(count: int, what: str) -> None:
