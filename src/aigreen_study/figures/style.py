@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -116,10 +117,10 @@ def finish(figure: Figure, *, simulated: bool) -> Figure:
 def _break_ylabel(ax: Axes) -> None:
     """Break a label that is longer than its axes are high."""
     label, room = ax.yaxis.label, ax.get_window_extent().height
-    size = label.get_window_extent().height
-    if size > room:
-        text = label.get_text()
-        label.set_text(textwrap.fill(text, int(len(text) * room / size), break_on_hyphens=False))
+    text, lines = label.get_text(), label.get_window_extent().height / room
+    if lines > 1:
+        width = min(len(text) / lines, len(text) / math.ceil(lines) + 5)  # lines about as long as each other
+        label.set_text(textwrap.fill(text, int(width), break_on_hyphens=False))
 
 
 def distinct(count: int, what: str) -> None:
