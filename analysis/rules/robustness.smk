@@ -135,6 +135,7 @@ if "unit_map" in SET:
     rule map_mainland:
         input:
             panel=rules.panel.output.panel,
+            codebook=rules.panel.output.codebook,
         output:
             figure=multiext(f"{RESULTS}/figures/unit_map", ".pdf", ".svg"),
         log:

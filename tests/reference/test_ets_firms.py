@@ -88,20 +88,23 @@ def test_group_time_average_and_reassignment(frame, accepted):
     assert accepted["event_study_after_4"] == pytest.approx(gaps[2015], abs=1e-7)
     before = wide[2010] - wide[2009]
     assert accepted["event_study_before_1"] == pytest.approx(before[pilot].mean() - before[~pilot].mean(), abs=1e-7)
-    # Six of 31 provinces at random, the estimate by demeaning twice.
+    # Six of 31 provinces at random, estimate and t statistic by demeaning twice.
     design = two_way(covered)
     left = covered["logenvrAEW"].to_numpy() - predicted(covered["logenvrAEW"].to_numpy(), design, slice(None))
     places, code = np.unique(covered["province"], return_inverse=True)
     rng = np.random.default_rng(0)
     chosen = [np.unique(code[covered["region"] == 1]), *(rng.permutation(len(places))[:6] for _ in range(400))]
-    found = []
+    found, t = [], []
     for provinces in chosen:
         d = (np.isin(code, provinces) & (covered["post"] == 1)).to_numpy(float)
         d -= predicted(d, design, slice(None))
         found.append(d @ left / (d @ d))
+        scores = np.bincount(code, d * (left - found[-1] * d))
+        t.append(d @ left / np.sqrt(scores @ scores))
     assert accepted["randomisation_estimate"] == pytest.approx(found[0], abs=1e-6)
-    p = np.mean(np.abs(found[1:]) >= abs(found[0]))
-    assert accepted["randomisation_p"] == pytest.approx(p, abs=0.045)  # three errors of two shares of 400 and 500 draws
+    p = np.mean(np.abs(t[1:]) >= abs(t[0]))
+    three_errors = 3 * np.sqrt(p * (1 - p) * (1 / 400 + 1 / 500))  # of two shares of 400 and 500 draws
+    assert accepted["randomisation_p"] == pytest.approx(p, abs=three_errors)
 
 
 def two_way(frame):

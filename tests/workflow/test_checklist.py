@@ -212,6 +212,15 @@ def test_point_17_every_rule_with_a_script_keeps_a_log():
     assert [path.name for path in SCRIPTS if not kept.search(path.read_text("utf-8"))] == []
 
 
+def test_every_step_of_a_study_is_given_the_codebook():
+    """Columns that the configuration names are held to it before the script begins."""
+    steps = [path.name for path in SCRIPTS if "with study_step(" in path.read_text("utf-8")]
+    rules = [rule for path in RULES for rule in re.split(r"^ *rule (?=\w+:$)", text(path), flags=re.MULTILINE)[1:]]
+    given = [rule for rule in rules for name in steps if f"scripts/{name}" in rule]
+    assert len(given) == len(steps)
+    assert [rule.partition(":")[0] for rule in given if "codebook=rules." not in rule] == []
+
+
 def test_point_18_every_script_module_and_fact_is_used():
     rules = "".join(path.read_text("utf-8") for path in RULES)
     assert [path.name for path in SCRIPTS if f"scripts/{path.name}" not in rules] == []

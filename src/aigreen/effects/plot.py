@@ -54,8 +54,9 @@ def frame_intervals(ax: Axes, values: np.ndarray, low: np.ndarray, high: np.ndar
     room = 0.05 * (top - bottom)
     set_limits = ax.set_ylim if along == "y" else ax.set_xlim
     set_limits(bottom - room, top + room)
-    at: Any = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "right", "va": "top"}
-    ax.annotate("wide intervals are cut", (1, 1), (-3, -3), fontsize=7, **at)
+    at: Any = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "right", "va": "top", "zorder": 6}
+    behind = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1}
+    ax.annotate("wide intervals are cut", (1, 1), (-3, -3), fontsize="small", bbox=behind, **at)
 
 
 def effects_plot(

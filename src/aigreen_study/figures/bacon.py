@@ -14,6 +14,7 @@ from aigreen_study.specification.bacon import by_kind, weighted_sum
 from aigreen_study.tables.formats import decimal
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Kind of comparison: what it is called, colour, marker.
@@ -24,6 +25,7 @@ _KINDS = {
 }
 _DASHED = {"color": BAR, "linewidth": 1.0, "linestyle": (0, (5, 1.5))}
 _NAMED = 0.05  # weight from which a comparison is labelled
+_PLACES = ((6, 3), (-6, 3), (6, -3), (-6, -3), (6, 14), (-6, 14), (6, -14), (-6, -14))  # of names, in points
 
 
 def bacon_figure(comparisons: pd.DataFrame, *, ylabel: str = "Estimate", simulated: bool = False) -> Figure:
@@ -33,7 +35,7 @@ def bacon_figure(comparisons: pd.DataFrame, *, ylabel: str = "Estimate", simulat
     ----------
     comparisons : DataFrame
         As `aigreen.did.diff_diff.bacon_weights` returns it: kind, treated, control, weight, estimate. The comparisons
-        with a weight of five percent or more are named by their cohorts.
+        with a weight of five percent or more are named by their cohorts, where there is room.
 
     Raises
     ------
@@ -60,23 +62,35 @@ def bacon_figure(comparisons: pd.DataFrame, *, ylabel: str = "Estimate", simulat
             text = f"{label}: weight {weight:.0%}, mean {decimal(mean)}"
             look = {"s": 30, "color": colour, "marker": marker, "edgecolor": "white", "linewidth": 0.5, "zorder": 3}
             ax.scatter(part["weight"], part["estimate"], label=text, **look)
-        right = float(comparisons["weight"].max())
-        for line in comparisons[comparisons["weight"] >= _NAMED].itertuples():
-            control = f"{line.control:.0f}" if np.isfinite(line.control) else "never"
-            near_edge = line.weight > 0.8 * right
-            place = {"xytext": (-6 if near_edge else 6, 3), "ha": "right" if near_edge else "left"}
-            ax.annotate(
-                f"{line.treated:.0f} v {control}",
-                (line.weight, line.estimate),
-                textcoords="offset points",
-                fontsize=SMALL,
-                color="0.25",
-                **place,
-            )
         ax.plot([], [], label=f"Weighted sum: {decimal(overall)}", **_DASHED)
+        right = float(comparisons["weight"].max())
         ax.set_xlim(-0.02 * right, right * 1.06)
         ax.xaxis.set_major_formatter("{x:.0%}" if right > 0.05 else "{x:.1%}")
         ax.set_xlabel("Weight in the two-way fixed-effect estimate")
         ax.set_ylabel(ylabel)
         ax.legend(**ABOVE)
-        return finish(figure, simulated=simulated)
+        finish(figure, simulated=simulated)
+        _name(ax, comparisons[comparisons["weight"] >= _NAMED])
+        return figure
+
+
+def _name(ax: Axes, comparisons: pd.DataFrame) -> None:
+    """Write cohorts beside their points, largest weight first, where no name and no point is in the way."""
+    from matplotlib.transforms import Bbox
+
+    ax.figure.draw_without_rendering()
+    points = ax.transData.transform(comparisons[["weight", "estimate"]])
+    taken = [Bbox.from_bounds(x - 4, y - 4, 8, 8) for x, y in points]
+    for line in comparisons.sort_values("weight", ascending=False, kind="stable").itertuples():
+        control = f"{line.control:.0f}" if np.isfinite(line.control) else "never"
+        text, at = f"{line.treated:.0f} v {control}", (line.weight, line.estimate)
+        for x, y in _PLACES:
+            align = {"ha": "left" if x > 0 else "right", "va": "bottom" if y > 0 else "top"}
+            shown = ax.annotate(text, at, (x, y), textcoords="offset points", fontsize=SMALL, color="0.25", **align)
+            box = shown.get_window_extent()
+            if box.x1 <= ax.bbox.x1 and not any(box.overlaps(other) for other in taken):
+                break
+            shown.remove()
+        else:
+            continue
+        taken.append(box)

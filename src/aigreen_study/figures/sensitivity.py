@@ -88,7 +88,7 @@ def _draw_honest(ax: Axes, result: HonestDiD) -> None:
         ticks += [bound] * bool(bound - ticks[-1] >= 0.75 * _ASIDE * span)
     digits = 1 if span >= 1 else 2 if span >= 0.1 else 3
     ax.set_xticks([original, *ticks], ["parallel", *(f"{bound:.{digits}f}".rstrip("0").rstrip(".") for bound in ticks)])
-    ax.set_xlabel(_XLABELS[result.restriction], linespacing=1)
+    ax.set_xlabel(_XLABELS[result.restriction], linespacing=1.1)
     ax.set_title(f"{_TITLES[result.restriction]}: {_breakdown(result.breakdown)}", fontsize=10.5, loc="left")
 
 
@@ -132,7 +132,7 @@ def rho_figure(
             ax.axvline(curve.rho_at_zero, color=MARK, linewidth=1.0, linestyle=":", zorder=2)
             ax.plot(frame.index, frame["mediated"], color=INK, zorder=3)
             nothing = decimal(curve.rho_at_zero)
-            title = f"{textwrap.fill(channel, _TITLE)}\n" rf"zero at $\rho$ = {nothing}"
+            title = f"{textwrap.fill(channel, 3 * _TITLE // columns)}\n" rf"zero at $\rho$ = {nothing}"
             ax.set_title(title, fontsize=SMALL, loc="left")
         for ax in axes[len(curves) :]:
             ax.set_visible(False)

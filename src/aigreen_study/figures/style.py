@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
+import math
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -100,14 +102,25 @@ def canvas(height: float = HEIGHT) -> tuple[Figure, Axes]:
 
 
 def finish(figure: Figure, *, simulated: bool) -> Figure:
-    """Align the labels and, where the data are simulated, say so behind everything drawn."""
+    """Break and align the labels and, where the data are simulated, say so behind everything drawn."""
     if simulated:
         for ax in figure.axes:
             ax.patch.set_visible(False)
         look = {"ha": "center", "va": "center", "rotation": 18, "fontsize": 30, "color": "0.88", "zorder": -1}
         figure.text(0.55, 0.5, "SIMULATED DATA", **look).set_in_layout(False)
+    for ax in figure.axes:
+        _break_ylabel(ax)
     figure.align_labels()
     return figure
+
+
+def _break_ylabel(ax: Axes) -> None:
+    """Break a label that is longer than its axes are high."""
+    label, room = ax.yaxis.label, ax.get_window_extent().height
+    text, lines = label.get_text(), label.get_window_extent().height / room
+    if lines > 1:
+        width = min(len(text) / lines, len(text) / math.ceil(lines) + 5)  # lines about as long as each other
+        label.set_text(textwrap.fill(text, int(width), break_on_hyphens=False))
 
 
 def distinct(count: int, what: str) -> None:

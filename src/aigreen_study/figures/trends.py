@@ -23,6 +23,8 @@ from aigreen_study.figures.style import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_LONG = 18  # characters of a name of which four do not fit beside each other
+
 
 def cohort_trends_figure(
     frame: pd.DataFrame,
@@ -84,7 +86,7 @@ def cohort_trends_figure(
         if log_scale:
             ax.set_yscale("log")
             ax.yaxis.set_major_formatter("{x:,g}")
-        ax.legend(ncols=4, **ABOVE)
+        ax.legend(ncols=4 if max(map(len, names)) < _LONG else 3, **ABOVE)
         return finish(figure, simulated=simulated)
 
 

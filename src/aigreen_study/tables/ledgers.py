@@ -12,7 +12,7 @@ from aigreen.errors import ReportError, did_you_mean
 from aigreen_study.tables.formats import decimal
 from aigreen_study.tables.table import Cell, Group, Row, Table
 
-EVIDENCE_COLUMNS = ("study", "question", "tells", "label", "key", "leads", "treated")
+EVIDENCE_COLUMNS = ("study", "question", "tells", "label", "key", "leads", "treated", "counted")
 ELEMENT_COLUMNS = ("element", "says", "study", "exhibit", "label", "key")
 
 Ledgers = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -31,7 +31,7 @@ def real_evidence(rows: Sequence[Mapping[str, str]], ledgers: Ledgers) -> Table:
     rows : sequence of mapping
         Of real_evidence.csv: `study`, `question` (title of the group), `tells` (what the study can and cannot tell),
         `label`, `key` of an estimate b in logs, shown as 100 (exp(b) - 1), `key` of its p-value before treatment in
-        `leads`, and that of the units or places ever `treated`.
+        `leads`, that of the units or places ever `treated`, and what is `counted` there.
     ledgers : mapping of study to ledger
         Accepted numbers.
 
@@ -54,7 +54,9 @@ def real_evidence(rows: Sequence[Mapping[str, str]], ledgers: Ledgers) -> Table:
             Cell.p_value(found.value(row["leads"])) if row["leads"] else Cell(),
         )
         groups.setdefault(row["question"], []).append(Row(row["label"], cells))
-    tells = "; ".join(dict.fromkeys(f"{row['study']}: {row['tells']}" for row in rows))
+    tells, counted = (
+        "; ".join(dict.fromkeys(f"{row['study']}: {row[of]}" for row in rows)) for of in ("tells", "counted")
+    )
     return Table(
         key="real_evidence",
         title="What real data say (real data)",
@@ -62,8 +64,8 @@ def real_evidence(rows: Sequence[Mapping[str, str]], ledgers: Ledgers) -> Table:
         columns=("Effect, %", "Low", "High", "N", "Treated", "Effective", "Clusters", "Leads, p"),
         groups=tuple(Group(tuple(lines), title) for title, lines in groups.items()),
         notes="Accepted results of the studies named; nothing here is simulated. Effects are 100 (exp(b) − 1) of "
-        "coefficients b on a logarithmic scale, with the ends of their 95 percent intervals. Treated: units ever "
-        "treated. Effective: effective number of treated clusters in the event study, as "
+        "coefficients b on a logarithmic scale, with the ends of their 95 percent intervals. Treated: those ever "
+        f"treated ({counted}). Effective: effective number of treated clusters in the event study, as "
         "their sizes differ. Leads: p-value of the joint test that nothing moves before treatment. What each can tell: "
         f"{tells}.",
     )

@@ -88,17 +88,26 @@ def _draw(path, comparisons, specifications, panel, rho):
     members = [make_effects([0.1, 0.3], pd.Index(names, name="group"), seed) for seed, names in
                enumerate([["State", "Private"], ["Large firms", "Small firms"]])]  # fmt: skip
     groups = dict(zip(["Ownership", "Size"], members, strict=True))
+    wide = make_effects(path.values, path.index, scale=0.015 * np.r_[40, np.ones(7)], post=path.post)
     several = {"Callaway-Sant'Anna": path, "Imputation": path * 0.9, "TWFE": path * 1.2}
     trends = {"outcome": "y", "time": "year", "cohort": "first", "ylabel": "Mean of y"}
+    crowded = {"weight": np.full(10, 0.1), "estimate": 0.01 * np.arange(10), "treated": np.arange(2010.0, 2020.0)}
+    crowded = pd.DataFrame({"kind": "treated_vs_never", "control": np.inf} | crowded)
+    many = panel.frame.assign(first=np.resize([0, *range(2009, 2022)], len(panel.frame)))
+    long = "Effects on the log of the mean of green patents that are not artificial intelligence"
     shown = {"simulated": True}
     return {
         "event study": figures.event_study_figure(path, **BAND, **shown),
+        "cut": figures.event_study_figure(wide, **BAND, **shown),
         "several": figures.event_study_figure(several, **BAND, **shown),
         "trends": figures.cohort_trends_figure(panel.frame, **trends, **shown),
+        "many trends": figures.cohort_trends_figure(many, **trends, **shown),
         "parts": figures.parts_figure(overall, **BAND, **shown),
+        "long label": figures.parts_figure(overall, ylabel=long, **BAND, **shown),
         "waterfall": figures.parts_waterfall_figure(overall, **BAND, **shown),
         "horizons": figures.parts_horizon_figure(study, **BAND, **shown),
         "bacon": figures.bacon_figure(comparisons, **shown),
+        "crowded bacon": figures.bacon_figure(crowded, **shown),
         "honest": figures.honest_figure(
             honest_did(path, bounds=[0.5, 1]),
             honest_did(path, restriction="smoothness", bounds=[0, 0.01, 0.02]),

@@ -40,6 +40,17 @@ def test_names_on_an_axis_do_not_touch_each_other(drawn):
                 assert not hits, (name, axis.axis_name)
 
 
+def test_names_inside_axes_and_labels_do_not_touch(drawn):
+    for name, figure in drawn.items():
+        figure.draw_without_rendering()
+        for ax in figure.axes:
+            boxes = [text.get_window_extent() for text in ax.texts if text.get_visible()]
+            assert not [(a, b) for i, a in enumerate(boxes) for b in boxes[i + 1 :] if a.overlaps(b)], name
+            if ax.get_legend():
+                assert ax.get_legend().get_window_extent().x1 <= figure.bbox.x1, name
+            assert ax.yaxis.label.get_window_extent().height <= figure.bbox.height, name
+
+
 def test_simulated_data_are_marked_behind_the_axes_on_every_figure(drawn):
     for name, figure in drawn.items():
         marks = [text for text in figure.texts if text.get_text() == "SIMULATED DATA"]

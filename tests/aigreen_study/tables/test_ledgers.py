@@ -20,7 +20,7 @@ REAL = {
 }  # fmt: skip
 LINE = {
     "study": "places", "question": "Do zones act?", "tells": "little", "label": "Patents", "key": "b", "leads": "leads",
-    "treated": "n_treated_units",
+    "treated": "n_treated_units", "counted": "places, its clusters",
 }  # fmt: skip
 
 
@@ -29,6 +29,7 @@ def test_effects_of_real_studies_are_in_percent_with_their_sample():
     (row,) = table.rows
     assert [cell.value for cell in row.cells[:3]] == pytest.approx([100 * math.expm1(x) for x in (-0.05, -0.20, 0.10)])
     assert [cell.text for cell in row.cells] == ["−4.9", "−18.1", "10.5", "738", "16", "5.5", "31", "<0.001"]
+    assert "Treated: those ever treated (places: places, its clusters)." in table.notes
     assert "places: little" in table.notes
     without_n = {key: value for key, value in REAL.items() if key != "b_n"}
     assert ledgers.real_evidence([LINE], {"places": without_n}).rows[0].cells[3].text == "744"

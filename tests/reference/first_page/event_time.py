@@ -1,4 +1,4 @@
-"""Effects before treatment by horizon, of group-time differences and of imputation, with influence functions."""
+"""Effects by horizon, of group-time differences and of imputation, with influence functions."""
 
 from dataclasses import dataclass
 
@@ -10,31 +10,35 @@ from .fits import TwoWay
 
 @dataclass
 class Path:
-    """Effects by horizon (ascending, to -1), influence functions (clusters x horizons), mass of each cohort in them."""
+    """Effects by horizon (ascending), influence functions (clusters x horizons), mass of each cohort in them."""
 
     values: np.ndarray
     psi: np.ndarray
     mass: list  # of Series by cohort
 
 
-def group_time(frame, outcome, furthest):
-    """Changes from the year before, by horizon: differences in means to units not yet treated, by cohort and year.
+def group_time(frame, outcome, furthest, last=-1, *, together=False):
+    """Changes by horizon: differences in means to units not yet treated, by cohort and year.
+
+    Changes are from the year before; from treatment on, from the last year before treatment.
 
     Parameters
     ----------
-    furthest : int
-        First horizon, as -10.
+    furthest, last : int
+        First and last horizon, as -10.
+    together : bool
+        One average over all horizons.
     """
     wide = frame.pivot(index="unit", columns="year", values=outcome)
     about = frame.drop_duplicates("unit").set_index("unit").loc[wide.index]
     cohort, cluster, n = about["cohort"].to_numpy(), about["cluster"].to_numpy(), frame["cluster"].max() + 1
-    last, first = wide.columns[-1], wide.columns[0]
-    cohort = np.where(cohort > last, np.inf, np.where(cohort <= first, np.nan, cohort))
+    first, end = wide.columns[0], wide.columns[-1]
+    cohort = np.where(cohort > end, np.inf, np.where(cohort <= first, np.nan, cohort))
     units = np.isfinite(cohort) | np.isinf(cohort)
     found = {}
     for g in np.unique(cohort[np.isfinite(cohort)]):
-        for t in range(int(max(first + 1, g + furthest)), int(g)):
-            change = (wide[t] - wide[t - 1]).to_numpy()
+        for t in range(int(max(first + 1, g + furthest)), int(min(end, g + last)) + 1):
+            change = (wide[t] - wide[min(t, g) - 1]).to_numpy()
             seen = ~np.isnan(change)
             groups = seen & (cohort == g), seen & (cohort > t) & (cohort != g)
             if groups[0].any() and groups[1].any():
@@ -43,7 +47,7 @@ def group_time(frame, outcome, furthest):
                     sign * np.bincount(cluster[group], (change[group] - mean) / group.sum(), n)
                     for sign, group, mean in zip((1, -1), groups, means, strict=True)
                 )
-                found.setdefault(int(t - g), []).append((g, means[0] - means[1], psi))
+                found.setdefault(0 if together else int(t - g), []).append((g, means[0] - means[1], psi))
     values, columns, masses = [], [], []
     for horizon in sorted(found):
         cohorts, effects, psi = (np.array(column) for column in zip(*found[horizon], strict=True))
@@ -55,7 +59,7 @@ def group_time(frame, outcome, furthest):
             column += np.bincount(cluster, own, n) * (effect - value) / mass.sum()
         values.append(value)
         columns.append(column)
-        masses.append(pd.Series(mass, cohorts))
+        masses.append(pd.Series(mass, cohorts).groupby(level=0).sum())
     return Path(np.array(values), np.column_stack(columns), masses)
 
 

@@ -175,17 +175,21 @@ def log_mean(a, b):
     return mean, (1 - mean / a) / ratio, (mean / b - 1) / ratio
 
 
-def true_parts(frame, truth, channels, exposure):
+def true_parts(frame, truth, channels, exposure, spillover, common=()):
     """True parts of the treated rows of firms that are seen untreated and unexposed at some time.
 
-    Spillovers by other ways than the exposure reach treated and comparison rows alike: they stay in the mean without
-    zones.
+    Parameters
+    ----------
+    spillover : str
+        Column of the truth with what the exposure does.
+    common : sequence of str
+        Spillovers by other ways, which reach treated and comparison rows alike: they stay in the mean without.
     """
     rows = frame[["firm_id", "year", "cohort", "treated", exposure]].merge(
         truth, on=["firm_id", "year"], validate="1:1"
     )
-    common = rows[["spillover_peers", "spillover_chain", "spillover_adopters"]].sum(axis=1)
-    rows = rows.assign(without=rows["mean_without"] * np.exp(common), spillover=rows["spillover_ring"])
+    without = rows["mean_without"] * np.exp(rows[list(common)].sum(axis=1))
+    rows = rows.assign(without=without, spillover=rows[spillover])
     clean = rows.loc[(rows["treated"] == 0) & (rows[exposure] == 0), "firm_id"]
     rows = rows[(rows["treated"] == 1) & rows["firm_id"].isin(clean)]
     cell, named = [rows["cohort"], rows["year"]], [*channels, "spillover"]

@@ -43,9 +43,9 @@ def panel(study, request):
     pytest.skip(f"no {file.relative_to(RESULTS.parent)}: python3 run.py snakemake --config study={study}")
 
 
-def truth():
-    """Truth of the synthetic economy, by firm and year; lies beside its panel."""
-    return pd.read_parquet(RESULTS / "simulated-firms/truth/truth.parquet")
+def truth(study):
+    """Truth of generated data, by firm and year; lies beside the panel."""
+    return pd.read_parquet(RESULTS / study / "truth/truth.parquet")
 
 
 def coded(panel, *, unit, cohort, cluster, complete=()):

@@ -145,16 +145,12 @@ def us_facilities(panel):
     )
 
 
-def simulated_firms(panel):
+def parts_of_counts(frame, channels, exposure, true):
     """Parts on the log of the mean of green patents, their intervals, their truth, and which intervals miss it."""
-    channels, exposure = SIMULATED_CHANNELS, "ring_100km"
-    roles = {"unit": "firm_id", "cohort": "zone_year", "cluster": "home_city"}
-    frame = coded(panel, **roles, complete=["green_patents", exposure, *channels])
     parts = log_parts.log_parts(frame, "green_patents", channels, exposure)
     cluster, cohort, n = frame["cluster"].to_numpy(), frame["cohort"].to_numpy(), frame["cluster"].nunique()
     behind = clusters.shares(cluster, cohort, parts.size, parts.mass, parts=(2 + len(channels), parts.exposed))
-    true = log_parts.true_parts(frame, truth(), channels, exposure)
-    found, missed = sample(coded(panel, **roles)) | {"level_percent": 95}, []
+    found, missed = {"level_percent": 95}, []
     for part, value in parts.values.items():
         psi = parts.psi[part]
         if part in channels:
@@ -171,6 +167,35 @@ def simulated_firms(panel):
     return found | {"dec_missed_pointwise": " and ".join(missed) or "none of them"}
 
 
+def simulated_firms(panel):
+    """Firms of the synthetic economy: parts of the effect of zones."""
+    channels, exposure = SIMULATED_CHANNELS, "ring_100km"
+    roles = {"unit": "firm_id", "cohort": "zone_year", "cluster": "home_city"}
+    frame = coded(panel, **roles, complete=["green_patents", exposure, *channels])
+    others = ["spillover_peers", "spillover_chain", "spillover_adopters"]
+    true = log_parts.true_parts(frame, truth("simulated-firms"), channels, exposure, "spillover_ring", others)
+    return sample(coded(panel, **roles)) | parts_of_counts(frame, channels, exposure, true)
+
+
+def us_listed_firms(panel):
+    """Firms of generated open files, each its own cluster: parts, and group-time effects after a first AI patent."""
+    channels, exposure = ["clean_odds"], "near_technology"
+    whole = coded(panel, unit="firm_id", cohort="ai_year", cluster="firm_id")
+    frame = whole.assign(cohort=whole["cohort"].where(whole["cohort"] <= whole["year"].max(), np.inf))
+    true = log_parts.true_parts(frame, truth("us-listed-firms"), channels, exposure, "spillover")
+    path = event_time.group_time(frame, "green_patents_log", 0, 14, together=True)
+    units = frame.drop_duplicates("unit")
+    behind = clusters.shares(
+        *(units[name].to_numpy() for name in ("cluster", "cohort")), np.ones(len(units)), *path.mass
+    )
+    average, psi = path.values[0], path.psi[:, 0]
+    return (
+        sample(whole)
+        | parts_of_counts(frame, channels, exposure, true)
+        | estimated("att_simple", average, psi, clusters.interval(average, psi, behind))
+    )
+
+
 STUDIES = {
     "provinces": provinces,
     "city-industries": city_industries,
@@ -178,6 +203,7 @@ STUDIES = {
     "cities": cities,
     "us-facilities": us_facilities,
     "simulated-firms": simulated_firms,
+    "us-listed-firms": us_listed_firms,
 }
 
 
@@ -189,7 +215,15 @@ def names(*estimates, ends=("", "_se", "_low", "_high")):
 SAMPLE = {"n_rows", "n_units", "n_clusters", "n_treated_units"}
 BEFORE = {"pretrend_p", "pretrend_treated"}
 POISSON = ("", "_se", "_low", "_high", "_n")
-PARTS = [f"dec_{part}" for part in ("total", "direct", *SIMULATED_CHANNELS, "spillover")]
+MISSED = {"level_percent", "dec_missed_pointwise"}
+
+
+def part_keys(*channels):
+    """Keys of parts of counts."""
+    listed = [f"dec_{part}" for part in ("total", "direct", *channels, "spillover")]
+    return names(*listed, ends=("", "_se", "_low", "_high", "_truth")) | MISSED
+
+
 KEYS = {  # of each study: what its function finds, held against page 1 where there is no panel, too
     "provinces": SAMPLE
     | BEFORE
@@ -206,7 +240,6 @@ KEYS = {  # of each study: what its function finds, held against page 1 where th
     | names("dec_total")
     | names("twfe_poisson_treated", ends=POISSON)
     | {"move_ln_emissions_leads_p"},
-    "simulated-firms": SAMPLE
-    | names(*PARTS, ends=("", "_se", "_low", "_high", "_truth"))
-    | {"level_percent", "dec_missed_pointwise"},
+    "simulated-firms": SAMPLE | part_keys(*SIMULATED_CHANNELS),
+    "us-listed-firms": SAMPLE | part_keys("clean_odds") | names("att_simple"),  # its own page 1
 }
