@@ -83,3 +83,39 @@ def test_a_notebook_copied_elsewhere_says_what_it_needs(tmp_path):
         assert run.stderr.strip().splitlines() == [
             f"{tmp_path} is not in a checkout of aigreen: this notebook reads its analysis/ and results/"
         ]
+
+
+def blocks(path: Path) -> list[str]:
+    """Blocks of code of a page that are run or copied: commands, settings."""
+    return re.findall(r"^```(?:sh|yaml)\n.*?^```$", path.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def commands(path: Path) -> list[str]:
+    return [line for block in blocks(path) for line in block.splitlines() if line.startswith(("python3 ", "aigreen "))]
+
+
+CHINESE = {"README.md": ROOT / "README.md", "licensed-data.md": ROOT / "docs/licensed-data.md"}
+
+
+@pytest.mark.parametrize("name", CHINESE)
+def test_chinese_pages_have_the_commands_of_the_english_ones_and_no_others(name):
+    page, english = ROOT / "docs/zh" / name, CHINESE[name].read_text("utf-8")
+    assert len(commands(page)) == {"README.md": 7, "licensed-data.md": 3}[name]
+    spoken = " ".join(english.split())
+    assert [line for line in commands(page) if line not in spoken and " ".join(line.split()) not in spoken] == []
+    assert [block for block in blocks(page) if block.startswith("```yaml") and block not in english] == []
+
+
+@pytest.mark.parametrize("name", CHINESE)
+def test_chinese_pages_name_the_files_and_columns_of_the_english_ones(name):
+    names = re.compile(r"`([\w./()<>-]*[\w)>/])`")
+    here = set(names.findall((ROOT / "docs/zh" / name).read_text("utf-8")))
+    there = {word for path in CHINESE.values() for word in names.findall(path.read_text("utf-8"))}
+    assert {word for word in here - there if not (ROOT / word).exists()} == set()
+
+
+@pytest.mark.parametrize("name", CHINESE)
+def test_chinese_pages_say_that_nobody_else_checked_them_and_can_be_found(name):
+    assert "除开发者外没有任何人核对过" in (ROOT / "docs/zh" / name).read_text("utf-8")
+    assert f"](docs/zh/{name})" in (ROOT / "README.md").read_text("utf-8")
+    assert f"zh/{name}" in (ROOT / "mkdocs.yml").read_text("utf-8")
