@@ -127,9 +127,8 @@ class Browser:
             "e.scrollIntoView({block: 'center'});"
             "const b = e.getBoundingClientRect(); return [b.x + 20, b.y + 20] })()"
         )
-        clip = {"x": left, "y": top, "width": 4, "height": 4, "scale": 1}
-        picture = base64.b64decode(self.send("Page.captureScreenshot", format="png", clip=clip)["data"])
-        return Image.open(io.BytesIO(picture)).convert("RGB").getpixel((1, 1))
+        picture = base64.b64decode(self.send("Page.captureScreenshot", format="png")["data"])
+        return Image.open(io.BytesIO(picture)).convert("RGB").getpixel((round(left), round(top)))
 
     def click(self, selector: str) -> None:
         """Click with the mouse in the middle of the first element, brought into view."""
@@ -310,7 +309,8 @@ def fill(root: Path, results: Path) -> None:
     (results / "figures").mkdir()
     for ending in ("svg", "pdf"):
         drawing = (
-            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 20" width="40" height="20"><metadata>'
+            '<svg xmlns="http://www.w3.org/2000/svg" xmlns:dc="http://purl.org/dc/elements/1.1/" viewBox="0 0 40 20"'
+            ' width="40" height="20"><metadata>'
             f"<dc:description>{escape(json.dumps(POINTS))}</dc:description></metadata>"
             '<rect width="40" height="20" fill="#fff"/><path d="M0 20 40 0" stroke="#000"/></svg>'
         )
