@@ -79,7 +79,7 @@ def write_site(
     body = paper_body(page, tables)
     origin = with_quoted(provenance, tables)
     certificate = _certificate(results.parents[1], config["study"])
-    quoted, theirs = quoted_entries(body.keys, root, provenance["rules"])
+    quoted, theirs = quoted_entries(body.keys, root, provenance)
     specifications = specification_cards(tables, registered) | theirs
     entries = _json(results / "ledger.json") | quoted | quoted_cells(tables, origin)
     titles = {"numbers": "Numbers in the text"} | {name: table.title for name, table in tables.items()} | body.titles

@@ -23,6 +23,7 @@ _SIZES = ("n", "units", "clusters")
 _AROUND = 6  # lines shown before and after the statement that writes an exhibit
 _CELL = re.compile(r"(.+):(\d+):(\d+)")
 _LISTED = re.compile(r"^\| `([^`]+)` \| ([^|]+) \| `([^`]+)` \| `([^`]+)` \|$", re.MULTILINE)
+_OUTPUT = re.compile(r"snakemake\.output\.(\w+)")
 _RULE = re.compile(r"^\s*rule (\w+):.*?^\s+script:\s+\"\.\./(scripts/\w+\.py)\"", re.MULTILINE | re.DOTALL)
 
 
@@ -75,7 +76,7 @@ def number_cards(
 
 
 def quoted_entries(
-    keys: Iterable[str], root: Path, rules: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+    keys: Iterable[str], root: Path, provenance: Mapping[str, Any] = MappingProxyType({})
 ) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
     """Numbers of other studies, which the prose quotes as ``study:key``, from the accepted values.
 
@@ -85,15 +86,16 @@ def quoted_entries(
         Keys of the page.
     root : path
         The project.
-    rules : mapping of name to facts
-        Rules of the study's provenance; those of other kinds of studies are read from their files.
+    provenance : mapping, optional
+        Of the study; its rules and exhibits tell of those of the same name elsewhere.
 
     Returns
     -------
     tuple of dict and dict
         Numbers, errors and bounds of theirs included, and the specifications that they come from, as ``study:name``.
     """
-    entries, specifications, makers = {}, {}, exhibit_makers(root)
+    rules = provenance.get("rules", {})
+    entries, specifications, makers = {}, {}, exhibit_makers(root, provenance.get("exhibits", {}))
     quoted: dict[str, list[str]] = {}
     for study, _, key in (key.partition(":") for key in keys if ":" in key):
         quoted.setdefault(study, []).append(key)
@@ -125,15 +127,22 @@ def _of(study: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     return named
 
 
-def exhibit_makers(root: Path) -> dict[tuple[str, str], dict[str, Any]]:
-    """Rule, script and its lines by exhibit and study, of the list that `aigreen exhibits` writes."""
+def exhibit_makers(root: Path, ours: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Rule, script and its lines by exhibit and study, of the list that `aigreen exhibits` writes.
+
+    Lines are those of our exhibit of this name, or of all ours that the rule makes where they are the same, or those of
+    the only output of the script.
+    """
     listed = root / "docs/exhibits.md"
     found = {}
     for name, studies, rule, script in _LISTED.findall(listed.read_text("utf-8") if listed.is_file() else ""):
-        output = name.rpartition("/")[2]
-        text = (root / script).read_text(encoding="utf-8")
-        lines = written_at(root / script, output) if f"snakemake.output.{output}" in text else []
-        found |= {(name, study): {"rule": rule, "script": script, "lines": lines} for study in studies.split(", ")}
+        same = {shown: tuple(facts["lines"]) for shown, facts in ours.items() if facts["rule"] == rule}
+        lines = {same[name]} if name in same else set(same.values())
+        if not lines:
+            outputs = set(_OUTPUT.findall((root / script).read_text(encoding="utf-8")))
+            lines = {tuple(written_at(root / script, output)) for output in outputs}
+        facts = {"exhibit": name, "rule": rule, "script": script, "lines": list(*lines) if len(lines) == 1 else []}
+        found |= {(name, study): facts for study in studies.split(", ")}
     return found
 
 
@@ -147,13 +156,16 @@ def script_of(rule: str, root: Path) -> str:
 
 
 def script_cards(entries: Mapping[str, Mapping[str, Any]], root: Path) -> dict[str, dict[str, Any]]:
-    """Scripts that enter numbers of the prose, with the lines that write the numbers."""
-    scripts = {entry["script"] for key, entry in entries.items() if entry.get("script") and not _CELL.fullmatch(key)}
-    cards = {}
-    for script in sorted(scripts):
-        lines = written_at(root / script, "numbers")
-        cards[script] = {"script": script, "lines": lines, "code": excerpt(root / script, lines)}
-    return cards
+    """Scripts that enter numbers of the prose, and those that make exhibits of other studies, with lines that write."""
+    prose = [entry for key, entry in entries.items() if not _CELL.fullmatch(key)]
+    entered = {entry["script"] for entry in prose if entry.get("script")}
+    places = {script: (script, written_at(root / script, "numbers")) for script in entered}
+    for by in (entry["by"] for entry in prose if entry.get("by")):
+        places[f"{by['script']}:{by['exhibit']}"] = (by["script"], by["lines"])
+    return {
+        name: {"script": script, "lines": lines, "code": excerpt(root / script, lines)}
+        for name, (script, lines) in sorted(places.items())
+    }
 
 
 def quoted_cells(tables: Mapping[str, Table], origin: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

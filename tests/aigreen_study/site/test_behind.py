@@ -7,7 +7,7 @@ import pytest
 from aigreen.errors import ReportError
 from aigreen_study.numbers.prose import Ledger
 from aigreen_study.site.behind import belongs_to, difference, relatives, with_samples
-from aigreen_study.site.cards import number_cards, quoted_entries, script_of
+from aigreen_study.site.cards import exhibit_makers, number_cards, quoted_entries, script_cards, script_of
 from aigreen_study.tables import render
 from aigreen_study.tables.table import Cell, Group, Row, Table
 
@@ -132,15 +132,30 @@ def project(tmp_path):
 
 
 def test_a_number_of_another_study_brings_its_error_its_sample_and_its_script(project):
-    entries, specifications = quoted_entries(["other:effect", "att"], project)
+    ours = {"tables/parts": {"rule": "parts", "lines": [2, 2]}, "tables/more": {"rule": "parts", "lines": [1, 1]}}
+    entries, specifications = quoted_entries(["other:effect", "att"], project, {"exhibits": ours})
     assert set(entries) == {"other:effect", "other:effect_se"}
     found = entries["other:effect"]
     assert (found["spec"], found["n"], found["units"], found["clusters"]) == ("other:decomposition", 900, 90, 19)
     assert specifications["other:decomposition"]["n_rows"] == 900
     assert found["script"] == "analysis/scripts/write.py"
-    assert found["by"] == {"rule": "parts", "script": "analysis/scripts/parts.py", "lines": [2, 2]}
-    ours = {"decomposition": facts(1, 1, 1)}
-    cards = number_cards(entries, {}, None, ours | specifications)
+    assert found["by"] == {
+        "exhibit": "tables/parts",
+        "rule": "parts",
+        "script": "analysis/scripts/parts.py",
+        "lines": [2, 2],
+    }
+    scripts = script_cards(entries, project)
+    assert {name: facts["code"]["lines"][-1] for name, facts in scripts.items()} == {
+        "analysis/scripts/parts.py:tables/parts": "render.write(t, snakemake.output.parts)",
+        "analysis/scripts/write.py": "ledger.write(snakemake.output.numbers)",
+    }
+    of_the_rule = exhibit_makers(project, {"tables/other": {"rule": "parts", "lines": [1, 1]}})
+    assert of_the_rule["tables/parts", "more"]["lines"] == [1, 1]
+    assert exhibit_makers(project, {})["tables/parts", "more"]["lines"] == [2, 2]
+    unclear = exhibit_makers(project, {f"tables/{i}": {"rule": "parts", "lines": [i, i]} for i in (1, 2)})
+    assert unclear["tables/parts", "more"]["lines"] == []
+    cards = number_cards(entries, {}, None, {"decomposition": facts(1, 1, 1)} | specifications)
     assert cards["other:effect"]["related"] == {"error": "other:effect_se"}
     assert (cards["other:effect_se"]["of"], cards["other:effect"]["n"]) == ("other:effect", 900)
 

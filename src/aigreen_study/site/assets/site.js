@@ -166,23 +166,27 @@ function script(facts) {
   return make("div", null, code(placed(facts)), listing(facts));
 }
 
-/** How a number of the prose is made: by the rule that enters it, from the inputs of the exhibit that shows it. */
+/** How a number of the prose is made: by the rule of the exhibit that shows it, then entered by that of the numbers. */
 function entryRows(facts) {
-  const entered = [["Rule", make("span", null, code(facts.rule), facts.study ? ` of the study ${facts.study}` : "")]];
+  const of = facts.study ? ` of the study ${facts.study}` : "";
+  const numbers = AIGREEN.exhibits.numbers;
+  const shown = facts.study ? facts.by : AIGREEN.exhibits[facts.exhibit];
   const lines = AIGREEN.scripts[facts.script];
-  entered.push(["Script", lines ? script(lines) : facts.script && code(facts.script)]);
+  const made = facts.study ? shown && AIGREEN.scripts[`${shown.script}:${shown.exhibit}`] : shown;
+  const entered = [code(facts.rule), ", ", code(lines ? placed(lines) : facts.script)];
+  const rows = [["Rule", make("span", null, code((shown ?? facts).rule), of)]];
+  rows.push(["Script", made ? script(made) : lines ? script(lines) : facts.script && code(facts.script)]);
+  if (made) rows.push(["Entered by", make("span", null, ...entered)]);
   if (facts.study) {
-    if (facts.by) entered.unshift(["Estimated by", make("span", null, code(facts.by.rule), ", ", code(placed(facts.by)))]);
     const again = `python3 run.py snakemake --config study=${facts.study} --force`;
     const targets = [facts.shown?.startsWith("tables/") ? `${facts.shown}.json` : "", "numbers.json"].filter(Boolean);
-    return [...entered, ["Inputs", files([`paper/expected/${facts.study}/numbers.json`])], ["Rerun this", command([again, ...targets.map((file) => `results/${facts.study}/${file}`)].join(" "))]];
+    rows.push(["Inputs", files([`paper/expected/${facts.study}/numbers.json`])]);
+    rows.push(["Rerun this", command([again, ...targets.map((file) => `results/${facts.study}/${file}`)].join(" "))]);
+    return rows;
   }
-  const shown = AIGREEN.exhibits[facts.exhibit];
-  const numbers = AIGREEN.exhibits.numbers;
   const rest = exhibitRows(shown ?? numbers).filter(([term]) => ["Inputs", "Starts from", "Modules"].includes(term));
-  const made = shown && facts.exhibit !== "numbers" ? [["Estimated by", make("span", null, code(shown.rule), ", ", link(facts.exhibit, placed(shown)))]] : [];
   const target = numbers.rerun.split(" ").at(-1);
-  return [...made, ...entered, ...rest, ["Rerun this", command(shown && shown !== numbers ? `${shown.rerun} ${target}` : numbers.rerun)]];
+  return [...rows, ...rest, ["Rerun this", command(shown && shown !== numbers ? `${shown.rerun} ${target}` : numbers.rerun)]];
 }
 
 /** The numbers and exhibits of the page in reading order, each once. */
