@@ -16,6 +16,6 @@ Panel: `Panel`. Regression: `TWFE`, `ShiftShare`. Staggered adoption: `GroupTime
 
 from aigreen.on_demand import offer
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __getattr__, __dir__, __all__ = offer(__name__)

@@ -23,6 +23,7 @@ COMMANDS = {
     "evidence": "print what an estimator is held to: references, simulations, tests",
     "exhibits": "list the exhibits with the rule and the script that make them",
     "bundle": "write the replication package of a built study",
+    "release": "write the files of a release, and say what remains to be done by hand",
     "export": "write a paper's tables and figures for LaTeX, Word or a spreadsheet",
 }
 

@@ -45,7 +45,7 @@ OPEN_FORMATS = {
     ".smk",
     ".svg",
 }
-OPEN_FORMATS |= {".toml", ".typ", ".typed", ".yaml", ".yml", ".html", ".woff2"}
+OPEN_FORMATS |= {".toml", ".txt", ".typ", ".typed", ".yaml", ".yml", ".html", ".woff2"}
 # Rules that begin with raw files, or, as the panel of us-facilities, with fact tables compiled from them.
 RAW_RULES = {"fetch", "simulate", "replicate", "replicate_published", "panel"}
 

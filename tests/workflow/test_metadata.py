@@ -26,6 +26,7 @@ def test_zenodo_says_what_the_citation_file_says():
         "title": CITATION["title"],
         "description": PROJECT["description"],
         "version": PROJECT["version"],
+        "publication_date": str(CITATION["date-released"]),
         "upload_type": CITATION["type"],
         "license": CITATION["license"],
         "creators": CITATION["authors"],
@@ -130,3 +131,52 @@ def test_the_readme_says_of_real_studies_what_is_accepted(study, key):
 
 def test_the_readme_is_one_page():
     assert len(text("README.md").splitlines()) <= 120
+
+
+def test_the_conda_recipe_asks_for_what_the_project_asks_for():
+    recipe = yaml.safe_load(text("conda/recipe.yaml"))
+    names = {"matplotlib": "matplotlib-base"}  # as conda-forge calls them
+
+    def asked(requirements):
+        parts = (re.fullmatch(r"([\w.-]+) ?(.*)", line).groups() for line in requirements)
+        return {names.get(name, name): bounds for name, bounds in parts}
+
+    run = asked(recipe["requirements"]["run"])
+    assert run.pop("python") == ">=${{ python_min }}"
+    assert run == asked(PROJECT["dependencies"])
+    build = tomllib.loads(text("pyproject.toml"))["build-system"]["requires"]
+    host = asked(recipe["requirements"]["host"])
+    assert {name: host[name] for name in asked(build)} == asked(build)
+    assert recipe["context"] == {
+        "version": PROJECT["version"],
+        "python_min": PROJECT["requires-python"].removeprefix(">="),
+    }
+    assert recipe["build"]["python"]["entry_points"] == [f"{k} = {v}" for k, v in PROJECT["scripts"].items()]
+    assert recipe["about"]["license"] == PROJECT["license"]
+
+
+def test_binder_sets_up_what_run_py_does():
+    assert text("binder/runtime.txt") == f"python-{PROJECT['requires-python'].removeprefix('>=')}\n"
+    lines = text("binder/postBuild").splitlines()
+    commands = [line for line in lines if not line.startswith(("#", "set "))]
+    assert all(line.startswith("python3 run.py ") for line in commands)
+    assert "ipykernel install" in commands[0] and "panel.parquet" in commands[1]
+    assert (ROOT / "binder/postBuild").stat().st_mode & 0o111
+
+
+def test_the_paper_on_the_software_cites_what_its_references_have():
+    paper, references = text("paper/joss.md"), text("paper/joss.bib")
+    keys = set(re.findall(r"^@\w+\{(\w+),", references, re.MULTILINE))
+    assert set(re.findall(r"@([a-z]+\d*[a-z]*)\b", paper)) == keys
+    shared = dict(re.findall(r"^@\w+\{(\w+),(.*?)^\}", text("paper/references.bib"), re.MULTILINE | re.DOTALL))
+    ours = dict(re.findall(r"^@\w+\{(\w+),(.*?)^\}", references, re.MULTILINE | re.DOTALL))
+    assert len(keys & set(shared)) == 9
+    assert {key: ours[key] for key in keys & set(shared)} == {key: shared[key] for key in keys & set(shared)}
+    front, body = paper.split("---\n")[1:3]
+    assert yaml.safe_load(front)["bibliography"] == "joss.bib"
+    assert 900 <= len(body.split()) <= 1250
+
+
+def test_the_publication_date_is_that_of_the_changelog():
+    (date, *_) = re.findall(r"^## \[\d\S*\] - (\d{4}-\d\d-\d\d)$", text("CHANGELOG.md"), re.MULTILINE)
+    assert str(CITATION["date-released"]) == json.loads(text("codemeta.json"))["datePublished"] == date

@@ -11,7 +11,20 @@ import pandas as pd
 from aigreen.effects.effects import Effects
 from aigreen.effects.plot import frame_intervals
 from aigreen.errors import ReportError
-from aigreen_study.figures.style import ABOVE, BAR, COLOURS, MARKERS, RULE, STRIPE, canvas, distinct, finish, style
+from aigreen_study.figures.style import (
+    ABOVE,
+    BAR,
+    COLOURS,
+    MARKERS,
+    RULE,
+    STRIPE,
+    canvas,
+    distinct,
+    finish,
+    note_points,
+    style,
+)
+from aigreen_study.tables.formats import count, decimal, interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,6 +76,8 @@ def event_study_figure(
             _overlay(ax, effects, level, simultaneous, band)
         else:
             effects.plot(ax, level=level, simultaneous=simultaneous, **band)
+            wide = effects.conf_int(level, simultaneous=True, **band) if simultaneous else None
+            note_points(ax, _points("", effects, effects.index.to_numpy(), effects.conf_int(level), wide, level))
         ax.set_xlabel("Years since treatment")
         ax.set_ylabel(ylabel)
         return finish(figure, simulated=simulated)
@@ -82,6 +97,7 @@ def _overlay(
     handles, drawn = [], []
     for i, (label, result) in enumerate(results.items()):
         at, look = result.index.to_numpy() + offsets[i], {"color": COLOURS[i]}
+        wide = None
         if simultaneous and result.psi is not None:
             wide = result.conf_int(level, simultaneous=True, **band)
             ax.vlines(at, wide["low"], wide["high"], linewidth=0.7, zorder=2, **look)
@@ -89,6 +105,7 @@ def _overlay(
         narrow = result.conf_int(level)
         drawn.append(narrow.assign(value=result.values))
         ax.vlines(at, narrow["low"], narrow["high"], linewidth=1.8, zorder=3, **look)
+        note_points(ax, _points(label, result, at, narrow, wide, level))
         name = label if result.psi is not None or not simultaneous else f"{label} (pointwise only)"
         point = {
             "linestyle": "none",
@@ -106,3 +123,26 @@ def _overlay(
     ax.set_xticks(horizons if len(horizons) <= 16 else horizons[:: len(horizons) // 12 + 1])
     ax.tick_params(axis="x", length=0)
     ax.legend(handles=handles, ncols=3, **ABOVE)
+
+
+def _points(
+    label: str, result: Effects, at: np.ndarray, narrow: pd.DataFrame, wide: pd.DataFrame | None, level: float
+) -> list[tuple[float, float, str]]:
+    """Say for a page, of each effect: horizon, value, intervals, sample."""
+    sizes = {"observations": result.n_rows, "units": result.n_units, "clusters": result.n_clusters}
+    sample = ", ".join(f"{count(n)} {of}" for of, n in sizes.items() if n)
+    found = []
+    for i, (horizon, value) in enumerate(zip(result.index, result.values, strict=True)):
+        if not np.isfinite(value):
+            continue
+        at_horizon = f"horizon {count(horizon)}"
+        lines = [f"{label}, {at_horizon}" if label else at_horizon.capitalize()]
+        if value == 0 and narrow["low"].iloc[i] == narrow["high"].iloc[i]:
+            lines.append("Reference: zero")
+        else:
+            lines.append(f"Effect {decimal(value)}")
+            for kind, bounds in (("interval", narrow), ("simultaneous", wide)):
+                if bounds is not None and bounds.iloc[i].notna().all():
+                    lines.append(f"{level:.0%} {kind} {interval(*bounds.iloc[i])}")
+        found.append((float(at[i]), float(value), "\n".join(filter(None, [*lines, sample]))))
+    return found

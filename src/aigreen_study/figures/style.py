@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import math
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,6 +124,23 @@ def _break_ylabel(ax: Axes) -> None:
         label.set_text(textwrap.fill(text, int(width), break_on_hyphens=False))
 
 
+def note_points(ax: Axes, points: Iterable[tuple[float, float, str]]) -> None:
+    """Keep what a page says of points of a figure, in the units of its axes: across, up, text."""
+    ax.figure._aigreen_points = [*getattr(ax.figure, "_aigreen_points", []), *((ax, *point) for point in points)]
+
+
+def noted_points(figure: Figure) -> list[tuple[float, float, str]]:
+    """Points of `note_points` as shares of the figure, from its left and top; none outside the axes."""
+    figure.draw_without_rendering()
+    found = []
+    for ax, x, y, text in getattr(figure, "_aigreen_points", []):
+        place = ax.transData.transform((x, y))
+        if ax.get_window_extent().padded(1).contains(*place):
+            across, up = figure.transFigure.inverted().transform(place)
+            found.append((round(float(across), 4), round(1 - float(up), 4), text))
+    return found
+
+
 def distinct(count: int, what: str) -> None:
     """Refuse more series than one figure can tell apart, in colour and in grey."""
     if not count:
@@ -139,7 +157,7 @@ def require_columns(frame: pd.DataFrame, names: Sequence[str], role: str = "") -
 
 
 def save_figure(figure: Figure, files: str | Path | Sequence[str | Path]) -> None:
-    """Write a figure as .pdf and .svg, without dates, each aside and moved.
+    """Write a figure as .pdf and .svg, without dates, each aside and moved; the .svg describes the points noted.
 
     Parameters
     ----------
@@ -150,11 +168,13 @@ def save_figure(figure: Figure, files: str | Path | Sequence[str | Path]) -> Non
     base = stem(files)
     # Some packages turn on INFO messages of all others when imported; font subsetting has hundreds.
     logging.getLogger("fontTools").setLevel(logging.WARNING)
-    metadata = {
+    metadata: dict[str, dict[str, Any]] = {
         "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
         "svg": {"Date": None, "Creator": None},
     }
     with style():
+        if points := noted_points(figure):
+            metadata["svg"]["Description"] = json.dumps(points, ensure_ascii=False)
         for ending, facts in metadata.items():
             content = io.BytesIO()
             figure.savefig(content, format=ending, metadata=facts)

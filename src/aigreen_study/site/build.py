@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
+import re
 import shutil
 from collections.abc import Iterable, Mapping
 from importlib import resources
@@ -21,6 +23,7 @@ from aigreen_study.site.cards import (
     number_cards,
     quoted_cells,
     quoted_entries,
+    script_cards,
     specification_cards,
     with_quoted,
 )
@@ -31,6 +34,7 @@ from aigreen_study.trust.accepted import accepted_files, built_files
 from aigreen_study.trust.certificate import Certificate, compare
 from aigreen_study.trust.identifiers import refuse_identifiers
 
+_DESCRIPTION = re.compile(r"<dc:description>(.*?)</dc:description>", re.DOTALL)
 ASSETS = ("site.css", "site.js", "search.js")
 BELOW = (
     ("certificate", "Certificate"),
@@ -75,19 +79,24 @@ def write_site(
     body = paper_body(page, tables)
     origin = with_quoted(provenance, tables)
     certificate = _certificate(results.parents[1], config["study"])
-    entries = _json(results / "ledger.json") | quoted_entries(body.keys, root) | quoted_cells(tables, origin)
+    quoted, theirs = quoted_entries(body.keys, root, provenance)
+    specifications = specification_cards(tables, registered) | theirs
+    entries = _json(results / "ledger.json") | quoted | quoted_cells(tables, origin)
     titles = {"numbers": "Numbers in the text"} | {name: table.title for name, table in tables.items()} | body.titles
     exhibits = exhibit_cards(origin, body.labels, titles, root)
     copies = _copies(results, body.labels)
     for name in body.labels:
         exhibits[name]["here"] = [copy for copy in copies if copy.rpartition(".")[0] == name]
+        if f"{name}.svg" in copies and (points := described(copies[f"{name}.svg"])):
+            exhibits[name]["points"] = points
     data = {
         "study": config["study"],
-        "numbers": number_cards(entries, tables, certificate),
+        "numbers": number_cards(entries, tables, certificate, specifications),
         "exhibits": exhibits,
         "rules": provenance["rules"],
         "files": provenance["files"],
-        "specifications": specification_cards(tables, registered),
+        "scripts": script_cards(entries, root),
+        "specifications": specifications,
         "sources": provenance["sources"],
         "certificate": None if certificate is None else certificate.overall,
     }
@@ -129,6 +138,12 @@ def _copies(results: Path, shown: Iterable[str]) -> dict[str, Path]:
     endings = {"figures": ("svg", "pdf")}
     names = [f"{name}.{end}" for name in shown for end in endings.get(name.partition("/")[0], ("tex", "json"))]
     return {name: results / name for name in ("paper.pdf", *names)}
+
+
+def described(drawing: Path) -> list[list[Any]]:
+    """Points that a drawing describes (`aigreen_study.figures.style.note_points`): across, down, text."""
+    found = _DESCRIPTION.search(drawing.read_text(encoding="utf-8"))
+    return json.loads(html.unescape(found[1])) if found else []
 
 
 def _asset(name: str) -> str:

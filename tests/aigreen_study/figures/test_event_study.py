@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,8 +14,12 @@ from aigreen_study.figures import (
     save_figure,
     style,
 )
+from aigreen_study.site.build import described
+from aigreen_study.tables.formats import interval
 
 from .drawn import BAND, group, legend
+
+MARKER = re.compile(r'<use [^>]*x="([\d.]+)" y="([\d.]+)"')
 
 
 @pytest.fixture
@@ -140,3 +146,33 @@ def test_result_without_influence_is_named_and_has_pointwise_intervals(path):
         event_study_figure({})
     with pytest.raises(ReportError, match="by horizon, not by group"):
         event_study_figure({"A": path, "B": group([1.0], ["x"])})
+
+
+def test_an_event_study_notes_value_intervals_and_sample_of_every_point(effects, tmp_path):
+    """Places are shares of the drawing from its upper left corner: those of the points that it draws."""
+    figure = event_study_figure(effects, n_draws=99)
+    save_figure(figure, tmp_path / "event_study")
+    points = described(tmp_path / "event_study.svg")
+    narrow, wide = effects.conf_int(), effects.conf_int(simultaneous=True, n_draws=99)
+    assert [text.splitlines()[0] for *_, text in points] == [
+        f"Horizon {at}" for at in ("−3", "−2", "−1", "0", "1", "2")
+    ]
+    assert points[2][2] == "Horizon −1\nReference: zero\n300 observations, 30 units, 30 clusters"
+    assert points[5][2].splitlines()[1:] == [
+        "Effect 0.050",
+        f"95% interval {interval(*narrow.iloc[5])}",
+        f"95% simultaneous {interval(*wide.iloc[5])}",
+        "300 observations, 30 units, 30 clusters",
+    ]
+    drawing = (tmp_path / "event_study.svg").read_text("utf-8")
+    width, height = (float(size) for size in re.search(r'viewBox="0 0 (\S+) (\S+)"', drawing).groups())
+    drawn = [(float(x) / width, float(y) / height) for x, y in MARKER.findall(drawing)]
+    for across, down, _ in points:
+        assert min(abs(across - x) + abs(down - y) for x, y in drawn) < 0.003
+
+
+def test_several_estimators_note_their_names(effects, tmp_path):
+    save_figure(event_study_figure({"One": effects, "Two": effects}, n_draws=99), tmp_path / "both")
+    points = described(tmp_path / "both.svg")
+    assert [text.splitlines()[0] for *_, text in points[5:7]] == ["One, horizon 2", "Two, horizon −3"]
+    assert points[0][0] < points[6][0] < points[1][0]

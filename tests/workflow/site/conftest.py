@@ -1,6 +1,8 @@
 """A headless Chromium, driven over the pipes of its debugging protocol (no package, no port), and a small study."""
 
+import base64
 import fcntl
+import io
 import json
 import os
 import select
@@ -8,10 +10,12 @@ import shutil
 import subprocess
 import time
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from pypdf import PdfWriter
 
 from aigreen_study.numbers import ledger as ledgers
@@ -106,6 +110,26 @@ class Browser:
     def type(self, text: str) -> None:
         self.send("Input.insertText", text=text)
 
+    def point(self, selector: str, across: float, down: float) -> None:
+        """Move the mouse over the first element, to a place in shares of its width and height."""
+        x, y, width, height = self.js(
+            f"(() => {{ const e = document.querySelector({json.dumps(selector)}); "
+            "e.scrollIntoView({block: 'center'});"
+            "const b = e.getBoundingClientRect(); return [b.x, b.y, b.width, b.height] })()"
+        )
+        self.js("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        self.send("Input.dispatchMouseEvent", type="mouseMoved", x=x + across * width, y=y + down * height)
+
+    def colour(self, selector: str) -> tuple[int, ...]:
+        """Colour on the screen near the upper left corner of the first element, brought into view."""
+        left, top = self.js(
+            f"(() => {{ const e = document.querySelector({json.dumps(selector)}); "
+            "e.scrollIntoView({block: 'center'});"
+            "const b = e.getBoundingClientRect(); return [b.x + 20, b.y + 20] })()"
+        )
+        picture = base64.b64decode(self.send("Page.captureScreenshot", format="png")["data"])
+        return Image.open(io.BytesIO(picture)).convert("RGB").getpixel((round(left), round(top)))
+
     def click(self, selector: str) -> None:
         """Click with the mouse in the middle of the first element, brought into view."""
         x, y = self.js(
@@ -167,6 +191,7 @@ CONFIG = {"study": STUDY, "title": "A tiny study", "date": "2026", "simulated": 
 SPEC = {"method": "TWFE Poisson", "outcome": "patents", "n_rows": 8322, "n_units": 763, "n_clusters": 190}
 REGISTERED = [{"exhibit": "baseline", "id": "poisson", "estimator": "poisson", "covariates": ["size", "age"]}]
 ESTIMATES = {f"effect_{letter}": (i - 4.5) / 37 for i, letter in enumerate("abcdefghij")}
+POINTS = [[0.25, 0.75, "Horizon 0\nEffect 0.125 & more\n8,322 observations"], [0.75, 0.25, "Horizon 1"]]
 SCRIPT = '''"""Make everything."""
 
 import json
@@ -188,6 +213,7 @@ SECTION = """
 = Results <sec-results>
 
 @tab-baseline and @fig-trends follow @eq-mean, as in @butts2021. {numbers}
+Inline, $EE[Y | x] = sum_k exp(beta_k x_k + gamma_(k t) + delta_(k t) + epsilon_(k t) + eta_(k t))$ is long.
 Elsewhere it is #n("other_effect", of: "other").
 $
   EE[Y | x] = sum_k exp(beta_k x_k + gamma_(k t) + delta_(k t) + epsilon_(k t) + eta_(k t) + theta_(k t) + iota_(k t)).
@@ -283,7 +309,10 @@ def fill(root: Path, results: Path) -> None:
     (results / "figures").mkdir()
     for ending in ("svg", "pdf"):
         drawing = (
-            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 20"><path d="M0 20 40 0" stroke="#000"/></svg>'
+            '<svg xmlns="http://www.w3.org/2000/svg" xmlns:dc="http://purl.org/dc/elements/1.1/" viewBox="0 0 40 20"'
+            ' width="40" height="20"><metadata>'
+            f"<dc:description>{escape(json.dumps(POINTS))}</dc:description></metadata>"
+            '<rect width="40" height="20" fill="#fff"/><path d="M0 20 40 0" stroke="#000"/></svg>'
         )
         (results / f"figures/trends.{ending}").write_text(drawing)
     PdfWriter().write(results / "paper.pdf")

@@ -124,6 +124,7 @@ def test_all_works_by_keyboard(page):
     page.press("Escape")
     page.wait("document.activeElement.getAttribute('href') === '#/effect_b'")
     assert page.js("location.hash") == ""
+    assert not page.js("document.getElementById('card').open")
 
 
 def test_arrow_keys_go_through_a_table_that_tab_stops_at_once(page):
@@ -184,6 +185,39 @@ def test_colours_follow_the_system_until_the_reader_chooses(browser, study):
     browser.js("localStorage.clear()")
     browser.open(study.page, colours="light")
     assert browser.js(lightness) > 200
+
+
+def test_figures_follow_the_colours(browser, study):
+    image = "a.plate[href='#/figures/trends'] img"
+    browser.open(study.page, colours="light")
+    browser.js("localStorage.clear()")
+    assert browser.js(f"document.querySelector({json.dumps(image)}).naturalWidth") == 40
+    assert browser.colour(image) == (255, 255, 255)
+    browser.open(study.page, colours="dark")
+    assert browser.colour(image) == (31, 31, 31)
+    assert browser.js("getComputedStyle(document.querySelector('a.plate')).backgroundColor") == "rgb(31, 31, 31)"
+    browser.click("#theme")
+    assert browser.colour(image) == (255, 255, 255)
+    browser.open(study.page, colours="light")
+    browser.click("#theme")
+    assert browser.colour(image) == (31, 31, 31)
+    browser.js("localStorage.clear()")
+
+
+def test_a_figure_tells_value_and_sample_of_the_point_under_the_mouse(page):
+    image, hover = "a.plate[href='#/figures/trends'] img", "document.getElementById('hover')"
+    assert page.js(f"{hover}.hidden")
+    page.point(image, 0.26, 0.75)
+    page.wait(f"!{hover}.hidden")
+    assert page.js(f"{hover}.textContent") == "Horizon 0\nEffect 0.125 & more\n8,322 observations"
+    box, image_box = page.js(
+        f"[{hover}, document.querySelector({json.dumps(image)})].map((e) => e.getBoundingClientRect().toJSON())"
+    )
+    assert abs(box["left"] - 14 - image_box["left"] - 0.25 * image_box["width"]) < 1
+    page.point(image, 0.75, 0.26)
+    page.wait(f"{hover}.textContent === 'Horizon 1'")
+    page.point(image, 0.05, 0.05)
+    page.wait(f"{hover}.hidden")
 
 
 def test_ink_stands_out_from_paper_in_both_colours(browser, study):

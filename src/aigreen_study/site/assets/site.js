@@ -76,16 +76,37 @@ function number(key) {
   return link(key, AIGREEN.numbers[key].text);
 }
 
-function errors(facts) {
-  const { error, interval, low, high, p } = facts.related ?? {};
+/** What a number is to an estimate, in words. */
+const ASPECTS = {
+  error: "standard error", low: "lower end of the interval", high: "upper end of the interval", p: "p-value", "adjusted p": "adjusted p-value",
+  "band low": "lower end of the simultaneous interval", "band high": "upper end of the simultaneous interval",
+  percent: "in percent", share: "share of the total", truth: "truth", n: "observations", detectable: "smallest effect that could be found", verdict: "verdict",
+};
+
+/** Error, intervals and p-value of an estimate. */
+function measures(facts, whose, but) {
+  const others = Object.entries(facts.related ?? {}).filter(([, key]) => key !== but);
+  const { error, interval, low, high, p, ...more } = Object.fromEntries(others);
   const parts = [];
-  if (error) parts.push(["Standard error", number(error)]);
-  if (interval) parts.push(["Interval", number(interval)]);
-  if (low && high) parts.push(["Interval", make("span", null, number(low), " to ", number(high))]);
-  if (p) parts.push(["p-value", number(p)]);
+  const term = (text) => (whose ? `${whose} ${text[0].toLowerCase()}${text.slice(1)}` : text);
+  const ends = (one, other) => make("span", null, number(one), " to ", number(other));
+  if (error) parts.push([term("Standard error"), number(error)]);
+  if (interval) parts.push([term("Interval"), number(interval)]);
+  if (low && high) parts.push([term("Interval"), ends(low, high)]);
+  if (more["band low"] && more["band high"]) parts.push([term("Simultaneous interval"), ends(more["band low"], more["band high"])]);
+  if (p) parts.push([term("p-value"), number(p)]);
+  if (more["adjusted p"]) parts.push([term("Adjusted p-value"), number(more["adjusted p"])]);
+  if (more.percent) parts.push([whose ? "In percent" : term("In percent"), number(more.percent)]);
+  if (more.truth) parts.push([term("Truth"), number(more.truth)]);
+  return parts;
+}
+
+function errors(key, facts) {
+  const parts = measures(facts);
   if (facts.of) {
-    const aspect = { error: "standard error", low: "lower end", high: "upper end", p: "p-value" }[facts.aspect] ?? facts.aspect;
-    parts.push(["Belongs to", make("span", null, `${aspect} of `, number(facts.of))]);
+    const above = AIGREEN.numbers[facts.of];
+    parts.push(["Belongs to", make("span", null, `${ASPECTS[facts.aspect] ?? facts.aspect} of `, number(facts.of))]);
+    if (!facts.related) parts.push(...measures(above, "Its", key));
   }
   return parts;
 }
@@ -97,24 +118,29 @@ function held(facts) {
   return make("span", { class: `held-${facts.held}` }, said[facts.held] + accepted);
 }
 
+/** Observations, units and clusters; of a difference, those of its two sides. */
+function sampled(facts) {
+  const said = (one) =>
+    [[one.n, "observations"], [one.units, "units"], [one.clusters, "clusters"]].filter(([n]) => n !== undefined).map(([n, of]) => `${thousands(n)} ${of}`).join(", ");
+  if (!facts.samples) return said(facts);
+  return make("ul", null, ...facts.samples.map((one) => make("li", null, code(one.spec), said(one) ? `: ${said(one)}` : "")));
+}
+
 function numberRows(key, facts) {
   const cell = CELL.exec(key);
   const place = facts.place ?? key;
   const exhibit = facts.exhibit && AIGREEN.exhibits[facts.exhibit] ? link(facts.exhibit, called(facts.exhibit)) : facts.shown;
-  const sample = [[facts.n, "observations"], [facts.units, "units"], [facts.clusters, "clusters"]];
-  const fitted = AIGREEN.specifications[facts.spec] ?? {};
-  if (!cell) sample.splice(1, 2, [fitted.n_units, "units"], [fitted.n_clusters, "clusters"]);
   return [
     [cell ? "Place" : "Key", cell ? place : code(place)],
     ["Value", code(`${facts.value}`)],
     ["Unit", facts.unit],
-    ...errors(facts),
-    ["Sample", sample.filter(([n]) => n !== undefined).map(([n, of]) => `${thousands(n)} ${of}`).join(", ")],
+    ...errors(key, facts),
+    ["Sample", sampled(facts)],
     ["Errors are", facts.errors],
     ["Specification", facts.spec ? specification(facts.spec) : null],
-    ["Shown in", exhibit],
+    ["Shown in", facts.cell && AIGREEN.numbers[facts.cell] ? make("span", null, exhibit, ", ", link(facts.cell, AIGREEN.numbers[facts.cell].place)) : exhibit],
     ["Quoted from", facts.study ? `accepted results of the study ${facts.study}` : null],
-    ["Certificate", held(facts)],
+    ["Certificate", facts.study ? null : held(facts)],
   ];
 }
 
@@ -122,7 +148,7 @@ function exhibitRows(facts) {
   return [
     ["Quoted from", facts.study ? `accepted results of the study ${facts.study}` : null],
     ["Rule", make("span", null, code(facts.rule), make("span", { class: "hash" }, `code sha256 ${AIGREEN.rules[facts.rule].code}`))],
-    ["Script", make("div", null, code(facts.script + (facts.lines.length ? `, ${[...new Set(facts.lines)].join("–")}` : "")), listing(facts))],
+    ["Script", script(facts)],
     ["Inputs", files(facts.inputs)],
     ["Starts from", files(facts.starts_from)],
     ["Files", files(facts.files)],
@@ -132,15 +158,35 @@ function exhibitRows(facts) {
   ];
 }
 
-/** Where a number comes from: the exhibit whose cell it is, or the file of numbers. */
-function maker(key, facts) {
-  if (facts.study) return { rule: facts.rule, rerun: `python3 run.py snakemake --config study=${facts.study}` };
-  return AIGREEN.exhibits[CELL.test(key) ? facts.exhibit : "numbers"];
+/** Name of a script with the lines in question. */
+const placed = (facts) => facts.script + (facts.lines.length ? `, ${[...new Set(facts.lines)].join("–")}` : "");
+
+/** Script and the lines in question, with those around them. */
+function script(facts) {
+  return make("div", null, code(placed(facts)), listing(facts));
 }
 
-function quotedRows(facts) {
-  const path = `paper/expected/${facts.study}/numbers.json`;
-  return [["Rule", make("span", null, code(facts.rule), ` of the study ${facts.study}`)], ["Inputs", files([path])], ["Rerun this", command(`python3 run.py snakemake --config study=${facts.study}`)]];
+/** How a number of the prose is made: by the rule of the exhibit that shows it, then entered by that of the numbers. */
+function entryRows(facts) {
+  const of = facts.study ? ` of the study ${facts.study}` : "";
+  const numbers = AIGREEN.exhibits.numbers;
+  const shown = facts.study ? facts.by : AIGREEN.exhibits[facts.exhibit];
+  const lines = AIGREEN.scripts[facts.script];
+  const made = facts.study ? shown && AIGREEN.scripts[`${shown.script}:${shown.exhibit}`] : shown;
+  const entered = [code(facts.rule), ", ", code(lines ? placed(lines) : facts.script)];
+  const rows = [["Rule", make("span", null, code((shown ?? facts).rule), of)]];
+  rows.push(["Script", made ? script(made) : lines ? script(lines) : facts.script && code(facts.script)]);
+  if (made) rows.push(["Entered by", make("span", null, ...entered)]);
+  if (facts.study) {
+    const again = `python3 run.py snakemake --config study=${facts.study} --force`;
+    const targets = [facts.shown?.startsWith("tables/") ? `${facts.shown}.json` : "", "numbers.json"].filter(Boolean);
+    rows.push(["Inputs", files([`paper/expected/${facts.study}/numbers.json`])]);
+    rows.push(["Rerun this", command([again, ...targets.map((file) => `results/${facts.study}/${file}`)].join(" "))]);
+    return rows;
+  }
+  const rest = exhibitRows(shown ?? numbers).filter(([term]) => ["Inputs", "Starts from", "Modules"].includes(term));
+  const target = numbers.rerun.split(" ").at(-1);
+  return [...rows, ...rest, ["Rerun this", command(shown && shown !== numbers ? `${shown.rerun} ${target}` : numbers.rerun)]];
 }
 
 /** The numbers and exhibits of the page in reading order, each once. */
@@ -153,7 +199,7 @@ function show(key) {
   const facts = AIGREEN.numbers[key];
   const exhibit = AIGREEN.exhibits[key];
   if (!facts && !exhibit) return false;
-  const made = facts && !facts.study ? exhibitRows(maker(key, facts)) : facts ? quotedRows(facts) : exhibitRows(exhibit);
+  const made = exhibit ? exhibitRows(exhibit) : CELL.test(key) ? exhibitRows(AIGREEN.exhibits[facts.exhibit]) : entryRows(facts);
   const rows = [...(facts ? numberRows(key, facts) : []), ...made].filter(([, value]) => value !== null && value !== undefined && value !== "");
   $("card-kind").textContent = facts ? (CELL.test(key) ? called(facts.exhibit) : "Number in the text") : key;
   $("card-title").textContent = facts ? facts.text : called(key);
@@ -246,6 +292,32 @@ document.addEventListener("keydown", (event) => {
   } while (rows[row] && column >= 0 && column < 99);
   event.preventDefault();
 });
+
+// Figures: value, intervals and sample of the point nearest to the pointer.
+const hover = $("hover");
+const REACH = 30; // pixels
+
+function point(event) {
+  const image = event.target.closest?.(".plate img");
+  const points = image && AIGREEN.exhibits[decodeURIComponent(image.parentElement.hash.slice(2))]?.points;
+  if (!points) return null;
+  const box = image.getBoundingClientRect();
+  const at = points.map(([x, y, text]) => ({ x: box.left + x * box.width, y: box.top + y * box.height, text }));
+  const far = ({ x, y }) => Math.hypot(x - event.clientX, y - event.clientY);
+  const nearest = at.reduce((one, other) => (far(other) < far(one) ? other : one));
+  return far(nearest) <= REACH ? nearest : null;
+}
+
+document.addEventListener("pointermove", (event) => {
+  const found = event.pointerType === "touch" ? null : point(event);
+  hover.hidden = !found;
+  if (!found) return;
+  hover.textContent = found.text;
+  const room = document.documentElement.clientWidth - hover.offsetWidth - 8;
+  hover.style.left = `${Math.max(8, Math.min(found.x + 14, room))}px`;
+  hover.style.top = `${Math.max(8, found.y - hover.offsetHeight - 10)}px`;
+});
+addEventListener("scroll", () => (hover.hidden = true), { passive: true });
 
 // Colours: those of the system until the reader chooses.
 const theme = $("theme");
