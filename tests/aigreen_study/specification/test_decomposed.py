@@ -47,6 +47,7 @@ def test_interactions_are_the_pieces_of_the_direct_part() -> None:
 
 def test_rows_behind_parts_are_those_that_the_estimate_uses() -> None:
     frame, _ = designs.draw(designs.DESIGNS["all"], np.random.default_rng(1))
+    frame = frame.assign(first=frame["first"].replace(0, np.inf))
     treated = frame["year"] >= frame["first"]
     first = frame.loc[treated, "firm"].iloc[0]
     frame = frame[treated | (frame["firm"] != first)]  # a firm that is never seen without treatment
