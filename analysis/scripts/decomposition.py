@@ -33,7 +33,7 @@ with study_step(snakemake) as step:
     names = parts.part_labels(options["channels"], labels)
     overall = parts.named(main.overall(), names)
     notes = parts.Notes(options, labels, step.roles, step.elsewhere)
-    rows = behind(panel, outcome, options["channels"], options["exposure"])
+    rows = behind(study_decomposition(options), panel, outcome)
     told = f"{notes.parts} {parts.rows_note(rows, step.config['panel']['unit_label'].lower())}"
     render.write(parts.decomposition_table(overall, notes=told, **shown, **step.bands), snakemake.output.table)
     moved = {labels[name]: movement(result) for name, result in moves.items()}

@@ -21,6 +21,8 @@ with study_step(snakemake) as step:
     notes = f"Effects on {step.labels[outcome]}; errors by {step.labels[step.roles['cluster']].lower()}."
     if "moved" in step.frame:
         notes += " Units that moved between places are left out."
+    if step.simulated:
+        notes += " The truth of these coefficients is not recorded."
     named = {LABELS[key]: check for key, check in found.items()}
     table = links_table(named, level=step.level, notes=notes, simulated=step.simulated)
     render.write(table, snakemake.output.table)

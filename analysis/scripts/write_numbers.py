@@ -9,7 +9,7 @@ from aigreen_study.numbers.exhibits import add_exhibit, add_known
 from aigreen_study.numbers.prose import Ledger
 from aigreen_study.run.stem import stem
 from aigreen_study.run.step import study_step
-from aigreen_study.specification.decomposed import decompositions, exposures, headline_outcome
+from aigreen_study.specification.decomposed import decompositions, exposures, headline_outcome, study_decomposition
 from aigreen_study.specification.parts import behind, movement, support
 from aigreen_study.specification.places import NO_PLACES
 from aigreen_study.specification.results import read_printed
@@ -43,7 +43,7 @@ with study_step(snakemake) as step:
         parts = {name: load(stem([path])).overall() for name, path in files}
         overall = next(iter(parts.values()))
         headline.add_decomposition(ledger, overall, names, level=level, **step.bands)
-        rows = behind(panel, headline_outcome(options), options["channels"], options["exposure"])
+        rows = behind(study_decomposition(options), panel, headline_outcome(options))
         headline.add_behind(ledger, rows, step.unit_names)
         for name in exposed:
             untreated = {kind: step.unit_names[units].tolist() for kind, units in support(panel, name).items()}

@@ -52,20 +52,17 @@ def pilot_and_pioneer_zones() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        By gb_code: name, year (of the letter that names the pilot zone; nan for a pioneer zone only), pioneer, lon,
-        lat.
+        By gb_code: name (of the prefecture around a county with a zone), year (of the letter that names the pilot
+        zone; nan for a pioneer zone only), pioneer, lon, lat.
     """
     zones = facts.table("ai_pilot_zones")
     places = facts.table("divisions").set_index("gb_code")
     pilot = zones["program"] == facts.MOST
     years = facts.pilot_zone_cohorts("prefecture", "batch_year").astype(float)
     codes = pd.Index(sorted(set(zones["prefecture_code"])), name="gb_code")
-    names = places.loc[codes, "name_en"].copy()
-    for line in zones[pilot & (zones["level"] == "county")].itertuples():
-        names[line.prefecture_code] += f"\n({line.name_en.removesuffix(' County')})"
     return pd.DataFrame(
         {
-            "name": names,
+            "name": places.loc[codes, "name_en"],
             "year": years.reindex(codes),
             "pioneer": codes.isin(zones.loc[~pilot, "prefecture_code"]),
             "lon": places.loc[codes, "lon"].astype(float),

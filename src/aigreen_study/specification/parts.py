@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
 from dataclasses import dataclass
 from typing import Unpack
 
 import numpy as np
 import pandas as pd
 
+from aigreen.decomposition.decomposition import Decomposition
+from aigreen.decomposition.sample import prepare
 from aigreen.effects.effects import Effects, PretrendTest
 from aigreen.effects.multiplier import Band
-from aigreen.errors import ReportError
+from aigreen.errors import AigreenWarning, ReportError
+from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel
 from aigreen_study.specification.joint_tests import pretrend
 
@@ -59,14 +62,16 @@ def support(panel: Panel, exposure: str) -> dict[str, pd.Index]:
 
 @dataclass(frozen=True)
 class Behind:
-    """The rows and clusters behind a decomposition: those that have its outcome, channels and exposure.
+    """The rows and clusters behind a decomposition.
 
     Attributes
     ----------
     clean, exposed, treated : int
-        Rows: untreated and unexposed, untreated and exposed, treated.
-    treated_left_out : int
+        Rows that are used: untreated and unexposed, untreated and exposed, treated.
+    treated_incomplete : int
         Treated rows that lack outcome, channel or exposure.
+    treated_unreached, exposed_unreached : int
+        Complete rows that clean rows do not reach: those of units never seen clean, as a rule.
     clusters, exposed_clusters, treated_clusters : int
         Clusters of all rows, of exposed untreated rows, of treated rows.
     both : Index
@@ -76,33 +81,45 @@ class Behind:
     clean: int
     exposed: int
     treated: int
-    treated_left_out: int
+    treated_incomplete: int
+    treated_unreached: int
+    exposed_unreached: int
     clusters: int
     exposed_clusters: int
     treated_clusters: int
     both: pd.Index
 
+    @property
+    def treated_left_out(self) -> int:
+        """Treated rows that are not used."""
+        return self.treated_incomplete + self.treated_unreached
 
-def behind(panel: Panel, outcome: str, channels: Sequence[str], exposure: str | None) -> Behind:
+
+def behind(estimator: Decomposition, panel: Panel, outcome: str) -> Behind:
     """Count the rows and clusters behind a decomposition."""
-    used = [outcome, *channels, *([exposure] if exposure else [])]
-    complete = ~np.isnan(np.column_stack([panel.column(name) for name in used])).any(axis=1)
-    near = panel.column(exposure) > 0 if exposure else np.zeros(panel.n_rows, dtype=bool)
-    treated = panel.treated
-    exposed = complete & near & ~treated
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AigreenWarning)  # the fit gives them
+        setup = prepare(estimator, panel, outcome, None, Dropped())
+    sample, clean, treated, exposed = setup.sample, setup.fit.effects.rows, setup.cells.rows, setup.exposed
+    near = np.zeros(sample.n_rows, dtype=bool)
+    for name in estimator.exposures:
+        near |= sample.column(name) != 0
+    complete = int(sample.treated.sum())
 
     def clusters(rows: np.ndarray) -> int:
-        return len(np.unique(panel.cluster_codes[rows]))
+        return len(np.unique(sample.cluster_codes[rows]))
 
     return Behind(
-        clean=int((complete & ~near & ~treated).sum()),
-        exposed=int(exposed.sum()),
-        treated=int((complete & treated).sum()),
-        treated_left_out=int((~complete & treated).sum()),
-        clusters=clusters(complete),
+        clean=len(clean),
+        exposed=len(exposed),
+        treated=len(treated),
+        treated_incomplete=int(panel.treated.sum()) - complete,
+        treated_unreached=complete - len(treated),
+        exposed_unreached=int((near & ~sample.treated).sum()) - len(exposed),
+        clusters=clusters(np.concatenate([clean, exposed, treated])),
         exposed_clusters=clusters(exposed),
-        treated_clusters=clusters(complete & treated),
-        both=panel.units[np.unique(panel.unit_codes[complete & treated & near])],
+        treated_clusters=clusters(treated),
+        both=sample.units[np.unique(sample.unit_codes[treated[near[treated]]])],
     )
 
 

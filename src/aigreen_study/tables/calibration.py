@@ -41,7 +41,8 @@ def calibration_table(
         columns=("Target", "Achieved", "Source"),
         groups=tuple(groups),
         notes="Source: row of data/facts/published_aggregates.csv; prefectures: tertiary over secondary value added in "
-        f"the workbook of the study cities. {notes}".strip(),
+        "the workbook of the study cities. The effect of the own zone is drawn above its prior, so that a study of "
+        f"this size can find it. {notes}".strip(),
         simulated=simulated,
     )
 

@@ -91,7 +91,14 @@ def rows_note(found: Behind, units: str) -> str:
     units : str
         What units are called, as ``cities``.
     """
-    out = f"; {found.treated_left_out:,} treated rows lack a value and are left out" if found.treated_left_out else ""
+    out = ""
+    if found.treated_incomplete:
+        out += f"; {found.treated_incomplete:,} treated rows lack a value and are left out"
+    if found.treated_unreached or found.exposed_unreached:
+        out += (
+            f"; {found.treated_unreached:,} treated and {found.exposed_unreached:,} exposed rows without a clean row "
+            "to compare with are left out"
+        )
     return (
         f"Rows: {found.clean:,} clean, {found.exposed:,} exposed and untreated, {found.treated:,} treated{out}. "
         f"Clusters: {found.clusters:,}, of which {found.exposed_clusters:,} have exposed untreated rows and "

@@ -197,7 +197,7 @@ class Table:
 
 def quoted(table: Table, study: str) -> Table:
     """Name a table of another study as it stands in this one; real data are called so, beside simulated ones."""
-    title = table.title if table.key == study or table.simulated else f"{table.title}, {study}"
+    title = table.title if table.key == study or table.simulated else f"{study}: {table.title}"
     return replace(table, key=f"{study}-{table.key}", title=title if table.simulated else f"{title} (real data)")
 
 

@@ -50,7 +50,7 @@ def test_roles_are_kept_in_json_and_left_out_where_there_is_none():
 def test_a_quoted_table_says_of_which_study_and_whether_it_is_real():
     table = Table("decomposition", "Parts", "", ("a",), (Group((Row("x", (Cell("1"),)),)),))
     there = quoted(table, "cities")
-    assert (there.key, there.title) == ("cities-decomposition", "Parts, cities (real data)")
+    assert (there.key, there.title) == ("cities-decomposition", "cities: Parts (real data)")
     own = quoted(replace(table, key="replications"), "replications")
     assert own.title == "Parts (real data)"
     assert quoted(replace(table, simulated=True), "monte-carlo").caption == "Parts (simulated data)"

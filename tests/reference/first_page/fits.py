@@ -116,7 +116,9 @@ class Imputed:
     value: float
     psi: np.ndarray
     mass: pd.Series  # by cohort, of the average
+    clean: np.ndarray  # rows that the fixed effects are fitted on
     exposed: np.ndarray  # untreated rows that the response to exposure is read off
+    treated: np.ndarray  # rows averaged
 
 
 def total(frame, outcome, channels, exposure):
@@ -140,7 +142,8 @@ def total(frame, outcome, channels, exposure):
     centre = without_own(v * tau, v**2)
     np.add.at(psi, sums.index.get_level_values("cluster"), (tau - v * centre) * size / rows.sum())
     value = float(gap[rows].mean())
-    return Imputed(value, psi, cells.groupby("cohort").size().astype(float), exposed & ~treated & fixed.reached)
+    mass = cells.groupby("cohort").size().astype(float)
+    return Imputed(value, psi, mass, clean, exposed & ~treated & fixed.reached, rows)
 
 
 def without_own(top, bottom):

@@ -33,8 +33,11 @@ def sample(frame):
     }
 
 
-def poisson(frame, outcome, key, *, beside=(), time="year"):
-    """Poisson model of treatment with effects of unit and time, without units of one row and those without a count."""
+def poisson(frame, outcome, key, *, beside=(), time="year", sizes=()):
+    """Poisson model of treatment with effects of unit and time, without units of one row and those without a count.
+
+    Of `sizes`, "_clusters" is the number of clusters and "_treated" the effective number of treated ones.
+    """
     frame = frame[frame.groupby("unit")["unit"].transform("size") > 1]
     unit, time, cluster = (pd.factorize(frame[name])[0] for name in ("unit", time, "cluster"))
     y, x = frame[outcome].to_numpy(float), frame[["treated", *beside]].to_numpy(float)
@@ -44,7 +47,8 @@ def poisson(frame, outcome, key, *, beside=(), time="year"):
     mass = pd.Series(x[rows, 0]).groupby(cohort).sum()
     behind = clusters.shares(cluster[rows], cohort, np.ones(rows.sum()), mass[np.isfinite(mass.index)])
     found = estimated(key, beta[0], psi, clusters.interval(beta[0], psi, behind))
-    return found | {f"{key}_n": int(rows.sum())}
+    known = {"_clusters": len(np.unique(cluster[rows])), "_treated": clusters.effective(behind.treated)}
+    return found | {f"{key}_n": int(rows.sum())} | {key + end: known[end] for end in sizes}
 
 
 def in_percent(found, key, ends=("", "_low", "_high")):
@@ -53,12 +57,17 @@ def in_percent(found, key, ends=("", "_low", "_high")):
 
 
 def imputed_total(frame, outcome, channels, exposure):
-    """Total of the linear decomposition."""
+    """Total of the linear decomposition, and the rows and clusters behind it."""
     found = fits.total(frame, outcome, channels, exposure)
     cluster, cohort = frame["cluster"].to_numpy(), frame["cohort"].to_numpy()
     parts = 2 + len(channels), found.exposed
     behind = clusters.shares(cluster, cohort, np.ones(len(frame)), found.mass, parts=parts)
-    return estimated("dec_total", found.value, found.psi, clusters.interval(found.value, found.psi, behind))
+    rows = {"clean": found.clean, "exposed": found.exposed, "treated": found.treated}
+    return (
+        estimated("dec_total", found.value, found.psi, clusters.interval(found.value, found.psi, behind))
+        | {f"dec_rows_{kind}": int(which.sum()) for kind, which in rows.items()}
+        | {"dec_clusters": len(np.unique(cluster[found.clean | found.exposed | found.treated]))}
+    )
 
 
 def before_treatment(frame, outcome, furthest=-10):
@@ -92,7 +101,7 @@ def provinces(panel):
     found = sample(frame) | before_treatment(frame, "green_invention_patents_log")
     for last in LAST_YEARS:
         key = f"last_years_inventions_{last}"
-        found |= poisson(frame[frame["year"] <= last], "green_invention_patents", key)
+        found |= poisson(frame[frame["year"] <= last], "green_invention_patents", key, sizes=["_clusters"])
         found |= in_percent(found, key, ends=("",))
     return found
 
@@ -103,7 +112,7 @@ def city_industries(panel):
     frame["industry_year"] = frame["industry_code"] + frame["year"].astype(str)
     key = "first_stage_poisson_industry"
     found = sample(frame) | before_treatment(frame, "ai_patents_log", -4)
-    found |= poisson(frame, "ai_patents", key, time="industry_year")
+    found |= poisson(frame, "ai_patents", key, time="industry_year", sizes=["_clusters", "_treated"])
     of_zones = frame.loc[frame["treated"] == 1, "city_code"].nunique()
     return found | in_percent(found, key) | {"inference_cluster_city_code_treated": of_zones}
 
@@ -112,9 +121,10 @@ def ets_firms(panel):
     """Low-carbon patents of firms: covered industries of pilot provinces, beside those of either."""
     frame = coded(panel, unit="firm", cohort="ets_year", cluster="province_code")
     covered = coded(panel[panel["ets_industry"] == 1], unit="firm", cohort="ets_year", cluster="province_code")
+    beside, sizes = ["industry_post", "region_post"], ["_clusters", "_treated"]
     return (
         sample(frame)
-        | poisson(frame, "low_carbon_patents", "precision_poisson", beside=["industry_post", "region_post"])
+        | poisson(frame, "low_carbon_patents", "precision_poisson", beside=beside, sizes=sizes)
         | before_treatment(covered, "low_carbon_patents_log", -7)
     )
 
@@ -214,6 +224,7 @@ def names(*estimates, ends=("", "_se", "_low", "_high")):
 
 SAMPLE = {"n_rows", "n_units", "n_clusters", "n_treated_units"}
 BEFORE = {"pretrend_p", "pretrend_treated"}
+BEHIND = {"dec_rows_clean", "dec_rows_exposed", "dec_rows_treated", "dec_clusters"}
 POISSON = ("", "_se", "_low", "_high", "_n")
 MISSED = {"level_percent", "dec_missed_pointwise"}
 
@@ -227,16 +238,17 @@ def part_keys(*channels):
 KEYS = {  # of each study: what its function finds, held against page 1 where there is no panel, too
     "provinces": SAMPLE
     | BEFORE
-    | names(*(f"last_years_inventions_{last}" for last in LAST_YEARS), ends=(*POISSON, "_percent")),
+    | names(*(f"last_years_inventions_{last}" for last in LAST_YEARS), ends=(*POISSON, "_clusters", "_percent")),
     "city-industries": SAMPLE
     | BEFORE
-    | names("first_stage_poisson_industry", ends=POISSON)
+    | names("first_stage_poisson_industry", ends=(*POISSON, "_clusters", "_treated"))
     | names("first_stage_poisson_industry_percent", ends=("", "_low", "_high"))
     | {"inference_cluster_city_code_treated"},
-    "ets-firms": SAMPLE | BEFORE | names("precision_poisson", ends=POISSON),
-    "cities": SAMPLE | BEFORE | names("dec_total") | {"move_ln_carbon_intensity_leads_p"},
+    "ets-firms": SAMPLE | BEFORE | names("precision_poisson", ends=(*POISSON, "_clusters", "_treated")),
+    "cities": SAMPLE | BEFORE | BEHIND | names("dec_total") | {"move_ln_carbon_intensity_leads_p"},
     "us-facilities": SAMPLE
     | BEFORE
+    | BEHIND
     | names("dec_total")
     | names("twfe_poisson_treated", ends=POISSON)
     | {"move_ln_emissions_leads_p"},
