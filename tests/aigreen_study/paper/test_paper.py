@@ -38,7 +38,7 @@ def keys_of(study):
     signs = re.findall(r'#?by-sign\(\s*"(\w+)"', text)
     ends = {f"{key}{end}" for key in signs for end in ("_low", "_high")}
     ranges = {f"{prefix}a" for prefix in re.findall(r'#range-of\("(\w+)"\)', text)}
-    return sorted({*re.findall(r'#(?:n|p-of)\("(\w+)"\)', text), *ends, *ranges})
+    return sorted({*re.findall(r'\b(?:n|p-of|entry|is-zero)\("(\w+)"[,)]', text), *ends, *ranges})
 
 
 def config(study):
