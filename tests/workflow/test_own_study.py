@@ -64,6 +64,11 @@ def test_mpdta_gives_the_averages_of_did(shared, tmp_path, monkeypatch):
     shutil.copyfile(shared / "data/did_mpdta/mpdta.csv", tmp_path / "mpdta.csv")
     roles = ["--unit", "countyreal", "--time", "year", "--cohort", "first.treat", "--outcome", "lemp"]
     assert main(["new-study", "mpdta.csv", *roles]) == 0
+    # did compares with units never treated unless told otherwise.
+    study = (
+        (tmp_path / "mpdta.yaml").read_text().replace("event_study: {", "event_study: {control_group: never_treated, ")
+    )
+    (tmp_path / "mpdta.yaml").write_text(study)
     numbers = built(tmp_path, "mpdta")
     assert numbers["att_simple"]["value"] == pytest.approx(-0.0400, abs=5e-5)
     assert numbers["att_group"]["value"] == pytest.approx(-0.0310, abs=5e-5)
