@@ -42,7 +42,7 @@ def cohorts_in_reach(
     balanced: bool = False,
     control_group: ControlGroup = "not_yet_treated",
 ) -> np.ndarray:
-    """Cohort of each unit, shape (N,), or group of units on disk: inf where never treated in reach, nan where left out."""
+    """Cohort of each unit, shape (N,), or group on disk: inf where never treated in reach, nan where left out."""
     times, cohort = sample.times, sample.unit_cohort.copy()
     cohort[cohort > times[-1] + anticipation] = np.inf
     always = cohort <= times[0] + anticipation

@@ -140,6 +140,10 @@ class ScannedSample:
 
     # -- what estimators ask of a panel --------------------------------------------------------------------------
 
+    def effect_names(self, fixed_effects: Sequence[str] | None) -> list[str]:
+        """Names of the fixed effects, those of unit and time by default."""
+        return self.panel.effect_names(fixed_effects)
+
     @property
     def names(self) -> dict[str, str]:
         """Columns by role."""
@@ -205,7 +209,8 @@ class ScannedSample:
 
     def cells(self) -> tuple[np.ndarray, np.ndarray]:
         """Return groups and periods that have rows, one entry a pair."""
-        return np.nonzero(self.rows)
+        group, time = np.nonzero(self.rows)
+        return group, time
 
     def facts(
         self, outcome: str, dropped: Dropped, *, n_rows: int, n_units: int, n_clusters: int, largest: float

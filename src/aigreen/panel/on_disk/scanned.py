@@ -198,6 +198,18 @@ class ScannedPanel:
             return [self.names["unit"], self.names["time"]]
         return list(dict.fromkeys(fixed_effects))
 
+    def effects_beside_unit(self, fixed_effects: Sequence[str] | None) -> list[str]:
+        """Names of the fixed effects but that of the unit, which must be among them.
+
+        Raises
+        ------
+        OptionError
+        """
+        unit, names = self.names["unit"], self.effect_names(fixed_effects)
+        if unit not in names:
+            raise OptionError("fixed_effects", fixed_effects, [[unit, self.names["time"]], f"others with {unit!r}"])
+        return [name for name in names if name != unit]
+
     # -- checks --------------------------------------------------------------------------------------------------
 
     def check_number(self, name: str) -> None:

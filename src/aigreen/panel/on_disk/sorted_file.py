@@ -149,7 +149,10 @@ def _listed(files: str | Path | Sequence[str | Path]) -> list[Path]:
 def _connected(folder: Path, memory: int, *, progress: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     import duckdb
 
-    config = {"memory_limit": f"{max(memory, 100_000_000) // 1_000_000}MB", "temp_directory": str(folder / "spill")}
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": f"{max(memory, 100_000_000) // 1_000_000}MB",
+        "temp_directory": str(folder / "spill"),
+    }
     base = duckdb.connect(config=config)
     try:
         base.execute(f"set enable_progress_bar = {str(progress).lower()}")
