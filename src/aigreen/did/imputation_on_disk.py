@@ -251,7 +251,7 @@ class Blocks:
         mass = weight.sum(axis=0)
         values = effect.sum(axis=0) / mass
         if self.variance == "conservative_rows":
-            own = effect - weight * (square_effects / squares)[found]
+            own = effect - weight * (square_effects[found] / squares[found])
         else:
             own = centred(effect, weight, leave_one_out=leave_one_out)
         psi = (own - error) / mass

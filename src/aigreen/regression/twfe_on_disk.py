@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 
 from aigreen.effects.cluster_shares import ClusterShares
-from aigreen.errors import AlwaysTreatedWarning, NoTreatedError, NoVariationError, SingletonWarning, warn
+from aigreen.errors import (
+    AlwaysTreatedWarning,
+    EmptyDataError,
+    NoTreatedError,
+    NoVariationError,
+    SingletonWarning,
+    warn,
+)
 from aigreen.linalg.arrays import cross_products, sum_by
 from aigreen.linalg.collinearity import independent_columns, symmetric_inverse
 from aigreen.linalg.eliminated import Eliminated, Units
@@ -20,10 +27,16 @@ from aigreen.panel.on_disk.sample import SHOWN, ScannedSample
 from aigreen.regression.absorbed import EXPLAINED
 from aigreen.regression.dummies import shares_by_cohort, shares_of_ever
 from aigreen.regression.horizons import Window, horizon_dummies, horizon_of, horizons_found
+from aigreen.regression.sample import NO_ROWS
 
 
 def without_singletons(sample: ScannedSample, dropped: Dropped) -> ScannedSample:
-    """Leave out rows alone in a fixed effect, repeatedly, and count them."""
+    """Leave out rows alone in a fixed effect, repeatedly, and count them.
+
+    Raises
+    ------
+    EmptyDataError
+    """
     panel = sample.panel
     sizes = [panel.n_levels(name) for name in sample.effects]
     alone = [np.zeros(size, dtype=bool) for size in sizes]
@@ -49,6 +62,8 @@ def without_singletons(sample: ScannedSample, dropped: Dropped) -> ScannedSample
         for of_level, count in zip(alone, counts, strict=True):
             of_level |= count == 1
     dropped.add(SingletonWarning, "rows", "alone in a fixed effect", gone, first)
+    if gone == sample.rows.sum():
+        raise EmptyDataError(NO_ROWS, count=0)
     return sample.restricted(keep) if gone else sample
 
 

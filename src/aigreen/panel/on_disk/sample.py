@@ -77,7 +77,7 @@ class ScannedSample:
             panel.levels(name)
         panel.check_room(
             "counts by cohort, cluster and period",
-            "take fewer clusters",
+            "name cluster= with fewer clusters",
             2 * len(panel.group_cohort) * len(panel.times),
         )
         culprits: list[str] = []

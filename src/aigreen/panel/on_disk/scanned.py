@@ -32,6 +32,7 @@ from aigreen.options import MOST_GIGABYTES
 from aigreen.panel.calendar import Calendar, Freq, read_times
 from aigreen.panel.cohorts import NEVER, read_cohorts
 from aigreen.panel.columns import check_size, factorize
+from aigreen.panel.formulas import is_formula
 from aigreen.panel.on_disk.blocks import ROWS, Block, unit_tables
 from aigreen.panel.on_disk.coding import Coder
 from aigreen.panel.on_disk.sorted_file import Store, quoted
@@ -68,7 +69,7 @@ class ScannedPanel:
         for role in ("unit", "time", "cluster"):
             self._refuse_missing(role)
         distinct = self._distinct(self.names["time"])
-        steps, self._calendar = read_times(distinct, freq)
+        steps, self._calendar = _read_times(distinct, freq)
         self.times = np.unique(steps)
         self._time_coder = Coder(pd.Index(distinct), np.searchsorted(self.times, steps))
         if len(self.times) < 2:
@@ -186,6 +187,8 @@ class ScannedPanel:
         """
         parts = [name] if name in self.schema.names else [part.strip() for part in name.split("^")]
         for part in parts:
+            if part not in self.schema.names and "[" in part:
+                raise OptionError("fixed_effects", name, ["effects without slopes, from disk"])
             if part not in self.schema.names:
                 raise UnknownColumnError(part, self.columns)
             if part == self.names["unit"] and len(parts) > 1:
@@ -206,6 +209,8 @@ class ScannedPanel:
         OptionError
         """
         unit, names = self.names["unit"], self.effect_names(fixed_effects)
+        for name in names:
+            self.effect_columns(name)
         if unit not in names:
             raise OptionError("fixed_effects", fixed_effects, [[unit, self.names["time"]], f"others with {unit!r}"])
         return [name for name in names if name != unit]
@@ -220,6 +225,8 @@ class ScannedPanel:
         UnknownColumnError, NonNumericError, InfiniteValueError, DataError
         """
         if name not in self.schema.names:
+            if is_formula(name, self.columns):
+                raise OptionError("covariates", name, ["columns: formulas are for a Panel in memory"])
             raise UnknownColumnError(name, self.columns)
         if name in self._sizes:
             return
@@ -447,6 +454,16 @@ class ScannedPanel:
         from tqdm import tqdm
 
         return tqdm(total=self.n_rows, desc=what, unit=" rows", unit_scale=True, disable=not self.progress)
+
+
+def _read_times(distinct: pd.Series, freq: Freq | None) -> tuple[np.ndarray, Calendar]:
+    """Read the distinct periods; errors name values, as rows of theirs are none of the files."""
+    try:
+        return read_times(distinct, freq)
+    except DataError as error:
+        first = [distinct[int(one[4:])] if str(one).startswith("row ") else one for one in error.first]
+        text = str(error).split("; first: ")[0]
+        raise type(error)(text, column=error.column, count=error.count, first=first) from None
 
 
 class _Offenders:
