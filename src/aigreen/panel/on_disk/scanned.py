@@ -20,6 +20,7 @@ from aigreen.errors import (
     DataError,
     DuplicateRowsError,
     EmptyDataError,
+    EstimationError,
     InfiniteValueError,
     MissingValueError,
     NonNumericError,
@@ -279,11 +280,11 @@ class ScannedPanel:
 
         Raises
         ------
-        DataError
+        EstimationError
         """
         needed = 8 * sum(sizes)
         if needed > min(self.store.bytes, MOST_GIGABYTES * 1e9):
-            raise DataError(
+            raise EstimationError(
                 f"{what} would take {needed / 1e9:,.1f} GB, more than memory={self.store.bytes / 1e9:g}GB: {remedy}"
             )
 
@@ -461,7 +462,7 @@ def _read_times(distinct: pd.Series, freq: Freq | None) -> tuple[np.ndarray, Cal
     try:
         return read_times(distinct, freq)
     except DataError as error:
-        first = [distinct[int(one[4:])] if str(one).startswith("row ") else one for one in error.first]
+        first = [distinct[int(str(one)[4:])] if str(one).startswith("row ") else one for one in error.first]
         text = str(error).split("; first: ")[0]
         raise type(error)(text, column=error.column, count=error.count, first=first) from None
 

@@ -151,7 +151,7 @@ def _connected(folder: Path, memory: int, *, progress: bool = False) -> Iterator
 
     config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": f"{max(memory, 100_000_000) // 1_000_000}MB",
-        "temp_directory": str(folder / "spill"),
+        "temp_directory": str(beside(folder / "spill")),
     }
     base = duckdb.connect(config=config)
     try:

@@ -14,6 +14,7 @@ from aigreen import TWFE, Decomposition, GroupTimeATT, Imputation, Panel, SunAbr
 from aigreen.errors import (
     ClusterVariesError,
     DataError,
+    EstimationError,
     MissingExtraError,
     MissingValueError,
     NonNumericError,
@@ -190,7 +191,7 @@ def test_memory(tmp_path):
     panel = Panel.scan(tmp_path / "panel.parquet", memory="600KB", **KEYS)
     for model in (GroupTimeATT(), Imputation()):
         with pytest.raises(
-            DataError, match=r"4,000 clusters.* would take .* GB, more than memory=0.0006GB: .*cluster="
+            EstimationError, match=r"4,000 clusters.* would take .* GB, more than memory=0.0006GB: .*cluster="
         ):
             model.fit(panel, "y")
     wide = Panel.scan(tmp_path / "panel.parquet", memory="600KB", **(KEYS | {"cluster": "city"}))
