@@ -13,6 +13,7 @@ from aigreen.arguments import check_fields, typed
 from aigreen.did.group_time.comparisons import Computed, compare_rows, compare_units
 from aigreen.did.group_time.layout import lengthen, widen
 from aigreen.did.group_time.on_disk import check_scanned, compare_blocks
+from aigreen.did.group_time.on_disk_covariates import regress_blocks
 from aigreen.did.group_time.plan import BasePeriod, Cells, ControlGroup, plan
 from aigreen.did.group_time.report import report
 from aigreen.did.group_time.sample import CohortWeights, check_sample, cohort_shares, cohorts_in_reach, unit_weights
@@ -126,7 +127,8 @@ class GroupTimeATT:
         Parameters
         ----------
         panel : Panel or ScannedPanel
-            With `cohort`; clusters must not cut through units. From disk (`Panel.scan`) without covariates.
+            With `cohort`; clusters must not cut through units. From disk (`Panel.scan`) with
+            covariates for "reg" alone.
         outcome : str
         covariates : str or sequence of str, optional
             Numeric columns, or formulas of columns; an intercept is added. Rows with a missing value are left out and
@@ -199,20 +201,27 @@ class GroupTimeATT:
         current: str | Sequence[str] | None,
         dropped: Dropped,
     ) -> Effects:
-        given = {"covariates": covariates, "current": current}
+        names = list(dict.fromkeys(as_columns(covariates)))
         check_offered(
             "GroupTimeATT",
-            {"sampling": (self.sampling, ("panel",))}
-            | {name: (as_columns(value) or None, (None,)) for name, value in given.items()}
-            | {"propensity_covariates": (propensity_covariates, (None,))},
+            {
+                "sampling": (self.sampling, ("panel",)),
+                "method": (self.method, ("reg",) if names else get_args(Method)),
+                "current": (as_columns(current) or None, (None,)),
+                "propensity_covariates": (propensity_covariates, (None,)),
+            },
         )
-        sample = ScannedSample.complete(panel, [outcome], dropped)
+        panel.check_roles(outcome, covariates=names)
+        sample = ScannedSample.complete(panel, [outcome, *names], dropped)
         check_scanned(sample)
         cohort = cohorts_in_reach(
             sample, dropped, anticipation=self.anticipation, control_group=self.control_group
         )  # fmt: skip
         cells = self._plan(sample.times, cohort)
-        result, largest = compare_blocks(cells, cohort, sample, outcome)
+        if names:
+            result, largest = regress_blocks(cells, cohort, sample, outcome, names, dropped)
+        else:
+            result, largest = compare_blocks(cells, cohort, sample, outcome)
         used = ~np.isnan(cohort)
         sizes = {
             "n_rows": int(sample.rows[used].sum()),

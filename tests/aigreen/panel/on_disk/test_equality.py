@@ -43,9 +43,15 @@ def firms(seed: int = 0, n: int = 120, periods: int = 8) -> pd.DataFrame:
         }
     )
     df["x2"] = 2 * df["x"] + 1
+    df["z"] = 5.0
+    df["size"] = 1e6 + 10 * rng.standard_normal(n)[df["firm"]]
     df["treated_now"] = (df["year"] >= df["first"]).astype(int)
     df["some"] = (df["x"] > 0).astype(int)
     df.loc[df["firm"] == 3, "industry"] = "salt"  # in one firm alone
+    df.loc[df["firm"].between(90, 95), ["industry", "first"]] = ["tin", 4.0]  # without untreated firms from 4 on
+    df.loc[df["firm"].between(100, 106), ["industry", "first"]] = ["zinc", np.inf]
+    df.loc[df["firm"] == 106, "first"] = 6.0  # treated where no other firm ties it to its past
+    df.loc[(df["firm"] == 106) & (df["year"] < 6), "industry"] = "steel"
     kept = (rng.random(len(df)) > 0.15) & ~((df["firm"] < 4) & (df["year"] > 1 + df["firm"] % 2))
     kept &= df["year"] != 7  # a gap
     return df[kept].reset_index(drop=True)
@@ -62,6 +68,8 @@ FITS = [
     (GroupTimeATT, {}, {}),
     (GroupTimeATT, {"control_group": "never_treated", "base_period": "universal"}, {}),
     (GroupTimeATT, {"anticipation": 1, "base_period": "varying_window", "cohort_weights": "first"}, {}),
+    (GroupTimeATT, {"method": "reg"}, {"covariates": ["x", "x2", "z"]}),
+    (GroupTimeATT, {"method": "reg", "base_period": "universal", "anticipation": 1}, {"covariates": ["x", "size"]}),
     (Imputation, {}, {}),
     (Imputation, {"variance": "leave_one_out", "anticipation": 1}, {}),
     (Imputation, {"variance": "conservative_rows", "fixed_effects": ["firm", "industry^year"]}, {}),
@@ -163,6 +171,7 @@ def panels(draw) -> tuple[pd.DataFrame, int, dict[str, str]]:
 
 
 MODELS = [
+    (GroupTimeATT(method="reg"), {"covariates": "x"}),
     (GroupTimeATT(), {}),
     (GroupTimeATT(control_group="never_treated", base_period="universal", anticipation=1), {}),
     (Imputation(), {}),

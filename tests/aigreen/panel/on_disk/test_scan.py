@@ -199,7 +199,7 @@ def test_memory(tmp_path):
 
 
 REFUSED = [
-    (GroupTimeATT(), {"covariates": ["w"]}, "covariates=['w']"),
+    (GroupTimeATT(), {"covariates": ["w"]}, "method='dr': use one of 'reg'"),
     (GroupTimeATT(sampling="balanced"), {}, "sampling='balanced'"),
     (GroupTimeATT(), {"current": "w"}, "current=['w']"),
     (Imputation(family="poisson"), {}, "family='poisson'"),
