@@ -274,7 +274,8 @@ def page(whole: dict[str, Any]) -> str:
         "",
         "Written by `python3 run.py python benchmarks/larger_than_memory.py --rows ROWS`, which says what is measured. "
         "Wall and CPU seconds (of all threads; other work on the machine shows in the former); peak resident memory of "
-        "the whole process during the step, what Python, DuckDB and Arrow hold included.",
+        "the whole process during the step, what Python, DuckDB and Arrow hold included. Of the firm-years one in "
+        "twenty is absent.",
         "",
         f"{machine['date']}; {machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB; "
         f"{machine['system']}. {versions}.",
