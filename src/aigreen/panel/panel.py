@@ -184,7 +184,7 @@ class Panel:
         cluster: str | None = None,
         weights: str | None = None,
         freq: Freq | None = None,
-        columns: Sequence[str] | None = None,
+        columns: str | Sequence[str] | None = None,
         memory: str = "4GB",
         cache: str | Path | None = None,
         progress: bool = False,
@@ -200,7 +200,7 @@ class Panel:
             Parquet files that together hold the rows, in any order; a folder stands for the files in it.
         unit, time, cohort, cluster, weights, freq
             As in `Panel`. A unit stays in one cluster.
-        columns : sequence of str, optional
+        columns : str or sequence of str, optional
             Other columns to keep: outcomes, covariates, fixed effects. Default: all.
         memory : str
             For sorting, and for the sums of an estimator; what Python and DuckDB hold besides comes on top.
@@ -223,7 +223,8 @@ class Panel:
         keys = {"unit": unit, "time": time, "cohort": cohort, "cluster": cluster, "weights": weights}
         roles = {role: name for role, name in keys.items() if name is not None}
         folder = None if cache is None else Path(cache)
-        store = sort_files(files, roles, columns, memory_bytes(memory), folder, progress=progress)
+        kept = None if columns is None else as_columns(columns)
+        store = sort_files(files, roles, kept, memory_bytes(memory), folder, progress=progress)
         return ScannedPanel(store, roles, freq, progress=progress)
 
     # -- sizes ---------------------------------------------------------------------------------------------------

@@ -141,8 +141,8 @@ def test_files(tmp_path):
 
 def test_only_named_columns_are_kept(tmp_path):
     frame().to_parquet(tmp_path / "panel.parquet")
-    panel = Panel.scan(tmp_path, columns=["y"], **KEYS)
-    assert panel.columns == ["firm", "year", "first", "y"]
+    panel = Panel.scan(tmp_path, columns="name", **KEYS)
+    assert panel.columns == ["firm", "year", "first", "name"]
     with pytest.raises(UnknownColumnError, match="'ind'"):
         TWFE(fixed_effects=["firm", "ind^year"]).fit(panel, "y")
 
