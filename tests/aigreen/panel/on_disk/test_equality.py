@@ -98,6 +98,14 @@ def test_the_block_does_not_matter(tmp_path):
         assert_same(memory, outcome(Imputation().fit, scanned, "y")[0])
 
 
+def test_a_period_without_outcomes_is_none(tmp_path):
+    df = firms()
+    df.loc[df["year"] == 3, "y"] = np.nan
+    panel, scanned = twins(df, tmp_path, cluster="city")
+    for model in (GroupTimeATT(), GroupTimeATT(base_period="universal"), TWFE(event_study=True, reference=-2)):
+        assert_same_outcome(model.fit, panel, scanned, "y")
+
+
 @pytest.mark.parametrize("kind", ["text", "date", "float"])
 def test_labels_of_any_type(tmp_path, kind):
     df = firms()
