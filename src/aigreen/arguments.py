@@ -58,7 +58,7 @@ def typed(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
         for name, hint in _hints(function).items():
             if name in given and not _fits(given[name], hint):
-                if getattr(hint, "__name__", "") == "Panel":
+                if any(getattr(one, "__name__", "") == "Panel" for one in (hint, *typing.get_args(hint))):
                     raise NotAPanelError(given[name])
                 raise WrongTypeError(name, given[name], expected(hint))
         return function(*args, **kwargs)

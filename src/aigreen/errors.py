@@ -69,6 +69,11 @@ class NotAPanelError(DataError, TypeError):
     """An estimator was given a frame or a path instead of a Panel."""
 
     def __init__(self, given: object) -> None:
+        if type(given).__name__ == "ScannedPanel":
+            super().__init__(
+                "a Panel in memory is needed, got a ScannedPanel: from disk there are GroupTimeATT, Imputation and TWFE"
+            )
+            return
         super().__init__(
             f"a Panel is needed, got a {type(given).__name__}: make one, Panel(df, unit=..., time=..., cohort=...)"
         )

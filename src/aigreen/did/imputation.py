@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -14,13 +14,18 @@ from aigreen.counterfactual.factors import check_factors, interactive_slopes
 from aigreen.counterfactual.imputed import Imputed, side_by_side
 from aigreen.counterfactual.leads import leads
 from aigreen.counterfactual.rows import Cells, identified_cells, split_rows
+from aigreen.did.imputation_on_disk import Blocks
+from aigreen.effects.aggregation import Mass
 from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
 from aigreen.errors import OptionError, SeparationWarning, warn
 from aigreen.linalg.varying_slopes import Slope
-from aigreen.options import check_choice, check_fixed_effects, check_periods, check_scale
+from aigreen.options import as_columns, check_choice, check_fixed_effects, check_periods, check_scale
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import counts_of, result_facts
+from aigreen.panel.on_disk.offered import check_offered
+from aigreen.panel.on_disk.sample import ScannedSample
+from aigreen.panel.on_disk.scanned import ScannedPanel
 from aigreen.panel.panel import Panel, require_panel, with_weight
 from aigreen.regression.sample import check_counts
 
@@ -136,13 +141,15 @@ class Imputation:
             raise OptionError("factors", self.factors, ["0 with fixed_effects= or family='poisson'"])
 
     @typed
-    def fit(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Effects:
+    def fit(
+        self, panel: Panel | ScannedPanel, outcome: str, *, covariates: str | Sequence[str] | None = None
+    ) -> Effects:
         """Estimate the effects by cohort and time.
 
         Parameters
         ----------
-        panel : Panel
-            With cohorts; rows may be missing at random.
+        panel : Panel or ScannedPanel
+            With cohorts; rows may be missing at random. From disk (`Panel.scan`) linear, without covariates and leads.
         outcome : str
         covariates : str or sequence of str, optional
             Numeric columns, or formulas of columns, that treatment does not change.
@@ -157,6 +164,8 @@ class Imputation:
         NoTreatedError, NoControlsError, NoPrePeriodError, TooFewClustersError
             Where nothing can be estimated.
         """
+        if isinstance(panel, ScannedPanel):
+            return self._from_disk(panel, outcome, covariates)
         require_panel(panel)
         if self.factors != 0:
             panel.require_units("Imputation(factors=...)")
@@ -208,28 +217,17 @@ class Imputation:
         cohort = np.concatenate([block.cohort for block, _ in blocks])
         time = np.concatenate([block.time for block, _ in blocks])
         order = np.lexsort((time, cohort))
-        return Effects(
-            values=values[order],
-            index=pd.MultiIndex.from_arrays([cohort[order], time[order]], names=["cohort", "time"]),
-            psi=psi[:, order],
+        return self._effects(
+            values[order],
+            cohort[order],
+            time[order],
+            psi[:, order],
+            mass.take(order),
+            order < len(cells.cohort),
+            (sample.cluster_codes, sample.cohort, imputed.row_masses, sample.time_codes),
             method=self._method(n_factors),
-            mass=mass.take(order),
-            post=order < len(cells.cohort),
-            cluster_shares=ClusterShares.by_cohort(
-                sample.cluster_codes,
-                sample.cohort,
-                cohort[order],
-                n_clusters=len(sample.clusters),
-                weights=imputed.row_masses,
-                by_group=order < len(cells.cohort),
-                own_left_out=(order < len(cells.cohort)) & imputed.leave_one_out,
-                time=sample.time_codes,
-                common=(np.where(order < len(cells.cohort), -1, (cohort - time)[order]), mass.value[mass.of[order]]),
-            ),
-            leads="separate",
-            anticipation=self.anticipation,
             conventions=self._conventions(sample, int(imputed.zero[cells.rows].sum()), told),
-            **result_facts(
+            facts=result_facts(
                 sample,
                 np.concatenate([imputed.effects.rows, cells.rows]),
                 outcome,
@@ -238,12 +236,86 @@ class Imputation:
             ),
         )
 
+    def _from_disk(self, panel: ScannedPanel, outcome: str, covariates: str | Sequence[str] | None) -> Effects:
+        check_offered(
+            "Imputation",
+            {
+                "family": (self.family, ("gaussian",)),
+                "covariates": (as_columns(covariates) or None, (None,)),
+                "leads": (self.leads, (0,)),
+                "factors": (self.factors, (0,)),
+            },
+        )
+        dropped = Dropped()
+        effects = panel.effects_beside_unit(self.fixed_effects)
+        panel.check_roles(outcome, fixed_effects=effects)
+        sample = ScannedSample.complete(panel, [outcome], dropped, effects=effects, positive=True)
+        found = Blocks(sample, outcome, effects, self.anticipation, self.variance).impute(dropped)
+        k = len(found.values)
+        group, time = sample.cells()
+        sizes = {name: getattr(found, name) for name in ("n_rows", "n_units", "n_clusters", "largest")}
+        return self._effects(
+            found.values,
+            found.cohort,
+            found.time,
+            found.psi,
+            Mass(found.mass, np.arange(k)),
+            np.ones(k, dtype=bool),
+            (sample.unit_cluster[group], panel.group_cohort[group], sample.mass[group, time].astype(float), time),
+            method=self._method(0),
+            conventions=self._conventions(sample, 0, ""),
+            facts=sample.facts(outcome, dropped, **sizes),
+        )
+
+    def _effects(
+        self,
+        values: np.ndarray,
+        cohort: np.ndarray,
+        time: np.ndarray,
+        psi: np.ndarray,
+        mass: Mass,
+        post: np.ndarray,
+        rows: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
+        *,
+        method: str,
+        conventions: dict[str, str],
+        facts: dict[str, Any],
+    ) -> Effects:
+        """Effects by cohort and time, leads (where `post` is not set) among them.
+
+        `rows` are cluster, cohort, weight and period of the sample, by row or summed.
+        """
+        clusters, of_row, weights, periods = rows
+        return Effects(
+            values=values,
+            index=pd.MultiIndex.from_arrays([cohort, time], names=["cohort", "time"]),
+            psi=psi,
+            method=method,
+            mass=mass,
+            post=post,
+            cluster_shares=ClusterShares.by_cohort(
+                clusters,
+                of_row,
+                cohort,
+                n_clusters=len(psi),
+                weights=weights,
+                by_group=post,
+                own_left_out=post & (self.variance == "leave_one_out"),
+                time=periods,
+                common=(np.where(post, -1, cohort - time), mass.value[mass.of]),
+            ),
+            leads="separate",
+            anticipation=self.anticipation,
+            conventions=conventions,
+            **facts,
+        )
+
     def _method(self, n_factors: int) -> str:
         if n_factors:
             return f"Imputation ({n_factors} factor{'s' * (n_factors > 1)})"
         return "Imputation" if self.family == "gaussian" else f"Imputation ({self.family}, {self.scale})"
 
-    def _conventions(self, sample: Panel, n_zero: int, factors: str) -> dict[str, str]:
+    def _conventions(self, sample: Panel | ScannedSample, n_zero: int, factors: str) -> dict[str, str]:
         centring = {
             "conservative": "treated rows centred by cohort x time, squared cluster weights",
             "conservative_rows": "treated rows centred by cohort x time, squared row weights (as R didimputation)",

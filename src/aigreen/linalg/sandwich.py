@@ -20,8 +20,12 @@ def n_parameters(k: int, effects: Sequence[np.ndarray], clusters: Sequence[np.nd
     others each but one loses a level. Same rule as fixest's default ``ssc(K.fixef = "nonnested", K.exact = FALSE)``.
     """
     counted = [f for f in effects if not any(is_nested(f, c) for c in clusters)]
-    levels = sum(int(f.max()) + 1 for f in counted)
-    return k + levels - (len(counted) - 1 if effects else 0)
+    return parameters_of_levels(k, [int(f.max()) + 1 for f in counted]) if effects else k
+
+
+def parameters_of_levels(k: int, levels: Sequence[int]) -> int:
+    """Count parameters where there are fixed effects; `levels` are the sizes of those that count."""
+    return k + sum(levels) - (len(levels) - 1)
 
 
 def cluster_factor(n: int, n_parameters: int, n_clusters: int) -> float:

@@ -36,9 +36,9 @@ from aigreen.options import as_columns, check_choice, check_columns
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel, require_panel
+from aigreen.regression.dummies import dummy_shares
 from aigreen.regression.lone_clusters import warn_lone_treated
 from aigreen.regression.sample import Sample, draw_sample
-from aigreen.regression.twfe import dummy_shares
 
 Design = Literal["regression", "sequential_g", "staggered", "doubly_robust"]
 REGRESSIONS = ("regression", "sequential_g")

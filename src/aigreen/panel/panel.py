@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -27,6 +28,7 @@ from aigreen.errors import (
     UnknownColumnError,
     WeightsError,
 )
+from aigreen.extras import require
 from aigreen.linalg.arrays import distinct
 from aigreen.options import as_columns
 from aigreen.panel.calendar import Freq, read_times
@@ -34,6 +36,8 @@ from aigreen.panel.cohorts import NEVER, read_cohorts
 from aigreen.panel.columns import check_size, code_integers, factorize, numeric, to_pandas
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.formulas import formula_columns, is_formula
+from aigreen.panel.on_disk.scanned import ScannedPanel
+from aigreen.panel.on_disk.sorted_file import memory_bytes, sort_files
 
 ROW = "row"
 _SLOPES = re.compile(r"(?P<effect>[^\[\]]+)\[(?P<alone>\[)?(?P<variables>[^\[\]]+)(?(alone)\])\]")
@@ -168,6 +172,61 @@ class Panel:
             self.cluster_codes = self.in_panel_order(codes)
         self.weights = self._read_weights() if weights else None
 
+    @classmethod
+    @typed
+    def scan(
+        cls,
+        files: str | Path | Sequence[str | Path],
+        *,
+        unit: str,
+        time: str,
+        cohort: str | None = None,
+        cluster: str | None = None,
+        weights: str | None = None,
+        freq: Freq | None = None,
+        columns: str | Sequence[str] | None = None,
+        memory: str = "4GB",
+        cache: str | Path | None = None,
+        progress: bool = False,
+    ) -> ScannedPanel:
+        """Open a panel larger than memory: Parquet files, sorted once by unit and read in blocks of whole units.
+
+        The checks are those of a `Panel`. `GroupTimeATT`, `Imputation` and `TWFE` fit it as they fit a `Panel`, and
+        give the same numbers; docs/larger-than-memory.md says with which options.
+
+        Parameters
+        ----------
+        files : path, pattern or sequence of them
+            Parquet files that together hold the rows, in any order; a folder stands for the files in it.
+        unit, time, cohort, cluster, weights, freq
+            As in `Panel`. A unit stays in one cluster.
+        columns : str or sequence of str, optional
+            Other columns to keep: outcomes, covariates, fixed effects. Default: all.
+        memory : str
+            For sorting, and for the sums of an estimator; what Python and DuckDB hold besides comes on top.
+        cache : path, optional
+            Folder that keeps the sorted file, so that the same files are not sorted again, also after an interrupted
+            run. Default: a temporary folder, removed with the panel.
+        progress : bool
+            Show how far a pass through the rows is.
+
+        Raises
+        ------
+        DataError
+            A subclass that names the column, the count and the first offenders.
+        SourceError
+            No files, or none that can be read.
+        MissingExtraError
+            DuckDB is not installed.
+        """
+        require("data", "Panel.scan")
+        keys = {"unit": unit, "time": time, "cohort": cohort, "cluster": cluster, "weights": weights}
+        roles = {role: name for role, name in keys.items() if name is not None}
+        folder = None if cache is None else Path(cache)
+        kept = None if columns is None else as_columns(columns)
+        store = sort_files(files, roles, kept, memory_bytes(memory), folder, progress=progress)
+        return ScannedPanel(store, roles, freq, progress=progress)
+
     # -- sizes ---------------------------------------------------------------------------------------------------
 
     @property
@@ -226,6 +285,14 @@ class Panel:
     def cohorts(self) -> np.ndarray:
         """First treated periods that occur, ascending, without never."""
         return np.unique(self.unit_cohort[np.isfinite(self.unit_cohort)])
+
+    def count_units(self, units: np.ndarray) -> int:
+        """Count the units marked, shape (n_units,)."""
+        return int(np.count_nonzero(units))
+
+    def first_units(self, units: np.ndarray) -> list[Any]:
+        """First five of the units marked, shape (n_units,)."""
+        return self.units[units][:5].tolist()
 
     @cached_property
     def cluster_nested(self) -> bool:

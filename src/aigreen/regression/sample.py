@@ -13,6 +13,8 @@ from aigreen.linalg.varying_slopes import Slope
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel
 
+NO_ROWS = "no rows are left: every row is alone in a fixed effect or perfectly fitted"
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -90,7 +92,7 @@ def draw_sample(
     _count(dropped, SeparationWarning, "outcome always zero in a fixed effect (separated)", panel, separated)
     rows = np.flatnonzero(keep)
     if not rows.size:
-        raise EmptyDataError("no rows are left: every row is alone in a fixed effect or perfectly fitted", count=0)
+        raise EmptyDataError(NO_ROWS, count=0)
     whole = Sample(panel, rows, [], None)
     weights = None if panel.weights is None else whole.take(panel.weights)
     effects = [compact(whole.take(code))[0] for code in codes]

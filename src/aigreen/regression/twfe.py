@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,6 @@ from aigreen.errors import (
     AlwaysTreatedWarning,
     CollinearError,
     EstimationError,
-    NoPrePeriodError,
     NoTreatedError,
     NoVariationError,
     OptionError,
@@ -40,10 +39,16 @@ from aigreen.linalg.varying_slopes import absorb
 from aigreen.options import as_columns, check_reference
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
+from aigreen.panel.on_disk.offered import check_offered
+from aigreen.panel.on_disk.sample import ScannedSample
+from aigreen.panel.on_disk.scanned import ScannedPanel
 from aigreen.panel.panel import Panel, require_panel
 from aigreen.regression.absorbed import EXPLAINED, Regression, fit_poisson, least_squares, project
+from aigreen.regression.dummies import dummy_shares
+from aigreen.regression.horizons import horizon_dummies, horizon_of, horizons_found, with_reference
 from aigreen.regression.lone_clusters import warn_lone_treated
-from aigreen.regression.sample import Sample, check_counts, draw_sample, no_reference
+from aigreen.regression.sample import Sample, check_counts, draw_sample
+from aigreen.regression.twfe_on_disk import Regressors, fit_blocks, without_singletons
 
 Family = Literal["gaussian", "poisson"]
 Variance = Literal["cluster", "hetero", "HC2", "HC3", "driscoll_kraay", "iid"]
@@ -136,7 +141,7 @@ class TWFE:
     @typed
     def fit(
         self,
-        panel: Panel,
+        panel: Panel | ScannedPanel,
         outcome: str,
         *,
         treatment: str | Sequence[str] | None = None,
@@ -148,7 +153,8 @@ class TWFE:
 
         Parameters
         ----------
-        panel : Panel
+        panel : Panel or ScannedPanel
+            From disk (`Panel.scan`) least squares, clustered errors, and the unit among the fixed effects.
         outcome : str
         treatment : str or sequence of str, optional
             Columns. Default: whether the row is at or after its unit's first treated period, labelled "treated".
@@ -164,8 +170,9 @@ class TWFE:
         DataError, CollinearError, ConvergenceError
             Where the treatment is not identified, or no fit is found.
         """
-        require_panel(panel)
         treatments, instruments, dropped = as_columns(treatment), as_columns(instruments), Dropped()
+        if not isinstance(panel, ScannedPanel):
+            require_panel(panel)
         if self.event_study and treatments:
             raise OptionError("event_study", self.event_study, ["no treatment= (horizons come from the cohorts)"])
         if instruments and (self.family == "poisson" or self.event_study):
@@ -174,6 +181,8 @@ class TWFE:
             raise OptionError("vcov", self.vcov, ["hetero or another one with instruments"])
         if offset is not None and self.family != "poisson":
             raise OptionError("offset", offset, ["none without family='poisson'"])
+        if isinstance(panel, ScannedPanel):
+            return self._from_disk(panel, outcome, treatments, as_columns(covariates), instruments, dropped)
         names, slopes = panel.varying_slopes(self.fixed_effects)
         if slopes and self.family == "poisson":
             raise OptionError("fixed_effects", self.fixed_effects, ["no varying slopes with family='poisson'"])
@@ -193,8 +202,9 @@ class TWFE:
             slopes=slopes,
         )
         if self.event_study:
-            labels: list[object] = list(_horizons(sample, self.event_study, self.reference, dropped))
-            X = _horizon_dummies(sample, labels, self.event_study)
+            horizon = horizon_of(sample.take(sample.panel.time), sample.take(sample.panel.cohort), self.event_study)
+            labels: list[object] = list(horizons_found(horizon, self.reference, dropped))
+            X = horizon_dummies(horizon, labels)
         else:
             labels = list(treatments or ["treated"])
             X = sample.matrix(treatments) if treatments else _treated(sample, dropped)
@@ -237,14 +247,6 @@ class TWFE:
         psi, covariance, df, text = self._variance(sample, regression)
         if shares is not None and self.vcov == "cluster":
             warn_lone_treated(shares, labels[:n_treatments])
-        values = regression.beta
-        index = pd.Index(labels, name="term")
-        mass = post = None
-        if self.event_study:
-            values, psi, covariance, shares, index = _with_reference(
-                values, psi, covariance, shares, labels[:n_treatments], self.reference
-            )
-            mass, post = Mass(np.ones(len(index)), np.arange(len(index))), index.to_numpy() >= 0
         method = "Poisson" if self.family == "poisson" else "2SLS" if instrumented else "OLS"
         w = np.ones(len(sample)) if sample.weights is None else sample.weights
         total = w @ sample.matrix([outcome])[:, 0] if self.family == "poisson" else w.sum()
@@ -258,6 +260,102 @@ class TWFE:
             counts="relative" if self.family == "poisson" else None,
         )
         facts["df"] = None if self.family == "poisson" else df
+        return self._result(
+            regression.beta,
+            psi,
+            covariance,
+            shares if self.vcov == "cluster" else None,
+            labels,
+            n_treatments,
+            method=method,
+            effects=sample.panel.effect_names(self.fixed_effects),
+            text=text,
+            told=told,
+            facts=facts,
+        )
+
+    def _from_disk(
+        self,
+        panel: ScannedPanel,
+        outcome: str,
+        treatments: list[str],
+        covariates: list[str],
+        instruments: list[str],
+        dropped: Dropped,
+    ) -> Effects:
+        check_offered(
+            "TWFE",
+            {
+                "family": (self.family, ("gaussian",)),
+                "vcov": (self.vcov, ("cluster",)),
+                "instruments": (instruments or None, (None,)),
+            },
+        )
+        effects = panel.effects_beside_unit(self.fixed_effects)
+        panel.check_roles(outcome, fixed_effects=effects, treatment=treatments, covariates=covariates)
+        columns = list(dict.fromkeys([outcome, *treatments, *covariates]))
+        complete = ScannedSample.complete(panel, columns, dropped, effects=effects, positive=True)
+        sample = without_singletons(complete, dropped)
+        regressors = Regressors.of(sample, treatments, covariates, self.event_study, self.reference, dropped)
+        n = regressors.n_treatments
+        fit = fit_blocks(
+            sample,
+            outcome,
+            regressors,
+            int(complete.times[-1]),
+            lambda labels, keep: _require_treatments(labels, keep, n),
+            dropped,
+        )
+        labels = fit.regressors.labels
+        if fit.shares is not None:
+            warn_lone_treated(fit.shares, labels[:n])
+        spread = 1 / np.sqrt(fit.total_weight * np.diag(fit.bread))
+        facts = sample.facts(
+            outcome,
+            dropped,
+            n_rows=int(sample.rows.sum()),
+            n_units=int(sample.units.sum()),
+            n_clusters=sample.n_clusters,
+            largest=fit.largest,
+        )
+        facts["resolution"] = facts["resolution"] / (spread.min() if self.event_study else spread)
+        facts["df"] = sample.n_clusters - 1
+        return self._result(
+            fit.beta,
+            fit.psi,
+            None,
+            fit.shares,
+            labels,
+            n,
+            method="OLS",
+            effects=panel.effect_names(self.fixed_effects),
+            text=f"clustered by {panel.clusters.name}, {SMALL_SAMPLE}",
+            told=fit.told,
+            facts=facts,
+        )
+
+    def _result(
+        self,
+        values: np.ndarray,
+        psi: np.ndarray | None,
+        covariance: np.ndarray | None,
+        shares: ClusterShares | None,
+        labels: list[object],
+        n_treatments: int,
+        *,
+        method: str,
+        effects: list[str],
+        text: str,
+        told: dict[str, str],
+        facts: dict[str, Any],
+    ) -> Effects:
+        index = pd.Index(labels, name="term")
+        mass = post = None
+        if self.event_study:
+            values, psi, covariance, shares, index = with_reference(
+                values, psi, covariance, shares, labels[:n_treatments], self.reference
+            )
+            mass, post = Mass(np.ones(len(index)), np.arange(len(index))), index.to_numpy() >= 0
         return Effects(
             values=values,
             index=index,
@@ -266,9 +364,9 @@ class TWFE:
             method=f"TWFE {method}" + (" event study" if self.event_study else ""),
             mass=mass,
             post=post,
-            cluster_shares=shares if self.vcov == "cluster" else None,
+            cluster_shares=shares,
             conventions={
-                "fixed effects": ", ".join(sample.panel.effect_names(self.fixed_effects)) or "none",
+                "fixed effects": ", ".join(effects) or "none",
                 "variance": text,
                 "singletons": "left out, counted",
             }
@@ -337,34 +435,6 @@ def _without_own_pull(sample: Sample, regression: Regression, projected: np.ndar
     return replace(regression, scores=regression.scores / ((1 - leverage) ** power)[:, None])
 
 
-def dummy_shares(sample: Sample, X: np.ndarray, n_treatments: int, *, by_cohort: bool) -> ClusterShares | None:
-    """Shares of clusters behind dummies of treatment; None where a treatment is no dummy.
-
-    Rows at which a dummy is one are its treated rows, those of units that never have one its comparison.
-    """
-    D = X[:, :n_treatments]
-    if not ((D == 0) | (D == 1)).all():
-        return None
-    unit = sample.take(sample.panel.unit_codes)
-    if by_cohort:
-        cohort = sample.take(sample.panel.cohort)
-        cohort = np.where(cohort > sample.panel.times[-1], np.inf, cohort)
-        levels = np.unique(cohort[np.isfinite(cohort)])
-        group = np.where(np.isfinite(cohort), np.searchsorted(levels, cohort), -1)
-    else:
-        ever = np.bincount(unit, D.any(axis=1), sample.panel.n_units) > 0
-        group = np.where(ever[unit], 0, -1)
-        levels = np.zeros(1)
-    inside = group >= 0
-    of = np.zeros((len(levels), X.shape[1]))
-    for j in range(n_treatments):
-        w = D[inside, j] if sample.weights is None else D[inside, j] * sample.weights[inside]
-        of[:, j] = np.bincount(group[inside], w, len(levels))
-    return ClusterShares.count(
-        sample.clusters, group, of, n_clusters=len(sample.panel.clusters), weights=sample.weights
-    )  # fmt: skip
-
-
 def _always_treated(sample: Sample) -> dict[str, str]:
     """Count the units that are treated in all their rows, and say what becomes of them."""
     unit = sample.take(sample.panel.unit_codes)
@@ -386,27 +456,6 @@ def _treated(sample: Sample, dropped: Dropped) -> np.ndarray:
     return treated[:, None].astype(float)
 
 
-def _horizon_of(sample: Sample, window: bool | tuple[int, int]) -> np.ndarray:
-    """Time since treatment of each row, nan for never treated."""
-    cohort = sample.panel.cohort[sample.rows]
-    horizon = np.where(np.isfinite(cohort), sample.panel.time[sample.rows] - cohort, np.nan)
-    return horizon if isinstance(window, bool) else np.clip(horizon, *window)
-
-
-def _horizons(sample: Sample, window: bool | tuple[int, int], reference: int, dropped: Dropped) -> list[int]:
-    horizon = _horizon_of(sample, window)
-    found = [int(h) for h in np.unique(horizon[~np.isnan(horizon)])]
-    if not any(h >= 0 for h in found):
-        raise NoTreatedError(f"no row is at or after a first treated period{dropped.cause()}", count=0)
-    if reference not in found:
-        raise NoPrePeriodError(no_reference(found, reference) + dropped.cause(), count=0)
-    return [h for h in found if h != reference]
-
-
-def _horizon_dummies(sample: Sample, labels: Sequence[object], window: bool | tuple[int, int]) -> np.ndarray:
-    return (_horizon_of(sample, window)[:, None] == np.array(labels, dtype=float)).astype(float)
-
-
 def _identified(
     sample: Sample,
     X: np.ndarray,
@@ -425,6 +474,15 @@ def _identified(
     else:
         projected = effects.residualize(scaled)
     keep = independent_within(scaled, projected, sample.weights)
+    _require_treatments(labels, keep, n_treatments)
+    dropped.collinear(labels, keep)
+    if keep.all():
+        return X, list(labels), projected
+    return X.T[keep].T, [label for label, k in zip(labels, keep, strict=True) if k], projected.T[keep].T
+
+
+def _require_treatments(labels: Sequence[object], keep: np.ndarray, n_treatments: int) -> None:
+    """Refuse treatments that are determined by others or by fixed effects."""
     if not keep[:n_treatments].all():
         lost = [str(label) for label, k in zip(labels, keep, strict=True) if not k]
         count = int((~keep[:n_treatments]).sum())
@@ -432,10 +490,6 @@ def _identified(
             f"{count} of {n_treatments} treatment effects are not identified, as fixed effects or other treatments "
             f"determine them: {', '.join(lost[:5])}"
         )
-    dropped.collinear(labels, keep)
-    if keep.all():
-        return X, list(labels), projected
-    return X.T[keep].T, [label for label, k in zip(labels, keep, strict=True) if k], projected.T[keep].T
 
 
 def _fit_linear(
@@ -490,21 +544,3 @@ def _without_separated(
     dropped.add(SeparationWarning, "rows", reason, int(gone.sum()), first)
     left = ~gone
     return sample.without(gone), X[left], y[left], None if offset is None else offset[left]
-
-
-def _with_reference(
-    values: np.ndarray,
-    psi: np.ndarray | None,
-    covariance: np.ndarray | None,
-    shares: ClusterShares | None,
-    horizons: Sequence[object],
-    reference: int,
-) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None, ClusterShares | None, pd.Index]:
-    """Keep the horizons, add the reference (zero, without variance; shares of the first) and sort."""
-    k = len(horizons)
-    order = np.argsort(np.array([*horizons, reference], dtype=int))
-    values = np.append(values[:k], 0.0)[order]
-    psi = None if psi is None else np.pad(psi[:, :k], ((0, 0), (0, 1)))[:, order]
-    covariance = None if covariance is None else np.pad(covariance[:k, :k], (0, 1))[np.ix_(order, order)]
-    shares = None if shares is None else shares.take(np.where(order < k, order, 0))
-    return values, psi, covariance, shares, pd.Index(np.array([*horizons, reference])[order], name="horizon")

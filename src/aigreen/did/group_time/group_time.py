@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,8 @@ import pandas as pd
 from aigreen.arguments import check_fields, typed
 from aigreen.did.group_time.comparisons import Computed, compare_rows, compare_units
 from aigreen.did.group_time.layout import lengthen, widen
+from aigreen.did.group_time.on_disk import check_scanned, compare_blocks
+from aigreen.did.group_time.on_disk_covariates import regress_blocks
 from aigreen.did.group_time.plan import BasePeriod, Cells, ControlGroup, plan
 from aigreen.did.group_time.report import report
 from aigreen.did.group_time.sample import CohortWeights, check_sample, cohort_shares, cohorts_in_reach, unit_weights
@@ -22,6 +24,9 @@ from aigreen.errors import OptionError
 from aigreen.options import as_columns
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
+from aigreen.panel.on_disk.offered import check_offered
+from aigreen.panel.on_disk.sample import ScannedSample
+from aigreen.panel.on_disk.scanned import ScannedPanel
 from aigreen.panel.panel import Panel, require_panel
 
 Sampling = Literal["panel", "balanced", "repeated_cross_sections"]
@@ -110,7 +115,7 @@ class GroupTimeATT:
     @typed
     def fit(
         self,
-        panel: Panel,
+        panel: Panel | ScannedPanel,
         outcome: str,
         *,
         covariates: str | Sequence[str] | None = None,
@@ -121,8 +126,9 @@ class GroupTimeATT:
 
         Parameters
         ----------
-        panel : Panel
-            With `cohort`; clusters must not cut through units.
+        panel : Panel or ScannedPanel
+            With `cohort`; clusters must not cut through units. From disk (`Panel.scan`) with
+            covariates for "reg" alone.
         outcome : str
         covariates : str or sequence of str, optional
             Numeric columns, or formulas of columns; an intercept is added. Rows with a missing value are left out and
@@ -146,8 +152,10 @@ class GroupTimeATT:
         EstimationError
             Where no cell can be computed.
         """
-        require_panel(panel)
         dropped = Dropped()
+        if isinstance(panel, ScannedPanel):
+            return self._from_disk(panel, outcome, covariates, propensity_covariates, current, dropped)
+        require_panel(panel)
         panel, covariates = panel.with_covariates(covariates, dropped)
         current = as_columns(current)
         if propensity_covariates is not None:
@@ -172,23 +180,75 @@ class GroupTimeATT:
             balanced=self.sampling == "balanced",
             control_group=self.control_group,
         )
-        treated = cohort[np.isfinite(cohort) & (cohort <= sample.times[-1])]
-        cells = plan(sample.times, np.unique(treated), self.anticipation, self.base_period, self.control_group)
+        cells = self._plan(sample.times, cohort)
         if crossed:
             long = lengthen(sample, outcome, covariates, dropped, propensity_covariates)
             result = compare_rows(self.method, cells, cohort, long, len(sample.clusters))
         else:
             wide = widen(sample, ~np.isnan(cohort), outcome, covariates, dropped, propensity_covariates, current)
             result = compare_units(self.method, cells, cohort, wide, len(sample.clusters))
-        return self._effects(cells, result, sample, cohort, outcome, dropped)
+        rows = np.flatnonzero(~np.isnan(cohort)[sample.unit_codes])
+        return self._effects(
+            cells, result, sample, cohort, dropped, lambda: result_facts(sample, rows, outcome, dropped)
+        )
+
+    def _from_disk(
+        self,
+        panel: ScannedPanel,
+        outcome: str,
+        covariates: str | Sequence[str] | None,
+        propensity_covariates: str | Sequence[str] | None,
+        current: str | Sequence[str] | None,
+        dropped: Dropped,
+    ) -> Effects:
+        names = list(dict.fromkeys(as_columns(covariates)))
+        check_offered(
+            "GroupTimeATT",
+            {
+                "sampling": (self.sampling, ("panel",)),
+                "method": (self.method, ("reg",) if names else get_args(Method)),
+                "current": (as_columns(current) or None, (None,)),
+                "propensity_covariates": (propensity_covariates, (None,)),
+            },
+        )
+        panel.check_roles(outcome, covariates=names)
+        sample = ScannedSample.complete(panel, [outcome, *names], dropped)
+        check_scanned(sample)
+        cohort = cohorts_in_reach(
+            sample, dropped, anticipation=self.anticipation, control_group=self.control_group
+        )  # fmt: skip
+        cells = self._plan(sample.times, cohort)
+        if names:
+            result, largest = regress_blocks(cells, cohort, sample, outcome, names, dropped)
+        else:
+            result, largest = compare_blocks(cells, cohort, sample, outcome)
+        used = ~np.isnan(cohort)
+        sizes = {
+            "n_rows": int(sample.rows[used].sum()),
+            "n_units": sample.count_units(used),
+            "n_clusters": len(np.unique(sample.unit_cluster[used])),
+        }
+        return self._effects(
+            cells, result, sample, cohort, dropped, lambda: sample.facts(outcome, dropped, largest=largest, **sizes)
+        )
+
+    def _plan(self, times: np.ndarray, cohort: np.ndarray) -> Cells:
+        treated = cohort[np.isfinite(cohort) & (cohort <= times[-1])]
+        return plan(times, np.unique(treated), self.anticipation, self.base_period, self.control_group)
 
     def _effects(
-        self, cells: Cells, result: Computed, sample: Panel, cohort: np.ndarray, outcome: str, dropped: Dropped
+        self,
+        cells: Cells,
+        result: Computed,
+        sample: Panel | ScannedSample,
+        cohort: np.ndarray,
+        dropped: Dropped,
+        facts: Callable[[], dict[str, Any]],
     ) -> Effects:
+        """Effects of the cells that could be computed; `facts` of the result are asked for after all warnings."""
         computed = ~cells.reference & ~result.failed
         report(cells, result, computed, sample, cohort, dropped)
         left = np.flatnonzero(computed | (cells.reference & np.isin(cells.cohort, cells.cohort[computed])))
-        rows = np.flatnonzero(~np.isnan(cohort)[sample.unit_codes])
         times = sample.times[cells.time[left]]
         psi = result.psi if len(left) == len(cells) else result.psi[left]
         return Effects(
@@ -208,11 +268,11 @@ class GroupTimeATT:
             anticipation=self.anticipation,
             post=times >= cells.cohort[left],
             conventions=self._conventions(sample, cohort),
-            **result_facts(sample, rows, outcome, dropped),
+            **facts(),
         )
 
-    def _conventions(self, sample: Panel, cohort: np.ndarray) -> dict[str, str]:
-        later = int((np.isinf(cohort) & np.isfinite(sample.unit_cohort)).sum())
+    def _conventions(self, sample: Panel | ScannedSample, cohort: np.ndarray) -> dict[str, str]:
+        later = sample.count_units(np.isinf(cohort) & np.isfinite(sample.unit_cohort))
         never = f"coded never, or first treated after the last period ({later:,} units)" if later else "as coded"
         return {
             "variance": f"influence functions summed by {sample.names.get('cluster', sample.names['unit'])}",
@@ -220,5 +280,7 @@ class GroupTimeATT:
             "comparison": self.control_group.replace("_", " "),
             "never treated": never,
             "base period": f"{self.base_period}, anticipation {self.anticipation}",
-            "sampling": ("repeated_cross_sections" if sample.repeated else self.sampling).replace("_", " "),
+            "sampling": ("repeated_cross_sections" if getattr(sample, "repeated", False) else self.sampling).replace(
+                "_", " "
+            ),
         }

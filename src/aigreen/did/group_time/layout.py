@@ -137,20 +137,33 @@ def _design(sample: Panel, names: Sequence[str], dropped: Dropped, *, always: bo
 
 def regressors(sample: Panel, covariates: Sequence[str], dropped: Dropped) -> list[np.ndarray]:
     """Read covariates, standardised, without those that the intercept and earlier ones determine."""
-    columns, names, collinear = [], [], []
-    for name in covariates:
+    columns, spreads, largest = [], np.zeros(len(covariates)), np.zeros(len(covariates))
+    for j, name in enumerate(covariates):
         column = sample.column(name)
-        largest = np.abs(column).max()
+        largest[j] = np.abs(column).max()
         column = column - column.mean()
-        spread = np.sqrt(np.mean(column**2))
-        if spread > _CONSTANT * largest:
-            columns.append(column / spread)
-            names.append(name)
-        else:
-            collinear.append(name)
-    gram = np.array([[a @ b for b in columns] for a in columns]) / sample.n_rows
+        spreads[j] = np.sqrt(np.mean(column**2))
+        columns.append(column / spreads[j] if spreads[j] else column)
+    gram = np.array([[a @ b for b in columns] for a in columns]).reshape(len(columns), len(columns))
+    return [columns[j] for j in independent_covariates(covariates, spreads, largest, gram / sample.n_rows, dropped)]
+
+
+def independent_covariates(
+    names: Sequence[str], spread: np.ndarray, largest: np.ndarray, gram: np.ndarray, dropped: Dropped
+) -> list[int]:
+    """Positions of the covariates that the intercept and earlier ones do not determine; the others are counted.
+
+    Parameters
+    ----------
+    spread, largest : ndarray, shape (p,)
+        Standard deviation, and largest absolute value.
+    gram : ndarray, shape (p, p)
+        Correlations.
+    """
+    moving = spread > _CONSTANT * largest
+    collinear = [name for name, moves in zip(names, moving, strict=True) if not moves]
     kept: list[int] = []
-    for j in range(len(columns)):
+    for j in np.flatnonzero(moving).tolist():
         left = gram[j, j]
         if kept:
             left -= gram[j, kept] @ np.linalg.solve(gram[np.ix_(kept, kept)], gram[kept, j])
@@ -160,7 +173,7 @@ def regressors(sample: Panel, covariates: Sequence[str], dropped: Dropped) -> li
             collinear.append(names[j])
     reason = "determined by the intercept and the others"
     dropped.add(CollinearWarning, "covariates", reason, len(collinear), collinear)
-    return [columns[j] for j in kept]
+    return kept
 
 
 def spread(sample: Panel, column: np.ndarray) -> np.ndarray:

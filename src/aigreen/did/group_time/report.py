@@ -8,13 +8,19 @@ from aigreen.did.group_time.comparisons import NO_CONTROLS, Computed
 from aigreen.did.group_time.plan import Cells
 from aigreen.errors import EstimationError, NoControlsError, OverlapWarning, SmallCellWarning, warn
 from aigreen.panel.dropped import Dropped
+from aigreen.panel.on_disk.sample import ScannedSample
 from aigreen.panel.panel import Panel
 
 SMALL = 5
 
 
 def report(
-    cells: Cells, result: Computed, computed: np.ndarray, sample: Panel, cohort: np.ndarray, dropped: Dropped
+    cells: Cells,
+    result: Computed,
+    computed: np.ndarray,
+    sample: Panel | ScannedSample,
+    cohort: np.ndarray,
+    dropped: Dropped,
 ) -> None:
     """Count the cells that could not be computed, warn about small ones."""
     labels = cells.labels(sample.times)

@@ -18,6 +18,7 @@ from aigreen.errors import (
     UnbalancedWarning,
 )
 from aigreen.panel.dropped import Dropped
+from aigreen.panel.on_disk.sample import ScannedSample
 from aigreen.panel.panel import Panel, require_nested
 
 CohortWeights = Literal["mean", "first"]
@@ -34,14 +35,14 @@ def check_sample(sample: Panel) -> None:
 
 
 def cohorts_in_reach(
-    sample: Panel,
+    sample: Panel | ScannedSample,
     dropped: Dropped,
     *,
     anticipation: int = 0,
     balanced: bool = False,
     control_group: ControlGroup = "not_yet_treated",
 ) -> np.ndarray:
-    """Cohort of each unit, shape (N,): inf where never treated in reach, nan where left out."""
+    """Cohort of each unit, shape (N,), or group on disk: inf where never treated in reach, nan where left out."""
     times, cohort = sample.times, sample.unit_cohort.copy()
     cohort[cohort > times[-1] + anticipation] = np.inf
     always = cohort <= times[0] + anticipation
@@ -50,15 +51,15 @@ def cohorts_in_reach(
         raise NoTreatedError(message + dropped.cause())
     if always[cohort <= times[-1]].all():
         raise NoPrePeriodError(
-            f"all {always.sum():,} treated units are treated from the start (first period {times[0]}, "
+            f"all {sample.count_units(always):,} treated units are treated from the start (first period {times[0]}, "
             f"anticipation {anticipation}){dropped.cause()}",
-            count=int(always.sum()),
-            first=sample.units[always][:5],
+            count=sample.count_units(always),
+            first=sample.first_units(always),
         )
     cohort[always] = np.nan
     reason = "treated from the start, so without a period before treatment"
-    dropped.add(AlwaysTreatedWarning, "units", reason, int(always.sum()), sample.units[always][:5])
-    if balanced:
+    dropped.add(AlwaysTreatedWarning, "units", reason, sample.count_units(always), sample.first_units(always))
+    if balanced and isinstance(sample, Panel):
         rows = np.bincount(sample.unit_codes, minlength=sample.n_units)
         partly = (rows < sample.n_periods) & ~always
         first = sample.units[partly][:5]
@@ -72,8 +73,10 @@ def cohorts_in_reach(
     return cohort
 
 
-def unit_weights(sample: Panel, which: CohortWeights = "mean") -> np.ndarray:
-    """Weight of each unit over its rows, or in the first of them, shape (N,)."""
+def unit_weights(sample: Panel | ScannedSample, which: CohortWeights = "mean") -> np.ndarray:
+    """Weight of each unit over its rows, or in the first of them, shape (N,); of a sample from disk by group."""
+    if isinstance(sample, ScannedSample):
+        return sample.unit_weights(which)
     if sample.weights is None:
         return np.ones(sample.n_units)
     if which == "first":
@@ -82,7 +85,9 @@ def unit_weights(sample: Panel, which: CohortWeights = "mean") -> np.ndarray:
     return np.bincount(sample.unit_codes, sample.weights, sample.n_units) / rows
 
 
-def cohort_shares(sample: Panel, cohort: np.ndarray, of_cell: np.ndarray, which: CohortWeights = "mean") -> Mass:
+def cohort_shares(
+    sample: Panel | ScannedSample, cohort: np.ndarray, of_cell: np.ndarray, which: CohortWeights = "mean"
+) -> Mass:
     r"""Cohort shares among units, with :math:`\psi_i = w_i (1\{G_i = g\} - p_g) / \sum w`."""
     w = np.where(np.isnan(cohort), 0, unit_weights(sample, which))
     w /= w.sum()

@@ -75,7 +75,7 @@ def panel_att(
     if method != "ipw":
         xw = x0 * w0
         gram = xw @ x0.T
-        _require_rank(gram)
+        require_rank(gram)
         beta = np.linalg.solve(gram, xw @ dy0.T)
         dy1, dy0 = dy1 - beta.T @ x1, dy0 - beta.T @ x0
         shift = x1 @ share1
@@ -140,7 +140,7 @@ def cross_section_att(
     psi, att = np.zeros(len(y)), 0.0
     q = _shares(w * d)
     if method != "reg":
-        _require_rank((z * w) @ z.T)
+        require_rank((z * w) @ z.T)
         p, information, _ = logit(z, d, w)
         odds = w * (1 - d) * p / (1 - p)
         moment = np.zeros(len(z))
@@ -227,7 +227,7 @@ def _propensity(
     """Logit of treated against controls; `checked` says that the design of the controls is known to be regular."""
     x, w = np.concatenate([x1, x0], axis=1), np.concatenate([w1, w0])
     if not checked:
-        _require_rank((x * w) @ x.T)
+        require_rank((x * w) @ x.T)
     d = np.zeros(len(w))
     d[: len(w1)] = 1
     log_odds = np.zeros(len(x))
@@ -246,13 +246,13 @@ def _least_squares(
     """Weighted regression: its coefficients, and the influence of a linear function of them."""
     xw = x * w
     gram = xw @ x.T
-    _require_rank(gram)
+    require_rank(gram)
     beta = np.linalg.solve(gram, xw @ y)
     scores = xw * (y - beta @ x)
     return beta, lambda direction: np.linalg.solve(gram, direction) @ scores
 
 
-def _require_rank(gram: np.ndarray) -> None:
+def require_rank(gram: np.ndarray) -> None:
     """Refuse collinear covariates, whatever their units of measurement."""
     scale = np.sqrt(np.diag(gram))
     regular = bool((scale > 0).all())

@@ -1,0 +1,322 @@
+"""Firm-years in Parquet, estimated from disk, in memory, and by pyfixest and diff-diff: seconds, memory, agreement.
+
+    python3 run.py python benchmarks/larger_than_memory.py --rows 500000 5000000
+    python3 run.py python benchmarks/larger_than_memory.py --rows 50000000 --only disk --memory 4GB
+
+Firms in 300 cities and 30 industries over 20 years, ten cohorts of cities and never treated ones, one file a year, so
+that no file is sorted by firm; one row in twenty is absent and one outcome in fifty missing. Each engine runs in a
+process of its own. Effects by city from disk and from memory are compared in full, and beyond the sizes that memory
+holds on every hundredth firm. The table stands in larger_than_memory/results.md afterwards.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+from measure import peak_resident, reset_peak
+
+HERE = Path(__file__).resolve().parent
+OUT = HERE / "larger_than_memory"
+FIRST, YEARS, CITIES, INDUSTRIES = 2004, 20, 300, 30
+ROLES = {"unit": "firm", "time": "year", "cohort": "first", "cluster": "city"}
+COHORT = {"unit": "firm", "time": "year", "first_treat": "first", "outcome": "y"}
+PACKAGES = ("aigreen", "duckdb", "pyarrow", "pyfixest", "diff-diff", "numpy", "scipy", "pandas")
+WARM_UP = 5_000  # firms on which compiled functions are compiled first
+IN_MEMORY = 5_000_000  # rows up to which others than the disk are tried
+
+
+def generate(rows: int, folder: Path) -> None:
+    """Write one file a year."""
+    folder.mkdir(parents=True)
+    base = duckdb.connect(config={"threads": 2, "memory_limit": "4GB", "temp_directory": str(folder / "spill")})
+    normal = f"sqrt(-2 * ln({_uniform(1)} + 1e-300)) * cos(2 * pi() * {_uniform(2)})"
+    for year in range(FIRST, FIRST + YEARS):
+        base.execute(f"""
+            copy (
+                select firm, year, city, first, industry,
+                       case when {_hash(3)} % 50 > 0 then
+                           {_uniform(4, 0)} + (0.02 + 0.01 * (industry % 7)) * (year - {FIRST})
+                           + 0.3 * sin(city + year) + {normal}
+                           + case when first > 0 and year >= first then 0.3 + 0.05 * (year - first) else 0 end
+                       end as y
+                from (select *, case when city % 5 < 2 then 0 else 2009 + city // 5 % 10 end as first
+                      from (select firm, {year} as year, ({_hash(5, 0)} % {CITIES})::int as city,
+                                   (({_hash(6, 0)} + ({_hash(7, 0)} % 10 = 0 and {year} > 2013)::int)
+                                    % {INDUSTRIES})::int as industry
+                            from range({rows // YEARS}) t(firm)))
+                where {_hash(8)} % 20 > 0 order by {_hash(9)}
+            ) to '{folder / f"{year}.parquet"}' (format parquet, compression zstd)""")
+
+
+def _hash(k: int, year: str | int = "year") -> str:
+    """Random whole numbers by firm and year, or by firm."""
+    return f"hash(firm * 100000 + {year} * 40 + {k})"
+
+
+def _uniform(k: int, year: str | int = "year") -> str:
+    return f"(({_hash(k, year)} >> 11)::double / 9007199254740992)"
+
+
+def from_disk(folder: Path, memory: str) -> dict[str, Any]:
+    """Open, then fit all estimators."""
+    from aigreen import Panel
+
+    _import()
+    with tempfile.TemporaryDirectory(dir=folder.parent) as cache:
+        options = {"columns": ["y", "industry"], "memory": memory, "cache": cache, **ROLES}
+        stages = Stages()
+        stages.run("sort and check", lambda: Panel.scan(str(folder / "*.parquet"), **options))
+        panel = stages.run("open again", lambda: Panel.scan(str(folder / "*.parquet"), **options))
+        stages.fit(panel)
+    return stages.found
+
+
+def in_memory(folder: Path, memory: str) -> dict[str, Any]:
+    """Read, then fit all estimators."""
+    from aigreen import Panel
+
+    _import()
+    stages = Stages()
+    frame = stages.run("read", lambda: pd.read_parquet(folder))
+    Stages().fit(Panel(frame[frame["firm"] < WARM_UP], **ROLES))
+    panel = stages.run("check", lambda: Panel(frame, **ROLES))
+    stages.fit(panel)
+    return stages.found
+
+
+def pyfixest(folder: Path, memory: str) -> dict[str, Any]:
+    """Two-way fixed effects."""
+    import pyfixest as pf
+
+    stages = Stages()
+    frame = stages.run("read", lambda: pd.read_parquet(folder))
+    frame["treated"] = ((frame["first"] > 0) & (frame["year"] >= frame["first"])).astype(int)
+    formula, errors = "y ~ treated | firm + year", {"CRV1": "city"}
+    pf.feols(formula, frame[frame["firm"] < WARM_UP], vcov=errors)
+    fit = stages.run("TWFE", lambda: pf.feols(formula, frame, vcov=errors))
+    stages.found["TWFE"] |= {"estimate": float(fit.coef().iloc[0]), "std_error": float(fit.se().iloc[0])}
+    return stages.found
+
+
+def diff_diff(estimator: str, stage: str) -> Callable[[Path, str], dict[str, Any]]:
+    """Group-time effects or imputation."""
+
+    def run(folder: Path, memory: str) -> dict[str, Any]:
+        import diff_diff
+
+        stages = Stages()
+        frame = stages.run("read", lambda: pd.read_parquet(folder).dropna(subset="y", ignore_index=True))
+        options = {"control_group": "not_yet_treated"} if estimator == "CallawaySantAnna" else {}
+        model = getattr(diff_diff, estimator)(cluster="city", **options)
+        fit = stages.run(stage, lambda: model.fit(frame, **COHORT))
+        stages.found[stage] |= {"estimate": float(fit.overall_att), "std_error": float(fit.overall_se)}
+        return stages.found
+
+    return run
+
+
+def _import() -> None:
+    """Import what is imported on demand, which is no part of the cost."""
+    for module in ("duckdb", "aigreen.did.group_time.group_time", "aigreen.did.imputation", "pyfixest.estimation"):
+        import_module(module)
+
+
+class Stages:
+    """Seconds, peak of resident memory and results of one step after the other."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, Any] = {}
+
+    def run(self, name: str, work: Callable[[], Any]) -> Any:
+        """Do one step."""
+        gc.collect()
+        was_reset, started, cpu = reset_peak(), time.perf_counter(), time.process_time()
+        done = work()
+        seconds = {"seconds": time.perf_counter() - started, "cpu": time.process_time() - cpu}
+        self.found[name] = seconds | {"peak_gb": peak_resident(was_reset) / 1e9}
+        return done
+
+    def fit(self, panel: Any) -> None:
+        """Fit the three estimators."""
+        from aigreen import TWFE, GroupTimeATT, Imputation
+
+        for name, model in {
+            "group-time": GroupTimeATT(),
+            "imputation": Imputation(),
+            "imputation, industry x year": Imputation(fixed_effects=["firm", "industry^year"]),
+            "TWFE": TWFE(),
+        }.items():
+            effects = self.run(name, lambda model=model: model.fit(panel, "y"))
+            overall = effects.overall()
+            self.found[name] |= {
+                "rows": effects.n_rows,
+                "estimate": float(overall.values[0]),
+                "std_error": float(overall.std_errors.iloc[0]),
+                "values": effects.values.tolist(),
+                "psi": effects.psi.ravel().tolist(),
+            }
+
+
+ENGINES = {
+    "disk": from_disk,
+    "memory": in_memory,
+    "pyfixest": pyfixest,
+    "diff-diff group-time": diff_diff("CallawaySantAnna", "group-time"),
+    "diff-diff imputation": diff_diff("ImputationDiD", "imputation"),
+}
+
+
+def measured(engine: str, folder: Path, memory: str, limit: float) -> dict[str, Any]:
+    """Run an engine in a process of its own."""
+    result = folder.parent / f"{engine}.json"
+    result.unlink(missing_ok=True)
+    command = [sys.executable, str(Path(__file__)), "--engine", engine, str(folder), memory, str(result)]
+    try:
+        done = subprocess.run(command, timeout=limit, capture_output=True, text=True)
+    except subprocess.TimeoutExpired:
+        return {"problem": f"more than {limit:g} s"}
+    if done.returncode:
+        return {"problem": (done.stderr.strip().splitlines() or ["stopped"])[-1][:120]}
+    return json.loads(result.read_text())
+
+
+def agreement(one: dict[str, Any], other: dict[str, Any]) -> dict[str, float]:
+    """Largest differences of estimates and influence functions, relative to the largest of each."""
+    out = {}
+    for name, found in one.items():
+        for what in ("values", "psi"):
+            if what in found and name in other:
+                a, b = np.array(found[what]), np.array(other[name][what])
+                out[f"{name}, {what}"] = float(np.abs(a - b).max() / np.abs(b).max())
+    return out
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, nargs="+", default=[500_000, 5_000_000])
+    parser.add_argument("--only", nargs="+", choices=list(ENGINES), default=list(ENGINES))
+    parser.add_argument("--memory", default="4GB", help="of Panel.scan")
+    parser.add_argument("--limit", type=float, default=600, help="seconds of an engine")
+    parser.add_argument("--folder", type=Path, help="where the files are made (default: a temporary folder)")
+    options = parser.parse_args()
+    for rows in options.rows:
+        with tempfile.TemporaryDirectory(dir=options.folder, prefix="firm-years-") as place:
+            top = Path(place)
+            generate(rows, top / "all")
+            size = sum(file.stat().st_size for file in (top / "all").glob("*.parquet"))
+            row: dict[str, Any] = {"rows": rows, "parquet_gb": size / 1e9, "memory": options.memory, "engines": {}}
+            for engine in options.only:
+                if engine == "disk" or rows <= IN_MEMORY:
+                    row["engines"][engine] = measured(engine, top / "all", options.memory, options.limit)
+                    print(rows, engine, _short(row["engines"][engine]), flush=True)
+            pair = [row["engines"].get(engine, {}) for engine in ("disk", "memory")]
+            row["compared"] = "all firms"
+            if rows > IN_MEMORY:
+                row["compared"] = "every hundredth firm"
+                _sample(top / "all", top / "part")
+                pair = [measured(engine, top / "part", options.memory, options.limit) for engine in ("disk", "memory")]
+            row["agreement"] = agreement(*pair)
+            print(rows, row["agreement"], flush=True)
+            store(row)
+
+
+def _sample(source: Path, target: Path) -> None:
+    target.mkdir()
+    duckdb.execute(
+        f"copy (select * from '{source}/*.parquet' where firm % 100 = 7) to '{target}/part.parquet' (format parquet)"
+    )
+
+
+def _short(found: dict[str, Any]) -> Any:
+    if "problem" in found:
+        return found["problem"]
+    return {name: (round(f["seconds"], 1), round(f["peak_gb"], 2)) for name, f in found.items()}
+
+
+def store(row: dict[str, Any]) -> None:
+    """Put the measurements of a size in place of those before."""
+    from machine import describe
+
+    OUT.mkdir(exist_ok=True)
+    path = OUT / "results.json"
+    whole = json.loads(path.read_text("utf-8")) if path.is_file() else {"measurements": []}
+    for found in row["engines"].values():
+        for stage in found.values():
+            if isinstance(stage, dict):
+                stage.pop("values", None)
+                stage.pop("psi", None)
+    kept = [one for one in whole["measurements"] if one["rows"] != row["rows"]]
+    whole = {"machine": describe(PACKAGES), "measurements": sorted([*kept, row], key=lambda one: one["rows"])}
+    path.write_text(json.dumps(whole, indent=1) + "\n", "utf-8")
+    (OUT / "results.md").write_text(page(whole), "utf-8")
+
+
+def page(whole: dict[str, Any]) -> str:
+    """Show the measurements as Markdown."""
+    machine, rows = whole["machine"], whole["measurements"]
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    lines = [
+        "# Panels larger than memory",
+        "",
+        "Written by `python3 run.py python benchmarks/larger_than_memory.py --rows ROWS`, which says what is measured. "
+        "Wall and CPU seconds (of all threads; other work on the machine shows in the former); peak resident memory of "
+        "the whole process during the step, what Python, DuckDB and Arrow hold included. Of the firm-years one in "
+        "twenty is absent.",
+        "",
+        f"{machine['date']}; {machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB; "
+        f"{machine['system']}. {versions}.",
+        "",
+        "| firm-years | Parquet GB | engine | step | seconds | CPU s | peak GB | overall effect | error |",
+        "|---:|---:|---|---|---:|---:|---:|---:|---:|",
+    ]
+    for row in rows:
+        for engine, found in row["engines"].items():
+            start = f"| {row['rows']:,} | {row['parquet_gb']:.2f} | {NAMES[engine]} |"
+            if "problem" in found:
+                lines.append(f"{start} {found['problem']} | | | | | |")
+                continue
+            for stage, cost in found.items():
+                effect = f"{cost['estimate']:.6f} | {cost['std_error']:.6f}" if "estimate" in cost else " | "
+                lines.append(
+                    f"{start} {stage} | {cost['seconds']:.1f} | {cost['cpu']:.1f} | {cost['peak_gb']:.2f} | {effect} |"
+                )
+    lines += [
+        "",
+        "## Agreement of disk and memory",
+        "",
+        "Largest difference over all effects, and over all influence functions, relative to the largest of each.",
+        "",
+        "| firm-years | compared on | numbers | largest difference |",
+        "|---:|---|---|---:|",
+    ]
+    for row in rows:
+        for name, gap in row["agreement"].items():
+            what = name.replace("values", "effects").replace("psi", "influence functions")
+            lines.append(f"| {row['rows']:,} | {row['compared']} | {what} | {gap:.1e} |")
+    return "\n".join([*lines, ""])
+
+
+NAMES = {"disk": "aigreen, disk", "memory": "aigreen, memory"} | {name: name for name in list(ENGINES)[2:]}
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--engine"]:
+        warnings.simplefilter("ignore")
+        engine, folder, memory, result = sys.argv[2:]
+        Path(result).write_text(json.dumps(ENGINES[engine](Path(folder), memory)))
+    else:
+        main()

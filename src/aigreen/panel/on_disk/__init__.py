@@ -1,0 +1,1 @@
+"""Panels larger than memory: sorted once by unit, read in blocks of whole units."""

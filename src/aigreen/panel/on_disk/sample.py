@@ -1,0 +1,290 @@
+"""The complete rows of a scanned panel, counted by group of units and period before anything is estimated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from aigreen.errors import EmptyDataError, MissingRowsWarning
+from aigreen.linalg.arrays import distinct
+from aigreen.panel.dropped import Dropped
+from aigreen.panel.facts import ROUNDING
+from aigreen.panel.on_disk.blocks import Block
+from aigreen.panel.on_disk.scanned import ScannedPanel
+
+SHOWN = 5
+
+
+@dataclass(frozen=True, eq=False)
+class ScannedSample:
+    """Rows without missing values, in blocks; a group holds the units of one cohort and one cluster.
+
+    Attributes
+    ----------
+    panel : ScannedPanel
+    columns, effects : sequence of str
+        Numeric columns and fixed effects that blocks carry.
+    positive : bool
+        Whether rows of weight zero are left out.
+    times : ndarray of int
+        Periods that occur.
+    rows : ndarray of int, shape (groups, periods)
+    mass : ndarray, shape (groups, periods)
+        Sums of weights; `rows` without weights.
+    units : ndarray of int, shape (groups,)
+        Number of units.
+    mean_weight, first_weight : ndarray, shape (groups,)
+        Sums over units of their mean weight and of that of their first row.
+    keep : function of a block to ndarray of bool, optional
+        Further choice of rows.
+    """
+
+    panel: ScannedPanel
+    columns: Sequence[str]
+    effects: Sequence[str]
+    positive: bool
+    times: np.ndarray
+    rows: np.ndarray
+    mass: np.ndarray
+    units: np.ndarray
+    mean_weight: np.ndarray
+    first_weight: np.ndarray
+    keep: Callable[[Block], np.ndarray] | None = None
+
+    @classmethod
+    def complete(
+        cls,
+        panel: ScannedPanel,
+        columns: Sequence[str],
+        dropped: Dropped,
+        *,
+        effects: Sequence[str] = (),
+        positive: bool = False,
+    ) -> ScannedSample:
+        """Count the rows without missing values in `columns`, with `positive` those of positive weight.
+
+        Raises
+        ------
+        EmptyDataError
+        """
+        for name in columns:
+            panel.check_number(name)
+        for name in effects:
+            panel.levels(name)
+        panel.check_room(
+            "counts by cohort, cluster and period",
+            "name cluster= with fewer clusters",
+            2 * len(panel.group_cohort) * len(panel.times),
+        )
+        culprits: list[str] = []
+        n_missing = n_zero = 0
+        first: list[str] = []
+        first_zero: list[str] = []
+        counts = _Counts.nothing(panel)
+        for block in panel.blocks(columns, what="count"):
+            missing = np.zeros(len(block), dtype=bool)
+            for name in columns:
+                absent = np.isnan(block.columns[name])
+                if absent.any():
+                    missing |= absent
+                    culprits += [] if name in culprits else [name]
+            if missing.any():
+                at = np.flatnonzero(missing)
+                n_missing += at.size
+                first += block.rows(at[: SHOWN - len(first)], panel.periods)
+                block = block.take(~missing)
+            if positive and block.weights is not None and (zero := block.weights == 0).any():
+                at = np.flatnonzero(zero)
+                n_zero += at.size
+                first_zero += block.rows(at[: SHOWN - len(first_zero)], panel.periods)
+                block = block.take(~zero)
+            counts.add(block)
+        culprits.sort(key=list(columns).index)
+        if n_missing == panel.n_rows:
+            raise EmptyDataError(f"every row has a missing value in {', '.join(culprits)}", count=panel.n_rows)
+        dropped.add(MissingRowsWarning, "rows", f"missing {', '.join(culprits)}", n_missing, first)
+        dropped.add(MissingRowsWarning, "rows", "weight zero", n_zero, first_zero)
+        return counts.sample(panel, columns, effects, positive=positive)
+
+    def restricted(self, keep: Callable[[Block], np.ndarray]) -> ScannedSample:
+        """Return the sample of the rows that a function of a block marks, counted anew."""
+        narrow, counts = replace(self, keep=keep), _Counts.nothing(self.panel)
+        for block in narrow.blocks(what="count"):
+            counts.add(replace(block, time=np.searchsorted(self.panel.times, self.times)[block.time]))
+        found = counts.sample(self.panel, self.columns, self.effects, positive=self.positive)
+        return replace(found, keep=keep)
+
+    def blocks(self, what: str = "rows") -> Iterator[Block]:
+        """Yield blocks of the rows; their periods are positions in `times`, their groups stay those of the panel."""
+        position = np.searchsorted(self.times, self.panel.times)
+        for block in self.panel.blocks(self.columns, self.effects, what):
+            keep = np.ones(len(block), dtype=bool)
+            for name in self.columns:
+                keep &= ~np.isnan(block.columns[name])
+            if self.positive and block.weights is not None:
+                keep &= block.weights > 0
+            if not keep.any():
+                continue
+            block = block.take(keep)
+            block = replace(block, time=position[block.time])
+            if self.keep is not None:
+                marked = self.keep(block)
+                if not marked.any():
+                    continue
+                block = block.take(marked)
+            yield block
+
+    # -- what estimators ask of a panel --------------------------------------------------------------------------
+
+    def effect_names(self, fixed_effects: Sequence[str] | None) -> list[str]:
+        """Names of the fixed effects, those of unit and time by default."""
+        return self.panel.effect_names(fixed_effects)
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Columns by role."""
+        return self.panel.names
+
+    @property
+    def clusters(self) -> pd.Index:
+        """Labels of the clusters of the panel."""
+        return self.panel.clusters
+
+    @property
+    def weights(self) -> np.ndarray | None:
+        """Sums of weights by group and period, None without weights."""
+        return self.mass if "weights" in self.panel.names else None
+
+    @property
+    def periods(self) -> pd.Index:
+        """Labels of `times`."""
+        return self.panel.calendar.labels(self.times)
+
+    @property
+    def n_periods(self) -> int:
+        """Number of periods."""
+        return len(self.times)
+
+    @property
+    def unit_cohort(self) -> np.ndarray:
+        """First treated period of the units of each group, nan for groups without a row."""
+        return np.where(self.units > 0, self.panel.group_cohort, np.nan)
+
+    @property
+    def unit_cluster(self) -> np.ndarray:
+        """Cluster of each group."""
+        return self.panel.group_cluster
+
+    @property
+    def n_clusters(self) -> int:
+        """Number of clusters with a row."""
+        return distinct(self.unit_cluster[self.units > 0])
+
+    @property
+    def treated(self) -> np.ndarray:
+        """Whether a group has treated rows in a period, shape (groups, periods)."""
+        return (self.rows > 0) & (self.times >= self.panel.group_cohort[:, None])
+
+    def unit_weights(self, which: str) -> np.ndarray:
+        """Weights of the units of each group, added up."""
+        return self.first_weight if which == "first" else self.mean_weight
+
+    def count_units(self, groups: np.ndarray) -> int:
+        """Count the units of the groups marked."""
+        return int(self.units[groups].sum())
+
+    def first_units(self, groups: np.ndarray) -> list[Any]:
+        """First units of the groups marked."""
+        found: list[Any] = []
+        if self.units[groups].any():
+            for block in self.blocks("names"):
+                found += block.labels[groups[block.group]][: SHOWN - len(found)].tolist()
+                if len(found) == SHOWN:
+                    break
+        return found
+
+    def cells(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return groups and periods that have rows, one entry a pair."""
+        group, time = np.nonzero(self.rows)
+        return group, time
+
+    def facts(
+        self, outcome: str, dropped: Dropped, *, n_rows: int, n_units: int, n_clusters: int, largest: float
+    ) -> dict[str, Any]:
+        """Clusters, sizes, outcome and left-out rows, as `Effects` takes them; `largest` of the outcome."""
+        return {
+            "clusters": self.clusters,
+            "n_rows": n_rows,
+            "n_units": n_units,
+            "n_clusters": n_clusters,
+            "outcome": outcome,
+            "dropped": dropped.to_frame(),
+            "resolution": ROUNDING * largest,
+        }
+
+
+@dataclass(eq=False)
+class _Counts:
+    """Sums by group and period of the panel."""
+
+    rows: np.ndarray
+    mass: np.ndarray
+    units: np.ndarray
+    mean_weight: np.ndarray
+    first_weight: np.ndarray
+
+    @classmethod
+    def nothing(cls, panel: ScannedPanel) -> _Counts:
+        shape = len(panel.group_cohort), len(panel.times)
+        rows = np.zeros(shape, dtype=np.int64)
+        mass = np.zeros(shape) if "weights" in panel.names else rows
+        return cls(rows, mass, *(np.zeros(shape[0]) for _ in range(3)))
+
+    def add(self, block: Block) -> None:
+        """Count the rows of a block whose periods are those of the panel."""
+        if not len(block):
+            return
+        groups, of = np.unique(block.group, return_inverse=True)
+        m, n = len(groups), self.rows.shape[1]
+        cell = of[block.unit] * n + block.time
+        self.rows[groups] += np.bincount(cell, minlength=m * n).reshape(m, n)
+        self.units[groups] += np.bincount(of, minlength=m)
+        if block.weights is None:
+            self.mean_weight[groups] = self.first_weight[groups] = self.units[groups]
+            return
+        self.mass[groups] += np.bincount(cell, block.weights, m * n).reshape(m, n)
+        size = np.bincount(block.unit, minlength=block.n_units)
+        self.mean_weight[groups] += np.bincount(of, block.by_unit(block.weights) / size, m)
+        start = np.flatnonzero(np.diff(block.unit, prepend=-1))
+        self.first_weight[groups] += np.bincount(of, block.weights[start], m)
+
+    def sample(
+        self, panel: ScannedPanel, columns: Sequence[str], effects: Sequence[str], *, positive: bool
+    ) -> ScannedSample:
+        """Return the sample that was counted, without periods that have no row.
+
+        Raises
+        ------
+        EmptyDataError
+        """
+        seen = self.rows.any(axis=0)
+        if not seen.any():
+            raise EmptyDataError("no rows are left", count=0)
+        rows = self.rows[:, seen]
+        mass = rows if self.mass is self.rows else self.mass[:, seen]
+        return ScannedSample(
+            panel,
+            columns,
+            effects,
+            positive,
+            panel.times[seen],
+            rows,
+            mass,
+            self.units.astype(np.int64),
+            self.mean_weight,
+            self.first_weight,
+        )

@@ -1,0 +1,202 @@
+"""Estimates from disk equal those from memory: numbers, influence functions, warnings, errors."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from aigreen import TWFE, GroupTimeATT, Imputation, load
+
+from .twins import assert_same, assert_same_outcome, outcome, twins
+
+
+def firms(seed: int = 0, n: int = 120, periods: int = 8) -> pd.DataFrame:
+    """Cohorts 1 (always treated), 4, 6 and 12 (after the end), gaps, missing outcomes, zero weights, a lone year."""
+    rng = np.random.default_rng(seed)
+    firm, year = np.repeat(np.arange(n), periods), np.tile(np.arange(1, periods + 1), n)
+    first = np.resize([0, 4, 6, 0, 4, 12, 1], n)[firm].astype(float)
+    first[first == 0] = np.where(firm[first == 0] % 2, np.inf, np.nan)
+    y = (
+        rng.standard_normal(n)[firm]
+        + 0.1 * year
+        + 0.3 * (year >= first) * (1 + firm % 3)
+        + rng.standard_normal(len(firm))
+    )
+    y[rng.random(len(y)) < 0.05] = np.nan
+    df = pd.DataFrame(
+        {
+            "firm": firm,
+            "year": year,
+            "first": first,
+            "city": np.char.add("c", (firm % 17).astype(str)).astype(object),
+            "industry": np.resize(["steel", "paper", "glass"], n)[(firm + (year > 4) * (firm % 5 == 0)) % 3],
+            "w": np.where(firm % 11 == 0, 0.0, 0.5 + rng.random(n)[firm]),
+            "wt": 0.5 + rng.random(len(firm)),
+            "x": rng.standard_normal(len(firm)),
+            "y": y,
+        }
+    )
+    df["x2"] = 2 * df["x"] + 1
+    df["z"] = 5.0
+    df["size"] = 1e6 + 10 * rng.standard_normal(n)[df["firm"]]
+    df["treated_now"] = (df["year"] >= df["first"]).astype(int)
+    df["some"] = (df["x"] > 0).astype(int)
+    df.loc[df["firm"] == 3, "industry"] = "salt"  # in one firm alone
+    df.loc[df["firm"].between(90, 95), ["industry", "first"]] = ["tin", 4.0]  # without untreated firms from 4 on
+    df.loc[df["firm"].between(100, 106), ["industry", "first"]] = ["zinc", np.inf]
+    df.loc[df["firm"] == 106, "first"] = 6.0  # treated where no other firm ties it to its past
+    df.loc[(df["firm"] == 106) & (df["year"] < 6), "industry"] = "steel"
+    kept = (rng.random(len(df)) > 0.15) & ~((df["firm"] < 4) & (df["year"] > 1 + df["firm"] % 2))
+    kept &= df["year"] != 7  # a gap
+    return df[kept].reset_index(drop=True)
+
+
+@pytest.fixture(autouse=True)
+def exact(monkeypatch):
+    """Regressions in memory that project exactly: alternating projections stop at 1e-10 of a standard deviation."""
+    monkeypatch.setattr("aigreen.regression.absorbed.PATIENCE", 1)
+
+
+ROLES = [{"cluster": "city"}, {}, {"cluster": "city", "weights": "w"}, {"cluster": "city", "weights": "wt"}]
+FITS = [
+    (GroupTimeATT, {}, {}),
+    (GroupTimeATT, {"control_group": "never_treated", "base_period": "universal"}, {}),
+    (GroupTimeATT, {"anticipation": 1, "base_period": "varying_window", "cohort_weights": "first"}, {}),
+    (GroupTimeATT, {"method": "reg"}, {"covariates": ["x", "x2", "z"]}),
+    (GroupTimeATT, {"method": "reg", "base_period": "universal", "anticipation": 1}, {"covariates": ["x", "size"]}),
+    (Imputation, {}, {}),
+    (Imputation, {"variance": "leave_one_out", "anticipation": 1}, {}),
+    (Imputation, {"variance": "conservative_rows", "fixed_effects": ["firm", "industry^year"]}, {}),
+    (Imputation, {"fixed_effects": ["firm", "year", "industry^year"]}, {}),
+    (Imputation, {"fixed_effects": ["firm"]}, {}),
+    (TWFE, {}, {}),
+    (TWFE, {"event_study": True}, {}),
+    (TWFE, {"event_study": (-3, 2), "fixed_effects": ["firm", "industry^year"]}, {"covariates": ["x", "x2"]}),
+    (TWFE, {}, {"treatment": ["treated_now", "some"], "covariates": "x"}),
+    (TWFE, {"fixed_effects": ["firm", "year", "city"]}, {"treatment": "x"}),
+]
+
+
+@pytest.mark.parametrize("roles", ROLES, ids=["city", "firm", "zero-weights", "weights"])
+@pytest.mark.parametrize(("estimator", "options", "given"), FITS)
+def test_disk_equals_memory(tmp_path, roles, estimator, options, given):
+    panel, scanned = twins(firms(), tmp_path, **roles)
+    result = assert_same_outcome(estimator(**options).fit, panel, scanned, "y", **given)
+    assert len(result.values)
+
+
+def test_the_block_does_not_matter(tmp_path):
+    panel, scanned = twins(firms(), tmp_path, cluster="city")
+    memory = outcome(Imputation().fit, panel, "y")[0]
+    for scanned.block_rows in (1, 7, 13, 10_000):
+        assert_same(memory, outcome(Imputation().fit, scanned, "y")[0])
+
+
+def test_a_period_without_outcomes_is_none(tmp_path):
+    df = firms()
+    df.loc[df["year"] == 3, "y"] = np.nan
+    panel, scanned = twins(df, tmp_path, cluster="city")
+    for model in (GroupTimeATT(), GroupTimeATT(base_period="universal"), TWFE(event_study=True, reference=-2)):
+        assert_same_outcome(model.fit, panel, scanned, "y")
+
+
+@pytest.mark.parametrize("kind", ["text", "date", "float"])
+def test_labels_of_any_type(tmp_path, kind):
+    df = firms()
+    if kind == "text":
+        df["firm"] = "f" + df["firm"].astype(str)
+    elif kind == "float":
+        df["firm"] = df["firm"] / 2
+    else:
+        first = df["first"].where(np.isfinite(df["first"]))
+        df["first"] = pd.to_datetime((first + 2000).astype("Int64").astype("string"), format="%Y")
+        df["year"] = pd.to_datetime((df["year"] + 2000).astype(str), format="%Y")
+    panel, scanned = twins(df, tmp_path, cluster="city")
+    assert scanned.periods.equals(panel.periods)
+    for model in (GroupTimeATT(), Imputation(), TWFE()):
+        assert_same_outcome(model.fit, panel, scanned, "y")
+
+
+def test_steps_of_two_years(tmp_path):
+    df = firms()
+    df["year"], df["first"] = 2 * df["year"] + 2000, 2 * df["first"] + 2000
+    panel, scanned = twins(df, tmp_path, cluster="city", freq=2)
+    assert scanned.times.tolist() == panel.times.tolist()
+    assert_same_outcome(GroupTimeATT().fit, panel, scanned, "y")
+
+
+def test_levels_far_from_zero_lose_nothing(tmp_path):
+    df = firms()
+    df["y"] += 1e6 * df["firm"] + 1e4 * df["year"]
+    panel, scanned = twins(df, tmp_path, cluster="city")
+    for model in (GroupTimeATT(), Imputation()):
+        memory, disk = (outcome(model.fit, one, "y")[0] for one in (panel, scanned))
+        assert disk.values == pytest.approx(memory.values, abs=1e-7)
+        assert disk.psi == pytest.approx(memory.psi, abs=1e-7)
+
+
+def test_results_of_disk_and_memory_can_be_tested_jointly_and_stored(tmp_path):
+    panel, scanned = twins(firms(), tmp_path, cluster="city")
+    disk, memory = (outcome(GroupTimeATT().fit, one, "y")[0] for one in (scanned, panel))
+    imputed = outcome(Imputation().fit, panel, "y")[0]
+    a, b = (one.overall() - imputed.overall() for one in (disk, memory))
+    assert a.values == pytest.approx(b.values, rel=1e-10)
+    assert a.std_errors.to_numpy() == pytest.approx(b.std_errors.to_numpy(), rel=1e-10)
+    disk.save(tmp_path / "att")
+    assert repr(load(tmp_path / "att")) == repr(disk)
+    band, other = (one.event_study().conf_int(simultaneous=True) for one in (disk, memory))
+    pd.testing.assert_frame_equal(band, other, rtol=1e-8)
+
+
+@st.composite
+def panels(draw) -> tuple[pd.DataFrame, int, dict[str, str]]:
+    """Random firms with gaps, missing outcomes, cohorts at and beyond both ends, and weights that may be zero."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n, periods = draw(st.integers(6, 30)), draw(st.integers(2, 6))
+    cohorts = draw(st.lists(st.integers(1, periods + 2), min_size=1, max_size=4))
+    firm, year = np.repeat(np.arange(n), periods), np.tile(np.arange(1, periods + 1), n)
+    df = pd.DataFrame({"firm": firm, "year": year, "first": rng.choice([0, *cohorts], n)[firm]})
+    df["city"] = rng.integers(0, draw(st.integers(2, 8)), n)[firm]
+    df["industry"] = rng.integers(0, 3, len(df))
+    df["w"] = rng.choice([0.0, 1.0, 2.5], len(df))
+    df["x"] = rng.standard_normal(len(df))
+    df["y"] = rng.standard_normal(len(df)) + firm
+    df.loc[rng.random(len(df)) < draw(st.sampled_from([0.0, 0.1, 0.4])), "y"] = np.nan
+    df = df[rng.random(len(df)) >= draw(st.sampled_from([0.0, 0.2, 0.5]))]
+    roles = {name: name for name in ("weights",) if draw(st.booleans())}
+    roles = {"weights": "w"} if roles else {}
+    return (
+        df.reset_index(drop=True),
+        draw(st.integers(1, 30)),
+        roles | ({"cluster": "city"} if draw(st.booleans()) else {}),
+    )
+
+
+MODELS = [
+    (GroupTimeATT(method="reg"), {"covariates": "x"}),
+    (GroupTimeATT(), {}),
+    (GroupTimeATT(control_group="never_treated", base_period="universal", anticipation=1), {}),
+    (Imputation(), {}),
+    (Imputation(fixed_effects=["firm", "industry^year"], variance="leave_one_out"), {}),
+    (TWFE(), {"covariates": "x"}),
+    (TWFE(event_study=True), {}),
+]
+
+
+@given(panels(), st.integers(0, len(MODELS) - 1))
+@settings(max_examples=40, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+def test_random_panels_in_small_blocks(case, which):
+    df, rows, roles = case
+    if df["year"].nunique() < 2 or not (df["w"] > 0).any():
+        return
+    model, given = MODELS[which]
+    with tempfile.TemporaryDirectory() as folder:
+        (memory, disk), told = outcome(twins, df, Path(folder), rows, **roles)
+        assert not told or all("first treated" in text or "dummy" in text for _, text in told)
+        assert_same_outcome(model.fit, memory, disk, "y", **given)
