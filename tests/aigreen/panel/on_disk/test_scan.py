@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import warnings
 
@@ -153,7 +154,7 @@ def test_a_cache_keeps_the_sorted_file_of_these_files(tmp_path):
     Panel.scan(source, cache=cache, **KEYS)
     (first,) = cache.glob("*.parquet")
     stamp = first.stat().st_mtime_ns
-    half = cache / f".{first.name}.999999999"  # of a process that was killed
+    half = cache / f".{first.name}.999999999@{platform.node()}"  # of a process that was killed
     half.write_text("half a file")
     Panel.scan(source, cache=cache, **KEYS)
     assert [first.stat().st_mtime_ns] == [path.stat().st_mtime_ns for path in cache.glob("*.parquet")] == [stamp]
