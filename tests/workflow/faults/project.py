@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -81,6 +82,11 @@ def one_line(said: str) -> str:
     assert "Traceback" not in said
     assert "Error in rule" not in said
     return lines[0]
+
+
+def steps(said: str) -> set[str]:
+    """Return the rules that a run, or a dry run, names as its steps."""
+    return set(re.findall(r"^\[ *\d+/\d+\] (\w+)", said, re.MULTILINE))
 
 
 def built_project(repository: Path, folder: Path, mirror: Path) -> Project:

@@ -2,12 +2,11 @@
 
 import os
 import pickle
-import re
 import shutil
 
 import pytest
 
-from .project import PANEL, PDF, RESULTS, STUDY, one_line
+from .project import PANEL, PDF, RESULTS, STUDY, one_line, steps
 
 pytestmark = pytest.mark.slow
 fault = pytest.mark.fault
@@ -140,10 +139,10 @@ def test_edited_code(project, seen):
     module = project.folder / "src/aigreen/did/group_time/group_time.py"
     module.write_text(module.read_text(encoding="utf-8") + "\nADDED = 1\n", encoding="utf-8")
     said = project.works(PDF, "--dry-run")
-    rules = sorted(set(re.findall(r"^(?:local)?rule (\w+):", said, re.MULTILINE)))
+    rules = steps(said)
     assert "event_study" in rules
-    assert not {"fetch", "panel", "describe"} & set(rules)
-    seen(f"to run: {', '.join(rules)}")
+    assert not {"fetch", "panel", "describe"} & rules
+    seen(f"to run: {', '.join(sorted(rules))}")
 
 
 @fault(
@@ -151,10 +150,10 @@ def test_edited_code(project, seen):
 )
 def test_changed_setting(project, seen):
     said = project.works(PDF, "--dry-run", config=(*STUDY, "title=Another title"))
-    rules = sorted(set(re.findall(r"^(?:local)?rule (\w+):", said, re.MULTILINE)))
+    rules = steps(said)
     assert "paper" in rules
-    assert not {"fetch", "panel", "estimate"} & set(rules)
-    seen(f"to run: {', '.join(rules)}")
+    assert not {"fetch", "panel", "estimate"} & rules
+    seen(f"to run: {', '.join(sorted(rules))}")
 
 
 @fault("unknown study on the command line", "one line, nothing is run")
