@@ -1,6 +1,6 @@
 """Estimates, each with its tables and figures."""
 
-from aigreen_study.specification.decomposed import decompositions, headline_outcome
+from aigreen_study.specification.split import decompositions, headline_outcome
 from aigreen_study.tables.render import FORMATS
 
 EXPOSURES = decompositions(config["decomposition"])

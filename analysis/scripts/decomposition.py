@@ -6,17 +6,10 @@ from aigreen.simulate.economy.effects import EconomyEffects
 from aigreen.simulate.economy.truth import true_log_parts, true_parts
 from aigreen_study.figures import parts_figure, parts_horizon_figure, save_figure
 from aigreen_study.run.step import ECONOMY, study_step
-from aigreen_study.specification.decomposed import (
-    decompositions,
-    exposures,
-    headline_outcome,
-    moved_by_zones,
-    on_scales,
-    study_decomposition,
-    study_moves,
-)
+from aigreen_study.specification.decomposed import moved_by_zones, on_scales, study_decomposition, study_moves
 from aigreen_study.specification.known import Known
 from aigreen_study.specification.parts import behind, movement, support
+from aigreen_study.specification.split import decompositions, exposures, headline_outcome
 from aigreen_study.tables import parts, render
 
 with study_step(snakemake) as step:

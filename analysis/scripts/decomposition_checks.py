@@ -11,13 +11,13 @@ from aigreen_study.run.step import study_step
 from aigreen_study.specification.decomposed import (
     additivity,
     circles,
-    headline_outcome,
     interactions,
     rho_curves,
     spillover_gaps,
     study_decomposition,
 )
 from aigreen_study.specification.results import holds
+from aigreen_study.specification.split import headline_outcome
 from aigreen_study.tables import render
 from aigreen_study.tables.decomposition_checks import additivity_table, ring_table, sensitivity_table
 from aigreen_study.tables.exhibits import not_estimated

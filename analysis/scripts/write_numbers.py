@@ -9,10 +9,11 @@ from aigreen_study.numbers.exhibits import add_exhibit, add_known
 from aigreen_study.numbers.prose import Ledger
 from aigreen_study.run.stem import stem
 from aigreen_study.run.step import study_step
-from aigreen_study.specification.decomposed import decompositions, exposures, headline_outcome, study_decomposition
+from aigreen_study.specification.decomposed import study_decomposition
+from aigreen_study.specification.named import NO_PLACES
 from aigreen_study.specification.parts import behind, movement, support
-from aigreen_study.specification.places import NO_PLACES
 from aigreen_study.specification.results import read_printed
+from aigreen_study.specification.split import decompositions, exposures, headline_outcome
 from aigreen_study.tables.estimates import AVERAGES
 from aigreen_study.tables.parts import part_labels
 

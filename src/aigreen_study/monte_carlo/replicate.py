@@ -20,7 +20,8 @@ from aigreen.simulate.economy.economy import perfect_panel
 from aigreen.simulate.economy.effects import EconomyEffects
 from aigreen.simulate.economy.truth import study_truth, true_log_parts, true_parts
 from aigreen.spillover.spillover import Spillover
-from aigreen_study.specification.decomposed import headline_outcome, study_decomposition
+from aigreen_study.specification.decomposed import study_decomposition
+from aigreen_study.specification.split import headline_outcome
 
 KEYS = {"unit": "firm", "time": "year", "cohort": "first", "cluster": "city"}
 SHARE = "share "

@@ -14,9 +14,9 @@ from aigreen.inference.honest import HonestDiD
 from aigreen.inference.placebo_links import LinkCheck
 from aigreen.inference.randomization import Randomization
 from aigreen.inference.variants import Variant
-from aigreen_study.numbers.exhibits import slug
 from aigreen_study.numbers.headline import add_estimate, add_test, listed
 from aigreen_study.numbers.prose import Ledger
+from aigreen_study.numbers.slug import slug
 from aigreen_study.specification.adoption import Lines
 from aigreen_study.specification.bacon import by_kind, weighted_sum
 from aigreen_study.specification.binned import BinnedMeans

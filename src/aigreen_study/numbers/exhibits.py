@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from aigreen.effects.effects import Effects
 from aigreen.inference.specification_curve import specification_tests
 from aigreen_study.numbers.headline import add_estimate, add_test, listed
 from aigreen_study.numbers.prose import Ledger
+from aigreen_study.numbers.slug import slug
 from aigreen_study.specification.precision import detectable
 from aigreen_study.specification.results import Results
 from aigreen_study.specification.specification import Specification
@@ -87,11 +87,6 @@ def difference_key(name: str, group: str, id_: str, *, alone: bool) -> str:
     """Name of a difference to the first of its group."""
     base = f"{name}_{slug(group)}" if group else name
     return f"{base}_diff" if alone else f"{base}_diff_{id_}"
-
-
-def slug(text: str) -> str:
-    """Lower-case words joined by underscores, for a key."""
-    return re.sub(r"\W+", "_", text.lower()).strip("_")
 
 
 def _add_one(ledger: Ledger, key: str, results: Results, part: Specification, place: str, level: float) -> None:

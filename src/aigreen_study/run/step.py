@@ -16,8 +16,7 @@ from aigreen.simulate.economy.truth import study_truth
 from aigreen_study.run.log import logged
 from aigreen_study.run.stem import stem
 from aigreen_study.specification.mask import sample_mask
-from aigreen_study.specification.named import check_named
-from aigreen_study.specification.places import NO_PLACES
+from aigreen_study.specification.named import NO_PLACES, check_named
 from aigreen_study.specification.sample import parse
 
 ECONOMY = "simulated"

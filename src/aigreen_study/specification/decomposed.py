@@ -17,21 +17,7 @@ from aigreen.errors import EstimationError
 from aigreen.inference.channel_sensitivity import RhoSensitivity
 from aigreen.panel.panel import Panel
 from aigreen_study.specification.specification import Specification
-
-
-def exposures(options: Mapping[str, Any]) -> list[str]:
-    """Columns of exposure under the key `decomposition`: the main one first; none where a study has channels alone."""
-    return [name for name in (options["exposure"], *options.get("alternatives", [])) if name]
-
-
-def decompositions(options: Mapping[str, Any]) -> dict[str, str | None]:
-    """Exposure of each decomposition of a study, by the name of its file; the main one first."""
-    return {name: name for name in exposures(options)} or {"no_exposure": None}
-
-
-def headline_outcome(options: Mapping[str, Any]) -> str:
-    """Outcome of the decomposition that the paper leads with: counts where a study has them."""
-    return str(options.get("counts", options["outcome"]))
+from aigreen_study.specification.split import exposures, headline_outcome
 
 
 def study_decomposition(options: Mapping[str, Any], **changes: Any) -> Decomposition:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from aigreen.errors import ConfigError, did_you_mean
-from aigreen_study.specification.places import NO_PLACES
 
+NO_PLACES = "none"  # panel.places of treatment that falls on units
 NAMED = {
     "panel": ("unit", "name", "time", "cohort", "cluster"),
     "outcomes": ("level", "log"),

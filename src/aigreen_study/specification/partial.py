@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aigreen.errors import ConfigError
-from aigreen_study.numbers.exhibits import slug
+from aigreen_study.numbers.slug import slug
 from aigreen_study.specification.registry import read_answers, read_registry
 from aigreen_study.specification.specification import Exhibit, Specification
 

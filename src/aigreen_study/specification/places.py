@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from aigreen.data import facts
+from aigreen_study.specification.named import NO_PLACES
 
-NO_PLACES = "none"
 HOME_PROVINCE = "home_province"
 MOVED = "moved"
 SIZE_GROUP = "size_group"

@@ -8,11 +8,12 @@ from aigreen import TWFE, Panel
 from aigreen.data.assemble.rings import EDGES_KM, NEAR_KM, circle_column, ring_columns
 from aigreen.errors import DataError, OptionError, ReportError, UnknownColumnError
 from aigreen_study.specification.bacon import balanced_weights, by_kind, weighted_sum
-from aigreen_study.specification.decomposed import circles, exposures, study_decomposition
+from aigreen_study.specification.decomposed import circles, study_decomposition
 from aigreen_study.specification.describe import describe
 from aigreen_study.specification.links import link_checks
 from aigreen_study.specification.places import clusterings, home_of, seats, stayed
 from aigreen_study.specification.shift_share import instrumented, shares_and_shocks
+from aigreen_study.specification.split import exposures
 
 OPTIONS = {
     "channels": ["m"],
