@@ -12,8 +12,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 from multiprocessing import forkserver
+from multiprocessing.connection import wait
 from typing import Any
 
 from aigreen_study.run.interruption import CODE, interrupted
@@ -39,6 +41,8 @@ PRELOADED = (
     "aigreen_study.specification.known",
     "diff_diff",
 )
+# The start of a process asks all others whether they have ended, and only one thread may read the answer.
+_ONE = threading.Lock()
 _NOT_FOUND = 127
 _TOLD = 1.0  # seconds within which an interrupt reaches Snakemake after it has ended a step
 
@@ -56,8 +60,11 @@ def start_importing() -> None:
 def run_copy(file: str) -> int:
     """Run a script in a copy; return its exit code, negative if a signal ended it."""
     copy = multiprocessing.get_context("forkserver").Process(target=_run_here, args=(file, os.getcwd()))
-    copy.start()
-    copy.join()
+    with _ONE:
+        copy.start()
+    wait([copy.sentinel])
+    with _ONE:
+        copy.join()
     return copy.exitcode or 0
 
 

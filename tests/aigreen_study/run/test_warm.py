@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -71,6 +72,12 @@ def test_two_scripts_at_once(tmp_path):
     for thread in threads:
         thread.join(60)
     assert codes == [0, 0]
+
+
+def test_no_exit_code_is_lost_among_many(tmp_path):
+    ends = script(tmp_path, "raise SystemExit(3)")
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(run_copy, [ends] * 200)) == {3}
 
 
 INTERRUPTED = """
