@@ -125,6 +125,21 @@ def locked_folder(folder: Path) -> Iterator[None]:
     if os.name == "nt":
         yield
         return
-    with (folder / ".lock").open("a+", encoding="ascii") as held:
-        lock(held)
+    path = folder / ".lock"
+    held = _held(path)
+    try:
         yield
+    finally:
+        path.unlink(missing_ok=True)
+        held.close()
+
+
+def _held(path: Path) -> IO[str]:
+    """Lock a file that its holder removes: one that was removed while this waited is none."""
+    while True:
+        held = path.open("a+", encoding="ascii")
+        lock(held)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(held.fileno()), path.stat()):
+                return held
+        held.close()

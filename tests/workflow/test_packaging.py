@@ -128,14 +128,24 @@ def imported() -> dict[str, list[Import]]:
 
 
 def undeclared(parts: dict[str, list[Import]]) -> list[str]:
-    """Imports of a package that the part's dependencies do not name; estimators may import `robust` when called."""
+    """Imports of a package that the part's dependencies do not name.
+
+    Estimators may import `robust` when called, and panels on disk `data`.
+    """
     allowed = {"core": CORE, "data": CORE | DATA, "study": CORE | DATA | ROBUST | STUDY}
     return [
         f"{found.file}: {found.module}"
         for part, rows in parts.items()
         for found in rows
-        if not distributions(found.module) & (allowed[part] | (ROBUST if found.late else set()))
+        if not distributions(found.module) & (allowed[part] | late(found))
     ]
+
+
+def late(found: Import) -> set[str]:
+    """Extras that an import may name because it runs when it is called."""
+    if not found.late:
+        return set()
+    return ROBUST | DATA if "/panel/on_disk/" in found.file else ROBUST
 
 
 def distributions(module: str) -> set[str]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 import sys
-import tarfile
 import tempfile
 from pathlib import Path
 
@@ -79,11 +77,9 @@ def _changed(project: Path) -> list[str]:
 
 def _archives(project: Path, dist: Path) -> list[Path]:
     """Build wheel and sdist from the tracked files alone."""
-    tracked = subprocess.run(["git", "archive", "HEAD"], cwd=project, capture_output=True, check=True).stdout
     with tempfile.TemporaryDirectory(dir=dist) as folder:
         clean, built = Path(folder, "clean"), Path(folder, "built")
-        with tarfile.open(fileobj=io.BytesIO(tracked)) as archive:
-            archive.extractall(clean, filter="data")
+        subprocess.run(["git", "clone", "--quiet", str(project), str(clean)], check=True)
         command = [sys.executable, "-m", "hatchling", "build", "-d", str(built)]
         run = subprocess.run(command, cwd=clean, capture_output=True, text=True)
         if run.returncode:

@@ -446,7 +446,7 @@ class ScannedPanel:
 
     def _first_rows(self, condition: str) -> list[str]:
         unit, time = quoted(self.names["unit"]), quoted(self.names["time"])
-        rows = self.store.query(f"select {unit}, {time} from {{file}} where {condition} order by 1, 2 limit 5")
+        rows = self.store.table(f"select {unit}, {time} from {{file}} where {condition} order by 1, 2 limit 5")
         return [
             f"({unit}, {time})" for unit, time in zip(*(column.to_pylist() for column in rows.columns), strict=True)
         ]

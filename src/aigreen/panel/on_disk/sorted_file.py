@@ -42,18 +42,18 @@ class Store:
     path: Path
     bytes: int
 
-    def query(self, select: str) -> pa.Table:
+    def table(self, select: str) -> pa.Table:
         """Run a query in which ``{file}`` stands for the sorted file."""
         with _connected(self.path.parent, self.bytes) as base:
             return base.sql(select.replace("{file}", f"read_parquet({_text(self.path)})")).to_arrow_table()
 
     def frame(self, select: str) -> pd.DataFrame:
         """Run a query and return columns of the types that pandas reads from Parquet."""
-        return self.query(select).to_pandas()
+        return self.table(select).to_pandas()
 
     def number(self, select: str) -> Any:
         """Run a query for one number."""
-        return self.query(select).column(0)[0].as_py()
+        return self.table(select).column(0)[0].as_py()
 
 
 def memory_bytes(memory: str) -> int:
