@@ -48,6 +48,7 @@ def outline(found: Look, roles: Mapping[str, str], outcome: str, file: str, year
         f"date: {_text(year)}",
         f"source: {{file: {_text(file)}}}",
         f"panel: {_flow(named)}",
+        *([f"# Assumed: of the dates in {' and '.join(found.dates)} the year counts."] if found.dates else []),
         f"# Assumed: errors are clustered by {roles['unit']}. Another column: add cluster to panel.",
         f"outcome: {_text(outcome)}",
     ]
