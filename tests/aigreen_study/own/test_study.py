@@ -74,6 +74,14 @@ def test_what_papers_cannot_print_is_told_at_once(folder):
     assert config["own"]["labels"] == {"企业": "Firm", "渠道": "Channel"}
 
 
+def test_a_file_whose_name_is_no_name_of_a_study_is_told_what_is(folder):
+    Path("My_Firms.yaml").write_text(yaml.safe_dump(STUDY), "utf-8")
+    with pytest.raises(ConfigError, match=r"'My_Firms' does not match .* Lower-case letters, digits and hyphens"):
+        read_config({"study": "My_Firms"}, FOLDER)
+    with pytest.raises(ConfigError, match=r"no study 'none'; there are none in .*, and no none.yaml in"):
+        read_config({"study": "none"}, folder / "empty")
+
+
 def test_exhibits_follow_from_what_the_file_names(folder):
     named = {"covariates": ["M"], "exposures": {"near": {"within_km": 20}}, "dose": "M", "counts": "y"}
     named |= {"coordinates": {"latitude": "lat", "longitude": "lon"}, "groups": {"lon": {"west": 7, "east": 30}}}
