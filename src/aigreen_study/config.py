@@ -45,7 +45,8 @@ def read_config(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     elif set(given) - {"study"}:
         base = {}
     else:
-        raise ConfigError(f"no study {name!r}{did_you_mean(name, known)}; there are {', '.join(known)}")
+        there = ", ".join(known) or f"none in {folder}, and no {name}.yaml in {Path.cwd()}"
+        raise ConfigError(f"no study {name!r}{did_you_mean(name, known)}; there are {there}")
     own = is_own({**base, **given})
     if own:
         base.setdefault("study", name)
@@ -128,4 +129,7 @@ def _explain(error: ValidationError) -> str:
     if error.validator == "enum":
         nearest = did_you_mean(str(error.instance), [str(v) for v in error.validator_value])
         return f"{where}: {error.instance!r} is not one of {', '.join(map(str, error.validator_value))}{nearest}"
-    return f"{where}: {error.message}" if where else error.message
+    meant = (
+        f" ({error.schema['description']})" if error.validator == "pattern" and "description" in error.schema else ""
+    )
+    return f"{where}: {error.message}{meant}" if where else error.message

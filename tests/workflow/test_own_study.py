@@ -59,6 +59,21 @@ def test_castle_gives_its_published_numbers(castle, monkeypatch):
 
 
 @pytest.mark.slow
+def test_a_paper_is_exported_and_traced_from_the_folder_of_its_study(castle, monkeypatch, capsys):
+    monkeypatch.chdir(castle)
+    assert main(["new-study", *CASTLE]) == 0
+    built(castle, "castle")
+    for form, file in (("docx", "tables-and-figures.docx"), ("latex", "main.tex"), ("csv", "tables/baseline.csv")):
+        assert main(["export", "--study", "castle", "--format", form]) == 0
+        assert (castle / f"dist/castle-{form}" / file).is_file()
+    tex = (castle / "dist/castle-latex/main.tex").read_text("utf-8")
+    assert r"\input{tables/baseline}" in tex
+    assert r"\includegraphics[width=\textwidth]{figures/trends.pdf}" in tex
+    assert main(["lint", "--study", "castle"]) == 0
+    assert "traced (100.0 %)" in capsys.readouterr().out
+
+
+@pytest.mark.slow
 def test_mpdta_gives_the_averages_of_did(shared, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copyfile(shared / "data/did_mpdta/mpdta.csv", tmp_path / "mpdta.csv")

@@ -105,7 +105,8 @@ def read_study(project: Path, name: str) -> Study:
     folder = project / CONFIG
     known = studies(folder)
     if name not in known:
-        raise ConfigError(f"no study {name!r}{did_you_mean(name, known)}; there are {', '.join(known)}")
+        there = ", ".join(known) or f"none in {folder}: only those of a checkout are bundled"
+        raise ConfigError(f"no study {name!r}{did_you_mean(name, known)}; there are {there}")
     config = read_config({"study": name}, folder)
     origin = read_provenance(project, name)
     quoted = tuple(read_config({"study": other}, folder) for other in config.get("quoted", {}))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from aigreen_study.config import CONFIG, DEFAULT, read_config
+from aigreen_study.config import DEFAULT
+from aigreen_study.run.project import sources
 
 FORMATS = ("latex", "docx", "csv")
 
@@ -19,11 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Print the folder and what is in it."""
+    from aigreen_study.own.paper import paper_config
     from aigreen_study.paper.export import export
 
-    project = Path.cwd()
-    config = read_config({"study": given.study}, project / CONFIG)
+    project, papers = Path.cwd(), sources()
+    config = paper_config(given.study, papers)
     folder = given.out or project / "dist" / f"{given.study}-{given.format}"
-    files = export(project, config, given.format, folder)
+    files = export(project, config, given.format, folder, papers=papers)
     print(f"{folder}: {len(files)} files")
     return 0

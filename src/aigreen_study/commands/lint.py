@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from aigreen_study.config import CONFIG, DEFAULT, read_config
+from aigreen_study.config import DEFAULT
+from aigreen_study.run.project import sources
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,18 +16,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Check all sections, count the numbers of the typeset paper by source, and print those from nowhere."""
+    from aigreen_study.own.paper import paper_config
     from aigreen_study.paper.paper import typeset
     from aigreen_study.trust.accepted import built_files
     from aigreen_study.trust.lint import check_sections, pdf_pages, section_titles, trace
 
-    project = Path.cwd()
+    project, papers = Path.cwd(), sources()
     built_files(project, given.study)
-    sections = sorted(project.glob("paper/sections/*.typ"))
-    check_sections(sections, project)
-    config = read_config({"study": given.study}, project / CONFIG)
+    sections = sorted(papers.glob("paper/sections/*.typ"))
+    check_sections(sections, papers)
+    config = paper_config(given.study, papers)
     results = project / "results" / given.study
     titles = section_titles(sections)
-    traced = trace(lambda masks: pdf_pages(typeset(config, results, root=project, masks=masks)), titles)
+    traced = trace(lambda masks: pdf_pages(typeset(config, results, root=papers, masks=masks)), titles)
     for words in traced.untraced:
         print(f"untraced: {words}")
     print(f"{given.study}: {traced}")

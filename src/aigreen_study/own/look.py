@@ -10,6 +10,7 @@ import pandas as pd
 
 from aigreen.errors import UnknownColumnError
 from aigreen.panel.panel import Panel
+from aigreen_study.own.years import dated, with_years
 
 FEW_VALUES, MOST_SUGGESTED, FURTHEST = 6, 8, 5
 LATITUDE, LONGITUDE = ("lat", "latitude"), ("lon", "lng", "long", "longitude")
@@ -25,6 +26,8 @@ class Look:
         Gaps are units and periods between the first and the last that have no row.
     periods : tuple of int
         First and last.
+    dates : list of str
+        Columns of periods that hold dates, of which the year is read.
     cohorts : dict of int to int
         Units by first treated period.
     never, always : int
@@ -51,6 +54,7 @@ class Look:
     units: int
     gaps: int
     periods: tuple[int, int]
+    dates: list[str]
     cohorts: dict[int, int]
     never: int
     always: int
@@ -82,6 +86,7 @@ def look(frame: pd.DataFrame, roles: Mapping[str, str], outcome: str) -> Look:
     for role, column in {**roles, "outcome": outcome}.items():
         if column not in frame.columns:
             raise UnknownColumnError(column, list(frame.columns), role=role)
+    dates, frame = dated(frame, roles), with_years(frame, roles)
     panel = Panel(frame, **roles)
     y = panel.column(outcome)
     first, last = int(panel.times[0]), int(panel.times[-1])
@@ -99,6 +104,7 @@ def look(frame: pd.DataFrame, roles: Mapping[str, str], outcome: str) -> Look:
         units=panel.n_units,
         gaps=panel.n_units * panel.n_periods - panel.n_rows,
         periods=(first, last),
+        dates=dates,
         cohorts={int(g): int((cohort == g).sum()) for g in panel.cohorts},
         never=int((~treated).sum()),
         always=int(always.sum()),

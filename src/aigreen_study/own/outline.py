@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
+from aigreen_study.own.letters import RULE, printable
 from aigreen_study.own.look import Look
 
 HEAD = """\
@@ -30,6 +31,8 @@ def outline(found: Look, roles: Mapping[str, str], outcome: str, file: str, year
     """
     named = {**roles, **({"name": found.name} if found.name else {}), "unit_label": "Units"}
     low, high = found.horizons
+    printed = {"unit": roles["unit"], "period": roles["time"], "outcome": outcome}
+    foreign = {column: word.capitalize() for word, column in printed.items() if not printable(column)}
     lines = [
         HEAD.format(
             file=file,
@@ -43,11 +46,12 @@ def outline(found: Look, roles: Mapping[str, str], outcome: str, file: str, year
             always=f"\n# Left out: {found.always:,} units treated from their first period on." if found.always else "",
             missing=f"\n# Left out: {found.missing:,} rows without the outcome." if found.missing else "",
         ),
-        f"title: {_text(f'The effect of treatment on {outcome}')}",
+        f"title: {_text('The effect of treatment on ' + ('the outcome' if outcome in foreign else outcome))}",
         'authors: ["Your name"]',
         f"date: {_text(year)}",
         f"source: {{file: {_text(file)}}}",
         f"panel: {_flow(named)}",
+        *([f"# Assumed: of the dates in {' and '.join(found.dates)} the year counts."] if found.dates else []),
         f"# Assumed: errors are clustered by {roles['unit']}. Another column: add cluster to panel.",
         f"outcome: {_text(outcome)}",
     ]
@@ -55,7 +59,8 @@ def outline(found: Look, roles: Mapping[str, str], outcome: str, file: str, year
         lines += ["# Assumed: the outcome is a count, so that Poisson regressions stand beside the linear ones.",
                   f"counts: {_text(outcome)}"]  # fmt: skip
     lines += [
-        f"labels: {_flow({outcome: outcome})}",
+        *([f"# Assumed: {', '.join(foreign)} are printed as labels says, as {RULE}."] if foreign else []),
+        f"labels: {_flow({outcome: outcome} | foreign)}",
         f"event_study: {{horizons: [{low}, {high}]}}",
         "# Assumed: controls are units not yet treated; nobody acts before treatment.",
         "# event_study also takes: control_group: never_treated, anticipation: 1, covariates: [...]",

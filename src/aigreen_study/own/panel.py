@@ -16,6 +16,7 @@ from aigreen.exposure.exposure import exposure
 from aigreen.exposure.maps import Map, matrix_map, rings
 from aigreen.panel.panel import Panel
 from aigreen_study.own.study import TREATED, exposure_label, plain
+from aigreen_study.own.years import with_years
 
 
 def own_panel(config: Mapping[str, Any]) -> Assembled:
@@ -34,6 +35,7 @@ def own_panel(config: Mapping[str, Any]) -> Assembled:
     own, roles = config["own"], config["panel"]
     unit, time, cohort = (roles[role] for role in ("unit", "time", "cohort"))
     frame = read_own(own["source"]["file"], own["source"].get("sheet")).rename(columns=own["columns"])
+    frame = with_years(frame, roles)
     _check_names(frame, own, roles)
     flow = SampleFlow(unit)
     frame = flow.add(f"rows of {own['source']['file'].rpartition('/')[2]}", frame)

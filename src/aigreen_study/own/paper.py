@@ -6,11 +6,31 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from aigreen_study.own.study import exposure_label, plain
+from aigreen_study.config import CONFIG, read_config
+from aigreen_study.own.registry import own_registry
+from aigreen_study.own.study import exposure_label, is_own, plain
 from aigreen_study.specification.specification import Exhibit
 
 SECTIONS = Path("paper/sections")
 TEMPLATE = "own"
+
+
+def paper_config(study: str, papers: Path) -> dict[str, Any]:
+    """Read a study's configuration with all that its paper prints.
+
+    Parameters
+    ----------
+    study : str
+    papers : Path
+        With analysis/config.
+
+    Raises
+    ------
+    ConfigError, SourceError
+        Of `aigreen_study.config.read_config`.
+    """
+    config = read_config({"study": study}, papers / CONFIG)
+    return config | (printed_facts(config, own_registry(papers / CONFIG, config)) if is_own(config) else {})
 
 
 def printed_facts(config: Mapping[str, Any], exhibits: Mapping[str, Exhibit]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from aigreen.errors import ConfigError, did_you_mean
+from aigreen_study.own.letters import RULE, unprinted
 
 KIND = "own"  # of its schema
 EVENT_STUDY = {
@@ -41,7 +42,8 @@ def own_config(given: Mapping[str, Any], name: str) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        Naming the key of each column that the data do not have, and of what does not go together.
+        Naming the key of each column that the data do not have, of what does not go together, and of names in letters
+        that the paper cannot print.
     SourceError
         No such file of data, or one that cannot be read.
     """
@@ -60,6 +62,8 @@ def own_config(given: Mapping[str, Any], name: str) -> dict[str, Any]:
             problems.append(f"{key}: no file {file} below {Path.cwd()}")
     if problems:
         raise ConfigError(f"{name}: " + "; ".join(problems))
+    if foreign := list(unprinted(given, named_columns(given))):
+        raise ConfigError(f"{name}: {RULE}; " + "; ".join(foreign))
     return completed(renamed(given, identifiers(columns)))
 
 

@@ -25,7 +25,9 @@ WRITERS: dict[str, Callable[[Mapping[str, Any], list[Shown], Tables, Path], dict
 }
 
 
-def export(project: Path, config: Mapping[str, Any], form: str, folder: Path) -> list[str]:
+def export(
+    project: Path, config: Mapping[str, Any], form: str, folder: Path, *, papers: Path | None = None
+) -> list[str]:
     """Write what a paper shows, in its order.
 
     Parameters
@@ -38,6 +40,8 @@ def export(project: Path, config: Mapping[str, Any], form: str, folder: Path) ->
         A key of `WRITERS`.
     folder : Path
         Made anew; an older export there is replaced.
+    papers : Path, optional
+        With paper/; by default `project`.
 
     Returns
     -------
@@ -49,7 +53,7 @@ def export(project: Path, config: Mapping[str, Any], form: str, folder: Path) ->
     ReportError
         Where the folder holds anything else than an older export, or where a file names a firm of licensed data.
     """
-    shown = shown_in(config, project)
+    shown = shown_in(config, project, papers)
     tables = {
         item.stem: Table.from_json((project / f"{item.stem}.json").read_text(encoding="utf-8"))
         for item in shown

@@ -123,8 +123,9 @@ def _typst(
         folder = folder.resolve()
     if not folder.is_relative_to(root):
         with tempfile.TemporaryDirectory(prefix="aigreen-") as together:
-            _gather(root, folder, Path(together))
-            return _typst(do, config, Path(together, "results"), together, inputs, **options)
+            gathered = Path(together, "results", folder.name)
+            _gather(root, folder, gathered, Path(together))
+            return _typst(do, config, gathered, together, inputs, **options)
     given = {"config": json.dumps(printed(config)), "results": f"/{folder.relative_to(root).as_posix()}", **inputs}
     try:
         return do(root / "paper" / "paper.typ", root=root, sys_inputs=given, ignore_system_fonts=True, **options)
@@ -132,13 +133,13 @@ def _typst(
         raise ReportError(_explain(error, root)) from None
 
 
-def _gather(root: Path, results: Path, together: Path) -> None:
+def _gather(root: Path, results: Path, gathered: Path, together: Path) -> None:
     """Copy what a paper is made of to one folder, as Typst reads only below one: sections of the user's last."""
     for papers in (root / "paper", Path("paper")):
         for path in [*papers.glob("*.typ"), *papers.glob("*.bib"), *papers.glob("sections/*.typ")]:
             _copy(path, together / "paper" / path.relative_to(papers))
     for path in [results / "numbers.json", *results.glob("tables/*.*"), *results.glob("figures/*.*")]:
-        _copy(path, together / "results" / path.relative_to(results))
+        _copy(path, gathered / path.relative_to(results))
 
 
 def _copy(path: Path, place: Path) -> None:

@@ -42,7 +42,7 @@ class Shown:
         return self.stem.rpartition("/")[2]
 
 
-def shown_in(config: Mapping[str, object], project: Path) -> list[Shown]:
+def shown_in(config: Mapping[str, object], project: Path, papers: Path | None = None) -> list[Shown]:
     """Ask Typst what the paper of a built study shows.
 
     Parameters
@@ -51,6 +51,8 @@ def shown_in(config: Mapping[str, object], project: Path) -> list[Shown]:
         The study's configuration.
     project : Path
         With results/STUDY, whose provenance.json says what is left out.
+    papers : Path, optional
+        With paper/; by default `project`.
 
     Raises
     ------
@@ -61,8 +63,8 @@ def shown_in(config: Mapping[str, object], project: Path) -> list[Shown]:
     origin = project / results / "provenance.json"
     left_out = json.loads(origin.read_bytes()).get("left_out", []) if origin.is_file() else []
     try:
-        found = queried({**config, "left_out": left_out}, project / results, "figure", root=project)
-        labels = queried({**config, "left_out": left_out}, project / results, "<labels>", root=project)
+        asked, root = {**config, "left_out": left_out}, papers or project
+        found, labels = (queried(asked, project / results, what, root=root) for what in ("figure", "<labels>"))
     except (ReportError, RuntimeError) as error:
         raise ReportError(f"the paper of {config['study']!r} cannot be typeset: {error}") from None
     # A paper of one document counts its exhibits from one; an online appendix has a count of its own.
@@ -75,9 +77,10 @@ def shown_in(config: Mapping[str, object], project: Path) -> list[Shown]:
         number = named[figure["label"].strip("<>")].rpartition("\u00a0")[2] if named else str(count[kind])
         image = next(_of_kind(figure["body"], "image"), {})
         stem = _table_stem(figure["label"], results, config) if not image else image["source"].rpartition(".")[0]
-        stem = stem.removeprefix("/")
-        if not stem.startswith(f"{results}/"):
-            raise ReportError(f"{kind} {number} of the paper is no exhibit of {results}: {stem}")
+        _, below, rest = f"/{stem}".rpartition(f"/{results}/")  # the folder of the study may lie below that of papers
+        if not below:
+            raise ReportError(f"{kind} {number} of the paper is no exhibit of {results}: {stem.removeprefix('/')}")
+        stem = f"{results}/{rest}"
         caption = plain(figure["caption"]["body"])
         shown.append(Shown(kind, number, stem, caption, _notes(figure["body"]), image.get("alt", "")))
     return shown

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from aigreen_study.config import CONFIG
+
 PACKAGED = Path(__file__).parents[1] / "project"  # in a wheel
 
 
 def project() -> Path:
     """Folder with Snakefile, analysis, paper and profiles: that of the package, or the checkout around it."""
     return PACKAGED if PACKAGED.is_dir() else Path(__file__).parents[3]
+
+
+def sources() -> Path:
+    """Folder with studies and sections of papers: the one at hand where it has studies, else `project`."""
+    here = Path.cwd()
+    return here if (here / CONFIG).is_dir() else project()

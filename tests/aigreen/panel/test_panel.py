@@ -166,6 +166,10 @@ def test_missing_and_infinite_keys():
             panel(df)
     with pytest.raises(NonNumericError, match="'year'"):
         panel(frame().assign(year="y" + frame().year.astype(str)))
+    with pytest.raises(
+        NonNumericError, match=r"\(dates in text: read the column by pandas.to_datetime\); first: '2003-12-31'"
+    ):
+        panel(frame().assign(year=frame().year.astype(str) + "-12-31"))
 
 
 def test_mixed_type_ids():

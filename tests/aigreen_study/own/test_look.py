@@ -51,6 +51,21 @@ def test_the_outline_is_a_study_and_says_what_it_assumed():
     assert (used["covariates"], used["groups"]) == (["size"], {"area": {"north": "north", "south": "south"}})
 
 
+def test_names_in_other_letters_get_labels_that_papers_print():
+    roles = {"unit": "省份", "time": "t", "cohort": "g"}
+    found = look(panel().rename(columns={"id": "省份", "y": "排放"}), roles, "排放")
+    plain = yaml.safe_load(outline(found, roles, "排放", "a.csv", "2026"))
+    assert plain["labels"] == {"排放": "Outcome", "省份": "Unit"}
+    assert plain["title"] == "The effect of treatment on the outcome"
+
+
+def test_a_file_in_other_letters_is_to_be_renamed(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    panel().to_csv("面板.csv", index=False)
+    assert main(["new-study", "面板.csv", "--unit", "id", "--time", "t", "--cohort", "g", "--outcome", "y"]) == 1
+    assert capsys.readouterr().err.startswith("error: 面板.csv: rename the file: its name stands in the paper")
+
+
 def test_a_column_that_is_not_there_is_told_with_its_role():
     with pytest.raises(UnknownColumnError, match="outcome: no column 'yy'"):
         look(panel(), ROLES, "yy")

@@ -48,6 +48,40 @@ def test_four_keys_are_a_whole_study(folder):
     assert set(own_registry(FOLDER, config)) == {"baseline", "robust_estimators", "timing"}
 
 
+def test_what_papers_cannot_print_is_told_at_once(folder):
+    frame = pd.read_csv("firms.csv").rename(
+        columns={"Firm": "企业", "M": "渠道", "y": "Å", "first.treat": "首次", "lat": "纬度"}
+    )
+    frame.to_csv("企业.csv", index=False)
+    roles = {"unit": "企业", "time": "year", "cohort": "首次"}
+    named = {
+        "source": {"file": "企业.csv"},
+        "panel": roles,
+        "outcome": "Å",
+        "channels": ["渠道"],
+        "authors": ["Łukasz", "李四"],
+    }
+    named |= {"coordinates": {"latitude": "纬度", "longitude": "lon"}, "groups": {"lon": {"西": 7, "Восток": 30}}}
+    with pytest.raises(ConfigError) as told:
+        written(named)
+    assert str(told.value) == (
+        "firms.yaml: papers print Latin, Greek and Cyrillic letters only; source.file: rename 企业.csv; "
+        "authors[1]: '李四'; groups.lon: '西'; labels: none for '企业'; labels: none for '渠道'"
+    )
+    Path("企业.csv").rename("other.csv")
+    mended = {"source": {"file": "other.csv"}, "authors": ["Łukasz"], "groups": {"lon": {"West": 7, "Восток": 30}}}
+    config = written(named | mended | {"labels": {"企业": "Firm", "渠道": "Channel"}})
+    assert config["own"]["labels"] == {"企业": "Firm", "渠道": "Channel"}
+
+
+def test_a_file_whose_name_is_no_name_of_a_study_is_told_what_is(folder):
+    Path("My_Firms.yaml").write_text(yaml.safe_dump(STUDY), "utf-8")
+    with pytest.raises(ConfigError, match=r"'My_Firms' does not match .* Lower-case letters, digits and hyphens"):
+        read_config({"study": "My_Firms"}, FOLDER)
+    with pytest.raises(ConfigError, match=r"no study 'none'; there are none in .*, and no none.yaml in"):
+        read_config({"study": "none"}, folder / "empty")
+
+
 def test_exhibits_follow_from_what_the_file_names(folder):
     named = {"covariates": ["M"], "exposures": {"near": {"within_km": 20}}, "dose": "M", "counts": "y"}
     named |= {"coordinates": {"latitude": "lat", "longitude": "lon"}, "groups": {"lon": {"west": 7, "east": 30}}}
