@@ -56,9 +56,10 @@ def read_config(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         raise ConfigError(f"study {name!r}: " + "; ".join(problems))
     if own:
         return own_config(config, path.name)
-    mapping = config.get("build", {}).get("mapping")
-    if mapping is not None and not Path(mapping).resolve().is_relative_to(Path.cwd().resolve()):
-        raise ConfigError(f"study {name!r}: build.mapping: {mapping} is not below {Path.cwd()}")
+    for key in ("build", "us_build"):
+        mapping = config.get(key, {}).get("mapping")
+        if mapping is not None and not Path(mapping).resolve().is_relative_to(Path.cwd().resolve()):
+            raise ConfigError(f"study {name!r}: {key}.mapping: {mapping} is not below {Path.cwd()}")
     return config
 
 

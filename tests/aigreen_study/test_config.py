@@ -63,12 +63,13 @@ def test_a_wrong_configuration_is_one_clear_line(given, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("study", "key"), [("listed-firms", "build"), ("us-listed-firms", "us_build")])
 @pytest.mark.parametrize("name", ["../names.yaml", "a/../../names.yaml", "/etc/names.yaml", "link/names.yaml"])
-def test_a_mapping_outside_the_project_is_refused_at_once(tmp_path, monkeypatch, name):
+def test_a_mapping_outside_the_project_is_refused_at_once(tmp_path, monkeypatch, name, study, key):
     (tmp_path / "project").mkdir()
     (tmp_path / "project/link").symlink_to(tmp_path)
     monkeypatch.chdir(tmp_path / "project")
-    with pytest.raises(ConfigError, match=r"build\.mapping: .*names\.yaml is not below"):
-        read_config({"study": "listed-firms", "build": {"mapping": name}}, FOLDER)
-    kept = read_config({"study": "listed-firms", "build": {"mapping": "a/../names.yaml"}}, FOLDER)
-    assert kept["build"]["mapping"] == "a/../names.yaml"
+    with pytest.raises(ConfigError, match=rf" {key}\.mapping: .*names\.yaml is not below"):
+        read_config({"study": study, key: {"mapping": name}}, FOLDER)
+    kept = read_config({"study": study, key: {"mapping": "a/../names.yaml"}}, FOLDER)
+    assert kept[key]["mapping"] == "a/../names.yaml"

@@ -87,24 +87,27 @@ def _needed(config: Mapping[str, Any]) -> list[dict[str, str]]:
 def _open_files(config: Mapping[str, Any], *, detailed: bool) -> bool:
     """Say of each open file on US patents whether it is here, and where it comes from; it can be generated instead."""
     from aigreen.data.assemble import us_build
-    from aigreen.data.raw.bulk import stands
 
-    lacking = []
-    for what, ways in us_build.needed(us_build.from_config(config)).items():
-        able = OPEN.is_dir() and any(all(stands(OPEN, table) for table in way) for way in ways)
-        named = " or ".join(" and ".join(table.table for table in way) for way in ways)
-        optional = what in us_build.OPTIONAL
-        print(f"  {what}: {named}: {'present' if able else 'missing (optional)' if optional else 'missing (needed)'}")
-        if not able and not optional:
-            lacking.append(what)
+    options = us_build.from_config(config)
+    fault, absent = None, []
+    try:
+        absent = us_build.lacking(OPEN, options)
+    except SourceError as error:
+        fault = str(error)
+    able = fault is None and set(absent) <= set(us_build.OPTIONAL)
+    for what, ways in us_build.needed(options).items() if fault is None else ():
+        kind = "optional" if what in us_build.OPTIONAL else "needed"
+        print(f"  {what}: {us_build.named(ways)}: {f'missing ({kind})' if what in absent else 'present'}")
     if detailed:
         _print_sources(us_build.SOURCES)
     generated = bool(config["simulated"])
     if generated:
         print(f"  ready: generated in the layouts of these files; with simulated=false they are read from {OPEN}")
-    elif lacking:
+    elif fault is not None:
+        print(f"  cannot run: {fault}")
+    elif not able:
         print(f"  cannot run: files go into {OPEN}")
-    return generated or not lacking
+    return generated or able
 
 
 def _tables(config: Mapping[str, Any], *, detailed: bool) -> bool:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from aigreen.errors import DataError
+from aigreen.errors import DataError, EmptyDataError
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,16 @@ class SampleFlow:
         self._steps: list[tuple[str, int, int, int]] = []
 
     def add(self, step: str, frame: pd.DataFrame) -> pd.DataFrame:
-        """Note the size of ``frame`` after ``step`` and return it unchanged."""
+        """Note the size of ``frame`` after ``step`` and return it unchanged.
+
+        Raises
+        ------
+        EmptyDataError
+            No row is left.
+        """
         before = self._steps[-1][1] if self._steps else len(frame)
+        if frame.empty:
+            raise EmptyDataError(f"{step}: no rows are left" + (f" of {before:,}" if before else ""))
         self._steps.append((step, len(frame), frame[self._unit].nunique(), before - len(frame)))
         return frame
 

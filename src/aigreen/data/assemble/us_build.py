@@ -18,7 +18,7 @@ from aigreen.data.patents.count_files import connect
 from aigreen.data.raw import adapter, bulk
 from aigreen.data.raw.flow import together
 from aigreen.data.sources import us_patents as source
-from aigreen.errors import OptionError
+from aigreen.errors import MappingError, OptionError, SourceError, WrongTypeError, did_you_mean
 
 OWNERS = {
     "kpss": source.kpss_owners,
@@ -66,6 +66,12 @@ class BuildOptions:
         for name, known in (("owners", OWNERS), ("symbols", SYMBOLS)):
             if getattr(self, name) not in known:
                 raise OptionError(name, getattr(self, name), list(known))
+        tables = [table.table for table in source.TABLES]
+        for table in self.mapping:
+            if table not in tables:
+                raise MappingError(f"mapping: no table {table!r} is read{did_you_mean(table, tables)}")
+        if self.threads < 1:
+            raise WrongTypeError("threads", self.threads, "a whole number of at least 1")
 
 
 def from_config(config: Mapping[str, Any]) -> BuildOptions:
@@ -92,6 +98,27 @@ def needed(options: BuildOptions) -> dict[str, tuple[tuple[adapter.Expected, ...
     }
 
 
+def named(ways: tuple[tuple[adapter.Expected, ...], ...]) -> str:
+    """Name the tables of alternatives."""
+    return " or ".join(" and ".join(table.table for table in way) for way in ways)
+
+
+def lacking(folder: Path | str, options: BuildOptions) -> list[str]:
+    """List what a build reads (`needed`) and has no files of in a folder, the optional included.
+
+    Raises
+    ------
+    OutsideFolderError, UnreadableFileError
+        See `aigreen.data.raw.bulk.stands`.
+    """
+    how = adapter.Options(root=folder)
+    return [
+        what
+        for what, ways in needed(options).items()
+        if not any(all(bulk.stands(folder, table, how) for table in way) for way in ways)
+    ]
+
+
 def build(folder: Path | str, options: BuildOptions | None = None) -> tuple[Assembled, pd.DataFrame]:
     """Build the panel.
 
@@ -115,6 +142,9 @@ def build(folder: Path | str, options: BuildOptions | None = None) -> tuple[Asse
     """
     options = options or BuildOptions()
     how = adapter.Options(root=folder, mapping=options.mapping)
+    if absent := [what for what in lacking(folder, options) if what not in OPTIONAL]:
+        listed = "; ".join(f"{what}: {named(needed(options)[what])}" for what in absent)
+        raise SourceError(f"{folder}: no files of what a build needs: {listed}")
     with tempfile.TemporaryDirectory() as spill:
         backend = connect(Path(spill) / "duckdb", memory_limit=options.memory_limit, threads=options.threads)
         owners = OWNERS[options.owners](backend, folder, how)

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from aigreen.arguments import check_fields
 from aigreen.data.assemble.adoption import adoption_year
 from aigreen.data.assemble.codebook import Assembled, Entry, SampleFlow, finish
 from aigreen.data.assemble.proximity import adopters_share, industry_share, proximity
 from aigreen.data.patents.us_counts import VALUE_PARTS, Counted
+from aigreen.errors import WrongTypeError
 
 MATCH, CPC, VALUE = "patent-firm match", "CPC symbols", "KPSS"
 INDUSTRY = 3  # characters of the CPC class
@@ -91,6 +93,19 @@ class Options:
     least: int = 5
     close: float = 0.5
     depreciation: float = 0.15
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        rules = {
+            "years": (self.years[0] <= self.years[1], "the first year, then the last,"),
+            "base": (self.base[0] <= self.base[1] < self.years[0], f"years before {self.years[0]}, in order,"),
+            "least": (self.least >= 1, "a whole number of at least 1"),
+            "close": (0 < self.close <= 1, "a number above 0, of at most 1,"),
+            "depreciation": (0 <= self.depreciation < 1, "a number from 0, below 1,"),
+        }
+        for name, (holds, what) in rules.items():
+            if not holds:
+                raise WrongTypeError(name, getattr(self, name), what)
 
 
 def us_listed_firms(counted: Counted, options: Options) -> Assembled:
@@ -179,7 +194,7 @@ def _stocks(rows: pd.DataFrame, depreciation: float) -> pd.DataFrame:
 
 def _stock(rows: pd.DataFrame, column: str, depreciation: float) -> pd.Series:
     wide = rows.pivot(index="firm_id", columns="year", values=column).fillna(0.0)
-    stock = wide.to_numpy().copy()
+    stock = wide.to_numpy(dtype=float, copy=True)
     for at in range(1, stock.shape[1]):
         stock[:, at] += (1 - depreciation) * stock[:, at - 1]
     row, column_ = wide.index.get_indexer(rows["firm_id"]), wide.columns.get_indexer(rows["year"])

@@ -20,6 +20,7 @@ from aigreen.data.patents.flags import bit, symbol_flags
 from aigreen.data.patents.rules import Rules, symbol_keys
 from aigreen.data.patents.symbols import split_symbols
 from aigreen.data.raw.flow import Flow
+from aigreen.errors import EmptyDataError
 
 CLEAN, FOSSIL = 1 << 60, 1 << 61
 VALUE_PARTS = 1_000_000  # values are added up in dollars
@@ -79,6 +80,11 @@ def count(
         ``patent, value, cites``.
     names : Table, optional
         ``patent, name``.
+
+    Raises
+    ------
+    EmptyDataError
+        No patent has a firm and a day of filing.
     """
     flow = Flow("patents of firms")
     coded = symbol_codes(backend, symbols, flow)
@@ -87,6 +93,8 @@ def count(
     hits = backend.create_table("us_hits", hits, temp=True, overwrite=True)
     flags = hits.group_by("patent").agg(mask=bit_or(hits.mask))
     whole, undated, without = _gaps(backend, dated, flags)
+    if undated == whole:
+        raise EmptyDataError(f"of {whole:,} patents of firms, none has a day of filing")
     flow.count(f"of {whole:,} patents: without a day of filing", whole - undated, dropped=undated)
     flow.count("without CPC symbols (kept, of no class)", whole - undated, dropped=without)
     return Counted(
@@ -142,7 +150,7 @@ def _gaps(backend: ibis.BaseBackend, dated: ir.Table, flags: ir.Table) -> tuple[
     """Patents of firms, those without a day of filing, and those with one but without a symbol."""
     one = dated.group_by("patent").agg(year=dated.year.min())
     known = one.filter(one.year.notnull())
-    rows = backend.to_pandas(one.aggregate(whole=one.count(), undated=one.year.isnull().sum())).iloc[0]
+    rows = backend.to_pandas(one.aggregate(whole=one.count(), undated=one.year.isnull().sum().fill_null(0))).iloc[0]
     return int(rows["whole"]), int(rows["undated"]), int(backend.execute(known.anti_join(flags, "patent").count()))
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import duckdb
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
@@ -22,7 +23,7 @@ from aigreen.data.raw.adapter import DEFAULT, Expected, Options, own_names, pick
 from aigreen.data.raw.flow import Flow
 from aigreen.data.raw.packed import unpacked
 from aigreen.data.raw.reading import RawTable, parts
-from aigreen.errors import SourceError, UnreadableFileError
+from aigreen.errors import OutsideFolderError, SourceError, UnreadableFileError
 
 BLOCK = 8 << 20
 ENDINGS = (".csv", ".tsv", ".txt")
@@ -66,7 +67,8 @@ def load(
     Raises
     ------
     SourceError
-        No such table, several versions of it, missing columns, or rows that are longer or shorter than the header.
+        No such table, several versions of it, missing columns, no rows, or rows that are longer or shorter than the
+        header.
     UnreadableFileError
         Empty or damaged files.
     """
@@ -84,25 +86,41 @@ def load(
         with unpacked(part) as packed, _as_utf8(packed, part.name) as (plain, repaired):
             if repaired:
                 flow.count(f"{part.name}: lines not UTF-8, read as Windows-1252", 0, dropped=repaired)
-            header = headers.columns(plain)
+            delimiter = _delimiter(plain)
+            header = headers.columns(plain, delimiter=delimiter)
             names, _ = own_names(options.mapping, expected.table)
             head = RawTable(expected.table, pd.DataFrame([header], columns=header), {}, (part,), ())
             chosen = pick(head, *expected, names=names, where=part.name).iloc[0]
             cells = ", ".join(
-                f"nullif(trim({_quoted(chosen[name], DOUBLE)}), '')" if name in chosen else "null" for name in columns
+                f"nullif(trim({_at(header.index(chosen[name]))}), '')" if name in chosen else "null" for name in columns
             )
             backend.raw_sql("drop table if exists reject_errors; drop table if exists reject_scans")
-            backend.raw_sql(f"insert into {target} select {cells} from {_scan(plain, header)}")
+            try:
+                backend.raw_sql(f"insert into {target} select {cells} from {_scan(plain, len(header), delimiter)}")
+            except duckdb.Error as reason:
+                fault = f"not a readable table; are its line ends mixed? ({str(reason).splitlines()[0]})"
+                raise UnreadableFileError(f"{part.name}: {fault}") from reason
             _require_whole_rows(backend, part.name)
-    whole = backend.table(target)
-    flow.count(f"read from {len(listed)} files", backend.execute(whole.count()))
-    return Loaded(whole, flow, ", ".join(part.name for part in listed[:2]) + (", ..." if len(listed) > 2 else ""))
+    whole, count = backend.table(target), int(backend.table(target).count().execute())
+    where = ", ".join(part.name for part in listed[:2]) + (", ..." if len(listed) > 2 else "")
+    if not count:
+        raise SourceError(f"{where}: no rows below the header")
+    flow.count(f"read from {len(listed)} files", count)
+    return Loaded(whole, flow, where)
 
 
 def stands(path: Path | str, expected: Expected, options: Options = DEFAULT) -> bool:
-    """Tell whether a table has a file."""
+    """Tell whether a table has a file.
+
+    Raises
+    ------
+    OutsideFolderError, UnreadableFileError
+        A file that leads out of the folder; an archive of which it is not known what it holds.
+    """
     try:
         return bool(parts(Path(path), expected.table, root=options.root))
+    except (OutsideFolderError, UnreadableFileError):
+        raise
     except SourceError:
         return False
 
@@ -113,11 +131,19 @@ def forget(backend: ibis.BaseBackend, tables: Iterable[Expected]) -> None:
         backend.raw_sql(f"drop table if exists {PREFIX}{expected.table.lower()}")
 
 
-def _scan(path: Path, header: list[str]) -> str:
+def _at(position: int) -> str:
+    """Name of a column while a file is read: two of no use may have one name in its header."""
+    return f"c{position}"
+
+
+def _delimiter(path: Path) -> str:
+    """Give the delimiter of the header: titles and names in the rows may hold more of another."""
     with path.open(encoding="utf-8-sig") as lines:
-        first = lines.readline()
-    delimiter = max("\t,;|", key=first.count)
-    columns = ", ".join(f"{_quoted(name)}: 'VARCHAR'" for name in header)
+        return max("\t,;|", key=lines.readline().count)
+
+
+def _scan(path: Path, width: int, delimiter: str) -> str:
+    columns = ", ".join(f"{_quoted(_at(position))}: 'VARCHAR'" for position in range(width))
     return (
         f"read_csv({_quoted(str(path))}, auto_detect=false, header=true, delim={_quoted(delimiter)}, "
         f"quote={_quoted(DOUBLE)}, escape={_quoted(DOUBLE)}, columns={{{columns}}}, store_rejects=true, "
@@ -126,7 +152,7 @@ def _scan(path: Path, header: list[str]) -> str:
 
 
 def _require_whole_rows(backend: ibis.BaseBackend, where: str) -> None:
-    count, columns = backend.raw_sql("select count(*), min(error_message) from reject_errors").fetchall()[0]
+    count, columns = backend.raw_sql("select count(distinct line), min(error_message) from reject_errors").fetchall()[0]
     if count:
         lines = f"select distinct line, csv_line from reject_errors order by line limit {SHOWN}"
         first = backend.raw_sql(lines).fetchall()

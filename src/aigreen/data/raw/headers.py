@@ -23,7 +23,9 @@ FIRST = 20_000  # characters that tell the delimiter
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-def columns(path: Path, *, sheet: str | None = None, encoding: str | None = None) -> list[str]:
+def columns(
+    path: Path, *, sheet: str | None = None, encoding: str | None = None, delimiter: str | None = None
+) -> list[str]:
     """Give the column names of a raw file; rows are not checked.
 
     Of delimited files, Parquet, Stata and JSON lines only the head is read; a workbook is one packed file and is read
@@ -35,6 +37,8 @@ def columns(path: Path, *, sheet: str | None = None, encoding: str | None = None
         File.
     sheet, encoding : str, optional
         See `aigreen.data.raw.reading.read`.
+    delimiter : str, optional
+        Of a delimited file; by default the most frequent of its beginning.
 
     Raises
     ------
@@ -56,10 +60,10 @@ def columns(path: Path, *, sheet: str | None = None, encoding: str | None = None
             return files.open_parquet(path).schema_arrow.names
         case ".json" | ".jsonl" | ".gz":
             return _record(path)
-    return _delimited(path, encoding)
+    return _delimited(path, encoding, delimiter)
 
 
-def _delimited(path: Path, encoding: str | None) -> list[str]:
+def _delimited(path: Path, encoding: str | None, delimiter: str | None) -> list[str]:
     with path.open("rb") as content:
         head = content.read(HEAD_BYTES)
     whole = head[: head.rfind(b"\n") + 1] or head  # a character may be cut in two at the end
@@ -67,7 +71,7 @@ def _delimited(path: Path, encoding: str | None) -> list[str]:
         text = head.decode("utf-16", "ignore")
     else:
         text = files.decoded(whole, path.name, encoding)
-    delimiter = max(",\t;|", key=text[:FIRST].count)
+    delimiter = delimiter or max(",\t;|", key=text[:FIRST].count)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     return _named([[cell.strip() for cell in row] for row in islice(lines, layout.SAMPLE_ROWS)], path.name)
 

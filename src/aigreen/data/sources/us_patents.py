@@ -11,6 +11,7 @@ when these adapters were written: the layouts are those of ``raw_schemas``, whos
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +25,7 @@ from aigreen.data.raw import bulk
 from aigreen.data.raw.adapter import DEFAULT, Expected, Options
 from aigreen.data.raw.bulk import Loaded
 from aigreen.data.raw.flow import Flow, together
+from aigreen.data.raw.reading import parts
 from aigreen.errors import SourceError
 
 VALUES = Expected("KPSS", ("patent_num", "issue_date", "filing_date", "xi_real", "cites"))
@@ -41,6 +43,7 @@ TABLES = (VALUES, PERMCO, CPC, DISCERN, GVKEYS, STATIC, TRANCHES, PATENT, APPLIC
 
 DAYS = ("%m/%d/%Y", "%Y-%m-%d", "%Y%m%d")
 FIRST_DAY, LAST_DAY = "1790-01-01", "2100-12-31"
+SHAPES = r"^(?:\d{1,2}/\d{1,2}/\d{4}|\d{4}-\d{1,2}-\d{1,2}|\d{8})$"  # where DuckDB's are looser
 LONGEST_YEARS = 30  # from filing to grant; PatentsView has days of filing in the wrong century
 _UTILITY = r"^0*([1-9]\d{0,8})(?:\.0+)?$"
 _OTHER = r"^(?:D|PP|RE|RX|T|H|AI|X)0*\d+$"
@@ -83,7 +86,7 @@ def kpss_values(backend: ibis.BaseBackend, path: Path | str, options: Options = 
         issue_date=(_granted(raw.table.issue_date), f"{_DAYS} from {FIRST_DAY} to {LAST_DAY}"),
         filing_date=(_day(raw.table.filing_date).notnull(), _DAYS),
         xi_real=(raw.table.xi_real.try_cast("float64").between(0, 1e7), "numbers from 0 to 1e+07"),
-        cites=(raw.table.cites.try_cast("float64").between(0, 1e6), "numbers from 0 to 1e+06"),
+        cites=(_count(raw.table.cites), "whole numbers from 0 to 1e+06"),
     )
     kept = _without(backend, raw.flow, found, _no_utility(found, raw.table.patent_num))
     kept = kept.select("patent", filed=kept.filing_date, issued=kept.issue_date, value=kept.xi_real, cites=kept.cites)
@@ -142,7 +145,10 @@ def discern_owners(backend: ibis.BaseBackend, path: Path | str, options: Options
         permno_adj=(_whole(link.table.permno_adj).notnull(), "whole numbers"),
         gvkey=(_gvkey(link.table.gvkey).notnull(), _GVKEYS),
         fyear1_adjust=(_year(link.table.fyear1_adjust).notnull(), _YEARS),
-        fyearn_adjust=(_year(link.table.fyearn_adjust).notnull(), _YEARS),
+        fyearn_adjust=(
+            _year(link.table.fyearn_adjust) >= _year(link.table.fyear1_adjust).fill_null(0),
+            f"{_YEARS}, not before fyear1_adjust",
+        ),
     )
     found = raw.table.mutate(
         patent=_utility(raw.table.patent_id), code=_whole(raw.table.permno_adj), at=_year(raw.table.fyear)
@@ -165,9 +171,14 @@ def discern_owners(backend: ibis.BaseBackend, path: Path | str, options: Options
 def dyevre_seager_owners(backend: ibis.BaseBackend, path: Path | str, options: Options = DEFAULT) -> Adapted:
     """Read Dyevre and Seager: ``patent, firm_id``, the gvkey of the ultimate owner when the application was filed.
 
-    Leading zeros that a spreadsheet lost are put back.
+    Leading zeros that a spreadsheet lost are put back. Tranches without one between are an error.
     """
     expected = STATIC if bulk.stands(path, STATIC, options) else TRANCHES
+    if expected is TRANCHES:
+        found = parts(Path(path), TRANCHES.table, root=options.root)
+        numbers = [int(re.sub(r"\D", "", part.stem) or 1) for part in found]
+        if gaps := sorted(set(range(1, max(numbers))) - set(numbers)):
+            raise SourceError(f"{TRANCHES.table}: {max(numbers)} is here, but not {', '.join(map(str, gaps))}")
     raw = bulk.load(backend, path, expected, options=options, several=expected is TRANCHES)
     _require(
         backend,
@@ -253,11 +264,16 @@ def _utility(text: ir.StringValue) -> ir.IntegerValue:
 
 
 def _day(text: ir.StringValue) -> ir.DateValue:
-    return try_strptime(text, ibis.array(list(DAYS))).cast("date")
+    return try_strptime(text.re_search(SHAPES).ifelse(text, ibis.null("string")), ibis.array(list(DAYS))).cast("date")
 
 
 def _granted(text: ir.StringValue) -> ir.BooleanValue:
     return _day(text).between(ibis.date(FIRST_DAY), ibis.date(LAST_DAY))
+
+
+def _count(text: ir.StringValue) -> ir.BooleanValue:
+    number = text.try_cast("float64")
+    return number.between(0, 1e6) & (number % 1 == 0)
 
 
 def _whole(text: ir.StringValue) -> ir.IntegerValue:
@@ -348,9 +364,11 @@ def _one_day(backend: ibis.BaseBackend, twice: ir.Table, where: str) -> None:
 
 
 def _dated(backend: ibis.BaseBackend, flow: Flow, table: ir.Table, name: str) -> Adapted:
-    """Take days of filing after the grant, or too long before it, for missing."""
-    earliest = table.issued.year() - LONGEST_YEARS
-    odd = (table.filed.notnull() & ((table.filed > table.issued) | (table.filed.year() < earliest))).fill_null(False)
+    """Take days of filing after the grant, or too long before it, for missing; without it, the last or first of all."""
+    ends = backend.to_pandas(table.aggregate(first=table.issued.min(), last=table.issued.max())).iloc[0]
+    first, last = (ibis.date(day) for day in ends.fillna(pd.Series({"first": FIRST_DAY, "last": LAST_DAY})))
+    earliest = table.issued.coalesce(first).year() - LONGEST_YEARS
+    odd = ((table.filed > table.issued.coalesce(last)) | (table.filed.year() < earliest)).fill_null(False)
     lost = int(backend.execute(odd.sum()) or 0)
     done = _stored(backend, name, table.mutate(filed=ibis.ifelse(odd, ibis.null("date"), table.filed)))
     flow.count(

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from aigreen.data.assemble.codebook import Entry, SampleFlow, check_codebook, finish, merge_one
-from aigreen.errors import DataError
+from aigreen.errors import DataError, EmptyDataError
 
 FRAME = pd.DataFrame({"unit": [1, 1, 2], "y": [0.0, 1.0, 2.0]})
 BOOK = [Entry("unit", "Unit"), Entry("y", "Outcome")]
@@ -33,6 +33,13 @@ def test_flow_counts_rows_and_units():
     flow.add("all", FRAME)
     flow.add("positive", FRAME[FRAME["y"] > 1])
     assert flow.to_frame().to_numpy().tolist() == [["all", 3, 2, 0], ["positive", 1, 1, 2]]
+
+
+def test_flow_stops_where_no_row_is_left():
+    flow = SampleFlow("unit")
+    flow.add("all", FRAME)
+    with pytest.raises(EmptyDataError, match=r"^positive: no rows are left of 3$"):
+        flow.add("positive", FRAME[FRAME["y"] > 9])
 
 
 def test_merge_names_keys_without_a_match():

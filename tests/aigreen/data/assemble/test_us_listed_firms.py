@@ -8,7 +8,14 @@ from aigreen.data.assemble.us_build import BuildOptions, build, from_config
 from aigreen.data.assemble.us_listed_firms import Options
 from aigreen.data.patents.flags import bit
 from aigreen.data.patents.us_counts import CLEAN, FOSSIL, symbol_masks
-from aigreen.errors import OptionError, SourceError
+from aigreen.errors import (
+    AigreenError,
+    MappingError,
+    OptionError,
+    OutsideFolderError,
+    SourceError,
+    WrongTypeError,
+)
 from aigreen.simulate.us_patent_files import permco, write, write_truth
 from aigreen.simulate.us_patents import KINDS, OWN, draw, vocabulary
 
@@ -184,7 +191,7 @@ def test_without_the_optional_files(folder, built, tmp_path):
     assert (bare["firm_name"] == bare["firm_id"]).all()
     assert abs(bare["green_patents"].sum() / built[0].frame["green_patents"].sum() - 1) < 0.01
     (tmp_path / "g_application.tsv.zip").unlink()
-    with pytest.raises(SourceError, match="no file of table g_application"):
+    with pytest.raises(SourceError, match=r"days of filing: KPSS or g_patent and g_application$"):
         build(tmp_path)
 
 
@@ -193,6 +200,92 @@ def test_options():
     assert options.owners == "discern" and options.panel.years == (2006, 2018) and options.panel.least == 3
     with pytest.raises(OptionError, match="owners='nber'"):
         BuildOptions(owners="nber")
+    with pytest.raises(MappingError, match=r"no table 'KPS' is read .*'KPSS'"):
+        BuildOptions(mapping={"KPS": {"patent_num": "number"}})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"years": (2019, 2005)},
+        {"years": (2005.5, 2019)},
+        {"base": (2004, 1995)},
+        {"base": (1995, 2005)},
+        {"least": 0},
+        {"close": 1.5},
+        {"close": float("nan")},
+        {"depreciation": 1},
+    ],
+)
+def test_options_that_no_panel_can_have(given):
+    with pytest.raises(WrongTypeError, match=f"^{next(iter(given))}="):
+        Options(**given)
+
+
+SMALL = Options(years=(2003, 2004), base=(2001, 2002), least=1)
+FILES = {"KPSS": "patent_num,issue_date,filing_date,xi_real,cites", "Match_patent_permco_permno": "patent_num,permco",
+         "Match_patent_cpc": "patent_num,cpc"}  # fmt: skip
+
+
+def small(folder, **changed):
+    """Build from files of three firms with a patent a year, and what is changed in them."""
+    number = [(100 * firm + year - 2000, firm, year) for firm in (1, 2, 3) for year in range(2001, 2005)]
+    rows = {
+        "KPSS": [f"{n},{year + 2}-01-01,{year}-01-01,1.5,3" for n, _, year in number],
+        "Match_patent_permco_permno": [f"{n},{firm}" for n, firm, _ in number],
+        "Match_patent_cpc": [f"{n},{'G06N20/00' if n == 103 else 'Y02E10/50'}\n{n},H01L21/00" for n, _, _ in number],
+    } | changed
+    for table, header in FILES.items():
+        (folder / f"{table}.csv").write_text("\n".join([header, *rows[table]]) + "\n", encoding="utf-8")
+    return build(folder, BuildOptions(panel=SMALL, symbols="kpss"))
+
+
+def test_firms_with_a_patent_in_every_year(tmp_path):
+    frame = small(tmp_path)[0].frame
+    assert frame["green_patents"].tolist() == [0, 1, 1, 1, 1, 1]
+    np.testing.assert_allclose(frame["ai_stock"], [1, 0.85, 0, 0, 0, 0], rtol=1e-12)
+
+
+def test_a_wrong_day_of_filing_without_a_grant_does_not_make_a_firm_last(tmp_path):
+    days = ["101,,2001-01-01,,", "102,2004-01-01,2002-01-01,,", "103,2005-01-01,2003-01-01,,", "104,,2099-01-01,,"]
+    built, flow = small(tmp_path, KPSS=days)
+    assert built.frame["year"].tolist() == [2003]
+    assert flow.loc[flow["step"].str.startswith("days of filing after"), "dropped"].tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("table", "rows", "message"),
+    [
+        ("KPSS", [], r"^KPSS\.csv: no rows below the header$"),
+        ("KPSS", ["101,2003-01-01,,,"], "^of 12 patents of firms, none has a day of filing$"),
+        ("Match_patent_permco_permno", ["101,"], "^of 0 patents of firms, none has a day of filing$"),
+        (
+            "Match_patent_cpc",
+            ["101,Y02E10/50"],
+            "^firms without CPC symbols in these years: left out: no rows are left",
+        ),
+        ("KPSS", ["101,2003-01-01,2001-01-01,,"], "^years outside 2003-2004: left out: no rows are left of 1$"),
+    ],
+)
+def test_files_of_which_nothing_is_left(tmp_path, table, rows, message):
+    with pytest.raises(AigreenError, match=message):
+        small(tmp_path, **{table: rows})
+
+
+def test_what_lacks_is_told_before_anything_is_read(tmp_path):
+    (tmp_path / "KPSS.csv").write_text("", encoding="utf-8")
+    with pytest.raises(SourceError, match=r"needs: match of patents to firms: .*permno; CPC symbols: g_cpc_current$"):
+        build(tmp_path)
+
+
+def test_an_optional_file_that_leads_out_is_no_absent_one(tmp_path):
+    inside = tmp_path / "in"
+    inside.mkdir()
+    small(inside)
+    (inside / "KPSS.csv").rename(tmp_path / "KPSS.csv")
+    (inside / "KPSS.csv").symlink_to(tmp_path / "KPSS.csv")
+    with pytest.raises(OutsideFolderError, match=r"KPSS\.csv: outside the data folder"):
+        build(inside, BuildOptions(panel=SMALL, symbols="kpss"))
 
 
 def test_the_vocabulary_is_of_the_kinds_it_says():

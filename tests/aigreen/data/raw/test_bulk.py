@@ -86,6 +86,7 @@ def test_missing_columns_name_the_nearest_and_a_mapping_finds_them(backend, tmp_
     [
         ("g_patent.tsv", b"", "empty"),
         ("g_patent.tsv", "patent_id\tpatent_date\n".encode("utf-16"), "UTF-16"),
+        ("g_patent.tsv", b"patent_id\tpatent_date\r\n1\t2001-01-02\n2\t2001-01-02\r\n", "line ends mixed"),
         ("g_patent.xlsx", b"PK\x03\x04", "unknown kind"),
         ("g_patent.tsv.zip", b"PK\x03\x04 cut", "archive"),
     ],
@@ -94,6 +95,19 @@ def test_files_that_cannot_be_read(backend, tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UnreadableFileError, match=message):
         bulk.load(backend, tmp_path, WANTED)
+
+
+def test_short_rows_are_counted_once_whatever_they_lack(backend, tmp_path):
+    (tmp_path / "g_patent.tsv").write_text("patent_id\tpatent_date\tpatent_title\n1\n2\n", encoding="utf-8")
+    with pytest.raises(SourceError, match=r": 2 rows do not fit the header"):
+        bulk.load(backend, tmp_path, WANTED)
+
+
+def test_the_delimiter_is_that_of_the_header_and_columns_of_no_use_may_share_a_name(backend, tmp_path):
+    (tmp_path / "g_patent.tsv").write_text(
+        "x\tx\tpatent_id\tpatent_date\n,,,,,\t,,,,,\t1\t2001-01-02\n", encoding="utf-8"
+    )
+    assert rows(backend, bulk.load(backend, tmp_path, WANTED)) == [["1", "2001-01-02", ""]]
 
 
 def test_no_file(backend, tmp_path):

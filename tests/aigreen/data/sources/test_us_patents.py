@@ -90,7 +90,11 @@ def test_repeated_rows_are_left_out_and_contradictions_are_told(read):
         ("7,1,01/02/1090,01/02/1989,1,1,1", r"column issue_date: 1 cells are not days .* from 1790-01-01"),
         ("7,1,01/02/1990,soon,1,1,1", r"column filing_date: 1 cells are not days .*; first: 'soon'"),
         ("7,1,01/02/1990,01/02/1989,1,-2,1", r"column xi_real: 1 cells are not numbers from 0 .*; first: '-2'"),
-        ("7,1,01/02/1990,01/02/1989,1,1,many", r"column cites: 1 cells are not numbers .*; first: 'many'"),
+        ("7,1,01/02/1990,01/02/89,1,1,1", r"column filing_date: 1 cells are not days .*; first: '01/02/89'"),
+        ("7,1,1990102,01/02/1989,1,1,1", r"column issue_date: 1 cells are not days .*; first: '1990102'"),
+        ("7,1,01/02/1990,01/02/1989,1,1,1.5", r"column cites: 1 cells are not whole numbers .*; first: '1.5'"),
+        ("7,1,01/02/1990,01/02/1989,1,1,nan", r"column cites: 1 cells are not whole numbers .*; first: 'nan'"),
+        ("7,1,01/02/1990,01/02/1989,1,1,many", r"column cites: 1 cells are not whole numbers .*; first: 'many'"),
     ],
 )
 def test_bad_cells_are_one_error_with_file_column_count_and_first(read, row, message):
@@ -184,6 +188,21 @@ def test_dyevre_seager_in_one_file_or_in_tranches(read, tmp_path):
     assert whole.values.tolist() == [[9, "001254A"]]  # the file of all rows goes before its parts
     with pytest.raises(SourceError, match=r"static\.csv: column gvkeyUO: 1 cells are not gvkeys .*'12345678'"):
         read(source.dyevre_seager_owners, static=lines(head, "9,2000,12345678,1,X,1990,2020,0,2002"))
+
+
+def test_a_tranche_that_lacks_is_told(read):
+    part = lines("patent_id,gvkeyUO", "1,001254")
+    with pytest.raises(SourceError, match=r"staticTranche: 4 is here, but not 2, 3$"):
+        read(source.dyevre_seager_owners, staticTranche1=part, staticTranche4=part)
+
+
+def test_a_link_that_ends_before_it_begins_is_an_error(read):
+    with pytest.raises(SourceError, match=r"permno_gvkey\.csv: column fyearn_adjust: 1 cells .*; first: '1980'"):
+        read(
+            source.discern_owners,
+            discern_pat_grant_1980_2021=lines("patent_id,permno_adj,fyear", "1,10001,1985"),
+            permno_gvkey=lines("permno_adj,gvkey,fyear1_adjust,fyearn_adjust", "10001,1001,1990,1980"),
+        )
 
 
 def test_patentsview_days_leave_out_the_withdrawn_and_join_the_filing(read):
