@@ -53,6 +53,7 @@ def read_config(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     schema = _schema(folder, KIND if own else base.get("kind", given.get("kind")))
     config = _overlaid(base, _typed(given, schema))
     problems = sorted({_explain(error) for error in _leaves(Draft202012Validator(schema).iter_errors(config))})
+    problems = problems or list(_contradictions(config))
     if problems:
         raise ConfigError(f"study {name!r}: " + "; ".join(problems))
     if own:
@@ -107,6 +108,8 @@ def _typed(value: Any, schema: Mapping[str, Any]) -> Any:
     if isinstance(value, Mapping):
         known = schema.get("properties", {})
         return {key: _typed(child, known.get(key, {})) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_typed(child, schema.get("items", {})) for child in value]
     numeric = isinstance(value, str) and schema.get("type") in ("integer", "number", "boolean")
     return yaml.safe_load(value) if numeric else value
 
@@ -117,6 +120,22 @@ def _leaves(errors: Iterator[ValidationError]) -> Iterator[ValidationError]:
             yield from _leaves(iter(error.context))
         else:
             yield error
+
+
+def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
+    """Keys that are valid each on its own, and not together."""
+    built = config.get("us_build", {})
+    pairs = {"event_study.horizons": config.get("event_study", {}).get("horizons")}
+    pairs |= {f"us_build.{key}": built.get(key) for key in ("years", "base")}
+    for key, pair in pairs.items():
+        if pair and pair[0] > pair[1]:
+            yield f"{key}: {pair[0]} comes after {pair[1]}"
+    if built.get("base") and built.get("years") and built["base"][1] >= built["years"][0]:
+        yield f"us_build.base: {built['base'][1]} is not before {built['years'][0]}, the first of us_build.years"
+    source, marked = config.get("source"), config.get("simulated")
+    panel = "kind" not in config and isinstance(source, str) and source != "us_patents"
+    if panel and marked not in (None, source == "simulated"):
+        yield f"simulated: {str(marked).lower()}, but the source {source} is{'' if source == 'simulated' else ' not'}"
 
 
 def _explain(error: ValidationError) -> str:

@@ -74,6 +74,9 @@ def check_built(config: Mapping[str, Any], dag: Any, codebook: Path) -> None:
 def _named(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Every column of the configuration with its key."""
     places = {f"{part}.{key}": config.get(part, {}).get(key) for part, keys in NAMED.items() for key in keys}
+    for name, check in config.get("checks", {}).items():
+        if isinstance(check, Mapping):
+            places[f"checks.{name}.column"] = check.get("column")
     for key, value in (places | {"describe": config.get("describe")}).items():
         if isinstance(value, list):
             yield from ((f"{key}[{i}]", name) for i, name in enumerate(value))

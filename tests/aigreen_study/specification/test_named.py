@@ -37,6 +37,11 @@ def test_every_absent_column_is_named_with_its_key():
     )
 
 
+def test_the_column_of_a_check_is_looked_for():
+    with pytest.raises(ConfigError, match=r"checks\.randomisation\.column: no column 'sise' \(did you mean 'size'\?\)"):
+        check_named(CONFIG | {"checks": {"circles_km": [200], "randomisation": {"column": "sise"}}}, COLUMNS)
+
+
 @pytest.mark.parametrize(("made", "refused"), [([], True), (["codebook.csv"], False)])
 def test_before_the_first_step_where_the_panel_stays(tmp_path, made, refused):
     codebook = tmp_path / "codebook.csv"
