@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from aigreen.errors import ConfigError, did_you_mean
+from aigreen_study.trust.sums import check_sums
 
 NO_PLACES = "none"  # panel.places of treatment that falls on units
 NAMED = {
@@ -65,8 +66,11 @@ def check_built(config: Mapping[str, Any], dag: Any, codebook: Path) -> None:
     ------
     ConfigError
         As `check_named`.
+    ChecksumError
+        Where the codebook is not as it was written.
     """
     if codebook.is_file() and not any(str(codebook) in job.output for job in dag.needrun_jobs()):
+        check_sums([str(codebook)])
         rows = csv.DictReader(codebook.read_text(encoding="utf-8").splitlines())
         check_named(config, {row["column"]: row["coding"] for row in rows})
 
