@@ -22,6 +22,45 @@ def check_scanned(sample: ScannedSample) -> None:
         raise TooFewClustersError(f"column {name!r} has one cluster; two are needed", column=name, count=1)
 
 
+def pairs_of(cells: Cells) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cells to compute, the pairs of periods that they compare, shape (p, 2), and the pair of each."""
+    live = np.flatnonzero(~cells.reference)
+    pairs, of_cell = np.unique(np.stack([cells.time[live], cells.base[live]], axis=1), axis=0, return_inverse=True)
+    return live, pairs, of_cell
+
+
+def check_sums_fit(cells: Cells, sample: ScannedSample, numbers: int) -> None:
+    """Refuse influence functions, and so many numbers behind them, that do not fit into memory."""
+    n_clusters = len(sample.clusters)
+    sample.panel.check_room(
+        f"influence functions of {len(cells):,} effects by {n_clusters:,} clusters and the sums behind them",
+        "name cluster= with fewer clusters",
+        len(cells) * n_clusters,
+        numbers,
+    )
+
+
+def groups_compared(
+    cells: Cells, cell: int, cohort: np.ndarray, units: np.ndarray, result: Computed
+) -> tuple[np.ndarray, np.ndarray, str]:
+    """Groups of the treated and of the comparison units of a cell, and why they cannot be compared, if they cannot.
+
+    The size of the smaller side, from `units` by group, is noted in the result.
+    """
+    treated = np.flatnonzero(cohort == cells.cohort[cell])
+    controls = np.flatnonzero(cells.controls(cell, cohort))
+    n_treated, n_controls = (int(units[side].sum()) for side in (treated, controls))
+    result.smallest[cell] = min(n_treated, n_controls)
+    return treated, controls, NO_TREATED if not n_treated else NO_CONTROLS if not n_controls else ""
+
+
+def centred_outcome(block: Block, outcome: str, n_periods: int) -> np.ndarray:
+    """Outcomes less the mean of their unit, shape (periods, units), nan where not seen."""
+    y = block.columns[outcome]
+    size = np.bincount(block.unit, minlength=block.n_units)
+    return block.wide(y - (block.by_unit(y) / size)[block.unit], n_periods)
+
+
 def compare_blocks(cells: Cells, cohort: np.ndarray, sample: ScannedSample, outcome: str) -> tuple[Computed, float]:
     """Compare differences of the units seen in both periods, without covariates.
 
@@ -36,28 +75,18 @@ def compare_blocks(cells: Cells, cohort: np.ndarray, sample: ScannedSample, outc
     largest : float
         Of the outcome of the units compared, in absolute value.
     """
-    live = np.flatnonzero(~cells.reference)
-    pairs, of_cell = np.unique(np.stack([cells.time[live], cells.base[live]], axis=1), axis=0, return_inverse=True)
+    live, pairs, of_cell = pairs_of(cells)
     m, n_clusters = len(cohort), len(sample.clusters)
-    sample.panel.check_room(
-        f"influence functions of {len(cells):,} effects by {n_clusters:,} clusters and the sums behind them",
-        "name cluster= with fewer clusters",
-        len(cells) * n_clusters,
-        (3 if sample.weights is not None else 2) * len(pairs) * m,
-    )
+    check_sums_fit(cells, sample, (3 if sample.weights is not None else 2) * len(pairs) * m)
     result = Computed.nothing(len(cells), n_clusters)
     sums = _Sums.nothing(pairs, m, weighted=sample.weights is not None)
     for block in sample.blocks("group-time"):
         sums.add(block, outcome, ~np.isnan(cohort)[block.group], sample.n_periods)
     cluster = sample.unit_cluster
     for cell, pair in zip(live.tolist(), of_cell.tolist(), strict=True):
-        treated, controls = (
-            np.flatnonzero(side) for side in (cohort == cells.cohort[cell], cells.controls(cell, cohort))
-        )
-        sizes = [int(sums.units[pair, side].sum()) for side in (treated, controls)]
-        result.smallest[cell] = min(sizes)
-        if not min(sizes):
-            result.reasons[cell] = NO_CONTROLS if sizes[0] else NO_TREATED
+        treated, controls, reason = groups_compared(cells, cell, cohort, sums.units[pair], result)
+        if reason:
+            result.reasons[cell] = reason
             continue
         for side, sign in ((treated, 1.0), (controls, -1.0)):
             w, change = sums.weight[pair, side], sums.change[pair, side]
@@ -98,10 +127,8 @@ class _Sums:
         if not used.any():
             return
         block = block.take(used[block.unit])
-        y = block.columns[outcome]
-        self.largest = max(self.largest, float(np.abs(y).max()))
-        size = np.bincount(block.unit, minlength=block.n_units)
-        y = block.wide(y - (block.by_unit(y) / size)[block.unit], n_periods)
+        self.largest = max(self.largest, float(np.abs(block.columns[outcome]).max()))
+        y = centred_outcome(block, outcome, n_periods)
         seen = ~np.isnan(y)
         if self.level is None:
             with np.errstate(invalid="ignore"):

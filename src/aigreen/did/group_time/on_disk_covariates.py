@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aigreen.did.group_time.comparisons import NO_CONTROLS, NO_TREATED, Computed
+from aigreen.did.group_time.comparisons import Computed
 from aigreen.did.group_time.layout import independent_covariates
+from aigreen.did.group_time.on_disk import centred_outcome, check_sums_fit, groups_compared, pairs_of
 from aigreen.did.group_time.plan import Cells
 from aigreen.did.group_time.two_periods import NotIdentifiedError, require_rank
 from aigreen.panel.dropped import Dropped
@@ -80,10 +81,8 @@ class _Products:
         if not used.any():
             return
         block = block.take(used[block.unit])
-        y = block.columns[outcome]
-        self.largest = max(self.largest, float(np.abs(y).max()))
-        size = np.bincount(block.unit, minlength=block.n_units)
-        y = block.wide(y - (block.by_unit(y) / size)[block.unit], n_periods)
+        self.largest = max(self.largest, float(np.abs(block.columns[outcome]).max()))
+        y = centred_outcome(block, outcome, n_periods)
         x, w = standards.wide(block, n_periods), block.wide(block.w, n_periods)
         seen = ~np.isnan(y) & (w > 0)
         groups, of = np.unique(block.group, return_inverse=True)
@@ -121,34 +120,24 @@ def regress_blocks(
         Of the outcome of the units compared, in absolute value.
     """
     standards = Standards.of(sample, covariates, dropped)
-    live = np.flatnonzero(~cells.reference)
-    pairs, of_cell = np.unique(np.stack([cells.time[live], cells.base[live]], axis=1), axis=0, return_inverse=True)
+    live, pairs, of_cell = pairs_of(cells)
     m, q, n_clusters = len(cohort), 1 + len(standards.names), len(sample.clusters)
-    sample.panel.check_room(
-        f"influence functions of {len(cells):,} effects by {n_clusters:,} clusters and the sums behind them",
-        "name cluster= with fewer clusters",
-        len(cells) * n_clusters,
-        len(pairs) * m * (1 + q + q * q),
-    )
+    check_sums_fit(cells, sample, len(pairs) * m * (1 + q + q * q))
     shape = len(pairs), m
     sums = _Products(pairs, np.zeros(shape), np.zeros((*shape, q, q)), np.zeros((*shape, q)))
     for block in sample.blocks("group-time"):
         sums.add(block, outcome, standards, ~np.isnan(cohort)[block.group], sample.n_periods)
     result = Computed.nothing(len(cells), n_clusters)
     for cell, pair in zip(live.tolist(), of_cell.tolist(), strict=True):
-        treated, controls = (
-            np.flatnonzero(side) for side in (cohort == cells.cohort[cell], cells.controls(cell, cohort))
-        )
-        sizes = [int(sums.units[pair, side].sum()) for side in (treated, controls)]
-        result.smallest[cell] = min(sizes)
+        treated, controls, reason = groups_compared(cells, cell, cohort, sums.units[pair], result)
         gram, moment = sums.gram[pair, controls], sums.moment[pair, controls]
+        whole = gram.sum(axis=0)
         try:
-            if not min(sizes):
-                raise NotIdentifiedError(NO_CONTROLS if sizes[0] else NO_TREATED)
-            whole = gram.sum(axis=0)
+            if reason:
+                raise NotIdentifiedError(reason)
             require_rank(whole)
-        except NotIdentifiedError as reason:
-            result.reasons[cell] = str(reason)
+        except NotIdentifiedError as error:
+            result.reasons[cell] = str(error)
             continue
         beta = np.linalg.solve(whole, moment.sum(axis=0))
         x, change = sums.gram[pair, treated, 0], sums.moment[pair, treated, 0]
