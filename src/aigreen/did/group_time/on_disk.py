@@ -43,7 +43,7 @@ def check_sums_fit(cells: Cells, sample: ScannedSample, numbers: int) -> None:
 def groups_compared(
     cells: Cells, cell: int, cohort: np.ndarray, units: np.ndarray, result: Computed
 ) -> tuple[np.ndarray, np.ndarray, str]:
-    """Groups of the treated and of the comparison units of a cell, and why they cannot be compared, if they cannot.
+    """Return groups of the treated and of the comparison units of a cell, and why these cannot be compared, if so.
 
     The size of the smaller side, from `units` by group, is noted in the result.
     """
