@@ -91,28 +91,27 @@ def count_files(
         AI also by keywords in titles and abstracts.
     """
     table, people = backend.read_parquet(patents), backend.read_parquet(applicants)
+    names = ibis.memtable(matches[["name", "firm_id", "year"]], schema=_OWNERS)
+    families = int(backend.execute(table.office.nunique())) > 1
+    filed = counts.applications(table, counts.owners(people, names, table), office=office)
+    filed = (filed if families else filed.drop("family_id")).cache()  # symbols of other applications need no class
+    left = backend.to_pandas(counts.coverage(table, filed, office=office)).iloc[0]
     classes = {}
     for scheme in SCHEMES:
-        symbols = backend.to_pandas(counts.distinct_symbols(table, scheme))["symbol"]
+        symbols = backend.to_pandas(counts.distinct_symbols(filed, scheme))["symbol"]
         classes[scheme] = ibis.memtable(symbol_flags(symbols.astype("str"), scheme), schema=_FLAGS)
-    names = ibis.memtable(matches[["name", "firm_id", "year"]], schema=_OWNERS)
-    owned = backend.create_table("owned", counts.owners(people, names, table), temp=True)  # used four times
-    cited = None if citations is None else backend.read_parquet(citations)
-    families = int(backend.execute(table.office.nunique())) > 1
     expression = counts.firm_year_counts(
         table,
-        owned,
+        filed,
         classes["ipc"],
         classes["cpc"],
-        office=office,
         keywords=ibis.memtable(keyword_flags(patents)) if keywords else None,
-        citations=cited,
+        citations=None if citations is None else backend.read_parquet(citations),
         window=window,
         families=families,
     )
     counted = backend.to_pandas(expression.order_by("firm_id", "year")).astype({"firm_id": "str"})
     lags = [backend.to_pandas(truncation.lag_counts(table, event, office=office)) for event in truncation.EVENTS]
-    left = backend.to_pandas(counts.coverage(table, owned, office=office)).iloc[0]
     flow = Flow("patent counts", "firm_id")
     whole = int(left["applications"])
     for step, lost in (
