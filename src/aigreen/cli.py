@@ -14,6 +14,7 @@ COMMANDS = {
     "doctor": "which studies can run here, and where the missing inputs come from",
     "template": "write an empty table of those that no vendor delivers, with its recipe",
     "build": "make the firm-year panel of a study from its raw files",
+    "count": "count the patents of firms with DuckDB, Spark or BigQuery",
     "publications": "download patent publications from BigQuery",
     "codebook": "print the codebook of a panel, or the columns of the canonical tables",
     "verify": "hold the results of a study against its accepted values",

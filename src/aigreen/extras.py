@@ -11,6 +11,7 @@ from aigreen.errors import MissingExtraError
 EXTRAS = {
     "data": ("duckdb", "ibis", "pandera", "pooch", "python_calamine", "rapidfuzz", "sqlglot", "yaml"),
     "robust": ("diff_diff",),
+    "spark": ("pyspark",),
     "study": (
         "docx",
         "ipykernel",
@@ -31,7 +32,7 @@ def require(extra: str, what: str) -> None:
 
     Parameters
     ----------
-    extra : {"data", "robust", "study"}
+    extra : {"data", "robust", "spark", "study"}
     what : str
         The part of aigreen that needs it, for the message.
 

@@ -45,7 +45,7 @@ def declared(extra: str) -> set[str]:
 
 PROVIDERS = packages_distributions()
 CORE = {distribution(line) for line in PYPROJECT["project"]["dependencies"]}
-DATA, ROBUST, STUDY = declared("data"), declared("robust"), declared("study")
+DATA, ROBUST, SPARK, STUDY = (declared(extra) for extra in ("data", "robust", "spark", "study"))
 
 
 def tracked_files() -> list[Path]:
@@ -130,7 +130,7 @@ def imported() -> dict[str, list[Import]]:
 def undeclared(parts: dict[str, list[Import]]) -> list[str]:
     """Imports of a package that the part's dependencies do not name.
 
-    Estimators may import `robust` when called, and panels on disk `data`.
+    Estimators may import `robust` when called, panels on disk `data`, and the module for Spark `spark`.
     """
     allowed = {"core": CORE, "data": CORE | DATA, "study": CORE | DATA | ROBUST | STUDY}
     return [
@@ -145,6 +145,8 @@ def late(found: Import) -> set[str]:
     """Extras that an import may name because it runs when it is called."""
     if not found.late:
         return set()
+    if found.file.endswith("/data/patents/spark.py"):
+        return SPARK
     return ROBUST | DATA if "/panel/on_disk/" in found.file else ROBUST
 
 
@@ -186,7 +188,7 @@ def test_nothing_is_declared_that_nothing_imports():
 
 
 def test_the_extras_that_are_looked_for_are_those_declared():
-    for extra, declared in (("data", DATA | {"duckdb"}), ("robust", ROBUST), ("study", STUDY)):
+    for extra, declared in (("data", DATA | {"duckdb"}), ("robust", ROBUST), ("spark", SPARK - DATA), ("study", STUDY)):
         assert set().union(*map(distributions, EXTRAS[extra])) == declared
 
 

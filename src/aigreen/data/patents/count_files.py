@@ -1,4 +1,4 @@
-"""Firm-year counts from canonical Parquet files by DuckDB, out of core within a memory limit."""
+"""Firm-year counts of canonical tables by DuckDB, out of core within a memory limit, or by Spark or BigQuery."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import ibis
+import ibis.expr.types as ir
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,8 +21,9 @@ from aigreen.data.patents.match import Matched, match_names
 from aigreen.data.raw.flow import Flow, Read
 
 BATCH = 200_000
-_OWNERS = {"name": "string", "firm_id": "string", "year": "int64"}
-_FLAGS = {"symbol": "string", "mask": "int64", "mechanism": "int64"}
+OWNERS = {"name": "string", "firm_id": "string", "year": "int64"}
+FLAGS = {"symbol": "string", "mask": "int64", "mechanism": "int64"}
+_WORDS = {"patent_id": "string", "mask": "int64"}
 
 
 class Counted(NamedTuple):
@@ -75,23 +77,60 @@ def count_files(
     window: int = 5,
     keywords: bool = False,
 ) -> Counted:
-    """Count the patents of firms by year of filing.
+    """Count the patents of firms by year of filing, from files.
 
     Parameters
     ----------
     backend : Backend
-        From `connect`.
+        From `connect`, or `aigreen.data.patents.spark.connect_spark`.
     patents, applicants, citations : Path
         Canonical tables in Parquet, of any size.
-    matches : DataFrame
-        ``name, firm_id, year`` (missing: whatever the year of filing).
-    office, window
-        See `aigreen.data.patents.counts.firm_year_counts`.
+    matches, office, window
+        See `count_tables`.
     keywords : bool
         AI also by keywords in titles and abstracts.
     """
-    table, people = backend.read_parquet(patents), backend.read_parquet(applicants)
-    names = ibis.memtable(matches[["name", "firm_id", "year"]], schema=_OWNERS)
+    return count_tables(
+        backend,
+        backend.read_parquet(patents),
+        backend.read_parquet(applicants),
+        matches,
+        citations=None if citations is None else backend.read_parquet(citations),
+        keywords=keyword_flags(patents) if keywords else None,
+        office=office,
+        window=window,
+    )
+
+
+def count_tables(
+    backend: ibis.BaseBackend,
+    table: ir.Table,
+    people: ir.Table,
+    matches: pd.DataFrame,
+    *,
+    citations: ir.Table | None = None,
+    keywords: pd.DataFrame | None = None,
+    office: str = "CN",
+    window: int = 5,
+) -> Counted:
+    """Count the patents of firms by year of filing, from tables of a database.
+
+    Parameters
+    ----------
+    backend : Backend
+        Holds the tables.
+    table, people, citations : Table
+        Canonical ``patents``, ``patent_applicants``, ``citations``.
+    matches : DataFrame
+        ``name, firm_id, year`` (missing: whatever the year of filing).
+    keywords : DataFrame, optional
+        As `keyword_flags` gives it.
+    office, window
+        See `aigreen.data.patents.counts.firm_year_counts`.
+    """
+    # As objects: Spark takes text of pandas in one piece only.
+    names = ibis.memtable(matches[list(OWNERS)].astype({"name": object, "firm_id": object}), schema=OWNERS)
+    backend.execute(names.count())  # ibis gives Spark tables in memory with a query, but not with `cache`
     families = int(backend.execute(table.office.nunique())) > 1
     filed = counts.applications(table, counts.owners(people, names, table), office=office)
     filed = (filed if families else filed.drop("family_id")).cache()  # symbols of other applications need no class
@@ -99,14 +138,14 @@ def count_files(
     classes = {}
     for scheme in SCHEMES:
         symbols = backend.to_pandas(counts.distinct_symbols(filed, scheme))["symbol"]
-        classes[scheme] = ibis.memtable(symbol_flags(symbols.astype("str"), scheme), schema=_FLAGS)
+        classes[scheme] = ibis.memtable(symbol_flags(symbols.astype("str"), scheme), schema=FLAGS)
     expression = counts.firm_year_counts(
         table,
         filed,
         classes["ipc"],
         classes["cpc"],
-        keywords=ibis.memtable(keyword_flags(patents)) if keywords else None,
-        citations=None if citations is None else backend.read_parquet(citations),
+        keywords=None if keywords is None else ibis.memtable(keywords.astype({"patent_id": object}), schema=_WORDS),
+        citations=citations,
         window=window,
         families=families,
     )

@@ -1,6 +1,5 @@
-"""Firm-year counts: by hand, against pandas on random patents, and the same rows from Spark and DuckDB."""
+"""Firm-year counts: by hand, and against pandas on random patents."""
 
-import shutil
 from datetime import datetime
 
 import ibis
@@ -274,52 +273,6 @@ def test_compiles(dialect):
     assert "BIT_OR" in text.upper()
     for event in ("publication_date", "grant_date"):
         assert "filed" in str(ibis.to_sql(lag_counts(tables["patents"], event), dialect=dialect))
-
-
-@pytest.mark.spark
-def test_spark_gives_the_rows_of_duckdb():
-    sql = pytest.importorskip("pyspark.sql")
-    if shutil.which("java") is None:
-        pytest.skip("Spark needs Java, which is not on this machine")
-    frames = raw(
-        [
-            patent(n, 2010 + n % 4, ";".join([IPC[n % 9], IPC[n * 5 % 9]]), cpc=CPC[n % 4], family_id=str(n % 7))
-            for n in range(40)
-        ],
-        [(f"CN{n}", k + 1, name) for n in range(40) for k, name in enumerate(["ABCD"[n % 4], "ABCDE"[(n + 1) % 5]])],
-        [("A", "000001"), ("B", "000002"), ("C", "000001")],
-        [(f"CN{n}", "x", f"CN{n // 2}") for n in range(1, 40)],
-    )
-    session = (
-        sql.SparkSession.builder.master("local[1]")
-        .config("spark.ui.enabled", "false")
-        .config("spark.sql.shuffle.partitions", "2")
-        .config("spark.sql.session.timeZone", "UTC")
-        .getOrCreate()
-    )
-    try:
-        backend = ibis.pyspark.connect(session)
-        for name, frame in frames.items():
-            plain = frame.astype(object).where(frame.notna(), None)
-            rows = [[_plain(cell) for cell in row] for row in plain.itertuples(index=False)]
-            session.createDataFrame(rows, schema=_spark_schema(TABLES[name])).createOrReplaceTempView(f"in_{name}")
-        tables = {name: backend.table(f"in_{name}") for name in frames}
-        got = pd.DataFrame(
-            [row.asDict() for row in session.sql(str(ibis.to_sql(expression(tables), dialect="pyspark"))).collect()]
-        )
-    finally:
-        session.stop()
-    pd.testing.assert_frame_equal(got, on_duckdb(frames), check_dtype=False)
-
-
-def _plain(cell):
-    if cell is None or cell is pd.NaT:
-        return None
-    return cell.to_pydatetime() if isinstance(cell, pd.Timestamp) else int(cell) if isinstance(cell, int) else cell
-
-
-def _spark_schema(columns):
-    return ", ".join(f"{name} {dtype.replace('int64', 'bigint')}" for name, dtype in columns.items())
 
 
 def test_truncation_from_lags():

@@ -3,6 +3,7 @@
 import ibis
 import pandas as pd
 import pytest
+import sqlglot
 
 from aigreen.cli import main
 from aigreen.data.registry import bigquery
@@ -38,6 +39,18 @@ def test_the_query_compiles_for_bigquery(table):
     sql = str(ibis.to_sql(bigquery.chosen(table[1], offices=["CN", "US"], years=(2010, 2012)), dialect="bigquery"))
     assert "'CN'" in sql and "'US'" in sql and "20100000 AND 20129999" in sql
     assert all(f"`{name}`" in sql for name in (*REQUIRED, *OPTIONAL))
+
+
+def test_a_dry_run_prints_sql_that_reads_the_columns_of_the_adapter_alone(capsys):
+    assert main(["publications", "--project", "mine", "--years", "2010", "2012", "--dry-run"]) == 0
+    text = capsys.readouterr().out
+    size, query = sqlglot.parse(text, dialect="bigquery")
+    assert [column.name for column in query.expressions] == [*REQUIRED, *OPTIONAL]
+    [table] = query.find_all(sqlglot.exp.Table)
+    assert (table.catalog, table.db, table.name) == ("patents-public-data", "patents", "publications")
+    assert "20100000 AND 20129999" in str(query)
+    assert size.find(sqlglot.exp.Table).name == "__TABLES__"
+    assert "bq query --project_id=mine --use_legacy_sql=false --dry_run" in text
 
 
 @pytest.mark.parametrize("rows", [100, bigquery.ROWS_A_FILE])

@@ -1,0 +1,78 @@
+"""Count the patents of firms by year of filing, from canonical tables, with DuckDB, Spark or BigQuery."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from aigreen.errors import SourceError
+
+NEEDED = ("patents", "patent_applicants", "applicant_names")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the tables, the engine and what it may use."""
+    parser.add_argument(
+        "tables",
+        help="folder of patents.parquet, patent_applicants.parquet, applicant_names.parquet and, where there are any, "
+        "citations.parquet, as `aigreen build` makes them; for BigQuery PROJECT.DATASET with tables of these names",
+    )
+    parser.add_argument("--engine", choices=["duckdb", "spark", "bigquery"], default="duckdb")
+    parser.add_argument("--out", type=Path, default=Path("counts.parquet"), help="file to write (default: %(default)s)")
+    parser.add_argument("--office", default="CN", help="office whose applications are counted (default: %(default)s)")
+    parser.add_argument("--window", type=int, default=5, help="years in which citations count (default: %(default)s)")
+    parser.add_argument("--memory", default="4GB", help="of DuckDB, or of Java here (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=2, help="on this machine (default: %(default)s)")
+    parser.add_argument("--master", help="of Spark: address of a cluster (default: this machine)")
+    parser.add_argument("--dry-run", action="store_true", help="of BigQuery: print the SQL and what tells its cost")
+
+
+def run(given: argparse.Namespace) -> int:
+    """Write the counts and print what was left out."""
+    from aigreen.data.patents.count_files import count_tables
+
+    options = {"office": given.office, "window": given.window}
+    if given.dry_run:
+        from aigreen.data.registry.bigquery import count_script
+
+        print(count_script(*_dataset(given.tables), **options))
+        return 0
+    with tempfile.TemporaryDirectory() as spill:
+        backend, tables = _open(given, Path(spill) / "spill")
+        names = backend.to_pandas(tables.pop("applicant_names"))
+        counted = count_tables(backend, tables["patents"], tables["patent_applicants"], names,
+                               citations=tables.get("citations"), **options).counts  # fmt: skip
+    counted.table.to_parquet(given.out, index=False)
+    print(counted.flow.to_string(index=False))
+    return 0
+
+
+def _open(given: argparse.Namespace, spill: Path):
+    """Open the engine and its tables."""
+    if given.engine == "bigquery":
+        from aigreen.data.registry.bigquery import connect
+
+        backend = connect(*_dataset(given.tables))
+        return backend, {name: backend.table(name) for name in (*NEEDED, "citations")}
+    files = {name: Path(given.tables) / f"{name}.parquet" for name in (*NEEDED, "citations")}
+    present = {name: path for name, path in files.items() if path.is_file()}
+    if absent := [name for name in NEEDED if name not in present]:
+        raise SourceError(f"{given.tables}: no table {', '.join(absent)}")
+    limits = {"memory_limit": given.memory, "threads": given.threads}
+    if given.engine == "spark":
+        from aigreen.data.patents.spark import connect_spark
+
+        backend = connect_spark(spill, master=given.master, **limits)
+    else:
+        from aigreen.data.patents.count_files import connect
+
+        backend = connect(spill, **limits)
+    return backend, {name: backend.read_parquet(path) for name, path in present.items()}
+
+
+def _dataset(name: str) -> tuple[str, str]:
+    project, point, dataset = name.partition(".")
+    if not point or "." in dataset:
+        raise SourceError(f"{name}: BigQuery needs PROJECT.DATASET")
+    return project, dataset
