@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from pypdf import PdfReader
 
 from aigreen.cli import main
 
@@ -135,6 +136,38 @@ dose: hours
 decomposition: {leads: 3}
 """
     )
+
+
+def shops(folder: Path) -> None:
+    """60 shops in the 20 quarters of 2015 to 2019, treated in 2017Q1 and 2017Q3: +0.5 at once and 0.05 a quarter."""
+    rng, n = np.random.default_rng(3), 60
+    quarters = pd.period_range("2015Q1", "2019Q4", freq="Q").astype(str)
+    start = np.where(np.arange(n) < 30, rng.choice([8, 10], n), 99)[:, None]
+    since = np.arange(20) - start
+    sales = rng.normal(size=(n, 1)) + 0.02 * np.arange(20) + np.where(since >= 0, 0.5 + 0.05 * since, 0)
+    frame = pd.DataFrame({"shop": np.repeat(np.arange(n), 20), "quarter": np.tile(quarters, n)})
+    frame["start"] = np.repeat(np.append(quarters, [""] * 80)[start[:, 0]], 20)
+    frame.assign(sales=(sales + 0.2 * rng.normal(size=sales.shape)).ravel()).to_csv(folder / "shops.csv", index=False)
+
+
+@pytest.mark.slow
+def test_quarters_are_counted_and_printed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shops(tmp_path)
+    roles = ["--unit", "shop", "--time", "quarter", "--cohort", "start", "--outcome", "sales"]
+    assert main(["new-study", "shops.csv", *roles]) == 0
+    numbers = built(tmp_path, "shops")
+    assert (numbers["first_year"]["text"], numbers["last_year"]["text"]) == ("2015Q1", "2019Q4")
+    table = json.loads((tmp_path / "results/shops/tables/event_study.json").read_text("utf-8"))
+    assert table["stub"] == "Quarters since treatment"
+    after = table["groups"][-1]["rows"]
+    assert [row["label"] for row in after] == ["0", *(f"+{n}" for n in range(1, 9))]
+    # 0.5 at once and 0.05 more each quarter: a count in years would jump by 0.2.
+    assert float(after[0]["cells"][0]["text"]) == pytest.approx(0.5, abs=0.12)
+    assert float(after[8]["cells"][0]["text"]) == pytest.approx(0.9, abs=0.12)
+    text = " ".join(page.extract_text() for page in PdfReader(tmp_path / "results/shops/paper.pdf").pages)
+    assert "from 2015Q1 to 2019Q4" in text.replace("\n", " ")
+    assert "year" not in text.partition("References")[0].lower()
 
 
 @pytest.mark.slow

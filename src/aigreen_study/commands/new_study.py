@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take a file of data and its columns."""
     parser.add_argument("file", type=Path, help="one row a unit and period: csv, xlsx, dta or parquet")
     parser.add_argument("--unit", required=True, help="column of the units")
-    parser.add_argument("--time", required=True, help="column of the periods, whole numbers or a date a year")
+    parser.add_argument("--time", required=True, help="column of the periods: whole numbers, dates, quarters, months")
     parser.add_argument("--cohort", required=True, help="column of the first treated period; empty or 0 for never")
     parser.add_argument("--outcome", required=True, help="column of the outcome, as it enters linear models")
     parser.add_argument("--name", help="name of the study (default: that of the file of data)")

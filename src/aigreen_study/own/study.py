@@ -22,6 +22,7 @@ EVENT_STUDY = {
 SPLIT = {"response": "bins", "variance": "leave_one_out", "leads": 3}
 INFERENCE = {"level": 0.95, "draws": 9999, "multipliers": "webb"}
 TREATED = "treated"
+NO_COLUMNS = ("unit_label", "freq")  # keys of panel
 
 
 def is_own(config: Mapping[str, Any]) -> bool:
@@ -100,7 +101,7 @@ def identifiers(columns: Iterable[str]) -> dict[str, str]:
 
 def renamed(given: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     """Return a study's file with the names that its columns have in the panel."""
-    panel = {role: names[column] if role != "unit_label" else column for role, column in given["panel"].items()}
+    panel = {role: value if role in NO_COLUMNS else names[value] for role, value in given["panel"].items()}
     new = {**given, "panel": panel, "columns": dict(names)}
     new |= {key: names[given[key]] for key in ("outcome", "counts", "dose") if key in given}
     new |= {key: [names[column] for column in given[key]] for key in ("covariates", "channels") if key in given}
@@ -181,7 +182,7 @@ def plain(column: str) -> str:
 
 def named_columns(given: Mapping[str, Any]) -> dict[str, str]:
     """Columns of the file that a study names, by the key that names each."""
-    found = {f"panel.{role}": name for role, name in given["panel"].items() if role != "unit_label"}
+    found = {f"panel.{role}": name for role, name in given["panel"].items() if role not in NO_COLUMNS}
     found |= {key: given[key] for key in ("outcome", "counts", "dose") if key in given}
     for key in ("covariates", "channels"):
         found |= {f"{key}[{i}]": name for i, name in enumerate(given.get(key, []))}

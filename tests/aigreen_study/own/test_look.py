@@ -29,7 +29,7 @@ def panel():
 def test_what_is_found():
     found = look(panel(), ROLES, "y")
     assert (found.rows, found.units, found.gaps, found.missing) == (35, 6, 1, 1)
-    assert (found.cohorts, found.never, found.always) == ({2001: 1, 2003: 2, 2005: 1}, 2, 1)
+    assert (found.cohorts, found.never, found.always) == ({"2001": 1, "2003": 2, "2005": 1}, 2, 1)
     assert found.horizons == (-3, 3)
     assert (found.name, found.coordinates, found.counts) == ("place", ("lat", "lon"), True)
     assert found.controls == ["size"]

@@ -163,6 +163,12 @@ def test_links_to_units_that_are_not_there_are_named(folder):
         own_panel(written({"exposures": {"p": {"links": "links.csv"}}}))
 
 
+def test_an_exposure_that_no_untreated_row_has_is_told(folder):
+    places = {"coordinates": {"latitude": "lat", "longitude": "lon"}}
+    with pytest.raises(ConfigError, match=r"exposures.near: no untreated row is exposed"):
+        own_panel(written(places | {"exposures": {"near": {"within_km": 1}}}))
+
+
 def test_a_group_that_no_row_has_is_named(folder):
     with pytest.raises(ConfigError, match=r"groups.m: no row has 9; there are 0.0, 1.0, 2.0, 3.0, 4.0"):
         own_panel(written({"groups": {"M": {"low": 0, "high": 9}}}))
