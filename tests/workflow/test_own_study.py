@@ -1,11 +1,13 @@
 """Studies of users' own panels: from a file of data and one of configuration to the paper."""
 
+import hashlib
 import importlib.util
 import json
 import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +74,14 @@ def test_a_paper_is_exported_and_traced_from_the_folder_of_its_study(castle, mon
     assert r"\includegraphics[width=\textwidth]{figures/trends.pdf}" in tex
     assert main(["lint", "--study", "castle"]) == 0
     assert "traced (100.0 %)" in capsys.readouterr().out
+    assert main(["exhibits", "--study", "castle"]) == 0
+    assert "| `figures/event_study` | castle | `event_study` |" in capsys.readouterr().out
+    assert main(["doctor", "--study", "castle"]) == 0
+    assert "ready: reads castle.csv; built" in capsys.readouterr().out
+    assert main(["verify", "--study", "castle"]) == 1
+    assert "aigreen accept --study castle --reason '...' takes the results as they are" in capsys.readouterr().err
+    assert main(["accept", "--study", "castle", "--reason", "first"]) == 0
+    assert main(["verify", "--study", "castle"]) == 0
 
 
 @pytest.mark.slow
@@ -216,3 +226,51 @@ def test_castle_from_the_wheel_alone(castle, tmp_path_factory):
     numbers = json.loads((castle / "results/castle/numbers.json").read_text("utf-8"))
     assert numbers["twfe_ols_treated"]["value"] == pytest.approx(0.0818, abs=5e-5)
     assert (castle / "results/castle/paper.pdf").read_bytes().startswith(b"%PDF")
+    rebuilt_from_its_package(castle, tmp_path_factory.mktemp("package"), python, wheel)
+
+
+def aigreen(folder: Path, python: Path, *words: str) -> subprocess.CompletedProcess:
+    command = [str(python), "-m", "aigreen.cli", *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+def rebuilt_from_its_package(castle: Path, folder: Path, python: Path, wheel: Path) -> None:
+    """The package holds data, study and code; its commands give the same numbers in another place."""
+    done = aigreen(castle, python, "bundle", "--study", "castle", "--out", str(folder / "a.zip"))
+    assert done.returncode == 0, done.stderr
+    assert "note: castle.yaml: data: not said: where the data come from (source.citation)" in done.stderr
+    aigreen(castle, python, "bundle", "--study", "castle", "--out", str(folder / "b.zip"))
+    assert (folder / "a.zip").read_bytes() == (folder / "b.zip").read_bytes()
+    zipfile.ZipFile(folder / "a.zip").extractall(folder)
+    top = folder / "castle-replication"
+    assert (top / "castle.csv").read_bytes() == (castle / "castle.csv").read_bytes()
+    lines = (top / "SHA256SUMS").read_text("utf-8").splitlines()
+    for line in lines:
+        digest, name = line.split("  ")
+        assert hashlib.sha256((top / name).read_bytes()).hexdigest() == digest
+    needed = (top / "requirements.txt").read_text("utf-8").splitlines()
+    assert {line.partition("==")[0] for line in needed} >= {"numpy", "pandas", "snakemake", "typst", "diff-diff"}
+    # What pip installs is what was installed: all files of the wheel but its list of them.
+    packed, given = zipfile.ZipFile(top / needed[0]), zipfile.ZipFile(wheel)
+    assert sorted(packed.namelist()) == sorted(given.namelist())
+    assert [n for n in given.namelist() if given.read(n) != packed.read(n) and not n.endswith("RECORD")] == []
+    readme = (top / "README.md").read_text("utf-8")
+    commands = readme.partition("```sh\n")[2].partition("```")[0].splitlines()
+    assert commands[2:] == ["env/bin/aigreen run castle.yaml", "env/bin/aigreen verify --study castle"]
+    assert run(top, "castle", python=python).returncode == 0
+    checked = aigreen(top, python, "verify", "--study", "castle")
+    assert checked.returncode == 0, checked.stdout
+    assert "castle: full" in checked.stdout
+    # Without the data they are told by name and sum; other data than those of the results are refused.
+    kept = aigreen(castle, python, "bundle", "--study", "castle", "--without-data", "--out", str(folder / "c.zip"))
+    assert kept.returncode == 0
+    held = zipfile.ZipFile(folder / "c.zip")
+    assert "castle-replication/castle.csv" not in held.namelist()
+    digest = hashlib.sha256((castle / "castle.csv").read_bytes()).hexdigest()
+    assert f"`{digest}` | No |" in held.read("castle-replication/README.md").decode()
+    with (castle / "castle.csv").open("a") as data:
+        data.write("\n")
+    refused = aigreen(castle, python, "bundle", "--study", "castle", "--out", str(folder / "d.zip"))
+    assert refused.returncode == 1
+    assert "refused: castle.csv: changed: not what the results were made from" in refused.stderr
+    assert not (folder / "d.zip").exists()

@@ -33,12 +33,12 @@ def run(given: argparse.Namespace) -> int:
     """
     from aigreen.data.sources.own_file import read_own
     from aigreen.disk import write_bytes
-    from aigreen_study.own.letters import RULE, printable
+    from aigreen_study.own.letters import printable, rule
     from aigreen_study.own.look import look
     from aigreen_study.own.outline import outline
 
     if not printable(given.file.name):
-        raise ReportError(f"{given.file}: rename the file: its name stands in the paper, and {RULE}")
+        raise ReportError(f"{given.file}: rename the file: its name stands in the paper, and {rule()}")
     name = given.name or re.sub(r"[^a-z0-9]+", "-", given.file.stem.lower()).strip("-")
     name = name if name[:1].isalpha() else f"study-{name}"
     checkout = Path("Snakefile").is_file() and CONFIG.is_dir()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
-from aigreen_study.own.letters import RULE, printable
+from aigreen_study.own.letters import printable, rule
 from aigreen_study.own.look import Look
 from aigreen_study.run.periods import IN_A_YEAR, WORDS
 
@@ -64,7 +64,7 @@ def outline(found: Look, roles: Mapping[str, str], outcome: str, file: str, year
         lines += ["# Assumed: the outcome is a count, so that Poisson regressions stand beside the linear ones.",
                   f"counts: {_text(outcome)}"]  # fmt: skip
     lines += [
-        *([f"# Assumed: {', '.join(foreign)} are printed as labels says, as {RULE}."] if foreign else []),
+        *([f"# Assumed: {', '.join(foreign)} are printed as labels says, as {rule()}."] if foreign else []),
         f"labels: {_flow({outcome: outcome} | foreign)}",
         f"event_study: {{horizons: [{low}, {high}]}}",
         "# Assumed: controls are units not yet treated; nobody acts before treatment.",

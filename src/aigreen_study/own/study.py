@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from aigreen.errors import ConfigError, did_you_mean
-from aigreen_study.own.letters import RULE, unprinted
+from aigreen_study.own.letters import rule, unprinted
 
 KIND = "own"  # of its schema
 EVENT_STUDY = {
@@ -28,6 +30,20 @@ NO_COLUMNS = ("unit_label", "freq")  # keys of panel
 def is_own(config: Mapping[str, Any]) -> bool:
     """Whether a study reads a file of the user's."""
     return isinstance(config.get("source"), Mapping)
+
+
+def is_own_file(path: Path) -> bool:
+    """Whether a file is that of a study that reads a file of the user's."""
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return False
+    return isinstance(found, Mapping) and is_own(found)
+
+
+def own_studies(folder: Path) -> list[str]:
+    """Names of the studies of users' data in a folder."""
+    return sorted(path.stem for path in folder.glob("*.yaml") if is_own_file(path))
 
 
 def own_config(given: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -64,7 +80,7 @@ def own_config(given: Mapping[str, Any], name: str) -> dict[str, Any]:
     if problems:
         raise ConfigError(f"{name}: " + "; ".join(problems))
     if foreign := list(unprinted(given, named_columns(given))):
-        raise ConfigError(f"{name}: {RULE}; " + "; ".join(foreign))
+        raise ConfigError(f"{name}: {rule()}; " + "; ".join(foreign))
     return completed(renamed(given, identifiers(columns)))
 
 
