@@ -17,6 +17,7 @@ EXTRAS = {
         "jsonschema",
         "jupyter_core",
         "nbconvert",
+        "packaging",
         "pypdf",
         "rich",
         "seaborn",
