@@ -18,14 +18,14 @@ TEMPLATE = (
     "Vilhuber, L., Connolly, M., Koren, M., Llull, J. and Morrow, P. (2022). A template README for social science "
     "replication packages (v1.1). Social Science Data Editors. doi:10.5281/zenodo.7293838."
 )
-PROGRAMS = """\
-- `{study}.yaml` says what the study is: data, roles of columns, outcome, options.
-- `code/{wheel}` is the code: `aigreen` (estimators) and `aigreen_study` (rules, scripts, tables, figures, text of the
-  paper). A wheel is a zip archive. In it, `aigreen_study/project/Snakefile` and `analysis/rules/` say which script
-  makes which file from which.
-- `paper/expected/{study}/` has the values that `aigreen verify` compares with: those that the authors obtained.
-- `authors/` has what the authors obtained: the paper, tables, figures, numbers with their provenance, logs.
-"""
+PROGRAMS = (
+    "- `{study}.yaml` says what the study is: data, roles of columns, outcome, options.\n"
+    "- `code/{wheel}` is the code: `aigreen` (estimators) and `aigreen_study` (rules, scripts, tables, figures, text "
+    "of the paper). A wheel is a zip archive. In it, `aigreen_study/project/Snakefile` and `analysis/rules/` say which "
+    "script makes which file from which.\n"
+    "- `paper/expected/{study}/` has the values that `aigreen verify` compares with: those that the authors obtained.\n"
+    "- `authors/` has what the authors obtained: the paper, tables, figures, numbers with their provenance, logs."
+)
 
 
 def own_readme(
