@@ -325,6 +325,8 @@ def main(argv) -> int:
         arguments = of_study(arguments)
     if name == "docs":
         arguments = ["serve" if word == "--serve" else word for word in arguments] or ["build"]
+        if arguments[0] == "build":
+            say("the pages go to " + str(ROOT / "site" / "index.html") + "; with search: run.py docs --serve")
     group = GROUPS.get(name)
     venv = ROOT / (".venv-" + group) if group else VENV
     try:

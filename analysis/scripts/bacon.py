@@ -9,7 +9,8 @@ from aigreen_study.specification.bacon import balanced_weights
 with study_step(snakemake) as step:
     outcome = step.config["outcomes"]["log"]
     comparisons, panel = balanced_weights(step.compared_frame, outcome, step.roles)
-    figure = bacon_figure(comparisons, ylabel=f"Estimate on {step.labels[outcome]}", simulated=step.simulated)
+    shown = {"ylabel": f"Estimate on {step.labels[outcome]}", "periods": step.periods}
+    figure = bacon_figure(comparisons, simulated=step.simulated, **shown)
     save_figure(figure, snakemake.output.figure)
     ledger = Ledger(rule="bacon")
     add_bacon(ledger, comparisons, n_rows=panel.n_rows, n_units=panel.n_units)

@@ -25,7 +25,7 @@ with study_step(snakemake) as step:
 
     names = parts.part_labels(options["channels"], labels)
     overall = parts.named(main.overall(), names)
-    notes = parts.Notes(options, labels, step.roles, step.elsewhere)
+    notes = parts.Notes(options, labels, step.roles, step.elsewhere, step.periods.word)
     rows = behind(study_decomposition(options), panel, outcome)
     told = f"{notes.parts} {parts.rows_note(rows, step.config['panel']['unit_label'].lower())}"
     render.write(parts.decomposition_table(overall, notes=told, **shown, **step.bands), snakemake.output.table)
@@ -41,7 +41,8 @@ with study_step(snakemake) as step:
     if exposed:
         columns = {labels[name]: parts.named(results[name].overall(), names) for name in exposed}
         untreated = {labels[name]: support(panel, name) for name in exposed}
-        table = parts.exposures_table(columns, untreated, notes=notes.exposures, simulated=step.simulated)
+        said = {"notes": notes.exposures, "simulated": step.simulated, "period": step.periods.word}
+        table = parts.exposures_table(columns, untreated, **said)
         render.write(table, snakemake.output.exposures)
     if snakemake.input.truth:
         true = true_log_parts if "counts" in options else true_parts
@@ -61,4 +62,4 @@ with study_step(snakemake) as step:
     drawn = {"ylabel": parts.on_outcome(options, labels), **shown, **step.bands}
     save_figure(parts_figure(overall, **drawn), snakemake.output.figure)
     study = parts.named(main.event_study(), names)
-    save_figure(parts_horizon_figure(study, **drawn), snakemake.output.by_horizon)
+    save_figure(parts_horizon_figure(study, period=step.periods.word, **drawn), snakemake.output.by_horizon)

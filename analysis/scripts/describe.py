@@ -17,6 +17,10 @@ with study_step(snakemake) as step:
     if snakemake.input.calibration:
         render.write(calibration_table(pd.read_csv(snakemake.input.calibration)), snakemake.output.calibration)
     outcome = config["outcomes"]["log"]
-    axes = {"outcome": outcome, "time": step.roles["time"], "cohort": step.roles["cohort"]}
-    figure = cohort_trends_figure(step.frame, **axes, ylabel=f"Mean of {labels[outcome]}", **shown)
+    axes = {"time": step.roles["time"], "cohort": step.roles["cohort"]}
+    steps = {axes["time"]: step.panel.time, axes["cohort"]: step.panel.cohort}
+    frame = step.frame.assign(**{name: step.panel.in_frame_order(values) for name, values in steps.items()})
+    figure = cohort_trends_figure(
+        frame, outcome=outcome, **axes, ylabel=f"Mean of {labels[outcome]}", periods=step.periods, **shown
+    )
     save_figure(figure, snakemake.output.trends)

@@ -9,13 +9,16 @@ from aigreen_study.tables.estimates import AVERAGES, effects_table, overall_tabl
 
 with study_step(snakemake) as step:
     options, labels, outcome = step.config["event_study"], step.labels, step.config["outcomes"]["log"]
+    period = step.periods.word
     names = ("control_group", "method", "base_period", "anticipation")
     estimator = GroupTimeATT(**{name: options[name] for name in names})
     att = estimator.fit(step.compared, outcome, covariates=options.get("covariates"))
     step.save({"group-time effects": att}, snakemake.output.estimates[:1])
 
     study = att.event_study(window=options["horizons"])
-    averages = {label: att.aggregate(how).overall() for how, label in AVERAGES.items()}
+    averages = {
+        label.format(f"{period.capitalize()}s"): att.aggregate(how).overall() for how, label in AVERAGES.items()
+    }
     truth, path = None, None
     if snakemake.input.truth:
         cells = true_cells(step.frame, step.truth, att.index, cohort=step.roles["cohort"])
@@ -26,11 +29,13 @@ with study_step(snakemake) as step:
         f"errors clustered by {labels[step.roles['cluster']].lower()}{step.compared_in_words}."
     )
     shown = {"level": step.level, "simulated": step.simulated}
-    table = effects_table(study, key="event_study", title="Event study", truth=path, notes=notes, **shown, **step.bands)
+    table = effects_table(
+        study, key="event_study", title="Event study", truth=path, notes=notes, period=period, **shown, **step.bands
+    )
     render.write(table, snakemake.output.event_study)
     table = overall_table(
         averages, key="overall", title="Average effects on the treated", truth=truth, notes=notes, **shown
     )
     render.write(table, snakemake.output.overall)
-    figure = event_study_figure(study, ylabel=f"Effect on {labels[outcome]}", **shown, **step.bands)
+    figure = event_study_figure(study, ylabel=f"Effect on {labels[outcome]}", period=period, **shown, **step.bands)
     save_figure(figure, snakemake.output.figure)

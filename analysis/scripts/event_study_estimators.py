@@ -25,7 +25,7 @@ with study_step(snakemake) as step:
     for label, why in failures.items():
         step.log.warning("%s: %s", label, why)
     base = studies["Group-time"]
-    names = {"ylabel": f"Effect on {step.labels[outcome]}", "simulated": step.simulated}
+    names = {"ylabel": f"Effect on {step.labels[outcome]}", "simulated": step.simulated, "period": step.periods.word}
     save_figure(event_study_figure(studies, level=step.level, simultaneous=False, **names), snakemake.output.estimators)
     honest = [honest_did(base, weights="average", restriction=kind, level=step.level) for kind in RESTRICTIONS]
     save_figure(honest_figure(*honest, ylabel="Average effect", simulated=step.simulated), snakemake.output.honest)

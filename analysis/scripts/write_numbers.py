@@ -21,7 +21,7 @@ with study_step(snakemake) as step:
     config, frame, panel, level = step.config, step.frame, step.panel, step.level
     options, outcome = config["decomposition"], config["outcomes"]["level"]
     ledger = Ledger(rule="numbers")
-    headline.add_sample(ledger, panel, outcome, unit=step.codebook.loc[outcome, "unit"])
+    headline.add_sample(ledger, panel, outcome, step.periods, unit=step.codebook.loc[outcome, "unit"])
     headline.add_flow(ledger, pd.read_csv(snakemake.input.sample_flow))
     if step.places != NO_PLACES:
         headline.add_zones(ledger, frame[step.roles["cluster"]].unique(), step.places)

@@ -18,6 +18,7 @@ EXTRAS = {
         "jsonschema",
         "jupyter_core",
         "nbconvert",
+        "packaging",
         "pypdf",
         "rich",
         "seaborn",

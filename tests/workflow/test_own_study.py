@@ -1,16 +1,19 @@
 """Studies of users' own panels: from a file of data and one of configuration to the paper."""
 
+import hashlib
 import importlib.util
 import json
 import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from pypdf import PdfReader
 
 from aigreen.cli import main
 
@@ -71,6 +74,14 @@ def test_a_paper_is_exported_and_traced_from_the_folder_of_its_study(castle, mon
     assert r"\includegraphics[width=\textwidth]{figures/trends.pdf}" in tex
     assert main(["lint", "--study", "castle"]) == 0
     assert "traced (100.0 %)" in capsys.readouterr().out
+    assert main(["exhibits", "--study", "castle"]) == 0
+    assert "| `figures/event_study` | castle | `event_study` |" in capsys.readouterr().out
+    assert main(["doctor", "--study", "castle"]) == 0
+    assert "ready: reads castle.csv; built" in capsys.readouterr().out
+    assert main(["verify", "--study", "castle"]) == 1
+    assert "aigreen accept --study castle --reason '...' takes the results as they are" in capsys.readouterr().err
+    assert main(["accept", "--study", "castle", "--reason", "first"]) == 0
+    assert main(["verify", "--study", "castle"]) == 0
 
 
 @pytest.mark.slow
@@ -137,6 +148,38 @@ decomposition: {leads: 3}
     )
 
 
+def shops(folder: Path) -> None:
+    """60 shops in the 20 quarters of 2015 to 2019, treated in 2017Q1 and 2017Q3: +0.5 at once and 0.05 a quarter."""
+    rng, n = np.random.default_rng(3), 60
+    quarters = pd.period_range("2015Q1", "2019Q4", freq="Q").astype(str)
+    start = np.where(np.arange(n) < 30, rng.choice([8, 10], n), 99)[:, None]
+    since = np.arange(20) - start
+    sales = rng.normal(size=(n, 1)) + 0.02 * np.arange(20) + np.where(since >= 0, 0.5 + 0.05 * since, 0)
+    frame = pd.DataFrame({"shop": np.repeat(np.arange(n), 20), "quarter": np.tile(quarters, n)})
+    frame["start"] = np.repeat(np.append(quarters, [""] * 80)[start[:, 0]], 20)
+    frame.assign(sales=(sales + 0.2 * rng.normal(size=sales.shape)).ravel()).to_csv(folder / "shops.csv", index=False)
+
+
+@pytest.mark.slow
+def test_quarters_are_counted_and_printed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shops(tmp_path)
+    roles = ["--unit", "shop", "--time", "quarter", "--cohort", "start", "--outcome", "sales"]
+    assert main(["new-study", "shops.csv", *roles]) == 0
+    numbers = built(tmp_path, "shops")
+    assert (numbers["first_year"]["text"], numbers["last_year"]["text"]) == ("2015Q1", "2019Q4")
+    table = json.loads((tmp_path / "results/shops/tables/event_study.json").read_text("utf-8"))
+    assert table["stub"] == "Quarters since treatment"
+    after = table["groups"][-1]["rows"]
+    assert [row["label"] for row in after] == ["0", *(f"+{n}" for n in range(1, 9))]
+    # 0.5 at once and 0.05 more each quarter: a count in years would jump by 0.2.
+    assert float(after[0]["cells"][0]["text"]) == pytest.approx(0.5, abs=0.12)
+    assert float(after[8]["cells"][0]["text"]) == pytest.approx(0.9, abs=0.12)
+    text = " ".join(page.extract_text() for page in PdfReader(tmp_path / "results/shops/paper.pdf").pages)
+    assert "from 2015Q1 to 2019Q4" in text.replace("\n", " ")
+    assert "year" not in text.partition("References")[0].lower()
+
+
 @pytest.mark.slow
 def test_a_panel_with_channels_links_and_places(tmp_path):
     plants(tmp_path)
@@ -183,3 +226,51 @@ def test_castle_from_the_wheel_alone(castle, tmp_path_factory):
     numbers = json.loads((castle / "results/castle/numbers.json").read_text("utf-8"))
     assert numbers["twfe_ols_treated"]["value"] == pytest.approx(0.0818, abs=5e-5)
     assert (castle / "results/castle/paper.pdf").read_bytes().startswith(b"%PDF")
+    rebuilt_from_its_package(castle, tmp_path_factory.mktemp("package"), python, wheel)
+
+
+def aigreen(folder: Path, python: Path, *words: str) -> subprocess.CompletedProcess:
+    command = [str(python), "-m", "aigreen.cli", *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+def rebuilt_from_its_package(castle: Path, folder: Path, python: Path, wheel: Path) -> None:
+    """The package holds data, study and code; its commands give the same numbers in another place."""
+    done = aigreen(castle, python, "bundle", "--study", "castle", "--out", str(folder / "a.zip"))
+    assert done.returncode == 0, done.stderr
+    assert "note: castle.yaml: data: not said: where the data come from (source.citation)" in done.stderr
+    aigreen(castle, python, "bundle", "--study", "castle", "--out", str(folder / "b.zip"))
+    assert (folder / "a.zip").read_bytes() == (folder / "b.zip").read_bytes()
+    zipfile.ZipFile(folder / "a.zip").extractall(folder)
+    top = folder / "castle-replication"
+    assert (top / "castle.csv").read_bytes() == (castle / "castle.csv").read_bytes()
+    lines = (top / "SHA256SUMS").read_text("utf-8").splitlines()
+    for line in lines:
+        digest, name = line.split("  ")
+        assert hashlib.sha256((top / name).read_bytes()).hexdigest() == digest
+    needed = (top / "requirements.txt").read_text("utf-8").splitlines()
+    assert {line.partition("==")[0] for line in needed} >= {"numpy", "pandas", "snakemake", "typst", "diff-diff"}
+    # What pip installs is what was installed: all files of the wheel but its list of them.
+    packed, given = zipfile.ZipFile(top / needed[0]), zipfile.ZipFile(wheel)
+    assert sorted(packed.namelist()) == sorted(given.namelist())
+    assert [n for n in given.namelist() if given.read(n) != packed.read(n) and not n.endswith("RECORD")] == []
+    readme = (top / "README.md").read_text("utf-8")
+    commands = readme.partition("```sh\n")[2].partition("```")[0].splitlines()
+    assert commands[2:] == ["env/bin/aigreen run castle.yaml", "env/bin/aigreen verify --study castle"]
+    assert run(top, "castle", python=python).returncode == 0
+    checked = aigreen(top, python, "verify", "--study", "castle")
+    assert checked.returncode == 0, checked.stdout
+    assert "castle: full" in checked.stdout
+    # Without the data they are told by name and sum; other data than those of the results are refused.
+    kept = aigreen(castle, python, "bundle", "--study", "castle", "--without-data", "--out", str(folder / "c.zip"))
+    assert kept.returncode == 0
+    held = zipfile.ZipFile(folder / "c.zip")
+    assert "castle-replication/castle.csv" not in held.namelist()
+    digest = hashlib.sha256((castle / "castle.csv").read_bytes()).hexdigest()
+    assert f"`{digest}` | No |" in held.read("castle-replication/README.md").decode()
+    with (castle / "castle.csv").open("a") as data:
+        data.write("\n")
+    refused = aigreen(castle, python, "bundle", "--study", "castle", "--out", str(folder / "d.zip"))
+    assert refused.returncode == 1
+    assert "refused: castle.csv: changed: not what the results were made from" in refused.stderr
+    assert not (folder / "d.zip").exists()

@@ -52,7 +52,7 @@ class Variant:
 def inference_variants(
     frame: pd.DataFrame,
     outcome: str,
-    roles: Mapping[str, str],
+    roles: Mapping[str, Any],
     *,
     clusters: Mapping[str, str],
     coordinates: pd.DataFrame | None,
@@ -82,7 +82,8 @@ def inference_variants(
     """
     found: list[Variant] = []
     for column, label in clusters.items():
-        panel = Panel(frame, unit=roles["unit"], time=roles["time"], cohort=roles["cohort"], cluster=column)
+        keys = {role: roles[role] for role in ("unit", "time", "cohort")}
+        panel = Panel(frame, **keys, cluster=column, freq=roles.get("freq"))
         effect = TWFE().fit(panel, outcome)["treated"]
         sizes = {
             "clusters": effect.n_clusters,

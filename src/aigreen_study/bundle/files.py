@@ -64,7 +64,8 @@ def read_provenance(project: Path, study: str) -> dict[str, Any]:
     absent = [name for name in RECORDS if not (folder / name).is_file()]
     if absent:
         raise SourceError(
-            f"results/{study}: no {', '.join(absent)}; build the study first (snakemake --config study={study})"
+            f"results/{study}: no {', '.join(absent)}; build the study first (snakemake --config study={study}, or "
+            f"aigreen run {study}.yaml)"
         )
     return json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
 

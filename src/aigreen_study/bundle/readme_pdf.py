@@ -6,6 +6,8 @@ import json
 import re
 from collections.abc import Iterator
 
+from aigreen_study.run.fonts import FROM, chinese_font
+
 HEAD = """\
 #set document(title: {title}, date: none)
 #set page(paper: "a4", margin: 20mm, numbering: "1")
@@ -28,7 +30,9 @@ def readme_pdf(markdown: str) -> bytes:
     import typst
 
     source = HEAD.format(title=json.dumps(markdown.partition("\n")[0].lstrip("# "))) + "\n".join(_blocks(markdown))
-    return typst.compile(source.encode(), ignore_system_fonts=True, timestamp=0, format="pdf")
+    font = chinese_font() if any(ord(letter) >= FROM for letter in markdown) else None
+    folders = [font.path.parent] if font else []
+    return typst.compile(source.encode(), ignore_system_fonts=True, font_paths=folders, timestamp=0, format="pdf")
 
 
 def _blocks(markdown: str) -> Iterator[str]:

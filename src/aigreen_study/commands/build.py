@@ -8,6 +8,7 @@ from pathlib import Path
 
 from aigreen.errors import SourceError
 from aigreen_study.config import CONFIG, DEFAULT, read_config
+from aigreen_study.run.project import checkout
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +23,7 @@ def run(given: argparse.Namespace) -> int:
     from aigreen.data.assemble.build import build
     from aigreen.data.assemble.options import UNIT, from_config
 
-    config = read_config({"study": given.study}, CONFIG)
+    config = read_config({"study": given.study}, checkout("build") / CONFIG)
     if config.get("panel", {}).get("unit") != UNIT:
         raise SourceError(f"study {given.study!r} is no study of firms: snakemake makes its data")
     options = from_config(config)

@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from aigreen.errors import ReportError
 from aigreen_study.config import DEFAULT
 
 
@@ -20,7 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="tick a box of rights in the README, which only the authors can do: that they may use the data, that they "
         "may pass on those in the package; may be given twice",
     )
-    parser.add_argument("--out", type=Path, help="the archive (default: dist/aigreen-STUDY-VERSION.zip)")
+    parser.add_argument(
+        "--without-data", action="store_true", help="of a study of your own data: leave the files of data out"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="the archive (default: dist/aigreen-STUDY-VERSION.zip, or dist/STUDY-replication.zip of your own data)",
+    )
 
 
 def run(given: argparse.Namespace) -> int:
@@ -28,7 +36,20 @@ def run(given: argparse.Namespace) -> int:
     from aigreen.data.registry.registry import sha256
     from aigreen_study.bundle.build import bundle
     from aigreen_study.bundle.files import MADE, README
+    from aigreen_study.bundle.own import own_bundle
+    from aigreen_study.config import CONFIG, study_file
+    from aigreen_study.own.study import is_own_file
 
+    if is_own_file(study_file(given.study, CONFIG)):
+        path, findings, count = own_bundle(
+            Path.cwd(), given.study, given.out, certified=given.certify, with_data=not given.without_data
+        )
+        for finding in findings:
+            print(finding, file=sys.stderr)
+        print(f"{path}: {count:,} files, {path.stat().st_size:,} bytes, sha256 {sha256(path)}")
+        return 0
+    if given.without_data:
+        raise ReportError("--without-data is for studies of your own data; licensed files are never in a bundle")
     path, contents = bundle(Path.cwd(), given.study, given.out, certified=given.certify)
     for finding in contents.findings:
         print(finding, file=sys.stderr)

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from aigreen.data.registry.registry import BOUNDARIES, MIRROR, registry, sha256
-from aigreen.errors import ConfigError, SourceError
+from aigreen.errors import AigreenError, ConfigError, SourceError, did_you_mean
 from aigreen_study.config import CONFIG, read_config, studies
-from aigreen_study.own.study import is_own
+from aigreen_study.own.registry import own_registry
+from aigreen_study.own.study import is_own, own_studies
+from aigreen_study.run.project import project
 
 RAW, RESTRICTED = Path("data/raw"), Path("data/restricted")
 OPEN = RAW / "us_patents"
@@ -29,7 +31,7 @@ def run(given: argparse.Namespace) -> int:
     """Print each study with the state of its inputs; return 1 when the study asked for cannot run."""
     folder = Path.cwd() / CONFIG
     if not (folder / "schema.json").is_file():
-        raise SourceError(f"no studies here: {CONFIG} is not in this folder; run from the top of the repository")
+        return _own(given.study)
     mirror = os.environ.get(MIRROR)
     print(f"{MIRROR}: {mirror or 'not set; public files are downloaded'}")
     able = True
@@ -49,6 +51,31 @@ def run(given: argparse.Namespace) -> int:
         else:
             able = _files(config, Path(mirror) if mirror else None)
     return int(given.study is not None and not able)
+
+
+def _own(study: str | None) -> int:
+    """Print the studies of users' data in the folder at hand; return 1 when the one asked for cannot run."""
+    here = own_studies(Path.cwd())
+    if not here:
+        raise SourceError(
+            f"no studies in {Path.cwd()}: `aigreen new-study` writes one of your own data; those of the repository "
+            "need its checkout"
+        )
+    if study is not None and study not in here:
+        raise SourceError(f"no study {study!r}{did_you_mean(study, here)}; there are {', '.join(here)}")
+    able = True
+    for name in here if study is None else [study]:
+        try:
+            config = read_config({"study": name}, project() / CONFIG)
+            own_registry(project() / CONFIG, config)
+            built = (Path("results") / name / "provenance.json").is_file()
+            print(f"{name}: {config['title']}")
+            state = "built" if built else f"build it: aigreen run {name}.yaml"
+            print(f"  ready: reads {config['source']['file']}; {state}")
+        except AigreenError as fault:
+            able = False
+            print(f"{name}: cannot run: {fault}")
+    return int(study is not None and not able)
 
 
 def _files(config: Mapping[str, Any], mirror: Path | None) -> bool:

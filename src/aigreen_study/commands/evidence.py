@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+from aigreen_study.run.project import checkout
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,7 +18,7 @@ def run(given: argparse.Namespace) -> int:
     from aigreen.disk import write_bytes
     from aigreen_study.trust.evidence import PAGE, evidence, page, section
 
-    project = Path.cwd()
+    project = checkout("evidence")
     rows = evidence(project)
     if given.write_docs:
         write_bytes(project / PAGE, page(rows).encode())

@@ -16,17 +16,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Print the list as a Markdown table, or write it between the marks of docs/exhibits.md."""
-    from aigreen.errors import OptionError
+    from aigreen.errors import OptionError, SourceError
     from aigreen_study.config import CONFIG, studies
+    from aigreen_study.own.study import own_studies
 
-    project, known = Path.cwd(), studies(Path.cwd() / CONFIG)
+    project = Path.cwd()
+    known = studies(project / CONFIG) or own_studies(project)
     for name in given.study or []:
         if name not in known:
             raise OptionError("study", name, known)
     if given.write_docs:
         write_docs(project)
+    elif not known:
+        raise SourceError(
+            f"no studies in {project}: neither {CONFIG} nor a file that names data (source: {{file: ...}})"
+        )
     else:
-        print(listed(project, given.study or open_studies(project)), end="")
+        print(listed(project, given.study or open_studies(project) or known), end="")
     return 0
 
 
@@ -40,10 +46,12 @@ def open_studies(project: Path) -> list[str]:
 
 def listed(project: Path, names: list[str]) -> str:
     """Return the exhibits of some studies as a Markdown table, read from the workflow; nothing is run."""
+    from aigreen_study.run.project import sources
     from aigreen_study.run.workflow import exhibit_graph, load_workflow
     from aigreen_study.trust.provenance import exhibit_table
 
-    graphs = {name: exhibit_graph(load_workflow(project, name), project, f"results/{name}") for name in names}
+    root = sources()
+    graphs = {name: exhibit_graph(load_workflow(root, name, project), root, f"results/{name}") for name in names}
     return exhibit_table(graphs)
 
 

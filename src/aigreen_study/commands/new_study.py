@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take a file of data and its columns."""
     parser.add_argument("file", type=Path, help="one row a unit and period: csv, xlsx, dta or parquet")
     parser.add_argument("--unit", required=True, help="column of the units")
-    parser.add_argument("--time", required=True, help="column of the periods, whole numbers or a date a year")
+    parser.add_argument("--time", required=True, help="column of the periods: whole numbers, dates, quarters, months")
     parser.add_argument("--cohort", required=True, help="column of the first treated period; empty or 0 for never")
     parser.add_argument("--outcome", required=True, help="column of the outcome, as it enters linear models")
     parser.add_argument("--name", help="name of the study (default: that of the file of data)")
@@ -33,12 +33,12 @@ def run(given: argparse.Namespace) -> int:
     """
     from aigreen.data.sources.own_file import read_own
     from aigreen.disk import write_bytes
-    from aigreen_study.own.letters import RULE, printable
+    from aigreen_study.own.letters import printable, rule
     from aigreen_study.own.look import look
     from aigreen_study.own.outline import outline
 
     if not printable(given.file.name):
-        raise ReportError(f"{given.file}: rename the file: its name stands in the paper, and {RULE}")
+        raise ReportError(f"{given.file}: rename the file: its name stands in the paper, and {rule()}")
     name = given.name or re.sub(r"[^a-z0-9]+", "-", given.file.stem.lower()).strip("-")
     name = name if name[:1].isalpha() else f"study-{name}"
     checkout = Path("Snakefile").is_file() and CONFIG.is_dir()

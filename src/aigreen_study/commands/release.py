@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from aigreen_study.config import DEFAULT
+from aigreen_study.run.project import checkout
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,10 +19,11 @@ def run(given: argparse.Namespace) -> int:
     """Print the files with their sizes, and what remains to be done by hand."""
     from aigreen_study.release.release import by_hand, release
 
+    project = checkout("release")
     study = None if given.no_bundle else given.study
-    for path in release(Path.cwd(), study):
-        print(f"{path.relative_to(Path.cwd())}: {path.stat().st_size:,} bytes")
+    for path in release(project, study):
+        print(f"{path.relative_to(project)}: {path.stat().st_size:,} bytes")
     print("\nBy hand remain:")
-    for number, line in enumerate(by_hand(Path.cwd(), study), 1):
+    for number, line in enumerate(by_hand(project, study), 1):
         print(f"{number}. {line}")
     return 0

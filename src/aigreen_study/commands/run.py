@@ -28,11 +28,16 @@ def run(given: argparse.Namespace) -> int:
     Raises
     ------
     SourceError
-        No such file.
+        No such file, or one of data.
     """
     if not given.file.is_file():
         known = [path.name for path in given.file.absolute().parent.glob("*.yaml")]
         raise SourceError(f"{given.file}: no such file{did_you_mean(given.file.name, known)}")
+    if given.file.suffix != ".yaml":
+        raise SourceError(
+            f"{given.file} is no study: aigreen new-study {given.file} --unit ... --time ... --cohort ... --outcome ..."
+            " writes the YAML to be run"
+        )
     top, folder = project(), given.file.absolute().parent
     if folder == top / CONFIG:  # a study among those of a checkout runs at its top
         folder = top

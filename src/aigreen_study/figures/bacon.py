@@ -10,6 +10,7 @@ import pandas as pd
 from aigreen.effects.plot import MARK
 from aigreen.errors import ReportError
 from aigreen_study.figures.style import ABOVE, BAR, BLUE, GREEN, RULE, SMALL, canvas, finish, require_columns, style
+from aigreen_study.run.periods import YEARS, Periods
 from aigreen_study.specification.bacon import by_kind, weighted_sum
 from aigreen_study.tables.formats import decimal
 
@@ -28,7 +29,9 @@ _NAMED = 0.05  # weight from which a comparison is labelled
 _PLACES = ((6, 3), (-6, 3), (6, -3), (-6, -3), (6, 14), (-6, 14), (6, -14), (-6, -14))  # of names, in points
 
 
-def bacon_figure(comparisons: pd.DataFrame, *, ylabel: str = "Estimate", simulated: bool = False) -> Figure:
+def bacon_figure(
+    comparisons: pd.DataFrame, *, ylabel: str = "Estimate", simulated: bool = False, periods: Periods = YEARS
+) -> Figure:
     """Weight and estimate of every two-group comparison inside a two-way fixed-effect estimate.
 
     Parameters
@@ -36,6 +39,8 @@ def bacon_figure(comparisons: pd.DataFrame, *, ylabel: str = "Estimate", simulat
     comparisons : DataFrame
         As `aigreen.did.diff_diff.bacon_weights` returns it: kind, treated, control, weight, estimate. The comparisons
         with a weight of five percent or more are named by their cohorts, where there is room.
+    periods : Periods
+        What the numbers of cohorts are called.
 
     Raises
     ------
@@ -70,11 +75,11 @@ def bacon_figure(comparisons: pd.DataFrame, *, ylabel: str = "Estimate", simulat
         ax.set_ylabel(ylabel)
         ax.legend(**ABOVE)
         finish(figure, simulated=simulated)
-        _name(ax, comparisons[comparisons["weight"] >= _NAMED])
+        _name(ax, comparisons[comparisons["weight"] >= _NAMED], periods)
         return figure
 
 
-def _name(ax: Axes, comparisons: pd.DataFrame) -> None:
+def _name(ax: Axes, comparisons: pd.DataFrame, periods: Periods) -> None:
     """Write cohorts beside their points, largest weight first, where no name and no point is in the way."""
     from matplotlib.transforms import Bbox
 
@@ -82,8 +87,8 @@ def _name(ax: Axes, comparisons: pd.DataFrame) -> None:
     points = ax.transData.transform(comparisons[["weight", "estimate"]])
     taken = [Bbox.from_bounds(x - 4, y - 4, 8, 8) for x, y in points]
     for line in comparisons.sort_values("weight", ascending=False, kind="stable").itertuples():
-        control = f"{line.control:.0f}" if np.isfinite(line.control) else "never"
-        text, at = f"{line.treated:.0f} v {control}", (line.weight, line.estimate)
+        control = periods.name(line.control) if np.isfinite(line.control) else "never"
+        text, at = f"{periods.name(line.treated)} v {control}", (line.weight, line.estimate)
         for x, y in _PLACES:
             align = {"ha": "left" if x > 0 else "right", "va": "bottom" if y > 0 else "top"}
             shown = ax.annotate(text, at, (x, y), textcoords="offset points", fontsize=SMALL, color="0.25", **align)

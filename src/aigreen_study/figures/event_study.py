@@ -44,6 +44,7 @@ def event_study_figure(
     multipliers: str = "rademacher",
     seed: int = 0,
     simulated: bool = False,
+    period: str = "year",
 ) -> Figure:
     """Effects by horizon: points, pointwise bars and a simultaneous band.
 
@@ -56,6 +57,8 @@ def event_study_figure(
         What the effect is on, with its unit.
     simultaneous : bool
         Draw the band; one result must have influence functions then.
+    period : str
+        What a horizon counts.
 
     Raises
     ------
@@ -78,7 +81,7 @@ def event_study_figure(
             effects.plot(ax, level=level, simultaneous=simultaneous, **band)
             wide = effects.conf_int(level, simultaneous=True, **band) if simultaneous else None
             note_points(ax, _points("", effects, effects.index.to_numpy(), effects.conf_int(level), wide, level))
-        ax.set_xlabel("Years since treatment")
+        ax.set_xlabel(f"{period.capitalize()}s since treatment")
         ax.set_ylabel(ylabel)
         return finish(figure, simulated=simulated)
 

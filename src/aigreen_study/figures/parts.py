@@ -112,6 +112,7 @@ def parts_horizon_figure(
     ylabel: str = "Effect",
     level: float = 0.95,
     simulated: bool = False,
+    period: str = "year",
     **band: Unpack[Band],
 ) -> Figure:
     """Stacked parts by horizon with the simultaneous band of the total.
@@ -120,6 +121,8 @@ def parts_horizon_figure(
     ----------
     study : Effects
         By part and horizon, the total first, under the names to print.
+    period : str
+        What a horizon counts.
     band
         n_draws, multipliers and seed of the band.
     """
@@ -128,7 +131,7 @@ def parts_horizon_figure(
     with style():
         figure, ax = canvas()
         decomposition_plot(study, ax, level=level, **band)
-        ax.set_xlabel("Years since treatment")
+        ax.set_xlabel(f"{period.capitalize()}s since treatment")
         ax.set_ylabel(ylabel)
         handles, labels = ax.get_legend_handles_labels()
         by_row = [i for column in range(3) for i in range(column, len(labels), 3)]

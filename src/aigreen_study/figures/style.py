@@ -17,6 +17,7 @@ import pandas as pd
 from aigreen.disk import write_bytes
 from aigreen.effects import plot
 from aigreen.errors import ReportError, UnknownColumnError
+from aigreen_study.run.fonts import chinese_font
 from aigreen_study.run.stem import stem
 
 if TYPE_CHECKING:
@@ -76,11 +77,17 @@ _SCALE = 11 / 9.6  # body type of 11 points, where seaborn's papers have 9.6
 def style() -> Iterator[None]:
     """Use the look of the paper inside the block, whatever the user's own settings."""
     import matplotlib as mpl
+    import matplotlib.font_manager
     import seaborn as sns
 
+    families = ["STIXGeneral"]
+    if font := chinese_font():
+        if font.family not in mpl.font_manager.get_font_names():
+            mpl.font_manager.fontManager.addfont(font.path)
+        families.append(font.family)
     with mpl.rc_context():
         mpl.rcdefaults()
-        sns.set_theme("paper", "ticks", list(COLOURS), font="STIXGeneral", font_scale=_SCALE, rc=_STYLE)
+        sns.set_theme("paper", "ticks", list(COLOURS), font=families, font_scale=_SCALE, rc=_STYLE)
         yield
 
 

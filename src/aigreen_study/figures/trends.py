@@ -19,6 +19,7 @@ from aigreen_study.figures.style import (
     require_columns,
     style,
 )
+from aigreen_study.run.periods import YEARS, Periods
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,19 +36,22 @@ def cohort_trends_figure(
     ylabel: str,
     log_scale: bool = False,
     simulated: bool = False,
+    periods: Periods = YEARS,
 ) -> Figure:
-    """Raw yearly means of an outcome by treatment cohort; a dotted line marks each cohort's first treated year.
+    """Raw means of an outcome by treatment cohort and period; a dotted line marks each cohort's first treated period.
 
     Cohorts that are more than can be told apart are drawn together with their neighbours.
 
     Parameters
     ----------
     frame : DataFrame
-        One row a unit and year.
+        One row a unit and period.
     cohort : str
-        First treated year; 0, infinite or missing for never treated.
+        First treated period; 0, infinite or missing for never treated.
     log_scale : bool
         Equal distances are equal proportions.
+    periods : Periods
+        What the numbers of `time` and `cohort` are called.
 
     Raises
     ------
@@ -58,10 +62,12 @@ def cohort_trends_figure(
     first = np.where(np.isfinite(first) & (first > 0), first, np.inf)
     years = sorted(set(first), key=lambda year: (np.isfinite(year), year))
     if len(years) > len(COLOURS):
-        first, called = _together(first, years)
+        first, called = _together(first, years, periods)
         years = list(called)
     else:
-        called = {year: f"Treated from {year:.0f}" if np.isfinite(year) else "Never treated" for year in years}
+        called = {
+            year: f"Treated from {periods.name(year)}" if np.isfinite(year) else "Never treated" for year in years
+        }
     distinct(len(years), "cohorts")
     names = list(called.values())
     data = frame[[time, outcome]].assign(_cohort=[called[year] for year in first])
@@ -80,9 +86,13 @@ def cohort_trends_figure(
             line.set_label(name)
             if np.isfinite(year):
                 ax.axvline(year - 0.5, color=colour, linewidth=0.9, linestyle=":")
-        ax.set_xlabel("Year")
+        ax.set_xlabel(periods.word.capitalize())
         ax.set_ylabel(ylabel)
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ticks = periods.ticks(int(frame[time].min()), int(frame[time].max()))
+        if ticks is None:
+            ax.xaxis.get_major_locator().set_params(integer=True)
+        else:
+            ax.set_xticks(ticks, [periods.name(step) for step in ticks])
         if log_scale:
             ax.set_yscale("log")
             ax.yaxis.set_major_formatter("{x:,g}")
@@ -90,7 +100,7 @@ def cohort_trends_figure(
         return finish(figure, simulated=simulated)
 
 
-def _together(first: np.ndarray, years: Sequence[float]) -> tuple[np.ndarray, dict[float, str]]:
+def _together(first: np.ndarray, years: Sequence[float], periods: Periods) -> tuple[np.ndarray, dict[float, str]]:
     """Join neighbouring cohorts: the first treated year of each row's group, and the names of the groups by it."""
     finite = [year for year in years if np.isfinite(year)]
     groups = np.array_split(finite, len(COLOURS) - (len(finite) < len(years)))
@@ -98,6 +108,8 @@ def _together(first: np.ndarray, years: Sequence[float]) -> tuple[np.ndarray, di
     begins = {year: group[0] for group in groups for year in group} | {np.inf: np.inf}
     called = {} if len(finite) == len(years) else {np.inf: "Never treated"}
     return np.array([begins[year] for year in first]), called | {
-        low: f"Treated from {low:.0f}" if low == high else f"Treated {low:.0f} to {high:.0f}"
+        low: f"Treated from {periods.name(low)}"
+        if low == high
+        else f"Treated {periods.name(low)} to {periods.name(high)}"
         for low, high in ends.items()
     }

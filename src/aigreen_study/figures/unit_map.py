@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from aigreen_study.figures.style import ABOVE, BORDER, COLOURS, LAND, MARKERS, SEAT, WIDTH, finish, style
+from aigreen_study.run.periods import YEARS, Periods
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,7 +19,12 @@ MARGIN = 0.06  # of the larger extent, around the outermost units
 
 
 def unit_map(
-    places: pd.DataFrame, cohorts: pd.Series, rings: Sequence[np.ndarray] = (), *, simulated: bool = False
+    places: pd.DataFrame,
+    cohorts: pd.Series,
+    rings: Sequence[np.ndarray] = (),
+    *,
+    simulated: bool = False,
+    periods: Periods = YEARS,
 ) -> Figure:
     """Draw units where they are, longitudes shortened by the cosine of the middle latitude.
 
@@ -30,6 +36,8 @@ def unit_map(
         First treated period by unit; missing for never treated.
     rings : sequence of array, shape (points, 2)
         Borders, as longitude and latitude (`aigreen_study.figures.boundaries.read_boundaries`).
+    periods : Periods
+        What the numbers of `cohorts` are called.
     """
     from matplotlib.collections import PolyCollection
 
@@ -58,8 +66,9 @@ def unit_map(
             **drawn,
         )
         known = np.unique(first[~never])
-        shown = {f"{known.min():.0f} to {known.max():.0f}": ~never} if len(known) > len(COLOURS) - 1 else {
-            f"{start:.0f}": first == start for start in known
+        names = [periods.name(start) for start in known]
+        shown = {f"{names[0]} to {names[-1]}": ~never} if len(known) > len(COLOURS) - 1 else {
+            name: first == start for name, start in zip(names, known, strict=True)
         }  # fmt: skip
         for (label, here), colour, marker in zip(shown.items(), COLOURS[1:], MARKERS[1:], strict=False):
             ax.scatter(

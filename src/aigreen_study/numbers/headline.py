@@ -14,6 +14,7 @@ from aigreen.decomposition.parts import DIRECT, SPILLOVER, TOTAL
 from aigreen.effects.effects import Effects, PretrendTest
 from aigreen.panel.panel import Panel
 from aigreen_study.numbers.prose import Ledger
+from aigreen_study.run.periods import IN_A_YEAR, YEARS, Periods
 from aigreen_study.specification.joint_tests import IN_WORDS, pretrend
 from aigreen_study.specification.parts import Behind, Movement, against_truth, shares
 
@@ -36,8 +37,8 @@ def add_settings(ledger: Ledger, level: float, exposures: Iterable[str]) -> None
             ledger.add(f"{name}_km", int(radius[1]), fmt="count", unit="km")
 
 
-def add_sample(ledger: Ledger, panel: Panel, outcome: str, *, unit: str = "") -> None:
-    """Enter the size of the panel and the distribution of the outcome in levels."""
+def add_sample(ledger: Ledger, panel: Panel, outcome: str, periods: Periods = YEARS, *, unit: str = "") -> None:
+    """Enter the size of the panel, its first and last period, and the distribution of the outcome in levels."""
     values = panel.column(outcome)
     sizes = {
         "n_rows": panel.n_rows,
@@ -48,8 +49,11 @@ def add_sample(ledger: Ledger, panel: Panel, outcome: str, *, unit: str = "") ->
     }
     for key, value in sizes.items():
         ledger.add(key, value, fmt="count", exhibit="tables/sample_flow")
-    for key, year in (("first_year", panel.times[0]), ("last_year", panel.times[-1])):
-        ledger.add(key, int(year), fmt="year", exhibit="tables/sample_flow")
+    for key, step in (("first_year", panel.times[0]), ("last_year", panel.times[-1])):
+        if periods.freq in IN_A_YEAR:
+            ledger.add(key, periods.name(step), exhibit="tables/sample_flow")
+        else:
+            ledger.add(key, int(step), fmt="year", exhibit="tables/sample_flow")
     ledger.add("outcome_mean", float(np.nanmean(values)), fmt="adaptive", unit=unit, exhibit="tables/descriptives")
     ledger.add("outcome_zero_share", float((values == 0).mean()), fmt="share", exhibit="tables/descriptives")
 

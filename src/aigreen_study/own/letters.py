@@ -7,13 +7,25 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from aigreen_study.run.fonts import FROM, HOW, chinese_font, chinese_letters
+
 SCRIPTS = ("LATIN", "GREEK", "CYRILLIC")
-RULE = "papers print Latin, Greek and Cyrillic letters only"
+
+
+def rule() -> str:
+    """Say which letters papers print here."""
+    if chinese_font():
+        return "papers print Latin, Greek, Cyrillic and Chinese letters only"
+    return f"papers print Latin, Greek and Cyrillic letters only; Chinese ones need a font ({HOW})"
 
 
 def printable(text: str) -> bool:
-    """Whether all letters are of `SCRIPTS`."""
-    return all(not letter.isalpha() or unicodedata.name(letter, "").startswith(SCRIPTS) for letter in text)
+    """Whether all letters are of `SCRIPTS`, or Chinese where there is a font."""
+    return all(
+        unicodedata.name(letter, "").startswith(SCRIPTS) or ord(letter) in chinese_letters()
+        for letter in text
+        if letter.isalpha() or ord(letter) >= FROM
+    )
 
 
 def unprinted(given: Mapping[str, Any], columns: Mapping[str, str]) -> Iterator[str]:

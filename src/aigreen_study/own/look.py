@@ -10,9 +10,11 @@ import pandas as pd
 
 from aigreen.errors import UnknownColumnError
 from aigreen.panel.panel import Panel
-from aigreen_study.own.years import dated, with_years
+from aigreen_study.own.periods import dated, frequency, with_periods
+from aigreen_study.run.periods import IN_A_YEAR, Freq, Periods
 
-FEW_VALUES, MOST_SUGGESTED, FURTHEST = 6, 8, 5
+FEW_VALUES, MOST_SUGGESTED = 6, 8
+FURTHEST = {"Y": 5, "Q": 8, "M": 12, 1: 5}  # horizons
 LATITUDE, LONGITUDE = ("lat", "latitude"), ("lon", "lng", "long", "longitude")
 
 
@@ -24,11 +26,13 @@ class Look:
     ----------
     rows, units, gaps : int
         Gaps are units and periods between the first and the last that have no row.
-    periods : tuple of int
+    freq : {"Y", "Q", "M", 1}
+        What a period is; 1 for numbers that are no years.
+    periods : tuple of str
         First and last.
     dates : list of str
-        Columns of periods that hold dates, of which the year is read.
-    cohorts : dict of int to int
+        Columns of periods that hold dates.
+    cohorts : dict of str to int
         Units by first treated period.
     never, always : int
         Units never treated, and treated from their first period on.
@@ -53,9 +57,10 @@ class Look:
     rows: int
     units: int
     gaps: int
-    periods: tuple[int, int]
+    freq: Freq
+    periods: tuple[str, str]
     dates: list[str]
-    cohorts: dict[int, int]
+    cohorts: dict[str, int]
     never: int
     always: int
     missing: int
@@ -86,16 +91,18 @@ def look(frame: pd.DataFrame, roles: Mapping[str, str], outcome: str) -> Look:
     for role, column in {**roles, "outcome": outcome}.items():
         if column not in frame.columns:
             raise UnknownColumnError(column, list(frame.columns), role=role)
-    dates, frame = dated(frame, roles), with_years(frame, roles)
-    panel = Panel(frame, **roles)
+    freq, dates = frequency(frame, roles), dated(frame, roles)
+    frame = with_periods(frame, roles, freq)
+    panel = Panel(frame, **roles, **({"freq": freq} if freq in IN_A_YEAR else {}))
     y = panel.column(outcome)
+    called, furthest = Periods(freq).name, FURTHEST[freq]
     first, last = int(panel.times[0]), int(panel.times[-1])
     start = panel.times[panel.time_codes[panel.unit_first]]
     cohort, treated = panel.unit_cohort, np.isfinite(panel.unit_cohort)
     always = treated & (cohort <= start)
     used = cohort[treated & ~always & (cohort <= last)]
-    low = min(FURTHEST, int(used.max() - first - 1)) if used.size else 1
-    high = min(FURTHEST, int(last - used.min())) if used.size else 1
+    low = min(furthest, int(used.max() - first - 1)) if used.size else 1
+    high = min(furthest, int(last - used.min())) if used.size else 1
     others = [column for column in frame.columns if column not in {*roles.values(), outcome}]
     steady, moving = _by_variation(frame, roles["unit"], others)
     places = tuple(next((c for c in steady if c.lower() in known), "") for known in (LATITUDE, LONGITUDE))
@@ -103,9 +110,10 @@ def look(frame: pd.DataFrame, roles: Mapping[str, str], outcome: str) -> Look:
         rows=panel.n_rows,
         units=panel.n_units,
         gaps=panel.n_units * panel.n_periods - panel.n_rows,
-        periods=(first, last),
+        freq=freq,
+        periods=(called(first), called(last)),
         dates=dates,
-        cohorts={int(g): int((cohort == g).sum()) for g in panel.cohorts},
+        cohorts={called(g): int((cohort == g).sum()) for g in panel.cohorts},
         never=int((~treated).sum()),
         always=int(always.sum()),
         missing=int(np.isnan(y).sum()),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
-from aigreen_study.own.letters import RULE, printable
+from aigreen_study.own.letters import printable, rule
 from aigreen_study.own.look import Look
+from aigreen_study.run.periods import IN_A_YEAR, WORDS
 
 HEAD = """\
 # A study of {file}. Lines that begin with # are comments: take the mark away to use one.
@@ -29,7 +30,9 @@ def outline(found: Look, roles: Mapping[str, str], outcome: str, file: str, year
     year : str
         Date of the paper.
     """
-    named = {**roles, **({"name": found.name} if found.name else {}), "unit_label": "Units"}
+    named: dict[str, object] = {**roles, **({"name": found.name} if found.name else {}), "unit_label": "Units"}
+    named |= {"freq": found.freq} if found.freq != "Y" else {}
+    word = WORDS[found.freq]
     low, high = found.horizons
     printed = {"unit": roles["unit"], "period": roles["time"], "outcome": outcome}
     foreign = {column: word.capitalize() for word, column in printed.items() if not printable(column)}
@@ -51,7 +54,9 @@ def outline(found: Look, roles: Mapping[str, str], outcome: str, file: str, year
         f"date: {_text(year)}",
         f"source: {{file: {_text(file)}}}",
         f"panel: {_flow(named)}",
-        *([f"# Assumed: of the dates in {' and '.join(found.dates)} the year counts."] if found.dates else []),
+        *([f"# Assumed: of the dates in {' and '.join(found.dates)} the {word} counts."] if found.dates else []),
+        *([f"# Assumed: a period is a {word}; horizons count {word}s."] if found.freq in IN_A_YEAR else []),
+        *(["# Assumed: periods are numbered; freq: Y if they are years."] if found.freq == 1 else []),
         f"# Assumed: errors are clustered by {roles['unit']}. Another column: add cluster to panel.",
         f"outcome: {_text(outcome)}",
     ]
@@ -59,7 +64,7 @@ def outline(found: Look, roles: Mapping[str, str], outcome: str, file: str, year
         lines += ["# Assumed: the outcome is a count, so that Poisson regressions stand beside the linear ones.",
                   f"counts: {_text(outcome)}"]  # fmt: skip
     lines += [
-        *([f"# Assumed: {', '.join(foreign)} are printed as labels says, as {RULE}."] if foreign else []),
+        *([f"# Assumed: {', '.join(foreign)} are printed as labels says, as {rule()}."] if foreign else []),
         f"labels: {_flow({outcome: outcome} | foreign)}",
         f"event_study: {{horizons: [{low}, {high}]}}",
         "# Assumed: controls are units not yet treated; nobody acts before treatment.",

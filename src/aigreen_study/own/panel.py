@@ -15,8 +15,8 @@ from aigreen.errors import ConfigError, DataError
 from aigreen.exposure.exposure import exposure
 from aigreen.exposure.maps import Map, matrix_map, rings
 from aigreen.panel.panel import Panel
-from aigreen_study.own.study import TREATED, exposure_label, plain
-from aigreen_study.own.years import with_years
+from aigreen_study.own.periods import codes_of, with_periods
+from aigreen_study.own.study import TREATED, column_of, exposure_label, plain
 
 
 def own_panel(config: Mapping[str, Any]) -> Assembled:
@@ -35,15 +35,16 @@ def own_panel(config: Mapping[str, Any]) -> Assembled:
     own, roles = config["own"], config["panel"]
     unit, time, cohort = (roles[role] for role in ("unit", "time", "cohort"))
     frame = read_own(own["source"]["file"], own["source"].get("sheet")).rename(columns=own["columns"])
-    frame = with_years(frame, roles)
+    freq = roles.get("freq", "Y")
+    frame = with_periods(frame, roles, freq)
     _check_names(frame, own, roles)
     flow = SampleFlow(unit)
     frame = flow.add(f"rows of {own['source']['file'].rpartition('/')[2]}", frame)
-    panel = Panel(frame, unit=unit, time=time, cohort=cohort, cluster=roles["cluster"])
+    panel = Panel(frame, unit=unit, time=time, cohort=cohort, cluster=roles["cluster"], freq=roles.get("freq"))
     first = panel.in_frame_order(panel.cohort)
     frame = frame.assign(
         **{
-            cohort: np.where(np.isfinite(first), first, np.nan),
+            cohort: codes_of(np.where(np.isfinite(first), first, np.nan), freq),
             TREATED: panel.in_frame_order(panel.treated).astype("int64"),
         },
         **{name: exposure(panel, links) for name, links in _maps(own, panel).items()},
@@ -51,6 +52,7 @@ def own_panel(config: Mapping[str, Any]) -> Assembled:
     seen = frame.groupby(unit)[time].transform("min")
     frame = flow.add("units treated from their first period left out", frame[~(seen >= frame[cohort])])
     frame = flow.add("rows with the outcome", frame[frame[config["outcomes"]["log"]].notna()])
+    _check_exposed(frame, own)
     return finish(frame.sort_values([unit, time]), flow, _entries(own, list(frame.columns)))
 
 
@@ -66,6 +68,13 @@ def _check_names(frame: pd.DataFrame, own: Mapping[str, Any], roles: Mapping[str
         absent = [value for value in values.values() if not frame[column].isin([value]).any()]
         if absent:
             raise ConfigError(f"groups.{column}: no row has {', '.join(map(repr, absent))}; there are {_some(known)}")
+
+
+def _check_exposed(frame: pd.DataFrame, own: Mapping[str, Any]) -> None:
+    """Refuse an exposure that no untreated row has: spillovers are told from treatment by those."""
+    for name, how in own.get("exposures", {}).items():
+        if not (frame.loc[frame[TREATED] == 0, column_of(name, how)] > 0).any():
+            raise ConfigError(f"exposures.{name}: no untreated row is exposed, so that there are no spillovers to see")
 
 
 def _some(values: np.ndarray) -> str:

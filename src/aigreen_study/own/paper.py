@@ -9,6 +9,7 @@ from typing import Any
 from aigreen_study.config import CONFIG, read_config
 from aigreen_study.own.registry import own_registry
 from aigreen_study.own.study import exposure_label, is_own, plain
+from aigreen_study.run.periods import WORDS
 from aigreen_study.specification.specification import Exhibit
 
 SECTIONS = Path("paper/sections")
@@ -49,6 +50,7 @@ def printed_facts(config: Mapping[str, Any], exhibits: Mapping[str, Exhibit]) ->
             "file": own["source"]["file"].rpartition("/")[2],
             "citation": own["source"].get("citation", ""),
             "units": config["panel"]["unit_label"].lower(),
+            "period": WORDS[config["panel"].get("freq", "Y")],
             "cluster": _name(config, config["panel"]["cluster"]),
             "outcome": _name(config, config["outcomes"]["log"]),
             "counts": _name(config, own["counts"]) if "counts" in own else "",

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from aigreen.errors import ConfigError, did_you_mean
-from aigreen_study.own.letters import RULE, unprinted
+from aigreen_study.own.letters import rule, unprinted
 
 KIND = "own"  # of its schema
 EVENT_STUDY = {
@@ -22,11 +24,26 @@ EVENT_STUDY = {
 SPLIT = {"response": "bins", "variance": "leave_one_out", "leads": 3}
 INFERENCE = {"level": 0.95, "draws": 9999, "multipliers": "webb"}
 TREATED = "treated"
+NO_COLUMNS = ("unit_label", "freq")  # keys of panel
 
 
 def is_own(config: Mapping[str, Any]) -> bool:
     """Whether a study reads a file of the user's."""
     return isinstance(config.get("source"), Mapping)
+
+
+def is_own_file(path: Path) -> bool:
+    """Whether a file is that of a study that reads a file of the user's."""
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return False
+    return isinstance(found, Mapping) and is_own(found)
+
+
+def own_studies(folder: Path) -> list[str]:
+    """Names of the studies of users' data in a folder."""
+    return sorted(path.stem for path in folder.glob("*.yaml") if is_own_file(path))
 
 
 def own_config(given: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -63,7 +80,7 @@ def own_config(given: Mapping[str, Any], name: str) -> dict[str, Any]:
     if problems:
         raise ConfigError(f"{name}: " + "; ".join(problems))
     if foreign := list(unprinted(given, named_columns(given))):
-        raise ConfigError(f"{name}: {RULE}; " + "; ".join(foreign))
+        raise ConfigError(f"{name}: {rule()}; " + "; ".join(foreign))
     return completed(renamed(given, identifiers(columns)))
 
 
@@ -100,7 +117,7 @@ def identifiers(columns: Iterable[str]) -> dict[str, str]:
 
 def renamed(given: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     """Return a study's file with the names that its columns have in the panel."""
-    panel = {role: names[column] if role != "unit_label" else column for role, column in given["panel"].items()}
+    panel = {role: value if role in NO_COLUMNS else names[value] for role, value in given["panel"].items()}
     new = {**given, "panel": panel, "columns": dict(names)}
     new |= {key: names[given[key]] for key in ("outcome", "counts", "dose") if key in given}
     new |= {key: [names[column] for column in given[key]] for key in ("covariates", "channels") if key in given}
@@ -181,7 +198,7 @@ def plain(column: str) -> str:
 
 def named_columns(given: Mapping[str, Any]) -> dict[str, str]:
     """Columns of the file that a study names, by the key that names each."""
-    found = {f"panel.{role}": name for role, name in given["panel"].items() if role != "unit_label"}
+    found = {f"panel.{role}": name for role, name in given["panel"].items() if role not in NO_COLUMNS}
     found |= {key: given[key] for key in ("outcome", "counts", "dose") if key in given}
     for key in ("covariates", "channels"):
         found |= {f"{key}[{i}]": name for i, name in enumerate(given.get(key, []))}

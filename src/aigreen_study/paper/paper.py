@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from aigreen.disk import write_bytes
 from aigreen.errors import ReportError
+from aigreen_study.run.fonts import chinese_font
 
 PRINTED = (
     "study",
@@ -126,6 +127,9 @@ def _typst(
             gathered = Path(together, "results", folder.name)
             _gather(root, folder, gathered, Path(together))
             return _typst(do, config, gathered, together, inputs, **options)
+    if "own" in config and (font := chinese_font()):
+        inputs = {**inputs, "chinese": font.family}
+        options["font_paths"] = [font.path.parent]
     given = {"config": json.dumps(printed(config)), "results": f"/{folder.relative_to(root).as_posix()}", **inputs}
     try:
         return do(root / "paper" / "paper.typ", root=root, sys_inputs=given, ignore_system_fonts=True, **options)

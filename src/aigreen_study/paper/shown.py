@@ -72,10 +72,10 @@ def shown_in(config: Mapping[str, object], project: Path, papers: Path | None = 
     count: Counter[str] = Counter()
     shown = []
     for figure in found:
-        kind = figure["supplement"]["text"]
+        image = next(_of_kind(figure["body"], "image"), {})
+        kind = "Figure" if image else "Table"
         count[kind] += 1
         number = named[figure["label"].strip("<>")].rpartition("\u00a0")[2] if named else str(count[kind])
-        image = next(_of_kind(figure["body"], "image"), {})
         stem = _table_stem(figure["label"], results, config) if not image else image["source"].rpartition(".")[0]
         _, below, rest = f"/{stem}".rpartition(f"/{results}/")  # the folder of the study may lie below that of papers
         if not below:

@@ -14,6 +14,7 @@ from aigreen.effects.effects import Effects
 from aigreen.panel.panel import Panel
 from aigreen.simulate.economy.truth import study_truth
 from aigreen_study.run.log import logged
+from aigreen_study.run.periods import Periods
 from aigreen_study.run.stem import stem
 from aigreen_study.specification.mask import sample_mask
 from aigreen_study.specification.named import NO_PLACES, check_named
@@ -37,7 +38,9 @@ class Step:
     config : dict
         The study's configuration, or the keys of it that the step needs.
     roles : dict
-        Columns unit, time, cohort and cluster.
+        Columns unit, time, cohort and cluster, and `freq` where periods are no years.
+    periods : Periods
+        What the steps of a panel are called.
     level : float
         Coverage of intervals.
     bands : dict
@@ -49,7 +52,9 @@ class Step:
         self.log, self._input = log, job.input
         self.config: dict[str, Any] = job.params.config
         inference = self.config["inference"]
-        self.roles = {role: self.config["panel"][role] for role in ROLES}
+        panel = self.config["panel"]
+        self.roles = {role: panel[role] for role in (*ROLES, "freq") if role in panel}
+        self.periods = Periods(panel.get("freq", "Y"))
         self.level: float = inference["level"]
         self.bands = {
             "n_draws": inference["draws"],

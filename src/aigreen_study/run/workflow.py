@@ -99,8 +99,8 @@ def _by_name(files: Any) -> dict[str, list[str]]:
     return named
 
 
-def load_workflow(root: Path, study: str) -> Any:
-    """Read the Snakefile for a study, without running anything."""
+def load_workflow(root: Path, study: str, folder: Path | None = None) -> Any:
+    """Read the Snakefile for a study, of `folder` if it does not run at the root, without running anything."""
     from snakemake.api import SnakemakeApi
     from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, ResourceSettings
 
@@ -109,7 +109,7 @@ def load_workflow(root: Path, study: str) -> Any:
             resource_settings=ResourceSettings(cores=1),
             config_settings=ConfigSettings(config={"study": study}),
             snakefile=root / "Snakefile",
-            workdir=root,
+            workdir=folder or root,
         )
         return loaded._workflow
 

@@ -123,7 +123,7 @@ def panel_of(specification: Specification, frame: pd.DataFrame, roles: Mapping[s
     named = [unit, time, cohort, roles["cohort"], cluster, *specification.columns]
     own = frame[list(dict.fromkeys(named))]
     own = derive(specification, own, unit=unit, time=time)
-    keys = {"unit": unit, "time": time, "cohort": cohort, "cluster": cluster}
+    keys = {"unit": unit, "time": time, "cohort": cohort, "cluster": cluster, "freq": roles.get("freq")}
     panel = Panel(own, **keys, weights=options.get("weights") or None)
     mask = _rows(specification, own, panel)
     comparable = [name for name in COMPARABLE if name in options]
@@ -138,10 +138,10 @@ def panel_of(specification: Specification, frame: pd.DataFrame, roles: Mapping[s
 def _rows(specification: Specification, frame: pd.DataFrame, panel: Panel) -> np.ndarray:
     """Rows of the frame that the sample and the options about it keep."""
     unit, time, options = panel.names["unit"], panel.names["time"], specification.options
-    first = float(panel.cohorts.min()) if panel.cohorts.size else np.inf
-    mask = sample_mask(specification.sample, frame, unit=unit, time=time, first_treated=first)
     year = frame[panel.names["cohort"]].to_numpy(dtype=float, na_value=np.nan)
     never = ~(np.isfinite(year) & (year > 0))
+    first = float(year[~never].min(initial=np.inf))
+    mask = sample_mask(specification.sample, frame, unit=unit, time=time, first_treated=first)
     if options.get("controls") == "all":
         mask |= never
     if "cohort" in options:

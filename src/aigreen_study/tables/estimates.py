@@ -15,12 +15,12 @@ from aigreen_study.tables.formats import MINUS, STARS_NOTE, adaptive, count
 from aigreen_study.tables.formats import stars as stars_of
 from aigreen_study.tables.table import Cell, Group, Row, Spanner, Table, runs
 
-# Averages of group-time effects, by their names in `aigreen.effects.effects.Effects.aggregate`.
+# Averages of group-time effects, by their names in `aigreen.effects.effects.Effects.aggregate`; {} stands for periods.
 AVERAGES = {
     "simple": "All treated rows (simple)",
     "group": "Cohorts (group)",
-    "event_study": "Years since treatment (event study)",
-    "calendar": "Years (calendar)",
+    "event_study": "{} since treatment (event study)",
+    "calendar": "{} (calendar)",
 }
 
 TOLD = ("Truth", "covered")  # columns of `truth_cells`
@@ -112,6 +112,7 @@ def effects_table(
     digits: int = 3,
     notes: str = "",
     simulated: bool = False,
+    period: str = "year",
 ) -> Table:
     """Effects by horizon with pointwise and simultaneous intervals, those before treatment apart.
 
@@ -123,6 +124,8 @@ def effects_table(
         True effect at each horizon, where the data are simulated.
     level, n_draws, multipliers, seed
         Of the intervals and of the bootstrap of the simultaneous band.
+    period : str
+        What a horizon counts.
     """
     if effects.index.names != ["horizon"]:
         raise ReportError(
@@ -155,7 +158,7 @@ def effects_table(
     table = Table(
         key=key,
         title=title,
-        stub="Years since treatment",
+        stub=f"{period.capitalize()}s since treatment",
         columns=("Estimate", "Std. error", *["low", "high"] * len(bounds), *([] if truth is None else TOLD)),
         spanners=(tuple(Spanner(name, 2 + 2 * j, 4 + 2 * j) for j, name in enumerate(names)),),
         groups=tuple(group for group in groups if group.rows),

@@ -27,8 +27,8 @@ from aigreen_study.tables.exhibits import effect_label
 from aigreen_study.tables.table import Cell, Group, Row, Spanner, Table
 
 CENTRED = {
-    "conservative": "treated rows centred by cohort and year",
-    "leave_one_out": "treated rows centred by cohort and year without the own cluster",
+    "conservative": "treated rows centred by cohort and {}",
+    "leave_one_out": "treated rows centred by cohort and {} without the own cluster",
 }
 
 
@@ -44,6 +44,8 @@ class Notes:
         Columns unit, time and cluster.
     elsewhere : str
         What rows are exposed to.
+    period : str
+        What a period is called.
 
     Attributes
     ----------
@@ -57,12 +59,14 @@ class Notes:
         labels: Mapping[str, str],
         roles: Mapping[str, str],
         elsewhere: str = "zones elsewhere",
+        period: str = "year",
     ) -> None:
         linear = options.get("fixed_effects", [roles["unit"], roles["time"]])
         effects = options.get("counts_effects", linear) if "counts" in options else linear
+        centred = CENTRED[options["variance"]].format(period)
         model = (
             f"Fixed effects: {', '.join(effect_label(effect, labels).lower() for effect in effects)}. "
-            f"Errors are clustered by {labels[roles['cluster']].lower()}, {CENTRED[options['variance']]}."
+            f"Errors are clustered by {labels[roles['cluster']].lower()}, {centred}."
         )
         self.exposures = f"{on_outcome(options, labels)}, averaged over treated rows. The parts add up to the total."
         exposed = f" Exposure: {_lower(labels[options['exposure']])}." if options["exposure"] else ""
@@ -79,7 +83,7 @@ class Notes:
             f"Imputation estimates{f' on rows without exposure to {elsewhere}' if exposed else ''}, "
             "averaged over treated rows; "
             f"{growth}the test is "
-            f"joint for the {options['leads']} years before treatment. {model}"
+            f"joint for the {options['leads']} {period}s before treatment. {model}"
         )
 
 
@@ -178,6 +182,7 @@ def exposures_table(
     *,
     notes: str = "",
     simulated: bool = False,
+    period: str = "year",
 ) -> Table:
     """One column an exposure: parts with errors below, and the untreated units that identify them at the foot.
 
@@ -187,14 +192,16 @@ def exposures_table(
         Each by part, as `named` returns them.
     support_of : mapping of exposure label to untreated units
         As `support` returns them.
+    period : str
+        What a period is called.
     """
     frames = [require_parts(result, "table 'decomposition_exposures'").to_frame() for result in results.values()]
     rows = []
     for part in frames[0].index:
         rows += estimates_above_errors(str(part), [frame.loc[part] for frame in frames])
     foot = {
-        "Untreated units without exposure, last year": "clean",
-        "Untreated units with exposure, last year": "exposed",
+        f"Untreated units without exposure, last {period}": "clean",
+        f"Untreated units with exposure, last {period}": "exposed",
     }
     counts = [
         Row(label, tuple(Cell.count(len(support_of[name][kind]), centred=True) for name in results))

@@ -30,7 +30,9 @@ def built_files(project: Path, study: str) -> dict[str, str]:
         raise SourceError(f"no study {study!r}{did_you_mean(study, known)}")
     files = result_files(project / "results" / study)
     if NUMBERS not in files:
-        raise SourceError(f"no results of {study!r}: build it first (snakemake --config study={study})")
+        own = study not in known
+        how = f"aigreen run {study}.yaml" if own else f"snakemake --config study={study}"
+        raise SourceError(f"no results of {study!r}: build it first ({how})")
     return files
 
 
@@ -45,7 +47,10 @@ def accepted_files(project: Path, study: str) -> dict[str, str]:
     files = result_files(project / EXPECTED / study)
     if not files:
         known = sorted(path.name for path in (project / EXPECTED).glob("*") if path.is_dir())
-        raise SourceError(f"no accepted values of {study!r} in {EXPECTED.as_posix()}{did_you_mean(study, known)}")
+        first = "" if known else f": aigreen accept --study {study} --reason '...' takes the results as they are"
+        raise SourceError(
+            f"no accepted values of {study!r} in {EXPECTED.as_posix()}{did_you_mean(study, known)}{first}"
+        )
     return files
 
 
@@ -60,7 +65,7 @@ def files_at(project: Path, study: str, revision: str) -> dict[str, str]:
     folder = (EXPECTED / study).as_posix()
     commit = _git(project, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}").strip()
     if not commit:
-        raise SourceError(f"git knows no revision {revision!r} here")
+        raise SourceError(f"git knows no revision {revision!r} in {project}")
     # Paths are those below the project, which need not be the top of the repository.
     listed = _git(project, "ls-tree", "-r", "-z", "--name-only", commit, f"{folder}/").split("\0")
     names = [path.removeprefix(f"{folder}/") for path in listed if path.endswith(".json")]

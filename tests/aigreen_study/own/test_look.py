@@ -29,7 +29,7 @@ def panel():
 def test_what_is_found():
     found = look(panel(), ROLES, "y")
     assert (found.rows, found.units, found.gaps, found.missing) == (35, 6, 1, 1)
-    assert (found.cohorts, found.never, found.always) == ({2001: 1, 2003: 2, 2005: 1}, 2, 1)
+    assert (found.cohorts, found.never, found.always) == ({"2001": 1, "2003": 2, "2005": 1}, 2, 1)
     assert found.horizons == (-3, 3)
     assert (found.name, found.coordinates, found.counts) == ("place", ("lat", "lon"), True)
     assert found.controls == ["size"]
@@ -51,7 +51,13 @@ def test_the_outline_is_a_study_and_says_what_it_assumed():
     assert (used["covariates"], used["groups"]) == (["size"], {"area": {"north": "north", "south": "south"}})
 
 
-def test_names_in_other_letters_get_labels_that_papers_print():
+@pytest.fixture
+def without_chinese(monkeypatch):
+    monkeypatch.setattr("aigreen_study.own.letters.chinese_font", lambda: None)
+    monkeypatch.setattr("aigreen_study.own.letters.chinese_letters", frozenset)
+
+
+def test_names_in_other_letters_get_labels_that_papers_print(without_chinese):
     roles = {"unit": "省份", "time": "t", "cohort": "g"}
     found = look(panel().rename(columns={"id": "省份", "y": "排放"}), roles, "排放")
     plain = yaml.safe_load(outline(found, roles, "排放", "a.csv", "2026"))
@@ -59,7 +65,7 @@ def test_names_in_other_letters_get_labels_that_papers_print():
     assert plain["title"] == "The effect of treatment on the outcome"
 
 
-def test_a_file_in_other_letters_is_to_be_renamed(tmp_path, monkeypatch, capsys):
+def test_a_file_in_other_letters_is_to_be_renamed(tmp_path, monkeypatch, capsys, without_chinese):
     monkeypatch.chdir(tmp_path)
     panel().to_csv("面板.csv", index=False)
     assert main(["new-study", "面板.csv", "--unit", "id", "--time", "t", "--cohort", "g", "--outcome", "y"]) == 1
@@ -86,3 +92,18 @@ def test_run_names_a_file_that_is_not_there(tmp_path, monkeypatch, capsys):
     (tmp_path / "castle.yaml").write_text("title: x")
     assert main(["run", "castel.yaml"]) == 1
     assert capsys.readouterr().err == "error: castel.yaml: no such file (did you mean 'castle.yaml'?)\n"
+    (tmp_path / "castle.csv").write_text("a,b\n")
+    assert main(["run", "castle.csv"]) == 1
+    assert capsys.readouterr().err.startswith("error: castle.csv is no study: aigreen new-study castle.csv --unit")
+
+
+def test_commands_of_a_checkout_say_so_elsewhere(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for command in (["evidence"], ["release"], ["build", "--study", "castle"]):
+        assert main(command) == 1
+        assert f"error: aigreen {command[0]} works at the top of a checkout of aigreen" in capsys.readouterr().err
+    assert main(["doctor"]) == 1
+    assert "`aigreen new-study` writes one of your own data" in capsys.readouterr().err
+    (tmp_path / "broken.yaml").write_text("title: x\nsource: {file: none.csv}\n")
+    assert main(["doctor", "--study", "broken"]) == 1
+    assert "broken: cannot run: study 'broken': 'outcome' is a required property" in capsys.readouterr().out

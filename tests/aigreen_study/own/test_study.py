@@ -10,6 +10,7 @@ from aigreen_study.config import read_config
 from aigreen_study.own.panel import own_panel
 from aigreen_study.own.registry import own_registry
 from aigreen_study.own.study import identifiers
+from aigreen_study.run.fonts import chinese_font
 
 FOLDER = Path(__file__).parents[3] / "analysis/config"
 STUDY = {
@@ -48,30 +49,49 @@ def test_four_keys_are_a_whole_study(folder):
     assert set(own_registry(FOLDER, config)) == {"baseline", "robust_estimators", "timing"}
 
 
-def test_what_papers_cannot_print_is_told_at_once(folder):
+@pytest.fixture
+def without_chinese(monkeypatch):
+    monkeypatch.setattr("aigreen_study.own.letters.chinese_font", lambda: None)
+    monkeypatch.setattr("aigreen_study.own.letters.chinese_letters", frozenset)
+
+
+def chinese_study():
+    """The firms with Chinese names of columns, groups, authors and of the file."""
     frame = pd.read_csv("firms.csv").rename(
         columns={"Firm": "企业", "M": "渠道", "y": "Å", "first.treat": "首次", "lat": "纬度"}
     )
     frame.to_csv("企业.csv", index=False)
-    roles = {"unit": "企业", "time": "year", "cohort": "首次"}
     named = {
         "source": {"file": "企业.csv"},
-        "panel": roles,
+        "panel": {"unit": "企业", "time": "year", "cohort": "首次"},
         "outcome": "Å",
         "channels": ["渠道"],
         "authors": ["Łukasz", "李四"],
     }
-    named |= {"coordinates": {"latitude": "纬度", "longitude": "lon"}, "groups": {"lon": {"西": 7, "Восток": 30}}}
+    return named | {"coordinates": {"latitude": "纬度", "longitude": "lon"}, "groups": {"lon": {"西": 7, "Восток": 30}}}
+
+
+def test_what_papers_cannot_print_is_told_at_once(folder, without_chinese):
+    named = chinese_study()
     with pytest.raises(ConfigError) as told:
         written(named)
     assert str(told.value) == (
-        "firms.yaml: papers print Latin, Greek and Cyrillic letters only; source.file: rename 企业.csv; "
+        "firms.yaml: papers print Latin, Greek and Cyrillic letters only; Chinese ones need a font (pip install "
+        "'aigreen[zh]' or, on Debian and Ubuntu, apt install fonts-noto-cjk); source.file: rename 企业.csv; "
         "authors[1]: '李四'; groups.lon: '西'; labels: none for '企业'; labels: none for '渠道'"
     )
     Path("企业.csv").rename("other.csv")
     mended = {"source": {"file": "other.csv"}, "authors": ["Łukasz"], "groups": {"lon": {"West": 7, "Восток": 30}}}
     config = written(named | mended | {"labels": {"企业": "Firm", "渠道": "Channel"}})
     assert config["own"]["labels"] == {"企业": "Firm", "渠道": "Channel"}
+
+
+@pytest.mark.skipif(chinese_font() is None, reason="needs a Chinese font (pip install 'aigreen[zh]')")
+def test_chinese_is_printed_with_a_font_and_other_scripts_are_told(folder):
+    named = chinese_study()
+    assert written(named | {"title": "企业（示例）：“绿色”"})["own"]["panel"]["unit"] == "企业"
+    with pytest.raises(ConfigError, match=r"Latin, Greek, Cyrillic and Chinese letters only; title: 'שלום'$"):
+        written(named | {"title": "שלום"})
 
 
 def test_a_file_whose_name_is_no_name_of_a_study_is_told_what_is(folder):
@@ -161,6 +181,12 @@ def test_links_to_units_that_are_not_there_are_named(folder):
     pd.DataFrame({"from": ["b"], "to": ["z"]}).to_csv("links.csv", index=False)
     with pytest.raises(Exception, match=r"exposures.p.links: links.csv: 1 units are not in the panel.*z"):
         own_panel(written({"exposures": {"p": {"links": "links.csv"}}}))
+
+
+def test_an_exposure_that_no_untreated_row_has_is_told(folder):
+    places = {"coordinates": {"latitude": "lat", "longitude": "lon"}}
+    with pytest.raises(ConfigError, match=r"exposures.near: no untreated row is exposed"):
+        own_panel(written(places | {"exposures": {"near": {"within_km": 1}}}))
 
 
 def test_a_group_that_no_row_has_is_named(folder):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _UNITS = {"KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
 _ROW_GROUP = 131_072
+_MAGIC, _TEXTS = b"PAR1", (".csv", ".tsv", ".txt")
 _LAYOUT = 1  # of the sorted file; other layouts are not taken from a cache
 
 
@@ -142,6 +143,11 @@ def _listed(files: str | Path | Sequence[str | Path]) -> list[Path]:
         if not some:
             raise SourceError(f"no Parquet file at {str(one)!r}")
         found += [file.resolve() for file in some]
+    for file in found:
+        with file.open("rb") as content:
+            if content.read(len(_MAGIC)) != _MAGIC:
+                way = f"; duckdb.sql(\"copy '{file.name}' to '{file.stem}.parquet'\") makes one of a csv file"
+                raise SourceError(f"{file} is no Parquet file{way if file.suffix.lower() in _TEXTS else ''}")
     return found
 
 

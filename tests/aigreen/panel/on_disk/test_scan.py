@@ -133,8 +133,14 @@ def test_files(tmp_path):
     with pytest.raises(UnknownColumnError, match=r"unit: no column 'firma' .did you mean 'firm'"):
         Panel.scan(tmp_path, **(KEYS | {"unit": "firma"}))
     (tmp_path / "2005.parquet").write_text("no parquet")
+    with pytest.raises(SourceError, match=r"2005\.parquet is no Parquet file$"):
+        Panel.scan(tmp_path, **KEYS)
+    (tmp_path / "2005.parquet").write_bytes(b"PAR1 and no more")
     with pytest.raises(SourceError, match="cannot be read and sorted"):
         Panel.scan(tmp_path, **KEYS)
+    frame().to_csv(tmp_path / "firms.csv")
+    with pytest.raises(SourceError, match=r"firms\.csv is no Parquet file; duckdb\.sql\(\"copy 'firms\.csv' to"):
+        Panel.scan(tmp_path / "firms.csv", **KEYS)
     pd.DataFrame(columns=["firm", "year", "first"]).astype(float).to_parquet(tmp_path / "empty.parquet")
     with pytest.raises(DataError, match="no rows"):
         Panel.scan(tmp_path / "empty.parquet", **KEYS)
