@@ -11,6 +11,7 @@ from aigreen.errors import MissingExtraError
 EXTRAS = {
     "data": ("duckdb", "ibis", "pandera", "pooch", "python_calamine", "rapidfuzz", "sqlglot", "yaml"),
     "robust": ("diff_diff",),
+    "learners": ("sklearn",),
     "study": (
         "docx",
         "ipykernel",
@@ -31,7 +32,7 @@ def require(extra: str, what: str) -> None:
 
     Parameters
     ----------
-    extra : {"data", "robust", "study"}
+    extra : {"data", "robust", "learners", "study"}
     what : str
         The part of aigreen that needs it, for the message.
 

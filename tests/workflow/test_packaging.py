@@ -45,7 +45,7 @@ def declared(extra: str) -> set[str]:
 
 PROVIDERS = packages_distributions()
 CORE = {distribution(line) for line in PYPROJECT["project"]["dependencies"]}
-DATA, ROBUST, STUDY = declared("data"), declared("robust"), declared("study")
+DATA, ROBUST, LEARNERS, STUDY = (declared(extra) for extra in ("data", "robust", "learners", "study"))
 
 
 def tracked_files() -> list[Path]:
@@ -74,7 +74,9 @@ def test_lock_names_no_host_and_no_path():
 
 def test_lock_covers_the_project():
     locked = set(re.findall(r"^([a-z0-9-]+)==", LOCK, flags=re.MULTILINE))
-    wanted = CORE | DATA | ROBUST | STUDY | {distribution(name) for name in PYPROJECT["dependency-groups"]["dev"]}
+    wanted = (
+        CORE | DATA | ROBUST | LEARNERS | STUDY | {distribution(name) for name in PYPROJECT["dependency-groups"]["dev"]}
+    )
     assert wanted - locked == set()
 
 
@@ -130,7 +132,7 @@ def imported() -> dict[str, list[Import]]:
 def undeclared(parts: dict[str, list[Import]]) -> list[str]:
     """Imports of a package that the part's dependencies do not name.
 
-    Estimators may import `robust` when called, and panels on disk `data`.
+    Estimators may import `robust` when called, group-time effects `learners`, and panels on disk `data`.
     """
     allowed = {"core": CORE, "data": CORE | DATA, "study": CORE | DATA | ROBUST | STUDY}
     return [
@@ -145,7 +147,8 @@ def late(found: Import) -> set[str]:
     """Extras that an import may name because it runs when it is called."""
     if not found.late:
         return set()
-    return ROBUST | DATA if "/panel/on_disk/" in found.file else ROBUST
+    rooms = {"/panel/on_disk/": DATA, "/did/group_time/": LEARNERS}
+    return ROBUST.union(*(extra for room, extra in rooms.items() if room in found.file))
 
 
 def distributions(module: str) -> set[str]:
@@ -180,13 +183,13 @@ def test_nothing_is_declared_that_nothing_imports():
     used = {part: set().union(*(distributions(row.module) for row in rows)) for part, rows in imported().items()}
     assert CORE - used["core"] == set()
     assert DATA - used["data"] == HELD_BACK
-    assert ROBUST - used["core"] == set()
+    assert (ROBUST | LEARNERS) - used["core"] == set()
     assert STUDY - used["study"] == COMMANDS
     assert '"nbconvert"' in (REPOSITORY / "analysis/scripts/run_notebook.py").read_text("utf-8")
 
 
 def test_the_extras_that_are_looked_for_are_those_declared():
-    for extra, declared in (("data", DATA | {"duckdb"}), ("robust", ROBUST), ("study", STUDY)):
+    for extra, declared in (("data", DATA | {"duckdb"}), ("robust", ROBUST), ("learners", LEARNERS), ("study", STUDY)):
         assert set().union(*map(distributions, EXTRAS[extra])) == declared
 
 
