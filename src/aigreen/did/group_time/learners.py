@@ -66,7 +66,9 @@ class Learners:
         if isinstance(self.folds, bool) or self.folds < 2:
             raise OptionError("folds", self.folds, ["2", "3", "..."])
         if self.seed is None or isinstance(self.seed, bool) or not 0 <= self.seed < 2**32:
-            raise OptionError("seed", self.seed, ["a whole number from 0 on, by which clusters are dealt out to folds"])
+            raise OptionError(
+                "seed", self.seed, ["a whole number from 0 to 2**32 - 1, by which clusters are dealt out to folds"]
+            )
         if self.trim is not None and not 0 < self.trim <= NEAR_ONE:
             raise OptionError("trim", self.trim, [None, f"a propensity score above 0 and up to {NEAR_ONE}"])
         require("learners", "GroupTimeATT(outcome_learner=..., propensity_learner=...)")
