@@ -11,6 +11,7 @@ from aigreen.errors import MissingExtraError
 EXTRAS = {
     "data": ("duckdb", "ibis", "pandera", "pooch", "python_calamine", "rapidfuzz", "sqlglot", "yaml"),
     "robust": ("diff_diff",),
+    "learners": ("sklearn",),
     "spark": ("pyspark",),
     "study": (
         "docx",
@@ -33,7 +34,7 @@ def require(extra: str, what: str) -> None:
 
     Parameters
     ----------
-    extra : {"data", "robust", "spark", "study"}
+    extra : {"data", "robust", "learners", "spark", "study"}
     what : str
         The part of aigreen that needs it, for the message.
 

@@ -45,7 +45,9 @@ def declared(extra: str) -> set[str]:
 
 PROVIDERS = packages_distributions()
 CORE = {distribution(line) for line in PYPROJECT["project"]["dependencies"]}
-DATA, ROBUST, SPARK, STUDY = (declared(extra) for extra in ("data", "robust", "spark", "study"))
+DATA, ROBUST, LEARNERS, SPARK, STUDY = (
+    declared(extra) for extra in ("data", "robust", "learners", "spark", "study")
+)
 
 
 def tracked_files() -> list[Path]:
@@ -74,7 +76,9 @@ def test_lock_names_no_host_and_no_path():
 
 def test_lock_covers_the_project():
     locked = set(re.findall(r"^([a-z0-9-]+)==", LOCK, flags=re.MULTILINE))
-    wanted = CORE | DATA | ROBUST | STUDY | {distribution(name) for name in PYPROJECT["dependency-groups"]["dev"]}
+    wanted = (
+        CORE | DATA | ROBUST | LEARNERS | STUDY | {distribution(name) for name in PYPROJECT["dependency-groups"]["dev"]}
+    )
     assert wanted - locked == set()
 
 
@@ -130,7 +134,8 @@ def imported() -> dict[str, list[Import]]:
 def undeclared(parts: dict[str, list[Import]]) -> list[str]:
     """Imports of a package that the part's dependencies do not name.
 
-    Estimators may import `robust` when called, panels on disk `data`, and the module for Spark `spark`.
+    Estimators may import `robust` when called, group-time effects `learners`, panels on disk `data`, and the module for
+    Spark `spark`.
     """
     allowed = {"core": CORE, "data": CORE | DATA, "study": CORE | DATA | ROBUST | STUDY}
     return [
@@ -145,9 +150,8 @@ def late(found: Import) -> set[str]:
     """Extras that an import may name because it runs when it is called."""
     if not found.late:
         return set()
-    if found.file.endswith("/data/patents/spark.py"):
-        return SPARK
-    return ROBUST | DATA if "/panel/on_disk/" in found.file else ROBUST
+    rooms = {"/panel/on_disk/": DATA, "/did/group_time/": LEARNERS, "/data/patents/spark.py": SPARK}
+    return ROBUST.union(*(extra for room, extra in rooms.items() if room in found.file))
 
 
 def distributions(module: str) -> set[str]:
@@ -182,13 +186,14 @@ def test_nothing_is_declared_that_nothing_imports():
     used = {part: set().union(*(distributions(row.module) for row in rows)) for part, rows in imported().items()}
     assert CORE - used["core"] == set()
     assert DATA - used["data"] == HELD_BACK
-    assert ROBUST - used["core"] == set()
+    assert (ROBUST | LEARNERS) - used["core"] == set()
     assert STUDY - used["study"] == COMMANDS
     assert '"nbconvert"' in (REPOSITORY / "analysis/scripts/run_notebook.py").read_text("utf-8")
 
 
 def test_the_extras_that_are_looked_for_are_those_declared():
-    for extra, declared in (("data", DATA | {"duckdb"}), ("robust", ROBUST), ("spark", SPARK - DATA), ("study", STUDY)):
+    extras = {"data": DATA | {"duckdb"}, "robust": ROBUST, "learners": LEARNERS, "spark": SPARK - DATA, "study": STUDY}
+    for extra, declared in extras.items():
         assert set().union(*map(distributions, EXTRAS[extra])) == declared
 
 

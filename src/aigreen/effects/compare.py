@@ -14,7 +14,7 @@ from aigreen.arguments import typed
 from aigreen.effects.as_statsmodels import labels
 from aigreen.effects.effects import Effects
 from aigreen.effects.multiplier import Band
-from aigreen.errors import EffectsError
+from aigreen.errors import EffectsError, WrongTypeError
 from aigreen.options import check_level
 
 if TYPE_CHECKING:
@@ -174,7 +174,6 @@ class Comparison:
         return MTable(cells, notes=_NOTE).make(form)
 
 
-@typed
 def compare(results: Mapping[str, Effects]) -> Comparison:
     """Set results side by side, as ``compare({"Group-time": att, "Imputation": imputed})``.
 
@@ -192,12 +191,21 @@ def compare(results: Mapping[str, Effects]) -> Comparison:
 
     Raises
     ------
+    WrongTypeError
+        They are no mapping; two of a list may well have the same method, so labels are for the caller to say.
     EffectsError
-        There is no result.
+        There is no result, or one is empty.
     """
-    if not results:
+    if not isinstance(results, Mapping | pd.Series):
+        raise WrongTypeError("results", results, "a mapping, as compare({'Group-time': a, 'Imputation': b}),")
+    for label, result in results.items():
+        if not isinstance(result, Effects):
+            raise WrongTypeError(f"results[{label!r}]", result, "an Effects")
+        if not len(result):
+            raise EffectsError(f"{label}: there is no effect in it")
+    if not len(results):
         raise EffectsError("there is no result to compare")
-    return Comparison(dict(results))
+    return Comparison({str(label): result for label, result in results.items()})
 
 
 def _overall(label: str, result: Effects) -> Effects:

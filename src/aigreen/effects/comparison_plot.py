@@ -12,11 +12,14 @@ from aigreen.effects.plot import (
     COLOURS,
     MARKERS,
     POINTWISE,
+    ROW,
     RULE,
     SIMULTANEOUS,
     STRIPE,
     axes,
     frame_intervals,
+    legend_above,
+    wrapped,
 )
 
 if TYPE_CHECKING:
@@ -51,13 +54,16 @@ def overlay_plot(
     by_horizon : bool
         Rows are horizons and stand along the x axis. A reference horizon is a hollow point without a bar.
     """
-    ax = axes(ax)
+    new = ax is None
+    ax = axes(ax, 3.3 if by_horizon else max(3.3, 0.8 + len(rows) * (0.1 + 0.12 * len(results))))
     places = np.array(rows, dtype=float) if by_horizon else np.arange(len(rows), dtype=float)[::-1]
     at = pd.Series(places, index=pd.Index(rows, dtype=object))
     draw, rule, stripe = (ax.vlines, ax.axhline, ax.axvspan) if by_horizon else (ax.hlines, ax.axvline, ax.axhspan)
     for place in places[::2] if len(places) > 1 else ():
         stripe(place - 0.5, place + 0.5, color=STRIPE, linewidth=0, zorder=-2)
     rule(0, **RULE)
+    slots = (len(rows) * len(results)) * (1 if by_horizon else 0)
+    size = float(np.clip(320 / max(slots, 1), 2, 4.5))  # of markers, so that many do not hide each other
     offsets = np.linspace(-0.5, 0.5, len(results)) * _SPREAD if len(results) > 1 else np.zeros(1)
     handles: list[Any] = []
     drawn = []
@@ -72,7 +78,7 @@ def overlay_plot(
         drawn += [one.assign(value=result.values) for one in bounds]
         reference = (result.std_errors == 0).to_numpy() & (result.values == 0)
         name = f"{label} (pointwise only)" if simultaneous and result.psi is None else label
-        look: dict[str, Any] = {"linestyle": "none", "marker": marker, "markersize": 4.5, "color": colour, "zorder": 4}
+        look: dict[str, Any] = {"linestyle": "none", "marker": marker, "markersize": size, "color": colour, "zorder": 4}
         for fill, mine in ((colour, ~reference), ("white", reference)):
             points = positions[mine], result.values[mine]
             ax.plot(*(points if by_horizon else points[::-1]), mfc=fill, **look)
@@ -87,11 +93,11 @@ def overlay_plot(
         ax.set_xlabel("Periods since treatment")
         ax.set_ylabel("Effect")
         locator: Any = ax.xaxis.get_major_locator()
-        locator.set_params(integer=True)
+        locator.set_params(integer=True, min_n_ticks=1)
     else:
-        ax.set_yticks(places, [str(row) for row in rows])
+        ax.set_yticks(places, [wrapped(str(row), ROW) for row in rows])
         ax.set_ylim(-0.5, len(rows) - 0.5)
         ax.set_xlabel("Effect")
     frame_intervals(ax, values, low, high, along="y" if by_horizon else "x")
-    ax.legend(handles=handles, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
+    legend_above(ax, handles, right=not by_horizon, grow=new)
     return ax

@@ -9,7 +9,7 @@ from dataclasses import InitVar, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, Unpack, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, Unpack, cast, get_args, overload
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,7 @@ from aigreen.effects.as_statsmodels import StatsmodelsResults, called_by_statsmo
 from aigreen.effects.averages import Average, averages_by, overall_averages
 from aigreen.effects.cluster_shares import ONE, ClusterShares, effective
 from aigreen.effects.confidence_set import ConfidenceSet, ratio_set
+from aigreen.effects.frames import Backend, in_kind
 from aigreen.effects.hypotheses import restrictions
 from aigreen.effects.maketables import Maketables
 from aigreen.effects.multiplier import Band, Multipliers, sup_t_critical
@@ -71,6 +72,7 @@ Leads = Literal["path", "changes", "separate"]
 Intervals = Literal["auto", "asymptotic"]
 SAMPLES = "samples"
 MANY = 100  # effective treated clusters from which asymptotic bands and covariances serve
+PRINTED, _ENDS = 60, 20  # effects that are printed whole, and those shown of more
 _ROUNDING = 1e-13
 _NO_DROPS = pd.DataFrame(columns=["what", "reason", "count", "first"])
 
@@ -275,14 +277,26 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
             bounds.iloc[at] = unit[:, None] * np.column_stack(factors.bounds(tail))
         return bounds
 
+    @overload
+    def to_frame(self, level: float = 0.95, *, backend: Literal["pandas"] = "pandas") -> pd.DataFrame: ...
+
+    @overload
+    def to_frame(self, level: float = 0.95, *, backend: Backend) -> Any: ...
+
     @typed
-    def to_frame(self, level: float = 0.95) -> pd.DataFrame:
+    def to_frame(self, level: float = 0.95, *, backend: Backend = "pandas") -> Any:
         """Tidy frame: estimate, std_error, statistic, p_value, conf_low, conf_high.
 
         std_error is that of `std_errors`. Statistic, p-value and interval take the small-sample error and the degrees
         of freedom of `effective_clusters`, which are larger and fewer with few treated clusters. Products (what goes
         through a channel, of counts) have the skewed interval of a product, and as p-value what is left uncovered by
         that which ends at zero: neither follows from the statistic.
+
+        Parameters
+        ----------
+        level : float
+        backend : {"pandas", "polars", "pyarrow"}
+            Kind of frame; for the last two the levels of the index are its first columns.
         """
         errors = np.where(self._without_error(), np.nan, self._std_errors())
         bounds = self.conf_int(level)
@@ -294,7 +308,7 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
         p_value = 2 * tail
         at, _, factors = self._factors()
         p_value[at] = factors.p_values()
-        return pd.DataFrame(
+        table = pd.DataFrame(
             {
                 "estimate": self.values,
                 "std_error": errors,
@@ -305,6 +319,7 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
             },
             index=self.index,
         )
+        return in_kind(table, backend)
 
     def effective_clusters(self) -> pd.DataFrame:
         r"""Count the clusters that intervals and tests rest on.
@@ -680,24 +695,38 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
     @typed
     def summary(self, level: float = 0.95) -> str:
         """Estimates, errors, sample sizes, conventions and what was left out, as text."""
-        table = self.to_frame(level).to_string(float_format=lambda v: f"{v:.4f}", na_rep="")
-        lines = [f"{self.method} on {self.outcome}", table, ""]
-        lines.append(f"N = {self.n_rows:,} rows, {self.n_units:,} units, {self.n_clusters:,} clusters")
+        table = self.to_frame(level).to_string(float_format=_four, na_rep="")
+        return "\n".join([f"{self.method} on {self.outcome}", table, "", *self._notes()])
+
+    def _notes(self) -> list[str]:
+        """Sizes, intervals, conventions and what was left out, a line each."""
+        lines = [f"N = {self.n_rows:,} rows, {self.n_units:,} units, {self.n_clusters:,} clusters"]
         lines += [f"intervals: {text}" for text in self._intervals()]
         lines += [f"intervals of products: {text}" for text in self._skewed()]
         lines += [f"{key}: {text}" for key, text in self.conventions.items()]
         for what, reason, count, _ in self.dropped.itertuples(index=False, name=None):
             lines.append(f"left out: {count:,} {what}: {reason}")
-        return "\n".join(lines)
+        return lines
 
     def __repr__(self) -> str:
-        return self.summary()
+        if len(self) <= PRINTED:
+            return self.summary()
+        table = self.to_frame().to_string(float_format=_four, na_rep="", max_rows=_ENDS, show_dimensions=False)
+        return "\n".join([f"{self.method} on {self.outcome}", table, "", self._shortened(), *self._notes()])
 
     def _repr_html_(self) -> str:
-        table = self.to_frame().to_html(float_format=lambda v: f"{v:.4f}", na_rep="")
-        told = self.summary().split("\n\n", 1)[1]
-        head, notes = html.escape(f"{self.method} on {self.outcome}"), html.escape(told).replace("\n", "<br>")
+        long = len(self) > PRINTED
+        rows = {"max_rows": _ENDS if long else None, "show_dimensions": False}
+        table = self.to_frame().to_html(float_format=_four, na_rep="", **rows)
+        told = [*([self._shortened()] if long else []), *self._notes()]
+        head, notes = html.escape(f"{self.method} on {self.outcome}"), "<br>".join(map(html.escape, told))
         return f"<p><b>{head}</b></p>{table}<p>{notes}</p>"
+
+    def _shortened(self) -> str:
+        """Say where the effects are that a long print leaves out."""
+        average = self.mass is not None and {"cohort", "time"} <= set(self.index.names)
+        averages = "; overall() and event_study() average them" if average else ""
+        return f"{_ENDS} of {len(self):,} effects shown: to_frame() and summary() have all{averages}"
 
     @typed
     def plot(
@@ -1034,6 +1063,10 @@ def on_same_clusters(a: Effects, b: Effects) -> tuple[np.ndarray, np.ndarray]:
             f"{b.clusters.name!r}): make one Panel and use its views"
         )
     return psi, other
+
+
+def _four(value: float) -> str:
+    return f"{value:.4f}"
 
 
 def _smallest(parts: Sequence[Effects]) -> int | None:

@@ -37,7 +37,7 @@ def restrictions(hypothesis: str, index: pd.Index) -> tuple[np.ndarray, np.ndarr
         more = len(names) > SHOWN
         where = f"hypothesis {hypothesis!r} among {len(names)} effects ({', '.join(names[:SHOWN])}{', ...' * more})"
         raise UnknownColumnError(error.args[0], names, role=where, what="effect") from None
-    except (FormulaicError, RuntimeError) as error:
+    except (FormulaicError, RuntimeError, ArithmeticError) as error:
         raise EffectsError(
             f"hypothesis {hypothesis!r} is no linear equation: write 'a = b', '2*a - b = 0.1' or 'a = 0, b = 0', and "
             "names with spaces or digits first between backticks, as '`-1` = 0'"

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from aigreen.arguments import typed
 from aigreen.effects.as_statsmodels import labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+
+_HEADS = {"estimate": "Estimate", "std_error": "Std. error", "p_value": "p"}
+
+
+def _cell(number: float, digits: int) -> str:
+    return "" if pd.isna(number) else f"{number:.{digits}f}"
 
 
 class Maketables:
@@ -24,7 +33,21 @@ class Maketables:
         n_rows: int
         n_units: int
         n_clusters: int
-        to_frame: Callable[[], pd.DataFrame]
+        to_frame: Callable[..., pd.DataFrame]
+
+    @typed
+    def to_word(self, path: str | Path, digits: int = 3, *, level: float = 0.95) -> None:
+        """Write estimates, errors, p-values and intervals to a .docx file, one row an effect."""
+        from maketables import MTable
+
+        table = self.to_frame(level)
+        cells = table[["estimate", "std_error", "p_value"]].map(lambda number: _cell(number, digits))
+        ends = [table[side].map(lambda number: _cell(number, digits)) for side in ("conf_low", "conf_high")]
+        cells[f"{level:.0%} interval"] = [f"[{low}, {high}]" if low else "" for low, high in zip(*ends, strict=True)]
+        cells = cells.set_axis(labels(self.index)).rename(columns=_HEADS)
+        sizes = f"N = {self.n_rows:,} rows, {self.n_units:,} units, {self.n_clusters:,} clusters."
+        document: Any = MTable(cells, notes=f"{self.method} on {self.outcome}. {sizes}").make("docx")
+        document.save(str(path))
 
     @property
     def __maketables_coef_table__(self) -> pd.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,20 +23,44 @@ COLOURS = ("#000000", "#0072b2", MARK, "#009e73", "#cc79a7", "#56b4e9", "#e69f00
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 POINTWISE, SIMULTANEOUS = 1.8, 0.7  # widths of lines: thick intervals are pointwise, thin ones simultaneous, everywhere
 RULE: dict[str, Any] = {"color": "black", "linewidth": 0.6, "zorder": 1}  # the line at zero
+ROW = 32  # letters in a line of the name of a row
 STRIPE = (0, 0, 0, 0.045)
 _FAR = 10
 # Neighbours differ in lightness, so that a stack can be read in grey.
 FILLS = ("#2f6690", "#f2c57c", "#5f9e7e", "#7b2d5b", "#cfd8dc", "#c9793b", "#3d3d3d")
 
 
-def axes(ax: Axes | None = None) -> Axes:
-    """Return the axes given, or those of a new figure as wide as a page's text."""
+def axes(ax: Axes | None = None, height: float = 3.3) -> Axes:
+    """Return the axes given, or those of a new figure as wide as a page's text and `height` inches high."""
     import matplotlib.pyplot as plt
     from matplotlib.axes import Axes
 
     if ax is not None and not isinstance(ax, Axes):
         raise WrongTypeError("ax", ax, "axes of matplotlib or None")
-    return plt.subplots(figsize=(6.3, 3.3), layout="constrained")[1] if ax is None else ax
+    return plt.subplots(figsize=(6.3, height), layout="constrained")[1] if ax is None else ax
+
+
+def legend_above(ax: Axes, handles: Sequence[Any], *, right: bool = False, grow: bool = False) -> None:
+    """Put a legend above the axes, from their left or their right end, in as many columns as the figure is wide.
+
+    Long names are broken into lines. With `grow` a figure with more than two lines of legend becomes higher.
+    """
+    figure: Any = ax.get_figure(root=True)
+    where: dict[str, Any] = {"loc": "lower right" if right else "lower left", "bbox_to_anchor": (int(right), 1)}
+    names = [wrapped(str(handle.get_label())) for handle in handles]
+    room = figure.get_figwidth() * figure.dpi - (5 if right else ax.bbox.x0)
+    for columns in (3, 2, 1):
+        legend = ax.legend(handles, names, frameon=False, ncols=columns, **where)
+        if legend.get_window_extent().width <= room:
+            break
+    extra = legend.get_window_extent().height / figure.dpi - 0.5
+    if grow and extra > 0:
+        figure.set_figheight(figure.get_figheight() + extra)
+
+
+def wrapped(name: str, width: int = 44) -> str:
+    """Break a long name into lines."""
+    return textwrap.fill(name, width) or name
 
 
 def frame_intervals(ax: Axes, values: np.ndarray, low: np.ndarray, high: np.ndarray, *, along: str = "y") -> None:
@@ -72,7 +98,8 @@ def effects_plot(
     Thick bars (dark shades around curves) are pointwise intervals, columns low and high of `bounds`; thin bars (pale
     shades) simultaneous ones, of `wide`. A reference period is a hollow point without a bar.
     """
-    ax, index = axes(ax), estimates.index
+    index = estimates.index
+    ax = axes(ax, 3.3 if {"dose", "horizon"} & set(index.names) else max(3.3, 0.8 + 0.22 * len(index)))
     if "dose" in index.names and not {"cohort", "time", "horizon"} & set(index.names):
         return _curves(estimates, bounds, wide, ax, level=level)
     by_horizon = "horizon" in index.names
@@ -94,9 +121,9 @@ def effects_plot(
         ax.set_xlabel("Periods since treatment")
         ax.set_ylabel("Effect")
         locator: Any = ax.xaxis.get_major_locator()
-        locator.set_params(integer=True)
+        locator.set_params(integer=True, min_n_ticks=1)
     else:
-        ax.set_yticks(positions, labels(index))
+        ax.set_yticks(positions, [wrapped(name, ROW) for name in labels(index)])
         ax.set_xlabel("Effect")
     values, shown = np.tile(estimates, 2), pd.concat([bounds, bounds if wide is None else wide])
     frame_intervals(ax, values, shown["low"].to_numpy(), shown["high"].to_numpy(), along="y" if by_horizon else "x")
@@ -126,5 +153,5 @@ def _curves(estimates: pd.Series, bounds: pd.DataFrame, wide: pd.DataFrame | Non
     ax.set_xlabel("Dose")
     ax.set_ylabel("Effect")
     if others or wide is not None:
-        ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
+        legend_above(ax, ax.get_legend_handles_labels()[0])
     return ax

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from aigreen.arguments import typed
 from aigreen.effects.as_statsmodels import labels
+from aigreen.effects.frames import Backend, in_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,8 +30,14 @@ class Tidy:
         df: int | None
 
     @typed
-    def tidy(self, level: float = 0.95) -> pd.DataFrame:
+    def tidy(self, level: float = 0.95, *, backend: Backend = "pandas") -> Any:
         """`to_frame` with the columns of broom, one row an effect.
+
+        Parameters
+        ----------
+        level : float
+        backend : {"pandas", "polars", "pyarrow"}
+            Kind of frame.
 
         Returns
         -------
@@ -43,7 +50,7 @@ class Tidy:
             name: self.index.get_level_values(name) for name in self.index.names if name not in ("term", "effect")
         }
         keys = pd.DataFrame({"term": labels(self.index)} | levels)
-        return pd.concat([keys.reset_index(drop=True), table.reset_index(drop=True)], axis=1)
+        return in_kind(pd.concat([keys.reset_index(drop=True), table.reset_index(drop=True)], axis=1), backend)
 
     def glance(self) -> pd.DataFrame:
         """One row about the fit: nobs, n.units, n.clusters, df.residual (infinite where normal), method, outcome."""

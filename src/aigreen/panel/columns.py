@@ -18,16 +18,21 @@ _NUMBERS = {"boolean", "decimal", "floating", "integer", "mixed-integer-float"}
 
 
 def to_pandas(df: Any) -> pd.DataFrame:
-    """Return a pandas frame of its own of any eager frame that narwhals reads."""
+    """Return a pandas frame of its own of any eager frame that narwhals reads, or of a relation of DuckDB."""
     if isinstance(df, str | Path):
         raise DataError(f"{str(df)!r} is a path: read the file first, Panel(pandas.read_csv(path), unit=..., time=...)")
     if isinstance(df, pd.DataFrame):
         df = df.copy()
     else:
         try:
-            df = nw.from_native(df, eager_only=True).to_pandas()
+            read = nw.from_native(df)
         except TypeError as error:
-            raise DataError(f"cannot read a {type(df).__name__} as a data frame; collect lazy frames first") from error
+            raise DataError(f"cannot read a {type(df).__name__} as a data frame") from error
+        if isinstance(read, nw.LazyFrame):
+            if not read.implementation.is_duckdb():
+                raise DataError(f"a {type(df).__name__} is no table yet: collect lazy frames first")
+            read = read.collect()
+        df = read.to_pandas()
     repeated = df.columns[df.columns.duplicated()]
     if len(repeated):
         name = str(repeated[0])

@@ -53,7 +53,7 @@ class Panel:
     Parameters
     ----------
     df : DataFrame
-        pandas, or any eager frame that narwhals reads (polars, Arrow, Modin, ...).
+        pandas, any eager frame that narwhals reads (polars, Arrow, Modin, ...), or a relation of DuckDB.
     unit, time : str
         Key columns; one row for each pair. `time` holds integers (years), dates or pandas periods; `unit` may be of any
         sortable type.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import docx
 import matplotlib.pyplot as plt
@@ -158,3 +160,80 @@ def test_what_cannot_be_compared_is_named(panel: Panel) -> None:
     projections = replace(LocalProjections().fit(panel, "y"))
     with pytest.raises(EffectsError, match=r"^LP: .*event_study\(\) compares by horizon"):
         compare({"LP": projections, "TWFE": TWFE().fit(panel, "y")}).to_frame()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ([A, B], r"^results=\[.*\.\.\.: a mapping, as compare\({'Group-time': a, .*}\), is expected, got a list$"),
+        (A, "as compare.*is expected, got an Effects$"),
+        ({"A": 1.0}, r"^results\['A'\]=1.0: an Effects is expected, got a float$"),
+    ],
+)
+def test_a_list_is_told_how_results_are_named(given: object, told: str) -> None:
+    with pytest.raises(WrongTypeError, match=told):
+        compare(given)  # type: ignore[arg-type]
+
+
+def test_labels_become_text_and_empty_results_are_refused() -> None:
+    assert "& 1 & 2" in " ".join(compare({1: A, 2: B}).to_latex().split())  # type: ignore[dict-item]
+    with pytest.raises(EffectsError, match="A: there is no effect in it"):
+        compare({"A": A.select(np.zeros(3, dtype=bool))})
+
+
+def test_one_result_as_a_word_table(tmp_path: Path) -> None:
+    A.to_word(tmp_path / "a.docx", digits=2, level=0.9)
+    table = docx.Document(str(tmp_path / "a.docx")).tables[0]
+    rows = [[cell.text for cell in row.cells] for row in table.rows]
+    assert rows[0][1:] == ["Estimate", "Std. error", "p", "90% interval"]
+    frame = A.to_frame(0.9).loc["direct"]
+    ends = f"[{frame['conf_low']:.2f}, {frame['conf_high']:.2f}]"
+    numbers = [f"{frame[name]:.2f}" for name in ("estimate", "std_error", "p_value")]
+    assert ["direct", *numbers, ends] in rows
+
+
+def test_long_results_print_their_ends_and_say_where_the_rest_is() -> None:
+    index = pd.MultiIndex.from_product([range(2001, 2005), range(2000, 2020)], names=["cohort", "time"])
+    long = make(index)
+    text = repr(long)
+    assert text.count("\n") == 27 and "20 of 80 effects shown: to_frame() and summary() have all\n" in text
+    assert long._repr_html_().count("<tr>") == 22 and "20 of 80 effects shown" in long._repr_html_()
+    assert long.summary().count("\n") == 85
+    assert "effects shown" not in repr(make(index[:60])) + make(index[:60])._repr_html_()
+
+
+ESTIMATORS = [
+    "Group-time (not yet treated)",
+    "Imputation",
+    "Sun and Abraham",
+    "Stacked",
+    "Two-way",
+    "Local projections",
+]
+LONG = "a name that says all about sample, controls, clusters and what else there is to a result"
+
+
+@pytest.mark.parametrize("names", [ESTIMATORS, ["short", LONG], [LONG, f"{LONG} too", "short"]])
+@pytest.mark.parametrize("index", [pd.Index(range(-3, 4), name="horizon"), pd.Index(["total", LONG], name="part")])
+def test_long_names_and_many_results_stay_inside_the_figure(names: list[str], index: pd.Index) -> None:
+    ax = compare({name: make(index, seed) for seed, name in enumerate(names)}).plot(simultaneous=True)
+    figure: Any = ax.figure
+    figure.canvas.draw()
+    legend: Any = ax.get_legend()
+    assert [text.get_text().replace("\n", " ") for text in legend.get_texts()[: len(names)]] == names
+    inside, box = figure.bbox, legend.get_window_extent()
+    assert inside.x0 <= box.x0 and box.x1 <= inside.x1 and box.y1 <= inside.y1
+    assert ax.bbox.width > 0.55 * inside.width and ax.bbox.height > 0.4 * inside.height
+    plt.close(figure)
+
+
+def test_one_horizon_has_one_tick_and_many_rows_do_not_overlap() -> None:
+    ax = compare({"A": make(pd.Index([0], name="horizon")), "B": make(pd.Index([0], name="horizon"), 1)}).plot()
+    ax.figure.canvas.draw()
+    assert [tick for tick in ax.get_xticks() if -0.5 <= tick <= 0.5] == [0]
+    rows = pd.Index([f"effect {i}" for i in range(45)], name="part")
+    for drawn in (compare({"A": make(rows), "B": make(rows, 1)}).plot(), make(rows).plot()):
+        drawn.figure.canvas.draw()
+        boxes = [label.get_window_extent() for label in drawn.get_yticklabels()]
+        assert all(above.y0 > below.y1 for above, below in pairwise(boxes))
+    plt.close("all")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from aigreen import Effects
-from aigreen.errors import EffectsError, UnknownColumnError
+from aigreen.errors import EffectsError, OptionError, UnknownColumnError
 
 CLUSTERS = pd.RangeIndex(40, name="city")
 NAMES = ["direct", "m", "spillover", "n_2"]
@@ -45,6 +45,28 @@ def test_glance_is_one_row() -> None:
     row = E.glance()
     assert row.columns[:4].tolist() == ["nobs", "n.units", "n.clusters", "df.residual"]
     assert row.to_numpy().tolist() == [[400, 80, 40, 39.0, "m", "y"]]
+
+
+@pytest.mark.parametrize("backend", ["polars", "pyarrow"])
+def test_frames_of_other_kinds_hold_the_same(backend: str) -> None:
+    mixed = make(pd.MultiIndex.from_tuples([("direct", 1), (2, 3)], names=["part", "horizon"]))
+    table, tidy = mixed.to_frame(0.9, backend=backend), mixed.tidy(0.9, backend=backend)
+    assert type(table).__module__.startswith(backend)
+    expected = mixed.to_frame(0.9)
+    back = table.to_pandas()
+    assert back.columns.tolist() == ["part", "horizon", *expected.columns]
+    assert back["part"].tolist() == ["direct", "2"] and back["horizon"].tolist() == [1, 3]
+    np.testing.assert_array_equal(back[expected.columns].to_numpy(), expected.to_numpy())
+    assert tidy.to_pandas()["term"].tolist() == ["direct, 1", "2, 3"]
+    assert tidy.to_pandas()["conf.high"].tolist() == expected["conf_high"].tolist()
+
+
+def test_kinds_of_frames_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(OptionError, match="backend='dask': use one of 'pandas', 'polars', 'pyarrow'"):
+        E.to_frame(backend="dask")  # type: ignore[call-overload]
+    monkeypatch.setattr("aigreen.effects.frames.find_spec", lambda name: None)
+    with pytest.raises(OptionError, match="backend='polars': use one of 'pandas', 'pyarrow', 'polars once it is inst"):
+        E.to_frame(backend="polars")
 
 
 @pytest.mark.parametrize(
@@ -113,3 +135,17 @@ def test_a_value_beside_an_equation_and_a_name_of_two_effects_are_refused() -> N
         E.test("direct = m", 1)
     with pytest.raises(EffectsError, match="2 effects are called 'a'"):
         make(pd.Index(["a", "a"], name="effect")).test("a = 0")
+
+
+@pytest.mark.parametrize("text", ["direct / 0", "direct/0 = 1", "direct = m and m = 0", "direct == m", "a`b = 0"])
+def test_what_is_no_equation_is_told_in_one_line(text: str) -> None:
+    with pytest.raises(EffectsError, match="is no linear equation") as told:
+        E.test(text)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("name", ["a b", "x[1]", "C(z)[T.2]", "a=b", "p, q", "own: m", "\u00fc", "1"])
+def test_awkward_names_stand_between_backticks(name: str) -> None:
+    effects = make(pd.Index(["direct", name], name="part"))
+    expected = effects.test(np.array([[1.0, -1.0]]))
+    assert effects.test(f"direct = `{name}`").p_value == pytest.approx(expected.p_value, rel=1e-12)

@@ -113,6 +113,15 @@ def test_unsupported_frames_are_named():
         panel(pd.concat([df, df[["y"]]], axis=1))
 
 
+def test_relations_of_duckdb_are_read():
+    duckdb = pytest.importorskip("duckdb")
+    data = frame()
+    panel = Panel(duckdb.from_df(data), unit="firm", time="year", cohort="first")
+    same = Panel(data, unit="firm", time="year", cohort="first")
+    np.testing.assert_array_equal(panel.column("y"), same.column("y"))
+    np.testing.assert_array_equal(panel.unit_cohort, same.unit_cohort)
+
+
 def test_lazy_frames_must_be_collected():
     polars = pytest.importorskip("polars")
     with pytest.raises(DataError, match=r"LazyFrame.*collect"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -11,7 +11,8 @@ import pandas as pd
 
 from aigreen.arguments import check_fields, typed
 from aigreen.did.group_time.comparisons import Computed, compare_rows, compare_units
-from aigreen.did.group_time.layout import lengthen, widen
+from aigreen.did.group_time.layout import lengthen, plain, widen
+from aigreen.did.group_time.learners import Learners, compare_learned
 from aigreen.did.group_time.on_disk import check_scanned, compare_blocks
 from aigreen.did.group_time.on_disk_covariates import regress_blocks
 from aigreen.did.group_time.plan import BasePeriod, Cells, ControlGroup, plan
@@ -20,7 +21,7 @@ from aigreen.did.group_time.sample import CohortWeights, check_sample, cohort_sh
 from aigreen.did.group_time.two_periods import Method
 from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
-from aigreen.errors import OptionError
+from aigreen.errors import OptionError, OverlapWarning
 from aigreen.options import as_columns
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
@@ -63,6 +64,18 @@ class GroupTimeATT:
     cohort_weights : {"mean", "first"}
         Where weights vary over time, a unit counts in the cohort shares of averages with its mean weight, or with that
         of its first row, as in R did.
+    outcome_learner, propensity_learner : objects with fit and predict, fit and predict_proba, optional
+        method="dr": learners of scikit-learn, or made like them, in place of the least squares and the logit, both or
+        neither. They are given the covariates as columns stand, and weights if the panel has any. Each is fitted on the
+        clusters outside of a fold and predicts those inside. Where its ``random_state`` is None it is set to `seed`.
+    folds : int
+        For learners: number of folds of whole clusters. Clusters of the same cohorts are spread evenly; all cells have
+        the same folds. A cell needs as many treated and as many comparison clusters as there are folds.
+    seed : int, optional
+        For learners, needed: it deals the clusters out to folds.
+    trim : float, optional
+        For learners: comparison units whose propensity score is this or more get no weight, counted; treated units all
+        stay, as in R did. Default: a cell with scores of comparison units above 0.999 is left out.
 
     Notes
     -----
@@ -75,12 +88,16 @@ class GroupTimeATT:
 
     Units first treated later than the last period plus `anticipation` count as never treated; those treated from the
     start have no base period and are left out, counted. A cell without comparison units, with propensity scores above
-    0.999 or with collinear covariates is left out, counted; comparison units are never trimmed.
+    0.999 or with collinear covariates is left out, counted; comparison units are never trimmed but by `trim`.
+
+    With learners the moment is that of "dr", which is Neyman-orthogonal: the errors of both nuisances enter as their
+    product, and influence functions have no part of the first steps. It needs learners whose errors, multiplied, vanish
+    faster than one over the root of the number of clusters. Another seed makes other folds and another estimate.
 
     References
     ----------
     Callaway and Sant'Anna (2021), *Journal of Econometrics* 225. Sant'Anna and Zhao (2020), *Journal of Econometrics*
-    219.
+    219. Chang (2020), *Econometrics Journal* 23. Chernozhukov et al. (2018), *Econometrics Journal* 21.
 
     Examples
     --------
@@ -97,6 +114,11 @@ class GroupTimeATT:
     base_period: BasePeriod = "varying"
     sampling: Sampling = "panel"
     cohort_weights: CohortWeights = "mean"
+    outcome_learner: Any = None
+    propensity_learner: Any = None
+    folds: int = 5
+    seed: int | None = None
+    trim: float | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -111,6 +133,14 @@ class GroupTimeATT:
                 raise OptionError(option, getattr(self, option), get_args(kinds))
         if isinstance(self.anticipation, bool) or not isinstance(self.anticipation, int) or self.anticipation < 0:
             raise OptionError("anticipation", self.anticipation, (0, 1, 2, "..."))
+        if self._learners() is None:
+            for option in ("seed", "trim"):
+                if getattr(self, option) is not None:
+                    raise OptionError(option, getattr(self, option), [None, "a value beside learners"])
+        elif self.method != "dr":
+            raise OptionError("method", self.method, ["dr (with learners: its moment alone is orthogonal to them)"])
+        elif self.sampling == "repeated_cross_sections":
+            raise OptionError("sampling", self.sampling, ["panel", "balanced (learners follow units over time)"])
 
     @typed
     def fit(
@@ -168,6 +198,13 @@ class GroupTimeATT:
         crossed = panel.repeated or self.sampling == "repeated_cross_sections"
         if self.sampling == "balanced":
             panel.require_units("GroupTimeATT(sampling='balanced')")
+        if (learners := self._learners()) is not None:
+            panel.require_units("GroupTimeATT(outcome_learner=...)")
+            if current:
+                raise OptionError("current", current, ["None with learners"])
+            for option, names in (("covariates", covariates), ("propensity_covariates", propensity_covariates)):
+                if names is not None and not names:
+                    raise OptionError(option, names, ["columns that the learners are given"])
         if current and crossed:
             raise OptionError("current", current, ["None with repeated cross-sections"])
         columns = [outcome, *covariates, *(propensity_covariates or []), *current]
@@ -184,6 +221,19 @@ class GroupTimeATT:
         if crossed:
             long = lengthen(sample, outcome, covariates, dropped, propensity_covariates)
             result = compare_rows(self.method, cells, cohort, long, len(sample.clusters))
+        elif learners is not None:
+            wide = replace(
+                widen(sample, ~np.isnan(cohort), outcome, [], dropped),
+                x=plain(sample, covariates),
+                z=None if propensity_covariates is None else plain(sample, propensity_covariates),
+            )
+            weighted = sample.weights is not None
+            result, trimmed = compare_learned(
+                learners, cells, cohort, wide, len(sample.clusters), weighted=weighted
+            )  # fmt: skip
+            reason = f"propensity scores of {self.trim} or more in a comparison"
+            first = sample.units[trimmed][:5]
+            dropped.add(OverlapWarning, "comparison units", reason, int(trimmed.sum()), first)
         else:
             wide = widen(sample, ~np.isnan(cohort), outcome, covariates, dropped, propensity_covariates, current)
             result = compare_units(self.method, cells, cohort, wide, len(sample.clusters))
@@ -206,6 +256,7 @@ class GroupTimeATT:
             "GroupTimeATT",
             {
                 "sampling": (self.sampling, ("panel",)),
+                "outcome_learner": (self.outcome_learner, (None,)),
                 "method": (self.method, ("reg",) if names else get_args(Method)),
                 "current": (as_columns(current) or None, (None,)),
                 "propensity_covariates": (propensity_covariates, (None,)),
@@ -230,6 +281,18 @@ class GroupTimeATT:
         }
         return self._effects(
             cells, result, sample, cohort, dropped, lambda: sample.facts(outcome, dropped, largest=largest, **sizes)
+        )
+
+    def _learners(self) -> Learners | None:
+        """Nuisances by learners; None where neither is given."""
+        if self.outcome_learner is None and self.propensity_learner is None:
+            return None
+        return Learners(
+            outcome=self.outcome_learner,
+            propensity=self.propensity_learner,
+            folds=self.folds,
+            seed=self.seed,
+            trim=self.trim,
         )
 
     def _plan(self, times: np.ndarray, cohort: np.ndarray) -> Cells:
@@ -274,7 +337,8 @@ class GroupTimeATT:
     def _conventions(self, sample: Panel | ScannedSample, cohort: np.ndarray) -> dict[str, str]:
         later = sample.count_units(np.isinf(cohort) & np.isfinite(sample.unit_cohort))
         never = f"coded never, or first treated after the last period ({later:,} units)" if later else "as coded"
-        return {
+        learners = self._learners()
+        return ({} if learners is None else {"nuisances": learners.names()}) | {
             "variance": f"influence functions summed by {sample.names.get('cluster', sample.names['unit'])}",
             "small-sample factor": "none",
             "comparison": self.control_group.replace("_", " "),

@@ -135,6 +135,12 @@ def _design(sample: Panel, names: Sequence[str], dropped: Dropped, *, always: bo
     return x
 
 
+def plain(sample: Panel, names: Sequence[str]) -> np.ndarray:
+    """Lay out covariates as they stand, shape (T or 1, p, N)."""
+    columns = [_shrink(spread(sample, sample.column(name))) for name in names]
+    return np.stack(np.broadcast_arrays(*columns), axis=1)
+
+
 def regressors(sample: Panel, covariates: Sequence[str], dropped: Dropped) -> list[np.ndarray]:
     """Read covariates, standardised, without those that the intercept and earlier ones determine."""
     columns, spreads, largest = [], np.zeros(len(covariates)), np.zeros(len(covariates))
