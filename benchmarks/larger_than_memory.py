@@ -32,9 +32,13 @@ from measure import peak_resident, reset_peak
 HERE = Path(__file__).resolve().parent
 OUT = HERE / "larger_than_memory"
 FIRST, YEARS, CITIES, INDUSTRIES = 2004, 20, 300, 30
-ROLES = {"unit": "firm", "time": "year", "cohort": "first", "cluster": "city"}
+FIRMS = {"unit": "firm", "time": "year", "cohort": "first"}
+ROLES = FIRMS | {"cluster": "city"}
+LITTLE = "100MB"  # in which influence functions by firm have no room, so that products are summed instead
+BY_FIRM, DOUBLY_ROBUST = "group-time, errors by firm", "group-time, doubly robust"
 COHORT = {"unit": "firm", "time": "year", "first_treat": "first", "outcome": "y"}
 PACKAGES = ("aigreen", "duckdb", "pyarrow", "pyfixest", "diff-diff", "numpy", "scipy", "pandas")
+COMPARED = ("values", "psi", "vcov")
 WARM_UP = 5_000  # firms on which compiled functions are compiled first
 IN_MEMORY = 5_000_000  # rows up to which others than the disk are tried
 
@@ -52,7 +56,7 @@ def generate(rows: int, folder: Path) -> None:
                            {_uniform(4, 0)} + (0.02 + 0.01 * (industry % 7)) * (year - {FIRST})
                            + 0.3 * sin(city + year) + {normal}
                            + case when first > 0 and year >= first then 0.3 + 0.05 * (year - first) else 0 end
-                       end as y
+                       end as y, {_uniform(10, 0)} as size
                 from (select *, case when city % 5 < 2 then 0 else 2009 + city // 5 % 10 end as first
                       from (select firm, {year} as year, ({_hash(5, 0)} % {CITIES})::int as city,
                                    (({_hash(6, 0)} + ({_hash(7, 0)} % 10 = 0 and {year} > 2013)::int)
@@ -77,11 +81,11 @@ def from_disk(folder: Path, memory: str) -> dict[str, Any]:
 
     _import()
     with tempfile.TemporaryDirectory(dir=folder.parent) as cache:
-        options = {"columns": ["y", "industry"], "memory": memory, "cache": cache, **ROLES}
-        stages = Stages()
-        stages.run("sort and check", lambda: Panel.scan(str(folder / "*.parquet"), **options))
-        panel = stages.run("open again", lambda: Panel.scan(str(folder / "*.parquet"), **options))
-        stages.fit(panel)
+        files, columns, stages = str(folder / "*.parquet"), ["city", "y", "industry", "size"], Stages()
+        options = {"columns": columns, "memory": memory, "cache": cache, **ROLES}
+        stages.run("sort and check", lambda: Panel.scan(files, **options))
+        stages.fit(stages.run("open again", lambda: Panel.scan(files, **options)))
+        stages.fit_by_firm(Panel.scan(files, columns=columns, memory=LITTLE, cache=cache, **FIRMS))
     return stages.found
 
 
@@ -93,8 +97,8 @@ def in_memory(folder: Path, memory: str) -> dict[str, Any]:
     stages = Stages()
     frame = stages.run("read", lambda: pd.read_parquet(folder))
     Stages().fit(Panel(frame[frame["firm"] < WARM_UP], **ROLES))
-    panel = stages.run("check", lambda: Panel(frame, **ROLES))
-    stages.fit(panel)
+    stages.fit(stages.run("check", lambda: Panel(frame, **ROLES)))
+    stages.fit_by_firm(Panel(frame, **FIRMS))
     return stages.found
 
 
@@ -151,24 +155,35 @@ class Stages:
         return done
 
     def fit(self, panel: Any) -> None:
-        """Fit the three estimators."""
+        """Fit the estimators with errors by city."""
         from aigreen import TWFE, GroupTimeATT, Imputation
 
-        for name, model in {
-            "group-time": GroupTimeATT(),
-            "imputation": Imputation(),
-            "imputation, industry x year": Imputation(fixed_effects=["firm", "industry^year"]),
-            "TWFE": TWFE(),
-        }.items():
-            effects = self.run(name, lambda model=model: model.fit(panel, "y"))
-            overall = effects.overall()
-            self.found[name] |= {
-                "rows": effects.n_rows,
-                "estimate": float(overall.values[0]),
-                "std_error": float(overall.std_errors.iloc[0]),
-                "values": effects.values.tolist(),
-                "psi": effects.psi.ravel().tolist(),
-            }
+        self.fit_one("group-time", GroupTimeATT(), panel)
+        self.fit_one(DOUBLY_ROBUST, GroupTimeATT(), panel, covariates="size")
+        self.fit_one("imputation", Imputation(), panel)
+        self.fit_one("imputation, industry x year", Imputation(fixed_effects=["firm", "industry^year"]), panel)
+        self.fit_one("TWFE", TWFE(), panel)
+
+    def fit_by_firm(self, panel: Any) -> None:
+        """Fit with errors by firm."""
+        from aigreen import GroupTimeATT
+
+        self.fit_one(BY_FIRM, GroupTimeATT(), panel)
+
+    def fit_one(self, name: str, model: Any, panel: Any, **given: str) -> None:
+        """Fit and keep what is compared."""
+        effects = self.run(name, lambda: model.fit(panel, "y", **given))
+        overall = effects.overall()
+        self.found[name] |= {
+            "rows": effects.n_rows,
+            "estimate": float(overall.values[0]),
+            "std_error": float(overall.std_errors.iloc[0]),
+            "values": effects.values.tolist(),
+        }
+        if name == BY_FIRM:
+            self.found[name]["vcov"] = effects.vcov.to_numpy().ravel().tolist()
+        else:
+            self.found[name]["psi"] = effects.psi.ravel().tolist()
 
 
 ENGINES = {
@@ -198,7 +213,7 @@ def agreement(one: dict[str, Any], other: dict[str, Any]) -> dict[str, float]:
     """Largest differences of estimates and influence functions, relative to the largest of each."""
     out = {}
     for name, found in one.items():
-        for what in ("values", "psi"):
+        for what in COMPARED:
             if what in found and name in other:
                 a, b = np.array(found[what]), np.array(other[name][what])
                 out[f"{name}, {what}"] = float(np.abs(a - b).max() / np.abs(b).max())
@@ -257,8 +272,8 @@ def store(row: dict[str, Any]) -> None:
     for found in row["engines"].values():
         for stage in found.values():
             if isinstance(stage, dict):
-                stage.pop("values", None)
-                stage.pop("psi", None)
+                for what in COMPARED:
+                    stage.pop(what, None)
     kept = [one for one in whole["measurements"] if one["rows"] != row["rows"]]
     whole = {"machine": describe(PACKAGES), "measurements": sorted([*kept, row], key=lambda one: one["rows"])}
     path.write_text(json.dumps(whole, indent=1) + "\n", "utf-8")
@@ -298,14 +313,16 @@ def page(whole: dict[str, Any]) -> str:
         "",
         "## Agreement of disk and memory",
         "",
-        "Largest difference over all effects, and over all influence functions, relative to the largest of each.",
+        "Largest difference over all effects, and over all influence functions, relative to the largest of each; of "
+        "errors by firm over all covariances, which from disk are sums of products.",
         "",
         "| firm-years | compared on | numbers | largest difference |",
         "|---:|---|---|---:|",
     ]
     for row in rows:
         for name, gap in row["agreement"].items():
-            what = name.replace("values", "effects").replace("psi", "influence functions")
+            what = name.replace(", values", ": effects").replace(", psi", ": influence functions")
+            what = what.replace(", vcov", ": covariances")
             lines.append(f"| {row['rows']:,} | {row['compared']} | {what} | {gap:.1e} |")
     return "\n".join([*lines, ""])
 
