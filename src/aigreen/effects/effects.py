@@ -930,9 +930,11 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
         nothing = exact & (np.abs(self.values) <= resolution)
         if len(self) and nothing.all():
             raise NoVariationError(self.outcome)
+        if nothing.any():
+            self.values[nothing] = 0.0
+        exact &= self._std_errors() > 0  # what is zero already, as in reference periods, needs no copy
         if not exact.any():
             return
-        self.values[nothing] = 0.0
         for name in ("psi", "root"):
             if (rows := getattr(self, name)) is not None:
                 object.__setattr__(self, name, np.where(exact, 0.0, rows))

@@ -74,14 +74,15 @@ def test_with_weights_only_the_number_of_clusters_is_rounded(tmp_path, weights):
         pd.testing.assert_frame_equal(b.effective_clusters(), a.effective_clusters(), rtol=0.02)
 
 
-def test_a_cohort_of_few_units_keeps_their_degrees_of_freedom(tmp_path):
+@pytest.mark.parametrize(("last", "number", "weights", "tolerance"), [(17, 5, "wt", 1e-3), (8, 3, None, 1e-10)])
+def test_a_cohort_of_few_units_keeps_their_degrees_of_freedom(tmp_path, last, number, weights, tolerance):
     df = firms()
-    df.loc[(df["first"] == 4) & (df["firm"] > 17), "first"] = 6.0
-    assert df.loc[df["first"] == 4, "firm"].nunique() == 5
-    memory, disk = results(tmp_path, GroupTimeATT(), df, weights="wt")
+    df.loc[(df["first"] == 4) & (df["firm"] > last), "first"] = 6.0
+    assert df.loc[df["first"] == 4, "firm"].nunique() == number
+    memory, disk = results(tmp_path, GroupTimeATT(), df, weights=weights)
     a, b = (one[4].effective_clusters() for one in (memory, disk))
     pd.testing.assert_series_equal(b["treated"], a["treated"], rtol=1e-10)
-    pd.testing.assert_frame_equal(b, a, rtol=1e-3)
+    pd.testing.assert_frame_equal(b, a, rtol=tolerance)
     assert a["df"].max() < 6
 
 
@@ -127,3 +128,16 @@ def test_no_room_for_covariances(tmp_path):
     scanned = twins(firms(), tmp_path, memory="4KB")[1]
     with pytest.raises(EstimationError, match=r"covariances of \d+ effects and cohort shares by cohort would take"):
         raise outcome(GroupTimeATT().fit, scanned, "y")[0]
+
+
+def test_a_unit_takes_one_byte_and_codes_do_not_overflow(tmp_path):
+    scanned = twins(firms(), tmp_path, memory=LITTLE)[1]
+    assert outcome(GroupTimeATT().fit, scanned, "y", covariates="x")[0].psi is None
+    whole = [value for value in vars(scanned).values() if isinstance(value, np.ndarray) and len(value) == 120]
+    assert [value.itemsize for value in whole] == [1]
+    (tmp_path / "cities").mkdir()
+    other = twins(firms(), tmp_path / "cities", cluster="city")[1]
+    for block in other.blocks(["x"], ["industry^year", "city"]):
+        codes = [block.unit, block.time, block.group, *block.codes.values()]
+        assert {code.dtype for code in codes} == {np.dtype(np.int64)}
+    assert other.group_cluster.dtype == np.int64
