@@ -348,7 +348,7 @@ def draw(rows: list[dict[str, Any]]) -> None:
         "moderndid": BY_FIRM,
         "moderndid, Dask": BY_FIRM,
     }
-    lines = [(PAIR[0], step, f"from disk: {step}", "-", "o") for step in steps]
+    lines = [(PAIR[0], step, f"aigreen, disk: {step}", "-", "o") for step in steps]
     lines += [
         (engine, step, f"{engine}: {step}" if step == "TWFE" else engine, ":", "s") for engine, step in others.items()
     ]
@@ -356,10 +356,13 @@ def draw(rows: list[dict[str, Any]]) -> None:
         for number, (engine, step, name, line, mark) in enumerate(lines):
             x, y = series(rows, engine, step, what)
             if x:
-                ax.loglog(x, y, line, marker=mark, markersize=4, label=name, color=f"C{number % 10}")
+                ax.plot(x, y, line, marker=mark, markersize=4, label=name, color=f"C{number % 10}")
+        ax.set_xscale("log")
         ax.set_xlabel("Firm-years")
         ax.set_ylabel(label)
         ax.grid(alpha=0.3)
+    axes[0].set_yscale("log")
+    axes[1].set_ylim(bottom=0)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper", fontsize=8, frameon=False)
     figure.savefig(OUT / "cost.svg", metadata={"Date": None})
     plt.close(figure)
