@@ -1,12 +1,17 @@
-"""Firm-years in Parquet, estimated from disk, in memory, and by pyfixest and diff-diff: seconds, memory, agreement.
+"""Firm-years in Parquet, estimated from disk, in memory, and by other packages: seconds, memory, agreement.
 
-    python3 run.py python benchmarks/larger_than_memory.py --rows 500000 5000000
-    python3 run.py python benchmarks/larger_than_memory.py --rows 50000000 --only disk --memory 4GB
+    python3 run.py python benchmarks/larger_than_memory.py
+
+or a part of it, ``--rows 500000 --only disk memory``. moderndid does not run with the polars of this environment: it is
+measured where ``--peer`` names the Python of one of its own, made by
+
+    python3 run.py uv venv .peer
+    python3 run.py uv pip install --python .peer/bin/python "moderndid[dask]" "polars<2" pandas pyarrow psutil
 
 Firms in 300 cities and 30 industries over 20 years, ten cohorts of cities and never treated ones, one file a year, so
 that no file is sorted by firm; one row in twenty is absent and one outcome in fifty missing. Each engine runs in a
 process of its own. Effects by city from disk and from memory are compared in full, and beyond the sizes that memory
-holds on every hundredth firm. The table stands in larger_than_memory/results.md afterwards.
+holds on every hundredth firm. Tables stand in larger_than_memory/results.md afterwards, the cost by rows in cost.svg.
 """
 
 from __future__ import annotations
@@ -24,7 +29,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pandas as pd
 from measure import peak_resident, reset_peak
@@ -32,15 +36,23 @@ from measure import peak_resident, reset_peak
 HERE = Path(__file__).resolve().parent
 OUT = HERE / "larger_than_memory"
 FIRST, YEARS, CITIES, INDUSTRIES = 2004, 20, 300, 30
-ROLES = {"unit": "firm", "time": "year", "cohort": "first", "cluster": "city"}
+FIRMS = {"unit": "firm", "time": "year", "cohort": "first"}
+ROLES = FIRMS | {"cluster": "city"}
+LITTLE = "100MB"  # in which influence functions by firm have no room, so that products are summed instead
+BY_FIRM, DOUBLY_ROBUST = "group-time, errors by firm", "group-time, doubly robust"
 COHORT = {"unit": "firm", "time": "year", "first_treat": "first", "outcome": "y"}
 PACKAGES = ("aigreen", "duckdb", "pyarrow", "pyfixest", "diff-diff", "numpy", "scipy", "pandas")
+COMPARED = ("values", "psi", "vcov")
 WARM_UP = 5_000  # firms on which compiled functions are compiled first
+SIZES = [500_000, 1_500_000, 5_000_000, 15_000_000, 50_000_000]
 IN_MEMORY = 5_000_000  # rows up to which others than the disk are tried
+PAIR = ("disk", "memory")
 
 
 def generate(rows: int, folder: Path) -> None:
     """Write one file a year."""
+    import duckdb
+
     folder.mkdir(parents=True)
     base = duckdb.connect(config={"threads": 2, "memory_limit": "4GB", "temp_directory": str(folder / "spill")})
     normal = f"sqrt(-2 * ln({_uniform(1)} + 1e-300)) * cos(2 * pi() * {_uniform(2)})"
@@ -52,7 +64,7 @@ def generate(rows: int, folder: Path) -> None:
                            {_uniform(4, 0)} + (0.02 + 0.01 * (industry % 7)) * (year - {FIRST})
                            + 0.3 * sin(city + year) + {normal}
                            + case when first > 0 and year >= first then 0.3 + 0.05 * (year - first) else 0 end
-                       end as y
+                       end as y, {_uniform(10, 0)} as size
                 from (select *, case when city % 5 < 2 then 0 else 2009 + city // 5 % 10 end as first
                       from (select firm, {year} as year, ({_hash(5, 0)} % {CITIES})::int as city,
                                    (({_hash(6, 0)} + ({_hash(7, 0)} % 10 = 0 and {year} > 2013)::int)
@@ -77,11 +89,11 @@ def from_disk(folder: Path, memory: str) -> dict[str, Any]:
 
     _import()
     with tempfile.TemporaryDirectory(dir=folder.parent) as cache:
-        options = {"columns": ["y", "industry"], "memory": memory, "cache": cache, **ROLES}
-        stages = Stages()
-        stages.run("sort and check", lambda: Panel.scan(str(folder / "*.parquet"), **options))
-        panel = stages.run("open again", lambda: Panel.scan(str(folder / "*.parquet"), **options))
-        stages.fit(panel)
+        files, columns, stages = str(folder / "*.parquet"), ["city", "y", "industry", "size"], Stages()
+        options = {"columns": columns, "memory": memory, "cache": cache, **ROLES}
+        stages.run("sort and check", lambda: Panel.scan(files, **options))
+        stages.fit(stages.run("open again", lambda: Panel.scan(files, **options)))
+        stages.fit_by_firm(Panel.scan(files, columns=columns, memory=LITTLE, cache=cache, **FIRMS))
     return stages.found
 
 
@@ -93,8 +105,8 @@ def in_memory(folder: Path, memory: str) -> dict[str, Any]:
     stages = Stages()
     frame = stages.run("read", lambda: pd.read_parquet(folder))
     Stages().fit(Panel(frame[frame["firm"] < WARM_UP], **ROLES))
-    panel = stages.run("check", lambda: Panel(frame, **ROLES))
-    stages.fit(panel)
+    stages.fit(stages.run("check", lambda: Panel(frame, **ROLES)))
+    stages.fit_by_firm(Panel(frame, **FIRMS))
     return stages.found
 
 
@@ -129,6 +141,30 @@ def diff_diff(estimator: str, stage: str) -> Callable[[Path, str], dict[str, Any
     return run
 
 
+def moderndid(dask: bool) -> Callable[[Path, str], dict[str, Any]]:
+    """Group-time effects, errors by firm: its analytic ones know no other clusters."""
+
+    def run(folder: Path, memory: str) -> dict[str, Any]:
+        import moderndid
+
+        stages = Stages()
+        frame = stages.run("read", lambda: pd.read_parquet(folder).dropna(subset="y", ignore_index=True))
+        options = {"control_group": "notyettreated", "allow_unbalanced_panel": True, "est_method": "reg"}
+        if dask:
+            from dask.dataframe import from_pandas
+            from dask.distributed import Client
+
+            Client(n_workers=2, threads_per_worker=1, memory_limit=None, dashboard_address=None)
+            frame = from_pandas(frame, npartitions=8)
+        columns = {"yname": "y", "tname": "year", "idname": "firm", "gname": "first"}
+        fit = stages.run(BY_FIRM, lambda: moderndid.att_gt(frame, **columns, **options))
+        overall = moderndid.aggte(fit, type="simple")
+        stages.found[BY_FIRM] |= {"estimate": float(overall.overall_att), "std_error": float(overall.overall_se)}
+        return stages.found
+
+    return run
+
+
 def _import() -> None:
     """Import what is imported on demand, which is no part of the cost."""
     for module in ("duckdb", "aigreen.did.group_time.group_time", "aigreen.did.imputation", "pyfixest.estimation"):
@@ -151,24 +187,35 @@ class Stages:
         return done
 
     def fit(self, panel: Any) -> None:
-        """Fit the three estimators."""
+        """Fit the estimators with errors by city."""
         from aigreen import TWFE, GroupTimeATT, Imputation
 
-        for name, model in {
-            "group-time": GroupTimeATT(),
-            "imputation": Imputation(),
-            "imputation, industry x year": Imputation(fixed_effects=["firm", "industry^year"]),
-            "TWFE": TWFE(),
-        }.items():
-            effects = self.run(name, lambda model=model: model.fit(panel, "y"))
-            overall = effects.overall()
-            self.found[name] |= {
-                "rows": effects.n_rows,
-                "estimate": float(overall.values[0]),
-                "std_error": float(overall.std_errors.iloc[0]),
-                "values": effects.values.tolist(),
-                "psi": effects.psi.ravel().tolist(),
-            }
+        self.fit_one("group-time", GroupTimeATT(), panel)
+        self.fit_one(DOUBLY_ROBUST, GroupTimeATT(), panel, covariates="size")
+        self.fit_one("imputation", Imputation(), panel)
+        self.fit_one("imputation, industry x year", Imputation(fixed_effects=["firm", "industry^year"]), panel)
+        self.fit_one("TWFE", TWFE(), panel)
+
+    def fit_by_firm(self, panel: Any) -> None:
+        """Fit with errors by firm."""
+        from aigreen import GroupTimeATT
+
+        self.fit_one(BY_FIRM, GroupTimeATT(), panel)
+
+    def fit_one(self, name: str, model: Any, panel: Any, **given: str) -> None:
+        """Fit and keep what is compared."""
+        effects = self.run(name, lambda: model.fit(panel, "y", **given))
+        overall = effects.overall()
+        self.found[name] |= {
+            "rows": effects.n_rows,
+            "estimate": float(overall.values[0]),
+            "std_error": float(overall.std_errors.iloc[0]),
+            "values": effects.values.tolist(),
+        }
+        if name == BY_FIRM:
+            self.found[name]["vcov"] = effects.vcov.to_numpy().ravel().tolist()
+        else:
+            self.found[name]["psi"] = effects.psi.ravel().tolist()
 
 
 ENGINES = {
@@ -177,14 +224,16 @@ ENGINES = {
     "pyfixest": pyfixest,
     "diff-diff group-time": diff_diff("CallawaySantAnna", "group-time"),
     "diff-diff imputation": diff_diff("ImputationDiD", "imputation"),
+    "moderndid": moderndid(dask=False),
+    "moderndid, Dask": moderndid(dask=True),
 }
 
 
-def measured(engine: str, folder: Path, memory: str, limit: float) -> dict[str, Any]:
+def measured(engine: str, folder: Path, memory: str, limit: float, python: str = sys.executable) -> dict[str, Any]:
     """Run an engine in a process of its own."""
     result = folder.parent / f"{engine}.json"
     result.unlink(missing_ok=True)
-    command = [sys.executable, str(Path(__file__)), "--engine", engine, str(folder), memory, str(result)]
+    command = [python, str(Path(__file__)), "--engine", engine, str(folder), memory, str(result)]
     try:
         done = subprocess.run(command, timeout=limit, capture_output=True, text=True)
     except subprocess.TimeoutExpired:
@@ -198,7 +247,7 @@ def agreement(one: dict[str, Any], other: dict[str, Any]) -> dict[str, float]:
     """Largest differences of estimates and influence functions, relative to the largest of each."""
     out = {}
     for name, found in one.items():
-        for what in ("values", "psi"):
+        for what in COMPARED:
             if what in found and name in other:
                 a, b = np.array(found[what]), np.array(other[name][what])
                 out[f"{name}, {what}"] = float(np.abs(a - b).max() / np.abs(b).max())
@@ -207,10 +256,11 @@ def agreement(one: dict[str, Any], other: dict[str, Any]) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, nargs="+", default=[500_000, 5_000_000])
+    parser.add_argument("--rows", type=int, nargs="+", default=SIZES)
     parser.add_argument("--only", nargs="+", choices=list(ENGINES), default=list(ENGINES))
     parser.add_argument("--memory", default="4GB", help="of Panel.scan")
-    parser.add_argument("--limit", type=float, default=600, help="seconds of an engine")
+    parser.add_argument("--limit", type=float, default=3600, help="seconds of an engine")
+    parser.add_argument("--peer", help="Python of an environment with moderndid")
     parser.add_argument("--folder", type=Path, help="where the files are made (default: a temporary folder)")
     options = parser.parse_args()
     for rows in options.rows:
@@ -220,21 +270,25 @@ def main() -> None:
             size = sum(file.stat().st_size for file in (top / "all").glob("*.parquet"))
             row: dict[str, Any] = {"rows": rows, "parquet_gb": size / 1e9, "memory": options.memory, "engines": {}}
             for engine in options.only:
-                if engine == "disk" or rows <= IN_MEMORY:
-                    row["engines"][engine] = measured(engine, top / "all", options.memory, options.limit)
+                foreign = engine.startswith("moderndid")
+                if engine == "disk" or (rows <= IN_MEMORY and (options.peer or not foreign)):
+                    python = options.peer if foreign else sys.executable
+                    row["engines"][engine] = measured(engine, top / "all", options.memory, options.limit, python)
                     print(rows, engine, _short(row["engines"][engine]), flush=True)
-            pair = [row["engines"].get(engine, {}) for engine in ("disk", "memory")]
+            pair = [row["engines"].get(engine, {}) for engine in PAIR]
             row["compared"] = "all firms"
             if rows > IN_MEMORY:
                 row["compared"] = "every hundredth firm"
                 _sample(top / "all", top / "part")
-                pair = [measured(engine, top / "part", options.memory, options.limit) for engine in ("disk", "memory")]
+                pair = [measured(engine, top / "part", options.memory, options.limit) for engine in PAIR]
             row["agreement"] = agreement(*pair)
             print(rows, row["agreement"], flush=True)
             store(row)
 
 
 def _sample(source: Path, target: Path) -> None:
+    import duckdb
+
     target.mkdir()
     duckdb.execute(
         f"copy (select * from '{source}/*.parquet' where firm % 100 = 7) to '{target}/part.parquet' (format parquet)"
@@ -257,12 +311,72 @@ def store(row: dict[str, Any]) -> None:
     for found in row["engines"].values():
         for stage in found.values():
             if isinstance(stage, dict):
-                stage.pop("values", None)
-                stage.pop("psi", None)
+                for what in COMPARED:
+                    stage.pop(what, None)
+    for one in whole["measurements"]:
+        if one["rows"] == row["rows"]:  # engines that were not measured again
+            row["engines"] = one["engines"] | row["engines"]
+            row["agreement"] = row["agreement"] or one["agreement"]
     kept = [one for one in whole["measurements"] if one["rows"] != row["rows"]]
     whole = {"machine": describe(PACKAGES), "measurements": sorted([*kept, row], key=lambda one: one["rows"])}
     path.write_text(json.dumps(whole, indent=1) + "\n", "utf-8")
     (OUT / "results.md").write_text(page(whole), "utf-8")
+    draw(whole["measurements"])
+
+
+def series(rows: list[dict[str, Any]], engine: str, step: str, what: str) -> tuple[list[float], list[float]]:
+    """Sizes at which a step was measured, and its cost."""
+    found = [(row["rows"], row["engines"].get(engine, {}).get(step)) for row in rows]
+    kept = [(size, cost[what]) for size, cost in found if isinstance(cost, dict)]
+    return [size for size, _ in kept], [cost for _, cost in kept]
+
+
+def draw(rows: list[dict[str, Any]]) -> None:
+    """CPU seconds and peak memory by rows."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    mpl.rcParams["svg.hashsalt"] = "aigreen"
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+    steps = ["sort and check", "group-time", BY_FIRM, DOUBLY_ROBUST, "imputation", "TWFE"]
+    others = {
+        "pyfixest": "TWFE",
+        "diff-diff group-time": "group-time",
+        "diff-diff imputation": "imputation",
+        "moderndid": BY_FIRM,
+        "moderndid, Dask": BY_FIRM,
+    }
+    lines = [(PAIR[0], step, f"aigreen, disk: {step}", "-", "o") for step in steps]
+    lines += [
+        (engine, step, f"{engine}: {step}" if step == "TWFE" else engine, ":", "s") for engine, step in others.items()
+    ]
+    for ax, what, label in ((axes[0], "cpu", "CPU seconds"), (axes[1], "peak_gb", "Peak memory, GB")):
+        for number, (engine, step, name, line, mark) in enumerate(lines):
+            x, y = series(rows, engine, step, what)
+            if x:
+                ax.plot(x, y, line, marker=mark, markersize=4, label=name, color=f"C{number % 10}")
+        ax.set_xscale("log")
+        ax.set_xlabel("Firm-years")
+        ax.set_ylabel(label)
+        ax.grid(alpha=0.3)
+    axes[0].set_yscale("log")
+    axes[1].set_ylim(bottom=0)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper", fontsize=8, frameon=False)
+    figure.savefig(OUT / "cost.svg", metadata={"Date": None})
+    plt.close(figure)
+
+
+def billion(rows: list[dict[str, Any]]) -> list[str]:
+    """Carry CPU seconds on to a billion rows: by the seconds a row between the two largest sizes."""
+    lines = []
+    for step in rows[-1]["engines"][PAIR[0]]:
+        sizes, seconds = series(rows, PAIR[0], step, "cpu")
+        if len(sizes) > 1 and step != "open again":
+            slope = (seconds[-1] - seconds[-2]) / (sizes[-1] - sizes[-2])
+            lines.append(f"| {step} | {slope * 1e6:.2f} | {(seconds[-1] + slope * (1e9 - sizes[-1])) / 60:.0f} |")
+    return lines
 
 
 def page(whole: dict[str, Any]) -> str:
@@ -272,7 +386,7 @@ def page(whole: dict[str, Any]) -> str:
     lines = [
         "# Panels larger than memory",
         "",
-        "Written by `python3 run.py python benchmarks/larger_than_memory.py --rows ROWS`, which says what is measured. "
+        "Written by `python3 run.py python benchmarks/larger_than_memory.py`, which says what is measured. "
         "Wall and CPU seconds (of all threads; other work on the machine shows in the former); peak resident memory of "
         "the whole process during the step, what Python, DuckDB and Arrow hold included. Of the firm-years one in "
         "twenty is absent.",
@@ -296,16 +410,28 @@ def page(whole: dict[str, Any]) -> str:
                 )
     lines += [
         "",
+        "![CPU seconds and peak memory by rows](cost.svg)",
+        "",
+        "## A billion rows",
+        "",
+        "CPU seconds a million rows between the two largest sizes, and the minutes of a billion rows at that rate.",
+        "",
+        "| step | CPU s a million rows | CPU minutes of a billion |",
+        "|---|---:|---:|",
+        *billion(rows),
+        "",
         "## Agreement of disk and memory",
         "",
-        "Largest difference over all effects, and over all influence functions, relative to the largest of each.",
+        "Largest difference over all effects, and over all influence functions, relative to the largest of each; of "
+        "errors by firm over all covariances, which from disk are sums of products.",
         "",
         "| firm-years | compared on | numbers | largest difference |",
         "|---:|---|---|---:|",
     ]
     for row in rows:
         for name, gap in row["agreement"].items():
-            what = name.replace("values", "effects").replace("psi", "influence functions")
+            what = name.replace(", values", ": effects").replace(", psi", ": influence functions")
+            what = what.replace(", vcov", ": covariances")
             lines.append(f"| {row['rows']:,} | {row['compared']} | {what} | {gap:.1e} |")
     return "\n".join([*lines, ""])
 

@@ -43,6 +43,8 @@ class ClusterShares:
     sample : ndarray of int, shape (clusters,), optional
         Which of several samples without a common cluster each cluster is in, where results of such samples stand
         together: each is centred and compared within its own.
+    size : ndarray, shape (clusters,), optional
+        How many clusters, each with the share that stands here, a row stands for; one by default.
     """
 
     share: np.ndarray
@@ -54,6 +56,7 @@ class ClusterShares:
     alone: np.ndarray
     lost: np.ndarray | None = None
     sample: np.ndarray | None = None
+    size: np.ndarray | None = None
 
     @classmethod
     def count(
@@ -118,7 +121,7 @@ class ClusterShares:
         clusters : ndarray of int, shape (n,)
         cohort : ndarray of float, shape (n,)
             Of the unit of each row, inf for never, as for cohorts after all that have effects; rows of other cohorts
-            without an effect are passed over.
+            without an effect are passed over, as are rows left out (nan).
         effects : ndarray, shape (k,)
             Cohort of each effect.
         common : (ndarray of int, ndarray), each of shape (k,), optional
@@ -137,7 +140,7 @@ class ClusterShares:
                 of[:, same] = (of[:, same] @ mass[same])[:, None]
         group = np.searchsorted(cohorts, cohort)
         inside = np.append(cohorts, np.inf)[group] == cohort
-        never = group == len(cohorts)  # untreated wherever these have effects
+        never = (group == len(cohorts)) & ~np.isnan(cohort)  # untreated wherever these have effects
         inside |= never
         group[never] = -1
         if not inside.all():
@@ -263,17 +266,21 @@ class ClusterShares:
         return self.share @ self.of[:, effect]
 
 
-def effective(share: np.ndarray) -> float:
+def effective(share: np.ndarray, size: np.ndarray | None = None) -> float:
     r"""Effective number of clusters with these shares.
 
     The mean of :math:`(\\sum a)^2 / \\sum a^2` for :math:`a` the shares, as where shocks are common to a cluster, and
     for their squares, as where the variance of a sum over the cluster is proportional to its size squared.
+    `size` says of how many clusters each is the share.
     """
-    share = share[share > 0]
-    if not share.size:
+    inside = share > 0
+    if not inside.any():
         return 0.0
+    share = share[inside]
+    n = 1.0 if size is None else size[inside]
     square = share**2
-    return float((share.sum() ** 2 / square.sum() + square.sum() ** 2 / (square**2).sum()) / 2)
+    second = (n * square).sum()
+    return float(((n * share).sum() ** 2 / second + second**2 / (n * square**2).sum()) / 2)
 
 
 def _samples(parts: Sequence[ClusterShares], psi: Sequence[np.ndarray]) -> np.ndarray | None:

@@ -105,6 +105,9 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
         How each average is made of the effects first estimated (by cohort and time), shape (first effects, k).
     covariance : ndarray, shape (k, k), optional
         Used where `psi` is None; entries may be nan where unknown.
+    root : ndarray, shape (r, k), optional
+        In place of `psi` where clusters are too many to keep: rows with the same sums of products, over all and within
+        each cohort, so that :math:`\hat V = \sum_r x_r x_r'`. `mass` and `cluster_shares` then have these rows.
     df : int, optional
         Degrees of freedom of t intervals where `cluster_shares` is None; None for the normal distribution.
     cluster_shares : ClusterShares, optional
@@ -148,6 +151,7 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
     post: np.ndarray | None = None
     weights: pd.DataFrame | None = None
     covariance: np.ndarray | None = None
+    root: np.ndarray | None = None
     df: int | None = None
     cluster_shares: ClusterShares | None = None
     products: Products | None = None
@@ -162,7 +166,7 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
         if len(self.index) != k or (self.psi is not None and self.psi.shape != (len(self.clusters), k)):
             shape = () if self.psi is None else self.psi.shape
             raise EffectsError(f"{k} estimates, index of {len(self.index)}, influence of {shape}")
-        if self.psi is None and self.covariance is None:
+        if self.psi is None and self.covariance is None and self.root is None:
             raise EffectsError("a result needs influence functions or a covariance")
         object.__setattr__(self, "conventions", MappingProxyType(dict(self.conventions)))
         if resolution is not None:
@@ -194,9 +198,9 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
     @property
     def small_sample_vcov(self) -> pd.DataFrame:
         r"""Covariance matrix of :math:`\psi_c/\sqrt{1 - a_c}`, see `effective_clusters`; `vcov` without shares."""
-        if self.psi is None or self.cluster_shares is None:
+        if self._rows is None or self.cluster_shares is None:
             return self.vcov
-        u = self.small_sample_influence()
+        u = self._scaled_rows()
         return pd.DataFrame(u.T @ u, index=self.index, columns=self.index)
 
     @property
@@ -231,7 +235,7 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
             counts) take the quantiles of a product of two normal factors with such errors, which are skewed.
             asymptotic: `std_errors` with `df`, and a sup-t band.
         n_draws, multipliers, seed
-            Of the sup-t multiplier bootstrap.
+            Of the sup-t multiplier bootstrap; without influence functions draws are normal with the covariance.
         alpha : float, optional
             What is left uncovered, in place of `level`: 0.05 is a level of 0.95. Code of statsmodels, which sets these
             results in its tables, means it by the first argument.
@@ -261,8 +265,9 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
         if not simultaneous:
             tail = (1 - level) / 2
         elif many:
-            psi = self.require_influence("a simultaneous band")
-            sup = sup_t_critical(psi, errors, level=level, n_draws=n_draws, kind=multipliers, seed=seed)
+            rows = self.require_influence("a simultaneous band") if self.root is None else self.root
+            kind = multipliers if self.root is None else "normal"
+            sup = sup_t_critical(rows, errors, level=level, n_draws=n_draws, kind=kind, seed=seed)
             tail = special.ndtr(-sup)
         else:
             tail = (1 - sidak(level, max(1, int(np.count_nonzero(errors > 0))))) / 2
@@ -377,6 +382,7 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
             index=self.index[rows],
             psi=None if self.psi is None else self.psi[:, rows],
             covariance=None if self.covariance is None else self.covariance[np.ix_(rows, rows)],
+            root=None if self.root is None else self.root[:, rows],
             mass=None if self.mass is None else self.mass.take(rows),
             post=None if self.post is None else self.post[rows],
             weights=None if self.weights is None else self.weights.iloc[:, rows],
@@ -405,6 +411,7 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
             index=index if index.nlevels > 1 else index.rename(index.name or "effect"),
             psi=None if self.psi is None else self.psi @ matrix,
             covariance=covariance_of_sums(self.covariance, matrix, self.method),
+            root=None if self.root is None else self.root @ matrix,
             mass=None,
             post=None,
             weights=None,
@@ -423,6 +430,7 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
             values=self.values * factor,
             psi=None if self.psi is None else self.psi * factor,
             covariance=None if self.covariance is None else self.covariance * factor**2,
+            root=None if self.root is None else self.root * factor,
         )
 
     __rmul__ = __mul__
@@ -565,7 +573,7 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
             comparison, studentised; valid where they are exchangeable. max_t: the smallest p-value of the single t
             tests, by wild draws, which needs no inverse. chi2: the covariance taken as known. auto: wild where
             effects are centred at the mean of all treated clusters and these are effectively fewer than `MANY`, else
-            hotelling; chi2 for results without influence functions.
+            hotelling; chi2 for results without influence functions, hotelling for those with a `root`.
         n_draws, seed
             Of wild, randomization and max_t.
 
@@ -607,7 +615,9 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
             infinite = [str(label) for label in self.index[~finite][:SHOWN]]
             raise EffectsError(f"{(~finite).sum()} effects are not finite and cannot be tested: {', '.join(infinite)}")
         gap = R[:, finite] @ self.values[finite] - value
-        if self.psi is None or method == "chi2":
+        if method not in ("auto", "chi2", "hotelling") and self._rows is not None:
+            self.require_influence(f"method={method!r}")
+        if self._rows is None or method == "chi2":
             covariance = R @ self._covariance() @ R.T
             if np.isnan(covariance).any():
                 raise NoInfluenceError(
@@ -686,7 +696,7 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
         for name, position in (("part", part), ("whole", whole)):
             if not 0 <= position < len(self):
                 raise EffectsError(f"{name}={position}: a position from 0 to {len(self) - 1} is needed")
-        psi, df = self.small_sample_influence(), self.effective_clusters()["df"].to_numpy()
+        psi, df = self._scaled_rows(), self.effective_clusters()["df"].to_numpy()
         numerator, denominator = ((self.values[j], psi[:, j]) for j in (part, whole))
         return ratio_set(numerator, denominator, level, min(df[part], df[whole]))
 
@@ -752,14 +762,15 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
 
     def _tested(self, gap: np.ndarray, R: np.ndarray, method: Method, n_draws: int, seed: int) -> Wald:
         """Test restrictions with influence functions."""
-        q, psi = len(gap), self.psi @ R.T
-        known = self.cluster_shares or ClusterShares.unknown(len(self.clusters), len(self))
+        rows = cast("np.ndarray", self._rows)
+        q, psi = len(gap), rows @ R.T
+        known = self.cluster_shares or ClusterShares.unknown(len(rows), len(self))
         shares = known.mix(R.T)
         live = np.flatnonzero(shares.of.any(axis=0))
         fewest = min((fewest_treated(shares, j) for j in live.tolist()), default=None)
         if method == "auto":
             centred_at_all = len(live) == q and not (shares.by_group.any() or shares.own_left_out.any())
-            few = fewest is not None and fewest < MANY
+            few = fewest is not None and fewest < MANY and self.root is None
             method = "wild" if q > 1 and centred_at_all and few else "hotelling"
         if method == "max_t":
             statistic, p = max_t_p(gap, psi, shares, self.n_clusters, n_draws=n_draws, seed=seed)
@@ -850,9 +861,9 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
     @cached_property
     def _spread(self) -> Spread | None:
         """Small-sample errors; None where nothing is known of the clusters."""
-        if self.psi is None or self.cluster_shares is None:
+        if self._rows is None or self.cluster_shares is None:
             return None
-        return spread(self.psi, self.cluster_shares, self.n_clusters)
+        return spread(self._rows, self.cluster_shares, self.n_clusters)
 
     def _factors(self) -> tuple[np.ndarray, np.ndarray, Factors]:
         """Positions of the products that have an interval, the units of their factors, and the factors in them."""
@@ -903,20 +914,30 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
 
     def small_sample_influence(self) -> np.ndarray:
         """Influence functions whose sum of squares is the small-sample variance, shape (clusters, k)."""
-        psi = self.require_influence("a small-sample variance")
-        return psi if self.cluster_shares is None else scaled(psi, self.cluster_shares)
+        self.require_influence("a small-sample variance")
+        return self._scaled_rows()
+
+    @property
+    def _rows(self) -> np.ndarray | None:
+        """What sums of squares are taken of, `psi` or `root`."""
+        return self.root if self.psi is None else self.psi
+
+    def _scaled_rows(self) -> np.ndarray:
+        rows = self.require_influence("a small-sample variance") if self._rows is None else self._rows
+        return rows if self.cluster_shares is None else scaled(rows, self.cluster_shares)
 
     def _averaged(self, average: Average, *, keep_mass: bool = False) -> Effects:
         """Average the effects of each group by their mass; the averages count equally unless they keep their mass."""
         part, n = self.select(average.chosen), len(average.labels)
         mass = cast("Mass | LogMeanMass", part.mass)  # the callers have looked for it
-        values, psi, weights = mass.weighted_mean(part.values, part.psi, average.groups, n)
+        values, rows, weights = mass.weighted_mean(part.values, part._rows, average.groups, n)
         source = pd.DataFrame(np.eye(len(part)), index=part.index) if part.weights is None else part.weights
         return replace(
             part,
             values=values,
             index=average.labels,
-            psi=psi,
+            psi=None if part.psi is None else rows,
+            root=None if part.root is None else rows,
             covariance=covariance_of_sums(part.covariance, weights, part.method),
             mass=mass.average(average.groups, n) if keep_mass else Mass(np.ones(n), np.arange(n)),
             post=average.post,
@@ -941,27 +962,33 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
         nothing = exact & (np.abs(self.values) <= resolution)
         if len(self) and nothing.all():
             raise NoVariationError(self.outcome)
+        if nothing.any():
+            self.values[nothing] = 0.0
+        exact &= self._std_errors() > 0  # what is zero already, as in reference periods, needs no copy
         if not exact.any():
             return
-        self.values[nothing] = 0.0
-        if self.psi is not None:
-            object.__setattr__(self, "psi", np.where(exact, 0.0, self.psi))
+        for name in ("psi", "root"):
+            if (rows := getattr(self, name)) is not None:
+                object.__setattr__(self, name, np.where(exact, 0.0, rows))
         if self.covariance is not None:
             object.__setattr__(self, "covariance", np.where(exact | exact[:, None], 0.0, self.covariance))
 
     def require_influence(self, purpose: str) -> np.ndarray:
         """Return `psi`, or raise `NoInfluenceError` naming what needs it."""
         if self.psi is None:
-            raise NoInfluenceError(f"{self.method} has no influence functions, which {purpose} needs")
+            less = "" if self.root is None else f": {self.n_clusters:,} clusters are too many, name cluster= with fewer"
+            raise NoInfluenceError(f"{self.method} has no influence functions, which {purpose} needs{less}")
         return self.psi
 
     def _covariance(self) -> np.ndarray:
-        return cast("np.ndarray", self.covariance) if self.psi is None else self.psi.T @ self.psi
+        rows = self._rows
+        return cast("np.ndarray", self.covariance) if rows is None else rows.T @ rows
 
     def _std_errors(self) -> np.ndarray:
-        if self.psi is None:
+        rows = self._rows
+        if rows is None:
             return np.sqrt(np.diag(self._covariance()))
-        return np.sqrt(np.einsum("ck,ck->k", self.psi, self.psi))
+        return np.sqrt(np.einsum("ck,ck->k", rows, rows))
 
     def _without_error(self) -> np.ndarray:
         """Mark effects other than zero whose error is nothing but rounding."""

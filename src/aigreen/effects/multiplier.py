@@ -11,6 +11,7 @@ from aigreen.errors import EffectsError, OptionError
 from aigreen.progress import progress
 
 Multipliers = Literal["rademacher", "mammen", "webb"]
+Drawn = Multipliers | Literal["normal"]
 
 _WEBB = np.sqrt([0.5, 1.0, 1.5, 0.5, 1.0, 1.5]) * [-1, -1, -1, 1, 1, 1]
 _GOLDEN = (np.sqrt(5) + 1) / 2
@@ -25,11 +26,12 @@ class Band(TypedDict, total=False):
     seed: int
 
 
-def multipliers(rng: np.random.Generator, shape: tuple[int, int], kind: Multipliers) -> np.ndarray:
+def multipliers(rng: np.random.Generator, shape: tuple[int, int], kind: Drawn) -> np.ndarray:
     """Draw independent multipliers with mean zero and variance one.
 
     Rademacher: -1 or 1. Mammen (1993): (1 - sqrt 5)/2 with probability (sqrt 5 + 1)/(2 sqrt 5), else (1 + sqrt 5)/2.
-    Webb (2023): plus or minus sqrt(1/2), 1, sqrt(3/2), each with probability 1/6.
+    Webb (2023): plus or minus sqrt(1/2), 1, sqrt(3/2), each with probability 1/6. Normal: sums are then normal with the
+    covariance of the influence functions.
     """
     if kind == "rademacher":
         bits = np.unpackbits(rng.integers(0, 256, size=(shape[0], -(-shape[1] // 8)), dtype=np.uint8), axis=1)
@@ -38,10 +40,12 @@ def multipliers(rng: np.random.Generator, shape: tuple[int, int], kind: Multipli
         return np.where(rng.random(shape) < _GOLDEN / np.sqrt(5), 1 - _GOLDEN, _GOLDEN)
     if kind == "webb":
         return _WEBB[rng.integers(0, 6, size=shape)]
+    if kind == "normal":
+        return rng.standard_normal(shape)
     raise OptionError("multipliers", kind, get_args(Multipliers))
 
 
-def draws(influence: np.ndarray, n_draws: int, kind: Multipliers, seed: int) -> Iterator[np.ndarray]:
+def draws(influence: np.ndarray, n_draws: int, kind: Drawn, seed: int) -> Iterator[np.ndarray]:
     """Yield blocks of draws of sum_c xi_c psi_c, each of shape (block, k)."""
     rng = np.random.default_rng(seed)
     block = max(1, min(n_draws, _BLOCK // max(1, influence.shape[0])))
@@ -51,7 +55,7 @@ def draws(influence: np.ndarray, n_draws: int, kind: Multipliers, seed: int) -> 
 
 
 def sup_t_critical(
-    influence: np.ndarray, std_errors: np.ndarray, *, level: float, n_draws: int, kind: Multipliers, seed: int
+    influence: np.ndarray, std_errors: np.ndarray, *, level: float, n_draws: int, kind: Drawn, seed: int
 ) -> float:
     r"""Critical value of a simultaneous band.
 

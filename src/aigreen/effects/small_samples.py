@@ -108,7 +108,7 @@ def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: int) -> Spread:
     std_errors, df, treated = np.zeros(k), np.full(k, np.nan), np.zeros(k)
     for j in range(k):
         square = psi[:, j] ** 2 / (1 - leverage(shares, j))
-        treated[j] = effective(shares.treated(j))
+        treated[j] = effective(shares.treated(j), shares.size)
         std_errors[j] = np.sqrt(square.sum())
         if not std_errors[j] > 0 or shares.alone[j] or 0 < treated[j] < ONE:
             continue
@@ -131,7 +131,7 @@ def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: int) -> Spread:
             variance = square[known].sum() / H[known].sum()
             std_errors[j] = np.sqrt(square.sum() + variance * H[~known].sum())
             df[j] = min(df[j], max(1.0, free))
-    return Spread(std_errors, df, treated, effective(shares.control))
+    return Spread(std_errors, df, treated, effective(shares.control, shares.size))
 
 
 def _added(parts: list[Spread], shares: ClusterShares) -> Spread:
@@ -147,7 +147,7 @@ def _added(parts: list[Spread], shares: ClusterShares) -> Spread:
 def fewest_treated(shares: ClusterShares, effect: int) -> float:
     """Effective number of treated clusters behind an effect; the least of those of the samples that it compares."""
     parts = [shares.within(inside) for inside in shares.samples()] or [shares]
-    return min(effective(part.treated(effect)) for part in parts if part.of[:, effect].any())
+    return min(effective(part.treated(effect), part.size) for part in parts if part.of[:, effect].any())
 
 
 def satterthwaite(v: np.ndarray, df: np.ndarray) -> float:
@@ -167,18 +167,19 @@ def most_df(shares: ClusterShares, effect: int, strata: Strata) -> float:
     if samples := shares.samples():
         parts = [shares.within(inside) for inside in samples]
         return min(most_df(part, effect, strata_of(part, [effect])) for part in parts if part.of[:, effect].any())
-    share, never = shares.treated(effect), effective(shares.control)
-    if min(effective(share), never or strata.df[0] + 1) >= FEW:
+    share, never = shares.treated(effect), effective(shares.control, shares.size)
+    number = np.ones(len(share)) if shares.size is None else shares.size
+    if min(effective(share, shares.size), never or strata.df[0] + 1) >= FEW:
         return np.inf
-    v = np.bincount(strata.of, share**2, len(strata.df))
+    v = np.bincount(strata.of, number * share**2, len(strata.df))
     df = np.append(strata.df[:1], np.maximum(strata.df[1:], 1.0))
     few: tuple[float, ...] = ()
     if 0 < never < FEW:
-        few = tuple(np.sort(shares.control)[::-1][:_LARGEST].round(6))
+        few = tuple(np.sort(np.repeat(shares.control, number.round().astype(int)))[::-1][:_LARGEST].round(6))
         v *= v.sum() / (v[1:].sum() or 1.0)  # lone cohorts are given the variance of the others
         v, df = v[1:], df[1:]
     elif strata.df[0] > 0:
-        v[0] += (shares.control**2).sum() if never else 1 / (strata.df[0] + 1)
+        v[0] += (number * shares.control**2).sum() if never else 1 / (strata.df[0] + 1)
     return _df_of_quantile(tuple(v.round(6)), tuple(df.round(6)), few)
 
 
@@ -270,16 +271,16 @@ def strata_of(shares: ClusterShares, effects: list[int]) -> Strata:
     treated = behind.any(axis=1)
     comparison = _comparison_clusters(shares, np.flatnonzero(of.any(axis=1)), treated)
     if not shares.by_group[effects].any():
-        fewest = min((effective(column) for column in behind.T if column.any()), default=0.0)
+        fewest = min((effective(column, shares.size) for column in behind.T if column.any()), default=0.0)
         return Strata(treated.astype(np.intp), np.array([comparison, fewest]) - 1)
     labels, group = np.unique(shares.labels, return_inverse=True)
     own = np.zeros((len(behind), len(labels)))
     np.add.at(own.T, group, (shares.share * of.sum(axis=1)).T)
-    sizes = np.array([effective(column) for column in own.T])
+    sizes = np.array([effective(column, shares.size) for column in own.T])
     lone = (sizes > 0) & (sizes < ONE)
     code, df = np.where(treated, 1 + own.argmax(axis=1), 0), np.append(comparison, sizes) - 1
     if lone.any() and shares.own_left_out[effects].all():
-        together = effective(own[:, lone].sum(axis=1))
+        together = effective(own[:, lone].sum(axis=1), shares.size)
         df = np.append(df, together - 1 if lone.sum() == (sizes > 0).sum() else together)
         code = np.where(np.append(False, lone)[code], len(df) - 1, code)
     code = np.where(np.append(np.append(False, lone), False)[code], 0, code)
@@ -292,15 +293,18 @@ def _comparison_clusters(shares: ClusterShares, groups: np.ndarray, treated: np.
     With one that is never treated, or none, those of later cohorts count, which are untreated for longer; where there
     are none, all others. Of later cohorts rows count, not the weights that regressions give them.
     """
-    never = effective(shares.control)
+    never = effective(shares.control, shares.size)
     if never > 1 + _SLACK:
         return max(never, 2.0)  # for fewer see most_df
     later = shares.labels > shares.labels[groups].min(initial=np.inf)
     if shares.lost is not None:
         later &= np.isnan(shares.lost).any(axis=0)
     cohorts = np.unique(shares.labels[later])
-    found = never + sum(effective(shares.share[:, later & (shares.labels == cohort)].sum(axis=1)) for cohort in cohorts)
-    return found or float(np.count_nonzero(shares.share.any(axis=1) & ~treated))
+    found = never + sum(
+        effective(shares.share[:, later & (shares.labels == cohort)].sum(axis=1), shares.size) for cohort in cohorts
+    )
+    others = shares.share.any(axis=1) & ~treated
+    return found or float(np.count_nonzero(others) if shares.size is None else shares.size[others].sum())
 
 
 def scaled(psi: np.ndarray, shares: ClusterShares) -> np.ndarray:

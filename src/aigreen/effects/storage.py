@@ -30,10 +30,12 @@ def write(path: Path, fields: Mapping[str, Any]) -> None:
     """Write the fields of a result as `path`.parquet and `path`.json, each aside and moved, the JSON last."""
     if not path.name:
         raise OptionError("path", str(path), ["the name of a file"])
-    psi, mass, covariance, post = (fields[name] for name in ("psi", "mass", "covariance", "post"))
+    psi, root, mass, covariance, post = (fields[name] for name in ("psi", "root", "mass", "covariance", "post"))
     columns: dict[str, Any] = {}
     if psi is not None:
         columns |= {f"psi{j}": column for j, column in enumerate(psi.T)}
+    if root is not None:
+        columns |= {f"root{j}": column for j, column in enumerate(root.T)}
     if isinstance(mass, LogMeanMass):
         columns |= {f"outcome{j}": column for j, column in enumerate(mass.outcome_influence.T)}
         columns |= {f"counterfactual{j}": column for j, column in enumerate(mass.counterfactual_influence.T)}
@@ -42,6 +44,8 @@ def write(path: Path, fields: Mapping[str, Any]) -> None:
     shares = fields["cluster_shares"]
     if shares is not None:
         columns |= {f"share{j}": column for j, column in enumerate(shares.share.T)} | {"control": shares.control}
+        if shares.size is not None:
+            columns |= {"size": shares.size}
         if shares.lost is not None:
             columns |= {f"lost{j}": column for j, column in enumerate(shares.lost.T)}
         if shares.sample is not None:
@@ -49,7 +53,9 @@ def write(path: Path, fields: Mapping[str, Any]) -> None:
     products = fields["products"]
     if products is not None:
         columns |= {f"slope{j}": column for j, column in enumerate(products.psi.T)}
-    table = pd.DataFrame({"cluster": fields["clusters"].to_numpy()} | columns)
+    if root is None:
+        columns = {"cluster": fields["clusters"].to_numpy()} | columns
+    table = pd.DataFrame(columns)
     content = io.BytesIO()
     table.to_parquet(content, index=False)
     facts = {
@@ -105,6 +111,7 @@ def read(path: Path) -> dict[str, Any]:
             **flags,
             lost=lost if lost.shape[1] else None,
             sample=table["sample"].to_numpy() if "sample" in table else None,
+            size=table["size"].to_numpy() if "size" in table else None,
         )
     products = facts.get("products")
     if products is not None:
@@ -114,7 +121,8 @@ def read(path: Path) -> dict[str, Any]:
         "values": np.array(facts["values"], dtype=float),
         "index": _index_from_json(facts["index"]),
         "psi": _numbers(table, "psi") if facts["has_influence"] else None,
-        "clusters": pd.Index(table["cluster"], name=facts["cluster_name"]),
+        "root": _numbers(table, "root") if "root0" in table else None,
+        "clusters": pd.Index(table.get("cluster", []), name=facts["cluster_name"]),
         "mass": mass,
         "cluster_shares": shares,
         "products": products,

@@ -290,6 +290,10 @@ class Panel:
         """Count the units marked, shape (n_units,)."""
         return int(np.count_nonzero(units))
 
+    def count_clusters(self, units: np.ndarray) -> int:
+        """Count the clusters of the units marked, shape (n_units,)."""
+        return distinct(self.unit_cluster[units])
+
     def first_units(self, units: np.ndarray) -> list[Any]:
         """First five of the units marked, shape (n_units,)."""
         return self.units[units][:5].tolist()

@@ -11,13 +11,14 @@ import numpy as np
 from aigreen.did.group_time.layout import Long, Wide
 from aigreen.did.group_time.plan import Cells
 from aigreen.did.group_time.two_periods import Method, NotIdentifiedError, cross_section_att, panel_att
+from aigreen.effects.root import Root
 from aigreen.options import check_memory
 
 NO_CONTROLS = "no unit is still untreated to compare with"
 NO_TREATED = "no unit of the cohort is seen in both periods"
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Computed:
     """Cells as they are computed; reference cells stay zero.
 
@@ -30,12 +31,15 @@ class Computed:
         Number of treated or of comparison units, whichever is smaller.
     reasons : dict of int to str
         Cells that cannot be computed, and why.
+    root : Root, optional
+        Of cells and then of the shares of cohorts, in place of `psi`, which has then no clusters.
     """
 
     values: np.ndarray
     psi: np.ndarray
     smallest: np.ndarray
     reasons: dict[int, str]
+    root: Root | None = None
 
     @classmethod
     def nothing(cls, k: int, n_clusters: int) -> Computed:

@@ -14,7 +14,7 @@ from aigreen.did.group_time.comparisons import Computed, compare_rows, compare_u
 from aigreen.did.group_time.layout import lengthen, plain, widen
 from aigreen.did.group_time.learners import Learners, compare_learned
 from aigreen.did.group_time.on_disk import check_scanned, compare_blocks
-from aigreen.did.group_time.on_disk_covariates import regress_blocks
+from aigreen.did.group_time.on_disk_units import compare_by_unit
 from aigreen.did.group_time.plan import BasePeriod, Cells, ControlGroup, plan
 from aigreen.did.group_time.report import report
 from aigreen.did.group_time.sample import CohortWeights, check_sample, cohort_shares, cohorts_in_reach, unit_weights
@@ -30,6 +30,7 @@ from aigreen.panel.on_disk.sample import ScannedSample
 from aigreen.panel.on_disk.scanned import ScannedPanel
 from aigreen.panel.panel import Panel, require_panel
 
+NOT_KEPT = "not kept by cluster; products are, by cohort: bands from normal draws with the covariance"
 Sampling = Literal["panel", "balanced", "repeated_cross_sections"]
 
 
@@ -157,8 +158,9 @@ class GroupTimeATT:
         Parameters
         ----------
         panel : Panel or ScannedPanel
-            With `cohort`; clusters must not cut through units. From disk (`Panel.scan`) with
-            covariates for "reg" alone.
+            With `cohort`; clusters must not cut through units. From disk (`Panel.scan`) without `current` and
+            `propensity_covariates`; where units are the clusters and influence functions would not fit into its memory,
+            the result has a `root` in their place.
         outcome : str
         covariates : str or sequence of str, optional
             Numeric columns, or formulas of columns; an intercept is added. Rows with a missing value are left out and
@@ -257,27 +259,30 @@ class GroupTimeATT:
             {
                 "sampling": (self.sampling, ("panel",)),
                 "outcome_learner": (self.outcome_learner, (None,)),
-                "method": (self.method, ("reg",) if names else get_args(Method)),
                 "current": (as_columns(current) or None, (None,)),
                 "propensity_covariates": (propensity_covariates, (None,)),
             },
         )
         panel.check_roles(outcome, covariates=names)
+        if panel.by_unit and not panel.has_room(4 * len(panel.cohorts) * panel.n_periods * panel.n_units):
+            panel = panel.in_cohorts()
         sample = ScannedSample.complete(panel, [outcome, *names], dropped)
         check_scanned(sample)
         cohort = cohorts_in_reach(
             sample, dropped, anticipation=self.anticipation, control_group=self.control_group
         )  # fmt: skip
         cells = self._plan(sample.times, cohort)
-        if names:
-            result, largest = regress_blocks(cells, cohort, sample, outcome, names, dropped)
+        if names or panel.by_cohort:
+            result, largest = compare_by_unit(
+                self.method, cells, cohort, sample, outcome, names, dropped, self.cohort_weights
+            )
         else:
             result, largest = compare_blocks(cells, cohort, sample, outcome)
         used = ~np.isnan(cohort)
         sizes = {
             "n_rows": int(sample.rows[used].sum()),
             "n_units": sample.count_units(used),
-            "n_clusters": len(np.unique(sample.unit_cluster[used])),
+            "n_clusters": sample.count_clusters(used),
         }
         return self._effects(
             cells, result, sample, cohort, dropped, lambda: sample.facts(outcome, dropped, largest=largest, **sizes)
@@ -312,25 +317,29 @@ class GroupTimeATT:
         computed = ~cells.reference & ~result.failed
         report(cells, result, computed, sample, cohort, dropped)
         left = np.flatnonzero(computed | (cells.reference & np.isin(cells.cohort, cells.cohort[computed])))
-        times = sample.times[cells.time[left]]
-        psi = result.psi if len(left) == len(cells) else result.psi[left]
+        times, of, root = sample.times[cells.time[left]], cells.cohort[left], result.root
+        mass = cohort_shares(sample, cohort, of, self.cohort_weights)
+        if root is None:
+            psi = result.psi if len(left) == len(cells) else result.psi[left]
+            shares = ClusterShares.by_cohort(
+                sample.unit_cluster, cohort, of, n_clusters=len(sample.clusters), weights=unit_weights(sample)
+            )
+        else:
+            known = np.unique(cohort[~np.isnan(cohort)])
+            at = len(cells) + np.searchsorted(known, np.unique(of))
+            mass, shares = replace(mass, influence=root.rows[:, at]), root.cluster_shares(known, of)
         return Effects(
             values=result.values[left],
-            index=pd.MultiIndex.from_arrays([cells.cohort[left].astype(int), times], names=["cohort", "time"]),
-            psi=psi.T,
+            index=pd.MultiIndex.from_arrays([of.astype(int), times], names=["cohort", "time"]),
+            psi=psi.T if root is None else None,
+            root=None if root is None else root.rows[:, left],
             method=f"group-time ATT ({self.method})",
-            mass=cohort_shares(sample, cohort, cells.cohort[left], self.cohort_weights),
-            cluster_shares=ClusterShares.by_cohort(
-                sample.unit_cluster,
-                cohort,
-                cells.cohort[left],
-                n_clusters=len(sample.clusters),
-                weights=unit_weights(sample),
-            ),
+            mass=mass,
+            cluster_shares=shares,
             leads="path" if self.base_period == "universal" else "changes",
             anticipation=self.anticipation,
-            post=times >= cells.cohort[left],
-            conventions=self._conventions(sample, cohort),
+            post=times >= of,
+            conventions=self._conventions(sample, cohort) | ({} if root is None else {"influence": NOT_KEPT}),
             **facts(),
         )
 

@@ -33,7 +33,7 @@ def report(
     for reason in reasons:
         which = [labels[cell] for cell in sorted(result.reasons) if result.reasons[cell] == reason]
         dropped.add(OverlapWarning, "group-time effects", reason, len(which), which)
-    clusters = {g: len(np.unique(sample.unit_cluster[cohort == g])) for g in np.unique(cells.cohort)}
+    clusters = {g: sample.count_clusters(cohort == g) for g in np.unique(cells.cohort)}
     few = np.array([clusters[g] < SMALL for g in cells.cohort])
     small = np.flatnonzero(computed & (few | (result.smallest < SMALL)))
     if small.size:

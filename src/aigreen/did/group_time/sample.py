@@ -96,5 +96,6 @@ def cohort_shares(
     for j, g in enumerate(cohorts):
         own = cohort == g
         value[j] = w[own].sum()
-        influence[j] = np.bincount(sample.unit_cluster, w * (own - value[j]), len(sample.clusters))
+        if influence.size:
+            influence[j] = np.bincount(sample.unit_cluster, w * (own - value[j]), len(sample.clusters))
     return Mass(value, of, influence.T)

@@ -18,8 +18,9 @@ from aigreen.errors import EstimationError
 Method = Literal["dr", "ipw", "reg"]
 
 NEAR_ONE = 0.999
+NO_OVERLAP = f"propensity scores above {NEAR_ONE}"
 _SINGULAR = 1e-12
-_MAX_STEPS = 50
+MAX_STEPS = 50
 _DECREMENT = 1e-11
 
 
@@ -199,26 +200,39 @@ def logit(
     """
     beta = np.zeros(len(x)) if start is None else start
     xw = x * w
-    tolerance = _DECREMENT * w.sum()
+    weight = w.sum()
     done = False
-    for _ in range(_MAX_STEPS):
-        p = beta @ x
-        np.clip(p, -35, 35, out=p)
-        np.exp(np.negative(p, out=p), out=p)
-        p += 1
-        np.reciprocal(p, out=p)
+    for _ in range(MAX_STEPS):
+        p = logistic(beta @ x)
         information = (xw * (p * (1 - p))) @ x.T
         if done:
             break
-        score = xw @ (d - p)
-        _, step, failed = linalg.lapack.dposv(information, score)
-        if failed:
-            raise NotIdentifiedError("the propensity score cannot be fitted")
+        step, done = newton_step(information, xw @ (d - p), weight)
         beta = beta + step
-        done = score @ step < tolerance
     if not done or not p.max() < NEAR_ONE:
-        raise NotIdentifiedError(f"propensity scores above {NEAR_ONE}")
+        raise NotIdentifiedError(NO_OVERLAP)
     return p, information, beta
+
+
+def logistic(index: np.ndarray) -> np.ndarray:
+    """Probabilities, written over the linear index."""
+    np.clip(index, -35, 35, out=index)
+    np.exp(np.negative(index, out=index), out=index)
+    index += 1
+    return np.reciprocal(index, out=index)
+
+
+def newton_step(information: np.ndarray, score: np.ndarray, weight: float) -> tuple[np.ndarray, bool]:
+    """Step of the coefficients, and whether it is the last; `weight` is that of all units.
+
+    Raises
+    ------
+    NotIdentifiedError
+    """
+    _, step, failed = linalg.lapack.dposv(information, score)
+    if failed:
+        raise NotIdentifiedError("the propensity score cannot be fitted")
+    return step, bool(score @ step < _DECREMENT * weight)
 
 
 def _propensity(
@@ -232,7 +246,12 @@ def _propensity(
     d[: len(w1)] = 1
     log_odds = np.zeros(len(x))
     log_odds[0] = np.log(w1.sum() / w0.sum())
-    p, information, beta = logit(x, d, w, log_odds if start is None else log_odds + start)
+    try:
+        p, information, beta = logit(x, d, w, log_odds if start is None else log_odds + start)
+    except NotIdentifiedError:
+        if start is None:
+            raise
+        p, information, beta = logit(x, d, w, log_odds)  # steps may diverge from coefficients that are far off
     return p[: len(w1)], p[len(w1) :], information, beta - log_odds
 
 

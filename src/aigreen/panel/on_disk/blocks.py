@@ -85,6 +85,14 @@ class Block:
         """Sum values of rows by unit, shape (n,)."""
         return np.bincount(self.unit, values, self.n_units)
 
+    def unit_weights(self, which: str) -> np.ndarray:
+        """Mean weight of each unit over its rows, or that of its first row, shape (n,)."""
+        if self.weights is None:
+            return np.ones(self.n_units)
+        if which == "first":
+            return self.weights[np.flatnonzero(np.diff(self.unit, prepend=-1))]
+        return self.by_unit(self.weights) / np.bincount(self.unit, minlength=self.n_units)
+
     def wide(self, values: np.ndarray, n_periods: int) -> np.ndarray:
         """Lay out values of rows as periods x units; nan where a unit is not seen."""
         if len(self) == n_periods * self.n_units:

@@ -182,7 +182,11 @@ class ScannedSample:
     @property
     def n_clusters(self) -> int:
         """Number of clusters with a row."""
-        return distinct(self.unit_cluster[self.units > 0])
+        return self.count_clusters(self.units > 0)
+
+    def count_clusters(self, groups: np.ndarray) -> int:
+        """Count the clusters of the groups marked."""
+        return self.count_units(groups) if self.panel.by_cohort else distinct(self.unit_cluster[groups])
 
     @property
     def treated(self) -> np.ndarray:
@@ -257,10 +261,8 @@ class _Counts:
             self.mean_weight[groups] = self.first_weight[groups] = self.units[groups]
             return
         self.mass[groups] += np.bincount(cell, block.weights, m * n).reshape(m, n)
-        size = np.bincount(block.unit, minlength=block.n_units)
-        self.mean_weight[groups] += np.bincount(of, block.by_unit(block.weights) / size, m)
-        start = np.flatnonzero(np.diff(block.unit, prepend=-1))
-        self.first_weight[groups] += np.bincount(of, block.weights[start], m)
+        self.mean_weight[groups] += np.bincount(of, block.unit_weights("mean"), m)
+        self.first_weight[groups] += np.bincount(of, block.unit_weights("first"), m)
 
     def sample(
         self, panel: ScannedPanel, columns: Sequence[str], effects: Sequence[str], *, positive: bool

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from functools import cached_property
 from typing import Any
 
@@ -48,12 +49,10 @@ class ScannedPanel:
         Periods that occur, in steps; `periods` are their labels.
     clusters : Index
         Labels of clusters; the units where none are named.
-    group_cohort : ndarray of float, shape (m,)
-        First treated period of each group: units of one cohort and one cluster. inf for never treated.
-    group_cluster : ndarray of int, shape (m,)
-        Position of its cluster.
-    group_units : ndarray of int, shape (m,)
-        Number of its units.
+    by_unit : bool
+        Whether units are the clusters, and groups of their own.
+    by_cohort : bool
+        Whether a group holds all units of a cohort, whatever their cluster; `in_cohorts` makes it so.
     n_rows, n_units : int
     block_rows : int
         Rows of a block, about.
@@ -79,7 +78,7 @@ class ScannedPanel:
         self._cohorts = np.array([NEVER])
         if "cohort" in self.names:
             self._read_cohorts()
-        self.by_unit = self.names.get("cluster", self.names["unit"]) == self.names["unit"]
+        self.by_unit, self.by_cohort = self.names.get("cluster", self.names["unit"]) == self.names["unit"], False
         if not self.by_unit:
             self.clusters = factorize(self._distinct(self.names["cluster"]))[1]
             self._cluster_coder = Coder(self.clusters, np.arange(len(self.clusters)))
@@ -117,7 +116,22 @@ class ScannedPanel:
     @property
     def cohorts(self) -> np.ndarray:
         """First treated periods that occur, ascending, without never."""
-        return np.unique(self.group_cohort[np.isfinite(self.group_cohort)])
+        return self._cohorts[np.isfinite(self._cohorts)]
+
+    @cached_property
+    def group_cohort(self) -> np.ndarray:
+        """First treated period of each group: units of one cohort and one cluster. inf for never treated."""
+        return self._cohorts[self._unit_cohort if self.by_unit else self._group_codes // len(self.clusters)]
+
+    @cached_property
+    def group_cluster(self) -> np.ndarray:
+        """Position of its cluster."""
+        return np.arange(self.n_units) if self.by_unit else self._group_codes % len(self.clusters)
+
+    @cached_property
+    def group_units(self) -> np.ndarray:
+        """Number of its units."""
+        return np.ones(self.n_units, dtype=np.int64)
 
     @cached_property
     def clusters(self) -> pd.Index:
@@ -275,6 +289,18 @@ class ScannedPanel:
             if outcome in parts:
                 raise OptionError(role, outcome, [f"a column with no other role ({outcome!r} is the outcome)"])
 
+    def in_cohorts(self) -> ScannedPanel:
+        """Return the panel, whose clusters are its units, with all units of a cohort in one group."""
+        other = copy(self)
+        other.by_cohort, other.clusters = True, pd.Index([], name=self.names["unit"])
+        other.group_cohort, other.group_cluster = self._cohorts, np.zeros(len(self._cohorts), dtype=np.intp)
+        other.group_units = np.bincount(self._unit_cohort, minlength=len(self._cohorts))
+        return other
+
+    def has_room(self, *sizes: int) -> bool:
+        """Whether arrays of these numbers of entries together fit into the memory of the panel."""
+        return 8 * sum(sizes) <= min(self.store.bytes, MOST_GIGABYTES * 1e9)
+
     def check_room(self, what: str, remedy: str, *sizes: int) -> None:
         """Refuse arrays that together take more than the memory of the panel.
 
@@ -283,7 +309,7 @@ class ScannedPanel:
         EstimationError
         """
         needed = 8 * sum(sizes)
-        if needed > min(self.store.bytes, MOST_GIGABYTES * 1e9):
+        if not self.has_room(*sizes):
             raise EstimationError(
                 f"{what} would take {needed / 1e9:,.1f} GB, more than memory={self.store.bytes / 1e9:g}GB: {remedy}"
             )
@@ -336,7 +362,7 @@ class ScannedPanel:
                     cohort = self._cohort_coder(table.column(names["cohort"]).combine_chunks())
                     varies.units(np.unique(unit[cohort != cohort[starts][unit]]), labels)
                 if self.by_unit:
-                    found.append(cohort[starts])
+                    found.append(cohort[starts].astype(np.min_scalar_type(len(self._cohorts))))
                 else:
                     cluster = self._cluster_coder(table.column(names["cluster"]).combine_chunks())
                     moves.units(np.unique(unit[cluster != cluster[starts][unit]]), labels)
@@ -365,16 +391,11 @@ class ScannedPanel:
         if weights is not None and not positive:
             raise WeightsError(f"column {weights!r}: all weights are zero", column=weights, count=self.n_rows)
         if self.by_unit:
-            self._group_codes = np.zeros(0, dtype=np.int64)
-            self.group_cohort = self._cohorts[np.concatenate(found)]
-            self.group_cluster = np.arange(self.n_units)
-            self.group_units = np.ones(self.n_units, dtype=np.int64)
+            self._unit_cohort = np.concatenate(found)
         else:
             codes, counts = np.concatenate(found, axis=1)
             self._group_codes, of = np.unique(codes, return_inverse=True)
             self.group_units = np.bincount(of, counts).astype(np.int64)
-            self.group_cohort = self._cohorts[self._group_codes // len(self.clusters)]
-            self.group_cluster = self._group_codes % len(self.clusters)
 
     def _block(
         self,
@@ -387,7 +408,9 @@ class ScannedPanel:
         n, names = len(table), self.names
         unit = np.repeat(np.arange(len(starts)), np.diff([*starts, n]))
         time = self._time_coder(table.column(names["time"]).combine_chunks())
-        if self.by_unit:
+        if self.by_cohort:
+            group = self._unit_cohort[first : first + len(starts)].astype(np.intp)
+        elif self.by_unit:
             group = first + np.arange(len(starts))
         else:
             heads = table.select([name for role, name in names.items() if role in ("cohort", "cluster")]).take(starts)

@@ -44,6 +44,7 @@ def firms(seed: int = 0, n: int = 120, periods: int = 8) -> pd.DataFrame:
     )
     df["x2"] = 2 * df["x"] + 1
     df["z"] = 5.0
+    df["sure"] = rng.standard_normal(len(df)) + np.where(df["first"] == 4, 9.0, 0.0)
     df["size"] = 1e6 + 10 * rng.standard_normal(n)[df["firm"]]
     df["treated_now"] = (df["year"] >= df["first"]).astype(int)
     df["some"] = (df["x"] > 0).astype(int)
@@ -70,6 +71,11 @@ FITS = [
     (GroupTimeATT, {"anticipation": 1, "base_period": "varying_window", "cohort_weights": "first"}, {}),
     (GroupTimeATT, {"method": "reg"}, {"covariates": ["x", "x2", "z"]}),
     (GroupTimeATT, {"method": "reg", "base_period": "universal", "anticipation": 1}, {"covariates": ["x", "size"]}),
+    (GroupTimeATT, {}, {"covariates": ["x", "x2", "z"]}),
+    (GroupTimeATT, {}, {"covariates": ["z"]}),
+    (GroupTimeATT, {"base_period": "universal", "anticipation": 1}, {"covariates": ["x", "size"]}),
+    (GroupTimeATT, {"method": "ipw", "cohort_weights": "first"}, {"covariates": ["x", "size"]}),
+    (GroupTimeATT, {"method": "ipw", "control_group": "never_treated"}, {"covariates": ["sure"]}),
     (Imputation, {}, {}),
     (Imputation, {"variance": "leave_one_out", "anticipation": 1}, {}),
     (Imputation, {"variance": "conservative_rows", "fixed_effects": ["firm", "industry^year"]}, {}),
@@ -179,6 +185,8 @@ def panels(draw) -> tuple[pd.DataFrame, int, dict[str, str]]:
 
 
 MODELS = [
+    (GroupTimeATT(), {"covariates": "x"}),
+    (GroupTimeATT(method="ipw", base_period="universal"), {"covariates": "x"}),
     (GroupTimeATT(method="reg"), {"covariates": "x"}),
     (GroupTimeATT(), {}),
     (GroupTimeATT(control_group="never_treated", base_period="universal", anticipation=1), {}),

@@ -196,17 +196,17 @@ def test_memory(tmp_path):
     df = frame(n=4000, periods=8)
     df.to_parquet(tmp_path / "panel.parquet")
     panel = Panel.scan(tmp_path / "panel.parquet", memory="600KB", **KEYS)
-    for model in (GroupTimeATT(), Imputation()):
-        with pytest.raises(
-            EstimationError, match=r"4,000 clusters.* would take .* GB, more than memory=0.0006GB: .*cluster="
-        ):
-            model.fit(panel, "y")
+    with pytest.raises(
+        EstimationError, match=r"4,000 clusters.* would take .* GB, more than memory=0.0006GB: .*cluster="
+    ):
+        Imputation().fit(panel, "y")
+    assert GroupTimeATT().fit(panel, "y").psi is None
     wide = Panel.scan(tmp_path / "panel.parquet", memory="600KB", **(KEYS | {"cluster": "city"}))
     assert len(GroupTimeATT().fit(wide, "y")) == 7
 
 
 REFUSED = [
-    (GroupTimeATT(), {"covariates": ["w"]}, "method='dr': use one of 'reg'"),
+    (GroupTimeATT(), {"propensity_covariates": ["w"]}, "propensity_covariates=['w']"),
     (GroupTimeATT(sampling="balanced"), {}, "sampling='balanced'"),
     (GroupTimeATT(), {"current": "w"}, "current=['w']"),
     (Imputation(family="poisson"), {}, "family='poisson'"),
