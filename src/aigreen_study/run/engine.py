@@ -7,6 +7,9 @@ import sys
 from typing import Any
 
 from aigreen_study.run.interruption import CODE, interrupted, on_interrupt, tell
+from aigreen_study.run.warm import start_importing
+
+_ONLY_TELLS = {"-n", "--dry-run", "--dryrun", "-h", "--help", "-v", "--version"}
 
 
 def _without_profile(*words: Any, **options: Any) -> None:
@@ -18,6 +21,8 @@ def _without_profile(*words: Any, **options: Any) -> None:
 def main() -> None:
     """Run Snakemake on the arguments of the command line."""
     on_interrupt(tell)
+    if not _ONLY_TELLS & {*sys.argv}:
+        start_importing()
     try:
         from snakemake import cli
         from snakemake.logging import logger

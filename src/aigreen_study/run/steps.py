@@ -126,7 +126,7 @@ class Steps:
         return "" if seconds is None else f", about {int(seconds) // 60}:{int(seconds) % 60:02} left"
 
     def _status(self) -> Text:
-        names = ", ".join(name for name, _ in list(self._running.values()))
+        names = ", ".join(name for name, _ in list(self._running.values())) or "starting"
         done, left = f"{len(self._done)} of {self._total} done", self._left()
         room = max(self._console.width - len(done) - len(left) - 8, 10)
         names = names if len(names) <= room else names[: room - 1] + "…"
