@@ -31,8 +31,6 @@ def main() -> None:
         # The Snakefile says which folder cannot be written; a dry run need not.
         logger.addFilter(lambda record: not str(record.msg).startswith("Failed to setup log file"))
         cli.main()
-    except KeyboardInterrupt:
-        pass
     finally:
         if interrupted.is_set():
             tell()

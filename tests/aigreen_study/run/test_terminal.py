@@ -3,6 +3,7 @@ import re
 import shutil
 import subprocess
 import sys
+from threading import Event
 
 import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
@@ -130,6 +131,10 @@ def test_the_last_line_of_a_terminal_says_what_runs_and_is_no_longer_than_it(mon
     assert steps._status().plain == "0 of 3 done: estimate baseline, a…"
     take("job_finished", job_id=1)
     assert steps._status().plain == "1 of 3 done: a_step_with_a_name"
+    ended = Event()
+    ended.set()
+    monkeypatch.setattr("aigreen_study.run.steps.interrupted", ended)
+    assert steps._status().plain == "ending: a_step_with_a_name"
 
 
 def test_a_dry_run_names_no_files(tmp_path):
