@@ -6,6 +6,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 from aigreen.errors import AigreenError
+from aigreen_study.run.lean import lean
 from aigreen_study.run.one_run import only_run
 from aigreen_study.run.same_numbers import same_numbers
 from aigreen_study.run.terminal import name_results, short_messages
@@ -21,6 +22,7 @@ min_version("9.0")
 
 short_messages(workflow)
 same_numbers()
+lean()
 if workflow.is_main_process and not workflow.output_settings.dryrun:
     warm_scripts()
 
@@ -62,6 +64,7 @@ for name in [config["kind"].replace("-", "_")] if "kind" in config else STEPS:
     include: f"analysis/rules/{name}.smk"
 
 
+include: "analysis/rules/typeset.smk"
 include: "analysis/rules/trust.smk"
 include: "analysis/rules/site.smk"
 
@@ -78,6 +81,7 @@ rule all:
     default_target: True
     input:
         f"{RESULTS}/paper.pdf",
+        rules.appendix.output if "online_appendix" in config else [],
         KEPT,
         rules.provenance.output,
         rules.ledger.output,

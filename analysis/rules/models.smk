@@ -33,8 +33,23 @@ rule describe:
         "../scripts/describe.py"
 
 
+rule group_time:
+    input:
+        panel=rules.panel.output.panel,
+        codebook=rules.panel.output.codebook,
+    output:
+        estimates=multiext(f"{RESULTS}/estimates/group_time", ".json", ".parquet"),
+    log:
+        f"{LOGS}/group_time.log",
+    params:
+        config=config,
+    script:
+        "../scripts/group_time.py"
+
+
 rule event_study:
     input:
+        estimates=rules.group_time.output.estimates,
         panel=rules.panel.output.panel,
         codebook=rules.panel.output.codebook,
         truth=TRUTH,
@@ -42,7 +57,6 @@ rule event_study:
         event_study=multiext(f"{RESULTS}/tables/event_study", *FORMATS),
         overall=multiext(f"{RESULTS}/tables/overall", *FORMATS),
         figure=multiext(f"{RESULTS}/figures/event_study", ".pdf", ".svg"),
-        estimates=multiext(f"{RESULTS}/estimates/group_time", ".json", ".parquet"),
     log:
         f"{LOGS}/event_study.log",
     params:

@@ -107,17 +107,11 @@ rule summarise:
         "../scripts/summarise.py"
 
 
-rule paper:
-    input:
-        exhibits=rules.summarise.output,
-        typst=sorted(Path("paper").glob("*.typ"))
-        + sorted(Path("paper/sections").glob(f"{STUDY}*.typ")),
-        references="paper/references.bib",
-    output:
-        pdf=f"{RESULTS}/paper.pdf",
-    log:
-        f"{LOGS}/paper.log",
-    params:
-        config={key: config[key] for key in ("study", "title", "date", "simulated")},
-    script:
-        "../scripts/compile_paper.py"
+# What the paper reads, and what it prints of the configuration.
+READ = {
+    "exhibits": rules.summarise.output,
+    "typst": sorted(Path("paper").glob("*.typ"))
+    + sorted(Path("paper/sections").glob(f"{STUDY}*.typ")),
+    "references": "paper/references.bib",
+}
+STATED = {key: config[key] for key in ("study", "title", "date", "simulated")}

@@ -13,7 +13,7 @@ rule numbers:
         sample_flow=rules.panel.output.sample_flow,
         truth=TRUTH,
         estimates=ESTIMATES,
-        group_time=rules.event_study.output.estimates,
+        group_time=rules.group_time.output.estimates,
         decomposition=rules.decomposition.output.estimates if SPLIT else [],
         moves=rules.decomposition.output.moves_estimates if SPLIT else [],
         checks=NUMBERS,
@@ -119,38 +119,25 @@ rule notebook:
         "../scripts/run_notebook.py"
 
 
-rule paper:
-    input:
-        numbers=rules.numbers.output.numbers,
-        exhibits=[
-            *rules.describe.output,
-            *DRAWN,
-            *rules.event_study.output,
-            *DECOMPOSED,
-            *ANSWERS,
-            *([] if USERS else rules.referee.output),
-            *LEDGERS,
-        ],
-        quoted=QUOTED_NUMBERS,
-        typst=sorted({*(ROOT / "paper").rglob("*.typ"), *Path("paper").rglob("*.typ")}),
-        references=ROOT / "paper/references.bib",
-    output:
-        **(
-            {"appendix": f"{RESULTS}/appendix.pdf"}
-            if "online_appendix" in config
-            else {}
-        ),
-        pdf=f"{RESULTS}/paper.pdf",
-    log:
-        f"{LOGS}/paper.log",
-    group:
-        "paper"
-    params:
-        config=printed(
-            config
-            | ({"left_out": [left.record() for left in LEFT_OUT]} if LEFT_OUT else {})
-            | (printed_facts(config, EXHIBITS) if USERS else {})
-        ),
-        root=str(ROOT),
-    script:
-        "../scripts/compile_paper.py"
+# What the paper reads, and what it prints of the configuration.
+READ = {
+    "numbers": rules.numbers.output.numbers,
+    "exhibits": [
+        *rules.describe.output,
+        *DRAWN,
+        *rules.group_time.output,
+        *rules.event_study.output,
+        *DECOMPOSED,
+        *ANSWERS,
+        *([] if USERS else rules.referee.output),
+        *LEDGERS,
+    ],
+    "quoted": QUOTED_NUMBERS,
+    "typst": sorted({*(ROOT / "paper").rglob("*.typ"), *Path("paper").rglob("*.typ")}),
+    "references": ROOT / "paper/references.bib",
+}
+STATED = printed(
+    config
+    | ({"left_out": [left.record() for left in LEFT_OUT]} if LEFT_OUT else {})
+    | (printed_facts(config, EXHIBITS) if USERS else {})
+)

@@ -39,17 +39,11 @@ rule compare_published:
         "../scripts/compare_published.py"
 
 
-rule paper:
-    input:
-        exhibits=rules.compare_published.output,
-        typst=sorted(Path("paper").glob("*.typ"))
-        + sorted(Path("paper/sections").glob(f"{STUDY}*.typ")),
-        references="paper/references.bib",
-    output:
-        pdf=f"{RESULTS}/paper.pdf",
-    log:
-        f"{LOGS}/paper.log",
-    params:
-        config={key: config[key] for key in ("study", "title", "date", "simulated")},
-    script:
-        "../scripts/compile_paper.py"
+# What the paper reads, and what it prints of the configuration.
+READ = {
+    "exhibits": rules.compare_published.output,
+    "typst": sorted(Path("paper").glob("*.typ"))
+    + sorted(Path("paper/sections").glob(f"{STUDY}*.typ")),
+    "references": "paper/references.bib",
+}
+STATED = {key: config[key] for key in ("study", "title", "date", "simulated")}

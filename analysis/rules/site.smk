@@ -5,7 +5,8 @@ from importlib.resources import files
 
 rule site:
     input:
-        paper=rules.paper.input,
+        paper=rules.page.input,
+        page=rules.page.output.page,
         pdf=rules.paper.output.pdf,
         provenance=rules.provenance.output.provenance,
         ledger=rules.ledger.output.ledger,
@@ -19,7 +20,7 @@ rule site:
         "paper"
     params:
         root=str(ROOT),
-        config=rules.paper.params.config,
+        config=STATED,
         registered=[
             specification.record(printed=True)
             for exhibit in EXHIBITS.values()

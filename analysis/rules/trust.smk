@@ -2,8 +2,6 @@
 
 from aigreen_study.run.workflow import exhibit_graph
 
-SHOWN = [file for file in rules.paper.input if file.startswith(f"{RESULTS}/")]
-
 
 rule provenance:
     input:

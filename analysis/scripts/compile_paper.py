@@ -1,15 +1,12 @@
-"""Typeset the paper from its sections, the tables, the figures and the number ledger."""
+"""Typeset the paper, or its online appendix, from its sections, the tables, the figures and the number ledger."""
 
+import json
 from pathlib import Path
 
 from aigreen_study.paper.paper import compile_paper
 from aigreen_study.run.log import logged
-from aigreen_study.trust.lint import check_sections
 
 with logged(snakemake):
-    root = Path(snakemake.params.get("root", "."))
-    # Those of the folder at hand: the project's own, or what a user has written beside a study.
-    check_sections([path for path in map(Path, snakemake.input.typst) if path.parent == Path("paper/sections")], Path())
-    output = Path(snakemake.output.pdf)
-    config, appendix = snakemake.params.config, snakemake.output.get("appendix")
-    compile_paper(config, output.parent, output, appendix=appendix, root=root)
+    output, part = Path(snakemake.output.pdf), snakemake.params.part
+    labels = json.loads(Path(snakemake.input.labels).read_bytes()) if part else {}
+    compile_paper(snakemake.params.config, output.parent, output, part=part, labels=labels, root=snakemake.params.root)

@@ -1,8 +1,9 @@
-"""Group-time effects: their event study, overall averages, tables and figure."""
+"""The event study of the group-time effects and their overall averages: tables and figure."""
 
-from aigreen import GroupTimeATT
+from aigreen import load
 from aigreen.simulate.economy.truth import true_average, true_cells
 from aigreen_study.figures import event_study_figure, save_figure
+from aigreen_study.run.stem import stem
 from aigreen_study.run.step import study_step
 from aigreen_study.tables import render
 from aigreen_study.tables.estimates import AVERAGES, effects_table, overall_table
@@ -10,11 +11,7 @@ from aigreen_study.tables.estimates import AVERAGES, effects_table, overall_tabl
 with study_step(snakemake) as step:
     options, labels, outcome = step.config["event_study"], step.labels, step.config["outcomes"]["log"]
     period = step.periods.word
-    names = ("control_group", "method", "base_period", "anticipation")
-    estimator = GroupTimeATT(**{name: options[name] for name in names})
-    att = estimator.fit(step.compared, outcome, covariates=options.get("covariates"))
-    step.save({"group-time effects": att}, snakemake.output.estimates[:1])
-
+    att = load(stem(snakemake.input.estimates))
     study = att.event_study(window=options["horizons"])
     averages = {
         label.format(f"{period.capitalize()}s"): att.aggregate(how).overall() for how, label in AVERAGES.items()

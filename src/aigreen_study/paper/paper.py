@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from aigreen.disk import write_bytes
@@ -31,6 +33,8 @@ PRINTED = (
     "own",
 )
 
+_LABELS = re.compile(r'<div id="labels" data-names="([^"]*)"></div>')
+
 
 def printed(config: Mapping[str, object]) -> dict[str, object]:
     """Return what the paper reads of a study's configuration."""
@@ -42,7 +46,8 @@ def compile_paper(
     results: str | Path,
     output: str | Path,
     *,
-    appendix: str | Path | None = None,
+    part: Literal["paper", "appendix"] | None = None,
+    labels: Mapping[str, str] = MappingProxyType({}),
     root: str | Path = ".",
 ) -> None:
     """Typeset ``paper/paper.typ`` for a study; the same inputs give the same bytes.
@@ -52,14 +57,15 @@ def compile_paper(
     config : mapping
         The study's configuration: `study`, or its `template`, names the sections in ``paper/sections``; `title`, `date`
         and `simulated` are printed, what is `left_out` (`aigreen_study.specification.partial.LeftOut`), and what a
-        study of one's own panel has (`aigreen_study.own.paper.printed_facts`). The sections named by `online_appendix`
-        form a document of their own.
+        study of one's own panel has (`aigreen_study.own.paper.printed_facts`).
     results : path
         Folder with numbers.json, tables/ and figures/.
     output : path
         The PDF; written aside and moved, so a failed run leaves an older one as it was.
-    appendix : path, optional
-        The PDF of the online appendix, where the study has one. References lead across: both count as one document.
+    part : {"paper", "appendix"}, optional
+        The paper without the sections named by `online_appendix`, or these alone; without it, both as one document.
+    labels : mapping
+        As `page` returns them, for a `part`: its references lead to the other one.
     root : path
         The repository.
 
@@ -68,16 +74,29 @@ def compile_paper(
     ReportError
         With file and line, for anything Typst objects to: a number that numbers.json does not have, a missing table.
     """
-    if appendix is None:
-        write_bytes(Path(output), typeset(config, results, root=root))
-        return
-    labels = json.dumps(queried(config, results, "<labels>", root=root)[0]["value"])
-    for part, path in (("paper", output), ("appendix", appendix)):
-        write_bytes(Path(path), typeset(config, results, root=root, inputs={"part": part, "labels": labels}))
+    names = {} if part is None else {"part": part, "labels": json.dumps(dict(labels))}
+    write_bytes(Path(output), typeset(config, results, root=root, inputs=names))
+
+
+def page(config: Mapping[str, object], results: str | Path, *, root: str | Path = ".") -> tuple[str, dict[str, str]]:
+    """Typeset a paper, with its online appendix, as the page that the web edition is made of.
+
+    Returns
+    -------
+    tuple of str and dict
+        HTML, and how the paper refers to what has a label: ``Table A2`` by ``tab-links``.
+    """
+    text = typeset(config, results, root=root, target="html").decode()
+    names = _LABELS.search(text)
+    return _LABELS.sub("", text), json.loads(html.unescape(names[1]))
 
 
 def queried(
-    config: Mapping[str, object], results: str | Path, selector: str, *, root: str | Path = "."
+    config: Mapping[str, object],
+    results: str | Path,
+    selector: str,
+    *,
+    root: str | Path = ".",
 ) -> list[dict[str, Any]]:
     """Elements of a study's paper, with its online appendix, that a Typst selector finds."""
     import typst

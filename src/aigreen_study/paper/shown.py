@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aigreen.errors import ReportError
-from aigreen_study.paper.paper import queried
+from aigreen_study.paper.paper import page, queried
 
 
 @dataclass(frozen=True)
@@ -64,11 +64,11 @@ def shown_in(config: Mapping[str, object], project: Path, papers: Path | None = 
     left_out = json.loads(origin.read_bytes()).get("left_out", []) if origin.is_file() else []
     try:
         asked, root = {**config, "left_out": left_out}, papers or project
-        found, labels = (queried(asked, project / results, what, root=root) for what in ("figure", "<labels>"))
+        found = queried(asked, project / results, "figure", root=root)
+        # A paper of one document counts its exhibits from one; an online appendix has a count of its own.
+        named = page(asked, project / results, root=root)[1] if "online_appendix" in config else {}
     except (ReportError, RuntimeError) as error:
         raise ReportError(f"the paper of {config['study']!r} cannot be typeset: {error}") from None
-    # A paper of one document counts its exhibits from one; an online appendix has a count of its own.
-    named = labels[0]["value"] if "online_appendix" in config else {}
     count: Counter[str] = Counter()
     shown = []
     for figure in found:

@@ -7,6 +7,9 @@ import sys
 from typing import Any
 
 from aigreen_study.run.interruption import CODE, interrupted, on_interrupt, tell
+from aigreen_study.run.warm import start_importing
+
+_ONLY_TELLS = {"-n", "--dry-run", "--dryrun", "-h", "--help", "-v", "--version"}
 
 
 def _without_profile(*words: Any, **options: Any) -> None:
@@ -18,6 +21,8 @@ def _without_profile(*words: Any, **options: Any) -> None:
 def main() -> None:
     """Run Snakemake on the arguments of the command line."""
     on_interrupt(tell)
+    if not _ONLY_TELLS & {*sys.argv}:
+        start_importing()
     try:
         from snakemake import cli
         from snakemake.logging import logger
@@ -26,8 +31,6 @@ def main() -> None:
         # The Snakefile says which folder cannot be written; a dry run need not.
         logger.addFilter(lambda record: not str(record.msg).startswith("Failed to setup log file"))
         cli.main()
-    except KeyboardInterrupt:
-        pass
     finally:
         if interrupted.is_set():
             tell()

@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from aigreen_study.run.forecast import Forecast
+from aigreen_study.run.interruption import interrupted
 
 _REASONS = {
     "Missing output files": "output missing",
@@ -126,8 +127,10 @@ class Steps:
         return "" if seconds is None else f", about {int(seconds) // 60}:{int(seconds) % 60:02} left"
 
     def _status(self) -> Text:
-        names = ", ".join(name for name, _ in list(self._running.values()))
+        names = ", ".join(name for name, _ in list(self._running.values())) or "starting"
         done, left = f"{len(self._done)} of {self._total} done", self._left()
+        if interrupted.is_set():
+            done, left = "ending", ""
         room = max(self._console.width - len(done) - len(left) - 8, 10)
         names = names if len(names) <= room else names[: room - 1] + "…"
         return Text(f"{done}{left}: {names}", no_wrap=True, overflow="ellipsis")

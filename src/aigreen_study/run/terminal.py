@@ -122,6 +122,8 @@ class Short(logging.Formatter):
             before = told.is_set()
             told.set()
             return "" if before else ended
+        if event == "group_info":  # of a dry run; its steps are listed
+            return ""
         if event == "job_error":
             return "" if told.is_set() or interrupted.is_set() else _of_a_job(record)
         if _AFTER.match(text) or getattr(record, "exception", None) in _OF_THE_JOB:

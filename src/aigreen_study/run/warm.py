@@ -1,8 +1,8 @@
 """Steps that need not import anything: each is a copy of a process that has imported what most of them need.
 
 A step computes for a second or two, and importing takes as long. On Linux one process of a run, the fork server of
-`multiprocessing`, imports while Snakemake looks what is to be done, and is copied for every step. Elsewhere copies are
-not safe, and each step is a program of its own.
+`multiprocessing`, imports while Snakemake starts and looks what is to be done, and is copied for every step. Elsewhere
+copies are not safe, and each step is a program of its own.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from multiprocessing.connection import wait
 from typing import Any
 
 from aigreen_study.run.interruption import CODE, interrupted
+from aigreen_study.run.same_numbers import same_numbers
 from aigreen_study.run.script import run_script
 
 # What several steps import, in the order in which they need it. Not pyfixest, which starts threads when it is imported:
@@ -41,6 +42,7 @@ PRELOADED = (
     "aigreen_study.specification.known",
     "diff_diff",
 )
+WARM = sys.platform == "linux"
 # The start of a process asks all others whether they have ended, and only one thread may read the answer.
 _ONE = threading.Lock()
 _NOT_FOUND = 127
@@ -48,7 +50,10 @@ _TOLD = 1.0  # seconds within which an interrupt reaches Snakemake after it has 
 
 
 def start_importing() -> None:
-    """Start the process that is copied; Ctrl-C does not reach it."""
+    """Start the process that is copied, unless it is there or the system is not Linux; Ctrl-C does not reach it."""
+    if not WARM:
+        return
+    same_numbers()  # it keeps the environment of its start
     multiprocessing.get_context("forkserver").set_forkserver_preload(list(PRELOADED))
     usual = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which the process inherits
     try:
@@ -80,19 +85,18 @@ def warm_scripts() -> None:
     usual = PythonScript.execute_script
     if hasattr(usual, "warm"):
         return
-    if warm := sys.platform == "linux":
-        start_importing()
+    start_importing()
 
     def execute(script: Any, fname: str, edit: bool = False) -> None:
         if script.container_img or script.conda_env or script.env_modules or script.bench_record:
             usual(script, fname, edit)
             return
-        if code := run_copy(fname) if warm else _run_program(fname):
+        if code := run_copy(fname) if WARM else _run_program(fname):
             if code == CODE:
                 interrupted.wait(_TOLD)
             raise subprocess.CalledProcessError(code, [sys.executable, fname])
 
-    execute.warm = warm
+    execute.warm = WARM
     PythonScript.execute_script = execute
 
 

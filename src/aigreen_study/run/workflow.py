@@ -59,7 +59,7 @@ def exhibit_graph(workflow: Any, root: str | Path, results: str) -> dict[str, An
     Parameters
     ----------
     workflow : snakemake.workflow.Workflow
-        With a rule `paper`, whose inputs below `results` are the exhibits and the numbers.
+        With a rule `page`, whose inputs below `results` are the exhibits and the numbers.
     root : path
         The project.
     results : str
@@ -71,8 +71,8 @@ def exhibit_graph(workflow: Any, root: str | Path, results: str) -> dict[str, An
         `shown`: files that the paper reads; `jobs`: for each job above it the `rule`, its `script` relative to the
         project, and the `inputs` and `outputs` by name.
     """
-    paper = next(rule for rule in workflow.rules if rule.name == "paper")
-    shown = [str(file) for file in paper.input if str(file).startswith(f"{results}/")]
+    page = next(rule for rule in workflow.rules if rule.name == "page")
+    shown = [str(file) for file in page.input if str(file).startswith(f"{results}/")]
     jobs, made, waiting = [], set(), list(shown)
     while waiting:
         file = waiting.pop()

@@ -15,7 +15,6 @@ from typing import Any
 
 from aigreen.disk import beside
 from aigreen.errors import SourceError
-from aigreen_study.paper.paper import typeset
 from aigreen_study.site.body import Body, paper_body
 from aigreen_study.site.cards import (
     QUOTED,
@@ -54,7 +53,8 @@ def write_site(
     config : mapping
         `study`, `title`, `date` and `simulated`.
     results : path
-        Holds numbers.json, ledger.json, provenance.json, tables/, figures/, paper.pdf.
+        Holds page.html (`aigreen_study.paper.paper.page`), numbers.json, ledger.json, provenance.json, tables/,
+        figures/, paper.pdf.
     output : path
         Folder; written aside and moved into place.
     root : path
@@ -75,8 +75,7 @@ def write_site(
     """
     provenance = _json(results / "provenance.json")
     tables = _tables(results, provenance)
-    page = typeset(config, results, root=root, target="html").decode()
-    body = paper_body(page, tables)
+    body = paper_body((results / "page.html").read_text(encoding="utf-8"), tables)
     origin = with_quoted(provenance, tables)
     certificate = _certificate(results.parents[1], config["study"])
     quoted, theirs = quoted_entries(body.keys, root, provenance)

@@ -33,19 +33,28 @@ def write(table: Table, files: str | Path | Sequence[str | Path]) -> None:
 # -- Typst -------------------------------------------------------------------------------------------------------
 
 # A number is set in two boxes, as wide as the widest left and right part of its column, so that the decimal points
-# stand in one line in any font; words stay centred. The widths are measured once a column, not in each cell, which took
-# most of the time of typesetting. A table wider than the page is scaled down to it.
+# stand in one line in any font; words stay centred. Columns are as wide as Typst would make them by itself, but
+# measured from each text once: to lay out every cell for its width takes half the time of typesetting. What spans
+# columns widens the last of them. A table wider than the page is scaled down to it.
 _TYPST_HEAD = """\
 #let widths(left, right) = (left, right).map(texts => calc.max(..texts.map(t => measure(t).width)))
-#let number(left, right, (l, r)) = {
-  box(width: l + r, box(width: l, align(end, left)) + box(width: r, align(start, right)))
-}
+#let number(left, right, (l, r)) = box(width: l, align(end, left)) + box(width: r, align(start, right))
 #let spanner(width, label) = table.cell(colspan: width, {
   label
   place(bottom, dy: 0.32em, line(length: 100%, stroke: 0.04em))
 })
-#let fit(body) = layout(size => {
-  let width = measure(body).width
+#let columns(words, numbers, spans) = {
+  let around = measure(table(columns: 1, stroke: none, [])).width
+  let found = ()
+  for (j, texts) in words.enumerate() {
+    found.push(around + calc.max(numbers.at(j).sum(default: 0pt), ..texts.map(t => measure(t).width)))
+    for (start, stop, label) in spans.filter(span => span.at(1) == j) {
+      found.last() = calc.max(found.last(), around + measure(label).width - found.slice(start, j).sum(default: 0pt))
+    }
+  }
+  found
+}
+#let fit(width, body) = layout(size => {
   if width > size.width { scale(size.width / width * 100%, reflow: true, body) } else { body }
 })
 #let notes(body) = block(above: 0.6em, width: 100%, { set align(start); text(size: 0.88em)[_Notes:_ #body] })
@@ -64,9 +73,9 @@ def typst(table: Table) -> str:
         "  {",
         '  set text(number-width: "tabular")',
         "  context {",
-        *_typst_widths(parts),
-        "  fit(table(",
-        f"    columns: (auto,) * {n + 1},",
+        *_typst_widths(table, parts),
+        "  fit(columns.sum(), table(",
+        "    columns: columns,",
         f"    align: (start,) + (center,) * {n},",
         "    stroke: none,",
         "    table.hline(stroke: 0.08em),",
@@ -111,11 +120,32 @@ def _typst_header(table: Table) -> list[str]:
     return lines
 
 
-def _typst_widths(parts: list[list[tuple[str, str] | None]]) -> Iterator[str]:
+def _typst_widths(table: Table, parts: list[list[tuple[str, str] | None]]) -> Iterator[str]:
+    rows = [row for group in table.groups for row in group.rows]
+    words = [[table.stub, *(row.label for row in rows)]]
     for j, column in enumerate(parts):
         left, right = (_typst_array(sorted({part[i] for part in column if part})) for i in (0, 1))
         if any(column):
             yield f"  let column-{j} = widths({left}, {right})"
+        words.append(
+            [table.columns[j], *(row.cells[j].text for row, part in zip(rows, column, strict=True) if not part)]
+        )
+    numbers = ["()", *(f"column-{j}" if any(column) else "()" for j, column in enumerate(parts))]
+    yield "  let columns = columns("
+    yield f"    ({', '.join(_typst_array(list(dict.fromkeys(texts))) for texts in words)},),"
+    yield f"    ({', '.join(numbers)},),"
+    yield f"    ({''.join(f'({start}, {stop}, {label}), ' for start, stop, label in _typst_spans(table))}),"
+    yield "  )"
+
+
+def _typst_spans(table: Table) -> Iterator[tuple[int, int, str]]:
+    """First and last column, that of the labels being the first, and content of what stands over several."""
+    for spanners in table.spanners:
+        for spanner in spanners:
+            yield spanner.start + 1, spanner.stop, _typst_text(spanner.label)
+    for group in table.groups:
+        if group.title:
+            yield 0, len(table.columns), f"emph({_typst_text(group.title)})"
 
 
 def _typst_parts(column: list[Cell]) -> list[tuple[str, str] | None]:

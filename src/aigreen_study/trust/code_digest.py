@@ -74,6 +74,9 @@ class CodeReader:
         self._used: dict[str, dict[str, object]] = {}
         self._syntax: dict[Path, Syntax] = {}
         self._imported: dict[Path, tuple[Path, ...]] = {}
+        self._led: dict[Import, tuple[Path, ...]] = {}
+        self._names: dict[Path, str] = {}
+        self._starts: dict[str, Path] = {}
         self._data = {path.stem: path for path in self._facts_at.glob("*.csv")}
         registry = self.root / "data/sources.csv"
         self._data["sources.csv"] = (
@@ -124,18 +127,24 @@ class CodeReader:
                 raise ReportError(f"{path}: no code to read ({error.strerror})") from None
             key = hashlib.sha256(f"{_READER} {self._name(path)}\0".encode() + content).hexdigest()
             with suppress(KeyError, TypeError, ValueError):
-                self._syntax[path] = _restored(self._kept[key])
+                self._syntax[path], self._used[key] = _restored(self._kept[key]), self._kept[key]
             if path not in self._syntax:
                 self._syntax[path] = read_syntax(content, place=self._name(path), package=self._package(path))
-            self._used[key] = asdict(self._syntax[path])
+                self._used[key] = asdict(self._syntax[path])
         return self._syntax[path]
 
     def _imports(self, path: Path) -> tuple[Path, ...]:
         """Files that a file's imports make run, each once."""
         if path not in self._imported:
-            targets = (target for wanted in self._read(path).imports for target in self._targets(wanted, path))
+            targets = (target for wanted in self._read(path).imports for target in self._leads(wanted, path))
             self._imported[path] = tuple(dict.fromkeys(targets))
         return self._imported[path]
+
+    def _leads(self, wanted: Import, importer: Path) -> tuple[Path, ...]:
+        """`_targets`, each found once: many files import the same."""
+        if wanted not in self._led:
+            self._led[wanted] = tuple(self._targets(wanted, importer))
+        return self._led[wanted]
 
     def _targets(self, wanted: Import, importer: Path) -> Iterator[Path]:
         """Files that an import makes run, beyond packages whose ``__init__`` is plain."""
@@ -173,9 +182,11 @@ class CodeReader:
 
     def _start(self, package: str) -> Path:
         """File that says what a package offers: its stub, where names are imported when asked for."""
-        folder = self._place(package)
-        stub = folder / "__init__.pyi"
-        return stub if stub.is_file() else folder / "__init__.py"
+        if package not in self._starts:
+            folder = self._place(package)
+            stub = folder / "__init__.pyi"
+            self._starts[package] = stub if stub.is_file() else folder / "__init__.py"
+        return self._starts[package]
 
     def _exists(self, module: str) -> bool:
         place = self._place(module)
@@ -200,10 +211,12 @@ class CodeReader:
         return file if file.exists() or not name.startswith("src/") else self.source / name.removeprefix("src/")
 
     def _name(self, path: Path) -> str:
-        if path.is_relative_to(self.root):
-            return path.relative_to(self.root).as_posix()
-        inside = path.is_relative_to(self.source)
-        return f"src/{path.relative_to(self.source).as_posix()}" if inside else path.name
+        if path not in self._names:
+            inside = path.is_relative_to(self.source)
+            below = f"src/{path.relative_to(self.source).as_posix()}" if inside else path.name
+            here = path.is_relative_to(self.root)
+            self._names[path] = path.relative_to(self.root).as_posix() if here else below
+        return self._names[path]
 
 
 def _restored(kept: dict[str, object]) -> Syntax:

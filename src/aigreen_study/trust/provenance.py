@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -101,15 +102,21 @@ def exhibit_jobs(graph: Mapping[str, Any]) -> dict[str, tuple[dict[str, Any], st
 def written_at(script: Path, output: str) -> list[int]:
     """First and last line of the statements of a script that use an output, or of the whole script where none does."""
     text = script.read_text(encoding="utf-8")
-    tree = ast.parse(text)
-    lines = [
-        (node.lineno, node.end_lineno or node.lineno)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.stmt)
-        and not hasattr(node, "body")
-        and f"snakemake.output.{output}" in ast.unparse(node)
-    ]
+    lines = [(first, last) for first, last, code in _statements(text) if f"snakemake.output.{output}" in code]
     return [min(a for a, _ in lines), max(b for _, b in lines)] if lines else [1, len(text.splitlines())]
+
+
+@lru_cache
+def _statements(text: str) -> list[tuple[int, int, str]]:
+    """First line, last line and code of the statements of a script that name outputs and hold no other statement."""
+    rows = text.splitlines()
+    return [
+        (node.lineno, last, ast.unparse(node))
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.stmt) and not hasattr(node, "body")
+        for last in [node.end_lineno or node.lineno]
+        if any("output" in row for row in rows[node.lineno - 1 : last])
+    ]
 
 
 def source_rows(source: str | Sequence[str] | None, file: str | None = None) -> list[dict[str, str]]:

@@ -16,7 +16,7 @@ from aigreen_study.tables.table import Cell, Group, Row, Table
 
 pytest.importorskip("typst")
 from aigreen_study.config import read_config
-from aigreen_study.paper.paper import compile_paper, printed, queried
+from aigreen_study.paper.paper import compile_paper, page, printed, queried
 
 ROOT = Path(__file__).parents[3]
 SECTIONS = sorted((ROOT / "paper" / "sections").glob("*.typ"))
@@ -86,14 +86,29 @@ def texts(pdf):
 @pytest.mark.parametrize("study", ["simulated-firms"], indirect=True)
 def test_paper_and_its_online_appendix_refer_to_each_other_by_one_count(root, study):
     results = root / "results" / study
-    compile_paper(config(study), results, root / "paper.pdf", appendix=root / "appendix.pdf", root=root)
+    text, labels = page(config(study), results, root=root)
+    assert "data-names" not in text
+    for part in ("paper", "appendix"):
+        compile_paper(config(study), results, root / f"{part}.pdf", part=part, labels=labels, root=root)
     paper, appendix = texts(root / "paper.pdf"), texts(root / "appendix.pdf")
     assert "Online appendix to: A title" in appendix and "Abstract" not in appendix
     assert "Table 1. Title" in paper and "Table A1. Title" in appendix
     assert "Table A1. Title" not in paper and "Table 1. Title" not in appendix
-    labels = queried(config(study), results, "<labels>", root=root)[0]["value"]
     named = set(re.findall(r"(?:Table|Figure) A?\d+", paper + appendix))
     assert named <= {name.replace("\u00a0", " ") for name in labels.values()}
+
+
+@pytest.mark.parametrize("study", ["simulated-firms", "cities"], indirect=True)
+def test_the_page_counts_as_the_pdf(root, study):
+    results = root / "results" / study
+    labels = page(config(study), results, root=root)[1]
+    names = {key: name.replace("\u00a0", " ") for key, name in labels.items() if key.startswith(("fig-", "tab-"))}
+    drawn = queried(config(study), results, "figure", root=root)
+    assert list(names) == [figure["label"].strip("<>") for figure in drawn] and len(names) > 15
+    compile_paper(config(study), results, root / "whole.pdf", root=root)
+    # Captions stand in the PDF where figures float to, one of each number.
+    captions = re.findall(r"((?:Table|Figure) A?\d+)\.\s", texts(root / "whole.pdf"))
+    assert set(captions) == set(names.values())
 
 
 @pytest.mark.parametrize("study", ["simulated-firms"], indirect=True)

@@ -1,7 +1,9 @@
 import logging
 import re
+import shutil
 import subprocess
 import sys
+from threading import Event
 
 import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
@@ -66,16 +68,18 @@ rule all:
     input: "paper.pdf"
 rule estimate:
     output: [f"{{name}}/{'long' * 50}{i}.txt" for i in range(40)]
+    group: "together"
     shell: "touch {output}"
 rule paper:
     input: [f"main/{'long' * 50}{i}.txt" for i in range(40)]
     output: "paper.pdf"
+    group: "together"
     shell: "touch {output}"
 """
 
 
-def snakemake(folder, *options):
-    (folder / "Snakefile").write_text(SNAKEFILE)
+def snakemake(folder, *options, text=SNAKEFILE):
+    (folder / "Snakefile").write_text(text)
     command = [sys.executable, "-m", "snakemake", "--cores", "1", *options]
     run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, run.stderr
@@ -99,6 +103,38 @@ def test_a_step_is_one_line_in_a_log_and_the_end_names_what_was_made(tmp_path):
         "Nothing to be done (all requested files are present and up to date).",
         "paper         paper.pdf",
     ]
+
+
+def test_time_left_is_that_of_the_last_run_from_the_first_step_on(tmp_path):
+    slow = SNAKEFILE.replace('"touch {output}"', '"sleep 2; touch {output}"', 1)
+    _, told = snakemake(tmp_path, text=slow)
+    assert told.splitlines()[1] == "[1/3] estimate main"
+    (tmp_path / "paper.pdf").unlink()
+    shutil.rmtree(tmp_path / "main")
+    _, told = snakemake(tmp_path, text=slow)
+    minutes, seconds = re.fullmatch(r"\[1/3\] estimate main, about (\d+):(\d\d) left", told.splitlines()[1]).groups()
+    assert 60 * int(minutes) + int(seconds) >= 2
+
+
+def test_the_last_line_of_a_terminal_says_what_runs_and_is_no_longer_than_it(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    steps = Steps()
+
+    def take(event, **facts):
+        return steps.take(event, logging.makeLogRecord(facts))
+
+    take("run_info", stats={"total": 3})
+    assert steps._status().plain == "0 of 3 done: starting"
+    take("job_info", jobid=1, rule_name="estimate", wildcards={"exhibit": "baseline"})
+    assert steps._status().plain == "0 of 3 done: estimate baseline"
+    take("job_info", jobid=2, rule_name="a_step_with_a_name", wildcards={})
+    assert steps._status().plain == "0 of 3 done: estimate baseline, a…"
+    take("job_finished", job_id=1)
+    assert steps._status().plain == "1 of 3 done: a_step_with_a_name"
+    ended = Event()
+    ended.set()
+    monkeypatch.setattr("aigreen_study.run.steps.interrupted", ended)
+    assert steps._status().plain == "ending: a_step_with_a_name"
 
 
 def test_a_dry_run_names_no_files(tmp_path):

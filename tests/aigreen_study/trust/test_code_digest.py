@@ -151,6 +151,6 @@ def test_every_script_of_the_study_can_be_followed(repository):
     for script in sorted((repository / "analysis/scripts").glob("*.py")):
         code = reader.code(script)
         assert f"analysis/scripts/{script.name}" in code.modules
-    assert "src/aigreen/did/group_time/group_time.py" in reader.code("analysis/scripts/event_study.py").modules
+    assert "src/aigreen/did/group_time/group_time.py" in reader.code("analysis/scripts/group_time.py").modules
     assert "src/aigreen/did/group_time/group_time.py" not in reader.code("analysis/scripts/fetch_raw.py").modules
     assert reader.code("analysis/scripts/fetch_raw.py").facts == ("data/sources.csv",)

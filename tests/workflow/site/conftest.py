@@ -20,6 +20,7 @@ from pypdf import PdfWriter
 
 from aigreen_study.numbers import ledger as ledgers
 from aigreen_study.numbers.prose import Ledger
+from aigreen_study.paper.paper import page
 from aigreen_study.site.build import write_site
 from aigreen_study.tables import render
 from aigreen_study.tables.table import Cell, Group, Row, Spanner, Table
@@ -293,6 +294,7 @@ def study(tmp_path_factory) -> Study:
     other.add("other_effect", 0.5, exhibit="tables/overall")
     other.write(root / "paper/expected/other/numbers.json")
     fill(root, results)
+    (results / "page.html").write_text(page(CONFIG, results, root=root)[0], encoding="utf-8")
     write_site(CONFIG, results, results / "site", root=root, registered=REGISTERED)
     return Study(root, results / "site")
 
