@@ -91,10 +91,17 @@ def by_hand(folder: Path, memory: str) -> pd.DataFrame:
     base.execute(f"set temp_directory = '{folder / 'spill'}'")
     for table in TABLES:
         base.execute(f"create view {table} as select * from '{folder / (table + '.parquet')}'")
+    base.execute(f"""
+        create temp table here as
+        with mine as (select patent_id, position, firm_id from applicants join matches using (name)),
+             pairs as (select patent_id, firm_id, count(*) filter (position = beside) as own, count(*) as pairs
+                       from mine join (select patent_id, position as beside from applicants) using (patent_id)
+                       group by all)
+        select patent_id, firm_id, own * own * {PARTS} // pairs as part, own * own < pairs as joint, patent_type,
+               year(filing_date)::bigint as year, grant_date is not null as granted, ipc, cpc
+        from pairs join patents using (patent_id) where office = 'CN' and filing_date is not null""")
     for scheme in SCHEMES:
-        distinct = (
-            f"select distinct unnest(string_split({scheme}, ';')) as symbol from patents where {scheme} is not null"
-        )
+        distinct = f"select distinct unnest(string_split({scheme}, ';')) as symbol from here where {scheme} is not null"
         found = symbol_flags(base.execute(distinct).df()["symbol"].sort_values(), scheme)
         base.register(f"{scheme}_found", found)
         base.execute(f"create table {scheme}_flags as select * from {scheme}_found")
@@ -117,17 +124,7 @@ def by_hand(folder: Path, memory: str) -> pd.DataFrame:
     sums = [f"count(*) filter ({rule}) as {name}" for name, rule in where.items()]
     sums.append(f"sum(case when {green} then part else 0 end) / {PARTS} as green_patents_fractional")
     return base.execute(f"""
-        with own as (select patent_id, firm_id, count(*) as own
-                     from applicants join matches using (name) group by all),
-             named as (select patent_id, count(*) as total
-                       from applicants semi join own using (patent_id) group by all),
-             owned as (select patent_id, firm_id, own * {PARTS} // total as part, own < total as joint
-                       from own join named using (patent_id)),
-             here as materialized (select patent_id, patent_type, year(filing_date)::bigint as year,
-                                          grant_date is not null as granted, ipc, cpc
-                                   from patents semi join owned using (patent_id)
-                                   where office = 'CN' and filing_date is not null),
-             hits as (select patent_id, mask, mechanism
+        with hits as (select patent_id, mask, mechanism
                       from (select patent_id, unnest(string_split(ipc, ';')) as symbol from here)
                       join ipc_flags using (symbol)
                       union all
@@ -137,7 +134,7 @@ def by_hand(folder: Path, memory: str) -> pd.DataFrame:
              found as (select patent_id, bit_or(mask) as mask, min(mechanism) as mechanism from hits group by all)
         select firm_id, year, {", ".join(sums)}
         from (select firm_id, part, joint, patent_type, year, granted, coalesce(mask, 0) as mask, mechanism
-              from owned join here using (patent_id) left join found using (patent_id))
+              from here left join found using (patent_id))
         group by all order by firm_id, year""").df()
 
 

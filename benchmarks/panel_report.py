@@ -14,9 +14,9 @@ TEXT = """
 Written by `python3 run.py python benchmarks/panel_build.py`. Parquet files of patents, applicants and matched names
 become the patent columns of a firm-year panel; all engines give the same numbers, which the command compares. Only
 aigreen also counts what is left out, by reason, and the months to publication and grant. Seconds of a new process,
-without imports (medians of the rounds), by the clock and of both processors together; 'times ours' compares the latter,
-which other work on the machine changes less (blank: an earlier run, on an idle machine). Peak resident memory of the whole process (largest of the rounds); 'limit'
-is what aigreen and DuckDB were allowed for their buffers.
+without imports (medians of the rounds), by the clock and of all processors together; 'times ours' compares the latter,
+which other work on the machine changes less (blank: an earlier run, on an idle machine). Peak resident memory of the
+whole process (largest of the rounds); 'limit' is what aigreen and DuckDB were allowed for their buffers.
 """
 PACKAGES = ("aigreen", "duckdb", "ibis-framework", "polars", "pandas", "pyarrow", "numpy")
 
