@@ -25,7 +25,7 @@ from patent_records import write
 
 from aigreen.data.patents import count_files as files
 from aigreen.data.patents import counts, truncation
-from aigreen.data.patents.flags import SCHEMES, symbol_flags
+from aigreen.data.patents.flags import SCHEMES
 from aigreen.data.patents.spark import connect_spark
 
 ENGINES = {"duckdb": files.connect, "spark": connect_spark}
@@ -42,12 +42,12 @@ def count(backend: ibis.BaseBackend, folder: Path) -> dict[str, pd.DataFrame]:
     table, applicants = backend.read_parquet(patents), backend.read_parquet(people)
     for scheme in SCHEMES:
         tables[scheme] = backend.to_pandas(counts.distinct_symbols(table, scheme))
-    flags = [ibis.memtable(symbol_flags(tables[scheme]["symbol"], scheme), schema=files.FLAGS) for scheme in SCHEMES]
     owned = counts.owners(applicants, ibis.memtable(names.table, schema=files.OWNERS), table)
+    filed = counts.applications(table, owned)
     for name, expression, key in (
         ("owners", owned, ["patent_id", "firm_id"]),
-        ("classes", counts.classes(table, *flags), ["patent_id"]),
-        ("coverage", counts.coverage(table, owned), ["applications"]),
+        ("applications", filed, ["patent_id", "firm_id"]),
+        ("coverage", counts.coverage(table, filed), ["applications"]),
         *((event, truncation.lag_counts(table, event), ["filed", "lag"]) for event in truncation.EVENTS),
     ):
         tables[name] = backend.to_pandas(expression.order_by(*key))

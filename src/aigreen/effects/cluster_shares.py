@@ -40,6 +40,9 @@ class ClusterShares:
     lost : ndarray, shape (clusters, m), optional
         Share of its own deviation that each cluster loses in a group, where it is centred at a regression that it takes
         part in; columns of nan where that is its share in the rows.
+    sample : ndarray of int, shape (clusters,), optional
+        Which of several samples without a common cluster each cluster is in, where results of such samples stand
+        together: each is centred and compared within its own.
     """
 
     share: np.ndarray
@@ -50,6 +53,7 @@ class ClusterShares:
     own_left_out: np.ndarray
     alone: np.ndarray
     lost: np.ndarray | None = None
+    sample: np.ndarray | None = None
 
     @classmethod
     def count(
@@ -213,13 +217,22 @@ class ClusterShares:
         )
 
     @staticmethod
-    def beside(parts: Sequence[ClusterShares]) -> ClusterShares:
-        """Return the shares behind stacked effects of the same clusters."""
+    def beside(parts: Sequence[ClusterShares], psi: Sequence[np.ndarray] | None = None) -> ClusterShares:
+        """Return the shares behind stacked effects of the same clusters.
+
+        Parameters
+        ----------
+        psi : sequence of ndarray, each of shape (clusters, k), optional
+            Influence functions of the parts, by which those of samples without a common cluster are known; None where
+            all are of one sample.
+        """
         first = parts[0]
+        sample = first.sample
         if all(part.share is first.share for part in parts):
             share, of, control = first.share, np.hstack([part.of for part in parts]), first.control
             labels, lost = first.labels, first.lost
         else:
+            sample = None if psi is None else _samples(parts, psi)
             share = np.hstack([part.share for part in parts])
             of = np.zeros((share.shape[1], sum(part.of.shape[1] for part in parts)))
             row = column = 0
@@ -232,7 +245,18 @@ class ClusterShares:
             own = [np.full_like(part.share, np.nan) if part.lost is None else part.lost for part in parts]
             lost = np.hstack(own) if any(part.lost is not None for part in parts) else None
         flags = {name: np.concatenate([getattr(part, name) for part in parts]) for name in FLAGS}
-        return ClusterShares(share, of, labels, control, **flags, lost=lost)
+        return ClusterShares(share, of, labels, control, **flags, lost=lost, sample=sample)
+
+    def samples(self) -> list[np.ndarray]:
+        """Mark the clusters of each sample; empty where there is but one."""
+        return [] if self.sample is None else [self.sample == s for s in range(self.sample.max() + 1)]
+
+    def within(self, clusters: np.ndarray) -> ClusterShares:
+        """Return the shares in a sample alone, its clusters marked."""
+        share = np.where(clusters[:, None], self.share, 0.0)
+        of = _normalised((self.of.T * share.any(axis=0)).T)
+        control = _normalised(np.where(clusters, self.control, 0.0))
+        return replace(self, share=share, of=of, control=control, sample=None)
 
     def treated(self, effect: int) -> np.ndarray:
         """Share of each cluster in the treated rows of an effect, shape (clusters,)."""
@@ -250,6 +274,20 @@ def effective(share: np.ndarray) -> float:
         return 0.0
     square = share**2
     return float((share.sum() ** 2 / square.sum() + square.sum() ** 2 / (square**2).sum()) / 2)
+
+
+def _samples(parts: Sequence[ClusterShares], psi: Sequence[np.ndarray]) -> np.ndarray | None:
+    """Label clusters by the samples that they connect; None where they connect all."""
+    samples: list[np.ndarray] = []
+    for part, own in zip(parts, psi, strict=True):
+        used = own.any(axis=1) | part.share.any(axis=1) | (part.control > 0)
+        for mine in [used & inside for inside in part.samples()] or [used]:
+            apart = [other for other in samples if not (other & mine).any()]
+            joined = [other for other in samples if (other & mine).any()]
+            samples = [*apart, np.any([mine, *joined], axis=0)]
+    if len(samples) < 2:
+        return None
+    return np.where(np.any(samples, axis=0), np.argmax(samples, axis=0), -1)
 
 
 def _normalised(values: np.ndarray) -> np.ndarray:

@@ -35,6 +35,7 @@ from aigreen.effects.products import Factors, Products
 from aigreen.effects.small_samples import (
     Spread,
     Strata,
+    fewest_treated,
     hotelling,
     max_t_p,
     most_df,
@@ -726,7 +727,7 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
         known = self.cluster_shares or ClusterShares.unknown(len(self.clusters), len(self))
         shares = known.mix(R.T)
         live = np.flatnonzero(shares.of.any(axis=0))
-        fewest = min((effective(shares.treated(j)) for j in live.tolist()), default=None)
+        fewest = min((fewest_treated(shares, j) for j in live.tolist()), default=None)
         if method == "auto":
             centred_at_all = len(live) == q and not (shares.by_group.any() or shares.own_left_out.any())
             few = fewest is not None and fewest < MANY
@@ -778,6 +779,8 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
     ) -> tuple[float, float]:
         H = np.column_stack([shares.treated(j) for j in range(len(gap))])
         partly = int((H.any(axis=1) & ~H.all(axis=1)).sum())
+        if shares.samples():
+            raise EffectsError("method='randomization' exchanges clusters of one sample; these effects are of several")
         if partly or not H.any() or not shares.control.any():
             raise EffectsError(
                 f"method='randomization' exchanges clusters between treated and never treated ones: {partly} treated "
@@ -1073,5 +1076,5 @@ def _of_sums(a: Effects, b: Effects) -> ClusterShares | None:
         position = np.zeros(len(a), dtype=int)
     parts = [a.cluster_shares, b.cluster_shares.take(position)]
     lone = [[0 < effective(part.treated(j)) < ONE for j in range(len(a))] for part in parts]
-    mixed = ClusterShares.beside(parts).mix(np.vstack([np.eye(len(a))] * 2))
+    mixed = ClusterShares.beside(parts, on_same_clusters(a, b)).mix(np.vstack([np.eye(len(a))] * 2))
     return replace(mixed, alone=mixed.alone | np.any(lone, axis=0))

@@ -34,7 +34,7 @@ def concat(results: Sequence[Effects] | Mapping[str, Effects], *, name: str = "m
     if not parts:
         raise EffectsError("there is no result to stack")
     first = parts[0]
-    psi = np.hstack([on_same_clusters(first, part)[1] for part in parts])
+    own = [on_same_clusters(first, part)[1] for part in parts]
     frames = [part.index.to_frame(index=False).assign(**{name: label}) for label, part in results.items()]
     table = pd.concat(frames, ignore_index=True)
     table = table[[name, *table.columns.drop(name)]]
@@ -42,7 +42,7 @@ def concat(results: Sequence[Effects] | Mapping[str, Effects], *, name: str = "m
     post = None if any(part.post is None for part in parts) else np.concatenate([part.post for part in parts])
     values = np.concatenate([part.values for part in parts])
     known = [part.cluster_shares for part in parts if part.cluster_shares is not None]
-    shares = ClusterShares.beside(known) if len(known) == len(parts) else None
+    shares = ClusterShares.beside(known, own) if len(known) == len(parts) else None
     products = Products.beside([(part.products, len(part)) for part in parts])
     facts: dict[str, Any] = {
         "mass": None,
@@ -52,4 +52,4 @@ def concat(results: Sequence[Effects] | Mapping[str, Effects], *, name: str = "m
         "products": products,
     }
     facts |= merged(parts)
-    return replace(first, values=values, index=index, psi=psi, **facts)
+    return replace(first, values=values, index=index, psi=np.hstack(own), **facts)

@@ -5,8 +5,9 @@ With :math:`\psi_c` the influence functions and :math:`a_c` the share of cluster
 .. math:: u_c = \psi_c / \sqrt{1 - a_c}, \qquad V = \sum_s V_s, \qquad V_s = \sum_{c \in s} u_c u_c',
 
 where strata s are the treated clusters (or those of each cohort, where rows are centred by cohort) and the comparison
-clusters. :math:`V_s` is taken to have :math:`n_s - 1` degrees of freedom, :math:`n_s` the effective number of clusters
-of the stratum, so a Wald statistic with few treated clusters is Hotelling's T2, not chi-squared.
+clusters. Results of samples without a common cluster that stand together have strata of their own. :math:`V_s` is taken
+to have :math:`n_s - 1` degrees of freedom, :math:`n_s` the effective number of clusters of the stratum, so a Wald
+statistic with few treated clusters is Hotelling's T2, not chi-squared.
 
 References
 ----------
@@ -15,12 +16,13 @@ Satterthwaite (1946), An Approximate Distribution of Estimates of Variance Compo
 Bell and McCaffrey (2002), Bias Reduction in Standard Errors for Linear Regression with Multi-Stage Samples.
 Krishnamoorthy and Yu (2004), Modified Nel and Van der Merwe Test for the Multivariate Behrens-Fisher Problem.
 Cameron, Gelbach and Miller (2008), Bootstrap-Based Improvements for Inference with Clustered Errors.
+Sidak (1967), Rectangular Confidence Regions for the Means of Multivariate Normal Distributions, JASA 62.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -77,11 +79,14 @@ class Strata:
     df : ndarray, shape (strata,)
     lone : bool
         Whether a treated group stands in one cluster.
+    comparison : ndarray of int
+        Which strata are comparison clusters: one a sample.
     """
 
     of: np.ndarray
     df: np.ndarray
     lone: bool = False
+    comparison: np.ndarray = field(default_factory=lambda: np.zeros(1, dtype=np.intp))
 
     @classmethod
     def one(cls, n_clusters: int, df: float) -> Strata:
@@ -96,6 +101,9 @@ def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: int) -> Spread:
     by the square of its share; where there are none, the effect has no error of its own. Fewer than `ONE` effective
     clusters are one, as less than a tenth of a degree of freedom makes intervals of any length.
     """
+    if samples := shares.samples():
+        alone = [spread(psi * inside[:, None], shares.within(inside), int(inside.sum())) for inside in samples]
+        return _added(alone, shares)
     k = psi.shape[1]
     std_errors, df, treated = np.zeros(k), np.full(k, np.nan), np.zeros(k)
     for j in range(k):
@@ -126,6 +134,22 @@ def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: int) -> Spread:
     return Spread(std_errors, df, treated, effective(shares.control))
 
 
+def _added(parts: list[Spread], shares: ClusterShares) -> Spread:
+    """Errors of effects that are sums over samples without a common cluster."""
+    v, df = (np.array([getattr(part, name) for part in parts]) for name in ("std_errors", "df"))
+    v **= 2
+    with np.errstate(invalid="ignore"):  # no error at all
+        total = np.array([satterthwaite(*column) for column in zip(v.T, df.T, strict=True)])
+    treated = np.array([effective(shares.treated(j)) for j in range(len(total))])
+    return Spread(np.sqrt(v.sum(axis=0)), np.where(total > 0, total, np.nan), treated, effective(shares.control))
+
+
+def fewest_treated(shares: ClusterShares, effect: int) -> float:
+    """Effective number of treated clusters behind an effect; the least of those of the samples that it compares."""
+    parts = [shares.within(inside) for inside in shares.samples()] or [shares]
+    return min(effective(part.treated(effect)) for part in parts if part.of[:, effect].any())
+
+
 def satterthwaite(v: np.ndarray, df: np.ndarray) -> float:
     r"""Degrees of freedom of a sum of variances, :math:`(\sum v_s)^2 / \sum v_s^2/\nu_s`; zero where one has none."""
     real = v > _SLACK**2 * v.sum()
@@ -140,6 +164,9 @@ def most_df(shares: ClusterShares, effect: int, strata: Strata) -> float:
     Satterthwaite's estimate large, and a test of size 0.05 rejects in 0.12 and 0.07 of samples. At most are those with
     which its size is 0.05 where all clusters vary alike.
     """
+    if samples := shares.samples():
+        parts = [shares.within(inside) for inside in samples]
+        return min(most_df(part, effect, strata_of(part, [effect])) for part in parts if part.of[:, effect].any())
     share, never = shares.treated(effect), effective(shares.control)
     if min(effective(share), never or strata.df[0] + 1) >= FEW:
         return np.inf
@@ -208,6 +235,8 @@ def leverage(shares: ClusterShares, effect: int) -> np.ndarray:
 
     Zero for a cluster that stands alone, and where the centre leaves the own cluster out.
     """
+    if samples := shares.samples():
+        return sum(leverage(shares.within(inside), effect) * inside for inside in samples)
     if shares.own_left_out[effect]:
         return np.zeros(len(shares.share))
     own = shares.share * shares.of[:, effect]
@@ -230,6 +259,12 @@ def strata_of(shares: ClusterShares, effects: list[int]) -> Strata:
     A label in one cluster has no spread of its own: the cluster counts among the comparison clusters. Where centres
     leave the own cluster out it is centred at all other treated ones: such clusters are one stratum.
     """
+    if samples := shares.samples():
+        parts = [strata_of(shares.within(inside), effects) for inside in samples]
+        ends = np.cumsum([len(part.df) for part in parts])
+        first = ends - [len(part.df) for part in parts]
+        code = np.select(samples, [part.of + start for part, start in zip(parts, first, strict=True)], 0)
+        return Strata(code, np.concatenate([part.df for part in parts]), any(part.lone for part in parts), first)
     of = shares.of[:, effects]
     behind = shares.share @ of
     treated = behind.any(axis=1)
@@ -326,7 +361,8 @@ def wild_draws(
     treated = H.any(axis=1)
     means = replace(shares, lost=None)  # draws are those of means with these shares
     every = np.column_stack([leverage(means, j) for j in range(q)])
-    codes = np.column_stack([strata_of(shares, [j]).of for j in range(q)])[treated]
+    strata = [strata_of(shares, [j]) for j in range(q)]
+    codes = np.column_stack([part.of for part in strata])[treated]
     a, base = every[treated], psi[treated] + H[treated] * gap
     rest = psi[~treated] / np.sqrt(1 - every[~treated])
     fixed = rest.T @ rest
@@ -337,7 +373,7 @@ def wild_draws(
         signed = xi[:, treated, None] * base
         draws = signed.sum(axis=1) + xi[:, ~treated] @ psi[~treated]
         for j in range(q):
-            for s in np.unique(codes[:, j][codes[:, j] > 0]):
+            for s in np.setdiff1d(codes[:, j], strata[j].comparison):
                 inside = np.flatnonzero(codes[:, j] == s)
                 total = signed[:, inside, j].sum(axis=1)
                 signed[:, inside, j] -= total[:, None] * a[inside, j]
@@ -358,7 +394,8 @@ def max_t_p(
 ) -> tuple[float, float]:
     """Largest t statistic, and its p-value by wild draws of the smallest p-value: no covariance is inverted.
 
-    Effects without an error of their own (one treated cluster) are left out; nan where none is left.
+    Where samples without a common cluster are compared, by the inequality of Sidak (1967). Effects without an error of
+    their own (one treated cluster) are left out; nan where none is left.
     """
     found = spread(psi, shares, n_clusters)
     known = np.isfinite(found.df)
@@ -366,6 +403,9 @@ def max_t_p(
         return float("nan"), float("nan")
     gap, psi, shares, df = gap[known], psi[:, known], shares.take(np.flatnonzero(known)), found.df[known]
     t = np.abs(gap) / found.std_errors[known]
+    if shares.samples():  # each has too few clusters for its own signs
+        least = 2 * float(special.stdtr(df, -t).min())
+        return float(t.max()), 1 - (1 - least) ** len(t)
     smallest = []
     for draws, covariances in wild_draws(gap, psi, shares, n_draws=n_draws, seed=seed):
         errors = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))

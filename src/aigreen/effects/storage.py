@@ -44,6 +44,8 @@ def write(path: Path, fields: Mapping[str, Any]) -> None:
         columns |= {f"share{j}": column for j, column in enumerate(shares.share.T)} | {"control": shares.control}
         if shares.lost is not None:
             columns |= {f"lost{j}": column for j, column in enumerate(shares.lost.T)}
+        if shares.sample is not None:
+            columns |= {"sample": shares.sample}
     products = fields["products"]
     if products is not None:
         columns |= {f"slope{j}": column for j, column in enumerate(products.psi.T)}
@@ -102,6 +104,7 @@ def read(path: Path) -> dict[str, Any]:
             table["control"].to_numpy(),
             **flags,
             lost=lost if lost.shape[1] else None,
+            sample=table["sample"].to_numpy() if "sample" in table else None,
         )
     products = facts.get("products")
     if products is not None:

@@ -512,3 +512,80 @@ def test_a_treatment_and_its_covariates_are_tested_together():
     effects = TWFE().fit(Panel(data, unit="city", time="year", cohort="first"), "y", covariates=["x"])
     exact = effects.test()
     assert exact.df == 2 and exact.p_value == pytest.approx(effects.test(method="chi2").p_value, abs=0.1)
+
+
+def apart(sizes: tuple[tuple[int, ...], ...], never: int = 12, seed: int = 0) -> tuple[Panel, list]:
+    """Samples without a common city: each has cohorts of these sizes from 2004 on, two years apart."""
+    rng = np.random.default_rng(seed)
+    cities = [
+        (sample, first)
+        for sample, cohorts in enumerate(sizes)
+        for first, size in [*zip(range(2004, 2010, 2), cohorts, strict=False), (0, never)]
+        for _ in range(size)
+    ]
+    table = pd.DataFrame(cities, columns=["sample", "first"]).rename_axis("city").reset_index()
+    data = table.merge(pd.DataFrame({"year": 2000 + np.arange(10)}), how="cross")
+    data["y"] = rng.standard_normal(len(data)) * (1 + 2 * data["sample"])
+    whole = Panel(data, unit="city", time="year", cohort="first")
+    return whole, [whole[data["sample"].to_numpy() == sample] for sample in range(len(sizes))]
+
+
+def test_a_difference_between_samples_without_a_common_cluster_is_welchs_of_both():
+    _, parts = apart(((1, 4), (3, 4)))
+    a, b = (Imputation().fit(part, "y").overall() for part in parts)
+    df = np.array([x.effective_clusters()["df"].iloc[0] for x in (a, b)])
+    half = [x.conf_int().iloc[0]["high"] - x.values[0] for x in (a, b)]
+    errors = np.array(half) / stats.t.ppf(0.975, df)
+    gap = a - b
+    joined = (errors**2).sum() ** 2 / (errors**4 / df).sum()
+    assert gap.effective_clusters()["df"].iloc[0] == pytest.approx(joined)
+    low, high = gap.conf_int().iloc[0][["low", "high"]]
+    assert (high - low) / 2 == pytest.approx(np.sqrt((errors**2).sum()) * stats.t.ppf(0.975, joined))
+
+
+def test_clusters_of_samples_without_a_common_cluster_are_kept_apart_however_results_are_joined(tmp_path):
+    whole, parts = apart(((3, 4), (3, 4), (5, 3)))
+    a, b, c = (Imputation().fit(part, "y").overall() for part in parts)
+    gaps = concat({"b": b - a, "c": c - a})
+    weights = pd.DataFrame({"b": [-1.0, 1, 0], "c": [-1.0, 0, 1]})
+    stacked = concat({"a": a, "b": b, "c": c})
+    again = stacked.combine(weights.set_axis(stacked.index))
+    gaps.save(tmp_path / "gaps")
+    for other in (again, load(tmp_path / "gaps")):
+        np.testing.assert_allclose(other.conf_int().to_numpy(), gaps.conf_int().to_numpy(), rtol=1e-12)
+        assert other.test(method="max_t").p_value == pytest.approx(gaps.test(method="max_t").p_value, rel=1e-12)
+    p = gaps.to_frame()["p_value"].min()
+    assert gaps.test(method="max_t").p_value == pytest.approx(1 - (1 - p) ** 2)
+    with pytest.raises(EffectsError, match="of several"):
+        gaps.test(method="randomization")
+    # A result of all cities connects them: one sample, as before.
+    assert concat({"a": a, "all": Imputation().fit(whole, "y").overall()}).cluster_shares.sample is None
+
+
+def test_the_strata_of_samples_are_each_ones_own():
+    _, parts = apart(((8, 9), (10, 12)), never=20)
+    a, b = (Imputation().fit(part, "y").overall() for part in parts)
+    both = concat({"a": a, "b": b})
+    strata = strata_of(both.cluster_shares, [0, 1])
+    assert strata.df.tolist() == pytest.approx([19, 7, 8, 19, 9, 11])
+    assert strata.comparison.tolist() == [0, 3]
+    u = both.small_sample_influence()
+    expected = np.column_stack([a.small_sample_influence(), b.small_sample_influence()])
+    np.testing.assert_allclose(u, expected, atol=1e-14)
+    fewest = min(x.effective_clusters()["treated"].iloc[0] for x in (a, b))
+    assert both.test(method="hotelling").treated_clusters == pytest.approx(fewest)
+    drawn, covariances = next(wild_draws(both.values, both.psi, both.cluster_shares, n_draws=200, seed=1))
+    assert np.abs(covariances[:, 0, 1]).max() < 1e-14 < np.abs(np.cov(drawn.T)[0, 0])
+
+
+@pytest.mark.slow
+def test_size_of_differences_between_samples_with_few_treated_clusters():
+    gap, equal = [], []
+    for seed in range(300):
+        _, parts = apart(((2, 3), (1, 4), (2, 2)), never=25, seed=seed)
+        a, b, c = (Imputation().fit(part, "y").overall() for part in parts)
+        gaps = concat({"b": b - a, "c": c - a})
+        gap.append(gaps.to_frame()["p_value"].to_numpy() < 0.05)
+        equal.append(gaps.test(method="max_t").p_value < 0.05)
+    assert np.mean(gap, axis=0) == pytest.approx([0.05, 0.05], abs=0.035)
+    assert np.mean(equal) < 0.085

@@ -160,6 +160,6 @@ def robot_exposure(frame: pd.DataFrame, production: pd.DataFrame, robots: pd.Dat
 
 
 def _counted(batch: list[tuple[str, int, str]]) -> pd.DataFrame:
-    frame = pd.DataFrame(batch, columns=[*KEY, "text"]).astype({"firm_id": "str", "year": "int64", "text": "str"})
-    words = ai_words(frame["text"]).rename(columns={"length": "report_length"})
-    return pd.concat([frame[KEY], words], axis=1)
+    keys = pd.DataFrame([report[:2] for report in batch], columns=KEY).astype({"firm_id": "str", "year": "int64"})
+    words = ai_words(pd.Series([report[2] for report in batch], dtype=object))
+    return pd.concat([keys, words.rename(columns={"length": "report_length"})], axis=1)

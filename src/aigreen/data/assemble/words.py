@@ -8,9 +8,11 @@ Traditional characters stay what they are: the dictionary is in simplified ones.
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 from functools import cache
 
+import numpy as np
 import pandas as pd
 
 from aigreen.data import facts
@@ -54,10 +56,8 @@ def word_counts(texts: pd.Series, dictionary: pd.DataFrame | None = None) -> pd.
     MissingValueError
         Texts that are missing: a report that is not there has no count of zero.
     """
-    _require_texts(texts)
     words = list((ai_dictionary() if dictionary is None else dictionary)["word"])
-    rows = [_count(text, tuple(words)) for text in texts]
-    return pd.DataFrame(rows, index=texts.index, columns=[*words, "length"], dtype="int64")
+    return pd.DataFrame(_counts(texts, words), index=texts.index, columns=[*words, "length"])
 
 
 def ai_words(texts: pd.Series, dictionary: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -87,22 +87,54 @@ def ai_words(texts: pd.Series, dictionary: pd.DataFrame | None = None) -> pd.Dat
     for column in ("word", "core", "ai_type"):
         if column not in dictionary:
             raise UnknownColumnError(column, list(dictionary.columns), role="dictionary")
-    counts = word_counts(texts, dictionary)
-    sums = {"ai_words": counts[list(dictionary["word"])].sum(axis=1)}
-    sums["ai_words_core"] = counts[list(dictionary.loc[dictionary["core"], "word"])].sum(axis=1)
-    for kind, words in dictionary.groupby("ai_type")["word"]:
-        sums[f"ai_words_{kind}"] = counts[list(words)].sum(axis=1)
-    return pd.DataFrame(sums).assign(length=counts["length"])
+    counts = _counts(texts, list(dictionary["word"]))
+    kinds = {
+        f"ai_words_{kind}": (dictionary["ai_type"] == kind).to_numpy()
+        for kind in sorted(dictionary["ai_type"].dropna().unique())
+    }
+    chosen = {"ai_words": np.ones(len(dictionary), dtype=bool), "ai_words_core": dictionary["core"].to_numpy(), **kinds}
+    sums = {name: counts[:, :-1] @ words.astype("int64") for name, words in chosen.items()}
+    return pd.DataFrame({**sums, "length": counts[:, -1]}, index=texts.index)
+
+
+def _counts(texts: pd.Series, words: list[str]) -> np.ndarray:
+    """Rows of texts; columns of words, and the length."""
+    _require_texts(texts)
+    rows = [_count(text, tuple(words)) for text in texts]
+    return np.array(rows, dtype=np.int64).reshape(len(texts), len(words) + 1)
 
 
 def _count(text: str, words: tuple[str, ...]) -> list[int]:
-    rest = fold(text)
-    counts = [0] * len(words) + [len(rest)]
+    whole = fold(text)
+    counts, rest = [0] * len(words) + [len(whole)], _around_words(whole, words)
     for place, word in _longest_first(words):
         counts[place] = rest.count(word)
         if counts[place]:
             rest = rest.replace(word, TAKEN)
     return counts
+
+
+def _around_words(text: str, words: tuple[str, ...]) -> str:
+    """Give the stretches of a text that may hold a word, parted by `TAKEN`: to count in them is fast."""
+    first, second, longest = _beginnings(words)
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    starts = np.flatnonzero(first[codes] & np.append(second[codes[1:]], True))
+    if not len(starts):
+        return ""
+    gaps = np.flatnonzero(np.diff(starts) > longest)
+    begins, ends = starts[np.append(0, gaps + 1)], starts[np.append(gaps, len(starts) - 1)] + longest
+    return TAKEN.join([text[begin:end] for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)])
+
+
+@cache
+def _beginnings(words: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, int]:
+    """Code points that words begin with, those that come second, and the length of the longest word."""
+    folded = [word for _, word in _longest_first(words) if word]
+    first, second = (np.zeros(sys.maxunicode + 1, dtype=bool) for _ in range(2))
+    first[[ord(word[0]) for word in folded]] = True
+    second[[ord(word[1]) for word in folded if len(word) > 1]] = True
+    second[:] |= any(len(word) == 1 for word in folded)
+    return first, second, max(map(len, folded), default=0)
 
 
 @cache

@@ -128,21 +128,22 @@ def count_tables(
     office, window
         See `aigreen.data.patents.counts.firm_year_counts`.
     """
-    classes = {}
-    for scheme in SCHEMES:
-        symbols = backend.to_pandas(counts.distinct_symbols(table, scheme))["symbol"]
-        classes[scheme] = ibis.memtable(symbol_flags(symbols.astype("str"), scheme), schema=FLAGS)
     # As objects: Spark takes text of pandas in one piece only.
     names = ibis.memtable(matches[list(OWNERS)].astype({"name": object, "firm_id": object}), schema=OWNERS)
     backend.execute(names.count())  # ibis gives Spark tables in memory with a query, but not with `cache`
-    owned = counts.owners(people, names, table).cache()  # used four times
     families = int(backend.execute(table.office.nunique())) > 1
+    filed = counts.applications(table, counts.owners(people, names, table), office=office)
+    filed = (filed if families else filed.drop("family_id")).cache()  # symbols of other applications need no class
+    left = backend.to_pandas(counts.coverage(table, filed, office=office)).iloc[0]
+    classes = {}
+    for scheme in SCHEMES:
+        symbols = backend.to_pandas(counts.distinct_symbols(filed, scheme))["symbol"]
+        classes[scheme] = ibis.memtable(symbol_flags(symbols.astype("str"), scheme), schema=FLAGS)
     expression = counts.firm_year_counts(
         table,
-        owned,
+        filed,
         classes["ipc"],
         classes["cpc"],
-        office=office,
         keywords=None if keywords is None else ibis.memtable(keywords.astype({"patent_id": object}), schema=_WORDS),
         citations=citations,
         window=window,
@@ -150,7 +151,6 @@ def count_tables(
     )
     counted = backend.to_pandas(expression.order_by("firm_id", "year")).astype({"firm_id": "str"})
     lags = [backend.to_pandas(truncation.lag_counts(table, event, office=office)) for event in truncation.EVENTS]
-    left = backend.to_pandas(counts.coverage(table, owned, office=office)).iloc[0]
     flow = Flow("patent counts", "firm_id")
     whole = int(left["applications"])
     for step, lost in (

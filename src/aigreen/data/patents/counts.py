@@ -18,7 +18,6 @@ from aigreen.data.schemas import SEPARATOR
 
 PARTS = 720_720  # divisible by 1 to 16: shares of up to 16 applicants add up exactly, in any order of rows
 
-_READ = ("patent_id", "patent_type", "family_id", "filing_date", "grant_date", "ipc", "cpc")
 _GREEN = "an IPC symbol in the Green Inventory"
 _STRICT = "a green symbol with a strict most specific rule"
 _EDITION = "an IPC symbol in the Green Inventory, or in older and newer places of the same matter"
@@ -83,21 +82,53 @@ def owners(applicants: ir.Table, matches: ir.Table, patents: ir.Table) -> ir.Tab
         ``patent_id, firm_id, part, joint``: the firm's part of the applicants in `PARTS` of one, and whether an
         applicant outside the firm stands on the application.
     """
+    known = matches.filter(matches.year.isnull())
+    mine = applicants.inner_join(known, "name").select("patent_id", "position", "firm_id")
     filed = patents.select("patent_id", filed=patents.filing_date.year().cast("int64"))
-    mine = applicants.inner_join(matches, "name").select("patent_id", "position", "firm_id", "year")
-    dated = mine.filter(mine.year.notnull()).inner_join(filed, "patent_id")
-    dated = dated.filter(dated.year == dated.filed).select("patent_id", "position", "firm_id", "year")
-    own = ibis.union(mine.filter(mine.year.isnull()), dated)
-    own = own.group_by("patent_id", "firm_id").agg(own=lambda t: t.count())
-    named = applicants.semi_join(own, "patent_id").group_by("patent_id").agg(total=lambda t: t.count())
-    both = own.inner_join(named, "patent_id")
+    dated = applicants.inner_join(matches.filter(matches.year.notnull()), "name").inner_join(filed, "patent_id")
+    mine = ibis.union(mine, dated.filter(dated.year == dated.filed).select("patent_id", "position", "firm_id"))
+    # Each applicant of the firm beside each of all: positions tell them apart, so one join gives both counts.
+    pairs = mine.inner_join(applicants.select("patent_id", beside="position"), "patent_id")
+    both = pairs.group_by("patent_id", "firm_id").agg(
+        own=pairs.count(where=pairs.position == pairs.beside), pairs=pairs.count()
+    )
     # Integer division leaves less than 1 in 700,000 of a patent where there are more than 16 applicants.
     return both.select(
         "patent_id",
         "firm_id",
-        part=((both.own * PARTS) // both.total).cast("int64"),
-        joint=both.own < both.total,
+        part=((both.own * both.own * PARTS) // both.pairs).cast("int64"),
+        joint=both.own * both.own < both.pairs,
     )
+
+
+def applications(patents: ir.Table, owned: ir.Table, *, office: str = "CN") -> ir.Table:
+    """Give the applications of firms at an office, those with a day of filing: one row a firm and application.
+
+    Parameters
+    ----------
+    patents : Table
+        Canonical ``patents``, of all offices.
+    owned : Table
+        As `owners` gives it.
+    office : str
+        Office whose applications are counted, so that a family counts once.
+
+    Returns
+    -------
+    Table
+        Columns of ``owned``; ``patent_type, family_id, ipc, cpc``; ``year`` of filing; ``granted``.
+    """
+    dated = patents.filter((patents.office == office) & patents.filing_date.notnull())
+    here = dated.select(
+        "patent_id",
+        "patent_type",
+        "family_id",
+        "ipc",
+        "cpc",
+        year=dated.filing_date.year().cast("int64"),
+        granted=dated.grant_date.notnull(),
+    )
+    return here.inner_join(owned, "patent_id")
 
 
 def classes(patents: ir.Table, ipc: ir.Table, cpc: ir.Table) -> ir.Table:
@@ -106,7 +137,7 @@ def classes(patents: ir.Table, ipc: ir.Table, cpc: ir.Table) -> ir.Table:
     Parameters
     ----------
     patents : Table
-        Canonical ``patents``.
+        Canonical ``patents``, or `applications`.
     ipc, cpc : Table
         As `aigreen.data.patents.flags.symbol_flags` gives them for the distinct symbols of each column.
     """
@@ -119,11 +150,10 @@ def classes(patents: ir.Table, ipc: ir.Table, cpc: ir.Table) -> ir.Table:
 
 def firm_year_counts(
     patents: ir.Table,
-    owned: ir.Table,
+    filed: ir.Table,
     ipc: ir.Table,
     cpc: ir.Table,
     *,
-    office: str = "CN",
     keywords: ir.Table | None = None,
     citations: ir.Table | None = None,
     window: int = 5,
@@ -135,12 +165,10 @@ def firm_year_counts(
     ----------
     patents : Table
         Canonical ``patents``, of all offices.
-    owned : Table
-        As `owners` gives it.
+    filed : Table
+        As `applications` gives it; read several times, so best stored.
     ipc, cpc : Table
         Classes of the distinct symbols (`aigreen.data.patents.flags.symbol_flags`).
-    office : str
-        Office whose applications are counted, so that a family counts once.
     keywords : Table, optional
         ``patent_id, mask``: bits from titles and abstracts, added to those of the symbols.
     citations : Table, optional
@@ -156,46 +184,38 @@ def firm_year_counts(
     Table
         ``firm_id, year`` and `measures`; firm-years without an application are absent.
     """
-    dated = patents.filter((patents.office == office) & patents.filing_date.notnull())
-    here = dated.select(*_READ).semi_join(owned, "patent_id")
-    found = classes(here, ipc, cpc)
+    found = classes(filed, ipc, cpc)
     if keywords is not None:
-        both = ibis.union(found, keywords.semi_join(here, "patent_id").mutate(mechanism=ibis.null("int64")))
+        both = ibis.union(found, keywords.semi_join(filed, "patent_id").mutate(mechanism=ibis.null("int64")))
         found = both.group_by("patent_id").agg(mask=bit_or(both.mask), mechanism=both.mechanism.min())
-    records = here.select(
-        "patent_id",
-        "patent_type",
-        "family_id",
-        year=here.filing_date.year().cast("int64"),
-        granted=here.grant_date.notnull(),
-    ).left_join(found, "patent_id")
-    records = records.drop("patent_id_right").mutate(mask=records.mask.fill_null(0))
+    rows = filed.drop("ipc", "cpc").left_join(found, "patent_id")
+    rows = rows.drop("patent_id_right").mutate(mask=rows.mask.fill_null(0))
     if citations is not None:
-        cited = _cited(citations, patents, records, window)
-        records = records.left_join(cited, records.patent_id == cited.cited_id).drop("cited_id")
-        records = records.mutate(cited=records.cited.fill_null(0))
+        cited = _cited(citations, patents, filed, window)
+        rows = rows.left_join(cited, rows.patent_id == cited.cited_id).drop("cited_id")
+        rows = rows.mutate(cited=rows.cited.fill_null(0))
     if families:
         abroad = _several_offices(patents)
-        records = records.left_join(abroad, "family_id").drop("family_id_right")
-        records = records.mutate(international=records.international.fill_null(False))
-    rows = owned.inner_join(records, "patent_id")
+        rows = rows.left_join(abroad, "family_id").drop("family_id_right")
+        rows = rows.mutate(international=rows.international.fill_null(False))
     rows = rows.mutate(**_conditions(rows))
     sums = {m.name: _sum(m, rows) for m in measures(citations=citations is not None, families=families)}
     return rows.group_by("firm_id", "year").agg(**sums)
 
 
-def coverage(patents: ir.Table, owned: ir.Table, *, office: str = "CN") -> ir.Table:
-    """Count applications that are left out of `firm_year_counts`, by reason, in one row."""
+def coverage(patents: ir.Table, filed: ir.Table, *, office: str = "CN") -> ir.Table:
+    """Count applications that `applications` leaves out, by reason, in one row."""
     here = patents.office == office
     dated = here & patents.filing_date.notnull()
     whole = patents.agg(
         applications=patents.count(),
-        of_office=here.sum(),
-        dated=dated.sum(),
-        symbols=(dated & patents.ipc.notnull()).sum(),
+        of_office=patents.count(where=here),
+        dated=patents.count(where=dated),
+        symbols=patents.count(where=dated & patents.ipc.notnull()),
     )
-    mine = patents.filter(dated).semi_join(owned, "patent_id")
-    return whole.cross_join(mine.agg(owned=mine.count()))
+    # An application of one firm alone is one row.
+    mine = filed.agg(alone=filed.count(where=~filed.joint), shared=filed.patent_id.nunique(where=filed.joint))
+    return whole.cross_join(mine.select(owned=mine.alone + mine.shared))
 
 
 def _symbols(patents: ir.Table, column: str) -> ir.Table:
@@ -203,11 +223,11 @@ def _symbols(patents: ir.Table, column: str) -> ir.Table:
     return listed.select("patent_id", symbol=listed[column].split(SEPARATOR).unnest())
 
 
-def _cited(citations: ir.Table, patents: ir.Table, records: ir.Table, window: int) -> ir.Table:
+def _cited(citations: ir.Table, patents: ir.Table, filed: ir.Table, window: int) -> ir.Table:
     known = citations.filter(citations.cited_id.notnull()).select("cited_id", citing="patent_id")
-    cited = known.inner_join(records.select(cited_id="patent_id", year="year"), "cited_id")
-    filed = patents.select(citing="patent_id", later=patents.filing_date.year().cast("int64"))
-    pairs = cited.inner_join(filed, "citing")
+    cited = known.inner_join(filed.select(cited_id="patent_id", year="year").distinct(), "cited_id")
+    later = patents.select(citing="patent_id", later=patents.filing_date.year().cast("int64"))
+    pairs = cited.inner_join(later, "citing")
     lag = pairs.later - pairs.year
     return pairs.filter((lag >= 0) & (lag <= window)).group_by("cited_id").agg(cited=lambda t: t.count())
 
@@ -231,7 +251,7 @@ def _conditions(rows: ir.Table) -> dict[str, ir.Value]:
 
 def _sum(measure: Measure, rows: ir.Table) -> ir.Value:
     value = measure.value(rows)
-    total = value.cast("int64").sum().cast("int64")
+    total = rows.count(where=value) if value.type().is_boolean() else value.sum().cast("int64")
     return total if measure.parts == 1 else total / measure.parts
 
 

@@ -95,12 +95,13 @@ def count_queries(project: str, dataset: str, office: str = "CN", window: int = 
     held = {name: ibis.table(schema, name=name, catalog=project, database=dataset) for name, schema in _TABLES.items()}
     patents, classes = held["patents"], [ibis.table(FLAGS, name=scheme) for scheme in SCHEMES]
     owned = counts.owners(held["patent_applicants"], held["applicant_names"], patents)
-    options = {"office": office, "window": window, "citations": held["citations"], "families": True}
+    filed = counts.applications(patents, owned, office=office)
+    options = {"window": window, "citations": held["citations"], "families": True}
     return {
-        **{f"symbols_{scheme}": counts.distinct_symbols(patents, scheme) for scheme in SCHEMES},
-        "counts": counts.firm_year_counts(patents, owned, *classes, **options).order_by("firm_id", "year"),
+        **{f"symbols_{scheme}": counts.distinct_symbols(filed, scheme) for scheme in SCHEMES},
+        "counts": counts.firm_year_counts(patents, filed, *classes, **options).order_by("firm_id", "year"),
         **{f"lags_{event}": truncation.lag_counts(patents, event, office=office) for event in truncation.EVENTS},
-        "coverage": counts.coverage(patents, owned, office=office),
+        "coverage": counts.coverage(patents, filed, office=office),
     }
 
 

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from aigreen.data import canonical, facts
 from aigreen.data.raw import values
@@ -227,7 +230,11 @@ def equity_nature(path: Path | str, options: Options = DEFAULT) -> Read:
             f"{codes.loc[bad, 'code'].iloc[0]!r}"
         )
     named = codes.dropna().drop_duplicates().sort_values([*KEY, "code"])
-    tidy = named.groupby(KEY)["code"].agg(canonical.SEPARATOR.join).rename("controller_codes").reset_index()
+    first = ~named.duplicated(KEY).to_numpy()
+    bounds = pa.array(np.append(np.flatnonzero(first), len(named)), pa.int32())
+    lists = pa.ListArray.from_arrays(bounds, pa.array(named["code"], pa.string()))
+    joined = pc.binary_join(lists, canonical.SEPARATOR).to_pandas().astype("str")
+    tidy = named.loc[first, KEY].reset_index(drop=True).assign(controller_codes=joined)
     state = named[named["code"].isin(STATE_CODES)].drop_duplicates(KEY)[KEY].assign(state_owned=True)
     tidy = tidy.merge(state, on=KEY, how="left")
     tidy["state_owned"] = tidy["state_owned"].astype("boolean").fillna(False)

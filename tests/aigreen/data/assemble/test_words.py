@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -96,3 +97,17 @@ def test_words_on_data_cloud_things_and_smart_environment_are_counted_but_not_co
     counts = ai_words(pd.Series(["".join(loose["word"]), "人工智能" + "智能环保"]))
     assert counts["ai_words"].tolist() == [len(loose), 2]
     assert counts["ai_words_core"].tolist() == [0, 1]
+
+
+def test_words_in_a_crowd_of_beginnings_are_counted_as_in_the_whole_text():
+    words = ["ab", "bcd", "aab", "cdab", "d"]
+    rng = np.random.default_rng(1)
+    texts = ["".join(text) for text in rng.choice(list("abcde "), (500, 40), p=[0.2, 0.15, 0.15, 0.1, 0.2, 0.2])]
+    for chosen in (words, words[:-1]):
+        got = word_counts(pd.Series(texts), pd.DataFrame({"word": chosen}))
+        for text, row in zip(texts, got.itertuples(index=False), strict=True):
+            rest, expected = text.replace(" ", ""), {}
+            for word in sorted(chosen, key=len, reverse=True):
+                expected[word] = rest.count(word)
+                rest = rest.replace(word, "|")
+            assert dict(zip(chosen, row, strict=False)) == expected

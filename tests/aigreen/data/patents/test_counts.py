@@ -67,11 +67,15 @@ def raw(patents, applicants, matches, citations=()):
     return frames
 
 
-def expression(tables, **options):
+def filed(tables):
     owned = counts.owners(tables["applicants"], tables["matches"], tables["patents"])
+    return counts.applications(tables["patents"], owned)
+
+
+def expression(tables, **options):
     options.setdefault("citations", tables["citations"])
     return counts.firm_year_counts(
-        tables["patents"], owned, tables["ipc"], tables["cpc"], families=True, **options
+        tables["patents"], filed(tables), tables["ipc"], tables["cpc"], families=True, **options
     ).order_by("firm_id", "year")
 
 
@@ -137,9 +141,7 @@ def test_by_hand():
     assert (b["patents"], b["green_joint_patents"], b["green_patents_fractional"]) == (1, 1, 1 / 3)
     assert len(got) == 4  # the application without a day and the one at another office are not counted
     tables = memory(frames)
-    left = ibis.duckdb.connect().to_pandas(
-        counts.coverage(tables["patents"], counts.owners(tables["applicants"], tables["matches"], tables["patents"]))
-    )
+    left = ibis.duckdb.connect().to_pandas(counts.coverage(tables["patents"], filed(tables)))
     assert left.iloc[0].to_dict() == {"applications": 8, "of_office": 7, "dated": 6, "symbols": 5, "owned": 6}
 
 
