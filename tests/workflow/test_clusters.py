@@ -67,12 +67,14 @@ def empty(checkout, expected):
 
 
 def test_profiles_hold_the_same_but_for_their_scheduler(repository):
-    slurm, generic = (
-        yaml.safe_load((repository / f"profiles/{name}/config.yaml").read_text()) for name in ("slurm", "generic")
+    slurm, *others = (
+        yaml.safe_load((repository / f"profiles/{name}/config.yaml").read_text())
+        for name in ("slurm", "generic", "lsf")
     )
-    names = {key for key in slurm.keys() & generic.keys() if key != "executor"}
-    assert names >= {"jobs", "retries", "default-resources", "group-components", "set-scatter"}
-    assert {key: slurm[key] for key in names} == {key: generic[key] for key in names}
+    for other in others:
+        names = {key for key in slurm.keys() & other.keys() if key != "executor"}
+        assert names >= {"jobs", "retries", "default-resources", "group-components", "set-scatter"}
+        assert {key: slurm[key] for key in names} == {key: other[key] for key in names}
 
 
 def test_groups_of_the_profiles_are_groups_of_the_rules(repository):
@@ -95,18 +97,41 @@ if [ -s "$id.code" ]; then echo "job_state = F"; echo "Exit_status = $(cat "$id.
 """
 
 
+# Those of LSF, whose jobs have numbers.
+BSUB = """#!/bin/sh
+printf '%s\\n' "$@" >> "$JOBS/asked"
+for script; do :; done
+id=$(mktemp "$JOBS/job.XXXXXX")
+number=$(stat -c %i "$id")
+ln "$id" "$JOBS/$number"
+{ sh "$script"; echo $? > "$id.code"; ln "$id.code" "$JOBS/$number.code"; } > "$id.log" 2>&1 &
+echo "Job <$number> is submitted to queue <normal>."
+"""
+BJOBS = """#!/bin/sh
+for id; do :; done
+[ "$*" = "-noheader -o stat $id" ] && [ -e "$JOBS/$id" ] || exit 255
+if [ ! -s "$JOBS/$id.code" ]; then echo RUN; elif [ "$(cat "$JOBS/$id.code")" = 0 ]; then echo DONE; else echo EXIT; fi
+"""
+COMMANDS = {
+    "generic": {"qsub": QSUB, "qstat": QSTAT, "qdel": "#!/bin/sh\n"},
+    "lsf": {"bsub": BSUB, "bjobs": BJOBS, "bkill": "#!/bin/sh\n"},
+}
+ASKED = {
+    "generic": "-l\nselect=1:ncpus=1:mem=2000mb\n-l\nwalltime=30:00\n",
+    "lsf": "-n\n1\n-M\n2000MB\n-W\n30\n-o\n.snakemake/lsf.%J\nsh\n",
+}
+
+
 @pytest.mark.skipif(os.name == "nt", reason="shell scripts")
-def test_jobs_of_a_scheduler_by_its_own_commands(empty, expected, tmp_path):
-    for name, text in (("qsub", QSUB), ("qstat", QSTAT), ("qdel", "#!/bin/sh\n")):
+@pytest.mark.parametrize("profile", COMMANDS)
+def test_jobs_of_a_scheduler_by_its_own_commands(empty, expected, tmp_path, profile):
+    for name, text in COMMANDS[profile].items():
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
-    said = run(
-        empty, "--profile", "profiles/generic", PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}", JOBS=str(tmp_path)
-    )
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    said = run(empty, "--profile", f"profiles/{profile}", PATH=path, JOBS=str(tmp_path))
     assert said.count("with external jobid") == len(list(tmp_path.glob("job.*.code"))) >= 3
-    asked = (tmp_path / "asked").read_text()
-    assert "select=1:ncpus=1:mem=2000mb" in asked
-    assert "walltime=30:00" in asked
+    assert ASKED[profile] in (tmp_path / "asked").read_text()
     assert sums(empty) == expected
 
 

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from packaging.requirements import Requirement
 
-TABLES = {"names", "name_flow", "matches", "counts", "flow", "visible", "ipc", "cpc", "owners", "classes", "coverage",
-          "publication_date", "grant_date"}  # fmt: skip
+TABLES = {"names", "name_flow", "matches", "counts", "flow", "visible", "ipc", "cpc", "owners", "applications",
+          "coverage", "publication_date", "grant_date"}  # fmt: skip
 
 
 @pytest.mark.spark
