@@ -71,7 +71,8 @@ class NotAPanelError(DataError, TypeError):
     def __init__(self, given: object) -> None:
         if type(given).__name__ == "ScannedPanel":
             super().__init__(
-                "a Panel in memory is needed, got a ScannedPanel: from disk there are GroupTimeATT, Imputation and TWFE"
+                "a Panel in memory is needed, got a ScannedPanel: from disk there are GroupTimeATT, Imputation, TWFE, "
+                "SunAbraham, StackedDiD and Decomposition.fit"
             )
             return
         super().__init__(
@@ -175,6 +176,17 @@ class OptionError(AigreenError, ValueError):
         listed = ", ".join(repr(a) for a in allowed)
         super().__init__(
             f"{option}={value!r}: use one of {listed}{did_you_mean(str(value), [str(a) for a in allowed])}"
+        )
+
+
+class NotFromDiskError(OptionError):
+    """An option is for a `Panel` in memory, not for one on disk."""
+
+    def __init__(self, option: str, value: object, what: str, offered: Sequence[str]) -> None:
+        Exception.__init__(
+            self,
+            f"{option}={value!r}: from disk (Panel.scan) {what} takes {', '.join(offered)}, and all its other options; "
+            f"change {option}=, or fit a Panel of the rows in memory",
         )
 
 

@@ -55,15 +55,65 @@ def without_each(
     only: list[np.ndarray] = []
     for m in np.unique(size):
         mine = np.flatnonzero(size == m)
-        leverage, axes = _leverage(q_rows[order[first[mine][:, None] + np.arange(m)]])
-        lone = leverage > 1 - _ALONE
-        factor = np.where(lone, 0.0, 1.0) / np.where(lone, 1.0, 1 - leverage) - 1
-        turned[mine] += np.einsum("ckq,ck->cq", axes, factor * np.einsum("ckq,cq->ck", axes, turned[mine]))
-        only.append(axes[lone])
+        turned[mine], lone = _without_own(turned[mine], *_leverage(q_rows[order[first[mine][:, None] + np.arange(m)]]))
+        only.append(lone)
     shift = np.zeros(scores.shape)
     shift[present] = solve_triangular(r, turned.T).T
-    reach = np.linalg.norm(r, axis=0)[:, None] * np.abs(solve_triangular(r, np.vstack(only).T))
-    return shift, (reach > _TAKES_PART * reach.max(axis=0, initial=0.0)).any(axis=1)
+    return shift, _takes_part(r, np.vstack(only))
+
+
+def without_each_of_products(grams: np.ndarray, scores: np.ndarray, turn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Do what `without_each` does from sums by cluster.
+
+    Parameters
+    ----------
+    grams, scores : ndarray, shape (clusters, q, q) and (clusters, q)
+        Cross-products of the columns of ``x @ turn``, and their scores.
+    turn : ndarray, shape (q, q)
+        Of `turn_apart`: makes columns nearly orthogonal, so that cross-products tell as much as rows.
+    """
+    shift, alone = np.zeros(scores.shape), np.zeros(len(turn), dtype=bool)
+    for columns in _joined(turn @ turn.T):
+        own = grams[:, columns[:, None], columns]
+        root = solve_triangular(np.linalg.cholesky(own.sum(axis=0)), np.eye(len(columns)), lower=True).T
+        inverse = turn[np.ix_(columns, columns)] @ root
+        leverage = root.T @ own @ root
+        values, vectors = np.linalg.eigh((leverage + np.swapaxes(leverage, 1, 2)) / 2)
+        turned, lone = _without_own(scores[:, columns] @ root, values, np.swapaxes(vectors, 1, 2))
+        shift[:, columns] = turned @ inverse.T
+        alone[columns] = _takes_part(np.linalg.inv(inverse), lone)
+    return shift, alone
+
+
+def turn_apart(gram: np.ndarray) -> np.ndarray:
+    """Columns of coefficients, shape (q, q), that make regressors with these cross-products orthogonal, if roughly.
+
+    Columns that no rows join stay apart; those without rows are zero.
+    """
+    turn = np.zeros(gram.shape)
+    for columns in _joined(gram):
+        at = np.ix_(columns, columns)
+        if gram[at].any():
+            scale = 1 / np.sqrt(np.diag(gram)[columns])
+            try:
+                factor = np.linalg.cholesky(gram[at] * scale[:, None] * scale)
+            except np.linalg.LinAlgError:  # collinear, which its users refuse
+                factor = np.eye(len(columns))
+            turn[at] = scale[:, None] * solve_triangular(factor, np.eye(len(columns)), lower=True).T
+    return turn
+
+
+def _without_own(turned: np.ndarray, leverage: np.ndarray, axes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Divide scores along each axis by one less its leverage; also return the axes that a cluster alone identifies."""
+    lone = leverage > 1 - _ALONE
+    factor = np.where(lone, 0.0, 1.0) / np.where(lone, 1.0, 1 - leverage) - 1
+    return turned + np.einsum("ckq,ck->cq", axes, factor * np.einsum("ckq,cq->ck", axes, turned)), axes[lone]
+
+
+def _takes_part(r: np.ndarray, lone: np.ndarray) -> np.ndarray:
+    """Mark the coefficients that take part in combinations of which one cluster alone tells."""
+    reach = np.linalg.norm(r, axis=0)[:, None] * np.abs(solve_triangular(r, lone.T))
+    return (reach > _TAKES_PART * reach.max(axis=0, initial=0.0)).any(axis=1)
 
 
 def _apart(x: np.ndarray) -> list[np.ndarray]:
@@ -71,7 +121,12 @@ def _apart(x: np.ndarray) -> list[np.ndarray]:
     if x.shape[1] < 2 or (x != 0).all(axis=1).any():
         return [np.arange(x.shape[1])]
     entries = sparse.csr_array(x != 0, dtype=float)
-    n, of = csgraph.connected_components(entries.T @ entries, directed=False)
+    return _joined(entries.T @ entries)
+
+
+def _joined(products: np.ndarray | sparse.csr_array) -> list[np.ndarray]:
+    """Group columns by whether their products, shape (q, q), join them."""
+    n, of = csgraph.connected_components(sparse.csr_array(products != 0), directed=False)
     return [np.flatnonzero(of == j) for j in range(n)]
 
 

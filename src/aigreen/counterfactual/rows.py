@@ -282,7 +282,10 @@ def warn_extrapolated(sample: Panel, exposure: np.ndarray, exposed: np.ndarray, 
     low = np.where(seen > 0, seen, np.inf).min(axis=0)
     beyond = treated[((met > seen.max(axis=0)) | ((met > 0) & (met < low))).any(axis=1)]
     if beyond.size:
-        message = (
-            f"{beyond.size:,} treated rows have exposures outside those of untreated rows: the response is extrapolated"
-        )
-        warn(OverlapWarning(message, count=beyond.size, first=sample.labels(beyond[:5])))
+        warn(extrapolated_warning(beyond.size, sample.labels(beyond[:5])))
+
+
+def extrapolated_warning(count: int, first: Sequence[object]) -> OverlapWarning:
+    """Say that treated rows have exposures outside those of exposed untreated rows."""
+    message = f"{count:,} treated rows have exposures outside those of untreated rows: the response is extrapolated"
+    return OverlapWarning(message, count=count, first=first)

@@ -89,26 +89,10 @@ class CleanFit:
         return self._slopes_influence(len(self.loadings), clusters, n_clusters)
 
     def carried_influence(self, moved: np.ndarray, clusters: np.ndarray, n_clusters: int) -> Iterator[np.ndarray]:
-        """Influence of `loadings` on what each channel carries, ``loadings @ moved``: one channel after another.
-
-        Parameters
-        ----------
-        moved : ndarray, shape (K, q)
-            How far each channel moved.
-
-        Yields
-        ------
-        ndarray, shape (n_clusters, q)
-        """
-        if not np.count_nonzero(self.loadings - np.diag(np.diag(self.loadings))):
-            psi = self.slopes_influence(clusters, n_clusters)
-            yield from (psi[:, [k]] * moved[k] for k in range(len(moved)))
-            return
-        before = np.zeros((n_clusters, moved.shape[1]))
-        for k in range(1, 1 + len(moved)):
-            now = self._slopes_influence(k, clusters, n_clusters) @ moved[:k]
-            yield now - before
-            before = now
+        """Influence of `loadings` on what each channel carries; see the function `carried_influence`."""
+        return carried_influence(
+            self.loadings, lambda k: self._slopes_influence(k, clusters, n_clusters), moved
+        )  # fmt: skip
 
     def _slopes_influence(self, k: int, clusters: np.ndarray, n_clusters: int) -> np.ndarray:
         """Influence functions of the slopes of the first k channels without the others, shape (n_clusters, k)."""
@@ -183,8 +167,37 @@ def fit_clean(
         dots = dots - x @ (bread @ (wx0.T @ dots[rows]))
     d0 = dots[rows]
     gram = d0.T @ (d0 if w0 is None else d0 * w0[:, None])
-    _require_variation(gram[1:, 1:], channels[rows], w0, names)
+    values, w = channels[rows], np.ones(len(rows)) if w0 is None else w0
+    require_variation(gram[1:, 1:], w @ (values - np.average(values, axis=0, weights=w)) ** 2, w @ values**2, names)
     return CleanFit(effects, w0, dots[:, 0], dots[:, 1:], channel_loadings(gram, ordered=ordered), x, bread)
+
+
+def carried_influence(
+    loadings: np.ndarray, slopes_influence: Callable[[int], np.ndarray], moved: np.ndarray
+) -> Iterator[np.ndarray]:
+    """Influence of loadings on what each channel carries, ``loadings @ moved``: one channel after another.
+
+    Parameters
+    ----------
+    loadings : ndarray, shape (K, K)
+    slopes_influence : callable
+        Influence functions of the slopes of the first k channels without the others, shape (n_clusters, k).
+    moved : ndarray, shape (K, q)
+        How far each channel moved.
+
+    Yields
+    ------
+    ndarray, shape (n_clusters, q)
+    """
+    if not np.count_nonzero(loadings - np.diag(np.diag(loadings))):
+        psi = slopes_influence(len(loadings))
+        yield from (psi[:, [k]] * moved[k] for k in range(len(moved)))
+        return
+    before: np.ndarray | float = 0.0
+    for k in range(1, 1 + len(moved)):
+        now = slopes_influence(k) @ moved[:k]
+        yield now - before
+        before = now
 
 
 def channel_loadings(gram: np.ndarray, *, ordered: bool) -> np.ndarray:
@@ -225,12 +238,20 @@ def _slope_influence(
     return sum_by(clusters, wm * residual[:, None], n_clusters) @ symmetric_inverse(wm.T @ m)
 
 
-def _require_variation(
-    within: np.ndarray, values: np.ndarray, weights: np.ndarray | None, names: Sequence[str]
-) -> None:
-    w = np.ones(len(values)) if weights is None else weights
-    centre = values - np.average(values, axis=0, weights=w)
-    spread, level = w @ centre**2, w @ values**2
+def require_variation(within: np.ndarray, spread: np.ndarray, level: np.ndarray, names: Sequence[str]) -> None:
+    """Refuse channels that do not vary apart from the rest.
+
+    Parameters
+    ----------
+    within : ndarray, shape (K, K)
+        Weighted cross-products of the channels on the clean rows, less fixed effects and covariates.
+    spread, level : ndarray, shape (K,)
+        Weighted sums of their squares, about the mean and about zero.
+
+    Raises
+    ------
+    CollinearError
+    """
     keep = independent_columns(within, spread + level * (_ROUNDING / _DETERMINED), _DETERMINED)
     if keep.all():
         return

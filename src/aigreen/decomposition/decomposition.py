@@ -12,12 +12,14 @@ from aigreen.decomposition.additivity import fit_additivity
 from aigreen.decomposition.bootstrap import bootstrap
 from aigreen.decomposition.doses import fit_with_rows
 from aigreen.decomposition.draws import Bootstrap, Resampling
+from aigreen.decomposition.on_disk import fit_scanned
 from aigreen.decomposition.options import PartOptions
 from aigreen.decomposition.parts import Parts
 from aigreen.decomposition.results import fit_factors, fit_path, fit_sensitivity
 from aigreen.effects.aggregation import Aggregation
 from aigreen.effects.effects import Effects
 from aigreen.inference.channel_sensitivity import RHO
+from aigreen.panel.on_disk.scanned import ScannedPanel
 from aigreen.panel.panel import Panel
 
 
@@ -118,13 +120,14 @@ class Decomposition(PartOptions):
     """
 
     @typed
-    def fit(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Parts:
+    def fit(self, panel: Panel | ScannedPanel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Parts:
         """Estimate the parts by cohort and time.
 
         Parameters
         ----------
-        panel : Panel
-            With cohorts; rows may be missing at random.
+        panel : Panel or ScannedPanel
+            With cohorts; rows may be missing at random. From disk (`Panel.scan`) linear, without leads, interaction
+            and lags.
         outcome : str
         covariates : str or sequence of str, optional
             Numeric columns, or formulas of columns, that neither treatment nor exposure changes.
@@ -147,6 +150,8 @@ class Decomposition(PartOptions):
             Where an exposure has no exposed untreated row, or leave_one_out has one cluster of treated rows, or of
             exposed rows of a term.
         """
+        if isinstance(panel, ScannedPanel):
+            return fit_scanned(self, panel, outcome, covariates)
         return fit_with_rows(self, panel, outcome, covariates)
 
     @typed

@@ -21,7 +21,7 @@ from aigreen.decomposition.count_parts import compute_count_parts, treated_count
 from aigreen.decomposition.estimates import CellMeans, compute_parts, treated_slopes
 from aigreen.decomposition.options import PartOptions
 from aigreen.decomposition.parts import Parts
-from aigreen.decomposition.results import decomposition_facts, fit_parts, lay_out, shares_of_parts
+from aigreen.decomposition.results import decomposition_facts, exposed_rows, fit_parts, lay_out, shares_of_parts
 from aigreen.decomposition.sample import Setup, prepare
 from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.errors import AigreenWarning, CollinearError, EstimationError, MissingRowsWarning, OptionError
@@ -68,7 +68,7 @@ class Rows:
         parts = lay_out(options, cut, self.outcome, dropped, computed)
         index = parts.index.to_frame(index=False)
         index.insert(1, "dose", np.tile(np.array(labels)[of_bin], len(options.layout.labels)))
-        shares = shares_of_parts(options, cut, self._group_shares(cut))
+        shares = shares_of_parts(options, self._group_shares(cut), exposed_rows(options, cut))
         return replace(parts, index=pd.MultiIndex.from_frame(index), cluster_shares=shares)
 
     def slope(self, column: str) -> Parts:
@@ -92,7 +92,7 @@ class Rows:
             index=pd.Index(options.layout.labels, name="part"),
             psi=computed.psi[..., 0],
             method=f"Decomposition (slope in {column})",
-            cluster_shares=shares_of_parts(options, setup, treated),
+            cluster_shares=shares_of_parts(options, treated, exposed_rows(options, setup)),
             **facts,
         )
 

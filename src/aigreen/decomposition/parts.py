@@ -256,7 +256,8 @@ class Parts(Effects):
 
     def _whole(self, what: str) -> Rows:
         if self.rows is None or self.rows.values is not self.values:
-            raise EffectsError(f"{what}() starts from treated rows: call it on the result of Decomposition.fit itself")
+            start = "call it on the result of Decomposition.fit itself, of a Panel in memory"
+            raise EffectsError(f"{what}() starts from treated rows: {start}")
         return self.rows
 
     @property

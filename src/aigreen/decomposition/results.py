@@ -28,9 +28,11 @@ from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
 from aigreen.effects.products import Products
 from aigreen.errors import NoPrePeriodError, OptionError, SeparationWarning
+from aigreen.exposure.basis import Basis
 from aigreen.inference.channel_sensitivity import ChannelFit
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import CONVERGED, ROUNDING, counts_of, result_facts
+from aigreen.panel.on_disk.sample import ScannedSample
 from aigreen.panel.panel import Panel
 
 
@@ -147,7 +149,16 @@ def decomposition_facts(
     used = np.concatenate([setup.fit.effects.rows, setup.cells.rows, setup.exposed])
     counts = counts_of(options.family, "percent" if options.scale == "log" else "level")
     facts = result_facts(setup.sample, used, outcome, dropped, t_intervals=True, spread=spread, counts=counts)
-    return facts | {"conventions": _conventions(options, setup)}
+    told = conventions(
+        options,
+        setup.sample,
+        n_clean=setup.fit.effects.rows.size,
+        basis=setup.basis,
+        n_exposed=setup.exposed.size,
+        outside=setup.outside,
+        counts=setup.counts,
+    )
+    return facts | {"conventions": told}
 
 
 def _between(leads: Leads, longest: int) -> Leads:
@@ -222,22 +233,47 @@ def lay_out(
     if before is not None:
         cells, post, parts = _with_leads(options, setup, parts, before)
     parts = on_scale(options, parts)
-    cohort, time, count, values, psi = cells.cohort, cells.time, parts.count, parts.values, parts.psi
+    cohort, time, count = cells.cohort, cells.time, parts.count
+    return effects_of_parts(
+        options,
+        parts,
+        cohort,
+        time,
+        post,
+        parts.mass or Mass(count, np.tile(np.arange(len(count)), len(options.layout.labels))),
+        _shares(options, setup, cohort, time, count, post),
+        products_of_parts(options, setup, len(count)),
+        decomposition_facts(options, setup, outcome, dropped),
+    )
+
+
+def effects_of_parts(
+    options: PartOptions,
+    parts: CellParts,
+    cohort: np.ndarray,
+    time: np.ndarray,
+    post: np.ndarray,
+    mass: Mass | LogMeanMass,
+    shares: ClusterShares,
+    products: Products | None,
+    facts: dict[str, Any],
+) -> Parts:
+    """Lay out parts by cohort and time as effects."""
     labels = options.layout.labels
     n_parts = len(labels)
-    levels = [np.repeat(labels, len(count)), np.tile(cohort, n_parts), np.tile(time, n_parts)]
+    levels = [np.repeat(labels, len(cohort)), np.tile(cohort, n_parts), np.tile(time, n_parts)]
     return Parts(
-        values=values.ravel(),
+        values=parts.values.ravel(),
         index=pd.MultiIndex.from_arrays(levels, names=["part", "cohort", "time"]),
-        psi=psi.reshape(len(psi), -1),
+        psi=parts.psi.reshape(len(parts.psi), -1),
         method="Decomposition" if not options.counts else f"Decomposition (poisson, {options.scale})",
-        mass=parts.mass or Mass(count, np.tile(np.arange(len(count)), n_parts)),
+        mass=mass,
         post=np.tile(post, n_parts),
         leads="separate",
         anticipation=options.anticipation,
-        cluster_shares=_shares(options, setup, cohort, time, count, post),
-        products=products_of_parts(options, setup, len(count)),
-        **decomposition_facts(options, setup, outcome, dropped),
+        cluster_shares=shares,
+        products=products,
+        **facts,
     )
 
 
@@ -256,7 +292,7 @@ def _shares(
     treated = ClusterShares.by_cohort(
         sample.cluster_codes, sample.cohort, cohort, by_group=post, own_left_out=leave_one_out, common=common, **facts
     )
-    return shares_of_parts(options, setup, treated)
+    return shares_of_parts(options, treated, exposed_rows(options, setup))
 
 
 def products_of_parts(options: PartOptions, setup: Setup, n_cells: int) -> Products | None:
@@ -270,19 +306,31 @@ def products_of_parts(options: PartOptions, setup: Setup, n_cells: int) -> Produ
     return Products(np.repeat(slope, n_cells), setup.loadings.values.sum(axis=0), setup.slopes_influence)
 
 
-def shares_of_parts(options: PartOptions, setup: Setup, treated: ClusterShares) -> ClusterShares:
-    """Put together the shares behind every part: `treated`, and those of exposed rows for what others do."""
+def exposed_rows(options: PartOptions, setup: Setup) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Cluster of each row, 0 for exposed rows and -1 for others, and weights, as `shares_of_parts` takes them."""
+    group = np.full(setup.sample.n_rows, -1)
+    group[setup.exposed] = 0
+    weights = setup.weights if setup.counts is None else setup.counts.short.row_masses
+    return setup.sample.cluster_codes, group, weights
+
+
+def shares_of_parts(
+    options: PartOptions, treated: ClusterShares, rows: tuple[np.ndarray, np.ndarray, np.ndarray | None]
+) -> ClusterShares:
+    """Put together the shares behind every part: `treated`, and those of exposed rows for what others do.
+
+    `rows` are clusters, groups (0 of exposed rows, -1 of others) and weights, by row or summed.
+    """
     layout = options.layout
     parts = [treated] * len(layout.labels)
     if options.exposures:
-        group = np.full(setup.sample.n_rows, -1)
-        group[setup.exposed] = 0
+        clusters, group, weights = rows
         exposed = ClusterShares.count(
-            setup.sample.cluster_codes,
+            clusters,
             group,
             np.ones((1, treated.of.shape[1])),
-            n_clusters=setup.n_clusters,
-            weights=setup.weights if setup.counts is None else setup.counts.short.row_masses,
+            n_clusters=len(treated.share),
+            weights=weights,
             own_left_out=options.leave_one_out,
         )
         for at in (layout.spillover, *layout.by_exposure, *layout.others):
@@ -290,26 +338,35 @@ def shares_of_parts(options: PartOptions, setup: Setup, treated: ClusterShares) 
     return ClusterShares.beside(parts)
 
 
-def _conventions(options: PartOptions, setup: Setup) -> dict[str, str]:
-    sample, basis = setup.sample, setup.basis
+def conventions(
+    options: PartOptions,
+    sample: Panel | ScannedSample,
+    *,
+    n_clean: int,
+    basis: Basis | None,
+    n_exposed: int,
+    outside: np.ndarray,
+    counts: CountFit | None = None,
+) -> dict[str, str]:
+    """Say how the parts were computed, and what they rest on."""
     rows = "treated rows centred by cohort x time" + (", exposed rows at s(S)" if options.exposures else "")
     told = {
         "identity": options.layout.identity,
-        "clean rows": f"{setup.fit.effects.rows.size:,} untreated and unexposed rows",
+        "clean rows": f"{n_clean:,} untreated and unexposed rows",
         "variance": f"clusters: {sample.clusters.name}; {rows} ({options.variance})",
         "small-sample factor": "none",
         "fixed effects": ", ".join(sample.effect_names(options.fixed_effects)),
     }
     if basis is not None:
-        told["response"] = f"{options.response} ({', '.join(basis.terms)}), {setup.exposed.size:,} exposed rows"
-    if setup.counts is not None:
-        told |= _of_counts(options, setup.counts)
+        told["response"] = f"{options.response} ({', '.join(basis.terms)}), {n_exposed:,} exposed rows"
+    if counts is not None:
+        told |= _of_counts(options, counts)
     if options.ordered:
         told["channels"] = "ordered: each beyond the earlier ones"
     if options.lags:
         told["channels"] = "; ".join(filter(None, [told.get("channels"), f"lagged by {options.lags} periods"]))
     if options.channels:
-        shares = (f"{name} {share:.1%}" for name, share in zip(options.channels, setup.outside, strict=True))
+        shares = (f"{name} {share:.1%}" for name, share in zip(options.channels, outside, strict=True))
         told["overlap"] = f"treated rows with a channel outside the range of clean rows: {', '.join(shares)}"
     if options.anticipation:
         told["anticipation"] = f"{options.anticipation} periods before treatment left out"

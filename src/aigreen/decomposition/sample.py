@@ -21,7 +21,7 @@ from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel, require_panel
 from aigreen.regression.sample import check_counts
 
-_MANY = 0.25  # share of treated rows beyond the clean ones from which an extrapolation is worth a warning
+MANY = 0.25  # share of treated rows beyond the clean ones from which an extrapolation is worth a warning
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,14 +175,29 @@ def _outside(
     beyond = (channels[treated] < low) | (channels[treated] > high)
     share = beyond.mean(axis=0)
     for name, column, part in zip(names, beyond.T, share, strict=True):
-        if part > _MANY:
+        if part > MANY:
             rows = treated[column]
-            message = (
-                f"{rows.size:,} of {len(treated):,} treated rows have a channel {name!r} outside the range of clean "
-                "rows: its effect on the outcome is extrapolated"
-            )
-            warn(OverlapWarning(message, count=rows.size, first=sample.labels(rows[:5])))
+            warn(outside_warning(name, rows.size, len(treated), sample.labels(rows[:5])))
     return share
+
+
+def outside_warning(name: str, count: int, n_treated: int, first: Sequence[object]) -> OverlapWarning:
+    """Say that many treated rows have a channel beyond clean rows."""
+    message = (
+        f"{count:,} of {n_treated:,} treated rows have a channel {name!r} outside the range of clean rows: its effect "
+        "on the outcome is extrapolated"
+    )
+    return OverlapWarning(message, count=count, first=first)
+
+
+def unsupported_error(basis: Basis, term: int, count: int, first: Sequence[object]) -> NoControlsError:
+    """Say that treated rows have an exposure that no untreated row has."""
+    return NoControlsError(
+        f"{count:,} treated rows have exposure {basis.terms[term]!r} and no untreated row has it",
+        column=basis.columns[basis.of[term]],
+        count=count,
+        first=first,
+    )
 
 
 def _require_support(
@@ -198,12 +213,7 @@ def _require_support(
     wanted = np.flatnonzero(hidden & (dose != 0).any(axis=0))
     if wanted.size:
         lost = treated[dose[:, wanted[0]] != 0]
-        raise NoControlsError(
-            f"{lost.size:,} treated rows have exposure {basis.terms[wanted[0]]!r} and no untreated row has it",
-            column=basis.columns[basis.of[wanted[0]]],
-            count=lost.size,
-            first=sample.labels(lost[:5]),
-        )
+        raise unsupported_error(basis, int(wanted[0]), lost.size, sample.labels(lost[:5]))
     if hidden.all():
         return
     weighted = response if sample.weights is None else response * sample.weights[rows, None]

@@ -13,8 +13,9 @@ from aigreen.arguments import check_fields, typed
 from aigreen.counterfactual.factors import check_factors, interactive_slopes
 from aigreen.counterfactual.imputed import Imputed, side_by_side
 from aigreen.counterfactual.leads import leads
-from aigreen.counterfactual.rows import Cells, identified_cells, split_rows
-from aigreen.did.imputation_on_disk import Blocks
+from aigreen.counterfactual.on_disk.design import Design
+from aigreen.counterfactual.rows import identified_cells, split_rows
+from aigreen.did.imputation_on_disk import impute, impute_counts
 from aigreen.effects.aggregation import Mass
 from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
@@ -22,7 +23,7 @@ from aigreen.errors import OptionError, SeparationWarning, warn
 from aigreen.linalg.varying_slopes import Slope
 from aigreen.options import as_columns, check_choice, check_fixed_effects, check_periods, check_scale
 from aigreen.panel.dropped import Dropped
-from aigreen.panel.facts import counts_of, result_facts
+from aigreen.panel.facts import CONVERGED, counts_of, result_facts
 from aigreen.panel.on_disk.offered import check_offered
 from aigreen.panel.on_disk.sample import ScannedSample
 from aigreen.panel.on_disk.scanned import ScannedPanel
@@ -149,7 +150,8 @@ class Imputation:
         Parameters
         ----------
         panel : Panel or ScannedPanel
-            With cohorts; rows may be missing at random. From disk (`Panel.scan`) linear, without covariates and leads.
+            With cohorts; rows may be missing at random. From disk (`Panel.scan`) without factors, leads of
+            counts, and formulas.
         outcome : str
         covariates : str or sequence of str, optional
             Numeric columns, or formulas of columns, that treatment does not change.
@@ -213,7 +215,7 @@ class Imputation:
             blocks += leads(imputed, {"lead": sample.unit_cohort}, self.leads, self.anticipation, dropped).values()
         values, psi, mass = side_by_side([average for _, average in blocks])
         if self.scale == "percent":
-            _warn_of_zeros(cells, y)
+            _warn_of_zeros(cells.cohort, cells.time, np.bincount(cells.cell, y[cells.rows]) == 0)
         cohort = np.concatenate([block.cohort for block, _ in blocks])
         time = np.concatenate([block.time for block, _ in blocks])
         order = np.lexsort((time, cohort))
@@ -237,34 +239,46 @@ class Imputation:
         )
 
     def _from_disk(self, panel: ScannedPanel, outcome: str, covariates: str | Sequence[str] | None) -> Effects:
-        check_offered(
-            "Imputation",
-            {
-                "family": (self.family, ("gaussian",)),
-                "covariates": (as_columns(covariates) or None, (None,)),
-                "leads": (self.leads, (0,)),
-                "factors": (self.factors, (0,)),
-            },
-        )
+        names = list(dict.fromkeys(as_columns(covariates)))
+        poisson = self.family == "poisson"
+        offered = {"factors": (self.factors, (0,))}
+        check_offered("Imputation", offered | ({"leads": (self.leads, (0,))} if poisson else {}))
         dropped = Dropped()
         effects = panel.effects_beside_unit(self.fixed_effects)
-        panel.check_roles(outcome, fixed_effects=effects)
-        sample = ScannedSample.complete(panel, [outcome], dropped, effects=effects, positive=True)
-        found = Blocks(sample, outcome, effects, self.anticipation, self.variance).impute(dropped)
-        k = len(found.values)
+        panel.check_roles(outcome, fixed_effects=effects, covariates=names)
+        design = Design.of(panel, [outcome], names, effects, self.anticipation, dropped)
+        sample = design.sample
         group, time = sample.cells()
-        sizes = {name: getattr(found, name) for name in ("n_rows", "n_units", "n_clusters", "largest")}
+        row_masses = sample.mass.astype(float)
+        if poisson:
+            found = impute_counts(
+                design,
+                percent=self.scale == "percent",
+                leave_one_out=self.variance == "leave_one_out",
+                drop=self.separated == "drop",
+                dropped=dropped,
+            )
+        else:
+            found = impute(design, self.variance, self.leads, dropped)
+        facts = sample.facts(outcome, dropped, **found.sizes)
+        n_zero, influence = 0, None
+        if found.counts is not None:
+            n_zero, row_masses = found.counts.n_zero, found.counts.row_masses
+            facts["resolution"] = CONVERGED * (1.0 if self.scale == "percent" else found.counts.level)
+            if self.scale == "percent":
+                influence = found.counts.mass_influence
+                _warn_of_zeros(found.cohort, found.time, found.counts.none)
         return self._effects(
             found.values,
             found.cohort,
             found.time,
             found.psi,
-            Mass(found.mass, np.arange(k)),
-            np.ones(k, dtype=bool),
-            (sample.unit_cluster[group], panel.group_cohort[group], sample.mass[group, time].astype(float), time),
+            Mass(found.mass, np.arange(len(found.values)), influence),
+            found.post,
+            (sample.unit_cluster[group], panel.group_cohort[group], row_masses[group, time], time),
             method=self._method(0),
-            conventions=self._conventions(sample, 0, ""),
-            facts=sample.facts(outcome, dropped, **sizes),
+            conventions=self._conventions(sample, n_zero, ""),
+            facts=facts,
         )
 
     def _effects(
@@ -340,12 +354,11 @@ class Imputation:
         return told
 
 
-def _warn_of_zeros(cells: Cells, y: np.ndarray) -> None:
+def _warn_of_zeros(cohort: np.ndarray, time: np.ndarray, zero: np.ndarray) -> None:
     """Warn of cells whose treated counts are all zero: in percent their effect is one number for any counterfactual."""
-    zero = np.bincount(cells.cell, y[cells.rows]) == 0
     if not zero.any():
         return
-    first = [f"({g}, {t})" for g, t in zip(cells.cohort[zero], cells.time[zero], strict=True)]
+    first = [f"({g}, {t})" for g, t in zip(cohort[zero], time[zero], strict=True)]
     message = (
         f"the treated counts of {len(first)} cohort-periods are all zero: these effects are -100 % without an error of "
         "their own"

@@ -33,7 +33,62 @@ class Contrast:
     control: int
 
 
-class Profiles:
+class GroupProfiles:
+    """Time profiles of groups, in each connected set of periods relative to its first.
+
+    Parameters
+    ----------
+    size : ndarray, shape (groups, times)
+        Rows (sum of weights) of each group in each period.
+    through : ndarray, shape (groups, times, times)
+        :math:`B_g'A_g^{-1}B_g`.
+
+    Attributes
+    ----------
+    component : ndarray of int, shape (groups, times)
+        Connected set of periods of the group, -1 without rows.
+    inverse : ndarray, shape (groups, times, times)
+        Of :math:`S_g`, zero for the first period of each set.
+    """
+
+    def __init__(self, size: np.ndarray, through: np.ndarray) -> None:
+        self.size = size
+        self.n_groups, self.n_times = size.shape
+        self.component = np.full(size.shape, -1)
+        self.inverse = np.zeros(through.shape)
+        for g in range(self.n_groups):
+            present = np.flatnonzero(size[g])
+            touch = csr_array(through[g][np.ix_(present, present)])
+            labels = csgraph.connected_components(touch, directed=False)[1]
+            self.component[g, present] = labels
+            free = np.setdiff1d(present, present[np.unique(labels, return_index=True)[1]])
+            if free.size:
+                at = np.ix_(free, free)
+                self.inverse[g][at] = np.linalg.inv((np.diag(size[g]) - through[g])[at])
+
+    @property
+    def n_free(self) -> np.ndarray:
+        """Number of free parameters in each group's profile, shape (groups,): periods less connected sets."""
+        return (self.component >= 0).sum(axis=1) - (self.component.max(axis=1) + 1)
+
+    def identified(self, c: Contrast) -> bool:
+        """Whether connected rows link both groups' period with their reference."""
+        return all(
+            g < self.n_groups and self.component[g, c.time] == self.component[g, c.reference] >= 0
+            for g in (c.group, c.control)
+        )
+
+    def slopes(self, contrasts: Sequence[Contrast]) -> np.ndarray:
+        """Differentiate contrasts by the right sides of all equations, shape (groups, times, contrasts)."""
+        group, time, reference, control = _codes(contrasts)
+        each = np.arange(len(contrasts))
+        slopes = np.zeros((self.n_groups, self.n_times, len(contrasts)))
+        slopes[group, :, each] = self.inverse[group, time] - self.inverse[group, reference]
+        slopes[control, :, each] = self.inverse[control, reference] - self.inverse[control, time]
+        return slopes
+
+
+class Profiles(GroupProfiles):
     """Projection on unit effects and group x time effects.
 
     Parameters
@@ -41,26 +96,18 @@ class Profiles:
     unit, group, time : ndarray of int, shape (n,)
         Codes without gaps; `group` is constant within units.
     weights : ndarray, shape (n,), or None
-
-    Attributes
-    ----------
-    size : ndarray, shape (groups, times)
-        Rows (sum of weights) of each group in each period.
     """
 
     def __init__(self, unit: np.ndarray, group: np.ndarray, time: np.ndarray, weights: np.ndarray | None) -> None:
         self.unit, self.weights = unit, weights
-        self.n_units, self.n_groups, self.n_times = (int(c.max()) + 1 for c in (unit, group, time))
+        self.n_units, n_groups, self.n_times = (int(c.max()) + 1 for c in (unit, group, time))
         self.cell = group * self.n_times + time
-        self.size = self._table(group, time, self.n_groups)
         self._by_unit = self._table(unit, time, self.n_units)
         self.total = self._by_unit.sum(axis=1)
         self._unit_group = np.zeros(self.n_units, dtype=np.intp)
         self._unit_group[unit] = group
-        self.component = np.full((self.n_groups, self.n_times), -1)
-        self.inverse = np.zeros((self.n_groups, self.n_times, self.n_times))
-        for g in range(self.n_groups):
-            self._invert(g)
+        through = products_of_units(self._by_unit, self._unit_group, n_groups)
+        super().__init__(self._table(group, time, n_groups), through)
 
     def _table(self, codes: np.ndarray, time: np.ndarray, n: int) -> np.ndarray:
         """Rows (sum of weights) by code and period, shape (n, times)."""
@@ -69,26 +116,6 @@ class Profiles:
 
     def _weighted(self, values: np.ndarray) -> np.ndarray:
         return values if self.weights is None else values * self.weights
-
-    def _invert(self, g: int) -> None:
-        """Invert S_g, with the first period of each connected set of periods as its zero."""
-        of_group = self._unit_group == g
-        b = self._by_unit[of_group]
-        s = np.diag(self.size[g]) - (b / self.total[of_group, None]).T @ b
-        present = np.flatnonzero(self.size[g])
-        labels = np.zeros(len(present), dtype=int)
-        if not b[:, present].all(axis=1).any():
-            touch = csr_array(b[:, present].T @ b[:, present])
-            labels = csgraph.connected_components(touch, directed=False)[1]
-        self.component[g, present] = labels
-        free = np.setdiff1d(present, present[np.unique(labels, return_index=True)[1]])
-        if free.size:
-            self.inverse[g][np.ix_(free, free)] = np.linalg.inv(s[np.ix_(free, free)])
-
-    @property
-    def n_free(self) -> np.ndarray:
-        """Number of free parameters in each group's profile, shape (groups,): periods less connected sets."""
-        return (self.component >= 0).sum(axis=1) - (self.component.max(axis=1) + 1)
 
     def fit(self, values: np.ndarray) -> np.ndarray:
         """Return profiles of columns, shape (groups, times, k), and leave their residuals in `values`, shape (n, k)."""
@@ -107,13 +134,6 @@ class Profiles:
         mean = np.bincount(self.unit, self._weighted(column), self.n_units) / self.total
         column -= mean[self.unit]
 
-    def identified(self, c: Contrast) -> bool:
-        """Whether connected rows link both groups' period with their reference."""
-        return all(
-            g < self.n_groups and self.component[g, c.time] == self.component[g, c.reference] >= 0
-            for g in (c.group, c.control)
-        )
-
     def influence(
         self, scores: np.ndarray, contrasts: Sequence[Contrast], clusters: np.ndarray, n_clusters: int
     ) -> np.ndarray:
@@ -124,11 +144,8 @@ class Profiles:
         scores : shape (n,)
             Weight times residual.
         """
-        group, time, reference, control = _codes(contrasts)
-        each = np.arange(len(contrasts))
-        slopes = np.zeros((self.n_groups, self.n_times, len(contrasts)))
-        slopes[group, :, each] = self.inverse[group, time] - self.inverse[group, reference]
-        slopes[control, :, each] = self.inverse[control, reference] - self.inverse[control, time]
+        group, _, _, control = _codes(contrasts)
+        slopes = self.slopes(contrasts)
         cells = crosstab(clusters, self.cell, scores, n_clusters, self.n_groups * self.n_times)
         psi = cells @ slopes.reshape(-1, len(contrasts))
         if not is_nested(self.unit, clusters):
@@ -138,6 +155,21 @@ class Profiles:
                 units, columns = np.flatnonzero(self._unit_group == g), np.flatnonzero((group == g) | (control == g))
                 psi[:, columns] -= sums[:, units] @ (self._by_unit[units] @ slopes[g][:, columns])
         return psi
+
+
+def products_of_units(by_unit: np.ndarray, group: np.ndarray, n_groups: int) -> np.ndarray:
+    """Sum :math:`bb'/b'1` over the units of each group, b their weights by period; shape (groups, times, times)."""
+    out = np.zeros((n_groups, by_unit.shape[1], by_unit.shape[1]))
+    for g in range(n_groups):
+        b = by_unit[group == g]
+        out[g] = (b / b.sum(axis=1)[:, None]).T @ b
+    return out
+
+
+def contrasts_of(profile: np.ndarray, contrasts: Sequence[Contrast]) -> np.ndarray:
+    """Contrasts of profiles, shape (groups, times, k); shape (len(contrasts), k)."""
+    g, t, r, c = _codes(contrasts)
+    return profile[g, t] - profile[g, r] - profile[c, t] + profile[c, r]
 
 
 def _codes(contrasts: Sequence[Contrast]) -> tuple[np.ndarray, ...]:
@@ -189,8 +221,7 @@ def saturated_fit(
     scores = values[:, 0] - x @ beta
     if w is not None:
         scores *= w
-    g, t, r, c = _codes(contrasts)
-    gamma = profile[g, t] - profile[g, r] - profile[c, t] + profile[c, r]
+    gamma = contrasts_of(profile, contrasts)
     psi = profiles.influence(scores, contrasts, clusters, n_clusters)
     if kept.any():
         slopes = [np.bincount(clusters, x[:, j] * scores, n_clusters) for j in np.flatnonzero(kept)]

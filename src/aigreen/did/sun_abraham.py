@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
 from aigreen.arguments import check_fields, typed
-from aigreen.did.saturated import Contrast, Profiles, saturated_fit
+from aigreen.did.saturated import Contrast, GroupProfiles, Profiles, SaturatedFit, saturated_fit
+from aigreen.did.saturated_on_disk import GroupRows, ScannedProfiles
 from aigreen.effects.aggregation import Mass
 from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
 from aigreen.errors import (
+    AigreenWarning,
     AlwaysTreatedWarning,
     NoControlsError,
     NoPrePeriodError,
@@ -22,14 +24,17 @@ from aigreen.errors import (
     OptionError,
     UnreachedWarning,
 )
-from aigreen.linalg.arrays import compact
-from aigreen.linalg.sandwich import SMALL_SAMPLE, cluster_factor, n_parameters
-from aigreen.options import check_reference
+from aigreen.linalg.arrays import compact, is_nested
+from aigreen.linalg.sandwich import SMALL_SAMPLE, cluster_factor, n_parameters, parameters_of_levels
+from aigreen.options import as_columns, check_reference
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
+from aigreen.panel.on_disk.sample import ScannedSample
+from aigreen.panel.on_disk.scanned import ScannedPanel
 from aigreen.panel.panel import NEVER, Panel, require_panel
 from aigreen.regression.lone_clusters import warn_lone_cohorts
 from aigreen.regression.sample import Sample, draw_sample, no_reference
+from aigreen.regression.twfe_on_disk import without_singletons
 
 Control = Literal["never_treated", "last_treated"]
 
@@ -74,13 +79,25 @@ class SunAbraham:
         check_reference(self.reference)
 
     @typed
-    def fit(self, panel: Panel, outcome: str, *, covariates: str | Sequence[str] | None = None) -> Effects:
+    def fit(
+        self, panel: Panel | ScannedPanel, outcome: str, *, covariates: str | Sequence[str] | None = None
+    ) -> Effects:
         """Fit and return effects by `cohort` and `time`, reference cells included as zeros.
+
+        Parameters
+        ----------
+        panel : Panel or ScannedPanel
+            From disk (`Panel.scan`) with columns as covariates.
+        outcome : str
+        covariates : str or sequence of str, optional
+            Columns, or formulas.
 
         Raises
         ------
         NoTreatedError, NoControlsError, NoPrePeriodError, TooFewClustersError
         """
+        if isinstance(panel, ScannedPanel):
+            return self._from_disk(panel, outcome, list(dict.fromkeys(as_columns(covariates))), Dropped())
         require_panel(panel)
         dropped = Dropped()
         panel, covariates = panel.with_covariates(covariates, dropped)
@@ -109,7 +126,92 @@ class SunAbraham:
         k = int(profiles.n_free[cohorts != control].sum() + fit.kept.sum())
         factor = cluster_factor(len(sample), n_parameters(k, sample.effects, [clusters]), n_clusters)
         row_cohort = _unit_cohorts(sample)[sample.effects[0]]
-        mass = np.array([profiles.size[c.group, c.time] for c in contrasts])
+        return self._effects(
+            fit,
+            cells,
+            np.array([profiles.size[c.group, c.time] for c in contrasts]),
+            factor,
+            (sample.clusters, np.where(row_cohort == control, NEVER, row_cohort), sample.weights, sample.effects[1]),
+            panel.clusters.name,
+            result_facts(sample.panel, sample.rows, outcome, dropped, t_intervals=True),
+        )
+
+    def _from_disk(self, panel: ScannedPanel, outcome: str, covariates: list[str], dropped: Dropped) -> Effects:
+        panel.check_roles(outcome, covariates=covariates)
+        columns, n_clusters = [outcome, *covariates], len(panel.clusters)
+        effects = [panel.names["time"]]
+        complete = ScannedSample.complete(panel, columns, dropped, effects=effects, positive=True)
+        sample = without_singletons(complete, dropped)
+        of_group = np.where(panel.group_cohort > complete.times[-1], NEVER, panel.group_cohort)
+        group, time = sample.cells()
+
+        def count(category: type[AigreenWarning], reason: str, gone: np.ndarray) -> None:
+            dropped.add(category, "rows", reason, *sample.count_rows(group[gone], time[gone]))
+
+        cohort = of_group[group]
+        control, gone = self._compared(cohort, sample.times[time], count, dropped)
+        _check_left(cohort[~gone], control, dropped)
+        if gone.any():
+            sample = sample.without(group[gone], time[gone])
+            group, time = sample.cells()
+        cohorts = np.unique(of_group[group])
+        panel.check_room(
+            f"influence functions of {len(cohorts) * sample.n_periods:,} cohort-periods by {n_clusters:,} clusters",
+            "name cluster= with fewer clusters",
+            2 * (1 + len(covariates)) * n_clusters * len(cohorts) * sample.n_periods,
+        )
+
+        def blocks() -> Iterator[GroupRows]:
+            for block in sample.blocks("Sun-Abraham"):
+                of_unit = np.searchsorted(cohorts, of_group[block.group])
+                values = np.column_stack([block.columns[name] for name in columns])
+                cluster = sample.unit_cluster[block.group][block.unit]
+                yield GroupRows(block.unit, of_unit[block.unit], block.time, cluster, block.w, values)
+
+        profiles = ScannedProfiles(blocks, len(cohorts), sample.n_periods, len(columns))
+        contrasts, cells = self._contrasts(profiles, cohorts, sample.times, control, dropped)
+        row_cohort, clusters = of_group[group], sample.unit_cluster[group]
+        warn_lone_cohorts(cohorts, np.searchsorted(cohorts, row_cohort), clusters)
+        fit = profiles.fit(contrasts, n_clusters)
+        dropped.collinear(covariates, fit.kept)
+        k = int(profiles.n_free[cohorts != control].sum() + fit.kept.sum())
+        levels = [] if is_nested(time, clusters) else [sample.n_periods]
+        n, own = int(sample.rows.sum()), sample.n_clusters
+        facts = sample.facts(
+            outcome,
+            dropped,
+            n_rows=n,
+            n_units=int(sample.units.sum()),
+            n_clusters=own,
+            largest=profiles.moments.largest,
+        )
+        return self._effects(
+            fit,
+            cells,
+            np.array([profiles.size[c.group, c.time] for c in contrasts]),
+            cluster_factor(n, parameters_of_levels(k, levels), own),
+            (
+                clusters,
+                np.where(row_cohort == control, NEVER, row_cohort),
+                sample.mass[group, time].astype(float),
+                time,
+            ),
+            panel.clusters.name,
+            facts | {"df": own - 1},
+        )
+
+    def _effects(
+        self,
+        fit: SaturatedFit,
+        cells: pd.DataFrame,
+        mass: np.ndarray,
+        factor: float,
+        rows: tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray],
+        clusters: Hashable,
+        facts: dict[str, Any],
+    ) -> Effects:
+        """Effects by cohort and time; `rows` are cluster, cohort, weight and period of the sample, by row or summed."""
+        of, cohort, weights, time = rows
         return Effects(
             values=fit.values,
             index=pd.MultiIndex.from_frame(cells),
@@ -118,58 +220,69 @@ class SunAbraham:
             mass=Mass(mass, np.arange(len(mass))),
             post=(cells["time"] >= cells["cohort"]).to_numpy(),
             cluster_shares=ClusterShares.by_cohort(
-                sample.clusters,
-                np.where(row_cohort == control, NEVER, row_cohort),
+                of,
+                cohort,
                 cells["cohort"].to_numpy(),
-                n_clusters=len(panel.clusters),
-                weights=sample.weights,
+                n_clusters=len(fit.psi),
+                weights=weights,
                 by_group=True,
-                time=sample.effects[1],
+                time=time,
             ),
             conventions={
                 "control group": self.control_group.replace("_", " "),
                 "reference horizon": str(self.reference),
-                "variance": f"clustered by {panel.clusters.name}, {SMALL_SAMPLE}",
+                "variance": f"clustered by {clusters}, {SMALL_SAMPLE}",
                 "aggregation weights": "rows of a cohort at a horizon, taken as fixed",
                 "singletons": "left out, counted",
             },
-            **result_facts(sample.panel, sample.rows, outcome, dropped, t_intervals=True),
+            **facts,
         )
 
     def _comparable(self, sample: Sample, dropped: Dropped) -> tuple[Sample, float]:
         """Leave out what cannot be compared; return the sample and the control cohort."""
-        cohort, times, (unit, time) = _unit_cohorts(sample), _times(sample), sample.effects
+        unit, time = sample.effects
+
+        def count(category: type[AigreenWarning], reason: str, gone: np.ndarray) -> None:
+            rows = sample.rows[gone]
+            dropped.add(category, "rows", reason, rows.size, sample.panel.labels(rows[:5]))
+
+        control, gone = self._compared(_unit_cohorts(sample)[unit], _times(sample)[time], count, dropped)
+        sample = sample.without(gone) if gone.any() else sample
+        _check_left(_unit_cohorts(sample), control, dropped)
+        return sample, control
+
+    def _compared(
+        self,
+        cohort: np.ndarray,
+        time: np.ndarray,
+        count: Callable[[type[AigreenWarning], str, np.ndarray], None],
+        dropped: Dropped,
+    ) -> tuple[float, np.ndarray]:
+        """Return the control cohort, and mark the rows, of these cohorts and periods, that cannot be compared."""
         cohorts = np.unique(cohort)
         treated = cohorts[np.isfinite(cohorts)]
-        if not (sample.take(sample.panel.time) >= cohort[unit]).any():
+        if not (time >= cohort).any():
             raise NoTreatedError(f"no unit is treated within the periods of the sample{dropped.cause()}", count=0)
         control = NEVER
-        gone = np.zeros(len(sample), dtype=bool)
+        gone = np.zeros(len(cohort), dtype=bool)
         if self.control_group == "last_treated":
             if len(treated) < 2:
                 raise NoControlsError(f"{len(treated)} cohort: none is left to compare with the last one", count=0)
             control = treated[-1]
-            never = ~np.isfinite(cohort)[unit]
-            _count(dropped, UnreachedWarning, "rows", "never treated; the last cohort is the control", sample, never)
-            late = (times >= control)[time] & ~never
-            _count(dropped, UnreachedWarning, "rows", "periods in which the last cohort is treated", sample, late)
+            never = ~np.isfinite(cohort)
+            count(UnreachedWarning, "never treated; the last cohort is the control", never)
+            late = (time >= control) & ~never
+            count(UnreachedWarning, "periods in which the last cohort is treated", late)
             gone = never | late
         elif treated.size == cohorts.size:
             message = "no unit is never treated; use control_group='last_treated'"
             raise NoControlsError(message + dropped.cause(), count=0)
-        always = (cohort <= times[0])[unit] & ~gone
-        _count(dropped, AlwaysTreatedWarning, "rows", "units treated from the first period", sample, always)
-        gone |= always
-        sample = sample.without(gone) if gone.any() else sample
-        left = _unit_cohorts(sample)
-        if not (left == control).any():
-            raise NoControlsError(f"no row of the controls is left{dropped.cause()}", count=0)
-        if not (np.isfinite(left) & (left != control)).any():
-            raise NoPrePeriodError(f"no cohort is seen before its treatment{dropped.cause()}", count=0)
-        return sample, control
+        always = (cohort <= time.min()) & ~gone
+        count(AlwaysTreatedWarning, "units treated from the first period", always)
+        return control, gone | always
 
     def _contrasts(
-        self, profiles: Profiles, cohorts: np.ndarray, times: np.ndarray, control: float, dropped: Dropped
+        self, profiles: GroupProfiles, cohorts: np.ndarray, times: np.ndarray, control: float, dropped: Dropped
     ) -> tuple[list[Contrast], pd.DataFrame]:
         """List the effects, and their cohort and time; those that no rows link to the reference are counted."""
         against = int(np.flatnonzero(cohorts == control)[0])
@@ -213,6 +326,9 @@ def _times(sample: Sample) -> np.ndarray:
     return sample.panel.times[np.flatnonzero(np.bincount(sample.take(sample.panel.time_codes)))]
 
 
-def _count(dropped: Dropped, category: type, what: str, reason: str, sample: Sample, gone: np.ndarray) -> None:
-    rows = sample.rows[gone]
-    dropped.add(category, what, reason, rows.size, sample.panel.labels(rows[:5]))
+def _check_left(cohort: np.ndarray, control: float, dropped: Dropped) -> None:
+    """Refuse a sample without controls, or without another cohort."""
+    if not (cohort == control).any():
+        raise NoControlsError(f"no row of the controls is left{dropped.cause()}", count=0)
+    if not (np.isfinite(cohort) & (cohort != control)).any():
+        raise NoPrePeriodError(f"no cohort is seen before its treatment{dropped.cause()}", count=0)

@@ -125,9 +125,14 @@ class Eliminated:
         return self._solved[0]
 
     @property
+    def rank(self) -> int:
+        """Number of independent equations."""
+        return len(self._solved[1])
+
+    @property
     def whole(self) -> bool:
         """Whether every level has rows and their units connect them all."""
-        return bool((self.diagonal > 0).all()) and len(self._solved[1]) == self.n_levels - len(self.sizes)
+        return bool((self.diagonal > 0).all()) and self.rank == self.n_levels - len(self.sizes)
 
     def _independent(self) -> np.ndarray | None:
         """Levels without the first of each connected component, where there is one effect beside units."""
@@ -159,6 +164,55 @@ class Eliminated:
             total += self.null[level]
         largest = max(1.0, float(np.abs(self.null).max(initial=0.0)))
         return reached & (np.abs(total).max(axis=1, initial=0.0) < NULL * largest)
+
+
+class Moments:
+    """Sums of columns about the first row, from which their spread follows.
+
+    Attributes
+    ----------
+    low, high : ndarray, shape (k,)
+        Range of each column.
+    level : ndarray, shape (k,)
+        Weighted sum of squares about zero.
+    weight : float
+        Sum of weights.
+    """
+
+    def __init__(self, k: int) -> None:
+        self.low, self.high = np.full(k, np.inf), np.full(k, -np.inf)
+        self.level, self.weight = np.zeros(k), 0.0
+        self._start: np.ndarray | None = None
+        self._total, self._square = np.zeros(k), np.zeros(k)
+
+    def add(self, values: np.ndarray, w: np.ndarray) -> None:
+        """Add rows, shape (n, k)."""
+        if not len(values):
+            return
+        if self._start is None:
+            self._start = values[0].copy()
+        self.low = np.minimum(self.low, values.min(axis=0))
+        self.high = np.maximum(self.high, values.max(axis=0))
+        apart = values - self._start
+        self._total += w @ apart
+        self._square += w @ apart**2
+        self.level += w @ values**2
+        self.weight += float(w.sum())
+
+    @property
+    def largest(self) -> float:
+        """Largest absolute value of the first column."""
+        return float(max(abs(self.low[0]), abs(self.high[0])))
+
+    @property
+    def spread(self) -> np.ndarray:
+        """Weighted sum of squares about the mean, shape (k,); exactly zero of a constant."""
+        return np.where(self.high > self.low, self._square - self._total**2 / self.weight, 0.0)
+
+    @property
+    def size(self) -> np.ndarray:
+        """Weighted sum of squares about the mean, of a constant about zero, shape (k,)."""
+        return np.where(self.high > self.low, self.spread, self.level)
 
 
 class Units:

@@ -19,7 +19,7 @@ from aigreen.errors import (
 )
 from aigreen.linalg.arrays import cross_products, sum_by
 from aigreen.linalg.collinearity import independent_columns, symmetric_inverse
-from aigreen.linalg.eliminated import Eliminated, Units
+from aigreen.linalg.eliminated import Eliminated, Moments, Units
 from aigreen.linalg.sandwich import cluster_factor, parameters_of_levels
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.on_disk.blocks import Block
@@ -135,38 +135,6 @@ class Regressors:
         return replace(self, labels=[*self.labels[: self.n_treatments], *kept], covariates=kept)
 
 
-@dataclass(eq=False)
-class _Moments:
-    """Sums of columns about the first row, from which their spread follows."""
-
-    low: np.ndarray
-    high: np.ndarray
-    start: np.ndarray
-    total: np.ndarray
-    square: np.ndarray
-    weight: float = 0.0
-
-    @classmethod
-    def of(cls, first: np.ndarray) -> _Moments:
-        zero = np.zeros(len(first))
-        return cls(first.copy(), first.copy(), first.copy(), zero.copy(), zero.copy())
-
-    def add(self, values: np.ndarray, w: np.ndarray) -> None:
-        """Add rows, shape (n, k)."""
-        self.low = np.minimum(self.low, values.min(axis=0))
-        self.high = np.maximum(self.high, values.max(axis=0))
-        apart = values - self.start
-        self.total += w @ apart
-        self.square += w @ apart**2
-        self.weight += float(w.sum())
-
-    @property
-    def size(self) -> np.ndarray:
-        """Weighted sum of squares about the mean, of a constant about zero."""
-        about = self.square - self.total**2 / self.weight
-        return np.where(self.high > self.low, about, self.weight * self.start**2)
-
-
 @dataclass(frozen=True, eq=False)
 class Fit:
     """A regression.
@@ -200,7 +168,7 @@ class _FirstPass:
     """What one pass through the rows finds."""
 
     equations: Eliminated
-    moments: _Moments
+    moments: Moments
     n_always: int = 0
     first_always: list[Any] = field(default_factory=list)
     dummies: bool = True
@@ -308,7 +276,7 @@ def _first_pass(
         X = regressors.matrix(block, sample)
         values = np.column_stack([block.columns[outcome], X])
         if found is None:
-            found = _FirstPass(equations, _Moments.of(values[0]))
+            found = _FirstPass(equations, Moments(1 + k))
             found.ever, found.of_ever = np.zeros((n_clusters, 2)), np.zeros(k)
         equations.add(block.unit, block.n_units, levels, block.w, values)
         found.moments.add(values, block.w)

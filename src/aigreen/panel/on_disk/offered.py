@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aigreen.errors import OptionError
+from aigreen.errors import NotFromDiskError
 
 
 def check_offered(what: str, given: Mapping[str, tuple[Any, tuple[Any, ...]]]) -> None:
@@ -19,12 +19,17 @@ def check_offered(what: str, given: Mapping[str, tuple[Any, tuple[Any, ...]]]) -
 
     Raises
     ------
-    OptionError
-        Names the option, and all that are offered.
+    NotFromDiskError
+        Names the option as it was written, and all that is offered.
     """
-    offered = "; ".join(f"{name} {', '.join(map(repr, values))}" for name, (_, values) in given.items())
     for name, (value, values) in given.items():
         if value not in values:
-            raise OptionError(
-                name, value, [*values, f"a Panel in memory: from disk {what} takes {offered} and its other options"]
-            )
+            offered = [_told(option, some) for option, (_, some) in given.items()]
+            raise NotFromDiskError(name, value, what, offered)
+
+
+def _told(option: str, values: tuple[Any, ...]) -> str:
+    """Say in words which values of an option there are."""
+    if values == (None,):
+        return f"no {option}"
+    return " or ".join(f"{option}={value!r}" for value in values)

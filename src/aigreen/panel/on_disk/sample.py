@@ -40,7 +40,9 @@ class ScannedSample:
     mean_weight, first_weight : ndarray, shape (groups,)
         Sums over units of their mean weight and of that of their first row.
     keep : function of a block to ndarray of bool, optional
-        Further choice of rows.
+        Further choice of rows; their periods are those of the panel.
+    derived : function of a block to dict of str to ndarray, optional
+        Further columns, from all rows of the units, complete or not.
     """
 
     panel: ScannedPanel
@@ -54,6 +56,7 @@ class ScannedSample:
     mean_weight: np.ndarray
     first_weight: np.ndarray
     keep: Callable[[Block], np.ndarray] | None = None
+    derived: Callable[[Block], dict[str, np.ndarray]] | None = None
 
     @classmethod
     def complete(
@@ -112,16 +115,50 @@ class ScannedSample:
 
     def restricted(self, keep: Callable[[Block], np.ndarray]) -> ScannedSample:
         """Return the sample of the rows that a function of a block marks, counted anew."""
-        narrow, counts = replace(self, keep=keep), _Counts.nothing(self.panel)
+        before = self.keep
+
+        def both(block: Block) -> np.ndarray:
+            if before is None:
+                return keep(block)
+            marked = before(block)
+            marked[marked] = keep(block.take(marked)) if marked.any() else False
+            return marked
+
+        narrow, counts = replace(self, keep=both), _Counts.nothing(self.panel)
         for block in narrow.blocks(what="count"):
             counts.add(replace(block, time=np.searchsorted(self.panel.times, self.times)[block.time]))
         found = counts.sample(self.panel, self.columns, self.effects, positive=self.positive)
-        return replace(found, keep=keep)
+        return replace(found, keep=both)
+
+    def without(self, group: np.ndarray, time: np.ndarray) -> ScannedSample:
+        """Leave out the rows of pairs of a group and a period."""
+        gone = self._mask(group, time)
+        return self.restricted(lambda block: ~gone[block.group[block.unit], block.time])
+
+    def count_rows(self, group: np.ndarray, time: np.ndarray) -> tuple[int, list[str]]:
+        """Count the rows of pairs of a group and a period, and name the first."""
+        count, first = int(self.rows[group, time].sum()), list[str]()
+        if count:
+            mask, position = self._mask(group, time), np.searchsorted(self.panel.times, self.times)
+            for block in self.blocks("names"):
+                at = np.flatnonzero(mask[block.group[block.unit], position[block.time]])
+                first += block.rows(at[: SHOWN - len(first)], self.periods)
+                if len(first) == min(count, SHOWN):
+                    break
+        return count, first
+
+    def _mask(self, group: np.ndarray, time: np.ndarray) -> np.ndarray:
+        """Mark pairs of a group and a period, of those of the panel."""
+        mask = np.zeros((len(self.rows), len(self.panel.times)), dtype=bool)
+        mask[group, np.searchsorted(self.panel.times, self.times)[time]] = True
+        return mask
 
     def blocks(self, what: str = "rows") -> Iterator[Block]:
         """Yield blocks of the rows; their periods are positions in `times`, their groups stay those of the panel."""
         position = np.searchsorted(self.times, self.panel.times)
         for block in self.panel.blocks(self.columns, self.effects, what):
+            if self.derived is not None:
+                block = replace(block, columns=block.columns | self.derived(block))
             keep = np.ones(len(block), dtype=bool)
             for name in self.columns:
                 keep &= ~np.isnan(block.columns[name])
@@ -130,13 +167,12 @@ class ScannedSample:
             if not keep.any():
                 continue
             block = block.take(keep)
-            block = replace(block, time=position[block.time])
             if self.keep is not None:
                 marked = self.keep(block)
                 if not marked.any():
                     continue
                 block = block.take(marked)
-            yield block
+            yield replace(block, time=position[block.time])
 
     # -- what estimators ask of a panel --------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aigreen import TWFE, Decomposition, GroupTimeATT, Imputation, Panel, SunAbraham
+from aigreen import TWFE, Decomposition, Efficient, GroupTimeATT, Imputation, Panel
 from aigreen.errors import (
     ClusterVariesError,
     DataError,
@@ -209,12 +209,22 @@ REFUSED = [
     (GroupTimeATT(), {"propensity_covariates": ["w"]}, "propensity_covariates=['w']"),
     (GroupTimeATT(sampling="balanced"), {}, "sampling='balanced'"),
     (GroupTimeATT(), {"current": "w"}, "current=['w']"),
-    (Imputation(family="poisson"), {}, "family='poisson'"),
-    (Imputation(leads=2), {}, "leads=2"),
-    (Imputation(factors=1), {}, "factors=1"),
+    (Imputation(family="poisson", scale="percent", leads=1), {}, "leads=1"),
+    (
+        Imputation(factors=1),
+        {},
+        "factors=1: from disk (Panel.scan) Imputation takes factors=0, and all its other options; "
+        "change factors=, or fit a Panel of the rows in memory",
+    ),
+    (Imputation(), {"covariates": "w + C(ind)"}, "covariates='w + C(ind)'"),
     (Imputation(fixed_effects=["ind", "year"]), {}, "fixed_effects=['ind', 'year']"),
     (Imputation(fixed_effects=["firm", "firm^year"]), {}, "fixed_effects='firm^year'"),
     (Imputation(fixed_effects=["firm[year]", "firm"]), {}, "fixed_effects='firm[year]'"),
+    (Decomposition(channels=["w"], family="poisson"), {}, "family='poisson'"),
+    (Decomposition(channels=["w"], leads=2), {}, "leads=2"),
+    (Decomposition(channels=["w"], interaction=True), {}, "interaction=True"),
+    (Decomposition(channels=["w"], lags=1), {}, "lags=1"),
+    (Decomposition(channels=["w"]), {"covariates": "w"}, "covariates='w'"),
     (TWFE(family="poisson"), {}, "family='poisson'"),
     (TWFE(vcov="hetero"), {}, "vcov='hetero'"),
     (TWFE(), {"instruments": "w", "treatment": "y"}, "instruments=['w']"),
@@ -231,9 +241,9 @@ def test_options_that_are_for_memory_alone(tmp_path, model, given, told):
 
 def test_other_estimators_ask_for_a_panel_in_memory(tmp_path):
     scanned = scan(frame(), tmp_path)
-    for model in (SunAbraham(), Decomposition(channels=["w"])):
-        with pytest.raises(NotAPanelError, match=r"ScannedPanel.*GroupTimeATT, Imputation and TWFE"):
-            model.fit(scanned, "y")
+    for fit in (Efficient(kind="roth_santanna").fit, Decomposition(channels=["w"]).sensitivity):
+        with pytest.raises(NotAPanelError, match=r"ScannedPanel.*GroupTimeATT, Imputation, .* and Decomposition.fit$"):
+            fit(scanned, "y")
 
 
 def test_without_duckdb_the_extra_is_named(tmp_path, monkeypatch):

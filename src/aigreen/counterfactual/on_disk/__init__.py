@@ -1,0 +1,1 @@
+"""The imputation engine on panels in files: rows, equations and sums by cluster, block by block."""

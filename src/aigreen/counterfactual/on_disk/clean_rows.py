@@ -1,0 +1,397 @@
+r"""Least squares on clean rows of a panel on disk, and what it leaves of treated and exposed rows, summed by cluster.
+
+One pass through blocks of whole units builds the normal equations of all columns, V = (outcomes, covariates), in which
+the effects of units are eliminated, and the sums of target rows, :math:`T = F'w`, of each cohort-period and each
+function of exposure. Solved, they give the deviations :math:`\dot V = V - F'\hat\gamma` of any row. A last pass sums by
+cluster what influence functions are made of: :math:`\dot V` of target rows, and of clean rows
+:math:`\sum w\dot V F_i'(F'WF)^-T`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from aigreen.counterfactual.leave_out import turn_apart
+from aigreen.counterfactual.on_disk.design import Design, Rows
+from aigreen.counterfactual.on_disk.sums import Sums, Support
+from aigreen.errors import (
+    AlwaysTreatedWarning,
+    NoControlsError,
+    NoPrePeriodError,
+)
+from aigreen.exposure.basis import Basis
+from aigreen.linalg.arrays import cross_products, sum_by, sum_by_two
+from aigreen.linalg.collinearity import independent_columns, symmetric_inverse
+from aigreen.linalg.eliminated import Eliminated, Moments, Units
+from aigreen.panel.dropped import Dropped
+from aigreen.panel.on_disk.sample import SHOWN
+
+_LEFT, _OF_LEVEL = 1e-12, 1e-6  # share of the sum of squares within units, and of the norm, of a dependent covariate
+
+
+class CleanRows:
+    """The fit on clean rows, in passes: made of the first, `reach` and `sums` are the others.
+
+    Attributes
+    ----------
+    design : Design
+    equations : Eliminated
+    moments : Moments
+        Of outcomes, covariates and leads on clean rows.
+    gram : ndarray, shape (k, k)
+        Their cross-products, less fixed effects.
+    kept : ndarray of int
+        Covariates that fixed effects and earlier ones do not determine, positions in the columns.
+    basis : Basis, or None
+    """
+
+    def __init__(self, design: Design, dropped: Dropped | None) -> None:
+        silent = dropped is None
+        dropped = dropped or Dropped()
+        self.design = design
+        sample, k = design.sample, len(design.outcomes) + len(design.covariates) + len(design.leads)
+        self.equations = Eliminated([sample.panel.n_levels(name) for name in design.effects], k)
+        self.moments = Moments(k)
+        self.basis = None if _by_quantiles(design) else _choose(design, np.zeros((0, len(design.exposures))))
+        self._nothing_reached()
+        n_treated = n_always = 0
+        first: list[object] = []
+        for rows in self._rows("fit"):
+            block, at = rows.block, rows.clean
+            unit, w = block.unit[at], rows.w[at]
+            units = self.equations.add(unit, block.n_units, rows.levels_of(at), w, rows.values[at])
+            self.moments.add(rows.values[at], w)
+            with_treated = np.bincount(block.unit, rows.treated, block.n_units) > 0
+            always = with_treated & (np.bincount(block.unit, rows.untreated, block.n_units) == 0)
+            n_treated += int(with_treated.sum())
+            n_always += int(always.sum())
+            first += block.labels[always][: SHOWN - len(first)].tolist()
+            self._target(rows, units, units.inverse[block.unit] > 0)
+        if n_always == n_treated:
+            message = f"no treated unit is seen untreated{dropped.cause()}"
+            raise NoPrePeriodError(message, count=n_always, first=first)
+        if not silent:
+            dropped.add(AlwaysTreatedWarning, "units", "treated in all their periods", n_always, first)
+        if not self.moments.weight:
+            names = ", ".join(design.exposures)
+            message = f"no row is both untreated and unexposed ({names})"
+            raise NoControlsError(message, column=design.exposures[0], count=0)
+        self._gamma = self.equations.solve(self.equations.right)
+        self.gram = self.equations.gram - self.equations.right.T @ self._gamma
+        self.kept, self._gone = self._independent(len(design.outcomes), len(design.covariates))
+        keep = np.isin(len(design.outcomes) + np.arange(len(design.covariates)), self.kept)
+        dropped.collinear(design.covariates, keep)
+        self._both, self._beta, self._drop = self.kept, np.zeros(0), False
+
+    def _rows(self, what: str) -> Any:
+        for block in self.design.sample.blocks(what):
+            yield Rows.of(self.design, block, self.equations.offsets)
+
+    def _independent(
+        self, start: int, n: int, given: Sequence[int] | np.ndarray = ()
+    ) -> tuple[np.ndarray, list[tuple[int, Any]]]:
+        """Find n columns that fixed effects, those given and earlier ones do not determine; and the others' sums."""
+        every = [*given, *range(start, start + n)]
+        size = np.maximum(self.equations.gram.diagonal(), _OF_LEVEL * self.moments.level)[every]
+        keep = independent_columns(self.gram[np.ix_(every, every)], size, _LEFT)
+        kept = np.array(every, dtype=np.intp)[keep]
+        gone = []
+        for j in np.array(every, dtype=np.intp)[~keep]:
+            before = kept[kept < j]
+            gone.append((int(j), np.linalg.pinv(self.gram[np.ix_(before, before)]) @ self.gram[before, j]))
+        return kept[kept >= start], gone
+
+    @property
+    def bread(self) -> np.ndarray:
+        """Inverse of the cross-products of the covariates that are kept, less fixed effects."""
+        if not self.kept.size:
+            return np.zeros((0, 0))
+        return symmetric_inverse(self.gram[np.ix_(self.kept, self.kept)])
+
+    @property
+    def slopes(self) -> np.ndarray:
+        """Coefficients of the outcomes on the covariates that are kept, shape (p, V)."""
+        return self.bread @ self.gram[self.kept, : len(self.design.outcomes)]
+
+    @property
+    def outcomes_gram(self) -> np.ndarray:
+        """Cross-products of the outcomes, less fixed effects and covariates, shape (V, V)."""
+        n = len(self.design.outcomes)
+        return self.gram[:n, :n] - self.gram[:n, self.kept] @ self.slopes
+
+    def leads(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Dummies of leads that are independent, positions; coefficients of the first outcome on covariates and them.
+
+        Their cross-products' inverse, shape (p + z, p + z), comes third.
+        """
+        start = len(self.design.outcomes) + len(self.design.covariates)
+        kept = self._independent(start, len(self.design.leads), self.kept)[0]
+        both = np.append(self.kept, kept)
+        bread = symmetric_inverse(self.gram[np.ix_(both, both)])
+        return kept - start, bread @ self.gram[both, 0], bread
+
+    # -- targets -------------------------------------------------------------------------------------------------
+
+    def _nothing_reached(self) -> None:
+        q = 0 if self.basis is None else len(self.basis.of)
+        self._targets = np.zeros((self.equations.n_levels, self.design.n_cells + q))
+        self.support = Support.nothing(len(self.design.exposures), q, self.design.n_cells)
+
+    def reach(self) -> None:
+        """Sum the targets again where not all are reached, or where exposures choose the bins.
+
+        Raises
+        ------
+        OptionError
+            An exposure takes too few values for a spline.
+        """
+        if self.basis is None:
+            self.basis = _choose(self.design, self._exposures())
+        elif self.equations.whole and not self._gone:
+            return
+        self._nothing_reached()
+        for rows in self._rows("reach"):
+            units = rows.units(self.equations.n_levels)
+            self._target(rows, units, self._reached(rows, units))
+
+    def _exposures(self) -> np.ndarray:
+        found = [np.zeros((0, len(self.design.exposures)))]
+        n = 0
+        for rows in self._rows("exposures"):
+            hit = rows.exposed & self._reached(rows, rows.units(self.equations.n_levels))
+            found.append(rows.exposure[hit])
+            n += int(hit.sum())
+            self.design.sample.panel.check_room("exposures of exposed rows", "write the edges: bins=[...]", n)
+        return np.concatenate(found)
+
+    def _reached(self, rows: Rows, units: Units) -> np.ndarray:
+        """Mark the rows whose counterfactual clean rows identify."""
+        if self.equations.whole and not self._gone:
+            return units.inverse[rows.block.unit] > 0
+        reached = self.equations.reaches(units, rows.block.unit, rows.levels)
+        if self._gone:
+            within = self._deviations(rows, units)
+            for j, solution in self._gone:
+                size = np.sqrt(self.moments.level[j]) or 1.0
+                gap = within[:, j] - within[:, self.kept[self.kept < j]] @ solution
+                largest = np.abs(within[reached, j]).max(initial=0.0)
+                reached &= ~(np.abs(gap) > 1e-6 * max(size, float(largest)))
+        return reached
+
+    def _deviations(self, rows: Rows, units: Units) -> np.ndarray:
+        """Columns less fixed effects, shape (n, k); without meaning where rows are not reached."""
+        left, clean, unit = rows.values.copy(), rows.clean, rows.block.unit
+        for level in rows.levels:
+            left -= self._gamma[level]
+        return left - units.mean(unit[clean], rows.w[clean], left[clean])[unit]
+
+    def _target(self, rows: Rows, units: Units, reached: np.ndarray) -> None:
+        """Add the target rows of a block to the sums by level."""
+        block, hit = rows.block, np.flatnonzero(rows.treated & reached)
+        w, at, weight, column = rows.w, hit, rows.w[hit], rows.cell[hit]
+        self.support.positive += np.bincount(column, minlength=self.design.n_cells)
+        self.support.zero += np.bincount(rows.cell[rows.treated & rows.zero], minlength=self.design.n_cells)
+        if self.basis is not None:
+            exposed = np.flatnonzero(rows.exposed & reached)
+            B, met = self.basis(rows.exposure[exposed]), self.basis(rows.exposure[hit]) != 0
+            some, of = np.nonzero(B)
+            at = np.concatenate([at, exposed[some]])
+            weight = np.concatenate([weight, w[exposed[some]] * B[some, of]])
+            column = np.concatenate([column, self.design.n_cells + of])
+            seen, found = rows.exposure[exposed], self.support
+            found.low = np.minimum(found.low, np.where(seen > 0, seen, np.inf).min(axis=0, initial=np.inf))
+            found.high = np.maximum(found.high, seen.max(axis=0, initial=-np.inf))
+            found.gram += cross_products(B, B * w[exposed, None])
+            found.seen += (B != 0).sum(axis=0)
+            found.needed += met.sum(axis=0)
+            for j, first in enumerate(found.first_needed):
+                first += block.rows(hit[met[:, j]][: SHOWN - len(first)], self.design.sample.periods)
+        self._targets += self.equations.target_sums(
+            units, block.unit[at], rows.levels_of(at), weight, column, self._targets.shape[1]
+        )  # fmt: skip
+
+    # -- sums ----------------------------------------------------------------------------------------------------
+
+    def sums(self, *, drop: bool = False) -> Sums:
+        """Sum by cluster, in a last pass; with `drop` without treated rows of counterfactual zero."""
+        self._drop = drop
+        design, q = self.design, self.support.gram.shape[0]
+        n_clusters, V, k = len(design.sample.clusters), len(design.outcomes), design.n_cells
+        self._adjoint = self.equations.solve(self._targets)
+        if design.leads:
+            of_leads, self._beta, _ = self.leads()
+            self._both = np.append(self.kept, V + len(design.covariates) + of_leads)
+        p = len(self.kept)
+        out = Sums(
+            np.zeros((n_clusters, k)),
+            np.zeros((V, n_clusters, k)),
+            np.zeros((q, n_clusters, k)),
+            turn_apart(self.support.gram),
+            np.zeros((n_clusters, q, q)),
+            np.zeros((n_clusters, q, V)),
+            np.zeros(n_clusters),
+            np.zeros((V, n_clusters, k + q)),
+            np.zeros((n_clusters, V, V)),
+            np.zeros((n_clusters, len(self._both))),
+            np.zeros(k),
+            np.zeros(k),
+            np.zeros(k),
+            np.zeros(k),
+            np.zeros((n_clusters, k), dtype=bool),
+            np.zeros(design.sample.rows.shape),
+            np.zeros(k, dtype=np.int64),
+            np.zeros(V, dtype=np.int64),
+            [[] for _ in range(V)],
+        )
+        through, scores = np.zeros((p, k + q)), np.zeros((V, n_clusters, p))
+        present = np.zeros(n_clusters, dtype=bool)
+        for rows in self._rows("sums"):
+            units = rows.units(self.equations.n_levels)
+            reached = self._reached(rows, units)
+            within = self._deviations(rows, units)
+            x, dots = within[:, self.kept], within[:, :V]
+            if p:
+                dots = dots - x @ self.slopes
+            clusters, of = np.unique(design.sample.unit_cluster[rows.block.group], return_inverse=True)
+            at = clusters, of[rows.block.unit]
+            hit, exposed = self._count(out, rows, units, reached, present, clusters[of])
+            self._treated(out, rows, hit, dots, at)
+            through[:, :k] += sum_by(rows.cell[hit], x[hit] * rows.w[hit, None], k).T
+            if self.basis is not None:
+                through[:, k:] += self._exposed(out, self.basis, rows, exposed, dots, x, at)
+            self._clean(out, rows, within, dots, scores, at)
+        out.n_clusters = int(present.sum())
+        if p:
+            out.error += scores @ self.bread @ through
+        return out
+
+    def _count(
+        self,
+        out: Sums,
+        rows: Rows,
+        units: Units,
+        reached: np.ndarray,
+        present: np.ndarray,
+        of_unit: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Count rows; return treated and exposed rows that are reached."""
+        block, periods = rows.block, self.design.sample.periods
+        past = (np.bincount(block.unit, rows.untreated, block.n_units) > 0)[block.unit]
+        zero = rows.treated & rows.zero
+        zero[zero] = self._drop | (self.support.positive == 0)[rows.cell[zero]]
+        treated, reached = rows.treated & ~zero, reached | rows.zero
+        hit, exposed = np.flatnonzero(treated & reached), np.flatnonzero(rows.exposed & reached)
+        lost = {"treated": treated & past & ~reached, "exposed": rows.exposed & ~reached, "zero": zero}
+        out.n_zero += int(rows.zero[hit].sum())
+        if out.crosses.shape[1]:
+            met, support = rows.exposure[hit], self.support
+            beyond = np.zeros(len(block), dtype=bool)
+            beyond[hit] = ((met > support.high) | ((met > 0) & (met < support.low))).any(axis=1)
+            lost["beyond"] = beyond
+        for what, mask in lost.items():
+            out.lost[what] += int(mask.sum())
+            out.first_lost[what] += block.rows(np.flatnonzero(mask)[: SHOWN - len(out.first_lost[what])], periods)
+        n = len(out.moved)
+        outside = (rows.values[hit, :n] < self.moments.low[:n]) | (rows.values[hit, :n] > self.moments.high[:n])
+        out.outside += outside.sum(axis=0)
+        for column, first in zip(outside.T, out.first_outside, strict=True):
+            first += block.rows(hit[column][: SHOWN - len(first)], periods)
+        used = rows.clean.copy()
+        used[hit] = used[exposed] = True
+        if self.design.means is not None:
+            known = reached & ~rows.zero
+            groups, of = np.unique(block.group, return_inverse=True)
+            at = of[block.unit[known]], block.time[known], rows.w[known], len(groups), out.mass.shape[1]
+            out.mass[groups] += sum_by_two(*at)
+        out.n_clean += int(rows.clean.sum())
+        out.n_exposed += exposed.size
+        out.counts += np.bincount(rows.cell[hit], minlength=len(out.counts))
+        with_row = np.bincount(block.unit, used, block.n_units) > 0
+        out.n_units += int(with_row.sum())
+        present[of_unit[with_row]] = True
+        size = np.abs(rows.outcome[used])
+        out.largest, out.level = max(out.largest, float(size.max(initial=0.0))), out.level + float(size.sum())
+        return hit, exposed
+
+    def _treated(
+        self, out: Sums, rows: Rows, hit: np.ndarray, dots: np.ndarray, at: tuple[np.ndarray, np.ndarray]
+    ) -> None:
+        clusters, cluster = at
+        k, w, cell = len(out.counts), rows.w[hit], rows.cell[hit]
+        columns = [w, *(dots[hit] * w[:, None]).T]
+        columns[1] = columns[1] + (rows.zero * rows.block.w * rows.outcome)[hit]
+        out.plain += np.bincount(cell, rows.block.w[hit], k)
+        out.outcome += np.bincount(cell, rows.outcome[hit], k)
+        if self.design.means is not None:
+            out.in_cluster[clusters[cluster[hit]], cell] = True
+        if self.basis is not None:
+            columns += list((self.basis(rows.exposure[hit]) * w[:, None]).T)
+        places = [out.weight, *out.moved, *out.dose]
+        for place, values in zip(places, columns, strict=True):
+            place[clusters] += sum_by_two(cluster[hit], cell, values, len(clusters), k)
+        out.squares += np.bincount(cell, w**2, k)
+        out.square_effects += np.bincount(cell, w**2 * dots[hit, 0], k)
+
+    def _exposed(
+        self,
+        out: Sums,
+        basis: Basis,
+        rows: Rows,
+        exposed: np.ndarray,
+        dots: np.ndarray,
+        x: np.ndarray,
+        at: tuple[np.ndarray, np.ndarray],
+    ) -> np.ndarray:
+        """Add exposed rows; return the sums of their covariates by function of exposure, shape (p, q)."""
+        clusters, cluster = at
+        w, of = rows.w[exposed], cluster[exposed]
+        B = basis(rows.exposure[exposed])
+        turned = B @ out.turn
+        for j, column in enumerate(turned.T):
+            weighted = (w * column)[:, None]
+            out.grams[clusters, j] += sum_by(of, turned * weighted, len(clusters))
+            out.crosses[clusters, j] += sum_by(of, dots[exposed] * weighted, len(clusters))
+        out.exposed_weight[clusters] += np.bincount(of, w, len(clusters))
+        return cross_products(x[exposed], B * w[:, None])
+
+    def _clean(
+        self,
+        out: Sums,
+        rows: Rows,
+        within: np.ndarray,
+        dots: np.ndarray,
+        scores: np.ndarray,
+        at: tuple[np.ndarray, np.ndarray],
+    ) -> None:
+        clusters, cluster = at
+        clean = np.flatnonzero(rows.clean)
+        of, m, w = cluster[clean], len(clusters), rows.w[clean]
+        d, x, levels = dots[clean], within[np.ix_(clean, self.kept)], rows.levels_of(clean)
+        for j in range(d.shape[1]):
+            weighted = w * d[:, j]
+            by_level = np.zeros((m, self.equations.n_levels))
+            for level in levels:
+                by_level += sum_by_two(of, level, weighted, m, self.equations.n_levels)
+            out.error[j, clusters] += by_level @ self._adjoint
+            out.products[clusters, j] += sum_by(of, d * weighted[:, None], m)
+            scores[j, clusters] += sum_by(of, x * weighted[:, None], m)
+        if self.design.leads:
+            z = within[np.ix_(clean, self._both)]
+            out.leads[clusters] += sum_by(of, z * (w * (within[clean, 0] - z @ self._beta))[:, None], m)
+
+
+def _by_quantiles(design: Design) -> bool:
+    """Whether bins or knots are chosen from exposures."""
+    cuts = design.cuts
+    if not design.exposures or not (cuts is None or isinstance(cuts, int | np.integer)):
+        return False
+    return design.response == "spline" or (design.response == "bins" and cuts not in (None, 1))
+
+
+def _choose(design: Design, exposure: np.ndarray) -> Basis | None:
+    if not design.exposures:
+        return None
+    return Basis.choose(design.exposures, design.response, design.cuts, exposure)

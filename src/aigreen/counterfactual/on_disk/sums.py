@@ -1,0 +1,141 @@
+"""What is added up by cluster, from blocks of a panel on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from aigreen.errors import (
+    NoControlsError,
+    UnreachedWarning,
+)
+from aigreen.panel.dropped import Dropped
+
+_LOST = ("treated", "exposed", "beyond", "zero")  # treated rows beyond exposed ones, and of counterfactual zero
+
+
+@dataclass(eq=False)
+class Support:
+    """What target rows are seen to have, before they are summed.
+
+    Attributes
+    ----------
+    low, high : ndarray, shape (J,)
+        Range of positive exposures of exposed rows.
+    gram : ndarray, shape (q, q)
+        Weighted cross-products of the functions of exposure on exposed rows.
+    seen, needed : ndarray of int, shape (q,)
+        Exposed rows, and treated rows, with such a function different from zero.
+    first_needed : list of list of str, length q
+    positive, zero : ndarray of int, shape (k,)
+        Treated rows of each cell with a positive counterfactual, and with one of zero.
+    """
+
+    low: np.ndarray
+    high: np.ndarray
+    gram: np.ndarray
+    seen: np.ndarray
+    needed: np.ndarray
+    first_needed: list[list[str]]
+    positive: np.ndarray
+    zero: np.ndarray
+
+    @classmethod
+    def nothing(cls, J: int, q: int, k: int) -> Support:
+        """No rows yet, of J exposures, q functions of them and k cells."""
+        low = np.full(J, np.inf)
+        seen, needed = np.zeros(q, dtype=np.int64), np.zeros(q, dtype=np.int64)
+        positive, zero = np.zeros(k, dtype=np.int64), np.zeros(k, dtype=np.int64)
+        return cls(low, -low, np.zeros((q, q)), seen, needed, [[] for _ in range(q)], positive, zero)
+
+
+@dataclass(eq=False)
+class Sums:
+    """Sums by cluster, C of them, over targets: k cohort-periods, then q functions of exposure.
+
+    Attributes
+    ----------
+    weight : ndarray, shape (C, k)
+        Of treated rows.
+    moved : ndarray, shape (V, C, k)
+        Weighted deviations of the outcomes of treated rows.
+    dose : ndarray, shape (q, C, k)
+        Weighted functions of exposure of treated rows.
+    turn : ndarray, shape (q, q)
+        Makes functions of exposure nearly orthogonal on exposed rows; zero for those without rows.
+    grams, crosses : ndarray, shape (C, q, q) and (C, q, V)
+        Of exposed rows: cross-products of functions of exposure times `turn`, with each other and with deviations.
+    exposed_weight : ndarray, shape (C,)
+    error : ndarray, shape (V, C, k + q)
+        Influence of clean rows on the sums of counterfactuals of targets.
+    products : ndarray, shape (C, V, V)
+        Cross-products of deviations of clean rows.
+    leads : ndarray, shape (C, p + z)
+        Scores of covariates and dummies of leads.
+    squares, square_effects : ndarray, shape (k,)
+        Squared weights of treated rows, and times the deviation of the first outcome.
+    plain, outcome : ndarray, shape (k,)
+        Weights of the panel, and outcomes, of treated rows.
+    in_cluster : ndarray of bool, shape (C, k)
+        Of counts: clusters with treated rows.
+    mass : ndarray, shape (groups, periods)
+        Of counts: weights in the equations of all rows that are reached.
+    counts : ndarray of int, shape (k,)
+    outside : ndarray of int, shape (V,)
+        Treated rows with a value beyond those of clean rows.
+    """
+
+    weight: np.ndarray
+    moved: np.ndarray
+    dose: np.ndarray
+    turn: np.ndarray
+    grams: np.ndarray
+    crosses: np.ndarray
+    exposed_weight: np.ndarray
+    error: np.ndarray
+    products: np.ndarray
+    leads: np.ndarray
+    squares: np.ndarray
+    square_effects: np.ndarray
+    plain: np.ndarray
+    outcome: np.ndarray
+    in_cluster: np.ndarray
+    mass: np.ndarray
+    counts: np.ndarray
+    outside: np.ndarray
+    first_outside: list[list[str]]
+    n_clean: int = 0
+    n_exposed: int = 0
+    n_units: int = 0
+    n_clusters: int = 0
+    largest: float = 0.0
+    level: float = 0.0
+    n_zero: int = 0
+    lost: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_LOST, 0))
+    first_lost: dict[str, list[str]] = field(default_factory=lambda: {what: [] for what in _LOST})
+
+    @property
+    def sizes(self) -> dict[str, Any]:
+        """Rows, units and clusters used, and the largest outcome."""
+        n_rows = self.n_clean + self.n_exposed + int(self.counts.sum())
+        return {
+            "n_rows": n_rows, "n_units": self.n_units, "n_clusters": self.n_clusters, "largest": self.largest
+        }  # fmt: skip
+
+
+def lost_rows(sums: Sums, dropped: Dropped) -> None:
+    """Count the treated rows that are not reached.
+
+    Raises
+    ------
+    NoControlsError
+        None is.
+    """
+    lost, first = sums.lost["treated"], sums.first_lost["treated"]
+    if not sums.counts.any():
+        raise NoControlsError(
+            "no treated row can be imputed: untreated rows do not reach its fixed effects", count=lost, first=first
+        )
+    dropped.add(UnreachedWarning, "rows", "treated rows whose fixed effects no untreated row reaches", lost, first)
