@@ -45,9 +45,7 @@ def declared(extra: str) -> set[str]:
 
 PROVIDERS = packages_distributions()
 CORE = {distribution(line) for line in PYPROJECT["project"]["dependencies"]}
-DATA, ROBUST, LEARNERS, SPARK, STUDY = (
-    declared(extra) for extra in ("data", "robust", "learners", "spark", "study")
-)
+DATA, ROBUST, LEARNERS, SPARK, STUDY = (declared(extra) for extra in ("data", "robust", "learners", "spark", "study"))
 
 
 def tracked_files() -> list[Path]:
