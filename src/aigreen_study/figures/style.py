@@ -84,6 +84,7 @@ def style() -> Iterator[None]:
     if font := chinese_font():
         if font.family not in mpl.font_manager.get_font_names():
             mpl.font_manager.fontManager.addfont(font.path)
+            logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # it has one weight
         families.append(font.family)
     with mpl.rc_context():
         mpl.rcdefaults()

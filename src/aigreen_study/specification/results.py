@@ -139,15 +139,22 @@ class Results:
 
     def adjusted(self, **bootstrap: Any) -> pd.Series:
         """Romano-Wolf p-values of all estimates of the exhibit, by id."""
-        return multiple_testing(self.stacked(), **bootstrap)["romano_wolf"]
+        return _romano_wolf(self.stacked(), **bootstrap)
 
     def adjusted_differences(self, **bootstrap: Any) -> pd.Series:
         """Romano-Wolf p-values of all differences within groups, by group and id."""
         every = {(group, key): gap for group in self.compared for key, gap in self.differences(group).items()}
         if not every:
             return pd.Series(dtype=float)
-        adjusted = multiple_testing(stack({f"{g}/{key}": gap for (g, key), gap in every.items()}), **bootstrap)
-        return adjusted["romano_wolf"].set_axis(pd.MultiIndex.from_tuples(list(every), names=["group", "id"]))
+        adjusted = _romano_wolf(stack({f"{g}/{key}": gap for (g, key), gap in every.items()}), **bootstrap)
+        return adjusted.set_axis(pd.MultiIndex.from_tuples(list(every), names=["group", "id"]))
+
+
+def _romano_wolf(effects: Effects, **bootstrap: Any) -> pd.Series:
+    """Adjusted p-values; nan where none of the effects has an error of its own."""
+    if effects.to_frame()["p_value"].isna().all():
+        return pd.Series(np.nan, index=effects.index)
+    return multiple_testing(effects, **bootstrap)["romano_wolf"]
 
 
 def holds(effect: Effects, truth: float, level: float) -> bool | None:

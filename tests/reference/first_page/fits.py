@@ -23,7 +23,8 @@ class TwoWay:
         self.of_unit, of_time = self.joint.sum(axis=1), self.joint.sum(axis=0)
         self.inverse = 1 / np.where(self.of_unit > 0, self.of_unit, np.inf)
         schur = np.diag(of_time) - self.joint.T @ (self.joint * self.inverse[:, None])
-        assert np.linalg.matrix_rank(schur, hermitian=True) == (of_time > 0).sum() - parts, "units and years fall apart"
+        rank = np.linalg.matrix_rank(schur, rtol=1e-10, hermitian=True)
+        assert rank == (of_time > 0).sum() - parts, "units and years fall apart"
         self.schur = np.linalg.pinv(schur, rcond=1e-10, hermitian=True)
         self.reached = (self.of_unit > 0)[unit] & (of_time > 0)[time]
 

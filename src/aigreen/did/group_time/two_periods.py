@@ -21,7 +21,7 @@ NEAR_ONE = 0.999
 NO_OVERLAP = f"propensity scores above {NEAR_ONE}"
 _SINGULAR = 1e-12
 MAX_STEPS = 50
-_DECREMENT = 1e-11
+_DECREMENT = 1e-13
 
 
 class NotIdentifiedError(EstimationError):
