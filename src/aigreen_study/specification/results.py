@@ -151,7 +151,7 @@ class Results:
 
 
 def _romano_wolf(effects: Effects, **bootstrap: Any) -> pd.Series:
-    """Adjusted p-values; nan where none of the effects has an error of its own."""
+    """Return adjusted p-values; nan where none of the effects has an error of its own."""
     if effects.to_frame()["p_value"].isna().all():
         return pd.Series(np.nan, index=effects.index)
     return multiple_testing(effects, **bootstrap)["romano_wolf"]
