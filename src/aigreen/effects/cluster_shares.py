@@ -41,8 +41,8 @@ class ClusterShares:
         Share of its own deviation that each cluster loses in a group, where it is centred at a regression that it takes
         part in; columns of nan where that is its share in the rows.
     sample : ndarray of int, shape (clusters,), optional
-        Which of several samples without a common cluster each cluster is in, where results of such samples stand
-        together: each is centred and compared within its own.
+        Which of several samples without a common treated cluster each cluster is in, where results of such samples
+        stand together: each is centred within its own. Comparison clusters of several are a sample of their own.
     size : ndarray, shape (clusters,), optional
         How many clusters, each with the share that stands here, a row stands for; one by default.
     """
@@ -226,8 +226,8 @@ class ClusterShares:
         Parameters
         ----------
         psi : sequence of ndarray, each of shape (clusters, k), optional
-            Influence functions of the parts, by which those of samples without a common cluster are known; None where
-            all are of one sample.
+            Influence functions of the parts, by which the comparison clusters of samples without a common treated
+            cluster are known; None where all are of one sample.
         """
         first = parts[0]
         sample = first.sample
@@ -255,10 +255,12 @@ class ClusterShares:
         return [] if self.sample is None else [self.sample == s for s in range(self.sample.max() + 1)]
 
     def within(self, clusters: np.ndarray) -> ClusterShares:
-        """Return the shares in a sample alone, its clusters marked."""
+        """Return the shares in a sample alone, its clusters marked, and in what it is compared with."""
         share = np.where(clusters[:, None], self.share, 0.0)
         of = _normalised((self.of.T * share.any(axis=0)).T)
-        control = _normalised(np.where(clusters, self.control, 0.0))
+        pools = [inside for inside in self.samples() if share.any() and not self.share[inside].any()]
+        compared = np.any([clusters, *pools], axis=0)
+        control = _normalised(np.where(compared, self.control, 0.0))
         return replace(self, share=share, of=of, control=control, sample=None)
 
     def treated(self, effect: int) -> np.ndarray:
@@ -284,17 +286,39 @@ def effective(share: np.ndarray, size: np.ndarray | None = None) -> float:
 
 
 def _samples(parts: Sequence[ClusterShares], psi: Sequence[np.ndarray]) -> np.ndarray | None:
-    """Label clusters by the samples that they connect; None where they connect all."""
-    samples: list[np.ndarray] = []
+    """Label clusters by the treated ones that results have in common; None where all are connected.
+
+    Comparison clusters go with the treated ones of the only sample that uses them; those of several are apart.
+    """
+    pieces = []
     for part, own in zip(parts, psi, strict=True):
-        used = own.any(axis=1) | part.share.any(axis=1) | (part.control > 0)
-        for mine in [used & inside for inside in part.samples()] or [used]:
-            apart = [other for other in samples if not (other & mine).any()]
-            joined = [other for other in samples if (other & mine).any()]
-            samples = [*apart, np.any([mine, *joined], axis=0)]
-    if len(samples) < 2:
+        used, behind = own.any(axis=1) | (part.control > 0), part.share.any(axis=1)
+        every = part.samples() or [np.ones(len(own), dtype=bool)]
+        pools = [inside for inside in every if not (inside & behind).any()]
+        pieces += [(inside & behind, np.any([inside, *pools], axis=0) & used) for inside in every]
+    treated = _connected([mine for mine, _ in pieces if mine.any()])
+    if len(treated) < 2:
         return None
+    behind = np.any(treated, axis=0)
+    samples = [mine.copy() for mine in treated]
+    for pool in _connected([used & ~behind for _, used in pieces if (used & ~behind).any()]):
+        users = {
+            k for k, mine in enumerate(treated) for own, used in pieces if (own & mine).any() and (used & pool).any()
+        }
+        if len(users) == 1:
+            samples[users.pop()] |= pool
+        else:
+            samples.append(pool)
     return np.where(np.any(samples, axis=0), np.argmax(samples, axis=0), -1)
+
+
+def _connected(sets: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Join sets of clusters, marked, that have one in common."""
+    joined: list[np.ndarray] = []
+    for mine in sets:
+        apart = [other for other in joined if not (other & mine).any()]
+        joined = [*apart, np.any([mine, *(other for other in joined if (other & mine).any())], axis=0)]
+    return joined
 
 
 def _normalised(values: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ With :math:`\psi_c` the influence functions and :math:`a_c` the share of cluster
 .. math:: u_c = \psi_c / \sqrt{1 - a_c}, \qquad V = \sum_s V_s, \qquad V_s = \sum_{c \in s} u_c u_c',
 
 where strata s are the treated clusters (or those of each cohort, where rows are centred by cohort) and the comparison
-clusters. Results of samples without a common cluster that stand together have strata of their own. :math:`V_s` is taken
+clusters. Results without a common treated cluster that stand together have strata of their own. :math:`V_s` is taken
 to have :math:`n_s - 1` degrees of freedom, :math:`n_s` the effective number of clusters of the stratum, so a Wald
 statistic with few treated clusters is Hotelling's T2, not chi-squared.
 
@@ -94,7 +94,7 @@ class Strata:
         return cls(np.zeros(n_clusters, dtype=np.intp), np.array([df]))
 
 
-def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: int) -> Spread:
+def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: float) -> Spread:
     """Small-sample errors of each effect, from influence functions of shape (clusters, k).
 
     A cohort in one cluster is centred at itself and shows no spread: it is given that of the other treated clusters,
@@ -102,8 +102,7 @@ def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: int) -> Spread:
     clusters are one, as less than a tenth of a degree of freedom makes intervals of any length.
     """
     if samples := shares.samples():
-        alone = [spread(psi * inside[:, None], shares.within(inside), int(inside.sum())) for inside in samples]
-        return _added(alone, shares)
+        return _added(psi, shares, samples)
     k = psi.shape[1]
     std_errors, df, treated = np.zeros(k), np.full(k, np.nan), np.zeros(k)
     for j in range(k):
@@ -134,12 +133,19 @@ def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: int) -> Spread:
     return Spread(std_errors, df, treated, effective(shares.control, shares.size))
 
 
-def _added(parts: list[Spread], shares: ClusterShares) -> Spread:
-    """Errors of effects that are sums over samples without a common cluster."""
+def _added(psi: np.ndarray, shares: ClusterShares, samples: list[np.ndarray]) -> Spread:
+    """Errors of effects that are sums over samples without a common treated cluster."""
+    parts = []
+    for inside in samples:
+        own = shares.within(inside)
+        n = int(inside.sum()) if own.of.any() else max(1.0, effective(own.control))
+        parts.append(spread(psi * inside[:, None], own, n))
     v, df = (np.array([getattr(part, name) for part in parts]) for name in ("std_errors", "df"))
     v **= 2
     with np.errstate(invalid="ignore"):  # no error at all
         total = np.array([satterthwaite(*column) for column in zip(v.T, df.T, strict=True)])
+    most = [most_df(shares, j, strata_of(shares, [j])) if shares.of[:, j].any() else np.inf for j in range(len(total))]
+    total = np.minimum(total, most)
     treated = np.array([effective(shares.treated(j)) for j in range(len(total))])
     return Spread(np.sqrt(v.sum(axis=0)), np.where(total > 0, total, np.nan), treated, effective(shares.control))
 
@@ -164,9 +170,8 @@ def most_df(shares: ClusterShares, effect: int, strata: Strata) -> float:
     Satterthwaite's estimate large, and a test of size 0.05 rejects in 0.12 and 0.07 of samples. At most are those with
     which its size is 0.05 where all clusters vary alike.
     """
-    if samples := shares.samples():
-        parts = [shares.within(inside) for inside in samples]
-        return min(most_df(part, effect, strata_of(part, [effect])) for part in parts if part.of[:, effect].any())
+    if shares.samples():
+        return _most_df_apart(shares, effect)
     share, never = shares.treated(effect), effective(shares.control, shares.size)
     number = np.ones(len(share)) if shares.size is None else shares.size
     if min(effective(share, shares.size), never or strata.df[0] + 1) >= FEW:
@@ -181,6 +186,21 @@ def most_df(shares: ClusterShares, effect: int, strata: Strata) -> float:
     elif strata.df[0] > 0:
         v[0] += (number * shares.control**2).sum() if never else 1 / (strata.df[0] + 1)
     return _df_of_quantile(tuple(v.round(6)), tuple(df.round(6)), few)
+
+
+def _most_df_apart(shares: ClusterShares, effect: int) -> float:
+    """As `most_df`, of a sum over samples, by the spread of their treated clusters alone."""
+    if fewest_treated(shares, effect) >= FEW:
+        return np.inf
+    v: list[float] = []
+    df: list[float] = []
+    for inside in shares.samples():
+        own = strata_of(shares.within(inside), [effect])
+        square = np.where(inside, shares.treated(effect), 0.0) ** 2
+        known = np.bincount(own.of, square, len(own.df))[1:]
+        v += (known * square.sum() / (known.sum() or 1.0)).round(6).tolist()  # lone cohorts: as that of the others
+        df += np.maximum(own.df[1:], 1.0).round(6).tolist()
+    return _df_of_quantile(tuple(v), tuple(df), ())
 
 
 @lru_cache(maxsize=1024)
@@ -398,8 +418,8 @@ def max_t_p(
 ) -> tuple[float, float]:
     """Largest t statistic, and its p-value by wild draws of the smallest p-value: no covariance is inverted.
 
-    Where samples without a common cluster are compared, by the inequality of Sidak (1967). Effects without an error of
-    their own (one treated cluster) are left out; nan where none is left.
+    Where samples without a common treated cluster are compared, by the inequality of Sidak (1967). Effects without an
+    error of their own (one treated cluster) are left out; nan where none is left.
     """
     found = spread(psi, shares, n_clusters)
     known = np.isfinite(found.df)

@@ -589,3 +589,20 @@ def test_size_of_differences_between_samples_with_few_treated_clusters():
         equal.append(gaps.test(method="max_t").p_value < 0.05)
     assert np.mean(gap, axis=0) == pytest.approx([0.05, 0.05], abs=0.035)
     assert np.mean(equal) < 0.085
+
+
+def test_samples_that_share_their_comparison_clusters_keep_the_spread_of_their_treated_ones():
+    whole, _ = apart(((1, 4), (3, 4)))
+    treated, sample = (whole.frame[name].to_numpy() for name in ("first", "sample"))
+    a, b = (Imputation().fit(whole[(sample == s) | (treated == 0)], "y").overall() for s in (0, 1))
+    gap = b - a
+    strata = strata_of(gap.cluster_shares, [0])
+    # Cohorts of 4, of 3 and 4, the lone one beside its comparison clusters, and the comparison clusters of both.
+    assert sorted(strata.df[np.unique(strata.of)].round(6)) == pytest.approx([2, 3, 3, 23, 23])
+    apart_ = 1 / (a.cluster_shares.treated(0) ** 2).sum(), 1 / (b.cluster_shares.treated(0) ** 2).sum()
+    assert max(apart_) < 8 < gap.effective_clusters()["treated"].iloc[0] < sum(apart_)
+    v = gap.effective_clusters()["small_sample_error"].iloc[0] ** 2
+    own = [x.effective_clusters()["small_sample_error"].iloc[0] ** 2 for x in (a, b)]
+    never = np.flatnonzero((a.cluster_shares.control > 0) & (b.cluster_shares.control > 0))
+    once = sum((x.small_sample_influence()[never] ** 2).sum() for x in (a, b))
+    assert v == pytest.approx(sum(own) - once + (gap.small_sample_influence()[never] ** 2).sum())
