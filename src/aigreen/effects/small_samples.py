@@ -58,14 +58,14 @@ class Spread:
         its own.
     treated : ndarray, shape (k,)
         Effective number of treated clusters.
-    control : float
-        Effective number of comparison clusters.
+    control : float or ndarray, shape (k,)
+        Effective number of comparison clusters, of the samples behind each effect where there are several.
     """
 
     std_errors: np.ndarray
     df: np.ndarray
     treated: np.ndarray
-    control: float
+    control: float | np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +103,7 @@ def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: int) -> Spread:
     """
     if samples := shares.samples():
         alone = [spread(psi * inside[:, None], shares.within(inside), int(inside.sum())) for inside in samples]
-        return _added(alone, shares)
+        return _added(alone, shares, [shares.within(inside).control for inside in samples])
     k = psi.shape[1]
     std_errors, df, treated = np.zeros(k), np.full(k, np.nan), np.zeros(k)
     for j in range(k):
@@ -134,14 +134,17 @@ def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: int) -> Spread:
     return Spread(std_errors, df, treated, effective(shares.control, shares.size))
 
 
-def _added(parts: list[Spread], shares: ClusterShares) -> Spread:
-    """Errors of effects that are sums over samples without a common cluster."""
+def _added(parts: list[Spread], shares: ClusterShares, controls: list[np.ndarray]) -> Spread:
+    """Errors of effects that are sums over samples without a common cluster, of these comparison clusters."""
     v, df = (np.array([getattr(part, name) for part in parts]) for name in ("std_errors", "df"))
     v **= 2
     with np.errstate(invalid="ignore"):  # no error at all
         total = np.array([satterthwaite(*column) for column in zip(v.T, df.T, strict=True)])
     treated = np.array([effective(shares.treated(j)) for j in range(len(total))])
-    return Spread(np.sqrt(v.sum(axis=0)), np.where(total > 0, total, np.nan), treated, effective(shares.control))
+    control = np.array(
+        [effective(sum(h * real for h, real in zip(controls, column > 0, strict=True))) for column in v.T]
+    )
+    return Spread(np.sqrt(v.sum(axis=0)), np.where(total > 0, total, np.nan), treated, control)
 
 
 def fewest_treated(shares: ClusterShares, effect: int) -> float:
