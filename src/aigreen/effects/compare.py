@@ -13,6 +13,7 @@ import pandas as pd
 from aigreen.arguments import typed
 from aigreen.effects.as_statsmodels import labels
 from aigreen.effects.effects import Effects
+from aigreen.effects.maketables import write_document
 from aigreen.effects.multiplier import Band
 from aigreen.errors import EffectsError, WrongTypeError
 from aigreen.options import check_level
@@ -107,6 +108,7 @@ class Comparison:
     def to_markdown(self, digits: int = 3) -> str:
         """Table in Markdown, errors in parentheses, sizes below."""
         cells = self._cells(digits).map(lambda cell: cell.replace("\n", " "))
+        cells = cells.rename(index=_in_markdown, columns=_in_markdown)
         return f"{cells.to_markdown(disable_numparse=True)}\n\n{_NOTE}"
 
     def to_latex(self, digits: int = 3) -> str:
@@ -120,7 +122,7 @@ class Comparison:
     @typed
     def to_word(self, path: str | Path, digits: int = 3) -> None:
         """Write the table to a .docx file."""
-        self._table(digits, "docx").save(str(path))
+        write_document(self._table(digits, "docx"), path)
 
     def __repr__(self) -> str:
         return self._cells(3).map(lambda cell: cell.replace("\n", " ")).to_string()
@@ -216,3 +218,8 @@ def _overall(label: str, result: Effects) -> Effects:
         return result.overall()
     except EffectsError as error:
         raise type(error)(f"{label}: {error}; event_study() compares by horizon") from None
+
+
+def _in_markdown(name: str) -> str:
+    """Write a name as one cell of a Markdown table."""
+    return " ".join(name.replace("|", r"\|").split())

@@ -776,7 +776,8 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
             statistic, p = max_t_p(gap, psi, shares, self.n_clusters, n_draws=n_draws, seed=seed)
             return Wald(statistic=statistic, df=q, p_value=p, method=method, treated_clusters=fewest)
         check_rank(psi.T @ psi, self.n_clusters)
-        lone = np.flatnonzero(np.isnan(spread(psi, shares, self.n_clusters).df))
+        found = spread(psi, shares, self.n_clusters)
+        lone = np.flatnonzero(np.isnan(found.df))
         if lone.size:
             behind = [
                 str(label) for label, used in zip(self.index, np.atleast_1d(R[lone].any(axis=0)), strict=True) if used
@@ -793,7 +794,10 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
                 "event_study(window=...), or see trend(), the band of conf_int(simultaneous=True), or method='max_t'"
             )
         strata = strata_of(shares, list(range(q))) if fewest is not None else Strata.one(len(psi), self._clusters_df())
-        most = min((most_df(shares, j, strata) for j in live.tolist()), default=np.inf)
+        if q == 1 and shares.samples():  # the bound of a sample is one of its own variance, not of the sum
+            most = float(found.df[0])
+        else:
+            most = min((most_df(shares, j, strata) for j in live.tolist()), default=np.inf)
         statistic, nu, p = hotelling(gap, u, strata, most)
         if method == "wild":
             statistic, p = wild_p(gap, psi, shares, n_draws=n_draws, seed=seed)

@@ -24,6 +24,12 @@ def concat(results: Sequence[Effects] | Mapping[str, Effects], *, name: str = "m
     ----------
     results : mapping of label to Effects, or sequence
         Labels (by default the methods) become the first index level, called `name`.
+    name : str
+        None of the levels of the results, as of results that are stacked already.
+
+    Raises
+    ------
+    EffectsError, IncompatibleEffectsError, NoInfluenceError
     """
     if not isinstance(results, Mapping):
         labels = [f"{r.method} {r.outcome}" for r in results]
@@ -33,6 +39,8 @@ def concat(results: Sequence[Effects] | Mapping[str, Effects], *, name: str = "m
     parts = list(results.values())
     if not parts:
         raise EffectsError("there is no result to stack")
+    if any(name in part.index.names for part in parts):
+        raise EffectsError(f"a result has a level {name!r} already, whose labels would be lost; give another name=")
     first = parts[0]
     own = [on_same_clusters(first, part)[1] for part in parts]
     frames = [part.index.to_frame(index=False).assign(**{name: label}) for label, part in results.items()]

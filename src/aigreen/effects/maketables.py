@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from aigreen.arguments import typed
+from aigreen.disk import write_bytes
 from aigreen.effects.as_statsmodels import labels
+from aigreen.errors import OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +22,22 @@ _HEADS = {"estimate": "Estimate", "std_error": "Std. error", "p_value": "p"}
 
 def _cell(number: float, digits: int) -> str:
     return "" if pd.isna(number) else f"{number:.{digits}f}"
+
+
+def write_document(document: Any, path: str | Path) -> None:
+    """Write a Word document whole, with the folders above it.
+
+    Raises
+    ------
+    OptionError
+        The path is none of a file.
+    """
+    place = Path(path)
+    if not place.name or place.is_dir():
+        raise OptionError("path", str(path), ["the name of a .docx file"])
+    content = io.BytesIO()
+    document.save(content)
+    write_bytes(place, content.getvalue())
 
 
 class Maketables:
@@ -46,8 +65,7 @@ class Maketables:
         cells[f"{level:.0%} interval"] = [f"[{low}, {high}]" if low else "" for low, high in zip(*ends, strict=True)]
         cells = cells.set_axis(labels(self.index)).rename(columns=_HEADS)
         sizes = f"N = {self.n_rows:,} rows, {self.n_units:,} units, {self.n_clusters:,} clusters."
-        document: Any = MTable(cells, notes=f"{self.method} on {self.outcome}. {sizes}").make("docx")
-        document.save(str(path))
+        write_document(MTable(cells, notes=f"{self.method} on {self.outcome}. {sizes}").make("docx"), path)
 
     @property
     def __maketables_coef_table__(self) -> pd.DataFrame:

@@ -58,14 +58,14 @@ class Spread:
         its own.
     treated : ndarray, shape (k,)
         Effective number of treated clusters.
-    control : float
-        Effective number of comparison clusters.
+    control : float or ndarray, shape (k,)
+        Effective number of comparison clusters, of the samples behind each effect where there are several.
     """
 
     std_errors: np.ndarray
     df: np.ndarray
     treated: np.ndarray
-    control: float
+    control: float | np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,11 +135,12 @@ def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: float) -> Spread:
 
 def _added(psi: np.ndarray, shares: ClusterShares, samples: list[np.ndarray]) -> Spread:
     """Errors of effects that are sums over samples without a common treated cluster."""
-    parts = []
+    parts, controls = [], []
     for inside in samples:
         own = shares.within(inside)
         n = int(inside.sum()) if own.of.any() else max(1.0, effective(own.control))
         parts.append(spread(psi * inside[:, None], own, n))
+        controls.append(own.control * inside)
     v, df = (np.array([getattr(part, name) for part in parts]) for name in ("std_errors", "df"))
     v **= 2
     with np.errstate(invalid="ignore"):  # no error at all
@@ -147,7 +148,10 @@ def _added(psi: np.ndarray, shares: ClusterShares, samples: list[np.ndarray]) ->
     most = [most_df(shares, j, strata_of(shares, [j])) if shares.of[:, j].any() else np.inf for j in range(len(total))]
     total = np.minimum(total, most)
     treated = np.array([effective(shares.treated(j)) for j in range(len(total))])
-    return Spread(np.sqrt(v.sum(axis=0)), np.where(total > 0, total, np.nan), treated, effective(shares.control))
+    control = np.array(
+        [effective(sum(h * real for h, real in zip(controls, column > 0, strict=True))) for column in v.T]
+    )
+    return Spread(np.sqrt(v.sum(axis=0)), np.where(total > 0, total, np.nan), treated, control)
 
 
 def fewest_treated(shares: ClusterShares, effect: int) -> float:

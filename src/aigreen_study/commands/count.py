@@ -6,7 +6,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from aigreen.errors import SourceError
+from aigreen.errors import OptionError, SourceError, TableError
 
 NEEDED = ("patents", "patent_applicants", "applicant_names")
 
@@ -31,7 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     """Write the counts and print what was left out."""
     from aigreen.data.patents.count_files import count_tables
+    from aigreen.panel.on_disk.sorted_file import memory_bytes
 
+    for option, least in (("window", 0), ("threads", 1)):
+        if getattr(given, option) < least:
+            raise OptionError(option, getattr(given, option), [least, least + 1, "..."])
+    memory_bytes(given.memory)
     options = {"office": given.office, "window": given.window}
     if given.dry_run:
         from aigreen.data.registry.bigquery import count_script
@@ -59,6 +64,8 @@ def _open(given: argparse.Namespace, spill: Path):
     present = {name: path for name, path in files.items() if path.is_file()}
     if absent := [name for name in NEEDED if name not in present]:
         raise SourceError(f"{given.tables}: no table {', '.join(absent)}")
+    for name, path in present.items():
+        _check(name, path)
     limits = {"memory_limit": given.memory, "threads": given.threads}
     if given.engine == "spark":
         from aigreen.data.patents.spark import connect_spark
@@ -69,6 +76,19 @@ def _open(given: argparse.Namespace, spill: Path):
 
         backend = connect(spill, **limits)
     return backend, {name: backend.read_parquet(path) for name, path in present.items()}
+
+
+def _check(name: str, path: Path) -> None:
+    """Refuse a file that is no Parquet file, or lacks a column that is counted from."""
+    import pyarrow.parquet as pq
+
+    from aigreen.data.raw.files import whole
+    from aigreen.data.registry.bigquery import TABLES
+
+    with whole(str(path), "a Parquet file"):
+        there = pq.read_schema(path).names
+    if absent := [column for column in TABLES[name] if column not in there]:
+        raise TableError(name, "the file has no such column", column=", ".join(absent))
 
 
 def _dataset(name: str) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from matplotlib.collections import LineCollection
 from scipy import stats
 
 from aigreen import TWFE, Effects, GroupTimeATT, LocalProjections, Panel, SunAbraham, compare
-from aigreen.errors import EffectsError, WrongTypeError
+from aigreen.errors import EffectsError, OptionError, WrongTypeError
 
 CLUSTERS = pd.RangeIndex(40, name="city")
 
@@ -237,3 +237,17 @@ def test_one_horizon_has_one_tick_and_many_rows_do_not_overlap() -> None:
         boxes = [label.get_window_extent() for label in drawn.get_yticklabels()]
         assert all(above.y0 > below.y1 for above, below in pairwise(boxes))
     plt.close("all")
+
+
+def test_a_word_table_is_written_into_a_new_folder_and_not_over_one(tmp_path: Path) -> None:
+    for write in (A.to_word, compare({"a": A}).to_word):
+        write(tmp_path / write.__self__.__class__.__name__ / "new" / "a.docx")
+        for wrong in (tmp_path, ""):
+            with pytest.raises(OptionError, match=r"the name of a \.docx file"):
+                write(wrong)
+    assert len(list(tmp_path.rglob("*.docx"))) == 2
+
+
+def test_a_bar_or_a_break_in_a_name_makes_no_cell_of_markdown() -> None:
+    head = compare({"C|D\nE": A, "b": A}).to_markdown().splitlines()[0]
+    assert [cell.strip() for cell in re.split(r"(?<!\\)\|", head)[1:-1]] == ["effect", r"C\|D E", "b"]

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import optimize, stats
 
-from aigreen import Effects, concat, load, share
+from aigreen import Effects, GroupTimeATT, Panel, concat, load, share
 from aigreen.effects.aggregation import Mass
 from aigreen.errors import (
     EffectsError,
@@ -418,3 +418,13 @@ def test_effects_that_are_not_finite_are_no_part_of_a_test():
     assert empty.test().p_value == pytest.approx(both.test().p_value, rel=1e-12)
     with pytest.raises(EffectsError, match=r"^1 effects are not finite and cannot be tested: b$"):
         empty.test(np.array([1.0, 1.0, 0.0]))
+
+
+def test_a_level_is_not_written_over_by_the_labels_of_another_stack():
+    d = pd.DataFrame([(i, t, 3 * (i < 10), i * t % 7) for i in range(20) for t in range(1, 5)], columns=list("utgy"))
+    effects = GroupTimeATT().fit(Panel(d, unit="u", time="t", cohort="g"), "y")
+    stacked = concat({"a": effects, "b": effects})
+    for one, name in ((effects, "cohort"), (stacked, "model")):
+        with pytest.raises(EffectsError, match=f"a level '{name}' already"):
+            concat({"x": one, "y": one}, name=name)
+    assert concat({"x": stacked}, name="outer").index.names == ["outer", "model", "cohort", "time"]

@@ -543,6 +543,15 @@ def test_a_difference_between_samples_without_a_common_cluster_is_welchs_of_both
     assert (high - low) / 2 == pytest.approx(np.sqrt((errors**2).sum()) * stats.t.ppf(0.975, joined))
 
 
+def test_a_difference_between_samples_has_one_p_value_and_effects_the_clusters_of_their_own():
+    _, parts = apart(((2,), (9,)), never=12)
+    few, many = (Imputation().fit(part, "y").overall() for part in parts)
+    gap = many - few
+    assert gap.test().p_value == pytest.approx(gap.to_frame()["p_value"].iloc[0], rel=1e-10)
+    stacked = concat({"few": few, "many": many, "gap": gap}).effective_clusters()
+    assert stacked["control"].tolist() == pytest.approx([12, 12, 24])
+
+
 def test_clusters_of_samples_without_a_common_cluster_are_kept_apart_however_results_are_joined(tmp_path):
     whole, parts = apart(((3, 4), (3, 4), (5, 3)))
     a, b, c = (Imputation().fit(part, "y").overall() for part in parts)

@@ -140,3 +140,33 @@ def test_the_command_of_the_guide_for_spark(folder, tmp_path, monkeypatch, repos
 
 def ctes(query):
     return {cte.alias for cte in query.find_all(sqlglot.exp.CTE)}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--threads", "0"], "threads=0"),
+        (["--memory", "lots"], "memory='lots'"),
+        (["--window", "-1"], "window=-1"),
+    ],
+)
+def test_an_option_out_of_range_is_one_line(folder, capsys, options, said):
+    assert main(["count", str(folder), *options]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {said}: use one of ") and error.count("\n") == 1
+
+
+def test_a_damaged_file_and_an_absent_column_are_one_line(folder, capsys):
+    place = folder / "patents.parquet"
+    pd.read_parquet(place).drop(columns=["office", "ipc"]).to_parquet(place)
+    assert main(["count", str(folder)]) == 1
+    assert capsys.readouterr().err == "error: table patents.office, ipc: the file has no such column\n"
+    place.write_bytes(b"junk")
+    assert main(["count", str(folder)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {place}: not a Parquet file (") and error.count("\n") == 1
+
+
+def test_years_in_reverse_are_refused_before_anything_is_charged(capsys):
+    assert main(["publications", "--project", "p", "--dry-run", "--years", "2020", "2010"]) == 1
+    assert capsys.readouterr().err.startswith("error: years=(2020, 2010): use one of ")

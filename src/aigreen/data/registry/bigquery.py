@@ -21,14 +21,14 @@ from aigreen.data.patents.count_files import FLAGS, OWNERS
 from aigreen.data.patents.flags import SCHEMES
 from aigreen.data.sources.google_patents import OPTIONAL, REQUIRED
 from aigreen.disk import write_bytes
-from aigreen.errors import SourceError
+from aigreen.errors import OptionError, SourceError
 
 DATABASE, NAME = "patents-public-data.patents", "publications"
 ROWS_A_FILE = 250_000
 DOLLARS_A_TIB = 6.25  # on demand, list price of the US and EU regions; the first TiB of a month is free
 _TEXT = ("patent_id", "office", "patent_type", "family_id", "ipc", "cpc")
 _PATENTS = dict.fromkeys(_TEXT, "string") | dict.fromkeys(("filing_date", *truncation.EVENTS), "timestamp")
-_TABLES = {
+TABLES = {
     "patents": _PATENTS,
     "patent_applicants": {"patent_id": "string", "position": "int64", "name": "string"},
     "applicant_names": OWNERS,
@@ -63,7 +63,14 @@ def chosen(table: ir.Table, *, offices: Sequence[str] = ("CN",), years: tuple[in
         Offices of publication. Families at other offices are only seen where these are taken too.
     years : pair of int, optional
         First and last year of filing; publications without a day of filing are then left out.
+
+    Raises
+    ------
+    OptionError
+        The first year is after the last one.
     """
+    if years is not None and years[0] > years[1]:
+        raise OptionError("years", years, ["the first and the last year of filing, as 2010 2020"])
     rows = table.filter(table.country_code.isin(list(offices)))
     if years is not None:
         rows = rows.filter(rows.filing_date.between(years[0] * 10_000, years[1] * 10_000 + 9_999))
@@ -87,12 +94,12 @@ def count_script(project: str, dataset: str, *, office: str = "CN", window: int 
     office, window
         See `aigreen.data.patents.counts.firm_year_counts`. Families are counted.
     """
-    return _script(project, f"{project}.{dataset}", list(_TABLES), count_queries(project, dataset, office, window))
+    return _script(project, f"{project}.{dataset}", list(TABLES), count_queries(project, dataset, office, window))
 
 
 def count_queries(project: str, dataset: str, office: str = "CN", window: int = 5) -> dict[str, ir.Table]:
     """Give every query of `aigreen.data.patents.count_files.count_tables`; classes of symbols are ``ipc``, ``cpc``."""
-    held = {name: ibis.table(schema, name=name, catalog=project, database=dataset) for name, schema in _TABLES.items()}
+    held = {name: ibis.table(schema, name=name, catalog=project, database=dataset) for name, schema in TABLES.items()}
     patents, classes = held["patents"], [ibis.table(FLAGS, name=scheme) for scheme in SCHEMES]
     owned = counts.owners(held["patent_applicants"], held["applicant_names"], patents)
     filed = counts.applications(patents, owned, office=office)

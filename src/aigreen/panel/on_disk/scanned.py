@@ -259,8 +259,8 @@ class ScannedPanel:
             )
         number = f"{column}::double"
         largest = self.store.number(f"select max(abs({number})) filter (not isnan({number})) from {{file}}")
-        self._sizes[name] = 0.0 if largest is None else largest
-        if self._sizes[name] == np.inf:
+        largest = 0.0 if largest is None else largest
+        if largest == np.inf:
             count = self._count(f"isinf({number})")
             raise InfiniteValueError(
                 f"column {name!r}: {count:,} infinite values",
@@ -269,13 +269,14 @@ class ScannedPanel:
                 first=self._first_rows(f"isinf({number})"),
             )
         try:
-            check_size(np.array([self._sizes[name]]), name)
+            check_size(np.array([largest]), name)
         except DataError:
             from aigreen.panel.columns import LARGEST
 
             far = f"abs({number}) > {LARGEST!r} and not isnan({number})"
             check_size(self.store.frame(f"select {number} as v from {{file}} where {far}")["v"].to_numpy(), name)
             raise
+        self._sizes[name] = largest  # a column that was refused is looked at again
 
     def check_roles(self, outcome: str, **roles: Sequence[str]) -> None:
         """Refuse the outcome in another role.

@@ -260,3 +260,17 @@ def test_progress_is_shown_when_asked_for(tmp_path, capsys):
         GroupTimeATT().fit(panel, "y")
     told = capsys.readouterr().err
     assert "check: 100%" in told and "group-time: 100%" in told
+
+
+@pytest.mark.parametrize("value", [np.inf, 1e80])
+def test_a_refused_column_is_refused_again(tmp_path, value):
+    frame = pd.DataFrame({"firm": np.repeat(np.arange(6), 4), "year": np.tile(np.arange(4), 6), "y": 0.5})
+    frame.loc[3, "y"] = value
+    frame.to_parquet(tmp_path / "a.parquet")
+    panel = Panel.scan(tmp_path / "a.parquet", unit="firm", time="year")
+    said = []
+    for _ in range(2):
+        with pytest.raises(DataError, match="column 'y': 1 ") as told:
+            panel.check_number("y")
+        said.append(str(told.value))
+    assert said[0] == said[1]
