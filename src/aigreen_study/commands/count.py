@@ -58,7 +58,7 @@ def _open(given: argparse.Namespace, spill: Path):
     files = {name: Path(given.tables) / f"{name}.parquet" for name in (*NEEDED, "citations")}
     present = {name: path for name, path in files.items() if path.is_file()}
     if absent := [name for name in NEEDED if name not in present]:
-        raise SourceError(f"{given.tables}: no table {', '.join(absent)}")
+        raise SourceError(f"{given.tables}: no table {', '.join(absent)}; `aigreen build` makes them")
     limits = {"memory_limit": given.memory, "threads": given.threads}
     if given.engine == "spark":
         from aigreen.data.patents.spark import connect_spark
