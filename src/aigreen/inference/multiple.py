@@ -30,7 +30,7 @@ def multiple_testing(
 
     which controls the probability of any false rejection and, unlike Holm, uses the correlation of the effects.
     :math:`|t_i|` is the normal quantile of the p-value of effect i alone, so that the degrees of freedom that few
-    treated clusters leave count.
+    treated clusters leave count; no adjusted p-value is below that of the effect alone.
 
     Parameters
     ----------
@@ -60,7 +60,10 @@ def multiple_testing(
     t = np.abs(special.ndtri(table["p_value"].to_numpy()[live] / 2))
     table.iloc[live, 2] = holm(table["p_value"].to_numpy()[live])
     part = effects.select(np.isin(np.arange(len(effects)), live))
-    table.iloc[live, 3] = step_down(t, _standard_draws(part, errors[live], n_draws, multipliers, seed))
+    stepped = step_down(t, _standard_draws(part, errors[live], n_draws, multipliers, seed))
+    table.iloc[live, 3] = np.maximum(
+        stepped, table["p_value"].to_numpy()[live]
+    )  # draws of few clusters have light tails
     return table
 
 

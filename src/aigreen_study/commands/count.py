@@ -63,7 +63,7 @@ def _open(given: argparse.Namespace, spill: Path):
     files = {name: Path(given.tables) / f"{name}.parquet" for name in (*NEEDED, "citations")}
     present = {name: path for name, path in files.items() if path.is_file()}
     if absent := [name for name in NEEDED if name not in present]:
-        raise SourceError(f"{given.tables}: no table {', '.join(absent)}")
+        raise SourceError(f"{given.tables}: no table {', '.join(absent)}; `aigreen build` makes them")
     for name, path in present.items():
         _check(name, path)
     limits = {"memory_limit": given.memory, "threads": given.threads}

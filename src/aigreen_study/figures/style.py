@@ -17,7 +17,7 @@ import pandas as pd
 from aigreen.disk import write_bytes
 from aigreen.effects import plot
 from aigreen.errors import ReportError, UnknownColumnError
-from aigreen_study.run.fonts import chinese_font
+from aigreen_study.run.fonts import FROM, chinese_font
 from aigreen_study.run.stem import stem
 
 if TYPE_CHECKING:
@@ -84,8 +84,9 @@ def style() -> Iterator[None]:
     if font := chinese_font():
         if font.family not in mpl.font_manager.get_font_names():
             mpl.font_manager.fontManager.addfont(font.path)
-            logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # it has one weight
         families.append(font.family)
+        # It has one weight; matplotlib warns of that wherever a label is bold.
+        logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     with mpl.rc_context():
         mpl.rcdefaults()
         sns.set_theme("paper", "ticks", list(COLOURS), font=families, font_scale=_SCALE, rc=_STYLE)
@@ -173,6 +174,9 @@ def save_figure(figure: Figure, files: str | Path | Sequence[str | Path]) -> Non
     files : path, or sequence of path
         Path without ending, or the output of a rule.
     """
+    from matplotlib import rcParams
+    from matplotlib.text import Text
+
     base = stem(files)
     # Some packages turn on INFO messages of all others when imported; font subsetting has hundreds.
     logging.getLogger("fontTools").setLevel(logging.WARNING)
@@ -181,6 +185,9 @@ def save_figure(figure: Figure, files: str | Path | Sequence[str | Path]) -> Non
         "svg": {"Date": None, "Creator": None},
     }
     with style():
+        # Outlines of Chinese fonts are PostScript; Type 42 calls them TrueType, and some readers then print nothing.
+        if any(ord(letter) >= FROM for text in figure.findobj(Text) for letter in text.get_text()):
+            rcParams["pdf.fonttype"] = 3
         if points := noted_points(figure):
             metadata["svg"]["Description"] = json.dumps(points, ensure_ascii=False)
         for ending, facts in metadata.items():

@@ -118,3 +118,12 @@ def test_family_wise_error_rate():
     print({name: count / n for name, count in false.items()})
     assert false["romano_wolf"] / n == pytest.approx(0.05, abs=0.02)
     assert false["holm"] < false["romano_wolf"] < false["p_value"]
+
+
+def test_no_adjusted_p_value_is_below_that_of_the_effect_alone():
+    rng = np.random.default_rng(3)
+    for _ in range(20):
+        psi = np.zeros((60, 2))
+        psi[:3] = rng.standard_normal((3, 2))  # three clusters: their signs have light tails
+        table = multiple_testing(effects(rng.standard_normal(2) * 3, psi, df=2), seed=1)
+        assert (table["romano_wolf"] >= table["p_value"]).all()

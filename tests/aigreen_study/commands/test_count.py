@@ -89,7 +89,7 @@ def test_a_database_in_place_of_bigquery(folder, tmp_path, monkeypatch):
     [
         (["mine", "--engine", "bigquery"], "mine: BigQuery needs PROJECT.DATASET"),
         (["a.b.c", "--dry-run"], "a.b.c: BigQuery needs PROJECT.DATASET"),
-        (["nowhere"], "nowhere: no table patents, patent_applicants, applicant_names"),
+        (["nowhere"], "nowhere: no table patents, patent_applicants, applicant_names; `aigreen build` makes them"),
     ],
 )
 def test_what_is_not_there(arguments, words, capsys):

@@ -4,9 +4,11 @@ import io
 
 import pytest
 from matplotlib.text import Text
+from pypdf import PdfReader
 
 from aigreen_study.figures import save_figure
-from aigreen_study.figures.style import TALLEST, WIDTH
+from aigreen_study.figures.style import TALLEST, WIDTH, blank, style
+from aigreen_study.run.fonts import chinese_font
 
 SMALLEST_TYPE = 9.0
 
@@ -69,6 +71,18 @@ def test_same_bytes_twice(draw_all, tmp_path):
         assert content == (tmp_path / "b" / path.name).read_bytes(), path.name
         assert b"CreationDate" not in content
         assert b"<dc:date>" not in content
+
+
+@pytest.mark.skipif(chinese_font() is None, reason="needs a Chinese font (pip install 'aigreen[zh]')")
+@pytest.mark.parametrize(("label", "kinds"), [("工业占比 share", {"/Type3"}), ("share", {"/Type0"})])
+def test_every_reader_of_pdf_can_print_chinese_labels(tmp_path, label, kinds):
+    with style():
+        figure = blank()
+        figure.add_subplot().set_xlabel(label)
+    save_figure(figure, tmp_path / "labels")
+    page = PdfReader(tmp_path / "labels.pdf").pages[0]
+    assert {font.get_object()["/Subtype"] for font in page["/Resources"]["/Font"].values()} == kinds
+    assert label in page.extract_text()
 
 
 @pytest.mark.parametrize("name", ["several", "horizons", "bacon"])

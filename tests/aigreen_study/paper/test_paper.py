@@ -24,6 +24,13 @@ STUDIES = ["cities", "city-industries", "ets-firms", "listed-firms", "provinces"
 STUDIES += ["us-listed-firms"]
 
 
+@pytest.mark.parametrize("path", SECTIONS, ids=lambda path: path.stem)
+def test_no_semicolon_of_the_text_ends_a_call(path):
+    """Typst takes a semicolon right behind a name or a call as its end and does not print it: it is written `\\;`."""
+    text = path.read_text(encoding="utf-8")
+    assert re.findall(r'#[a-z][\w.-]*(?:\((?:[^()"]|"[^"]*")*\))?(?:\[[^\[\]]*\])?;', text) == []
+
+
 def sections_of(study):
     """Text of the sections of a study, with those that quote other studies."""
     listed = (ROOT / "paper" / "sections" / f"{study}.typ").read_text(encoding="utf-8")

@@ -121,7 +121,7 @@ def _script(project: str, dataset: str, tables: Sequence[str], queries: dict[str
     )
     texts = {name: str(ibis.to_sql(query, dialect="bigquery")) for name, query in queries.items()}
     notes = (
-        f"-- {len(texts)} queries. BigQuery charges the bytes of the columns that each reads, once a query:\n"
+        f"-- Queries: {len(texts)}. BigQuery charges the bytes of the columns that each reads, once a query:\n"
         f"-- dollars = bytes / 2^40 * {DOLLARS_A_TIB} (list price on demand; the first TiB of a month is free).\n"
         "-- Bytes of a query, exact and free, from its text in query.sql:\n"
         f"--   bq query --project_id={project} --use_legacy_sql=false --dry_run < query.sql\n"
