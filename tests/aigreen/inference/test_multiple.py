@@ -125,5 +125,5 @@ def test_no_adjusted_p_value_is_below_that_of_the_effect_alone():
     for _ in range(20):
         psi = np.zeros((60, 2))
         psi[:3] = rng.standard_normal((3, 2))  # three clusters: their signs have light tails
-        table = multiple_testing(effects(rng.standard_normal(2) * 3, psi, df=2), seed=1)
+        table = multiple_testing(effects(rng.standard_normal(2) * 12, psi, df=2), seed=1)
         assert (table["romano_wolf"] >= table["p_value"]).all()
