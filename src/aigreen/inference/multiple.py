@@ -61,9 +61,8 @@ def multiple_testing(
     table.iloc[live, 2] = holm(table["p_value"].to_numpy()[live])
     part = effects.select(np.isin(np.arange(len(effects)), live))
     stepped = step_down(t, _standard_draws(part, errors[live], n_draws, multipliers, seed))
-    table.iloc[live, 3] = np.maximum(
-        stepped, table["p_value"].to_numpy()[live]
-    )  # draws of few clusters have light tails
+    # Draws of few clusters have lighter tails than the statistic of one effect.
+    table.iloc[live, 3] = np.maximum(stepped, table["p_value"].to_numpy()[live])
     return table
 
 
