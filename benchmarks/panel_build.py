@@ -307,7 +307,7 @@ def take_turns(rows: int, folder: Path, given: argparse.Namespace) -> list[dict]
             "seconds": median(cost["seconds"] for cost in found) if found else None,
             "cpu_seconds": median(cost["cpu_seconds"] for cost in found) if found else None,
             "peak_gb": max(cost["peak_gb"] for cost in found) if found else None,
-            "limit": given.memory if engine in ("aigreen", "DuckDB by hand") else "",
+            "limit": _limit(engine, given),
             "rounds": len(found),
             "problem": problems[engine],
         }
@@ -320,7 +320,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000_000, 100_000_000], help="patents")
     parser.add_argument("--only", nargs="+", choices=list(ENGINES), default=list(ENGINES))
-    parser.add_argument("--memory", default="2GB", help="limit of DuckDB (default: %(default)s)")
+    parser.add_argument("--memory", default="3GB", help="limit of DuckDB in aigreen (default: %(default)s)")
+    parser.add_argument("--memory-by-hand", default="8GB", help="the same, of the query by hand (default: %(default)s)")
     parser.add_argument("--repeat", type=int, default=1, help="rounds (default: %(default)s)")
     parser.add_argument("--folder", type=Path, help="keep the files here (default: a temporary folder)")
     parser.add_argument("--output", type=Path, default=HERE, help="folder of results.md and results.json")
@@ -344,8 +345,12 @@ def main() -> None:
 
 
 def _child(what: str, rows: int, folder: Path, given: argparse.Namespace) -> list[str]:
-    options = ["--rows", str(rows), "--folder", str(folder), "--memory", given.memory]
+    options = ["--rows", str(rows), "--folder", str(folder), "--memory", _limit(what, given) or given.memory]
     return [sys.executable, __file__, "--run", what, *options]
+
+
+def _limit(engine: str, given: argparse.Namespace) -> str:
+    return {"aigreen": given.memory, "DuckDB by hand": given.memory_by_hand}.get(engine, "")
 
 
 if __name__ == "__main__":

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
+from scipy.sparse import csgraph
 
 FLAGS = ("by_group", "own_left_out", "alone")
 ONE = 1.1  # effective clusters; with fewer, one of them holds 95 per cent or more and counts as the only one
+SAME = 0.1  # of the treated rows of results; results that have less in common are of different samples
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +44,9 @@ class ClusterShares:
         Share of its own deviation that each cluster loses in a group, where it is centred at a regression that it takes
         part in; columns of nan where that is its share in the rows.
     sample : ndarray of int, shape (clusters,), optional
-        Which of several samples without a common treated cluster each cluster is in, where results of such samples
-        stand together: each is centred within its own. Comparison clusters of several are a sample of their own.
+        Which of several samples with (nearly) no treated cluster in common each cluster is in, where results of such
+        samples stand together: each is centred within its own. Comparison clusters of several are a sample of their
+        own. A treated cluster in several is of that in which its share is largest.
     size : ndarray, shape (clusters,), optional
         How many clusters, each with the share that stands here, a row stands for; one by default.
     """
@@ -226,8 +230,8 @@ class ClusterShares:
         Parameters
         ----------
         psi : sequence of ndarray, each of shape (clusters, k), optional
-            Influence functions of the parts, by which the comparison clusters of samples without a common treated
-            cluster are known; None where all are of one sample.
+            Influence functions of the parts, by which the comparison clusters of samples with (nearly) no treated
+            cluster in common are known; None where all are of one sample.
         """
         first = parts[0]
         sample = first.sample
@@ -235,8 +239,8 @@ class ClusterShares:
             share, of, control = first.share, np.hstack([part.of for part in parts]), first.control
             labels, lost = first.labels, first.lost
         else:
-            sample = None if psi is None else _samples(parts, psi)
-            share = np.hstack([part.share for part in parts])
+            sample, shares = (None, [part.share for part in parts]) if psi is None else _samples(parts, psi)
+            share = np.hstack(shares)
             of = np.zeros((share.shape[1], sum(part.of.shape[1] for part in parts)))
             row = column = 0
             for part in parts:
@@ -285,40 +289,79 @@ def effective(share: np.ndarray, size: np.ndarray | None = None) -> float:
     return float(((n * share).sum() ** 2 / second + second**2 / (n * square**2).sum()) / 2)
 
 
-def _samples(parts: Sequence[ClusterShares], psi: Sequence[np.ndarray]) -> np.ndarray | None:
-    """Label clusters by the treated ones that results have in common; None where all are connected.
+def _samples(parts: Sequence[ClusterShares], psi: Sequence[np.ndarray]) -> tuple[np.ndarray | None, list[np.ndarray]]:
+    """Label clusters by the sample that they are in, and return the shares of each part.
 
-    Comparison clusters go with the treated ones of the only sample that uses them; those of several are apart.
+    Treated clusters are labelled by `_owners`. Comparison clusters go with the treated ones of the only sample that
+    uses them; those of several are apart. No label where all are of one sample.
     """
-    pieces = []
-    for part, own in zip(parts, psi, strict=True):
-        used, behind = own.any(axis=1) | (part.control > 0), part.share.any(axis=1)
-        every = part.samples() or [np.ones(len(own), dtype=bool)]
-        pools = [inside for inside in every if not (inside & behind).any()]
-        pieces += [(inside & behind, np.any([inside, *pools], axis=0) & used) for inside in every]
-    treated = _connected([mine for mine, _ in pieces if mine.any()])
-    if len(treated) < 2:
-        return None
-    behind = np.any(treated, axis=0)
-    samples = [mine.copy() for mine in treated]
-    for pool in _connected([used & ~behind for _, used in pieces if (used & ~behind).any()]):
-        users = {
-            k for k, mine in enumerate(treated) for own, used in pieces if (own & mine).any() and (used & pool).any()
-        }
-        if len(users) == 1:
-            samples[users.pop()] |= pool
-        else:
-            samples.append(pool)
-    return np.where(np.any(samples, axis=0), np.argmax(samples, axis=0), -1)
+    M, H, used, of = [], [], [], []
+    for k, (part, own) in enumerate(zip(parts, psi, strict=True)):
+        rows, every = part.share @ part.of.sum(axis=1), part.samples() or [np.ones(len(own), dtype=bool)]
+        pools = [inside for inside in every if not rows[inside].any()]
+        live = own.any(axis=1) | (part.control > 0)
+        for inside in every:
+            M.append(np.where(inside[:, None] & part.of.any(axis=1), part.share, 0.0))
+            H.append(_normalised(np.where(inside, rows, 0.0)))
+            used.append(np.any([inside, *pools], axis=0) & live)
+            of.append(k)
+    treated = [k for k, own in enumerate(H) if own.any()]
+    label, owner = _owners([M[k] for k in treated], [H[k] for k in treated])
+    if label.max(initial=0) == 0:
+        return None, [part.share for part in parts]
+    shares = [np.zeros_like(part.share) for part in parts]
+    for k, sample in zip(treated, label, strict=True):
+        shares[of[k]] += np.where((owner == sample)[:, None], M[k], 0.0)
+    compared = np.array([inside & (owner < 0) for inside in used])
+    n, pool = _components(compared @ compared.T)
+    for p in range(n):
+        clusters = np.any(compared[pool == p], axis=0)
+        users = {sample for k, sample in zip(treated, label, strict=True) if pool[k] == p}
+        if clusters.any():
+            owner[clusters] = users.pop() if len(users) == 1 else owner.max() + 1
+    return owner, [_normalised(share) for share in shares]
 
 
-def _connected(sets: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Join sets of clusters, marked, that have one in common."""
-    joined: list[np.ndarray] = []
-    for mine in sets:
-        apart = [other for other in joined if not (other & mine).any()]
-        joined = [*apart, np.any([mine, *(other for other in joined if (other & mine).any())], axis=0)]
-    return joined
+def _owners(M: list[np.ndarray], H: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    r"""Sample of each of r results, and of each treated cluster.
+
+    Two results are of one sample where :math:`\sum_c \min(H_c, H'_c)` is `SAME` or more. Where they have less in
+    common, a cluster of both is of the sample in which its share is largest, and its few rows in the other no longer
+    count as treated there. Results that would lose `SAME` of their treated rows so, or all of a cohort, are joined.
+
+    Parameters
+    ----------
+    M : list of ndarray, each of shape (clusters, m)
+        Shares in the treated rows of each cohort of a result.
+    H : list of ndarray, each of shape (clusters,)
+        Shares in the treated rows of all its effects.
+
+    Returns
+    -------
+    label : ndarray of int, shape (r,);  owner : ndarray of int, shape (clusters,), -1 where no row is treated
+    """
+    joined = np.array([[np.minimum(a, b).sum() >= SAME for b in H] for a in H], dtype=bool).reshape(len(H), len(H))
+    while True:
+        n, label = _components(joined)
+        largest = np.array(
+            [np.max([a for a, s in zip(H, label, strict=True) if s == sample], axis=0) for sample in range(n)]
+        )
+        owner = np.where(largest.any(axis=0), largest.argmax(axis=0), -1) if n else np.empty(0, dtype=np.intp)
+        kept = [owner == sample for sample in label]
+        torn = [
+            k
+            for k, mine in enumerate(kept)
+            if H[k][~mine].sum() >= SAME or (M[k].any(axis=0) & ~M[k][mine].any(axis=0)).any()
+        ]
+        if not torn:
+            return label, owner
+        for k in torn:
+            joined[k] |= np.isin(label, owner[H[k] > 0])
+
+
+def _components(joined: ArrayLike) -> tuple[int, np.ndarray]:
+    """Count and label connected components of a matrix that says which are joined."""
+    return csgraph.connected_components(np.asarray(joined), directed=False)
 
 
 def _normalised(values: np.ndarray) -> np.ndarray:

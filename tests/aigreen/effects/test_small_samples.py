@@ -12,7 +12,7 @@ import pytest
 from scipy import integrate, stats
 
 from aigreen import TWFE, Decomposition, GroupTimeATT, Imputation, Panel, StackedDiD, SunAbraham, concat, load
-from aigreen.effects.cluster_shares import ClusterShares, effective
+from aigreen.effects.cluster_shares import ClusterShares, _owners, effective
 from aigreen.effects.small_samples import (
     Strata,
     hotelling,
@@ -615,3 +615,92 @@ def test_samples_that_share_their_comparison_clusters_keep_the_spread_of_their_t
     never = np.flatnonzero((a.cluster_shares.control > 0) & (b.cluster_shares.control > 0))
     once = sum((x.small_sample_influence()[never] ** 2).sum() for x in (a, b))
     assert v == pytest.approx(sum(own) - once + (gap.small_sample_influence()[never] ** 2).sum())
+
+
+def moved(firms: int, cohorts: tuple[int, ...] = (2, 3), new_cohort: bool = False, seed: int = 0) -> tuple[Panel, list]:
+    """Two samples of cities with eight firms each; some firms of the first are in a treated city of the second."""
+    rng = np.random.default_rng(seed)
+    cities = [
+        (sample, first)
+        for sample, sizes in enumerate((cohorts, (1, 3)))
+        for first, size in zip((2004, 2006, 0), (*sizes, 12), strict=True)
+        for _ in range(size)
+    ]
+    table = pd.DataFrame(cities, columns=["sample", "first"]).rename_axis("city").reset_index()
+    table = table.loc[table.index.repeat(8)]
+    city = int(table.query("sample == 1 and first == 2006")["city"].iloc[0])
+    stray = pd.DataFrame({"city": city, "sample": 0, "first": 2007 if new_cohort else 2006}, index=range(firms))
+    table = pd.concat([table, stray]).reset_index(drop=True).rename_axis("firm").reset_index()
+    data = table.merge(pd.DataFrame({"year": 2000 + np.arange(10)}), how="cross")
+    shock = rng.standard_normal((data["city"].nunique(), 10))
+    data["y"] = shock[data["city"], data["year"] - 2000] + 0.5 * rng.standard_normal(len(data))
+    whole = Panel(data, unit="firm", time="year", cohort="first", cluster="city")
+    return whole, [whole[data["sample"].to_numpy() == sample] for sample in (0, 1)]
+
+
+def test_a_few_treated_rows_in_common_do_not_make_two_samples_one():
+    _, parts = moved(firms=1)
+    a, b = (Imputation().fit(part, "y").overall() for part in parts)
+    both = concat({"a": a, "b": b})
+    shares = both.cluster_shares
+    common = np.flatnonzero((a.cluster_shares.treated(0) > 0) & (b.cluster_shares.treated(0) > 0))
+    assert len(common) == 1 and shares.sample[common] == 1
+    assert shares.treated(0)[common] == 0 < a.cluster_shares.treated(0)[common] < 0.05
+    np.testing.assert_allclose([shares.treated(j).sum() for j in (0, 1)], 1)
+    strata = strata_of(shares, [0, 1])
+    # Of each: its comparison cities and its cohorts, the second sample's first one in one city.
+    assert strata.df.tolist() == pytest.approx([11, 1, 2, 11, 0, 2])
+    alone = pd.concat([x.effective_clusters() for x in (a, b)], ignore_index=True)
+    np.testing.assert_allclose(both.effective_clusters()["treated"], alone["treated"], rtol=0.1)
+    gap, v = (b - a).effective_clusters().iloc[0], alone["small_sample_error"] ** 2
+    assert gap["small_sample_error"] == pytest.approx(np.sqrt(v.sum()), rel=0.05)
+    assert gap["df"] < 9  # 23 cities with comparison firms, but three to five treated ones of each
+
+
+def test_samples_with_a_tenth_of_their_treated_rows_in_common_are_one():
+    _, parts = moved(firms=8)
+    a, b = (Imputation().fit(part, "y").overall() for part in parts)
+    assert (b - a).cluster_shares.sample is None
+    few, most = (moved(firms=n)[1] for n in (4, 6))
+    for pair, one in ((few, False), (most, True)):  # overlap .077 and .111
+        a, b = (Imputation().fit(part, "y").overall() for part in pair)
+        assert ((b - a).cluster_shares.sample is None) is one
+
+
+def test_a_cohort_that_stands_in_a_city_of_another_sample_joins_the_two():
+    _, parts = moved(firms=1, new_cohort=True)
+    a, b = (Imputation().fit(part, "y").overall() for part in parts)
+    gap = b - a
+    assert gap.cluster_shares.sample is None and np.isfinite(gap.conf_int().to_numpy()).all()
+
+
+def test_a_result_of_all_joins_many_small_groups_of_which_each_has_little_of_it():
+    whole, _ = apart(((1, 4), (3, 4)))
+    city, first = (whole.frame[name].to_numpy() for name in ("city", "first"))
+    treated = np.unique(city[first > 0])
+    groups = {str(c): whole[(city == c) | (first == 0)] for c in treated}
+    assert 1 / len(treated) < 0.1
+    few = {name: Imputation().fit(part, "y").overall() for name, part in groups.items()}
+    assert concat(few).cluster_shares.sample.max() == len(treated)  # and the comparison clusters of all
+    assert concat({"all": Imputation().fit(whole, "y").overall(), **few}).cluster_shares.sample is None
+
+
+@pytest.mark.parametrize(("n", "label"), [(1, [0, 1, 2, 2]), (3, [0, 0, 0, 0])])
+def test_results_that_would_lose_a_tenth_of_their_treated_rows_to_several_are_joined_to_these(n, label):
+    H = np.zeros((4, 24))
+    H[0, :20] = 0.05  # one cohort in twenty clusters, of which others have one each
+    for k in range(1, 4):
+        H[k, [k if k <= n else 20, 20 + k]] = 0.5
+    found, owner = _owners([own[:, None] for own in H], list(H))
+    assert found.tolist() == label
+    assert (owner[1] == found[1]) and owner[19] == found[0] and owner[20] == (-1 if n == 3 else found[2])
+
+
+@pytest.mark.slow
+def test_size_of_differences_between_samples_that_share_a_firm_or_two():
+    rejected = []
+    for seed in range(300):
+        _, parts = moved(firms=2, seed=seed)
+        a, b = (Imputation().fit(part, "y").overall() for part in parts)
+        rejected.append((b - a).to_frame()["p_value"].iloc[0] < 0.05)
+    assert np.mean(rejected) == pytest.approx(0.05, abs=0.035)
