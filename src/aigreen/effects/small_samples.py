@@ -94,8 +94,10 @@ class Strata:
         return cls(np.zeros(n_clusters, dtype=np.intp), np.array([df]))
 
 
-def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: float) -> Spread:
+def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: float | np.ndarray) -> Spread:
     """Small-sample errors of each effect, from influence functions of shape (clusters, k).
+
+    `n_clusters`, of all effects or of each, counts for those without treated rows.
 
     A cohort in one cluster is centred at itself and shows no spread: it is given that of the other treated clusters,
     by the square of its share; where there are none, the effect has no error of its own. Fewer than `ONE` effective
@@ -105,6 +107,7 @@ def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: float) -> Spread:
         return _added(psi, shares, samples)
     k = psi.shape[1]
     std_errors, df, treated = np.zeros(k), np.full(k, np.nan), np.zeros(k)
+    all_df = np.broadcast_to(np.asarray(n_clusters) - 1.0, k)
     for j in range(k):
         square = psi[:, j] ** 2 / (1 - leverage(shares, j))
         treated[j] = effective(shares.treated(j), shares.size)
@@ -112,7 +115,7 @@ def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: float) -> Spread:
         if not std_errors[j] > 0 or shares.alone[j] or 0 < treated[j] < ONE:
             continue
         if not treated[j]:
-            df[j] = n_clusters - 1
+            df[j] = all_df[j]
             continue
         strata = strata_of(shares, [j])
         v = np.bincount(strata.of, square, len(strata.df))
@@ -134,23 +137,28 @@ def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: float) -> Spread:
 
 
 def _added(psi: np.ndarray, shares: ClusterShares, samples: list[np.ndarray]) -> Spread:
-    """Errors of effects that are sums over samples without a common treated cluster."""
-    parts, controls = [], []
+    """Errors of effects that are sums over samples with (nearly) no treated cluster in common.
+
+    As in one sample, an effect with a group in one cluster has at most the degrees of freedom of its other ones.
+    """
+    k, live = psi.shape[1], psi != 0
+    parts = []
     for inside in samples:
         own = shares.within(inside)
-        n = int(inside.sum()) if own.of.any() else max(1.0, effective(own.control))
+        n = inside.sum() if own.of.any() else np.maximum(1.0, [effective(own.control * live[:, j]) for j in range(k)])
         parts.append(spread(psi * inside[:, None], own, n))
-        controls.append(own.control * inside)
     v, df = (np.array([getattr(part, name) for part in parts]) for name in ("std_errors", "df"))
     v **= 2
     with np.errstate(invalid="ignore"):  # no error at all
         total = np.array([satterthwaite(*column) for column in zip(v.T, df.T, strict=True)])
-    most = [most_df(shares, j, strata_of(shares, [j])) if shares.of[:, j].any() else np.inf for j in range(len(total))]
-    total = np.minimum(total, most)
-    treated = np.array([effective(shares.treated(j)) for j in range(len(total))])
-    control = np.array(
-        [effective(sum(h * real for h, real in zip(controls, column > 0, strict=True))) for column in v.T]
-    )
+    for j in np.flatnonzero(shares.of.any(axis=0)):
+        strata = strata_of(shares, [j])
+        total[j] = min(total[j], most_df(shares, j, strata))
+        if strata.lone and not shares.own_left_out[j]:
+            free = np.maximum(np.delete(strata.df, strata.comparison), 0).sum()
+            total[j] = min(total[j], max(1.0, free))
+    treated = np.array([effective(shares.treated(j)) for j in range(k)])
+    control = np.array([effective(shares.control * live[:, j]) for j in range(k)])
     return Spread(np.sqrt(v.sum(axis=0)), np.where(total > 0, total, np.nan), treated, control)
 
 
