@@ -151,7 +151,7 @@ def _added(psi: np.ndarray, shares: ClusterShares, samples: list[np.ndarray]) ->
     v **= 2
     with np.errstate(invalid="ignore"):  # no error at all
         total = np.array([satterthwaite(*column) for column in zip(v.T, df.T, strict=True)])
-    for j in np.flatnonzero(shares.of.any(axis=0)):
+    for j in np.flatnonzero(shares.of.any(axis=0)).tolist():
         strata = strata_of(shares, [j])
         total[j] = min(total[j], most_df(shares, j, strata))
         if strata.lone and not shares.own_left_out[j]:

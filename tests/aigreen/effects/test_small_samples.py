@@ -658,6 +658,16 @@ def test_a_few_treated_rows_in_common_do_not_make_two_samples_one():
     assert gap["df"] < 9  # 23 cities with comparison firms, but three to five treated ones of each
 
 
+def test_a_sample_with_a_cohort_in_one_cluster_keeps_its_degrees_of_freedom_beside_others():
+    whole, _ = apart(((1, 7), (6, 7)), never=3)
+    sample, first = (whole.frame[name].to_numpy() for name in ("sample", "first"))
+    parts = [whole[(sample == s) | (first == 0)] for s in (0, 1)]
+    results = {str(k): Imputation().fit(part, "y").overall() for k, part in enumerate(parts)}
+    alone = pd.concat([x.effective_clusters() for x in results.values()])["df"].to_numpy()
+    assert alone[0] == 6  # of the cohort of seven; by Satterthwaite more
+    np.testing.assert_allclose(concat(results).effective_clusters()["df"], alone, rtol=0.02)
+
+
 def test_samples_with_a_tenth_of_their_treated_rows_in_common_are_one():
     _, parts = moved(firms=8)
     a, b = (Imputation().fit(part, "y").overall() for part in parts)
