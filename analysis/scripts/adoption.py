@@ -9,6 +9,7 @@ from aigreen_study.numbers.prose import Ledger
 from aigreen_study.run.step import study_step
 from aigreen_study.specification.adoption import FEWEST, Adoption
 from aigreen_study.tables import adoption, render
+from aigreen_study.words import in_sentence
 
 with study_step(snakemake) as step:
     options, labels, outcomes = step.checks["adoption"], step.labels, step.config["outcomes"]
@@ -25,8 +26,8 @@ with study_step(snakemake) as step:
     )
     shown = {"level": step.level, "simulated": step.simulated}
     held = ", ".join(labels[name] for name in options["covariates"])
-    errors = f"errors are clustered by {labels[step.roles['cluster']].lower()}"
-    on_mean = f"Effects on the log of the mean of {labels[outcomes['level']].lower()}"
+    errors = f"errors are clustered by {in_sentence(labels[step.roles['cluster']])}"
+    on_mean = f"Effects on the log of the mean of {in_sentence(labels[outcomes['level']])}"
 
     overall, study = asked.parts()
     parts = adoption.labels_of(overall.effects.index, options["channels"], labels)

@@ -11,6 +11,7 @@ from aigreen_study.specification.known import Known
 from aigreen_study.specification.parts import behind, movement, support
 from aigreen_study.specification.split import decompositions, exposures, headline_outcome
 from aigreen_study.tables import parts, render
+from aigreen_study.words import in_sentence
 
 with study_step(snakemake) as step:
     options, panel, labels = step.config["decomposition"], step.panel, step.labels
@@ -27,7 +28,7 @@ with study_step(snakemake) as step:
     overall = parts.named(main.overall(), names)
     notes = parts.Notes(options, labels, step.roles, step.elsewhere, step.periods.word)
     rows = behind(study_decomposition(options), panel, outcome)
-    told = f"{notes.parts} {parts.rows_note(rows, step.config['panel']['unit_label'].lower())}"
+    told = f"{notes.parts} {parts.rows_note(rows, in_sentence(step.config['panel']['unit_label']))}"
     render.write(parts.decomposition_table(overall, notes=told, **shown, **step.bands), snakemake.output.table)
     moved = {labels[name]: movement(result) for name, result in moves.items()}
     true_moves = None
@@ -56,7 +57,10 @@ with study_step(snakemake) as step:
         if snakemake.input.truth:
             linear = true_parts(step.frame, step.truth, **where)["truth"].rename(index=names)
             true = {"log": truth, "linear": linear}
-        called = {"unit": labels[step.roles["unit"]].lower(), "units": step.config["panel"]["unit_label"].lower()}
+        called = {
+            "unit": in_sentence(labels[step.roles["unit"]]),
+            "units": in_sentence(step.config["panel"]["unit_label"]),
+        }
         render.write(parts.scales_table(scales, true, labels, options, **called, **shown), snakemake.output.scales)
 
     drawn = {"ylabel": parts.on_outcome(options, labels), **shown, **step.bands}

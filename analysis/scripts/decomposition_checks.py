@@ -22,23 +22,24 @@ from aigreen_study.tables import render
 from aigreen_study.tables.decomposition_checks import additivity_table, ring_table, sensitivity_table
 from aigreen_study.tables.exhibits import not_estimated
 from aigreen_study.tables.parts import on_outcome
+from aigreen_study.words import in_sentence
 
 with study_step(snakemake) as step:
     options, labels, shown = step.config["decomposition"], step.labels, {"simulated": step.simulated}
     outcome, model = headline_outcome(options), study_decomposition(options)
     wide = circles(step.frame, options, labels, step.checks.get("circles_km", []))
     panel, definitions = step.panel_of(wide.frame), wide.definitions
-    notes = f"{on_outcome(options, labels)}; errors by {labels[step.roles['cluster']].lower()}."
+    notes = f"{on_outcome(options, labels)}; errors by {in_sentence(labels[step.roles['cluster']])}."
 
     ledger = Ledger(rule="decomposition_checks")
     if options["channels"]:
         sensitivity = model.sensitivity(panel, outcome, level=step.level)
-        n_rows = model.fit(panel, outcome).n_rows
-        table = sensitivity_table(sensitivity, labels, n_rows=n_rows, notes=notes, **shown)
+        fitted = model.fit(panel, outcome)
+        table = sensitivity_table(sensitivity, labels, of=fitted, notes=notes, **shown)
         render.write(table, snakemake.output.sensitivity)
         curves = {labels[channel]: curve for channel, curve in rho_curves(sensitivity, step.level).items()}
         save_figure(rho_figure(curves, **shown), snakemake.output.rho)
-        add_sensitivity(ledger, sensitivity, n_rows)
+        add_sensitivity(ledger, sensitivity, fitted.n_rows)
 
     if definitions:
         curve = ring_curve(model, panel, outcome, definitions)

@@ -7,6 +7,7 @@ from aigreen_study.run.step import study_step
 from aigreen_study.tables import render
 from aigreen_study.tables.calibration import calibration_table
 from aigreen_study.tables.descriptives import descriptives_table, sample_flow_table
+from aigreen_study.words import in_sentence
 
 with study_step(snakemake) as step:
     config, labels, shown = step.config, step.labels, {"simulated": step.simulated}
@@ -21,6 +22,6 @@ with study_step(snakemake) as step:
     steps = {axes["time"]: step.panel.time, axes["cohort"]: step.panel.cohort}
     frame = step.frame.assign(**{name: step.panel.in_frame_order(values) for name, values in steps.items()})
     figure = cohort_trends_figure(
-        frame, outcome=outcome, **axes, ylabel=f"Mean of {labels[outcome]}", periods=step.periods, **shown
+        frame, outcome=outcome, **axes, ylabel=f"Mean of {in_sentence(labels[outcome])}", periods=step.periods, **shown
     )
     save_figure(figure, snakemake.output.trends)

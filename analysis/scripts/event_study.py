@@ -7,6 +7,7 @@ from aigreen_study.run.stem import stem
 from aigreen_study.run.step import study_step
 from aigreen_study.tables import render
 from aigreen_study.tables.estimates import AVERAGES, effects_table, overall_table
+from aigreen_study.words import in_sentence
 
 with study_step(snakemake) as step:
     options, labels, outcome = step.config["event_study"], step.labels, step.config["outcomes"]["log"]
@@ -21,9 +22,10 @@ with study_step(snakemake) as step:
         cells = true_cells(step.frame, step.truth, att.index, cohort=step.roles["cohort"])
         truth = {label: true_average(cells, average) for label, average in averages.items()}
         path = cells.loc[study.weights.index].to_numpy() @ study.weights.to_numpy()
+    controls = options["control_group"].replace("_", " ")
     notes = (
-        f"Group-time effects on {labels[outcome]}; controls: {' '.join(options['control_group'].split('_'))}; "
-        f"errors clustered by {labels[step.roles['cluster']].lower()}{step.compared_in_words}."
+        f"Group-time effects on {in_sentence(labels[outcome])}; controls: {controls}; "
+        f"errors clustered by {in_sentence(labels[step.roles['cluster']])}{step.compared_in_words}."
     )
     shown = {"level": step.level, "simulated": step.simulated}
     table = effects_table(
@@ -34,5 +36,7 @@ with study_step(snakemake) as step:
         averages, key="overall", title="Average effects on the treated", truth=truth, notes=notes, **shown
     )
     render.write(table, snakemake.output.overall)
-    figure = event_study_figure(study, ylabel=f"Effect on {labels[outcome]}", period=period, **shown, **step.bands)
+    figure = event_study_figure(
+        study, ylabel=f"Effect on {in_sentence(labels[outcome])}", period=period, **shown, **step.bands
+    )
     save_figure(figure, snakemake.output.figure)

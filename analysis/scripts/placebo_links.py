@@ -8,6 +8,7 @@ from aigreen_study.specification.links import link_checks
 from aigreen_study.specification.places import stayed
 from aigreen_study.tables import render
 from aigreen_study.tables.placebo_links import links_table
+from aigreen_study.words import in_sentence
 
 LABELS = {
     circle_column(NEAR_KM): circle_label(NEAR_KM),
@@ -18,7 +19,9 @@ with study_step(snakemake) as step:
     outcome, options = step.config["outcomes"]["log"], step.checks["placebo_links"]
     panel = step.panel_of(stayed(step.frame).reset_index(drop=True))
     found = link_checks(panel, outcome, radius_km=NEAR_KM, **options, seed=step.bands["seed"])
-    notes = f"Effects on {step.labels[outcome]}; errors by {step.labels[step.roles['cluster']].lower()}."
+    notes = (
+        f"Effects on {in_sentence(step.labels[outcome])}; errors by {in_sentence(step.labels[step.roles['cluster']])}."
+    )
     if "moved" in step.frame:
         notes += " Units that moved between places are left out."
     if step.simulated:

@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from aigreen.arguments import typed
 from aigreen.errors import DataError, OptionError
 from aigreen.linalg.sphere import great_circle_km
 
@@ -31,6 +32,7 @@ def names() -> list[str]:
     return sorted(entry.name.removesuffix(".csv") for entry in _folder().iterdir() if entry.name.endswith(".csv"))
 
 
+@typed
 def table(name: str) -> pd.DataFrame:
     """Read one fact table as text.
 
@@ -54,6 +56,7 @@ def table(name: str) -> pd.DataFrame:
     return _read(name).copy()
 
 
+@typed
 def pilot_zone_cohorts(level: Level = "prefecture", timing: Timing = "batch_year") -> pd.Series:
     """Give the first year in which each province or prefecture holds a national AI pilot zone (MOST zones only).
 
@@ -80,6 +83,7 @@ def pilot_zone_cohorts(level: Level = "prefecture", timing: Timing = "batch_year
     return first.rename("zone_year").rename_axis("gb_code")
 
 
+@typed
 def policy_cohorts(policy: str, level: Level = "prefecture") -> pd.Series:
     """Give the first year in which each province or prefecture falls under a policy of the table of other policies.
 
@@ -111,6 +115,7 @@ def policy_cohorts(policy: str, level: Level = "prefecture") -> pd.Series:
     return first.rename(policy).rename_axis("gb_code")
 
 
+@typed
 def distances_km(codes: Sequence[str], others: Sequence[str]) -> np.ndarray:
     """Compute great-circle distances between the seats of prefectures.
 
@@ -129,6 +134,7 @@ def distances_km(codes: Sequence[str], others: Sequence[str]) -> np.ndarray:
     return great_circle_km(_coordinates(codes), _coordinates(others))
 
 
+@typed
 def zones_within(
     codes: Sequence[str], years: Sequence[int], *, radius_km: float, timing: Timing = "batch_year"
 ) -> np.ndarray:

@@ -11,6 +11,7 @@ import pandas as pd
 from aigreen.effects.effects import Effects
 from aigreen.effects.plot import frame_intervals
 from aigreen.errors import ReportError
+from aigreen_study.charts import chart_points
 from aigreen_study.figures.style import (
     ABOVE,
     BAR,
@@ -21,6 +22,7 @@ from aigreen_study.figures.style import (
     canvas,
     distinct,
     finish,
+    note_chart,
     note_points,
     style,
 )
@@ -77,6 +79,9 @@ def event_study_figure(
         if several:
             distinct(len(effects), "estimators")
             _overlay(ax, effects, level, simultaneous, band)
+            series = [{"name": label, "points": _series(result, level)} for label, result in effects.items()]
+            axis = {"x": f"{period.capitalize()}s since treatment", "range": list(map(float, ax.get_ylim()))}
+            note_chart(figure, {**axis, "level": f"{level:.0%}", "series": series})
         else:
             effects.plot(ax, level=level, simultaneous=simultaneous, **band)
             wide = effects.conf_int(level, simultaneous=True, **band) if simultaneous else None
@@ -126,6 +131,13 @@ def _overlay(
     ax.set_xticks(horizons if len(horizons) <= 16 else horizons[:: len(horizons) // 12 + 1])
     ax.tick_params(axis="x", length=0)
     ax.legend(handles=handles, ncols=3, **ABOVE)
+
+
+def _series(result: Effects, level: float) -> list[list[float | None]]:
+    frame = result.conf_int(level)
+    frame.insert(0, "value", result.values)
+    frame.insert(0, "horizon", result.index.to_numpy())
+    return chart_points(frame[np.isfinite(result.values)])
 
 
 def _points(

@@ -7,7 +7,7 @@ import json
 import logging
 import math
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -138,6 +138,11 @@ def note_points(ax: Axes, points: Iterable[tuple[float, float, str]]) -> None:
     ax.figure._aigreen_points = [*getattr(ax.figure, "_aigreen_points", []), *((ax, *point) for point in points)]
 
 
+def note_chart(figure: Figure, chart: Mapping[str, Any]) -> None:
+    """Keep the numbers that a page draws in place of a figure, as its readers choose among them."""
+    figure._aigreen_chart = dict(chart)
+
+
 def noted_points(figure: Figure) -> list[tuple[float, float, str]]:
     """Points of `note_points` as shares of the figure, from its left and top; none outside the axes."""
     figure.draw_without_rendering()
@@ -188,8 +193,9 @@ def save_figure(figure: Figure, files: str | Path | Sequence[str | Path]) -> Non
         # Outlines of Chinese fonts are PostScript; Type 42 calls them TrueType, and some readers then print nothing.
         if any(ord(letter) >= FROM for text in figure.findobj(Text) for letter in text.get_text()):
             rcParams["pdf.fonttype"] = 3
-        if points := noted_points(figure):
-            metadata["svg"]["Description"] = json.dumps(points, ensure_ascii=False)
+        told = {"points": noted_points(figure), "chart": getattr(figure, "_aigreen_chart", None)}
+        if told := {name: value for name, value in told.items() if value}:
+            metadata["svg"]["Description"] = json.dumps(told, ensure_ascii=False)
         for ending, facts in metadata.items():
             content = io.BytesIO()
             figure.savefig(content, format=ending, metadata=facts)

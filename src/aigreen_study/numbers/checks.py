@@ -14,7 +14,7 @@ from aigreen.inference.honest import HonestDiD
 from aigreen.inference.placebo_links import LinkCheck
 from aigreen.inference.randomization import Randomization
 from aigreen.inference.variants import Variant
-from aigreen_study.numbers.headline import add_estimate, add_test, listed
+from aigreen_study.numbers.headline import add_estimate, add_test
 from aigreen_study.numbers.prose import Ledger
 from aigreen_study.numbers.slug import slug
 from aigreen_study.specification.adoption import Lines
@@ -23,6 +23,7 @@ from aigreen_study.specification.binned import BinnedMeans
 from aigreen_study.specification.joint_tests import joint_test, pretrend
 from aigreen_study.specification.shift_share import Instrumented
 from aigreen_study.tables.shift_share import set_text
+from aigreen_study.words import listed
 
 
 def add_adoption(
@@ -125,6 +126,15 @@ def estimable(fits: Mapping[str, Callable[[], Effects]]) -> tuple[dict[str, Effe
     return found, failures
 
 
+def with_errors(study: Effects) -> Effects:
+    """Return the horizons around treatment up to the first, on either side, that rests on one treated cluster."""
+    horizons, known = study.index.to_numpy(), study.conf_int().notna().all(axis=1).to_numpy()
+    lone = horizons[~known]
+    low = lone[lone < 0].max(initial=horizons.min() - 1)
+    high = lone[lone >= 0].min(initial=horizons.max() + 1)
+    return study.select((horizons > low) & (horizons < high))
+
+
 def add_estimators(
     ledger: Ledger,
     studies: Mapping[str, Effects],
@@ -164,7 +174,7 @@ def add_inference(
         key = f"inference_{variant.key}"
         add_test(ledger, key, variant.p, level, exhibit=exhibit)
         if variant.effective is not None:
-            ledger.add(f"{key}_effective", variant.effective, fmt="adaptive", exhibit=exhibit)
+            ledger.add(f"{key}_effective", variant.effective, fmt="effective", exhibit=exhibit)
             ledger.add(f"{key}_treated", variant.treated, fmt="count", exhibit=exhibit)
             ledger.add(f"{key}_clusters", variant.clusters, fmt="count", exhibit=exhibit)
     ledger.add("randomisation_estimate", reassigned.estimate, exhibit="figures/randomisation", n=n_rows)

@@ -8,12 +8,13 @@ import numpy as np
 
 from aigreen.effects.effects import Effects
 from aigreen.inference.specification_curve import specification_tests
-from aigreen_study.numbers.headline import add_estimate, add_test, listed
+from aigreen_study.numbers.headline import add_estimate, add_test
 from aigreen_study.numbers.prose import Ledger
 from aigreen_study.numbers.slug import slug
 from aigreen_study.specification.precision import detectable
 from aigreen_study.specification.results import Results
 from aigreen_study.specification.specification import Specification
+from aigreen_study.words import listed
 
 
 def add_exhibit(ledger: Ledger, results: Results, *, level: float, **bootstrap: Any) -> None:
@@ -111,7 +112,7 @@ def _add_precision(ledger: Ledger, name: str, results: Results, place: str, leve
         ledger.add(f"{key}_detectable", found, exhibit=place, **source)
         ledger.add(f"{key}_clusters", fitted.n_clusters, fmt="count", exhibit=place, **source)
         treated = float(effect.effective_clusters()["treated"].iloc[0])
-        ledger.add(f"{key}_treated", treated, fmt="adaptive", exhibit=place, **source)
+        ledger.add(f"{key}_treated", treated, fmt="effective", exhibit=place, **source)
         if part.method.counts and not part.dose:
             ends = {"percent_low": line["low"], "percent_high": line["high"], "detectable_percent": found}
             for end, value in ends.items():

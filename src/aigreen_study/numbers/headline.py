@@ -17,6 +17,7 @@ from aigreen_study.numbers.prose import Ledger
 from aigreen_study.run.periods import IN_A_YEAR, YEARS, Periods
 from aigreen_study.specification.joint_tests import IN_WORDS, pretrend
 from aigreen_study.specification.parts import Behind, Movement, against_truth, shares
+from aigreen_study.words import in_sentence, listed
 
 FEW = 5
 
@@ -104,7 +105,7 @@ def add_averages(ledger: Ledger, averages: Mapping[str, Effects], study: Effects
     add_test(ledger, "pretrend", found.p_value, level, exhibit=exhibit)
     ledger.add("pretrend_df", found.df, fmt="count", exhibit=exhibit)
     ledger.add("pretrend_how", IN_WORDS[found.method], exhibit=exhibit)
-    ledger.add("pretrend_treated", found.treated_clusters, fmt="adaptive", exhibit=exhibit)
+    ledger.add("pretrend_treated", found.treated_clusters, fmt="effective", exhibit=exhibit)
     add_trend(ledger, "pretrend", found, level, exhibit=exhibit)
 
 
@@ -241,17 +242,8 @@ def verdict(p: float, level: float) -> str:
 def _phrase(parts: Sequence[str], labels: Mapping[str, str]) -> str:
     """Name parts as in a sentence."""
     plain = {TOTAL: "the total", DIRECT: "the direct part", SPILLOVER: "the spillover"}
-    names = [
-        plain[part] if part in plain else f"the part {labels[part][:1].lower()}{labels[part][1:]}" for part in parts
-    ]
+    names = [plain[part] if part in plain else f"the part {in_sentence(labels[part])}" for part in parts]
     return listed(names) if names else "none of them"
-
-
-def listed(names: Sequence[str]) -> str:
-    """Join names as in a sentence; none where there are none."""
-    if not names:
-        return "none"
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def add_estimate(ledger: Ledger, key: str, line: Mapping[str, float], exhibit: str, **source: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from aigreen_study.own.study import column_of, exposure_label, plain
 from aigreen_study.specification.specification import Exhibit, Specification
+from aigreen_study.words import in_sentence
 
 AVERAGE, FIRST = "Average effect on the treated", "Effect in the first period of treatment"
 CURVED = ("imputation", "group_time", "sun_abraham", "stacked", "ols")
@@ -29,9 +30,8 @@ def covariates(config: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(config["own"].get("covariates", ()))
 
 
-def _window(config: Mapping[str, Any], before: int, after: int) -> str:
-    low, high = config["event_study"]["horizons"]
-    return f"{max(low, before)},{min(high, after)}"
+def _window(config: Mapping[str, Any]) -> str:
+    return ",".join(map(str, config["event_study"]["horizons"]))
 
 
 def _baseline(config: Mapping[str, Any]) -> Exhibit:
@@ -53,7 +53,7 @@ def _baseline(config: Mapping[str, Any]) -> Exhibit:
 
 
 def _robust_estimators(config: Mapping[str, Any]) -> Exhibit:
-    window = {"window": _window(config, -3, 2)}
+    window = {"window": _window(config)}
     lines: list[tuple[str, str, str, str, dict[str, str]]] = [
         ("twfe", "Two-way fixed effects", AVERAGE, "ols", {}),
         ("group_time_not_yet", "Group-time, controls not yet treated", AVERAGE, "group_time", {}),
@@ -61,7 +61,7 @@ def _robust_estimators(config: Mapping[str, Any]) -> Exhibit:
          {"control_group": "never_treated"}),
         ("imputation", "Imputation", AVERAGE, "imputation", {"variance": "leave_one_out"}),
         ("sun_abraham", "Interaction-weighted", AVERAGE, "sun_abraham", {}),
-        ("stacked", "Stacked", AVERAGE, "stacked", window),
+        ("stacked", "Stacked", AVERAGE, "stacked", window | {"cohorts": "all"}),
         ("local_projection_0", "Local projections", FIRST, "local_projection", window),
         ("de_chaisemartin_0", "de Chaisemartin and D'Haultfoeuille, balanced panel", FIRST, "de_chaisemartin",
          {"horizons": "1", "balanced": "yes"}),
@@ -70,8 +70,8 @@ def _robust_estimators(config: Mapping[str, Any]) -> Exhibit:
         exhibit="robust_estimators",
         kind="estimates",
         title="Estimators of the effect under staggered adoption",
-        notes="Averages over treated rows, or in the first period of treatment where stated. Stacked and local "
-        f"projections use {window['window'].replace(',', ' to ').replace('-', '−')} periods around treatment.",
+        notes="Averages over treated rows, or in the first period of treatment where stated. Stacked: over those "
+        f"horizons from {window['window'].replace(',', ' to ').replace('-', '−')} that every cohort has.",
         section="robustness",
         specifications=tuple(
             Specification(
@@ -155,7 +155,7 @@ def _doses(config: Mapping[str, Any]) -> Exhibit:
 def _curve(config: Mapping[str, Any]) -> Exhibit:
     rows = []
     for estimator in CURVED:
-        options = {"window": _window(config, -3, 2)} if estimator == "stacked" else {}
+        options = {"window": _window(config), "cohorts": "all"} if estimator == "stacked" else {}
         for suffix, held in (("", ()), ("_controls", covariates(config))):
             rows.append(
                 Specification(
@@ -181,7 +181,7 @@ def _heterogeneity(column: str, values: Mapping[str, Any], config: Mapping[str, 
     return Exhibit(
         exhibit=name,
         kind="contrast",
-        title=f"The effect by {group.lower()}",
+        title=f"The effect by {in_sentence(group)}",
         notes="Imputation estimates on the subsamples, each with controls of the same group.",
         section="heterogeneity",
         specifications=tuple(

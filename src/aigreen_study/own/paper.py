@@ -11,6 +11,7 @@ from aigreen_study.own.registry import own_registry
 from aigreen_study.own.study import exposure_label, is_own, plain
 from aigreen_study.run.periods import WORDS
 from aigreen_study.specification.specification import Exhibit
+from aigreen_study.words import in_sentence
 
 SECTIONS = Path("paper/sections")
 TEMPLATE = "own"
@@ -49,7 +50,7 @@ def printed_facts(config: Mapping[str, Any], exhibits: Mapping[str, Exhibit]) ->
         "own": {
             "file": own["source"]["file"].rpartition("/")[2],
             "citation": own["source"].get("citation", ""),
-            "units": config["panel"]["unit_label"].lower(),
+            "units": in_sentence(config["panel"]["unit_label"]),
             "period": WORDS[config["panel"].get("freq", "Y")],
             "cluster": _name(config, config["panel"]["cluster"]),
             "outcome": _name(config, config["outcomes"]["log"]),

@@ -60,7 +60,7 @@ def document(title: str, shown: Iterable[Shown], tables: Mapping[str, Table], pi
             table = tables[item.stem]
             _caption(made, item, table.caption)
             _table(made, table)
-            _notes(made, table.notes)
+            _notes(made, table.remarks)
         else:
             _caption(made, item, item.caption)
             _picture(made, item, pictures[f"figures/{item.name}.png"])
@@ -101,7 +101,7 @@ def _table(made: Any, table: Table) -> None:
     rows = heads + sum(len(group.rows) + bool(group.title) for group in table.groups)
     grid = made.add_table(rows, len(table.columns) + 1)
     grid.alignment, grid.autofit = WD_TABLE_ALIGNMENT.CENTER, False
-    for name, text in (("w:tblCaption", table.caption), ("w:tblDescription", table.notes)):
+    for name, text in (("w:tblCaption", table.caption), ("w:tblDescription", table.remarks)):
         if text:
             grid._tbl.tblPr.append(_element(name, val=text))
     for i, line in enumerate(table.spanners):

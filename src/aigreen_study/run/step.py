@@ -19,6 +19,7 @@ from aigreen_study.run.stem import stem
 from aigreen_study.specification.mask import sample_mask
 from aigreen_study.specification.named import NO_PLACES, check_named
 from aigreen_study.specification.sample import parse
+from aigreen_study.words import in_sentence
 
 ECONOMY = "simulated"
 ROLES = ("unit", "time", "cohort", "cluster")
@@ -121,7 +122,7 @@ class Step:
     def compared_in_words(self) -> str:
         """The same for the notes of a table, beginning with a semicolon; nothing where all rows are compared."""
         sample = self.config["panel"].get("compared", "")
-        return "".join(f"; {self.labels[part.column].lower()} alone" for part in parse(sample))
+        return "".join(f"; {in_sentence(self.labels[part.column])} alone" for part in parse(sample))
 
     @cached_property
     def truth(self) -> pd.DataFrame:

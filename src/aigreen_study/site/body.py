@@ -21,7 +21,7 @@ _FIGURE = re.compile(r"<figure(?: [^>]*)?>.*?</figure>", re.DOTALL)
 _EXHIBIT = re.compile(r'(?:data-exhibit="|class="plate" href="#/)([^"]+)"')
 _CAPTION = re.compile(r"<figcaption>(.*?)</figcaption>", re.DOTALL)
 _LABEL = re.compile(r"<strong>(.*?)\.</strong>")
-_KIND = re.compile(r" \((?:simulated|real) data\)$")
+_KIND = re.compile(r" \((?:(?:simulated|real) data|data: .+)\)$")
 _HEADING = re.compile(r'<h([23])(?: id="([^"]*)")?>(.*?)</h\1>', re.DOTALL)
 _NUMBER = re.compile(r'<a class="n" href="#/([^"]+)"')
 _LOADS = re.compile(

@@ -26,7 +26,14 @@ from aigreen_study.site.cards import (
     specification_cards,
     with_quoted,
 )
-from aigreen_study.site.sections import certificate_section, contents, exhibits_section, flow_section, sources_section
+from aigreen_study.site.sections import (
+    certificate_section,
+    contents,
+    exhibits_section,
+    flow_section,
+    own_section,
+    sources_section,
+)
 from aigreen_study.tables.render import html_text
 from aigreen_study.tables.table import Table
 from aigreen_study.trust.accepted import accepted_files, built_files
@@ -34,7 +41,7 @@ from aigreen_study.trust.certificate import Certificate, compare
 from aigreen_study.trust.identifiers import refuse_identifiers
 
 _DESCRIPTION = re.compile(r"<dc:description>(.*?)</dc:description>", re.DOTALL)
-ASSETS = ("site.css", "site.js", "search.js")
+ASSETS = ("site.css", "site.js", "charts.js", "search.js")
 BELOW = (
     ("certificate", "Certificate"),
     ("sample-flow", "Sample flow"),
@@ -86,8 +93,8 @@ def write_site(
     copies = _copies(results, body.labels)
     for name in body.labels:
         exhibits[name]["here"] = [copy for copy in copies if copy.rpartition(".")[0] == name]
-        if f"{name}.svg" in copies and (points := described(copies[f"{name}.svg"])):
-            exhibits[name]["points"] = points
+        told = described(copies[f"{name}.svg"]) if f"{name}.svg" in copies else {"chart": tables[name].chart}
+        exhibits[name] |= {key: value for key, value in told.items() if value}
     data = {
         "study": config["study"],
         "numbers": number_cards(entries, tables, certificate, specifications),
@@ -103,7 +110,9 @@ def write_site(
         "certificate": certificate_section(config["study"], certificate, body.labels),
         "sample-flow": flow_section(_steps(results / "sample_flow.csv")),
         "exhibits": exhibits_section(exhibits),
-        "sources": sources_section(provenance["sources"], bool(config["simulated"])),
+        "sources": own_section(config["own"], provenance["files"])
+        if "own" in config
+        else sources_section(provenance["sources"], bool(config["simulated"])),
     }
     files = {
         "index.html": _page(config, body, sections),
@@ -124,12 +133,20 @@ def _page(config: Mapping[str, Any], body: Body, sections: Mapping[str, str]) ->
     facts = {
         "title": html_text(str(config["title"])),
         "study": html_text(str(config["study"])),
-        "data": "Simulated data" if config["simulated"] else "Real data",
+        "data": _data(config),
         "contents": contents(heading for heading in headings if heading[2] != "Abstract"),
         "paper": body.html,
         "below": below,
     }
     return Template(_asset("page.html")).substitute(facts)
+
+
+def _data(config: Mapping[str, Any]) -> str:
+    """Say what the data are: those of a user are called by their file."""
+    if config["simulated"]:
+        return "Simulated data"
+    own = config.get("own")
+    return f'Data: <span class="file">{html_text(own["file"])}</span>' if own else "Real data"
 
 
 def _copies(results: Path, shown: Iterable[str]) -> dict[str, Path]:
@@ -139,10 +156,10 @@ def _copies(results: Path, shown: Iterable[str]) -> dict[str, Path]:
     return {name: results / name for name in ("paper.pdf", *names)}
 
 
-def described(drawing: Path) -> list[list[Any]]:
-    """Points that a drawing describes (`aigreen_study.figures.style.note_points`): across, down, text."""
+def described(drawing: Path) -> dict[str, Any]:
+    """Return what a drawing tells pages: `points` (across, down, text) and `chart`, those of `save_figure`."""
     found = _DESCRIPTION.search(drawing.read_text(encoding="utf-8"))
-    return json.loads(html.unescape(found[1])) if found else []
+    return json.loads(html.unescape(found[1])) if found else {}
 
 
 def _asset(name: str) -> str:

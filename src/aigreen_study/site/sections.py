@@ -93,6 +93,14 @@ def sources_section(sources: Iterable[Mapping[str, str]], simulated: bool) -> st
     return "<p>The data are simulated: there is no raw source.</p>" if simulated else "<p>No raw source of its own.</p>"
 
 
+def own_section(own: Mapping[str, Any], files: Mapping[str, Mapping[str, Any]]) -> str:
+    """Name the file of a user's study, with its citation and hash."""
+    hashes = [facts["sha256"] for path, facts in files.items() if path.rpartition("/")[2] == own["file"]]
+    cited = f"<br>{html_text(own['citation'])}" if own["citation"] else ""
+    hashed = "".join(f'<span class="hash">sha256 {html_text(one)}</span>' for one in hashes[:1])
+    return f'<ul class="sources"><li><strong>{html_text(own["file"])}</strong>{cited}{hashed}</li></ul>'
+
+
 def contents(headings: Iterable[tuple[int, str, str]]) -> str:
     """Write the list of contents: sections with their subsections."""
     items: list[str] = []

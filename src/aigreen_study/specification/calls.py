@@ -71,6 +71,26 @@ def _cohort_time(model: type, *wanted: str, **fixed: Any) -> Fit:
     return fit
 
 
+def common_window(panel: Panel, window: tuple[int, int]) -> tuple[int, int]:
+    """Horizons of a window that every cohort of the panel has, so that a stacked event study leaves none out.
+
+    Cohorts treated in the first period, or after the last one, do not count.
+    """
+    first, last = panel.times[0], panel.times[-1]
+    used = panel.cohorts[(panel.cohorts > first) & (panel.cohorts <= last)]
+    if not used.size:
+        return window
+    return max(window[0], int(first - used.min())), min(window[1], int(last - used.max()))
+
+
+def _stacked(specification: Specification, panel: Panel) -> Effects:
+    settings = specification.settings("window", "control_group", "weighting")
+    if specification.options.get("cohorts") == "all":
+        settings["window"] = common_window(panel, settings["window"])
+    covariates = list(specification.covariates)
+    return StackedDiD(**settings).fit(panel, specification.outcome, covariates=covariates)
+
+
 def _mediation(specification: Specification, panel: Panel) -> Effects:
     wanted = ("design", "ordered", "interaction", "anticipation", "control_group")
     settings = specification.settings(*wanted)
@@ -99,7 +119,7 @@ FITS: dict[str, Fit] = {
         Imputation, "variance", "anticipation", "leads", "separated", family="poisson", scale="percent"
     ),
     "sun_abraham": _cohort_time(SunAbraham, "control_group", "reference"),
-    "stacked": _cohort_time(StackedDiD, "window", "control_group", "weighting"),
+    "stacked": _stacked,
     "de_chaisemartin": _cohort_time(ChaisemartinDHaultfoeuille, "horizons"),
     "local_projection": _cohort_time(LocalProjections, "window", "control_group", "reweight"),
     "synthetic_did": _synthetic,

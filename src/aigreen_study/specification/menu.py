@@ -220,7 +220,11 @@ ESTIMATORS: dict[str, Estimator] = {
     ),
     "stacked": Estimator(
         label="Stacked",
-        options={"window": window, "control_group": _CONTROL, "weighting": one_of("treated", "variance")} | _MEAN,
+        options={
+            "window": window, "cohorts": one_of("within", "all"),
+            "control_group": _CONTROL, "weighting": one_of("treated", "variance"),
+        }
+        | _MEAN,
         reads=_SIMPLE,
     ),
     "de_chaisemartin": Estimator(

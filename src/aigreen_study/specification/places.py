@@ -9,6 +9,7 @@ import pandas as pd
 
 from aigreen.data import facts
 from aigreen_study.specification.named import NO_PLACES
+from aigreen_study.words import in_sentence
 
 HOME_PROVINCE = "home_province"
 MOVED = "moved"
@@ -60,7 +61,7 @@ def strata_of(
     cluster, unit = roles["cluster"], roles["unit"]
     if "column" in options:
         column = options["column"]
-        return frame, column, f"{labels[cluster]}, within {labels[column].lower()}"
+        return frame, column, f"{labels[cluster]}, within {in_sentence(labels[column])}"
     sizes = frame.groupby(cluster)[unit].nunique()
     group = pd.qcut(sizes.rank(method="first"), options["size_groups"], labels=False)
     label = f"{labels[cluster]}, within {options['size_groups']} groups by number of units"

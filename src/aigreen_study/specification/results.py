@@ -105,6 +105,12 @@ class Results:
         except EffectsError:
             return None
 
+    def left_out(self, group: str) -> list[str]:
+        """Labels of the effects that the test of equality leaves out: their differences have no error of their own."""
+        label = {part.id: part.label for part in self.groups[group]}
+        p_values = {key: gap.to_frame()["p_value"].iloc[0] for key, gap in self.differences(group).items()}
+        return [label[key] for key, p in p_values.items() if np.isnan(p)]
+
     @property
     def equalities(self) -> dict[str, float]:
         """P-values of the joint tests that the effects of a group are equal, under the headings of `grouped`."""

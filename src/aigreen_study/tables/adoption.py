@@ -12,6 +12,7 @@ from aigreen_study.specification.adoption import Lines
 from aigreen_study.tables.estimates import attributed, interval_cells, level_spanner, truth_cells
 from aigreen_study.tables.parts import part_labels
 from aigreen_study.tables.table import Cell, Group, Row, Table
+from aigreen_study.words import in_sentence
 
 MARGINS = {
     "overall": "Average effect",
@@ -26,7 +27,7 @@ def labels_of(parts: Sequence[str], channels: Sequence[str], labels: Mapping[str
     names = part_labels(channels, labels)
     whole = names[SPILLOVER]
     return [
-        names[part] if part in names else f"{whole}: {labels[part.removeprefix(f'{SPILLOVER}: ')].lower()}"
+        names[part] if part in names else f"{whole}: {in_sentence(labels[part.removeprefix(f'{SPILLOVER}: ')])}"
         for part in parts
     ]
 

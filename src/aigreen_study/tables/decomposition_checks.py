@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from aigreen.decomposition.parts import DIRECT, SPILLOVER, TOTAL
 from aigreen.effects.effects import Effects
+from aigreen_study.charts import chart_points
 from aigreen_study.tables.estimates import attributed, estimate_cells, interval_cells, level_spanner
-from aigreen_study.tables.formats import count, significant
+from aigreen_study.tables.formats import significant
 from aigreen_study.tables.table import Cell, Group, Row, Spanner, Table
 
 _SHOWN = (-0.3, -0.1, 0.0, 0.1, 0.3)
 
 
 def sensitivity_table(
-    sensitivity: pd.DataFrame, labels: Mapping[str, str], *, n_rows: int, notes: str, simulated: bool = False
+    sensitivity: pd.DataFrame, labels: Mapping[str, str], *, of: Effects, notes: str, simulated: bool = False
 ) -> Table:
     """One row a channel: its part at some correlations of the errors, and what takes it to zero.
 
@@ -26,7 +28,8 @@ def sensitivity_table(
     sensitivity : DataFrame
         Of `aigreen.Decomposition.sensitivity`, with the correlations -0.3, -0.1, 0, 0.1 and 0.3.
     labels : mapping of channel to label
-    n_rows : int
+    of : Effects
+        The decomposition.
     """
     rows = []
     for channel, table in sensitivity.groupby(level="channel", sort=False):
@@ -37,7 +40,7 @@ def sensitivity_table(
         cells += [Cell.number(at[name].iloc[0]) for name in ("robustness_value", "robustness_value_significance")]
         rows.append(Row(labels[str(channel)], tuple(cells)))
     heads = tuple(significant(rho) for rho in _SHOWN)
-    return Table(
+    table = Table(
         key="sensitivity",
         title="How correlated errors would change what goes through the channels",
         stub="Channel",
@@ -46,10 +49,10 @@ def sensitivity_table(
         groups=(Group(tuple(rows)),),
         notes="Correlation of the errors of channel and outcome (Imai, Keele and Yamamoto 2010). Robustness: share of "
         "the residual variance of both that an omitted variable must explain to take the slope of the outcome on the "
-        f"channel to zero, or its significance at 5 percent (Cinelli and Hazlett 2020). {count(n_rows)} observations. "
-        + notes,
+        f"channel to zero, or its significance at 5 percent (Cinelli and Hazlett 2020). {notes}",
         simulated=simulated,
     )
+    return attributed(table, rows=[("sensitivity", of)] * len(rows))
 
 
 def ring_table(
@@ -105,10 +108,29 @@ def ring_table(
             ),
         ),
         groups=(Group(tuple(rows)),),
-        notes=f"Difference: spillover less that of the first row. {count(curve.n_rows)} observations. {notes}",
+        notes=f"Difference: spillover less that of the first row. {notes}",
         simulated=simulated,
+        chart=_rings(curve, named, level) if len(named) > 1 else {},
     )
     return attributed(done, rows=[("ring_curve", curve)] * len(rows))
+
+
+def _rings(curve: Effects, named: list[str], level: float) -> dict[str, Any]:
+    """Numbers of the parts under each definition, on one axis that holds them all."""
+    found = curve.conf_int(level).assign(value=curve.values)
+    ends = found.to_numpy()[np.isfinite(found.to_numpy())]
+    series = []
+    for name, part in {"Total": TOTAL, "Direct": DIRECT, "Spillover": SPILLOVER}.items():
+        lines = found.loc[[(ring, part) for ring in named], ["value", "low", "high"]]
+        series.append({"name": name, "points": chart_points(lines.reset_index(drop=True).reset_index())})
+    room = 0.05 * float(ends.max() - ends.min())
+    return {
+        "x": "Effect",
+        "level": f"{level:.0%}",
+        "range": [float(min(ends.min(), 0) - room), float(max(ends.max(), 0) + room)],
+        "choices": list(map(str, named)),
+        "series": series,
+    }
 
 
 def additivity_table(

@@ -14,6 +14,7 @@ from aigreen.errors import ReportError, UnknownColumnError
 from aigreen_study.tables.formats import MINUS, STARS_NOTE, adaptive, count
 from aigreen_study.tables.formats import stars as stars_of
 from aigreen_study.tables.table import Cell, Group, Row, Spanner, Table, runs
+from aigreen_study.words import in_sentence
 
 # Averages of group-time effects, by their names in `aigreen.effects.effects.Effects.aggregate`; {} stands for periods.
 AVERAGES = {
@@ -302,7 +303,7 @@ def _facts_of(result: Effects) -> dict[str, str | int]:
 def _variance(result: Effects, labels: Mapping[str, str]) -> str:
     """State how errors are computed, with the label of the clusters for their column."""
     name = str(result.clusters.name)
-    stated = result.conventions.get("variance", "").replace(name, labels.get(name, name).lower())
+    stated = result.conventions.get("variance", "").replace(name, in_sentence(labels.get(name, name)))
     return re.sub(r"(?<=[NG])-(?=[1K])", MINUS, stated)
 
 

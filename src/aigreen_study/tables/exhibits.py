@@ -22,6 +22,7 @@ from aigreen_study.tables.estimates import (
 )
 from aigreen_study.tables.formats import MINUS
 from aigreen_study.tables.table import Cell, Group, Row, Table
+from aigreen_study.words import in_sentence, listed
 
 SIZES = ("Observations", "Units")
 
@@ -185,8 +186,20 @@ def contrast_table(
         "Adjusted p-values are those of Romano and Wolf, over all estimates of the table and over all differences."
     )
     more = (*SIZES, "p-value", "Adjusted", *told.columns)
-    table = _table(results, labels, groups, more, level, simulated, adjusted, told.note)
+    table = _table(results, labels, groups, more, level, simulated, adjusted, *_not_compared(results), told.note)
     return attributed(table, rows=made_by)
+
+
+def _not_compared(results: Results) -> list[str]:
+    """Say which effects the tests of equality that are shown leave out."""
+    left_out = {title: results.left_out(title) for title, parts in results.groups.items() if len(parts) > 2}
+    several = len(left_out) > 1
+    return [
+        f"All equal{f' ({title})' if several else ''}: without {listed(names)}, whose "
+        + ("difference has no error of its own." if len(names) == 1 else "differences have no error of their own.")
+        for title, names in left_out.items()
+        if names
+    ]
 
 
 class _Told:
@@ -295,7 +308,7 @@ def _errors(results: Results, labels: Mapping[str, str]) -> str:
     said = []
     if clusters:
         usual = clusters.most_common(1)[0][0]
-        said.append(f"Errors are clustered by {labels.get(usual, usual).lower()}.")
+        said.append(f"Errors are clustered by {in_sentence(labels.get(usual, usual))}.")
     for label, effects in own.items():
         if effects.psi is None:
             stated = effects.conventions["variance"].split(";")[0].replace("diff-diff", "the package diff-diff")
@@ -328,7 +341,7 @@ def _treated(results: Results) -> str:
 def _named(text: str, effects: Effects, labels: Mapping[str, str]) -> str:
     """Write the label of the clusters for their column."""
     name = str(effects.clusters.name)
-    return text.replace(name, labels.get(name, name).lower())
+    return text.replace(name, in_sentence(labels.get(name, name)))
 
 
 def _treatment(part: Specification, labels: Mapping[str, str]) -> str:
@@ -356,7 +369,7 @@ def _effects(part: Specification, roles: Mapping[str, str]) -> tuple[str, ...]:
 def effect_label(effect: str, labels: Mapping[str, str]) -> str:
     """Call a fixed effect by the labels of its columns, as ``Industry × year``."""
     first, *others = (labels[name] for name in effect.split("^"))
-    return " × ".join([first, *map(str.lower, others)])
+    return " × ".join([first, *map(in_sentence, others)])
 
 
 def choices(results: Results, labels: Mapping[str, str], roles: Mapping[str, str]) -> pd.DataFrame:
@@ -396,4 +409,4 @@ def choices(results: Results, labels: Mapping[str, str], roles: Mapping[str, str
 def outcome_label(results: Results, labels: Mapping[str, str]) -> str:
     """Label of the outcome where all specifications have one, else "the outcome"."""
     outcomes = {part.outcome for part in results.estimated}
-    return labels[outcomes.pop()] if len(outcomes) == 1 else "the outcome"
+    return in_sentence(labels[outcomes.pop()]) if len(outcomes) == 1 else "the outcome"

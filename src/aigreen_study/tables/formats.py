@@ -84,6 +84,12 @@ def adaptive(value: float) -> str:
     return decimal(value, decimals(value))
 
 
+def effective(value: float) -> str:
+    """Write an effective number of things: about four digits, none behind the point where all of these are zero."""
+    whole, _, fraction = adaptive(value).partition(".")
+    return whole + (f".{fraction}" if fraction.strip("0") else "")
+
+
 FORMATS: dict[str, Callable[[float], str]] = {
     "coefficient": decimal,
     "coefficient4": lambda value: decimal(value, 4),
@@ -93,6 +99,7 @@ FORMATS: dict[str, Callable[[float], str]] = {
     "p_value": p_value,
     "year": year,
     "adaptive": adaptive,
+    "effective": effective,
 }
 
 

@@ -25,6 +25,7 @@ from aigreen_study.tables.estimates import (
 )
 from aigreen_study.tables.exhibits import effect_label
 from aigreen_study.tables.table import Cell, Group, Row, Spanner, Table
+from aigreen_study.words import in_sentence
 
 CENTRED = {
     "conservative": "treated rows centred by cohort and {}",
@@ -65,11 +66,11 @@ class Notes:
         effects = options.get("counts_effects", linear) if "counts" in options else linear
         centred = CENTRED[options["variance"]].format(period)
         model = (
-            f"Fixed effects: {', '.join(effect_label(effect, labels).lower() for effect in effects)}. "
-            f"Errors are clustered by {labels[roles['cluster']].lower()}, {centred}."
+            f"Fixed effects: {', '.join(in_sentence(effect_label(effect, labels)) for effect in effects)}. "
+            f"Errors are clustered by {in_sentence(labels[roles['cluster']])}, {centred}."
         )
         self.exposures = f"{on_outcome(options, labels)}, averaged over treated rows. The parts add up to the total."
-        exposed = f" Exposure: {_lower(labels[options['exposure']])}." if options["exposure"] else ""
+        exposed = f" Exposure: {in_sentence(labels[options['exposure']])}." if options["exposure"] else ""
         self.parts = (
             f"{self.exposures}{exposed} {model} Intervals of shares hold the "
             "values for which part less share times total is not rejected (Fieller); where the total is too near zero, "
@@ -77,7 +78,7 @@ class Notes:
         )
         growth = ""
         if "counts" in options:
-            shown = ", ".join(effect_label(effect, labels).lower() for effect in linear)
+            shown = ", ".join(in_sentence(effect_label(effect, labels)) for effect in linear)
             growth = f"the outcome in percent of its mean, channels in their units with fixed effects {shown}; "
         self.moves = (
             f"Imputation estimates{f' on rows without exposure to {elsewhere}' if exposed else ''}, "
@@ -112,15 +113,15 @@ def rows_note(found: Behind, units: str) -> str:
 
 def part_labels(channels: Sequence[str], labels: Mapping[str, str]) -> dict[str, str]:
     """Name every part: channels as ``Through industry structure``, from the codebook without unit in parentheses."""
-    through = {name: f"Through {_lower(labels[name].split(' (')[0])}" for name in channels}
+    through = {name: f"Through {in_sentence(labels[name].split(' (')[0])}" for name in channels}
     return {TOTAL: "Total", DIRECT: "Direct", **through, SPILLOVER: "Spillover"}
 
 
 def on_outcome(options: Mapping[str, Any], labels: Mapping[str, str]) -> str:
     """Say what the parts are effects on: the log of the mean of counts, or the outcome."""
     if "counts" in options:
-        return f"Effects on the log of the mean of {_lower(labels[options['counts']])}"
-    return f"Effects on {labels[options['outcome']]}"
+        return f"Effects on the log of the mean of {in_sentence(labels[options['counts']])}"
+    return f"Effects on {in_sentence(labels[options['outcome']])}"
 
 
 def named(parts: Effects, names: Mapping[str, str]) -> Effects:
@@ -368,8 +369,3 @@ def _intervals(level: float, *, width: int) -> tuple[Spanner, Spanner]:
 
 def _total_apart(rows: Sequence[Row]) -> tuple[Group, Group]:
     return Group(tuple(rows[:1])), Group(tuple(rows[1:]))
-
-
-def _lower(label: str) -> str:
-    """Lower the first letter of a word that is not an abbreviation."""
-    return label[:1].lower() + label[1:] if label[1:2].islower() else label

@@ -98,8 +98,8 @@ def typst(table: Table) -> str:
             lines.append(f"    {', '.join([_typst_text(row.label), *cells])},")
             row_number += 1
     lines += ["    table.hline(stroke: 0.08em),", "  ))", "  }"]
-    if table.notes:
-        lines.append(f"  notes({_typst_text(table.notes)})")
+    if table.remarks:
+        lines.append(f"  notes({_typst_text(table.remarks)})")
     lines += ["  },", f") <tab-{table.key}>", ""]
     return "\n".join(lines)
 
@@ -221,10 +221,10 @@ def latex(table: Table) -> str:
         for row in group.rows:
             lines.append(" & ".join([latex_text(row.label), *map(_latex_cell, row.cells)]) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}"]
-    if table.notes:
+    if table.remarks:
         lines += [
             r"\begin{tablenotes}[flushleft]\footnotesize",
-            rf"\item \textit{{Notes:}} {latex_text(table.notes)}",
+            rf"\item \textit{{Notes:}} {latex_text(table.remarks)}",
             r"\end{tablenotes}",
         ]
     lines += [r"\end{threeparttable}", r"\end{table}", ""]
@@ -299,7 +299,7 @@ def html_table(table: Table, write: Callable[[int, int, Cell, int], str], *, cap
         Whether the caption stands in the table.
     """
     n = len(table.columns)
-    lines = [f'<table aria-describedby="tab-{table.key}-notes">' if table.notes else "<table>"]
+    lines = [f'<table aria-describedby="tab-{table.key}-notes">' if table.remarks else "<table>"]
     if caption:
         lines.append(f"<caption>{html_text(table.caption)}</caption>")
     lines.append("<thead>")
@@ -330,8 +330,8 @@ def html_table(table: Table, write: Callable[[int, int, Cell, int], str], *, cap
 
 def html_notes(table: Table) -> list[str]:
     """Return the paragraph of notes, which `html_table` refers to; nothing where there are none."""
-    notes = f'<p class="notes" id="tab-{table.key}-notes"><em>Notes:</em> {html_text(table.notes)}</p>'
-    return [notes] if table.notes else []
+    notes = f'<p class="notes" id="tab-{table.key}-notes"><em>Notes:</em> {html_text(table.remarks)}</p>'
+    return [notes] if table.remarks else []
 
 
 def html_page(table: Table) -> str:

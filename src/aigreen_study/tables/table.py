@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from math import isfinite
-from typing import Literal
+from typing import Any, Literal
 
 from aigreen.errors import ReportError
 from aigreen_study.tables.formats import MINUS, STAR, count, decimal, p_value
 
 Role = Literal["", "estimate", "std_error", "low", "high", "p_value", "count"]
+
+# Facts of specifications, by the heading of the row or column that shows them.
+SIZES = {"Observations": "n_rows", "Units": "n_units", "Clusters": "n_clusters"}
 
 _OPENING, _CLOSING = "([", f")]{STAR}"
 
@@ -124,12 +128,14 @@ class Table:
     spanners : tuple of tuple of Spanner
         Headings over the columns, from top to bottom.
     notes : str
-        Below the table.
+        Below the table; `remarks` are printed.
     simulated : bool
         The caption then says so.
     specifications : mapping of name to facts
         For each specification that cells name: its `method`, `outcome`, `n_rows`, `n_units`, `n_clusters` and `errors`
         (how standard errors are computed).
+    chart : mapping
+        Numbers that the page of the web edition draws beside the table, as readers choose (site/assets/charts.js).
     """
 
     key: str
@@ -141,6 +147,7 @@ class Table:
     notes: str = ""
     simulated: bool = False
     specifications: Mapping[str, Mapping[str, str | int]] = field(default_factory=dict)
+    chart: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -166,6 +173,21 @@ class Table:
         """Title, with a remark on simulated data."""
         return f"{self.title} (simulated data)" if self.simulated else self.title
 
+    @property
+    def remarks(self) -> str:
+        """Notes, with the sizes of the samples that neither they nor rows and columns state."""
+        stated = {*self.columns, *(row.label for row in self.rows)}
+        sizes = []
+        for name, fact in SIZES.items():
+            found = {int(facts.get(fact, 0)) for spec, facts in self.specifications.items() if " less " not in spec} - {
+                0
+            }
+            if not found or name in stated or re.search(rf"\b{name}\b[^.]*\d", self.notes):
+                continue
+            ends = dict.fromkeys(f"{size:,}" for size in (min(found), max(found)))
+            sizes.append(f"{name.lower() if sizes else name}: {' to '.join(ends)}")
+        return " ".join(filter(None, [self.notes, f"{'; '.join(sizes)}." if sizes else ""]))
+
     def column(self, j: int) -> list[Cell]:
         """Cells of a column."""
         return [row.cells[j] for row in self.rows]
@@ -173,6 +195,8 @@ class Table:
     def to_json(self) -> str:
         """Text that `from_json` reads back."""
         facts = asdict(self)
+        if not facts["chart"]:
+            del facts["chart"]
         for cell in (cell for group in facts["groups"] for row in group["rows"] for cell in row["cells"]):
             for name in ("spec", "unit", "role"):
                 if not cell[name]:

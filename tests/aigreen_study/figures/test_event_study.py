@@ -152,7 +152,7 @@ def test_an_event_study_notes_value_intervals_and_sample_of_every_point(effects,
     """Places are shares of the drawing from its upper left corner: those of the points that it draws."""
     figure = event_study_figure(effects, n_draws=99)
     save_figure(figure, tmp_path / "event_study")
-    points = described(tmp_path / "event_study.svg")
+    points = described(tmp_path / "event_study.svg")["points"]
     narrow, wide = effects.conf_int(), effects.conf_int(simultaneous=True, n_draws=99)
     assert [text.splitlines()[0] for *_, text in points] == [
         f"Horizon {at}" for at in ("−3", "−2", "−1", "0", "1", "2")
@@ -173,6 +173,12 @@ def test_an_event_study_notes_value_intervals_and_sample_of_every_point(effects,
 
 def test_several_estimators_note_their_names(effects, tmp_path):
     save_figure(event_study_figure({"One": effects, "Two": effects}, n_draws=99), tmp_path / "both")
-    points = described(tmp_path / "both.svg")
+    told = described(tmp_path / "both.svg")
+    points, chart = told["points"], told["chart"]
+    assert [one["name"] for one in chart["series"]] == ["One", "Two"]
+    place, value, low, high = chart["series"][1]["points"][-1]
+    assert (place, value) == (2, pytest.approx(0.05, abs=1e-6))
+    assert (low, high) == tuple(pytest.approx(end, rel=1e-5) for end in effects.conf_int().iloc[-1])
+    assert chart["range"][0] < min(low for *_, low, _ in chart["series"][0]["points"] if low is not None)
     assert [text.splitlines()[0] for *_, text in points[5:7]] == ["One, horizon 2", "Two, horizon −3"]
     assert points[0][0] < points[6][0] < points[1][0]

@@ -49,6 +49,19 @@ def test_four_keys_are_a_whole_study(folder):
     assert set(own_registry(FOLDER, config)) == {"baseline", "robust_estimators", "timing"}
 
 
+def test_estimators_side_by_side_follow_the_horizons_of_the_study(folder):
+    config = written({"event_study": {"horizons": [-7, 3]}, "covariates": ["M"]})
+    exhibits = own_registry(FOLDER, config)
+    windows = {
+        part.id: part.options["window"]
+        for name in ("robust_estimators", "specification_curve")
+        for part in exhibits[name].specifications
+        if "window" in part.options
+    }
+    assert windows == dict.fromkeys(("stacked", "local_projection_0", "stacked_controls"), "-7,3")
+    assert "horizons from −7 to 3" in exhibits["robust_estimators"].notes
+
+
 @pytest.fixture
 def without_chinese(monkeypatch):
     monkeypatch.setattr("aigreen_study.own.letters.chinese_font", lambda: None)

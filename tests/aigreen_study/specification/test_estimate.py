@@ -1,6 +1,7 @@
 """Estimates of specifications are the estimators' own numbers."""
 
 import logging
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -8,8 +9,8 @@ import pytest
 
 from aigreen import TWFE, GroupTimeATT, Imputation, Panel
 from aigreen.did.balance import entropy_balance
-from aigreen.errors import ConfigError, MissingRowsWarning, NoTreatedError, OverlapWarning
-from aigreen_study.specification.calls import FITS
+from aigreen.errors import AigreenWarning, ConfigError, MissingRowsWarning, NoTreatedError, OverlapWarning
+from aigreen_study.specification.calls import FITS, common_window
 from aigreen_study.specification.estimate import fit, fit_all, one_effect
 from aigreen_study.specification.menu import ESTIMATORS
 
@@ -128,3 +129,18 @@ def test_what_the_data_cannot_identify_is_a_failure_and_a_mistake_stops(frame, c
     assert f"specification e/lost: {failures['lost']}" in caplog.text
     with pytest.raises(ConfigError, match="specification e/one: "):
         fit_all([specification(estimator="synthetic_did")], frame, ROLES, logging.getLogger("test"))
+
+
+def test_a_stacked_event_study_takes_the_horizons_that_all_cohorts_have(frame, panel):
+    # Periods 2011 to 2018, cohorts 2015 and 2017.
+    assert common_window(panel, (-99, 99)) == (-4, 1)
+    assert common_window(panel, (-2, 0)) == (-2, 0)
+    late = Panel(frame.assign(first=frame["first"].replace({2017: 2019, 2015: 2011})), **ROLES)
+    assert common_window(late, (-9, 9)) == (-9, 9)
+    for cohorts, kept in (("all", [2015, 2017]), ("within", [2015])):
+        spec = specification(estimator="stacked", options={"window": "-4,3", "cohorts": cohorts})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AigreenWarning)
+            result = fit(spec, frame, ROLES)
+        assert sorted(set(result.index.get_level_values("cohort"))) == kept
+    assert result.event_study().index.tolist() == [-4, -3, -2, -1, 0, 1, 2, 3]

@@ -1,5 +1,7 @@
 """Exhibits of several specifications: contrasts, curves, columns and what could not be estimated."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,15 @@ def test_a_contrast_tests_differences_to_the_first_and_all_together(contrast):
     told = table.notes.split("Clusters with treated rows, of all: ")[1]
     assert all(f"{count} of {contrast.fitted[part.id].n_clusters}" in told
                for part, count in zip(contrast.estimated, counts, strict=True))  # fmt: skip
+
+
+def test_a_test_of_equality_names_the_groups_that_it_leaves_out(contrast, monkeypatch):
+    assert contrast.left_out("By region") == []
+    assert "All equal" not in contrast_table(contrast, LABELS, level=0.95, **BOOTSTRAP).notes
+    gaps = contrast.differences("By region")
+    bare = replace(gaps["west"], psi=None, cluster_shares=None, covariance=np.array([[np.nan]]))
+    monkeypatch.setattr(Results, "differences", lambda self, group: gaps | {"west": bare})
+    assert contrast.left_out("By region") == ["West"]
 
 
 def test_an_average_of_the_others_has_no_joint_test(frame):

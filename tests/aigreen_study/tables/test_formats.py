@@ -47,6 +47,28 @@ def test_roles_are_kept_in_json_and_left_out_where_there_is_none():
     assert Table.from_json(bare).rows[0].cells[0].role == ""
 
 
+def test_remarks_state_the_sizes_that_nothing_else_states():
+    cells = (Cell("1"), Cell("2"))
+    table = Table("t", "T", "", ("a", "b"), (Group((Row("x", cells),)),), notes="A note.", specifications={
+        "t/a": {"n_rows": 1200, "n_units": 60, "n_clusters": 6},
+        "t/b": {"n_rows": 900, "n_units": 60, "n_clusters": 6},
+        "t/a less b": {"n_rows": 2100, "n_units": 120, "n_clusters": 12},
+    })  # fmt: skip
+    assert table.remarks == "A note. Observations: 900 to 1,200; units: 60; clusters: 6."
+    assert "A note. Observations: 900 to 1,200; units: 60; clusters: 6." in render.html(table)
+    assert replace(table, columns=("Observations", "b")).remarks == "A note. Units: 60; clusters: 6."
+    stated = replace(table, notes="Clusters: 6, of which 2 are treated.", columns=("Observations", "Units"))
+    assert stated.remarks == stated.notes
+    assert replace(table, specifications={}).remarks == "A note."
+    assert replace(table, notes="", specifications={}).remarks == ""
+
+
+def test_effective_numbers_have_no_decimals_where_they_are_whole():
+    assert [formats.write_number(n, "effective") for n in (14.0, 13.9999999, 14.25, 9.999, 1300.0)] == [
+        "14", "14", "14.25", "9.999", "1,300",
+    ]  # fmt: skip
+
+
 def test_a_quoted_table_says_of_which_study_and_whether_it_is_real():
     table = Table("decomposition", "Parts", "", ("a",), (Group((Row("x", (Cell("1"),)),)),))
     there = quoted(table, "cities")
@@ -116,7 +138,7 @@ def test_formats_refuse_what_they_cannot_write():
     for write in (formats.decimal, lambda value: formats.write_number(value, "year")):
         with pytest.raises(ReportError, match="cannot write nan as a number"):
             write(float("nan"))
-    assert {"coefficient", "coefficient4", "count", "percent", "share", "p_value", "year", "adaptive"} == {
+    assert {"coefficient", "coefficient4", "count", "percent", "share", "p_value", "year", "adaptive", "effective"} == {
         *formats.FORMATS
     }
 

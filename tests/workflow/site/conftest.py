@@ -193,6 +193,25 @@ SPEC = {"method": "TWFE Poisson", "outcome": "patents", "n_rows": 8322, "n_units
 REGISTERED = [{"exhibit": "baseline", "id": "poisson", "estimator": "poisson", "covariates": ["size", "age"]}]
 ESTIMATES = {f"effect_{letter}": (i - 4.5) / 37 for i, letter in enumerate("abcdefghij")}
 POINTS = [[0.25, 0.75, "Horizon 0\nEffect 0.125 & more\n8,322 observations"], [0.75, 0.25, "Horizon 1"]]
+CHART = {
+    "x": "Years since treatment",
+    "range": [-0.5, 1.0],
+    "level": "95%",
+    "series": [
+        {"name": "One", "points": [[-1, 0.0, None, None], [0, 0.125, 0.025, 0.225], [1, 0.5, 0.25, 0.75]]},
+        {"name": "Other", "points": [[-1, -0.25, -0.4, -0.1], [0, 0.25, 0.1, 0.4]]},
+    ],
+}
+RINGS = {
+    "x": "Effect",
+    "range": [-0.3, 0.6],
+    "level": "95%",
+    "choices": ["Zones within 50 km", "Zones within 100 km", "Zones within 200 km of the seat of the prefecture"],
+    "series": [
+        {"name": "Total", "points": [[0, 0.2, 0.1, 0.3], [1, 0.25, 0.1, 0.4], [2, 0.3, 0.1, 0.5]]},
+        {"name": "Spillover", "points": [[0, 0.02, -0.1, 0.14], [1, -0.05, -0.2, 0.1], [2, 0.1, None, None]]},
+    ],
+}
 SCRIPT = '''"""Make everything."""
 
 import json
@@ -274,6 +293,7 @@ def baseline() -> Table:
         notes="Standard errors in parentheses.",
         simulated=True,
         specifications={spec: facts},
+        chart=RINGS,
     )
 
 
@@ -313,7 +333,7 @@ def fill(root: Path, results: Path) -> None:
         drawing = (
             '<svg xmlns="http://www.w3.org/2000/svg" xmlns:dc="http://purl.org/dc/elements/1.1/" viewBox="0 0 40 20"'
             ' width="40" height="20"><metadata>'
-            f"<dc:description>{escape(json.dumps(POINTS))}</dc:description></metadata>"
+            f"<dc:description>{escape(json.dumps({'points': POINTS, 'chart': CHART}))}</dc:description></metadata>"
             '<rect width="40" height="20" fill="#fff"/><path d="M0 20 40 0" stroke="#000"/></svg>'
         )
         (results / f"figures/trends.{ending}").write_text(drawing)

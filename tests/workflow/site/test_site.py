@@ -220,6 +220,65 @@ def test_a_figure_tells_value_and_sample_of_the_point_under_the_mouse(page):
     page.wait(f"{hover}.hidden")
 
 
+def test_one_estimator_of_several_is_shown_in_full(page):
+    plate, button = "document.querySelector('a.plate[href=\"#/figures/trends\"]')", ".choices button:nth-child({})"
+    assert page.js("[...document.querySelectorAll('.choices button')].map((b) => b.textContent)") == [
+        "All",
+        "One",
+        "Other",
+    ]
+    assert page.js(f"getComputedStyle({plate}).display") == "block"
+    page.click(button.format(2))
+    assert page.js(f"getComputedStyle({plate}).display") == "none"
+    page.wait("document.querySelector('figure .choices ~ .chart svg .chosen') !== null")
+    shown = "document.querySelectorAll('.choices ~ .chart svg {} title')"
+    said = page.js(f"[...{shown.format('.chosen')}].map((t) => t.textContent)")
+    assert said == [
+        "One, horizon −1: 0.000, no interval",
+        "One, horizon 0: 0.125, 95% interval [0.025, 0.225]",
+        "One, horizon 1: 0.500, 95% interval [0.250, 0.750]",
+    ]
+    assert page.js(f"{shown.format('.other')}.length") == 2
+    # An interval of 0.2 on an axis of 1.5: its line is as long as its share of the plot.
+    line, height = page.js(
+        "(() => { const svg = document.querySelector('.choices ~ .chart svg');"
+        "const l = svg.querySelectorAll('.chosen line')[0];"
+        "return [l.y1.baseVal.value - l.y2.baseVal.value, svg.viewBox.baseVal.height - 54] })()"
+    )
+    assert line == pytest.approx(height * 0.2 / 1.5, abs=0.01)
+    page.click(button.format(3))
+    assert page.js(f"{shown.format('.chosen')}.length") == 2
+    assert page.js("[...document.querySelectorAll('[aria-pressed=true]')].map((b) => b.textContent)") == ["Other"]
+    page.click(button.format(1))
+    assert page.js(f"getComputedStyle({plate}).display") == "block"
+
+
+def test_a_slider_goes_through_the_rings_by_mouse_and_keyboard(page):
+    said = "[...document.querySelectorAll('.scroll ~ .chart .name')].map((t) => t.textContent)"
+    page.wait(f"{said}.length === 2")
+    assert page.js(said) == [
+        "Total: 0.200, 95% interval [0.100, 0.300]",
+        "Spillover: 0.020, 95% interval [−0.100, 0.140]",
+    ]
+    page.js("document.querySelector('.slide input').focus()")
+    page.press("ArrowRight")
+    assert page.js("document.querySelector('.slide output').textContent") == "Zones within 100 km"
+    assert page.js("document.querySelector('.slide input').getAttribute('aria-valuetext')") == "Zones within 100 km"
+    assert page.js(said)[1] == "Spillover: −0.050, 95% interval [−0.200, 0.100]"
+    page.press("ArrowRight", 3)
+    assert page.js(said)[1] == "Spillover: 0.100, no interval"
+
+
+def test_charts_follow_the_colours(browser, study):
+    ground = "getComputedStyle(document.querySelector('.chart')).backgroundColor"
+    for colours, expected in (("light", "rgb(255, 255, 255)"), ("dark", "rgb(30, 35, 38)")):
+        browser.open(study.page, colours=colours)
+        browser.wait("document.querySelector('.chart .name') !== null")
+        assert browser.js(ground) == expected
+        ink = browser.js("getComputedStyle(document.querySelector('.chart .name')).fill")
+        assert contrast(ink, expected) >= 4.5
+
+
 def test_ink_stands_out_from_paper_in_both_colours(browser, study):
     for colours in ("light", "dark"):
         browser.open(study.page, colours=colours)
@@ -266,7 +325,7 @@ def test_the_page_is_plain_and_named(study):
     assert '<th scope="row">Zone</th>' in html
     assert "Effects of &lt;zones> &amp; more (simulated data)" in html
     assert "<math" in html
-    assert re.findall(r'src="([^"]+)"', html) == ["data.js", "site.js", "search.js", "figures/trends.svg"]
+    assert re.findall(r'src="([^"]+)"', html) == ["data.js", "site.js", "charts.js", "search.js", "figures/trends.svg"]
 
 
 def test_every_number_of_the_page_has_a_card(study):

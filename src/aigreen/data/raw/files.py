@@ -56,6 +56,8 @@ def whole(where: str, what: str) -> Iterator[None]:
     """Turn what damaged bytes lead to into an `UnreadableFileError`: ``where: not what (reason)``."""
     try:
         yield
+    except IsADirectoryError as reason:
+        raise UnreadableFileError(f"{where}: a folder, not {what}") from reason
     except DAMAGED as reason:
         raise UnreadableFileError(f"{where}: not {what} ({reason})") from reason
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from aigreen.arguments import typed
 from aigreen.data.raw import files, layout, marked_up, wide
 from aigreen.data.raw.packed import Part, entries, members, numbered, unpacked
 from aigreen.data.raw.wide import Keep
@@ -52,6 +53,7 @@ class RawTable:
     notes: tuple[tuple[str, int], ...]
 
 
+@typed
 def read(
     path: Path | str,
     table: str | None = None,
@@ -94,6 +96,7 @@ def read(
     return first
 
 
+@typed
 def read_kinds(
     path: Path | str,
     table: str | None = None,

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from aigreen.arguments import typed
 from aigreen.data.registry.download import download
 from aigreen.disk import locked_folder, sha256
 from aigreen.errors import ChecksumError, OutsideFolderError, SourceError, did_you_mean
@@ -38,6 +39,7 @@ FETCHED = ("public", "converted")
 BOUNDARIES = ("cn_city_geo", "cn_city_geo/prefecture_2024_simplified.geojson")  # source and file of the map of zones
 
 
+@typed
 def registry(path: Path | None = None) -> pd.DataFrame:
     """Read the source registry as text.
 
@@ -51,6 +53,8 @@ def registry(path: Path | None = None) -> pd.DataFrame:
     DataFrame
         Columns `COLUMNS`; one row a file (or a source, where files are not distributed).
     """
+    if path is not None and not path.is_file():
+        raise SourceError(f"source registry: {path} is {'a folder' if path.is_dir() else 'no file'}")
     with (path or _default()).open(encoding="utf-8") as lines:
         rows = pd.read_csv(lines, dtype=str, keep_default_na=False)
     missing = [column for column in COLUMNS if column not in rows]
@@ -61,6 +65,7 @@ def registry(path: Path | None = None) -> pd.DataFrame:
     return rows
 
 
+@typed
 def fetch(
     source: str,
     folder: Path | str,

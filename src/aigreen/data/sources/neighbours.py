@@ -69,7 +69,7 @@ def _shapes(path: Path) -> Iterator[tuple[str, list[np.ndarray]]]:
             seen.add(code)
             several = geometry["coordinates"] if geometry["type"] == "MultiPolygon" else [geometry["coordinates"]]
             yield code, [np.asarray(ring, dtype=float)[:, :2] for polygon in several for ring in polygon]
-    except (KeyError, TypeError, ValueError, IndexError) as reason:
+    except (KeyError, TypeError, ValueError, IndexError, OSError) as reason:
         raise UnreadableFileError(f"{path.name}: not polygons with codes ({reason})") from reason
 
 

@@ -39,7 +39,7 @@ def read_own(path: str | Path, sheet: str | None = None, *, rows: int | None = N
     if path.suffix.lower() not in ENDINGS:
         raise SourceError(f"{path}: {path.suffix or 'no ending'} is not read; use {', '.join(ENDINGS)}")
     if not path.is_file():
-        raise SourceError(f"{path}: no such file below {Path.cwd()}")
+        raise SourceError(f"{path}: {'a folder, no file' if path.is_dir() else 'no such file'} below {Path.cwd()}")
     try:
         frame = _read(path, sheet, rows)
     except (ValueError, OSError, KeyError, pa.ArrowInvalid, UnicodeError) as error:

@@ -32,6 +32,7 @@ from aigreen.panel.panel import Panel, require_panel
 
 NOT_KEPT = "not kept by cluster; products are, by cohort: bands from normal draws with the covariance"
 Sampling = Literal["panel", "balanced", "repeated_cross_sections"]
+FOLDS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +94,8 @@ class GroupTimeATT:
 
     With learners the moment is that of "dr", which is Neyman-orthogonal: the errors of both nuisances enter as their
     product, and influence functions have no part of the first steps. It needs learners whose errors, multiplied, vanish
-    faster than one over the root of the number of clusters. Another seed makes other folds and another estimate.
+    faster than one over the root of the number of clusters. Another seed makes other folds and another estimate. Where
+    every cluster of several units adopts as a whole their errors are too small; a `FewClustersWarning` says so.
 
     References
     ----------
@@ -117,7 +119,7 @@ class GroupTimeATT:
     cohort_weights: CohortWeights = "mean"
     outcome_learner: Any = None
     propensity_learner: Any = None
-    folds: int = 5
+    folds: int = FOLDS
     seed: int | None = None
     trim: float | None = None
 
@@ -135,9 +137,9 @@ class GroupTimeATT:
         if isinstance(self.anticipation, bool) or not isinstance(self.anticipation, int) or self.anticipation < 0:
             raise OptionError("anticipation", self.anticipation, (0, 1, 2, "..."))
         if self._learners() is None:
-            for option in ("seed", "trim"):
-                if getattr(self, option) is not None:
-                    raise OptionError(option, getattr(self, option), [None, "a value beside learners"])
+            for option, unset in (("seed", None), ("trim", None), ("folds", FOLDS)):
+                if getattr(self, option) != unset:
+                    raise OptionError(option, getattr(self, option), [unset, "a value beside learners"])
         elif self.method != "dr":
             raise OptionError("method", self.method, ["dr (with learners: its moment alone is orthogonal to them)"])
         elif self.sampling == "repeated_cross_sections":

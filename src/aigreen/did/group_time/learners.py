@@ -24,7 +24,14 @@ from aigreen.did.group_time.comparisons import NO_CONTROLS, NO_TREATED, Compared
 from aigreen.did.group_time.layout import Wide
 from aigreen.did.group_time.plan import Cells
 from aigreen.did.group_time.two_periods import NEAR_ONE, NotIdentifiedError
-from aigreen.errors import EstimationError, OptionError, TooFewClustersError, WrongTypeError
+from aigreen.errors import (
+    EstimationError,
+    FewClustersWarning,
+    OptionError,
+    TooFewClustersError,
+    WrongTypeError,
+    warn,
+)
 from aigreen.extras import require
 from aigreen.progress import progress
 
@@ -133,6 +140,7 @@ def compare_learned(
     """
     result, trimmed = Computed.nothing(len(cells), n_clusters), np.zeros(len(cohort), dtype=bool)
     fold = deal(wide.clusters, cohort, n_clusters, learners.folds, learners.seed or 0)
+    _warn_whole_clusters(wide.clusters, cohort)
     nuisances = (
         Nuisance("outcome_learner", learners.outcome, learners.seed, weighted=weighted),
         Nuisance("propensity_learner", learners.propensity, learners.seed, weighted=weighted),
@@ -149,6 +157,23 @@ def compare_learned(
         result.add_influence(one.cells, wide.clusters[one.controls], psi0, distinct=False)
         trimmed[one.controls[cut]] = True
     return result, trimmed
+
+
+def _warn_whole_clusters(clusters: np.ndarray, cohort: np.ndarray) -> None:
+    """Warn where treatment varies between clusters of several units only: simulations are in docs/conventions.md."""
+    used = ~np.isnan(cohort)
+    clusters, cohort = clusters[used], cohort[used]
+    pairs = np.unique(np.column_stack([clusters, cohort]), axis=0)
+    n_clusters = len(np.unique(clusters))
+    if len(pairs) > n_clusters or len(clusters) == n_clusters:
+        return
+    treated = int(np.isfinite(pairs[:, 1]).sum())
+    message = (
+        f"treatment varies within none of the {n_clusters:,} clusters ({treated:,} treated): errors of estimates with "
+        "learners are too small then, by up to 42 percent in simulations with 48 clusters, whose 95 percent intervals "
+        "held the truth in 90 of 100 samples; compare with method='dr' without learners"
+    )
+    warn(FewClustersWarning(message, count=treated))
 
 
 class Nuisance:

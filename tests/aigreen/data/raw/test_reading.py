@@ -160,3 +160,9 @@ def test_absent_files_and_tables(export):
         errors.SourceError, match=r"FS_Combas\(1\).csv: other columns than FS_Combas.csv: A001000000, A002000000"
     ):
         read(export.folder, "FS_Combas")
+
+
+@pytest.mark.parametrize("path", [5, None, ["a.csv"]])
+def test_a_path_of_another_kind_is_named(path):
+    with pytest.raises(errors.WrongTypeError, match=r"^path=.*a Path or text is expected"):
+        read(path)

@@ -8,7 +8,7 @@ import pytest
 
 from aigreen.data.registry import download
 from aigreen.data.registry.registry import COLUMNS, FETCHED, MIRROR, fetch, registry, sha256
-from aigreen.errors import ChecksumError, OutsideFolderError, SourceError
+from aigreen.errors import ChecksumError, OutsideFolderError, SourceError, WrongTypeError
 
 CONTENT = b"a,b\n1,2\n" * 5000
 
@@ -227,3 +227,14 @@ def test_unknown_names_offer_the_nearest(listing, tmp_path):
 def test_registry_with_unknown_access_is_refused(listing):
     with pytest.raises(SourceError, match="access must be one of"):
         registry(listing(row(access="free")))
+
+
+def test_arguments_that_cannot_be_are_named(tmp_path):
+    with pytest.raises(WrongTypeError, match="source=5: text is expected, got an int"):
+        fetch(5, tmp_path)
+    with pytest.raises(WrongTypeError, match=r"path='sources\.csv'"):
+        registry("sources.csv")
+    with pytest.raises(SourceError, match=r"source registry: .* is a folder"):
+        registry(tmp_path)
+    with pytest.raises(SourceError, match=r"source registry: .*none\.csv is no file"):
+        registry(tmp_path / "none.csv")

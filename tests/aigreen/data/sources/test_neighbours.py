@@ -88,3 +88,8 @@ def test_the_polygons_of_2024(shared, tmp_path, monkeypatch):
     alone = {"330900", "460100", "460200", "460300", "460400"}
     assert (len(found), set(count[count.isna()].index)) == (893, alone)
     assert adjacency(found, cities).left.sum() == 2 * len(found)
+
+
+def test_a_folder_in_the_place_of_the_file(tmp_path):
+    with pytest.raises(UnreadableFileError, match=r"not polygons with codes .*Is a directory"):
+        city_neighbours(tmp_path)

@@ -39,3 +39,10 @@ def test_what_cannot_be_read_is_one_line(tmp_path):
     (tmp_path / "twice.csv").write_text("a ,a\n1,2\n")
     with pytest.raises(DataError, match="1 names stand over two columns or more"):
         read_own(tmp_path / "twice.csv")
+
+
+def test_a_folder_is_called_one(tmp_path):
+    (tmp_path / "panel.csv").mkdir()
+    for reads in (read_own, own_columns):
+        with pytest.raises(SourceError, match=r"panel\.csv: a folder, no file"):
+            reads(tmp_path / "panel.csv")

@@ -4,7 +4,7 @@ import pytest
 
 from aigreen.data.assemble.provinces import provinces as assemble
 from aigreen.data.sources.provinces import provinces
-from aigreen.errors import SourceError
+from aigreen.errors import SourceError, UnreadableFileError
 
 FILE = "data/cn_province_greenpatent_greenfinance/final_data.1.3.4_did.csv"
 
@@ -133,3 +133,8 @@ def test_exposure_counts_zones_of_others(tidy):
     assert sorted(border[untreated & (border == 0)].index) == ["Hainan", "Xinjiang"]
     assert (border["Anhui"], border["Inner Mongolia"], border["Shanghai"]) == (5, 3, 2)
     assert (assemble(tidy).frame.query("year < 2019")[["near_zones_300km", "neighbour_zones"]] == 0).all(axis=None)
+
+
+def test_a_folder_in_the_place_of_the_file(tmp_path):
+    with pytest.raises(UnreadableFileError, match="a folder, not a utf-8 csv table"):
+        provinces(tmp_path)

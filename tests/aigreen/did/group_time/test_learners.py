@@ -1,6 +1,7 @@
 """Group-time effects with learned nuisances: folds of clusters, influence, refusals."""
 
 import sys
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from aigreen import GroupTimeATT, Panel
 from aigreen.did.group_time.learners import deal
 from aigreen.errors import (
     EstimationError,
+    FewClustersWarning,
     MissingExtraError,
     OptionError,
     OverlapWarning,
@@ -211,6 +213,7 @@ def test_a_cohort_in_fewer_clusters_than_folds_is_left_out_and_counted():
         ({"sampling": "repeated_cross_sections"}, OptionError, "learners follow units over time"),
         ({"learners": (None, None)}, OptionError, "seed=1: use one of None, 'a value beside learners'"),
         ({"learners": (None, None), "seed": None, "trim": 0.9}, OptionError, "trim=0.9"),
+        ({"learners": (None, None), "seed": None}, OptionError, "folds=4: use one of 5, 'a value beside learners'"),
     ],
 )
 def test_options_that_cannot_be(options, error, told):
@@ -218,6 +221,21 @@ def test_options_that_cannot_be(options, error, told):
     with pytest.raises(error, match=told) as caught:
         make(**options)
     assert "\n" not in str(caught.value)
+
+
+def test_learners_warn_where_whole_clusters_adopt_and_there_alone():
+    told = r"varies within none of the 24 clusters \(16 treated\): errors .* are too small"
+    with pytest.warns(FewClustersWarning, match=told) as caught:
+        fit()
+    assert [one.message.count for one in caught if one.category is FewClustersWarning] == [16]
+    firms = frame().assign(city=frame()["firm"])  # units are the clusters
+    mixed = frame()
+    mixed.loc[(mixed["firm"] % FIRMS == 0) & (mixed["city"] == 1), "first"] = 0  # one firm of a treated city is not
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit(data=firms)
+        fit(data=mixed)
+        GroupTimeATT().fit(panel(), "y", covariates=["x1", "x2"])
 
 
 def test_data_that_cannot_be():

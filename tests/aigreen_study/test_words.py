@@ -1,0 +1,35 @@
+import pytest
+
+from aigreen_study.words import in_sentence, listed
+
+
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [
+        ("Industry (NAICS)", "industry (NAICS)"),
+        ("Share of AI firms", "share of AI firms"),
+        ("State-owned", "state-owned"),
+        ("Firms' GDP", "firms' GDP"),
+        ("Écart", "écart"),
+        ("AI words", "AI words"),
+        ("A shares", "A shares"),
+        ("R&D", "R&D"),
+        ("CO2 of plants", "CO2 of plants"),
+        ("LinkedIn users", "LinkedIn users"),
+        ("Ph.D. share", "Ph.D. share"),
+        ("ln(1 + Y)", "ln(1 + Y)"),
+        ("企业", "企业"),
+        ("", ""),
+    ],
+)
+def test_the_first_letter_of_an_ordinary_word_alone_is_lowered(label, said):
+    assert in_sentence(label) == said
+
+
+def test_names_in_a_row():
+    assert [listed([]), listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])] == [
+        "none",
+        "a",
+        "a and b",
+        "a, b and c",
+    ]
