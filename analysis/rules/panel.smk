@@ -51,10 +51,33 @@ if LICENSED:
 
 if SIMULATED or LICENSED:
 
+    # Groups of tables that need none of one another (aigreen.data.assemble.build). The panel takes what is made here, and
+    # makes again what is no longer there.
+    GROUPS = ["firms", "words", "patents"]
+
+    rule canonical:
+        input:
+            raw=RAW_FILES,
+            mapping=BUILD.get("mapping", []),
+        output:
+            made=f"{RESULTS}/canonical/{{group}}.json",
+        log:
+            f"{LOGS}/canonical_{{group}}.log",
+        wildcard_constraints:
+            group="|".join(GROUPS),
+        resources:
+            mem_mb=6000,
+            runtime=60,
+        params:
+            raw=RAW,
+        script:
+            "../scripts/make_canonical.py"
+
     rule panel:
         input:
             raw=RAW_FILES,
             mapping=BUILD.get("mapping", []),
+            tables=expand(rules.canonical.output.made, group=GROUPS),
         output:
             panel=f"{RESULTS}/panel.parquet",
             codebook=f"{RESULTS}/codebook.csv",

@@ -17,7 +17,7 @@ import pytest
 from aigreen import Panel, errors
 from aigreen.cli import main
 from aigreen.data import facts
-from aigreen.data.assemble.build import BuildOptions, build
+from aigreen.data.assemble.build import GROUPS, TABLES, BuildOptions, build, make_group
 from aigreen.data.assemble.codebook import check_codebook
 from aigreen.data.assemble.listed_firms import Options
 from aigreen.simulate.economy import economy
@@ -128,6 +128,24 @@ def test_names_are_matched_with_precision_and_recall(world, built):
 def test_the_panel_goes_into_an_estimator(built):
     panel = Panel(built.assembled.frame, unit="firm_id", time="year", cohort="zone_year", cluster="home_city")
     assert panel.n_rows == len(built.assembled.frame)
+
+
+def test_groups_made_apart_are_those_of_the_build(world, built, tmp_path):
+    """In any order; the build that follows makes none of their tables again, and gives the same files."""
+    made = {name for group in reversed(GROUPS) for name in make_group(world / "raw", tmp_path, group)}
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / TABLES).iterdir()}
+    assert {path.stem for path in before} == made
+    assert {path.stem for path in (world / "out" / TABLES).iterdir()} - made == {
+        "applicant_names", "counts", "visible", "names"
+    }  # fmt: skip
+    build(world / "raw", tmp_path)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert digests(tmp_path) == digests(world / "out")
+
+
+def test_an_unknown_group(world, tmp_path):
+    with pytest.raises(errors.OptionError, match="group='patent': use one of 'firms', 'words', 'patents'"):
+        make_group(world / "raw", tmp_path, "patent")
 
 
 def test_a_second_build_makes_nothing_again_and_gives_the_same_bytes(world, built):

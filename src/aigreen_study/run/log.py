@@ -115,7 +115,8 @@ def _written(logger: logging.Logger, path: Path, licensed: bool) -> Iterator[Non
         logger.exception("stopped")
         raise
     finally:
-        logger.info("end after %.1f s%s", time.monotonic() - started, machine.peak_memory())
+        took = time.monotonic() - started
+        logger.info("end after %.1f s%s%s", took, machine.peak_memory(), machine.processor_time())
         with suppress(OSError):
             handler.close()
 

@@ -37,6 +37,11 @@ def peak_memory() -> str:
     return f", peak memory {max((_own_peak() or own) * unit, children * unit) / 1e6:.0f} MB"
 
 
+def processor_time() -> str:
+    """Seconds of processor that this process and its children took, as ``, processor N s``."""
+    return f", processor {sum(os.times()[:4]):.1f} s"
+
+
 def _own_peak() -> int | None:
     """Peak of this program in kB on Linux, where `getrusage` counts that of the program which started it as well."""
     try:

@@ -53,9 +53,10 @@ from aigreen.data.sources import csmar_firm_years as parts_of_firm_years
 from aigreen.data.sources.patent_tables import PatentTables
 from aigreen.data.sources.publication_parts import publications_in_parts
 from aigreen.disk import remove_unfinished, write_bytes
-from aigreen.errors import SourceError
+from aigreen.errors import OptionError, SourceError
 
 TABLES = "canonical"
+GROUPS = ("firms", "words", "patents")  # of tables; none needs one of another group
 _PARTS: dict[str, Callable[..., Read]] = {
     csmar.BALANCE.table: csmar.balance_sheet,
     csmar.INCOME.table: csmar.income_statement,
@@ -113,6 +114,7 @@ def build(raw: Path | str, out: Path | str, options: BuildOptions | None = None,
     """
     options, out = options or BuildOptions(), Path(out)
     run = _Run(Path(raw), out, options, progress)
+    remove_unfinished(out)
     tables = run.tables()
     inputs = Inputs(**{name: made.table() for name, made in tables.items() if name in Inputs.__dataclass_fields__})
     assembled, unclaimed = firm_years(inputs, options.panel), inventory.unclaimed(run.raw)
@@ -137,6 +139,36 @@ def build(raw: Path | str, out: Path | str, options: BuildOptions | None = None,
     return Built(*(out / name for name in reversed(files)), assembled)
 
 
+def make_group(raw: Path | str, out: Path | str, group: str, options: BuildOptions | None = None) -> dict[str, str]:
+    """Make the canonical tables of one of `GROUPS`, which `build` then finds and does not make again.
+
+    Groups can be made at the same time, each by a process of its own.
+
+    Parameters
+    ----------
+    raw, out, options
+        As `build` takes them.
+    group : {"firms", "words", "patents"}
+        Firms with their years, links and what else is no report or patent; AI words; patents with their applicants.
+
+    Returns
+    -------
+    dict of str to str
+        Stamp of each table by its name.
+
+    Raises
+    ------
+    OptionError
+        No such group.
+    SourceError, DataError
+        No such folder, or what the adapters raise.
+    """
+    if group not in GROUPS:
+        raise OptionError("group", group, GROUPS)
+    run = _Run(Path(raw), Path(out), options or BuildOptions(), progress=False)
+    return {name: made.stamp for name, made in run.tables(group).items()}
+
+
 class _Run:
     """Stages of one build."""
 
@@ -147,16 +179,18 @@ class _Run:
         self.reading = Reading(root=raw, mapping=options.mapping, codes=self._codes(raw, options))
         self.passed_over: list[str] = []
         self.spill, self.parts = out / ".spill", out / ".publications"
-        remove_unfinished(out)
 
-    def tables(self) -> dict[str, Made]:
-        """Make every table that the raw files allow, in order."""
-        for table in _NEEDED:
-            parts(self.raw, table, root=self.raw)
+    def tables(self, *groups: str) -> dict[str, Made]:
+        """Make every table that the raw files allow, in order, or those of some groups."""
         done: dict[str, Made] = {}
-        stages: list[Callable[[dict[str, Made]], None]] = [
-            self._firms, self._policies, self._single, self._links, self._words, self._patents, self._counts
-        ]  # fmt: skip
+        apart: dict[str, list[Callable[[dict[str, Made]], None]]] = {
+            "firms": [self._firms, self._policies, self._single, self._links],
+            "words": [self._words],
+            "patents": [self._patents],
+        }
+        stages = [stage for group in groups or GROUPS for stage in apart[group]]
+        if not groups:
+            stages.append(self._counts)
         for stage in tqdm(stages, desc="build", disable=not self.progress):
             stage(done)
         return done
@@ -170,6 +204,8 @@ class _Run:
         return dict(zip(changes["old_code"], changes["new_code"], strict=True))
 
     def _firms(self, done: dict[str, Made]) -> None:
+        for table in _NEEDED:
+            parts(self.raw, table, root=self.raw)
         files = {table: self._find(table) for table in (_NEEDED[0], *_PARTS)}
 
         def combined() -> Iterator[Read]:
