@@ -88,18 +88,18 @@ def _warn(design: Design, clean: CleanRows, sums: Sums, channels: Sequence[str],
     NoControlsError, CollinearError
     """
     n_treated, support, basis = int(sums.counts.sum()), clean.support, clean.basis
-    for name, count, first in zip(channels, sums.outside[1:], sums.first_outside[1:], strict=True):
-        if count / n_treated > MANY:
-            warn(outside_warning(name, int(count), n_treated, first))
+    shares = np.array([found.count / n_treated for found in sums.outside[1:]])
+    for name, share, found in zip(channels, shares, sums.outside[1:], strict=True):
+        if share > MANY:
+            warn(outside_warning(name, found.count, n_treated, found.first))
     if basis is None:
-        return sums.outside[1:] / n_treated
+        return shares
     reason = "exposed untreated rows whose fixed effects no clean row reaches"
-    dropped.add(UnreachedWarning, "rows", reason, sums.lost["exposed"], sums.first_lost["exposed"])
+    dropped.add(UnreachedWarning, "rows", reason, sums.lost["exposed"].count, sums.lost["exposed"].first)
     hidden = support.seen == 0
-    wanted = np.flatnonzero(hidden & (support.needed > 0))
-    if wanted.size:
-        j = int(wanted[0])
-        raise unsupported_error(basis, j, int(support.needed[j]), support.first_needed[j])
+    for j in np.flatnonzero(hidden).tolist():
+        if support.needed[j].count:
+            raise unsupported_error(basis, j, support.needed[j].count, support.needed[j].first)
     if not hidden.all():
         bad = np.flatnonzero(~independent_columns(support.gram, np.diag(support.gram)) & ~hidden)
         if bad.size:
@@ -107,9 +107,9 @@ def _warn(design: Design, clean: CleanRows, sums: Sums, channels: Sequence[str],
             raise CollinearError(
                 f"exposure {name!r} is determined by the other exposures on the exposed untreated rows"
             )
-        if sums.lost["beyond"]:
-            warn(extrapolated_warning(sums.lost["beyond"], sums.first_lost["beyond"]))
-    return sums.outside[1:] / n_treated
+        if sums.lost["beyond"].count:
+            warn(extrapolated_warning(sums.lost["beyond"].count, sums.lost["beyond"].first))
+    return shares
 
 
 class _Computed:
@@ -246,8 +246,7 @@ def _laid_out(
         np.repeat([0, -1], n_clusters),
         np.concatenate([sums.exposed_weight, every - sums.exposed_weight]),
     )
-    facts: dict[str, Any] = sample.facts(outcome, dropped, **sums.sizes)
-    facts["df"] = sums.n_clusters - 1
+    facts: dict[str, Any] = sample.facts(outcome, dropped, t_intervals=True, **sums.sizes)
     facts["conventions"] = conventions(
         options,
         sample,

@@ -118,7 +118,7 @@ def impute_counts(design: Design, *, percent: bool, leave_one_out: bool, drop: b
     clean.reach()
     sums = clean.sums(drop=drop)
     reason = "treated rows without a positive counterfactual (separated)"
-    dropped.add(SeparationWarning, "rows", reason, sums.lost["zero"], sums.first_lost["zero"])
+    dropped.add(SeparationWarning, "rows", reason, sums.lost["zero"].count, sums.lost["zero"].first)
     lost_rows(sums, dropped)
     cells, found = cells_found(design, sums.counts)
     gap, weight, error = sums.moved[0][:, found], sums.weight[:, found], sums.error[0][:, found]

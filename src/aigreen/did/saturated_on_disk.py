@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aigreen.did.saturated import Contrast, GroupProfiles, SaturatedFit, contrasts_of, products_of_units
-from aigreen.linalg.arrays import sum_by, sum_by_two
+from aigreen.linalg.arrays import centre_by, sum_by, sum_by_two
 from aigreen.linalg.collinearity import independent_columns, symmetric_inverse
 from aigreen.linalg.eliminated import Moments
 
@@ -35,9 +35,7 @@ class GroupRows:
 
     def centred(self, values: np.ndarray) -> np.ndarray:
         """Values less their weighted means by unit."""
-        n = int(self.unit.max()) + 1
-        mean = sum_by(self.unit, values * self.w[:, None], n) / np.bincount(self.unit, self.w, n)[:, None]
-        return values - mean[self.unit]
+        return centre_by(self.unit, values, self.w, int(self.unit.max()) + 1)
 
 
 class ScannedProfiles(GroupProfiles):

@@ -30,12 +30,11 @@ from aigreen.linalg.sandwich import SMALL_SAMPLE, cluster_factor, n_parameters, 
 from aigreen.options import as_columns, check_reference
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
-from aigreen.panel.on_disk.sample import SHOWN, ScannedSample
 from aigreen.panel.on_disk.scanned import ScannedPanel
 from aigreen.panel.panel import Panel, require_panel
 from aigreen.regression.lone_clusters import warn_lone_cohorts
-from aigreen.regression.sample import draw_sample, no_reference
-from aigreen.regression.twfe_on_disk import without_singletons
+from aigreen.regression.sample import draw_cohort_sample, no_reference
+from aigreen.regression.sample_on_disk import draw_scanned
 
 Control = Literal["not_yet_treated", "never_treated"]
 Weighting = Literal["treated", "variance"]
@@ -116,10 +115,8 @@ class StackedDiD:
         require_panel(panel)
         panel.require_units("StackedDiD")
         dropped = Dropped()
-        panel, covariates = panel.with_covariates(covariates, dropped)
-        panel.check_roles(outcome, None, covariates=covariates)
-        complete = panel.complete([outcome, *covariates], dropped)
-        sample = draw_sample(complete, panel.effect_names(None), dropped, counts=None)
+        sample, covariates = draw_cohort_sample(panel, outcome, covariates, dropped)
+        complete = sample.panel
         row_time, row_cohort = complete.time[sample.rows], complete.cohort[sample.rows]
         cohorts, rows, stack, treated = self._stack(row_time, row_cohort, dropped)
         key = stack * complete.n_units + complete.unit_codes[sample.rows][rows]
@@ -167,9 +164,7 @@ class StackedDiD:
     def _from_disk(self, panel: ScannedPanel, outcome: str, covariates: list[str], dropped: Dropped) -> Effects:
         panel.check_roles(outcome, covariates=covariates)
         columns, n_clusters = [outcome, *covariates], len(panel.clusters)
-        effects = [panel.names["time"]]
-        complete = ScannedSample.complete(panel, columns, dropped, effects=effects, positive=True)
-        sample = without_singletons(complete, dropped)
+        sample, _ = draw_scanned(panel, columns, panel.effect_names(None), dropped)
         group, time = sample.cells()
         cohorts = self._stack(sample.times[time], panel.group_cohort[group], dropped)[0]
         low, high = self.window
@@ -181,8 +176,8 @@ class StackedDiD:
         )
         stacked = StackedBlocks(sample, columns, cohorts, self.window, self.control_group)
         profiles = ScannedProfiles(stacked.counted, 2 * len(cohorts), n_times, len(columns), again=stacked)
-        first = [row for rows in stacked.first_alone for row in rows][:SHOWN]
-        dropped.add(SingletonWarning, "rows of the stack", "a unit's only row in a window", stacked.n_alone, first)
+        alone, first = sum(one.count for one in stacked.alone), [row for one in stacked.alone for row in one.first]
+        dropped.add(SingletonWarning, "rows of the stack", "a unit's only row in a window", alone, first)
         if not stacked.n_rows:
             raise EmptyDataError(f"no row of the stack is left{dropped.cause()}", count=0)
         of, stack, horizon = np.nonzero(stacked.treated)
@@ -209,6 +204,7 @@ class StackedDiD:
             n_units=stacked.n_units,
             n_clusters=own,
             largest=profiles.moments.largest,
+            t_intervals=True,
         )
         return self._effects(
             fit,
@@ -219,7 +215,7 @@ class StackedDiD:
             rows,
             stacked.n_distinct,
             panel.clusters.name,
-            facts | {"df": own - 1},
+            facts,
         )
 
     def _contrasts(

@@ -8,8 +8,8 @@ import numpy as np
 
 from aigreen.did.saturated_on_disk import GroupRows
 from aigreen.linalg.arrays import compact, distinct
-from aigreen.panel.on_disk.blocks import Block
-from aigreen.panel.on_disk.sample import SHOWN, ScannedSample
+from aigreen.panel.on_disk.blocks import Block, Counted
+from aigreen.panel.on_disk.sample import ScannedSample
 
 
 def members(
@@ -33,8 +33,10 @@ class StackedBlocks:
     seen : ndarray of bool, shape (clusters,)
     levels : ndarray of bool, shape (cohorts, horizons)
         Those with a row.
-    n_rows, n_distinct, n_units, n_alone : int
-        Rows of the stack, of the panel, units, and rows that are left out; `first_alone` by cohort.
+    n_rows, n_distinct, n_units : int
+        Rows of the stack, of the panel, and units.
+    alone : list of Counted
+        Rows that are left out, by cohort.
     """
 
     def __init__(
@@ -51,8 +53,8 @@ class StackedBlocks:
         self.treated, self.control = np.zeros((n, *shape)), np.zeros(n)
         self.seen = np.zeros(n, dtype=bool)
         self._low, self._high = np.full(shape, n), np.full(shape, -1)
-        self.n_rows = self.n_distinct = self.n_units = self.n_alone = 0
-        self.first_alone: list[list[str]] = [[] for _ in cohorts]
+        self.n_rows = self.n_distinct = self.n_units = 0
+        self.alone = [Counted() for _ in cohorts]
 
     @property
     def levels(self) -> np.ndarray:
@@ -75,9 +77,8 @@ class StackedBlocks:
         """Yield the stack and count its rows."""
         for block in self._sample.blocks("stack"):
             rows, of, alone, of_alone = self._rows(block)
-            self.n_alone += len(alone)
-            for a, first in enumerate(self.first_alone):
-                first += block.rows(alone[of_alone == a][: SHOWN - len(first)], self._sample.periods)
+            for a, found in enumerate(self.alone):
+                found.add(block, alone[of_alone == a], self._sample.periods)
             if not len(of):
                 continue
             self.n_rows += len(of)

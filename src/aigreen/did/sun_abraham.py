@@ -29,12 +29,11 @@ from aigreen.linalg.sandwich import SMALL_SAMPLE, cluster_factor, n_parameters, 
 from aigreen.options import as_columns, check_reference
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
-from aigreen.panel.on_disk.sample import ScannedSample
 from aigreen.panel.on_disk.scanned import ScannedPanel
 from aigreen.panel.panel import NEVER, Panel, require_panel
 from aigreen.regression.lone_clusters import warn_lone_cohorts
-from aigreen.regression.sample import Sample, draw_sample, no_reference
-from aigreen.regression.twfe_on_disk import without_singletons
+from aigreen.regression.sample import Sample, draw_cohort_sample, no_reference
+from aigreen.regression.sample_on_disk import draw_scanned
 
 Control = Literal["never_treated", "last_treated"]
 
@@ -100,10 +99,7 @@ class SunAbraham:
             return self._from_disk(panel, outcome, list(dict.fromkeys(as_columns(covariates))), Dropped())
         require_panel(panel)
         dropped = Dropped()
-        panel, covariates = panel.with_covariates(covariates, dropped)
-        panel.check_roles(outcome, None, covariates=covariates)
-        complete = panel.complete([outcome, *covariates], dropped)
-        sample = draw_sample(complete, panel.effect_names(None), dropped, counts=None)
+        sample, covariates = draw_cohort_sample(panel, outcome, covariates, dropped)
         sample, control = self._comparable(sample, dropped)
 
         times = _times(sample)
@@ -139,10 +135,8 @@ class SunAbraham:
     def _from_disk(self, panel: ScannedPanel, outcome: str, covariates: list[str], dropped: Dropped) -> Effects:
         panel.check_roles(outcome, covariates=covariates)
         columns, n_clusters = [outcome, *covariates], len(panel.clusters)
-        effects = [panel.names["time"]]
-        complete = ScannedSample.complete(panel, columns, dropped, effects=effects, positive=True)
-        sample = without_singletons(complete, dropped)
-        of_group = np.where(panel.group_cohort > complete.times[-1], NEVER, panel.group_cohort)
+        sample, last = draw_scanned(panel, columns, panel.effect_names(None), dropped)
+        of_group = np.where(panel.group_cohort > last, NEVER, panel.group_cohort)
         group, time = sample.cells()
 
         def count(category: type[AigreenWarning], reason: str, gone: np.ndarray) -> None:
@@ -176,20 +170,11 @@ class SunAbraham:
         dropped.collinear(covariates, fit.kept)
         k = int(profiles.n_free[cohorts != control].sum() + fit.kept.sum())
         levels = [] if is_nested(time, clusters) else [sample.n_periods]
-        n, own = int(sample.rows.sum()), sample.n_clusters
-        facts = sample.facts(
-            outcome,
-            dropped,
-            n_rows=n,
-            n_units=int(sample.units.sum()),
-            n_clusters=own,
-            largest=profiles.moments.largest,
-        )
         return self._effects(
             fit,
             cells,
             np.array([profiles.size[c.group, c.time] for c in contrasts]),
-            cluster_factor(n, parameters_of_levels(k, levels), own),
+            cluster_factor(int(sample.rows.sum()), parameters_of_levels(k, levels), sample.n_clusters),
             (
                 clusters,
                 np.where(row_cohort == control, NEVER, row_cohort),
@@ -197,7 +182,7 @@ class SunAbraham:
                 time,
             ),
             panel.clusters.name,
-            facts | {"df": own - 1},
+            sample.facts(outcome, dropped, largest=profiles.moments.largest, t_intervals=True),
         )
 
     def _effects(

@@ -31,6 +31,12 @@ def sum_by(codes: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
     return out
 
 
+def centre_by(codes: np.ndarray, values: np.ndarray, weights: np.ndarray, n: int) -> np.ndarray:
+    """Values, shape (rows, k), less their weighted means by code; all codes below `n` occur."""
+    mean = sum_by(codes, values * weights[:, None], n) / np.bincount(codes, weights, n)[:, None]
+    return values - mean[codes]
+
+
 def sum_of_targets(values: np.ndarray, targets: sparse.coo_array) -> np.ndarray:
     """Weighted sums of the columns of `values`, shape (n, p), with weights `targets`, shape (n, k); shape (p, k)."""
     row, column = targets.coords

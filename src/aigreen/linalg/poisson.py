@@ -25,8 +25,8 @@ from aigreen.linalg.normal_equations import EXACT
 DENSE = 100  # levels beyond which steps are solved by iterations, not by a factor that threads would share
 _SETTLED = 1e-7  # largest change of an index in a step; that of the next one is of its square
 _STEPS = 100
-_IDLE, _NOTHING = 12, 1e-6  # steps that gain nothing, measured by the smallest outcome, and move rows
-_MOVING, _AT_REST = 0.1, 1e-7  # changes of an index in such a step
+_IDLE, NOTHING = 12, 1e-6  # steps that gain nothing, measured by the smallest outcome, and move rows
+MOVING, AT_REST = 0.1, 1e-7  # changes of an index in such a step
 _VANISHED = 1e-100
 _SURE = 1e-9  # gain of a step, as a share of all outcomes, below which rounding hides whether it is one
 _FARTHEST = 4.0  # largest change of an index in one step: a longer one leaves means that are zero to rounding
@@ -87,7 +87,7 @@ def fit_poisson(
     counts = _Counts(y, wy, effects.sums([wy])[0][:, 0], X, effects, weights)
     mean, gamma1, gamma2 = counts.start(offset)
     beta, start, tolerance, idle = np.zeros(X.shape[1]), None, _LOOSE, 0
-    negligible = _NOTHING * float(wy[wy > 0].min())
+    negligible = NOTHING * float(wy[wy > 0].min())
     for _ in range(_STEPS):
         d_beta, d1, d2, start = counts.direction(mean, tolerance, start)
         mean, size, shift, promised, largest = counts.ahead(mean, d_beta, d1, d2, negligible)
@@ -172,9 +172,9 @@ class _Counts:
         change = self.X @ d_beta
         change += self.effects.on_fitted(d1, d2)
         promised, largest = float(np.einsum("i,i", self.wy, change)), float(np.abs(change).max())
-        if promised < negligible and largest > _MOVING:
-            moving = (self.y == 0) & (change < -_MOVING)
-            if np.abs(change[~moving]).max() < _AT_REST:
+        if promised < negligible and largest > MOVING:
+            moving = (self.y == 0) & (change < -MOVING)
+            if np.abs(change[~moving]).max() < AT_REST:
                 raise SeparatedError(moving)
         size = 1.0 if promised < negligible else 1.0 / max(1.0, largest / _FARTHEST)
         while size > _SMALLEST:

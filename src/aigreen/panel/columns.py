@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,24 @@ def numeric(series: pd.Series) -> np.ndarray:
             first=[repr(v) for v in bad.iloc[:5]],
         )
     return series.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def require_counts(name: str, n: int, n_negative: int, first: Iterable[object], *, positive: bool) -> None:
+    """Refuse a count outcome with negative values, of which `first` names some rows, or without a positive one.
+
+    Raises
+    ------
+    DataError
+    """
+    if n_negative:
+        raise DataError(
+            f"column {name!r}: {n_negative:,} negative values; a count model needs values of zero or more",
+            column=name,
+            count=n_negative,
+            first=first,
+        )
+    if not positive:
+        raise DataError(f"column {name!r} is zero in every row", column=name, count=n)
 
 
 def check_size(values: np.ndarray, name: str) -> np.ndarray:

@@ -7,12 +7,21 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from aigreen.errors import DataError, EmptyDataError, MissingRowsWarning, SeparationWarning, SingletonWarning
+from aigreen.errors import (
+    AlwaysTreatedWarning,
+    EmptyDataError,
+    MissingRowsWarning,
+    SeparationWarning,
+    SingletonWarning,
+    warn,
+)
 from aigreen.linalg.arrays import compact, distinct, take_rows
 from aigreen.linalg.varying_slopes import Slope
+from aigreen.panel.columns import require_counts
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel
 
+ALONE, ZEROS = "alone in a fixed effect", "outcome always zero in a fixed effect (separated)"
 NO_ROWS = "no rows are left: every row is alone in a fixed effect or perfectly fitted"
 
 
@@ -88,8 +97,8 @@ def draw_sample(
     keep = np.ones(panel.n_rows, dtype=bool) if panel.weights is None else panel.weights > 0
     _count(dropped, MissingRowsWarning, "weight zero", panel, ~keep)
     alone, separated = _prune(codes, keep, counts)
-    _count(dropped, SingletonWarning, "alone in a fixed effect", panel, alone)
-    _count(dropped, SeparationWarning, "outcome always zero in a fixed effect (separated)", panel, separated)
+    _count(dropped, SingletonWarning, ALONE, panel, alone)
+    _count(dropped, SeparationWarning, ZEROS, panel, separated)
     rows = np.flatnonzero(keep)
     if not rows.size:
         raise EmptyDataError(NO_ROWS, count=0)
@@ -98,6 +107,30 @@ def draw_sample(
     effects = [compact(whole.take(code))[0] for code in codes]
     varying = [Slope(panel.effect_codes(name), panel.slope_variable(of)).take(rows) for name, of in slopes]
     return Sample(panel, rows, effects, weights, varying)
+
+
+def draw_cohort_sample(
+    panel: Panel, outcome: str, covariates: str | Sequence[str] | None, dropped: Dropped
+) -> tuple[Sample, list[str]]:
+    """Take complete rows, as `draw_sample` does with effects of units and periods; also name the covariates' columns.
+
+    Raises
+    ------
+    DataError, OptionError
+    """
+    panel, names = panel.with_covariates(covariates, dropped)
+    panel.check_roles(outcome, None, covariates=names)
+    complete = panel.complete([outcome, *names], dropped)
+    return draw_sample(complete, panel.effect_names(None), dropped, counts=None), names
+
+
+def always_treated(count: int, first: Iterable[object]) -> dict[str, str]:
+    """Say what becomes of units treated in all their rows."""
+    if not count:
+        return {}
+    message = f"{count:,} units are treated in all their periods: they stay in the regression as comparison"
+    warn(AlwaysTreatedWarning(message, count=count, first=first))
+    return {"always treated": f"{count:,} units, kept as comparison"}
 
 
 def no_reference(horizons: Iterable[int], reference: int) -> str:
@@ -113,15 +146,7 @@ def no_reference(horizons: Iterable[int], reference: int) -> str:
 def check_counts(outcome: np.ndarray, name: str, panel: Panel) -> None:
     """Raise a `DataError` where a count outcome is negative or always zero."""
     negative = np.flatnonzero(outcome < 0)
-    if negative.size:
-        raise DataError(
-            f"column {name!r}: {negative.size:,} negative values; a count model needs values of zero or more",
-            column=name,
-            count=negative.size,
-            first=panel.labels(negative[:5]),
-        )
-    if not outcome.any():
-        raise DataError(f"column {name!r} is zero in every row", column=name, count=len(outcome))
+    require_counts(name, len(outcome), negative.size, panel.labels(negative[:5]), positive=bool(outcome.any()))
 
 
 def _prune(codes: Sequence[np.ndarray], keep: np.ndarray, counts: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:

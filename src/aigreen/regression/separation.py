@@ -9,6 +9,8 @@ from scipy import sparse
 
 from aigreen.errors import ConvergenceError
 
+BY_COVARIATES = "zero outcomes that the covariates separate"
+
 
 def separated_rows(y: np.ndarray, X: np.ndarray, effects: Sequence[np.ndarray]) -> np.ndarray:
     r"""Mark the zero outcomes that covariates and fixed effects separate, exactly, by a linear programme.

@@ -14,14 +14,12 @@ from aigreen.effects.aggregation import Mass
 from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
 from aigreen.errors import (
-    AlwaysTreatedWarning,
     CollinearError,
     EstimationError,
     NoTreatedError,
     NoVariationError,
     OptionError,
     SeparationWarning,
-    warn,
 )
 from aigreen.linalg.arrays import beside, compact, sum_by
 from aigreen.linalg.collinearity import column_scale, independent_within
@@ -38,17 +36,18 @@ from aigreen.linalg.sandwich import (
 from aigreen.linalg.varying_slopes import absorb
 from aigreen.options import as_columns, check_reference
 from aigreen.panel.dropped import Dropped
-from aigreen.panel.facts import result_facts
+from aigreen.panel.facts import CONVERGED, result_facts
 from aigreen.panel.on_disk.offered import check_offered
-from aigreen.panel.on_disk.sample import ScannedSample
 from aigreen.panel.on_disk.scanned import ScannedPanel
 from aigreen.panel.panel import Panel, require_panel
 from aigreen.regression.absorbed import EXPLAINED, Regression, fit_poisson, least_squares, project
 from aigreen.regression.dummies import dummy_shares
 from aigreen.regression.horizons import horizon_dummies, horizon_of, horizons_found, with_reference
 from aigreen.regression.lone_clusters import warn_lone_treated
-from aigreen.regression.sample import Sample, check_counts, draw_sample
-from aigreen.regression.twfe_on_disk import Regressors, fit_blocks, without_singletons
+from aigreen.regression.sample import Sample, always_treated, check_counts, draw_sample
+from aigreen.regression.sample_on_disk import draw_scanned
+from aigreen.regression.separation import BY_COVARIATES
+from aigreen.regression.twfe_on_disk import Model, Regressors, fit_blocks
 
 Family = Literal["gaussian", "poisson"]
 Variance = Literal["cluster", "hetero", "HC2", "HC3", "driscoll_kraay", "iid"]
@@ -154,7 +153,7 @@ class TWFE:
         Parameters
         ----------
         panel : Panel or ScannedPanel
-            From disk (`Panel.scan`) least squares, clustered errors, and the unit among the fixed effects.
+            From disk (`Panel.scan`) clustered errors, no instruments, and the unit among the fixed effects.
         outcome : str
         treatment : str or sequence of str, optional
             Columns. Default: whether the row is at or after its unit's first treated period, labelled "treated".
@@ -182,7 +181,7 @@ class TWFE:
         if offset is not None and self.family != "poisson":
             raise OptionError("offset", offset, ["none without family='poisson'"])
         if isinstance(panel, ScannedPanel):
-            return self._from_disk(panel, outcome, treatments, as_columns(covariates), instruments, dropped)
+            return self._from_disk(panel, outcome, treatments, as_columns(covariates), instruments, offset, dropped)
         names, slopes = panel.varying_slopes(self.fixed_effects)
         if slopes and self.family == "poisson":
             raise OptionError("fixed_effects", self.fixed_effects, ["no varying slopes with family='poisson'"])
@@ -281,45 +280,26 @@ class TWFE:
         treatments: list[str],
         covariates: list[str],
         instruments: list[str],
+        offset: str | None,
         dropped: Dropped,
     ) -> Effects:
-        check_offered(
-            "TWFE",
-            {
-                "family": (self.family, ("gaussian",)),
-                "vcov": (self.vcov, ("cluster",)),
-                "instruments": (instruments or None, (None,)),
-            },
-        )
-        effects = panel.effects_beside_unit(self.fixed_effects)
-        panel.check_roles(outcome, fixed_effects=effects, treatment=treatments, covariates=covariates)
-        columns = list(dict.fromkeys([outcome, *treatments, *covariates]))
-        complete = ScannedSample.complete(panel, columns, dropped, effects=effects, positive=True)
-        sample = without_singletons(complete, dropped)
+        check_offered("TWFE", {"vcov": (self.vcov, ("cluster",)), "instruments": (instruments or None, (None,))})
+        effects, also = panel.effects_beside_unit(self.fixed_effects), [] if offset is None else [offset]
+        roles = {"treatment": treatments, "covariates": covariates, "offset": also}
+        panel.check_roles(outcome, fixed_effects=effects, **roles)
+        columns = list(dict.fromkeys([outcome, *treatments, *covariates, *also]))
+        names, counts = panel.effect_names(self.fixed_effects), self.family == "poisson"
+        sample, last = draw_scanned(panel, columns, names, dropped, counts=counts)
         regressors = Regressors.of(sample, treatments, covariates, self.event_study, self.reference, dropped)
-        n = regressors.n_treatments
-        fit = fit_blocks(
-            sample,
-            outcome,
-            regressors,
-            int(complete.times[-1]),
-            lambda labels, keep: _require_treatments(labels, keep, n),
-            dropped,
-        )
-        labels = fit.regressors.labels
+        model, n = Model(sample, outcome, regressors, counts, offset), regressors.n_treatments
+        fit = fit_blocks(model, last, lambda labels, keep: _require_treatments(labels, keep, n), dropped)
+        sample, labels = fit.sample, fit.regressors.labels
         if fit.shares is not None:
             warn_lone_treated(fit.shares, labels[:n])
         spread = 1 / np.sqrt(fit.total_weight * np.diag(fit.bread))
-        facts = sample.facts(
-            outcome,
-            dropped,
-            n_rows=int(sample.rows.sum()),
-            n_units=int(sample.units.sum()),
-            n_clusters=sample.n_clusters,
-            largest=fit.largest,
-        )
-        facts["resolution"] = facts["resolution"] / (spread.min() if self.event_study else spread)
-        facts["df"] = sample.n_clusters - 1
+        facts = sample.facts(outcome, dropped, largest=fit.largest, t_intervals=not counts)
+        resolution = CONVERGED if counts else facts["resolution"]
+        facts["resolution"] = resolution / (spread.min() if self.event_study else spread)
         return self._result(
             fit.beta,
             fit.psi,
@@ -327,8 +307,8 @@ class TWFE:
             fit.shares,
             labels,
             n,
-            method="OLS",
-            effects=panel.effect_names(self.fixed_effects),
+            method="Poisson" if counts else "OLS",
+            effects=names,
             text=f"clustered by {panel.clusters.name}, {SMALL_SAMPLE}",
             told=fit.told,
             facts=facts,
@@ -441,11 +421,7 @@ def _always_treated(sample: Sample) -> dict[str, str]:
     rows = np.bincount(unit, minlength=sample.panel.n_units)
     treated = np.bincount(unit, sample.take(sample.panel.treated), sample.panel.n_units)
     always = np.flatnonzero((rows > 0) & (treated == rows))
-    if not always.size:
-        return {}
-    message = f"{always.size:,} units are treated in all their periods: they stay in the regression as comparison"
-    warn(AlwaysTreatedWarning(message, count=always.size, first=sample.panel.units[always]))
-    return {"always treated": f"{always.size:,} units, kept as comparison"}
+    return always_treated(always.size, sample.panel.units[always])
 
 
 def _treated(sample: Sample, dropped: Dropped) -> np.ndarray:
@@ -540,7 +516,6 @@ def _without_separated(
     sample: Sample, X: np.ndarray, y: np.ndarray, offset: np.ndarray | None, gone: np.ndarray, dropped: Dropped
 ) -> tuple[Sample, np.ndarray, np.ndarray, np.ndarray | None]:
     first = sample.panel.labels(sample.rows[gone][:5])
-    reason = "zero outcomes that the covariates separate"
-    dropped.add(SeparationWarning, "rows", reason, int(gone.sum()), first)
+    dropped.add(SeparationWarning, "rows", BY_COVARIATES, int(gone.sum()), first)
     left = ~gone
     return sample.without(gone), X[left], y[left], None if offset is None else offset[left]

@@ -1,70 +1,30 @@
-"""Least squares with absorbed effects of units and of few levels, of a panel on disk."""
+"""Least squares and Poisson with absorbed effects of units and of few levels, of a panel on disk."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from aigreen.effects.cluster_shares import ClusterShares
-from aigreen.errors import (
-    AlwaysTreatedWarning,
-    EmptyDataError,
-    NoTreatedError,
-    NoVariationError,
-    SingletonWarning,
-    warn,
-)
-from aigreen.linalg.arrays import cross_products, sum_by
+from aigreen.errors import NoTreatedError, NoVariationError, SeparationWarning
+from aigreen.linalg.arrays import centre_by, cross_products, sum_by
 from aigreen.linalg.collinearity import independent_columns, symmetric_inverse
-from aigreen.linalg.eliminated import Eliminated, Moments, Units
+from aigreen.linalg.eliminated import Eliminated, Moments
+from aigreen.linalg.poisson import AT_REST, MOVING, NOTHING
+from aigreen.linalg.poisson_in_blocks import Point, at_maximum, maximise
 from aigreen.linalg.sandwich import cluster_factor, parameters_of_levels
 from aigreen.panel.dropped import Dropped
-from aigreen.panel.on_disk.blocks import Block
-from aigreen.panel.on_disk.sample import SHOWN, ScannedSample
+from aigreen.panel.on_disk.blocks import Block, Counted
+from aigreen.panel.on_disk.sample import ScannedSample
 from aigreen.regression.absorbed import EXPLAINED
 from aigreen.regression.dummies import shares_by_cohort, shares_of_ever
 from aigreen.regression.horizons import Window, horizon_dummies, horizon_of, horizons_found
-from aigreen.regression.sample import NO_ROWS
-
-
-def without_singletons(sample: ScannedSample, dropped: Dropped) -> ScannedSample:
-    """Leave out rows alone in a fixed effect, repeatedly, and count them.
-
-    Raises
-    ------
-    EmptyDataError
-    """
-    panel = sample.panel
-    sizes = [panel.n_levels(name) for name in sample.effects]
-    alone = [np.zeros(size, dtype=bool) for size in sizes]
-
-    def keep(block: Block) -> np.ndarray:
-        kept = np.ones(len(block), dtype=bool)
-        for name, of_level in zip(sample.effects, alone, strict=True):
-            kept &= ~of_level[block.codes[name]]
-        return kept & (np.bincount(block.unit, kept, block.n_units) > 1)[block.unit]
-
-    while True:
-        counts = [np.zeros(size, dtype=np.int64) for size in sizes]
-        gone, first = 0, list[str]()
-        for block in sample.blocks("singletons"):
-            kept = keep(block)
-            lost = np.flatnonzero(~kept)
-            gone += lost.size
-            first += block.rows(lost[: SHOWN - len(first)], sample.periods)
-            for name, count in zip(sample.effects, counts, strict=True):
-                count += np.bincount(block.codes[name][kept], minlength=len(count))
-        if not any((count == 1).any() for count in counts):
-            break
-        for of_level, count in zip(alone, counts, strict=True):
-            of_level |= count == 1
-    dropped.add(SingletonWarning, "rows", "alone in a fixed effect", gone, first)
-    if gone == sample.rows.sum():
-        raise EmptyDataError(NO_ROWS, count=0)
-    return sample.restricted(keep) if gone else sample
+from aigreen.regression.sample import always_treated
+from aigreen.regression.separation import BY_COVARIATES
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +101,8 @@ class Fit:
 
     Attributes
     ----------
+    sample : ScannedSample
+        Without the rows that covariates separate.
     regressors : Regressors
         Columns that stay.
     beta : ndarray, shape (k,)
@@ -149,10 +111,11 @@ class Fit:
     bread : ndarray, shape (k, k)
     shares : ClusterShares, or None
     total_weight, largest : float
-        Sum of weights; largest outcome in absolute value.
+        Sum of weights, of counts times these; largest outcome in absolute value.
     told : dict of str to str
     """
 
+    sample: ScannedSample
     regressors: Regressors
     beta: np.ndarray
     psi: np.ndarray
@@ -163,28 +126,174 @@ class Fit:
     told: dict[str, str]
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
+class Rows:
+    r"""Rows of a block as those of a least squares.
+
+    Attributes
+    ----------
+    block : Block
+    levels : list of ndarray of int, shape (n,)
+        Of the effects beside that of units, numbered one after the other.
+    w : ndarray, shape (n,)
+        Weights, of counts times their means.
+    values : ndarray, shape (n, 1 + k)
+        Outcome, of counts :math:`(y - \mu) / \mu`, and regressors.
+    """
+
+    block: Block
+    levels: list[np.ndarray]
+    w: np.ndarray
+    values: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """What is regressed on what.
+
+    Attributes
+    ----------
+    sample : ScannedSample
+    outcome : str
+    regressors : Regressors
+    counts : bool
+    offset : str, optional
+        Of the index of counts.
+    """
+
+    sample: ScannedSample
+    outcome: str
+    regressors: Regressors
+    counts: bool = False
+    offset: str | None = None
+
+    @property
+    def sizes(self) -> list[int]:
+        """Numbers of levels of the effects beside that of units."""
+        return [self.sample.panel.n_levels(name) for name in self.sample.effects]
+
+    def of(self, block: Block, means: Point | None = None) -> Rows:
+        """Rows of a block of the sample; with given effects and slopes those of a step of the fit of counts."""
+        starts = np.cumsum([0, *self.sizes])
+        levels = [block.codes[name] + start for name, start in zip(self.sample.effects, starts, strict=False)]
+        y = block.columns[self.outcome]
+        values = np.column_stack([y, self.regressors.matrix(block, self.sample)])
+        if means is None:
+            return Rows(block, levels, block.w, values)
+        index = self._along(means, levels, values)
+        if self.offset is not None:
+            index += block.columns[self.offset]
+        mean = np.exp(at_maximum(index, block.unit, block.n_units, block.w, y, np.ones(len(y), dtype=bool)))
+        values[:, 0] = np.divide(y - mean, mean, out=np.zeros(len(y)), where=mean > 0)
+        return Rows(block, levels, block.w * mean, values)
+
+    def rows(self, means: Point | None = None) -> Iterator[Rows]:
+        """Pass through the rows."""
+        for block in self.sample.blocks("TWFE"):
+            yield self.of(block, means)
+
+    def _along(self, point: Point, levels: Sequence[np.ndarray], values: np.ndarray) -> np.ndarray:
+        """Index of rows without effects of units, shape (n,)."""
+        index = values[:, 1:] @ point[1]
+        for level in levels:
+            index += point[0][level]
+        return index
+
+    def equations(self, means: Point) -> tuple[Eliminated, float]:
+        """Build the equations of a step of the fit of counts; also return the log-likelihood."""
+        equations, likelihood = Eliminated(self.sizes, 1 + len(self.regressors.labels)), 0.0
+        for rows in self.rows(means):
+            equations.add(rows.block.unit, rows.block.n_units, rows.levels, rows.w, rows.values)
+            y, w = rows.block.columns[self.outcome], rows.block.w
+            some = y > 0
+            likelihood += float((w * y)[some] @ np.log((rows.w / w)[some]))
+        return equations, likelihood
+
+    def refuse_escape(self, means: Point, step: Point) -> None:
+        """Raise `_EscapeError` where a step lets means of zero counts run to zero, and moves no other mean."""
+        found, position = Counted(), np.searchsorted(self.sample.times, self.sample.panel.times)
+
+        def escaping(rows: Rows) -> tuple[np.ndarray, float]:
+            change = self._along(step, rows.levels, rows.values)[:, None]
+            change = centre_by(rows.block.unit, change, rows.w, rows.block.n_units)[:, 0]
+            gone = (rows.block.columns[self.outcome] == 0) & (change < -MOVING)
+            return gone, float(np.abs(change[~gone]).max(initial=0.0))
+
+        for rows in self.rows(means):
+            gone, moved = escaping(rows)
+            if moved >= AT_REST:
+                return
+            found.add(rows.block, np.flatnonzero(gone), self.sample.periods)
+
+        def keep(block: Block) -> np.ndarray:
+            return ~escaping(self.of(replace(block, time=position[block.time]), means))[0]
+
+        if found.count:
+            raise _EscapeError(keep, found)
+
+
+class _EscapeError(Exception):
+    """Means of zero counts run to zero: these rows, and what marks the other rows of a block."""
+
+    def __init__(self, keep: Callable[[Block], np.ndarray], gone: Counted) -> None:
+        super().__init__()
+        self.keep, self.gone = keep, gone
+
+
 class _FirstPass:
-    """What one pass through the rows finds."""
+    """What a pass through the rows finds.
 
-    equations: Eliminated
-    moments: Moments
-    n_always: int = 0
-    first_always: list[Any] = field(default_factory=list)
-    dummies: bool = True
-    ever: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
-    of_ever: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    Attributes
+    ----------
+    equations : Eliminated
+        Of outcome and regressors.
+    moments : Moments
+    across : list of bool
+        Whether an effect has a level in more than one cluster.
+    smallest : float
+        Smallest positive outcome times its weight.
+    always : Counted
+        Units treated in all their rows.
+    dummies : bool
+        Whether given treatments are dummies.
+    ever : ndarray, shape (clusters, 2)
+        Weights of units that ever have one, and of others.
+    of_ever : ndarray, shape (k,)
+    """
+
+    def __init__(self, model: Model) -> None:
+        sample, regressors = model.sample, model.regressors
+        k, n_clusters = len(regressors.labels), len(sample.clusters)
+        self.equations, self.moments = Eliminated(model.sizes, 1 + k), Moments(1 + k)
+        self.smallest, self.always, self.dummies = np.inf, Counted(), True
+        self.ever, self.of_ever = np.zeros((n_clusters, 2)), np.zeros(k)
+        low, high = np.full(self.equations.n_levels, n_clusters), np.full(self.equations.n_levels, -1)
+        for rows in model.rows():
+            block, y = rows.block, rows.values[:, 0]
+            self.equations.add(block.unit, block.n_units, rows.levels, rows.w, rows.values)
+            self.moments.add(rows.values, rows.w)
+            self.smallest = min(self.smallest, float((rows.w * y)[y > 0].min(initial=np.inf)))
+            cluster = sample.unit_cluster[block.group][block.unit]
+            for level in rows.levels:
+                np.minimum.at(low, level, cluster)
+                np.maximum.at(high, level, cluster)
+            if regressors.treatments:
+                self._add_given(block, rows.values[:, 1 : 1 + regressors.n_treatments], cluster)
+            else:
+                before = sample.times[block.time] < sample.panel.group_cohort[block.group][block.unit]
+                self.always.add_units(block, np.bincount(block.unit, before, block.n_units) == 0)
+        self.across = [bool((low[a:b] < high[a:b]).any()) for a, b in pairwise(self.equations.offsets)]
+
+    def _add_given(self, block: Block, D: np.ndarray, cluster: np.ndarray) -> None:
+        """Count rows of units that ever have a given treatment, and others."""
+        self.dummies &= bool(((D == 0) | (D == 1)).all())
+        ever = (np.bincount(block.unit, D.any(axis=1), block.n_units) > 0)[block.unit]
+        self.ever += np.stack([np.bincount(cluster, block.w * side, len(self.ever)) for side in (ever, ~ever)], axis=1)
+        self.of_ever[: D.shape[1]] += (block.w * ever) @ D
 
 
-def fit_blocks(
-    sample: ScannedSample,
-    outcome: str,
-    regressors: Regressors,
-    last: int,
-    refuse: Any,
-    dropped: Dropped,
-) -> Fit:
-    """Regress in two passes: normal equations, then scores by cluster.
+def fit_blocks(model: Model, last: int, refuse: Callable[[list[Any], np.ndarray], None], dropped: Dropped) -> Fit:
+    """Regress in two passes: normal equations, then scores by cluster; counts take a pass a step between them.
 
     Parameters
     ----------
@@ -195,119 +304,93 @@ def fit_blocks(
 
     Raises
     ------
-    CollinearError, NoVariationError, TooFewClustersError, EstimationError
+    CollinearError, NoVariationError, ConvergenceError, TooFewClustersError, EstimationError
     """
-    panel, n_clusters, k = sample.panel, len(sample.clusters), len(regressors.labels)
-    sizes = [panel.n_levels(name) for name in sample.effects]
+    panel, n_clusters, k = model.sample.panel, len(model.sample.clusters), len(model.regressors.labels)
+    n_levels = sum(model.sizes)
     panel.check_room(
-        f"equations of {sum(sizes):,} levels, and influence functions of {k} effects by {n_clusters:,} clusters",
+        f"equations of {n_levels:,} levels, and influence functions of {k} effects by {n_clusters:,} clusters",
         "take fewer levels, or name cluster= with fewer clusters",
-        4 * sum(sizes) ** 2,
+        4 * n_levels**2,
         3 * n_clusters * k,
     )
-    found, outer = _first_pass(sample, outcome, regressors, sizes)
-    equations, size = found.equations, found.moments.size
-    gamma = equations.solve(equations.right)
-    gram = equations.gram - equations.right.T @ gamma
-    keep = independent_columns(gram[1:, 1:], size[1:])
-    refuse(regressors.labels, keep)
-    dropped.collinear(regressors.labels, keep)
-    kept = np.flatnonzero(np.append(True, keep))
-    narrow, gamma, gram = regressors.take(keep), gamma[:, kept], gram[np.ix_(kept, kept)]
-    beta = symmetric_inverse(gram[1:, 1:]) @ gram[1:, 0]
+    means: Point | None = None
+    while True:
+        labels, found = model.regressors.labels, _FirstPass(model)
+        equations, size = found.equations, found.moments.size
+        gamma = equations.solve(equations.right)
+        gram = equations.gram - equations.right.T @ gamma
+        keep = independent_columns(gram[1:, 1:], size[1:])
+        refuse(labels, keep)
+        dropped.collinear(labels, keep)
+        model = replace(model, regressors=model.regressors.take(keep))
+        if not model.counts:
+            break
+        try:
+            means = _fit_means(model, found, keep)
+            break
+        except _EscapeError as found_zero:
+            dropped.add(SeparationWarning, "rows", BY_COVARIATES, found_zero.gone.count, found_zero.gone.first)
+            model = replace(model, sample=model.sample.restricted(found_zero.keep))
+    sample, regressors = model.sample, model.regressors
+    if means is not None:
+        equations = model.equations(means)[0]
+        gamma = equations.solve(equations.right)
+        gram, beta = equations.gram - equations.right.T @ gamma, means[1].copy()
+    else:
+        kept = np.flatnonzero(np.append(True, keep))
+        gamma, gram, beta = gamma[:, kept], gram[np.ix_(kept, kept)], np.zeros(int(keep.sum()))
+    ahead = symmetric_inverse(gram[1:, 1:]) @ gram[1:, 0]
 
-    scores, bread = np.zeros((n_clusters, len(beta))), np.zeros((len(beta), len(beta)))
-    left = np.zeros(2)
-    largest = 0.0
-    for block, units, values, levels in _values(sample, outcome, narrow, equations):
-        largest = max(largest, float(np.abs(values[:, 0]).max()))
-        for level in levels:
+    scores, bread, left, total = np.zeros((n_clusters, len(beta))), np.zeros_like(gram[1:, 1:]), np.zeros(2), 0.0
+    for rows in model.rows(means):
+        values = rows.values
+        for level in rows.levels:
             values = values - gamma[level]
-        values = values - units.mean(block.unit, block.w, values)[block.unit]
+        values = centre_by(rows.block.unit, values, rows.w, rows.block.n_units)
         y, x = values[:, 0], values[:, 1:]
         left += y.sum(), y @ y
-        weighted = x * block.w[:, None]
+        total += float(rows.w.sum())
+        weighted = x * rows.w[:, None]
         bread += cross_products(x, weighted)
-        clusters, of = np.unique(sample.unit_cluster[block.group], return_inverse=True)
-        scores[clusters] += sum_by(of[block.unit], weighted * (y - x @ beta)[:, None], len(clusters))
+        clusters, of = np.unique(sample.unit_cluster[rows.block.group], return_inverse=True)
+        scores[clusters] += sum_by(of[rows.block.unit], weighted * (y - x @ ahead)[:, None], len(clusters))
     n = int(sample.rows.sum())
     spread = np.sqrt(max(left[1] / n - (left[0] / n) ** 2, 0.0))
-    if spread <= EXPLAINED * np.sqrt(max(size[0] / found.moments.weight, 0.0)):
-        raise NoVariationError(outcome)
+    if not model.counts and spread <= EXPLAINED * np.sqrt(max(size[0] / found.moments.weight, 0.0)):
+        raise NoVariationError(model.outcome)
     bread = symmetric_inverse(bread)
-    beta += bread @ scores.sum(axis=0)
-    counted = [
-        int((equations.diagonal[a:b] > 0).sum())
-        for a, b, inside in zip(equations.offsets[:-1], equations.offsets[1:], outer, strict=True)
-        if not inside
-    ]
+    beta += ahead + bread @ scores.sum(axis=0)
+    levels = [found.equations.diagonal[a:b] > 0 for a, b in pairwise(found.equations.offsets)]
+    counted = [int(of.sum()) for of, across in zip(levels, found.across, strict=True) if across]
     factor = cluster_factor(n, parameters_of_levels(len(beta), counted), sample.n_clusters)
     return Fit(
-        narrow,
+        sample,
+        regressors,
         beta,
         np.sqrt(factor) * (scores @ bread),
         bread,
-        _shares(sample, found, narrow, len(beta), last),
-        found.moments.weight,
-        largest,
-        _told(found) if not regressors.treatments else {},
+        _shares(sample, found, regressors, len(beta), last),
+        total,
+        found.moments.largest,
+        {} if regressors.treatments else always_treated(found.always.count, found.always.first),
     )
 
 
-def _values(sample: ScannedSample, outcome: str, regressors: Regressors, equations: Eliminated) -> Any:
-    """Yield blocks with sums by unit, outcome and regressors beside each other, and levels."""
-    for block in sample.blocks("TWFE"):
-        levels = [block.codes[name] + a for name, a in zip(sample.effects, equations.offsets, strict=False)]
-        values = np.column_stack([block.columns[outcome], regressors.matrix(block, sample)])
-        yield block, Units.of(block.unit, block.n_units, levels, block.w, equations.n_levels), values, levels
+def _fit_means(model: Model, found: _FirstPass, keep: np.ndarray) -> Point:
+    """Fit counts.
 
+    Raises
+    ------
+    _EscapeError, ConvergenceError
+    """
 
-def _first_pass(
-    sample: ScannedSample, outcome: str, regressors: Regressors, sizes: Sequence[int]
-) -> tuple[_FirstPass, list[bool]]:
-    """Build normal equations of outcome and regressors; also say which effects lie within clusters."""
-    k, n_clusters = len(regressors.labels), len(sample.clusters)
-    equations = Eliminated(sizes, 1 + k)
-    found: _FirstPass | None = None
-    low = np.full(equations.n_levels, n_clusters)
-    high = np.full(equations.n_levels, -1)
-    for block in sample.blocks("TWFE"):
-        levels = [block.codes[name] + a for name, a in zip(sample.effects, equations.offsets, strict=False)]
-        X = regressors.matrix(block, sample)
-        values = np.column_stack([block.columns[outcome], X])
-        if found is None:
-            found = _FirstPass(equations, Moments(1 + k))
-            found.ever, found.of_ever = np.zeros((n_clusters, 2)), np.zeros(k)
-        equations.add(block.unit, block.n_units, levels, block.w, values)
-        found.moments.add(values, block.w)
-        cluster = sample.unit_cluster[block.group][block.unit]
-        for level in levels:
-            np.minimum.at(low, level, cluster)
-            np.maximum.at(high, level, cluster)
-        if regressors.treatments:
-            _add_given(found, block, X[:, : regressors.n_treatments], cluster)
-        else:
-            cohort = sample.panel.group_cohort[block.group]
-            size = np.bincount(block.unit, minlength=block.n_units)
-            treated = np.bincount(block.unit, sample.times[block.time] >= cohort[block.unit], block.n_units)
-            always = treated == size
-            found.n_always += int(always.sum())
-            found.first_always += block.labels[always][: SHOWN - len(found.first_always)].tolist()
-    assert found is not None
-    within = [
-        bool((low[a:b] >= high[a:b]).all()) for a, b in zip(equations.offsets[:-1], equations.offsets[1:], strict=True)
-    ]
-    return found, within
+    def watch(means: Point, step: Point, gain: float, largest: float) -> None:
+        if gain < NOTHING * found.smallest and largest > MOVING:
+            model.refuse_escape(means, step)
 
-
-def _add_given(found: _FirstPass, block: Block, D: np.ndarray, cluster: np.ndarray) -> None:
-    """Count rows of units that ever have a given treatment, and others."""
-    found.dummies &= bool(((D == 0) | (D == 1)).all())
-    ever = (np.bincount(block.unit, D.any(axis=1), block.n_units) > 0)[block.unit]
-    found.ever += np.stack(
-        [np.bincount(cluster, block.w * side, len(found.ever)) for side in (ever, ~ever)], axis=1
-    )  # fmt: skip
-    found.of_ever[: D.shape[1]] += (block.w * ever) @ D
+    reach = (found.moments.high - found.moments.low)[1:][keep]
+    return maximise(model.equations, found.equations.diagonal > 0, reach, watch)
 
 
 def _shares(
@@ -328,12 +411,3 @@ def _shares(
         np.zeros((2 * n_clusters, 0)), k, ever, clusters, found.ever.T.ravel(), n_clusters
     )  # fmt: skip
     return replace(shares, of=(found.of_ever[None, :k] > 0).astype(float))
-
-
-def _told(found: _FirstPass) -> dict[str, str]:
-    """Say what becomes of units treated in all their rows."""
-    if not found.n_always:
-        return {}
-    message = f"{found.n_always:,} units are treated in all their periods: they stay in the regression as comparison"
-    warn(AlwaysTreatedWarning(message, count=found.n_always, first=found.first_always))
-    return {"always treated": f"{found.n_always:,} units, kept as comparison"}

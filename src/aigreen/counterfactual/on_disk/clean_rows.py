@@ -27,7 +27,7 @@ from aigreen.linalg.arrays import cross_products, sum_by, sum_by_two
 from aigreen.linalg.collinearity import independent_columns, symmetric_inverse
 from aigreen.linalg.eliminated import Eliminated, Moments, Units
 from aigreen.panel.dropped import Dropped
-from aigreen.panel.on_disk.sample import SHOWN
+from aigreen.panel.on_disk.blocks import Counted
 
 _LEFT, _OF_LEVEL = 1e-12, 1e-6  # share of the sum of squares within units, and of the norm, of a dependent covariate
 
@@ -57,8 +57,7 @@ class CleanRows:
         self.moments = Moments(k)
         self.basis = None if _by_quantiles(design) else _choose(design, np.zeros((0, len(design.exposures))))
         self._nothing_reached()
-        n_treated = n_always = 0
-        first: list[object] = []
+        n_treated, never_clean = 0, Counted()
         for rows in self._rows("fit"):
             block, at = rows.block, rows.clean
             unit, w = block.unit[at], rows.w[at]
@@ -67,14 +66,14 @@ class CleanRows:
             with_treated = np.bincount(block.unit, rows.treated, block.n_units) > 0
             always = with_treated & (np.bincount(block.unit, rows.untreated, block.n_units) == 0)
             n_treated += int(with_treated.sum())
-            n_always += int(always.sum())
-            first += block.labels[always][: SHOWN - len(first)].tolist()
+            never_clean.add_units(block, always)
             self._target(rows, units, units.inverse[block.unit] > 0)
-        if n_always == n_treated:
+        if never_clean.count == n_treated:
             message = f"no treated unit is seen untreated{dropped.cause()}"
-            raise NoPrePeriodError(message, count=n_always, first=first)
+            raise NoPrePeriodError(message, count=never_clean.count, first=never_clean.first)
         if not silent:
-            dropped.add(AlwaysTreatedWarning, "units", "treated in all their periods", n_always, first)
+            reason = "treated in all their periods"
+            dropped.add(AlwaysTreatedWarning, "units", reason, never_clean.count, never_clean.first)
         if not self.moments.weight:
             names = ", ".join(design.exposures)
             message = f"no row is both untreated and unexposed ({names})"
@@ -206,9 +205,8 @@ class CleanRows:
             found.high = np.maximum(found.high, seen.max(axis=0, initial=-np.inf))
             found.gram += cross_products(B, B * w[exposed, None])
             found.seen += (B != 0).sum(axis=0)
-            found.needed += met.sum(axis=0)
-            for j, first in enumerate(found.first_needed):
-                first += block.rows(hit[met[:, j]][: SHOWN - len(first)], self.design.sample.periods)
+            for needed, some in zip(found.needed, met.T, strict=True):
+                needed.add(block, hit[some], self.design.sample.periods)
         self._targets += self.equations.target_sums(
             units, block.unit[at], rows.levels_of(at), weight, column, self._targets.shape[1]
         )  # fmt: skip
@@ -243,8 +241,7 @@ class CleanRows:
             np.zeros((n_clusters, k), dtype=bool),
             np.zeros(design.sample.rows.shape),
             np.zeros(k, dtype=np.int64),
-            np.zeros(V, dtype=np.int64),
-            [[] for _ in range(V)],
+            [Counted() for _ in range(V)],
         )
         through, scores = np.zeros((p, k + q)), np.zeros((V, n_clusters, p))
         present = np.zeros(n_clusters, dtype=bool)
@@ -292,13 +289,11 @@ class CleanRows:
             beyond[hit] = ((met > support.high) | ((met > 0) & (met < support.low))).any(axis=1)
             lost["beyond"] = beyond
         for what, mask in lost.items():
-            out.lost[what] += int(mask.sum())
-            out.first_lost[what] += block.rows(np.flatnonzero(mask)[: SHOWN - len(out.first_lost[what])], periods)
+            out.lost[what].add(block, np.flatnonzero(mask), periods)
         n = len(out.moved)
         outside = (rows.values[hit, :n] < self.moments.low[:n]) | (rows.values[hit, :n] > self.moments.high[:n])
-        out.outside += outside.sum(axis=0)
-        for column, first in zip(outside.T, out.first_outside, strict=True):
-            first += block.rows(hit[column][: SHOWN - len(first)], periods)
+        for column, found in zip(outside.T, out.outside, strict=True):
+            found.add(block, hit[column], periods)
         used = rows.clean.copy()
         used[hit] = used[exposed] = True
         if self.design.means is not None:

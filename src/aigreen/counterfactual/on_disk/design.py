@@ -18,8 +18,8 @@ from aigreen.exposure.basis import Response
 from aigreen.linalg.eliminated import Units
 from aigreen.panel.cohorts import NEVER
 from aigreen.panel.dropped import Dropped
-from aigreen.panel.on_disk.blocks import Block
-from aigreen.panel.on_disk.sample import SHOWN, ScannedSample
+from aigreen.panel.on_disk.blocks import Block, Counted
+from aigreen.panel.on_disk.sample import ScannedSample
 from aigreen.panel.on_disk.scanned import ScannedPanel
 from aigreen.panel.on_disk.sorted_file import quoted
 
@@ -227,13 +227,11 @@ def _check_exposures(sample: ScannedSample, exposures: Sequence[str]) -> None:
     panel = sample.panel
     if not any(panel.store.number(f"select min({quoted(name)}) < 0 from {{file}}") for name in exposures):
         return
-    counts, first = dict.fromkeys(exposures, 0), {name: list[str]() for name in exposures}
+    negative = {name: Counted() for name in exposures}
     for block in sample.blocks("exposures"):
-        for name in exposures:
-            negative = np.flatnonzero(block.columns[name] < 0)
-            counts[name] += negative.size
-            first[name] += block.rows(negative[: SHOWN - len(first[name])], sample.periods)
-    for name, count in counts.items():
-        if count:
-            message = f"column {name!r}: {count:,} negative exposures; zero is unexposed"
-            raise DataError(message, column=name, count=count, first=first[name])
+        for name, found in negative.items():
+            found.add(block, np.flatnonzero(block.columns[name] < 0), sample.periods)
+    for name, found in negative.items():
+        if found.count:
+            message = f"column {name!r}: {found.count:,} negative exposures; zero is unexposed"
+            raise DataError(message, column=name, count=found.count, first=found.first)

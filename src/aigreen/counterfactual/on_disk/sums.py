@@ -12,6 +12,7 @@ from aigreen.errors import (
     UnreachedWarning,
 )
 from aigreen.panel.dropped import Dropped
+from aigreen.panel.on_disk.blocks import Counted
 
 _LOST = ("treated", "exposed", "beyond", "zero")  # treated rows beyond exposed ones, and of counterfactual zero
 
@@ -26,9 +27,10 @@ class Support:
         Range of positive exposures of exposed rows.
     gram : ndarray, shape (q, q)
         Weighted cross-products of the functions of exposure on exposed rows.
-    seen, needed : ndarray of int, shape (q,)
-        Exposed rows, and treated rows, with such a function different from zero.
-    first_needed : list of list of str, length q
+    seen : ndarray of int, shape (q,)
+        Exposed rows with such a function different from zero.
+    needed : list of Counted, length q
+        Treated rows.
     positive, zero : ndarray of int, shape (k,)
         Treated rows of each cell with a positive counterfactual, and with one of zero.
     """
@@ -37,8 +39,7 @@ class Support:
     high: np.ndarray
     gram: np.ndarray
     seen: np.ndarray
-    needed: np.ndarray
-    first_needed: list[list[str]]
+    needed: list[Counted]
     positive: np.ndarray
     zero: np.ndarray
 
@@ -46,9 +47,8 @@ class Support:
     def nothing(cls, J: int, q: int, k: int) -> Support:
         """No rows yet, of J exposures, q functions of them and k cells."""
         low = np.full(J, np.inf)
-        seen, needed = np.zeros(q, dtype=np.int64), np.zeros(q, dtype=np.int64)
-        positive, zero = np.zeros(k, dtype=np.int64), np.zeros(k, dtype=np.int64)
-        return cls(low, -low, np.zeros((q, q)), seen, needed, [[] for _ in range(q)], positive, zero)
+        seen, positive, zero = (np.zeros(n, dtype=np.int64) for n in (q, k, k))
+        return cls(low, -low, np.zeros((q, q)), seen, [Counted() for _ in range(q)], positive, zero)
 
 
 @dataclass(eq=False)
@@ -83,7 +83,7 @@ class Sums:
     mass : ndarray, shape (groups, periods)
         Of counts: weights in the equations of all rows that are reached.
     counts : ndarray of int, shape (k,)
-    outside : ndarray of int, shape (V,)
+    outside : list of Counted, length V
         Treated rows with a value beyond those of clean rows.
     """
 
@@ -104,8 +104,7 @@ class Sums:
     in_cluster: np.ndarray
     mass: np.ndarray
     counts: np.ndarray
-    outside: np.ndarray
-    first_outside: list[list[str]]
+    outside: list[Counted]
     n_clean: int = 0
     n_exposed: int = 0
     n_units: int = 0
@@ -113,8 +112,7 @@ class Sums:
     largest: float = 0.0
     level: float = 0.0
     n_zero: int = 0
-    lost: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_LOST, 0))
-    first_lost: dict[str, list[str]] = field(default_factory=lambda: {what: [] for what in _LOST})
+    lost: dict[str, Counted] = field(default_factory=lambda: {what: Counted() for what in _LOST})
 
     @property
     def sizes(self) -> dict[str, Any]:
@@ -133,9 +131,9 @@ def lost_rows(sums: Sums, dropped: Dropped) -> None:
     NoControlsError
         None is.
     """
-    lost, first = sums.lost["treated"], sums.first_lost["treated"]
+    lost = sums.lost["treated"]
     if not sums.counts.any():
-        raise NoControlsError(
-            "no treated row can be imputed: untreated rows do not reach its fixed effects", count=lost, first=first
-        )
-    dropped.add(UnreachedWarning, "rows", "treated rows whose fixed effects no untreated row reaches", lost, first)
+        message = "no treated row can be imputed: untreated rows do not reach its fixed effects"
+        raise NoControlsError(message, count=lost.count, first=lost.first)
+    reason = "treated rows whose fixed effects no untreated row reaches"
+    dropped.add(UnreachedWarning, "rows", reason, lost.count, lost.first)

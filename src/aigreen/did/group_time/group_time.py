@@ -281,7 +281,7 @@ class GroupTimeATT:
         else:
             result, largest = compare_blocks(cells, cohort, sample, outcome)
         used = ~np.isnan(cohort)
-        sizes = {
+        sizes: dict[str, Any] = {
             "n_rows": int(sample.rows[used].sum()),
             "n_units": sample.count_units(used),
             "n_clusters": sample.count_clusters(used),

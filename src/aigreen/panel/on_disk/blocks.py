@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ import pyarrow.compute as pc
 from pyarrow.parquet import ParquetFile
 
 ROWS = 2**18  # of a block, about
+SHOWN = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +102,24 @@ class Block:
         out = np.full((n_periods, self.n_units), np.nan)
         out[self.time, self.unit] = values
         return out
+
+
+@dataclass(eq=False)
+class Counted:
+    """Number of rows, or units, of some kind, and names of the first."""
+
+    count: int = 0
+    first: list[Any] = field(default_factory=list)
+
+    def add(self, block: Block, at: np.ndarray, periods: pd.Index) -> None:
+        """Count rows of a block by position; `periods` are the labels of its periods."""
+        self.count += len(at)
+        self.first += block.rows(at[: SHOWN - len(self.first)], periods)
+
+    def add_units(self, block: Block, marked: np.ndarray) -> None:
+        """Count the units of a block that are marked."""
+        self.count += int(marked.sum())
+        self.first += block.labels[marked][: SHOWN - len(self.first)].tolist()
 
 
 def unit_tables(

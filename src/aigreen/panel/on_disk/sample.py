@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,11 @@ import pandas as pd
 
 from aigreen.errors import EmptyDataError, MissingRowsWarning
 from aigreen.linalg.arrays import distinct
+from aigreen.panel.columns import require_counts
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import ROUNDING
-from aigreen.panel.on_disk.blocks import Block
+from aigreen.panel.on_disk.blocks import SHOWN, Block, Counted
 from aigreen.panel.on_disk.scanned import ScannedPanel
-
-SHOWN = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,12 +66,18 @@ class ScannedSample:
         *,
         effects: Sequence[str] = (),
         positive: bool = False,
+        counts: str | None = None,
     ) -> ScannedSample:
         """Count the rows without missing values in `columns`, with `positive` those of positive weight.
 
+        Parameters
+        ----------
+        counts : str, optional
+            Outcome of a count model, among the columns.
+
         Raises
         ------
-        EmptyDataError
+        EmptyDataError, DataError
         """
         for name in columns:
             panel.check_number(name)
@@ -84,34 +89,32 @@ class ScannedSample:
             2 * len(panel.group_cohort) * len(panel.times),
         )
         culprits: list[str] = []
-        n_missing = n_zero = 0
-        first: list[str] = []
-        first_zero: list[str] = []
-        counts = _Counts.nothing(panel)
+        absent, weightless = Counted(), Counted()
+        found, check = _Counts.nothing(panel), None if counts is None else CountCheck(counts)
         for block in panel.blocks(columns, what="count"):
             missing = np.zeros(len(block), dtype=bool)
             for name in columns:
-                absent = np.isnan(block.columns[name])
-                if absent.any():
-                    missing |= absent
+                here = np.isnan(block.columns[name])
+                if here.any():
+                    missing |= here
                     culprits += [] if name in culprits else [name]
             if missing.any():
-                at = np.flatnonzero(missing)
-                n_missing += at.size
-                first += block.rows(at[: SHOWN - len(first)], panel.periods)
+                absent.add(block, np.flatnonzero(missing), panel.periods)
                 block = block.take(~missing)
+            if check is not None:
+                check.add(block, panel.periods)
             if positive and block.weights is not None and (zero := block.weights == 0).any():
-                at = np.flatnonzero(zero)
-                n_zero += at.size
-                first_zero += block.rows(at[: SHOWN - len(first_zero)], panel.periods)
+                weightless.add(block, np.flatnonzero(zero), panel.periods)
                 block = block.take(~zero)
-            counts.add(block)
+            found.add(block)
         culprits.sort(key=list(columns).index)
-        if n_missing == panel.n_rows:
+        if absent.count == panel.n_rows:
             raise EmptyDataError(f"every row has a missing value in {', '.join(culprits)}", count=panel.n_rows)
-        dropped.add(MissingRowsWarning, "rows", f"missing {', '.join(culprits)}", n_missing, first)
-        dropped.add(MissingRowsWarning, "rows", "weight zero", n_zero, first_zero)
-        return counts.sample(panel, columns, effects, positive=positive)
+        dropped.add(MissingRowsWarning, "rows", f"missing {', '.join(culprits)}", absent.count, absent.first)
+        if check is not None:
+            check.refuse()
+        dropped.add(MissingRowsWarning, "rows", "weight zero", weightless.count, weightless.first)
+        return found.sample(panel, columns, effects, positive=positive)
 
     def restricted(self, keep: Callable[[Block], np.ndarray]) -> ScannedSample:
         """Return the sample of the rows that a function of a block marks, counted anew."""
@@ -253,18 +256,57 @@ class ScannedSample:
         return group, time
 
     def facts(
-        self, outcome: str, dropped: Dropped, *, n_rows: int, n_units: int, n_clusters: int, largest: float
+        self,
+        outcome: str,
+        dropped: Dropped,
+        *,
+        largest: float,
+        n_rows: int | None = None,
+        n_units: int | None = None,
+        n_clusters: int | None = None,
+        t_intervals: bool = False,
     ) -> dict[str, Any]:
-        """Clusters, sizes, outcome and left-out rows, as `Effects` takes them; `largest` of the outcome."""
+        """Clusters, sizes, outcome and left-out rows, as `Effects` takes them; see `result_facts`.
+
+        Parameters
+        ----------
+        largest : float
+            Of the outcome, in absolute value.
+        n_rows, n_units, n_clusters : int, optional
+            By default those of the sample.
+        """
+        n_clusters = self.n_clusters if n_clusters is None else n_clusters
         return {
             "clusters": self.clusters,
-            "n_rows": n_rows,
-            "n_units": n_units,
+            "n_rows": int(self.rows.sum()) if n_rows is None else n_rows,
+            "n_units": int(self.units.sum()) if n_units is None else n_units,
             "n_clusters": n_clusters,
+            "df": n_clusters - 1 if t_intervals else None,
             "outcome": outcome,
             "dropped": dropped.to_frame(),
             "resolution": ROUNDING * largest,
         }
+
+
+@dataclass(eq=False)
+class CountCheck:
+    """Whether a column can be the outcome of a count model."""
+
+    name: str
+    n: int = 0
+    positive: bool = False
+    negative: Counted = field(default_factory=Counted)
+
+    def add(self, block: Block, periods: pd.Index) -> None:
+        """Look at the rows of a block."""
+        values = block.columns[self.name]
+        self.n += len(values)
+        self.positive |= bool(values.any())
+        self.negative.add(block, np.flatnonzero(values < 0), periods)
+
+    def refuse(self) -> None:
+        """Raise a `DataError` where there are negative values, or only zeros."""
+        require_counts(self.name, self.n, self.negative.count, self.negative.first, positive=self.positive)
 
 
 @dataclass(eq=False)

@@ -71,7 +71,7 @@ class ScannedPanel:
         distinct = self._distinct(self.names["time"])
         steps, self._calendar = _read_times(distinct, freq)
         self.times = np.unique(steps)
-        self._time_coder = Coder(pd.Index(distinct), np.searchsorted(self.times, steps))
+        self._coders = {"time": Coder(pd.Index(distinct), np.searchsorted(self.times, steps))}
         if len(self.times) < 2:
             time = self.names["time"]
             raise TooFewPeriodsError(f"column {time!r} has {len(self.times)} period; two are needed", column=time)
@@ -81,7 +81,7 @@ class ScannedPanel:
         self.by_unit, self.by_cohort = self.names.get("cluster", self.names["unit"]) == self.names["unit"], False
         if not self.by_unit:
             self.clusters = factorize(self._distinct(self.names["cluster"]))[1]
-            self._cluster_coder = Coder(self.clusters, np.arange(len(self.clusters)))
+            self._coders["cluster"] = Coder(self.clusters, np.arange(len(self.clusters)))
         if "weights" in self.names:
             self.check_number(self.names["weights"])
         self._check_rows()
@@ -182,7 +182,7 @@ class ScannedPanel:
         for part in self.effect_columns(name):
             if part not in self._levels:
                 if part == self.names["time"]:
-                    self._levels[part] = (self._time_coder, len(self.times))
+                    self._levels[part] = (self._coders["time"], len(self.times))
                 else:
                     labels = factorize(self._distinct(part))[1]
                     self._levels[part] = (Coder(labels, np.arange(len(labels))), len(labels))
@@ -334,7 +334,7 @@ class ScannedPanel:
             codes, units = factorize(pairs[unit])
             read_cohorts(pairs[name], self._calendar, self.times, codes, units)
         self._cohorts, of = np.unique(cohort, return_inverse=True)
-        self._cohort_coder = Coder(labels, of)
+        self._coders["cohort"] = Coder(labels, of)
 
     def _check_rows(self) -> None:
         """Go through all rows once: duplicates, roles that vary within units, weights; and find the groups."""
@@ -354,18 +354,15 @@ class ScannedPanel:
             ):
                 n, n_units = len(table), len(starts)
                 unit = np.repeat(np.arange(n_units), np.diff([*starts, n]))
-                time = self._time_coder(table.column(names["time"]).combine_chunks())
+                time, cohort = self._codes("time", table), self._codes("cohort", table)
                 labels = table.column(names["unit"]).take(starts)
                 same = np.flatnonzero((unit[1:] == unit[:-1]) & (time[1:] == time[:-1])) + 1
                 repeated.rows(same, labels, unit, self.periods, time)
-                cohort = np.zeros(n, dtype=np.intp)
-                if "cohort" in names:
-                    cohort = self._cohort_coder(table.column(names["cohort"]).combine_chunks())
-                    varies.units(np.unique(unit[cohort != cohort[starts][unit]]), labels)
+                varies.units(np.unique(unit[cohort != cohort[starts][unit]]), labels)
                 if self.by_unit:
                     found.append(cohort[starts].astype(np.min_scalar_type(len(self._cohorts))))
                 else:
-                    cluster = self._cluster_coder(table.column(names["cluster"]).combine_chunks())
+                    cluster = self._codes("cluster", table)
                     moves.units(np.unique(unit[cluster != cluster[starts][unit]]), labels)
                     codes, counts = np.unique(cohort[starts] * len(self.clusters) + cluster[starts], return_counts=True)
                     found.append(np.stack([codes, counts]))
@@ -408,18 +405,15 @@ class ScannedPanel:
     ) -> Block:
         n, names = len(table), self.names
         unit = np.repeat(np.arange(len(starts)), np.diff([*starts, n]))
-        time = self._time_coder(table.column(names["time"]).combine_chunks())
+        time = self._codes("time", table)
         if self.by_cohort:
             group = self._unit_cohort[first : first + len(starts)].astype(np.intp)
         elif self.by_unit:
             group = first + np.arange(len(starts))
         else:
             heads = table.select([name for role, name in names.items() if role in ("cohort", "cluster")]).take(starts)
-            cluster = self._cluster_coder(heads.column(names["cluster"]).combine_chunks())
-            cohort = np.zeros(len(starts), dtype=np.intp)
-            if "cohort" in names:
-                cohort = self._cohort_coder(heads.column(names["cohort"]).combine_chunks())
-            group = np.searchsorted(self._group_codes, cohort * len(self.clusters) + cluster)
+            code = self._codes("cohort", heads) * len(self.clusters) + self._codes("cluster", heads)
+            group = np.searchsorted(self._group_codes, code)
         codes = {}
         for name, (parts, sizes) in levels.items():
             code = np.zeros(n, dtype=np.intp)
@@ -439,6 +433,12 @@ class ScannedPanel:
             },
             codes,
         )
+
+    def _codes(self, role: str, table: pa.Table) -> np.ndarray:
+        """Code the column of a role, zero where there is none."""
+        if role not in self.names:
+            return np.zeros(len(table), dtype=np.intp)
+        return self._coders[role](table.column(self.names[role]).combine_chunks())
 
     def _distinct(self, name: str) -> pd.Series:
         """Distinct values of a column, without missing ones except in the column of cohorts."""

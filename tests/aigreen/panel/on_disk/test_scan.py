@@ -225,7 +225,7 @@ REFUSED = [
     (Decomposition(channels=["w"], interaction=True), {}, "interaction=True"),
     (Decomposition(channels=["w"], lags=1), {}, "lags=1"),
     (Decomposition(channels=["w"]), {"covariates": "w"}, "covariates='w'"),
-    (TWFE(family="poisson"), {}, "family='poisson'"),
+    (TWFE(family="poisson", vcov="hetero"), {}, "vcov='hetero'"),
     (TWFE(vcov="hetero"), {}, "vcov='hetero'"),
     (TWFE(), {"instruments": "w", "treatment": "y"}, "instruments=['w']"),
     (TWFE(), {"covariates": "w + C(ind)"}, "covariates='w + C(ind)'"),
