@@ -13,7 +13,7 @@ from aigreen.effects.effects import Effects
 from aigreen.effects.multiplier import Band
 from aigreen.effects.plot import INK, PALE, frame_intervals
 from aigreen.errors import ReportError
-from aigreen_study.figures.style import ABOVE, BAR, RULE, SMALL, canvas, finish, style
+from aigreen_study.figures.style import ABOVE, BAR, RULE, SMALL, canvas, finish, legend_above, style
 from aigreen_study.tables.formats import decimal
 
 if TYPE_CHECKING:
@@ -133,9 +133,7 @@ def parts_horizon_figure(
         decomposition_plot(study, ax, level=level, **band)
         ax.set_xlabel(f"{period.capitalize()}s since treatment")
         ax.set_ylabel(ylabel)
-        handles, labels = ax.get_legend_handles_labels()
-        by_row = [i for column in range(3) for i in range(column, len(labels), 3)]
-        ax.legend([handles[i] for i in by_row], [labels[i] for i in by_row], ncols=3, **ABOVE)
+        legend_above(ax)
         return finish(figure, simulated=simulated)
 
 

@@ -272,7 +272,7 @@ def attributed(
 
     def named(i: int, j: int, cell: Cell) -> Cell:
         source = given[j] if rows is None else given[i]
-        return cell if source is None or cell.value is None else replace(cell, spec=source[0])
+        return cell if source is None or not cell.text else replace(cell, spec=source[0])
 
     numbers = iter(range(len(table.rows)))
     groups = tuple(

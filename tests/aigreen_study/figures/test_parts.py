@@ -1,14 +1,16 @@
 """Figures of the parts of an effect."""
 
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
 from aigreen.errors import ReportError
 from aigreen_study.figures import (
+    parts_horizon_figure,
     parts_waterfall_figure,
 )
 
-from .drawn import BAND, group
+from .drawn import BAND, group, make_effects
 
 
 def test_waterfall_ends_at_the_total():
@@ -19,3 +21,18 @@ def test_waterfall_ends_at_the_total():
     assert "Spillover\n\N{MINUS SIGN}0.200\n[" in ax.get_xticklabels()[1].get_text()
     with pytest.raises(ReportError, match="one effect a part"):
         parts_waterfall_figure(group([1.0], ["x"]))
+
+
+@pytest.mark.parametrize(
+    ("through", "columns"),
+    [("skills", 3), ("the number of facilities of the firm elsewhere", 2), ("a measure of industry structure " * 2, 1)],
+)
+def test_a_legend_has_as_many_columns_as_the_figure_has_room_for(through, columns):
+    names = ["Total", "Direct", f"Through {through}", f"Through other {through}", "Spillover"]
+    index = pd.MultiIndex.from_product([names, [0, 1]], names=["part", "horizon"])
+    figure = parts_horizon_figure(make_effects([1.0, 2, *[0.25, 0.5] * 4], index), **BAND)
+    figure.draw_without_rendering()
+    ax = figure.axes[0]
+    assert ax.get_legend()._ncols == columns
+    assert ax.get_legend().get_window_extent().x1 <= figure.bbox.width
+    assert ax.get_position().width > 0.8
