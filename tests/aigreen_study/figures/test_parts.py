@@ -1,5 +1,8 @@
 """Figures of the parts of an effect."""
 
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
@@ -36,3 +39,18 @@ def test_a_legend_has_as_many_columns_as_the_figure_has_room_for(through, column
     assert ax.get_legend()._ncols == columns
     assert ax.get_legend().get_window_extent().x1 <= figure.bbox.width
     assert ax.get_position().width > 0.8
+
+
+def test_wide_intervals_do_not_flatten_the_bars():
+    index = pd.MultiIndex.from_product([["Total", "Direct", "Spillover"], range(4)], names=["part", "horizon"])
+    study = make_effects([0.3, 0.4, 0.2, 0.3, *[0.2, 0.25, 0.1, 0.1], *[0.1, 0.15, 0.1, 0.2]], index, scale=0.1)
+    scale = np.ones(12)
+    even = parts_horizon_figure(study, **BAND).axes[0]
+    assert even.get_ylim()[1] < 0.7
+    assert not even.texts
+    scale[[2, 3]] = 1000
+    ax = parts_horizon_figure(replace(study, psi=study.psi * scale), **BAND).axes[0]
+    wide = study.conf_int(simultaneous=True, **BAND).iloc[:2]
+    assert ax.get_ylim()[1] < 2
+    assert ax.get_ylim()[1] > wide["high"].max()
+    assert [text.get_text() for text in ax.texts] == ["wide intervals are cut"]
