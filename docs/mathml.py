@@ -9,7 +9,7 @@ _FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1
 
 
 def on_page_content(content, **_):
-    """Put MathML in place of every formula of a page; formulas.css lets long ones scroll by themselves."""
+    """Put MathML in place of every formula of a page; phone.css lets long ones scroll by themselves."""
     return _FORMULA.sub(_drawn, content)
 
 
