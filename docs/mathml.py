@@ -9,9 +9,11 @@ _FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1
 
 
 def on_page_content(content, **_):
-    """Put MathML in place of every formula of a page."""
+    """Put MathML in place of every formula of a page; phone.css lets long ones scroll by themselves."""
     return _FORMULA.sub(_drawn, content)
 
 
 def _drawn(found):
-    return convert(html.unescape(found[3]), display="block" if found[2] == "[" else "inline")
+    if found[2] == "(":
+        return convert(html.unescape(found[3]), display="inline")
+    return f'<div class="formula">{convert(html.unescape(found[3]), display="block")}</div>'

@@ -16,6 +16,7 @@ import pytest
 from pypdf import PdfReader
 
 from aigreen.cli import main
+from aigreen_study.site.build import described
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -59,6 +60,18 @@ def test_castle_gives_its_published_numbers(castle, monkeypatch):
     assert numbers["bacon_earlier_vs_later_weight"]["value"] == pytest.approx(0.05976, abs=5e-6)
     assert numbers["bacon_later_vs_earlier_weight"]["value"] == pytest.approx(0.03190, abs=5e-6)
     assert not (castle / "results/castle/tables/decomposition.json").exists()
+    assert numbers["pretrend_treated"]["text"] == "20"
+    text = " ".join(page.extract_text() for page in PdfReader(castle / "results/castle/paper.pdf").pages)
+    assert "(data: castle.csv)" in text
+    assert "real data" not in text.lower()
+    page = (castle / "results/castle/site/index.html").read_text("utf-8")
+    assert 'Data: <span class="file">castle.csv</span>' in page
+    assert "real data" not in page.lower()
+    (drawing,) = (castle / "results/castle/site/figures").glob("event_study_estimators.svg")
+    series = {one["name"]: [point[0] for point in one["points"]] for one in described(drawing)["chart"]["series"]}
+    assert series["Group-time"] == list(range(-5, 6))
+    # Cohorts are of 2005 to 2009, in 2000 to 2010: all have the horizons from -5 to 1.
+    assert series["Stacked"] == list(range(-5, 2))
 
 
 @pytest.mark.slow

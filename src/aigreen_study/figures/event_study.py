@@ -80,7 +80,11 @@ def event_study_figure(
             distinct(len(effects), "estimators")
             _overlay(ax, effects, level, simultaneous, band)
             series = [{"name": label, "points": _series(result, level)} for label, result in effects.items()]
-            axis = {"x": f"{period.capitalize()}s since treatment", "range": list(map(float, ax.get_ylim()))}
+            axis = {
+                "x": f"{period.capitalize()}s since treatment",
+                "y": ylabel,
+                "range": list(map(float, ax.get_ylim())),
+            }
             note_chart(figure, {**axis, "level": f"{level:.0%}", "series": series})
         else:
             effects.plot(ax, level=level, simultaneous=simultaneous, **band)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 WIDTH = 6.3  # inches: the text width of the paper
 HEIGHT = 3.3
 TALLEST = 8.8  # what a page holds beside a caption
+BESIDE_LABELS = 0.84  # of the width of a figure: its axes beside ticks and label
+LONGEST_LABEL = 48  # letters of a line of a legend
 SMALL = 9.2  # points: the smallest type in use, more than seven where figures are printed at 78 percent
 
 # Of series, those of the library's own plots: the palette of Okabe and Ito but for one, ordered so that their lightness
@@ -131,6 +133,17 @@ def _break_ylabel(ax: Axes) -> None:
     if lines > 1:
         width = min(len(text) / lines, len(text) / math.ceil(lines) + 5)  # lines about as long as each other
         label.set_text(textwrap.fill(text, int(width), break_on_hyphens=False))
+
+
+def legend_above(ax: Axes, most: int = 3) -> None:
+    """Place the legend over the axes, row by row, in as many columns up to `most` as the figure has room for."""
+    handles, labels = ax.get_legend_handles_labels()
+    labels = [textwrap.fill(label, LONGEST_LABEL) for label in labels]
+    for columns in range(min(most, len(labels)), 0, -1):
+        by_row = [i for column in range(columns) for i in range(column, len(labels), columns)]
+        made = ax.legend([handles[i] for i in by_row], [labels[i] for i in by_row], ncols=columns, **ABOVE)
+        if made.get_window_extent().width <= BESIDE_LABELS * ax.figure.bbox.width:
+            return
 
 
 def note_points(ax: Axes, points: Iterable[tuple[float, float, str]]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from aigreen.effects.effects import Effects
+from aigreen.effects.effects import SAMPLES, Effects
 from aigreen.effects.multiplier import Band, Multipliers
 from aigreen.errors import ReportError, UnknownColumnError
 from aigreen_study.tables.formats import MINUS, STARS_NOTE, adaptive, count
@@ -272,7 +272,7 @@ def attributed(
 
     def named(i: int, j: int, cell: Cell) -> Cell:
         source = given[j] if rows is None else given[i]
-        return cell if source is None or cell.value is None else replace(cell, spec=source[0])
+        return cell if source is None or not cell.text else replace(cell, spec=source[0])
 
     numbers = iter(range(len(table.rows)))
     groups = tuple(
@@ -297,6 +297,7 @@ def _facts_of(result: Effects) -> dict[str, str | int]:
         "n_units": int(result.n_units),
         "n_clusters": int(result.n_clusters),
         "errors": result.conventions.get("variance", ""),
+        **({"samples": result.conventions[SAMPLES]} if SAMPLES in result.conventions else {}),
     }
 
 

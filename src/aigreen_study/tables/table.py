@@ -132,8 +132,8 @@ class Table:
     simulated : bool
         The caption then says so.
     specifications : mapping of name to facts
-        For each specification that cells name: its `method`, `outcome`, `n_rows`, `n_units`, `n_clusters` and `errors`
-        (how standard errors are computed).
+        For each specification that cells name: its `method`, `outcome`, `n_rows`, `n_units`, `n_clusters`, `errors`
+        (how standard errors are computed) and, where it is of several `samples`, these in words.
     chart : mapping
         Numbers that the page of the web edition draws beside the table, as readers choose (site/assets/charts.js).
     """
@@ -179,9 +179,8 @@ class Table:
         stated = {*self.columns, *(row.label for row in self.rows)}
         sizes = []
         for name, fact in SIZES.items():
-            found = {int(facts.get(fact, 0)) for spec, facts in self.specifications.items() if " less " not in spec} - {
-                0
-            }
+            of_estimates = [facts for spec, facts in self.specifications.items() if " less " not in spec]
+            found = {size for facts in of_estimates for size in _sizes(facts, fact)}
             if not found or name in stated or re.search(rf"\b{name}\b[^.]*\d", self.notes):
                 continue
             ends = dict.fromkeys(f"{size:,}" for size in (min(found), max(found)))
@@ -217,6 +216,12 @@ class Table:
             for group in facts["groups"]
         )
         return cls(**facts)
+
+
+def _sizes(facts: Mapping[str, str | int], fact: str) -> set[int]:
+    """Sizes of the sample of a specification, or of its samples where it has several."""
+    several = re.findall(rf"([\d,]+) {fact.removeprefix('n_')}", str(facts.get("samples", "")))
+    return {int(size.replace(",", "")) for size in several} or {int(facts.get(fact, 0))} - {0}
 
 
 def quoted(table: Table, study: str) -> Table:

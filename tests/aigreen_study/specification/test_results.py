@@ -64,6 +64,10 @@ def test_a_test_of_equality_names_the_groups_that_it_leaves_out(contrast, monkey
     bare = replace(gaps["west"], psi=None, cluster_shares=None, covariance=np.array([[np.nan]]))
     monkeypatch.setattr(Results, "differences", lambda self, group: gaps | {"west": bare})
     assert contrast.left_out("By region") == ["West"]
+    monkeypatch.undo()
+    monkeypatch.setattr(Results, "left_out", lambda self, group: ["West"] if group == "By region" else [])
+    told = contrast_table(contrast, LABELS, level=0.95, **BOOTSTRAP).notes
+    assert "All equal: without West, whose difference has no error of its own." in told
 
 
 def test_an_average_of_the_others_has_no_joint_test(frame):

@@ -56,6 +56,11 @@ def test_remarks_state_the_sizes_that_nothing_else_states():
     })  # fmt: skip
     assert table.remarks == "A note. Observations: 900 to 1,200; units: 60; clusters: 6."
     assert "A note. Observations: 900 to 1,200; units: 60; clusters: 6." in render.html(table)
+    several = {"t/a": {"n_rows": 600, "n_units": 60, "n_clusters": 6, "samples": (
+        "1,200 rows, 60 units, 6 clusters; 600 rows, 60 units, 6 clusters"
+    )}}  # fmt: skip
+    told = replace(table, specifications=several, notes="").remarks
+    assert told == "Observations: 600 to 1,200; units: 60; clusters: 6."
     assert replace(table, columns=("Observations", "b")).remarks == "A note. Units: 60; clusters: 6."
     stated = replace(table, notes="Clusters: 6, of which 2 are treated.", columns=("Observations", "Units"))
     assert stated.remarks == stated.notes

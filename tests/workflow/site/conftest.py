@@ -195,6 +195,7 @@ ESTIMATES = {f"effect_{letter}": (i - 4.5) / 37 for i, letter in enumerate("abcd
 POINTS = [[0.25, 0.75, "Horizon 0\nEffect 0.125 & more\n8,322 observations"], [0.75, 0.25, "Horizon 1"]]
 CHART = {
     "x": "Years since treatment",
+    "y": "Effect on patents",
     "range": [-0.5, 1.0],
     "level": "95%",
     "series": [

@@ -243,7 +243,7 @@ def test_one_estimator_of_several_is_shown_in_full(page):
     line, height = page.js(
         "(() => { const svg = document.querySelector('.choices ~ .chart svg');"
         "const l = svg.querySelectorAll('.chosen line')[0];"
-        "return [l.y1.baseVal.value - l.y2.baseVal.value, svg.viewBox.baseVal.height - 54] })()"
+        "return [l.y1.baseVal.value - l.y2.baseVal.value, svg.viewBox.baseVal.height - 72] })()"
     )
     assert line == pytest.approx(height * 0.2 / 1.5, abs=0.01)
     page.click(button.format(3))

@@ -3,7 +3,7 @@
 // table say the same. Facts are `chart` of an exhibit: series of [place, value, low, high], null where there is none.
 
 const NS = "http://www.w3.org/2000/svg";
-const MARGIN = { top: 12, right: 14, bottom: 42, left: 58 };
+const MARGIN = { top: 30, right: 14, bottom: 42, left: 58 };
 const ROW = 52; // pixels a part
 
 function drawn(tag, attributes, ...children) {
@@ -22,9 +22,9 @@ function said(name, [, value, low, high], level) {
   return `${name}: ${decimal(value)}, ${interval}`;
 }
 
-/** About five round numbers between two. */
+/** Four to seven round numbers between two. */
 function ticks(low, high) {
-  const rough = (high - low) / 5;
+  const rough = (high - low) / 7;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough);
   const found = [];
@@ -55,10 +55,12 @@ function horizons(svg, chart, chosen, width) {
     svg.append(words(x(place), height - MARGIN.bottom + 17, whole(place), { "text-anchor": "middle" }));
   }
   svg.append(words((MARGIN.left + width - MARGIN.right) / 2, height - 6, chart.x, { "text-anchor": "middle" }));
-  const paint = ({ name, points }, kind) => {
+  svg.append(words(4, 16, chart.y, {}));
+  const paint = ({ name, points }, kind, aside) => {
     for (const point of points) {
-      const [place, value, low, high] = point;
-      const mark = drawn("g", { class: kind }, drawn("title", {}, said(`${name}, horizon ${whole(place)}`, point, chart.level)));
+      const [, value, low, high] = point;
+      const place = point[0] + aside;
+      const mark = drawn("g", { class: kind }, drawn("title", {}, said(`${name}, horizon ${whole(point[0])}`, point, chart.level)));
       if (kind === "chosen" && low !== null && high !== null) {
         const ends = [low, high].map((end) => y(clipped(end, chart.range)));
         mark.append(drawn("line", { x1: x(place), x2: x(place), y1: ends[0], y2: ends[1] }));
@@ -67,8 +69,9 @@ function horizons(svg, chart, chosen, width) {
       svg.append(mark);
     }
   };
-  chart.series.filter((_, i) => i !== chosen).forEach((one) => paint(one, "other"));
-  paint(chart.series[chosen], "chosen");
+  const others = chart.series.filter((_, i) => i !== chosen);
+  others.forEach((one, i) => paint(one, "other", i < others.length / 2 ? -0.28 + 0.13 * i : 0.28 - 0.13 * (others.length - 1 - i)));
+  paint(chart.series[chosen], "chosen", 0);
 }
 
 /** All parts under one choice, on an axis that all choices share. */
