@@ -92,6 +92,18 @@ def test_exhibits_open_cards_from_caption_drawing_and_list(page):
         page.wait("!document.getElementById('card').open")
 
 
+def test_no_card_of_the_page_is_empty(page):
+    keys = page.js("[...new Set([...document.querySelectorAll('a.n, a.how')].map((a) => a.hash.slice(2)))]")
+    assert len(keys) > 20
+    for key in keys:
+        page.js(f"location.hash = {json.dumps('#/' + key)}")
+        page.wait(f"document.querySelector('a[aria-current=true]')?.hash === {json.dumps('#/' + key)}")
+        said = card(page)
+        assert len(said) > 7
+        assert not [term for term, text in said.items() if not text.strip() or re.search(r"undefined|null|NaN", text)]
+        assert "Rerun this" in said
+
+
 def test_a_number_of_another_study_says_so(page):
     page.click("a.n[href='#/other:other_effect']")
     said = card(page)
