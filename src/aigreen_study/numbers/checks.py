@@ -147,14 +147,13 @@ def add_estimators(
         ledger.add("estimators_left_out", listed(failures), exhibit="figures/event_study_estimators")
     for label, study in studies.items():
         key = label.lower().replace("-", "_")
-        found, facts = pretrend(study), {"exhibit": "figures/event_study_estimators", "n": study.n_rows}
-        ledger.add(f"pretrend_{key}_p", found.p_value if np.isfinite(found.p_value) else "none", fmt="p_value", **facts)
-        ledger.add(
-            f"pretrend_{key}_trend_p",
-            found.trend_p_value if np.isfinite(found.trend_p_value) else "none",
-            fmt="p_value",
-            **facts,
-        )
+        facts = {"exhibit": "figures/event_study_estimators", "n": study.n_rows}
+        p, trend_p = np.nan, np.nan  # stacking may leave the reference alone before treatment
+        if (study.index[study.std_errors.to_numpy() > 0] < 0).any():
+            found = pretrend(study)
+            p, trend_p = found.p_value, found.trend_p_value
+        ledger.add(f"pretrend_{key}_p", p if np.isfinite(p) else "none", fmt="p_value", **facts)
+        ledger.add(f"pretrend_{key}_trend_p", trend_p if np.isfinite(trend_p) else "none", fmt="p_value", **facts)
     for result in honest:
         key, facts = f"honest_{result.restriction}", {"exhibit": "figures/honest", "n": n_rows}
         ledger.add(f"{key}_breakdown", result.breakdown if np.isfinite(result.breakdown) else "none found", **facts)
