@@ -5,9 +5,11 @@ import os
 import platform
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -225,6 +227,7 @@ NodeName={host} NodeAddr=localhost CPUs=2 RealMemory=8000 State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
 CONFIGURED = Path("/etc/slurm/slurm.conf")  # the one place where jobs of jobs look
+MUNGED = Path("/run/munge/munged.pid")
 
 
 def call(*words: str) -> str:
@@ -243,7 +246,7 @@ def slurm(tmp_path_factory):
         (folder / name).mkdir()
     Path("/run/munge").mkdir(exist_ok=True)
     shutil.chown("/run/munge", "munge")
-    own = subprocess.run(["pgrep", "-x", "munged"], capture_output=True).returncode != 0
+    own = not MUNGED.exists()
     if own:
         call("runuser", "-u", "munge", "--", "munged")
     CONFIGURED.parent.mkdir(exist_ok=True)
@@ -254,9 +257,15 @@ def slurm(tmp_path_factory):
         wait_for(lambda: "idle" in call("sinfo"))
         yield folder
     finally:
-        for name in ("slurmd", "slurmctld", *(["munged"] if own else [])):
-            subprocess.run(["pkill", "-x", name], check=False)
+        for place in (folder / "slurmd.pid", folder / "slurmctld.pid", *([MUNGED] if own else [])):
+            end(place)
         CONFIGURED.unlink()
+
+
+def end(place: Path) -> None:
+    """End the process whose number a file holds."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        os.kill(int(place.read_text()), signal.SIGTERM)
 
 
 def wait_for(what, seconds=60):
@@ -296,7 +305,7 @@ def test_a_killed_job_and_a_lost_node_of_slurm(empty, expected, slurm):
     call("scancel", "--signal=KILL", "--full", killed)
     wait_for(lambda: at_work() not in ("", killed))
     node = platform.node().split(".")[0]
-    call("pkill", "-x", "slurmd")
+    end(slurm / "slurmd.pid")
     call("scontrol", "update", f"nodename={node}", "state=DOWN", "reason=lost")
     call("slurmd")
     wait_for(lambda: "NODE_FAIL" in completed(slurm))
