@@ -72,6 +72,10 @@ def regression_table(
     for term, label in terms.items():
         present = [frame.loc[term] if term in frame.index else None for frame in frames]
         body += estimates_above_errors(label, present, digits, stars=stars)
+    for label, values in (facts or {}).items():
+        if isinstance(values, str) or not isinstance(values, Sequence) or len(values) != len(columns):
+            given = f"table {key!r}: facts={{{label!r}: {values!r}}}"
+            raise ReportError(f"{given}: one value for each of {len(columns)} columns is needed")
     foot = [Row(label, tuple(map(_fact, values))) for label, values in (facts or {}).items()]
     sizes = {
         "Observations": [result.n_rows for result in results],

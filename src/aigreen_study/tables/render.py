@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html as entities
 import re
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from aigreen_study.tables.formats import MINUS, STAR
 from aigreen_study.tables.table import Cell, Spanner, Table
 
 FORMATS = (".json", ".tex", ".typ", ".html")
+LETTERS, NARROW = 110, 16  # of a line of a page, and of a heading that is broken
 
 
 def write(table: Table, files: str | Path | Sequence[str | Path]) -> None:
@@ -116,20 +118,26 @@ def _typst_header(table: Table) -> list[str]:
                 else f"table.cell(colspan: {width}, {_typst_text(label)})"
             )
         lines.append(", ".join(cells) + ",")
-    lines.append(", ".join(_typst_text(label) for label in (table.stub, *table.columns)) + ",")
+    lines.append(", ".join(_typst_text(label) for label in (table.stub, *_headings(table))) + ",")
     return lines
+
+
+def _headings(table: Table) -> list[str]:
+    """Headings of the columns, over several lines where all of them beside each other would be wider than a page."""
+    room = LETTERS - max((len(row.label) for row in table.rows), default=0)
+    if sum(map(len, table.columns)) <= room:
+        return list(table.columns)
+    return [textwrap.fill(heading, NARROW, break_long_words=False) for heading in table.columns]
 
 
 def _typst_widths(table: Table, parts: list[list[tuple[str, str] | None]]) -> Iterator[str]:
     rows = [row for group in table.groups for row in group.rows]
-    words = [[table.stub, *(row.label for row in rows)]]
+    words, headings = [[table.stub, *(row.label for row in rows)]], _headings(table)
     for j, column in enumerate(parts):
         left, right = (_typst_array(sorted({part[i] for part in column if part})) for i in (0, 1))
         if any(column):
             yield f"  let column-{j} = widths({left}, {right})"
-        words.append(
-            [table.columns[j], *(row.cells[j].text for row, part in zip(rows, column, strict=True) if not part)]
-        )
+        words.append([headings[j], *(row.cells[j].text for row, part in zip(rows, column, strict=True) if not part)])
     numbers = ["()", *(f"column-{j}" if any(column) else "()" for j, column in enumerate(parts))]
     yield "  let columns = columns("
     yield f"    ({', '.join(_typst_array(list(dict.fromkeys(texts))) for texts in words)},),"

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from aigreen.data import facts
-from aigreen.errors import DataError, OptionError
+from aigreen.errors import DataError, OptionError, WrongTypeError
 
 COHORTS = {
     2019: ["Beijing", "Shanghai", "Tianjin", "Guangdong", "Zhejiang", "Anhui"],
@@ -98,6 +98,20 @@ def test_zones_within_counts_others_from_their_year_on():
     suzhou = facts.zones_within(["320500"] * 5, years, radius_km=100)
     np.testing.assert_array_equal(suzhou, [0, 2, 2, 2, 2])  # Shanghai, Huzhou
     assert facts.zones_within(["650100"], [2023], radius_km=100).tolist() == [0]  # Urumqi
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda: facts.table(5), "name=5: text is expected, got an int"),
+        (lambda: facts.policy_cohorts(["a"]), "policy="),
+        (lambda: facts.zones_within(["131000"], [2021], radius_km="250"), "radius_km='250': a number is expected"),
+        (lambda: facts.distances_km(131000, ["110000"]), "codes=131000: a sequence of text"),
+    ],
+)
+def test_arguments_of_another_kind_are_named(call, told):
+    with pytest.raises(WrongTypeError, match=f"^{told}"):
+        call()
 
 
 def test_a_zone_at_the_radius_counts_and_one_beyond_does_not():

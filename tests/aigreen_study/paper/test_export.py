@@ -148,7 +148,10 @@ def test_word_document(project, tmp_path):
     ]
     assert len(grid._tbl.xpath("./w:tr/w:trPr/w:tblHeader")) == 2
     assert grid._tbl.tblPr.find(qn("w:tblCaption")).get(qn("w:val")) == "效应 effects (simulated data)"
-    assert grid._tbl.tblPr.find(qn("w:tblDescription")).get(qn("w:val")) == "Clustered by city, 5% & more."
+    assert (
+        grid._tbl.tblPr.find(qn("w:tblDescription")).get(qn("w:val"))
+        == "Clustered by city, 5% & more. Observations: 90."
+    )
     (picture,) = made.inline_shapes
     assert picture._inline.docPr.get("descr") == "A rising line."
     assert made.styles["Normal"].element.rPr.rFonts.get(qn("w:eastAsia")) == "SimSun"

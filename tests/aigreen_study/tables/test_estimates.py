@@ -67,6 +67,14 @@ def test_the_foot_has_rows_units_clusters_and_what_was_left_out(regression):
     assert "Significance" not in plain.notes
 
 
+@pytest.mark.parametrize("values", [3, "Yes", [1, 2], {}])
+def test_facts_that_are_not_one_a_column_are_named(regression, values):
+    with pytest.raises(
+        ReportError, match=r"table 't': facts=\{'Mean': .*\}: one value for each of 1 columns is needed"
+    ):
+        regression_table({"a": regression}, key="t", title="T", terms={"treated": "Zone"}, facts={"Mean": values})
+
+
 def test_a_term_that_no_column_has_is_named(regression):
     with pytest.raises(UnknownColumnError, match="did you mean 'treated'"):
         regression_table({"a": regression}, key="t", title="T", terms={"treatd": "Zone"})

@@ -68,6 +68,15 @@ def test_remarks_state_the_sizes_that_nothing_else_states():
     assert replace(table, notes="", specifications={}).remarks == ""
 
 
+def test_headings_too_wide_for_a_page_are_broken_in_the_paper_alone():
+    cells, long = (Cell("1"),) * 5, tuple(f"Treated units within {km} km" for km in (25, 50, 100, 200, 400))
+    table = Table("t", "T", "", long, (Group((Row("x", cells),)),))
+    assert render.typst(table).count(r"Treated units\nwithin 100 km") == 2  # the heading, and its width
+    assert "Treated units within 100 km" in render.html(table)
+    narrow = replace(table, columns=long[:3], groups=(Group((Row("x", cells[:3]),)),))
+    assert r"\n" not in render.typst(narrow)
+
+
 def test_effective_numbers_have_no_decimals_where_they_are_whole():
     assert [formats.write_number(n, "effective") for n in (14.0, 13.9999999, 14.25, 9.999, 1300.0)] == [
         "14", "14", "14.25", "9.999", "1,300",

@@ -16,7 +16,7 @@ from aigreen.errors import ReportError
 from aigreen_study.site.body import paper_body
 from aigreen_study.site.build import write_site
 from aigreen_study.site.cards import number_cards
-from aigreen_study.site.sections import sources_section
+from aigreen_study.site.sections import own_section, sources_section
 from aigreen_study.tables.estimates import estimate_cells, interval_cells
 from aigreen_study.tables.table import Cell, Group, Row, Table
 
@@ -90,6 +90,18 @@ def test_exhibits_open_cards_from_caption_drawing_and_list(page):
         assert said["Here as"].split() == ["SVG", "PDF"]
         page.click("#close")
         page.wait("!document.getElementById('card').open")
+
+
+def test_no_card_of_the_page_is_empty(page):
+    keys = page.js("[...new Set([...document.querySelectorAll('a.n, a.how')].map((a) => a.hash.slice(2)))]")
+    assert len(keys) > 20
+    for key in keys:
+        page.js(f"location.hash = {json.dumps('#/' + key)}")
+        page.wait(f"document.querySelector('a[aria-current=true]')?.hash === {json.dumps('#/' + key)}")
+        said = card(page)
+        assert len(said) > 7
+        assert not [term for term, text in said.items() if not text.strip() or re.search(r"undefined|null|NaN", text)]
+        assert "Rerun this" in said
 
 
 def test_a_number_of_another_study_says_so(page):
@@ -397,6 +409,15 @@ def test_real_sources_are_listed_with_licence_and_hash():
     assert "sha256 ab12" in listed
     assert "simulated" not in listed
     assert sources_section([], simulated=True) == "<p>The data are simulated: there is no raw source.</p>"
+
+
+def test_the_file_of_a_users_study_is_named_with_its_hash():
+    files = {"folder/my <data>.csv": {"sha256": "ab12"}, "links.csv": {"sha256": "cd34"}}
+    listed = own_section({"file": "my <data>.csv", "citation": "A. & B."}, files)
+    assert listed == (
+        '<ul class="sources"><li><strong>my &lt;data&gt;.csv</strong><br>A. &amp; B.'
+        '<span class="hash">sha256 ab12</span></li></ul>'
+    )
 
 
 @pytest.mark.parametrize(

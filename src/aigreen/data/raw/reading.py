@@ -53,7 +53,6 @@ class RawTable:
     notes: tuple[tuple[str, int], ...]
 
 
-@typed
 def read(
     path: Path | str,
     table: str | None = None,
