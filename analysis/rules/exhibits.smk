@@ -1,5 +1,7 @@
 """Exhibits of the specification registry: one job estimates an exhibit, another draws it."""
 
+from aigreen_study.specification.blocks import dealt
+
 PRINTED = {key: config[key] for key in ("panel", "inference", "seed", "simulated")}
 
 
@@ -17,11 +19,67 @@ def printed(wildcards):
     return EXHIBITS[wildcards.exhibit].printed()
 
 
+# One block on one machine: what a second would read and import again costs more than it saves (docs/clusters.md).
+scattergather:
+    specifications=1,
+
+
+def blocks_of(exhibit):
+    """Names of the blocks that an exhibit is estimated in; none where one step estimates all of it.
+
+    Only a specification curve is split: it has many specifications, each with a fit of its own.
+    """
+    shown = EXHIBITS[exhibit]
+    asked = len(gather.specifications("{scatteritem}")) if shown.kind == "curve" else 1
+    n = min(asked, len(shown.specifications))
+    return [f"{k}-of-{n}" for k in range(1, n + 1)] if n > 1 else []
+
+
+def estimated_in_block(wildcards):
+    k, n = map(int, wildcards.scatteritem.split("-of-"))
+    return dealt(estimated(wildcards), k - 1, n)
+
+
+def blocks(wildcards):
+    return [
+        f"{RESULTS}/blocks/{wildcards.exhibit}/{block}"
+        for block in blocks_of(wildcards.exhibit)
+    ]
+
+
+# What a step reads that estimates specifications.
+ESTIMATED_FROM = {
+    "panel": rules.panel.output.panel,
+    "truth": rules.simulate.output.truth if SIMULATED else [],
+    "patents": rules.simulate.output.others[0] if SIMULATED else [],
+}
+ESTIMATED_WITH = {
+    "roles": config["panel"],
+    "effects": config.get("simulation", {}).get("effects", {}),
+}
+
+
+rule estimate_block:
+    input:
+        **ESTIMATED_FROM,
+        blocks=[],
+    output:
+        estimates=directory(f"{RESULTS}/blocks/{{exhibit}}/{{scatteritem}}"),
+    log:
+        f"{LOGS}/estimate_{{exhibit}}_{{scatteritem}}.log",
+    wildcard_constraints:
+        exhibit=exhibit_names("curve"),
+    params:
+        **ESTIMATED_WITH,
+        specifications=estimated_in_block,
+    script:
+        "../scripts/estimate.py"
+
+
 rule estimate:
     input:
-        panel=rules.panel.output.panel,
-        truth=rules.simulate.output.truth if SIMULATED else [],
-        patents=rules.simulate.output.others[0] if SIMULATED else [],
+        **ESTIMATED_FROM,
+        blocks=blocks,
     output:
         estimates=directory(f"{RESULTS}/estimates/{{exhibit}}"),
     log:
@@ -31,9 +89,8 @@ rule estimate:
     group:
         "exhibits"
     params:
+        **ESTIMATED_WITH,
         specifications=estimated,
-        roles=config["panel"],
-        effects=config.get("simulation", {}).get("effects", {}),
     script:
         "../scripts/estimate.py"
 

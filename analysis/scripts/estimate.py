@@ -1,4 +1,4 @@
-"""Estimate all specifications of one exhibit."""
+"""Estimate all specifications of one exhibit, or put together what blocks of them gave."""
 
 from pathlib import Path
 
@@ -7,13 +7,15 @@ import pandas as pd
 from aigreen.simulate.economy.effects import EconomyEffects
 from aigreen.simulate.economy.true_outcomes import flag_shares
 from aigreen_study.run.log import logged
+from aigreen_study.specification.blocks import gather
 from aigreen_study.specification.estimate import fit_all
 from aigreen_study.specification.known import Known
 from aigreen_study.specification.registry import check_columns
 from aigreen_study.specification.results import write_results
 from aigreen_study.specification.specification import Specification
 
-with logged(snakemake) as log:
+
+def estimate(folder, log):
     specifications = [Specification.from_record(record) for record in snakemake.params.specifications]
     frame = pd.read_parquet(snakemake.input.panel)
     check_columns(specifications, list(frame.columns))
@@ -30,4 +32,12 @@ with logged(snakemake) as log:
         found = {part.id: known.of(part, fitted[part.id]) for part in specifications if part.id in fitted}
         truth = {key: value for key, value in found.items() if value is not None}
         log.info("truth: %s", truth)
-    write_results(Path(snakemake.output.estimates), fitted, failures, truth)
+    write_results(folder, fitted, failures, truth)
+
+
+with logged(snakemake) as log:
+    folder = Path(snakemake.output.estimates)
+    if snakemake.input.blocks:
+        gather(map(Path, snakemake.input.blocks), folder)
+    else:
+        estimate(folder, log)

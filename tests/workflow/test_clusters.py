@@ -5,16 +5,21 @@ import os
 import platform
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import yaml
 
 STUDY = "us-facilities"  # needs no file but the project's own
-SHOWN = (f"results/{STUDY}/tables/event_study.json", f"results/{STUDY}/tables/descriptives.json")
+SHOWN = [
+    f"results/{STUDY}/{name}"
+    for name in ("tables/event_study.json", "tables/descriptives.json", "figures/specification_curve.pdf")
+]
 NEEDED = ["Snakefile", "analysis", "paper", "profiles", "src", "data/facts", "data/sources.csv", "notebooks"]
 
 
@@ -47,8 +52,15 @@ def run(folder: Path, *arguments: str, **more: str) -> str:
 
 
 def sums(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in (folder / f"results/{STUDY}").rglob("*") if path.is_file() and path.name[0] != ".")
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    """Sums of all results by name, but for what depends on the number of blocks."""
+    results = folder / f"results/{STUDY}"
+    files = [path.relative_to(results).as_posix() for path in sorted(results.rglob("*")) if path.is_file()]
+    kept = [name for name in files if not name.startswith("blocks/") and "/." not in f"/{name}"]
+    return {name: hashlib.sha256((results / name).read_bytes()).hexdigest() for name in kept}
+
+
+def blocks(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / f"results/{STUDY}/blocks/specification_curve").iterdir())
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +68,8 @@ def expected(checkout):
     """Results of a run on this machine, which are then taken away."""
     run(checkout, "--cores", "2")
     found = sums(checkout)
-    assert {"panel.parquet", "event_study.json"} <= found.keys()
+    assert {"panel.parquet", "tables/event_study.json"} <= found.keys()
+    assert not (checkout / f"results/{STUDY}/blocks").exists()
     return found
 
 
@@ -69,7 +82,7 @@ def empty(checkout, expected):
 def test_profiles_hold_the_same_but_for_their_scheduler(repository):
     slurm, *others = (
         yaml.safe_load((repository / f"profiles/{name}/config.yaml").read_text())
-        for name in ("slurm", "generic", "lsf")
+        for name in ("slurm", "generic", "lsf", "kubernetes")
     )
     for other in others:
         names = {key for key in slurm.keys() & other.keys() if key != "executor"}
@@ -112,13 +125,33 @@ for id; do :; done
 [ "$*" = "-noheader -o stat $id" ] && [ -e "$JOBS/$id" ] || exit 255
 if [ ! -s "$JOBS/$id.code" ]; then echo RUN; elif [ "$(cat "$JOBS/$id.code")" = 0 ]; then echo DONE; else echo EXIT; fi
 """
+
+# That of Kubernetes, which reads what a job is.
+KUBECTL = """#!/bin/sh
+case $1 in
+  create)
+    [ "$*" = "create -f - -o name" ] || exit 1
+    id=$(mktemp "$JOBS/job.XXXXXX")
+    cat > "$id"
+    cat "$id" >> "$JOBS/asked"
+    script=$(sed -n 's/^ *command: \\[sh, "\\(.*\\)"]$/\\1/p' "$id")
+    { sh "$script"; echo $? > "$id.code"; } > "$id.log" 2>&1 &
+    echo "job.batch/aigreen-${id##*.}" ;;
+  get)
+    id="$JOBS/job.${2#job.batch/aigreen-}"
+    [ "$3 $4" = '-o jsonpath={.status.conditions[?(@.status=="True")].type}' ] && [ -e "$id" ] || exit 1
+    if [ ! -s "$id.code" ]; then :; elif [ "$(cat "$id.code")" = 0 ]; then echo Complete; else echo Failed; fi ;;
+esac
+"""
 COMMANDS = {
     "generic": {"qsub": QSUB, "qstat": QSTAT, "qdel": "#!/bin/sh\n"},
     "lsf": {"bsub": BSUB, "bjobs": BJOBS, "bkill": "#!/bin/sh\n"},
+    "kubernetes": {"kubectl": KUBECTL},
 }
 ASKED = {
-    "generic": "-l\nselect=1:ncpus=1:mem=2000mb\n-l\nwalltime=30:00\n",
-    "lsf": "-n\n1\n-M\n2000MB\n-W\n30\n-o\n.snakemake/lsf.%J\nsh\n",
+    "generic": ["-l\nselect=1:ncpus=1:mem=2000mb\n-l\nwalltime=30:00\n"],
+    "lsf": ["-n\n1\n-M\n2000MB\n-W\n30\n-o\n.snakemake/lsf.%J\nsh\n"],
+    "kubernetes": ["requests: {cpu: 1, memory: 2000M}\n", "activeDeadlineSeconds: 1800\n"],
 }
 
 
@@ -131,8 +164,43 @@ def test_jobs_of_a_scheduler_by_its_own_commands(empty, expected, tmp_path, prof
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
     said = run(empty, "--profile", f"profiles/{profile}", PATH=path, JOBS=str(tmp_path))
     assert said.count("with external jobid") == len(list(tmp_path.glob("job.*.code"))) >= 3
-    assert ASKED[profile] in (tmp_path / "asked").read_text()
+    asked = (tmp_path / "asked").read_text()
+    assert all(text in asked for text in ASKED[profile])
+    assert blocks(empty) == [f"{k}-of-4" for k in (1, 2, 3, 4)]
     assert sums(empty) == expected
+
+
+LOST = """#!/bin/sh
+for script; do :; done
+id=$(mktemp "$JOBS/job.XXXXXX")
+echo 1 > "$id.code"
+echo "$id"
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="shell scripts")
+def test_a_lost_block_is_one_line_and_the_only_one_made_again(checkout, expected, tmp_path):
+    run(checkout, "--cores", "2", "--set-scatter", "specifications=4")
+    results = checkout / f"results/{STUDY}"
+    others = {path: path.stat().st_mtime_ns for path in (results / "blocks/specification_curve").glob("[134]-of-4/*")}
+    for folder in ("blocks/specification_curve/2-of-4", "estimates/specification_curve"):
+        shutil.rmtree(results / folder)
+    (results / "figures/specification_curve.pdf").unlink()
+    for name, text in {**COMMANDS["generic"], "qsub": LOST}.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    more = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "JOBS": str(tmp_path)}
+    lost = subprocess.run(
+        command("--profile", "profiles/generic", "--retries", "0"), cwd=checkout, env=environment(checkout, **more),
+        capture_output=True, text=True, timeout=600,
+    )  # fmt: skip
+    assert lost.returncode == 1
+    log = f"logs/{STUDY}/estimate_specification_curve_2-of-4.log"
+    told = "stopped from outside, as by kill or for want of memory; run again"
+    assert re.findall("^error: .*", lost.stderr, re.MULTILINE) == [f"error: rule estimate_block: {told} (log: {log})"]
+    run(checkout, "--cores", "2", "--set-scatter", "specifications=4")
+    assert sums(checkout) == expected
+    assert {path: path.stat().st_mtime_ns for path in others} == others
 
 
 # One node, without accounts.
@@ -159,6 +227,7 @@ NodeName={host} NodeAddr=localhost CPUs=2 RealMemory=8000 State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
 CONFIGURED = Path("/etc/slurm/slurm.conf")  # the one place where jobs of jobs look
+MUNGED = Path("/run/munge/munged.pid")
 
 
 def call(*words: str) -> str:
@@ -177,7 +246,7 @@ def slurm(tmp_path_factory):
         (folder / name).mkdir()
     Path("/run/munge").mkdir(exist_ok=True)
     shutil.chown("/run/munge", "munge")
-    own = subprocess.run(["pgrep", "-x", "munged"], capture_output=True).returncode != 0
+    own = not MUNGED.exists()
     if own:
         call("runuser", "-u", "munge", "--", "munged")
     CONFIGURED.parent.mkdir(exist_ok=True)
@@ -188,9 +257,15 @@ def slurm(tmp_path_factory):
         wait_for(lambda: "idle" in call("sinfo"))
         yield folder
     finally:
-        for name in ("slurmd", "slurmctld", *(["munged"] if own else [])):
-            subprocess.run(["pkill", "-x", name], check=False)
+        for place in (folder / "slurmd.pid", folder / "slurmctld.pid", *([MUNGED] if own else [])):
+            end(place)
         CONFIGURED.unlink()
+
+
+def end(place: Path) -> None:
+    """End the process whose number a file holds."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        os.kill(int(place.read_text()), signal.SIGTERM)
 
 
 def wait_for(what, seconds=60):
@@ -214,6 +289,7 @@ def test_jobs_of_slurm(empty, expected, slurm):
     said = run(empty, "--profile", "profiles/slurm")
     assert said.count("has been submitted with SLURM jobid") >= 3
     assert completed(slurm) == ["COMPLETED"] * said.count("has been submitted with SLURM jobid")
+    assert blocks(empty) == [f"{k}-of-4" for k in (1, 2, 3, 4)]
     assert sums(empty) == expected
 
 
@@ -229,7 +305,7 @@ def test_a_killed_job_and_a_lost_node_of_slurm(empty, expected, slurm):
     call("scancel", "--signal=KILL", "--full", killed)
     wait_for(lambda: at_work() not in ("", killed))
     node = platform.node().split(".")[0]
-    call("pkill", "-x", "slurmd")
+    end(slurm / "slurmd.pid")
     call("scontrol", "update", f"nodename={node}", "state=DOWN", "reason=lost")
     call("slurmd")
     wait_for(lambda: "NODE_FAIL" in completed(slurm))

@@ -17,7 +17,8 @@ from aigreen.regression.separation import separated_rows
 
 TOLERANCE = 1e-10
 EXPLAINED = 1e-9  # left of a standard deviation where all is explained: projections stop at `TOLERANCE`
-PATIENCE = 5_000  # rounds of alternating projections
+# Rounds of alternating projections. Effects that few rows connect take thousands; the exact way is then sooner.
+PATIENCE = 300
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -69,33 +70,46 @@ def exhibit_graph(workflow: Any, root: str | Path, results: str) -> dict[str, An
     -------
     dict
         `shown`: files that the paper reads; `jobs`: for each job above it the `rule`, its `script` relative to the
-        project, and the `inputs` and `outputs` by name.
+        project, and the `inputs` and `outputs` by name. Blocks that a step gathers and its own script made count as the
+        step: how many there are depends on the machine.
     """
     page = next(rule for rule in workflow.rules if rule.name == "page")
     shown = [str(file) for file in page.input if str(file).startswith(f"{results}/")]
+
+    @cache
+    def maker(file: str) -> Any:
+        return next((rule for rule in workflow.rules if any(output.match(file) for output in rule.output)), None)
+
     jobs, made, waiting = [], set(), list(shown)
     while waiting:
         file = waiting.pop()
-        rule = next((rule for rule in workflow.rules if any(output.match(file) for output in rule.output)), None)
+        rule = maker(file)
         if file in made or rule is None:
             continue
         wildcards = rule.get_wildcards(file)
         inputs, *_ = rule.expand_input(wildcards)
         outputs, _ = rule.expand_output(wildcards)
-        script = Path(script_of(rule)).relative_to(Path(root).resolve()).as_posix()
-        jobs.append({"rule": rule.name, "script": script, "inputs": _by_name(inputs), "outputs": _by_name(outputs)})
+        script = script_of(rule)
+        blocks = {path for path in map(str, inputs) if (above := maker(path)) and script_of(above) == script}
+        job = {
+            "rule": rule.name,
+            "script": Path(script).relative_to(Path(root).resolve()).as_posix(),
+            "inputs": _by_name(inputs, blocks),
+            "outputs": _by_name(outputs),
+        }
+        jobs.append(job)
         made.update(map(str, outputs))
-        waiting += map(str, inputs)
+        waiting += [path for paths in job["inputs"].values() for path in paths]
     return {"shown": sorted(shown), "jobs": sorted(jobs, key=lambda job: min(map(min, job["outputs"].values())))}
 
 
-def _by_name(files: Any) -> dict[str, list[str]]:
-    """Files of a rule's inputs or outputs under their names; those without one under their position."""
+def _by_name(files: Any, but: Collection[str] = ()) -> dict[str, list[str]]:
+    """Files of a rule's inputs or outputs, `but` some, under their names; those without one under their position."""
     named = {}
     for i, (name, item) in enumerate(files._allitems()):
-        paths = [item] if isinstance(item, str) else list(item)
+        paths = [str(path) for path in ([item] if isinstance(item, str) else item) if str(path) not in but]
         if paths:
-            named[name or str(i)] = [str(path) for path in paths]
+            named[name or str(i)] = paths
     return named
 
 

@@ -178,7 +178,11 @@ def write_results(
     """
     for key, effects in fitted.items():
         effects.save(folder / key)
-    told: dict[str, Mapping[str, Any]] = {FAILURES: failures} | ({} if truth is None else {TRUTH: truth})
+    write_told(folder, {FAILURES: failures} | ({} if truth is None else {TRUTH: truth}))
+
+
+def write_told(folder: Path, told: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write what is said of specifications by id, in files of these names."""
     for name, table in told.items():
         text = json.dumps(dict(table), ensure_ascii=False, indent=1, sort_keys=True) + "\n"
         write_bytes(folder / name, text.encode())

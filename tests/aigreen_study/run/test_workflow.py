@@ -4,7 +4,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 
-from aigreen_study.run.workflow import alternative_texts
+from aigreen_study.run.workflow import alternative_texts, exhibit_graph, load_workflow
 
 
 def test_every_figure_of_the_papers_is_put_in_words(repository):
@@ -87,3 +87,28 @@ class Scripts(HTMLParser):
     def handle_data(self, data):
         if self.inside:
             self.found[-1][1] += data
+
+
+SCATTERED = """
+rule page:
+    input: "results/s/tables/main.html"
+
+rule table:
+    input: data="data.csv", blocks=expand("results/s/blocks/{k}", k=range(int(config["study"])))
+    output: "results/s/tables/main.html"
+    script: "draw.py"
+
+rule block:
+    input: data="data.csv"
+    output: "results/s/blocks/{k}"
+    script: "draw.py"
+"""
+
+
+def test_the_number_of_blocks_is_not_in_the_provenance(tmp_path):
+    (tmp_path / "Snakefile").write_text(SCATTERED, encoding="utf-8")
+    (tmp_path / "draw.py").touch()
+    two, three = (exhibit_graph(load_workflow(tmp_path, n), tmp_path, "results/s") for n in ("2", "3"))
+    job = {"rule": "table", "script": "draw.py", "inputs": {"data": ["data.csv"]}}
+    assert two == {"shown": ["results/s/tables/main.html"], "jobs": [{**job, "outputs": {"0": two["shown"]}}]}
+    assert three == two
