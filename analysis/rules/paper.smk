@@ -21,6 +21,7 @@ rule numbers:
         numbers=f"{RESULTS}/numbers.json",
     log:
         f"{LOGS}/numbers.log",
+    priority: 1  # the paper waits for it
     group:
         "paper"
     params:
@@ -110,6 +111,7 @@ rule notebook:
         html=f"{RESULTS}/notebooks/{{name}}.html",
     log:
         f"{LOGS}/notebook_{{name}}.log",
+    priority: -1  # nothing waits for it: for cores that the steps before the paper leave idle
     group:
         "notebooks"
     params:

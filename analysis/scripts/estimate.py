@@ -22,9 +22,10 @@ def estimate(folder, log):
     fitted, failures = fit_all(specifications, frame, snakemake.params.roles, log)
     truth = None
     if snakemake.input.truth:
+        green = pd.read_parquet(snakemake.input.patents, filters=[("green", "==", True)])
         known = Known(
             truth=pd.read_parquet(snakemake.input.truth),
-            shares=flag_shares(pd.read_parquet(snakemake.input.patents)),
+            shares=flag_shares(green),
             effects=EconomyEffects(**snakemake.params.effects),
             frame=frame,
             roles=snakemake.params.roles,

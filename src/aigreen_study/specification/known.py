@@ -64,7 +64,7 @@ class Known:
     effects: EconomyEffects
     frame: pd.DataFrame
     roles: Mapping[str, str]
-    _means: dict[str, pd.DataFrame] = field(default_factory=dict)
+    _means: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)  # by count and state, rows of `frame`
 
     def of(self, specification: Specification, fitted: Effects) -> float | None:
         """Give the truth of one estimate; None where none is defined.
@@ -138,8 +138,10 @@ class Known:
             found = true_means(self.truth, count, self.shares)
             if found is None:
                 return None
-            self._means[count] = found.keys.assign(**{names[state]: means for state, means in found.means.items()})
-        frame = self.frame.merge(self._means[count], on=KEYS, how="left", validate="one_to_one")
+            means = found.keys.assign(**{names[state]: means for state, means in found.means.items()})
+            rows = self.frame[KEYS].merge(means, on=KEYS, how="left", validate="one_to_one")
+            self._means[count] = {name: rows[name].to_numpy() for name in names.values()}
+        frame = self.frame.assign(**self._means[count])
         exposure = tuple(name for name in specification.exposure if name not in specification.covariates)
         wanted = replace(specification, covariates=(*specification.covariates, *names.values(), *exposure))
         panel = panel_of(wanted, frame, self.roles)

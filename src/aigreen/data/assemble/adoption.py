@@ -17,11 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from aigreen.data.assemble.words import ai_words
+from aigreen.data.assemble.words import ai_dictionary, by_type, count_words
 from aigreen.errors import UnknownColumnError
 
 KEY = ["firm_id", "year"]
-BATCH = 200
 _WORDS = "ai_words_"
 
 
@@ -91,15 +90,15 @@ def report_words(reports: Iterable[tuple[str, int, str]]) -> pd.DataFrame:
         ``firm_id, year, ai_words, ai_words_core, ai_words_<type>``, ``report_length`` (characters without blanks);
         sorted by firm and year.
     """
-    parts, batch = [_counted([])], []
-    for report in reports:
-        if report[2]:
-            batch.append(report)
-        if len(batch) == BATCH:
-            parts.append(_counted(batch))
-            batch = []
-    parts.append(_counted(batch))
-    return pd.concat(parts, ignore_index=True).sort_values(KEY, ignore_index=True)
+    dictionary = ai_dictionary()
+    words, keys, counts = tuple(dictionary["word"]), [], []
+    for firm_id, year, text in reports:
+        if text:
+            keys.append((firm_id, year))
+            counts.append(count_words(text, words))
+    told = by_type(np.array(counts, dtype=np.int64).reshape(len(counts), len(words) + 1), dictionary)
+    frame = pd.DataFrame(keys, columns=KEY).astype({"firm_id": "str", "year": "int64"})
+    return frame.join(told.rename(columns={"length": "report_length"})).sort_values(KEY, ignore_index=True)
 
 
 def main_type(frame: pd.DataFrame) -> pd.Series:
@@ -157,9 +156,3 @@ def robot_exposure(frame: pd.DataFrame, production: pd.DataFrame, robots: pd.Dat
     )
     share = frame["firm_id"].map(base / base.median())
     return pd.Series(share.to_numpy(dtype=float) * rows["density"].to_numpy(), index=frame.index, name="robots")
-
-
-def _counted(batch: list[tuple[str, int, str]]) -> pd.DataFrame:
-    keys = pd.DataFrame([report[:2] for report in batch], columns=KEY).astype({"firm_id": "str", "year": "int64"})
-    words = ai_words(pd.Series([report[2] for report in batch], dtype=object))
-    return pd.concat([keys, words.rename(columns={"length": "report_length"})], axis=1)

@@ -8,7 +8,7 @@ Traditional characters stay what they are: the dictionary is in simplified ones.
 
 from __future__ import annotations
 
-import sys
+import re
 import unicodedata
 from functools import cache
 
@@ -87,24 +87,42 @@ def ai_words(texts: pd.Series, dictionary: pd.DataFrame | None = None) -> pd.Dat
     for column in ("word", "core", "ai_type"):
         if column not in dictionary:
             raise UnknownColumnError(column, list(dictionary.columns), role="dictionary")
-    counts = _counts(texts, list(dictionary["word"]))
+    return by_type(_counts(texts, list(dictionary["word"])), dictionary).set_index(texts.index)
+
+
+def by_type(counts: np.ndarray, dictionary: pd.DataFrame) -> pd.DataFrame:
+    """Add up the counts of words by type.
+
+    Parameters
+    ----------
+    counts : int array, texts x (words + 1)
+        Rows of `count_words`.
+    dictionary : DataFrame
+        Columns ``core`` (bool) and ``ai_type``, a row a word.
+
+    Returns
+    -------
+    DataFrame of int64
+        The columns of `ai_words`, a row a text.
+    """
     kinds = {
         f"ai_words_{kind}": (dictionary["ai_type"] == kind).to_numpy()
         for kind in sorted(dictionary["ai_type"].dropna().unique())
     }
     chosen = {"ai_words": np.ones(len(dictionary), dtype=bool), "ai_words_core": dictionary["core"].to_numpy(), **kinds}
     sums = {name: counts[:, :-1] @ words.astype("int64") for name, words in chosen.items()}
-    return pd.DataFrame({**sums, "length": counts[:, -1]}, index=texts.index)
+    return pd.DataFrame({**sums, "length": counts[:, -1]})
 
 
 def _counts(texts: pd.Series, words: list[str]) -> np.ndarray:
     """Rows of texts; columns of words, and the length."""
     _require_texts(texts)
-    rows = [_count(text, tuple(words)) for text in texts]
+    rows = [count_words(text, tuple(words)) for text in texts]
     return np.array(rows, dtype=np.int64).reshape(len(texts), len(words) + 1)
 
 
-def _count(text: str, words: tuple[str, ...]) -> list[int]:
+def count_words(text: str, words: tuple[str, ...]) -> list[int]:
+    """Count each word in a text, as `word_counts` does, and the characters without white space."""
     whole = fold(text)
     counts, rest = [0] * len(words) + [len(whole)], _around_words(whole, words)
     for place, word in _longest_first(words):
@@ -116,25 +134,25 @@ def _count(text: str, words: tuple[str, ...]) -> list[int]:
 
 def _around_words(text: str, words: tuple[str, ...]) -> str:
     """Give the stretches of a text that may hold a word, parted by `TAKEN`: to count in them is fast."""
-    first, second, longest = _beginnings(words)
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    starts = np.flatnonzero(first[codes] & np.append(second[codes[1:]], True))
-    if not len(starts):
-        return ""
-    gaps = np.flatnonzero(np.diff(starts) > longest)
-    begins, ends = starts[np.append(0, gaps + 1)], starts[np.append(gaps, len(starts) - 1)] + longest
-    return TAKEN.join([text[begin:end] for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)])
+    beginning, longest = _beginnings(words)
+    stretches, begin, end = [], 0, 0
+    for found in beginning.finditer(text):
+        start = found.start()
+        if start > end:
+            stretches.append(text[begin:end])
+            begin = start
+        end = start + longest
+    return TAKEN.join([*stretches, text[begin:end]])
 
 
 @cache
-def _beginnings(words: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, int]:
-    """Code points that words begin with, those that come second, and the length of the longest word."""
+def _beginnings(words: tuple[str, ...]) -> tuple[re.Pattern[str], int]:
+    """Pattern of a letter that a word begins with before one that comes second, and the length of the longest word."""
     folded = [word for _, word in _longest_first(words) if word]
-    first, second = (np.zeros(sys.maxunicode + 1, dtype=bool) for _ in range(2))
-    first[[ord(word[0]) for word in folded]] = True
-    second[[ord(word[1]) for word in folded if len(word) > 1]] = True
-    second[:] |= any(len(word) == 1 for word in folded)
-    return first, second, max(map(len, folded), default=0)
+    first, second = ("|".join(sorted({re.escape(word[at]) for word in folded if len(word) > at})) for at in (0, 1))
+    alone = any(len(word) == 1 for word in folded)
+    pattern = f"(?:{first})" + (f"(?={second})" if second and not alone else "")
+    return re.compile(pattern if folded else r"(?!)"), max(map(len, folded), default=0)
 
 
 @cache

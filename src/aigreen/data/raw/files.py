@@ -35,6 +35,7 @@ MOST_COLUMNS = 2_000
 MOST_CELLS = 2_000_000_000
 MOST_DEPTH = 12  # Parquet counts two or three levels for one list of records
 GB2312_SHARE = 0.5
+JUDGED = 100_000  # characters beyond ASCII by which an encoding is told
 DAMAGED_SHARE = 0.01
 NEAR = 50_000  # bytes looked at on either side of a fault
 REPLACED = "\N{REPLACEMENT CHARACTER}"
@@ -254,7 +255,13 @@ def _is_nearly_utf8(data: bytes) -> bool:
 
 
 def _is_chinese(text: str) -> bool:
-    far = "".join(_BEYOND_ASCII.findall(text))[:100_000]
+    runs, length = [], 0
+    for run in _BEYOND_ASCII.finditer(text):
+        runs.append(run[0])
+        length += len(run[0])
+        if length >= JUDGED:
+            break
+    far = "".join(runs)[:JUDGED]
     return len(far.encode("gb2312", "ignore")) >= 2 * GB2312_SHARE * len(far)  # two bytes a character
 
 
@@ -270,6 +277,8 @@ def _delimiter(text: str) -> str:
 
 def _check_quotes(text: str, delimiter: str, where: str) -> None:
     """Refuse a quote that opens a cell and ends, lines later, where no cell ends: the lines between would be lost."""
+    if '"' not in text:
+        return
     mark = re.escape(delimiter)
     begins, ends = rf'(?<![^{mark}\r\n])"', rf"(?=[{mark}\r\n]|\Z)"
     inside = re.compile(rf'[^"]++|{begins}[^"\r\n]*+(?:""[^"\r\n]*+)*+"{ends}|(?<=[^{mark}\r\n])"')
@@ -329,6 +338,8 @@ def _check_swallowed(body: pa.Table, text: str, delimiter: str, where: str) -> N
     """Refuse a cell of several lines the last of which completes a row: begun as the first cell, and as many cells."""
     for at, column in enumerate(body.columns):
         several = pc.indices_nonzero(pc.match_substring(column, "\n")).to_numpy()
+        if not len(several):
+            continue
         last = column.take(several).to_pandas().astype("str").str.rsplit("\n", n=1).str[-1]
         cells = last.str.split(delimiter, regex=False)
         shapes = [

@@ -177,9 +177,10 @@ def firm_names(path: Path | str, options: Options = DEFAULT) -> Read:
     ]
     rows = pd.concat([pd.DataFrame(columns=[*KEY, "region", "name", "kind"], dtype="str"), *named])
     rows = rows.dropna(subset=["name"]).sort_values([*KEY, "kind", "name"])
-    tidy = rows.groupby(["firm_id", "kind", "name"], as_index=False).agg(
-        first_year=("year", "min"), last_year=("year", "max"), region=("region", "last")
-    )
+    named_by = ["firm_id", "kind", "name"]
+    tidy = rows.groupby(named_by, as_index=False).agg(first_year=("year", "min"), last_year=("year", "max"))
+    last = rows.dropna(subset="region").drop_duplicates(named_by, keep="last")
+    tidy = tidy.merge(last[[*named_by, "region"]], on=named_by, how="left")
     full = set(tidy.loc[tidy["kind"] == "firm", "firm_id"])
     tidy["region"] = tidy["region"].where(~tidy["firm_id"].isin(full)).astype("str")
     renamed = tidy[tidy["kind"] == "firm"].groupby("firm_id").size()

@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from aigreen.data import facts
 from aigreen.simulate.draws import Streams
@@ -85,7 +86,10 @@ def texts(rng: Streams, keys: pd.DataFrame, counts: np.ndarray, log_assets: np.n
         last = ends[np.abs(ends - (first + length[at] - len(said))).argmin()]
         rows.append(circle[first : max(last, first)] + said)
     listed = keys.iloc[there].reset_index(drop=True)
-    return pd.DataFrame({"code": listed["firm_id"], "year": listed["year"], "text": rows})
+    # Through Arrow: pandas looks at each text twice.
+    return listed.rename(columns={"firm_id": "code"}).assign(
+        text=pd.array(pa.array(rows, pa.large_string()), dtype="str")
+    )
 
 
 def _circle(characters: int) -> tuple[str, np.ndarray]:

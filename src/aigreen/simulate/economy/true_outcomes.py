@@ -120,8 +120,11 @@ def expected(function: Callable[[np.ndarray], np.ndarray], mean: np.ndarray) -> 
 def _sums(function: Callable[[np.ndarray], np.ndarray], means: np.ndarray) -> np.ndarray:
     """Sum f(k) over twelve standard deviations around each mean."""
     width = 12 * np.sqrt(means) + 30
+    first, last = np.maximum(0, (means - width).astype(int)), (means + width).astype(int) + 1
+    counts = np.arange(last.max(initial=0), dtype=float)
+    values, factorials = function(counts), special.gammaln(counts + 1)
     result = np.empty_like(means)
-    for i, (mean, reach) in enumerate(zip(means, width, strict=True)):
-        k = np.arange(max(0, int(mean - reach)), int(mean + reach) + 1, dtype=float)
-        result[i] = function(k) @ np.exp(special.xlogy(k, mean) - mean - special.gammaln(k + 1))
+    for i, mean in enumerate(means):
+        near = slice(first[i], last[i])
+        result[i] = values[near] @ np.exp(special.xlogy(counts[near], mean) - mean - factorials[near])
     return result

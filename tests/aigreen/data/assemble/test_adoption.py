@@ -8,8 +8,7 @@ from aigreen import errors
 from aigreen.data.assemble import adoption
 
 
-def test_words_in_batches_are_those_of_each_report(monkeypatch):
-    monkeypatch.setattr(adoption, "BATCH", 2)
+def test_words_of_reports_that_come_one_by_one():
     texts = [
         ("000002", 2015, "人工智能与人工智能"),
         ("000001", 2016, ""),
