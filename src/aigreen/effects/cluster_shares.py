@@ -239,8 +239,8 @@ class ClusterShares:
             share, of, control = first.share, np.hstack([part.of for part in parts]), first.control
             labels, lost = first.labels, first.lost
         else:
-            sample, shares = (None, [part.share for part in parts]) if psi is None else _samples(parts, psi)
-            share = np.hstack(shares)
+            sample = None if psi is None else _samples(parts, psi)
+            share = np.hstack([part.share for part in parts])
             of = np.zeros((share.shape[1], sum(part.of.shape[1] for part in parts)))
             row = column = 0
             for part in parts:
@@ -260,12 +260,31 @@ class ClusterShares:
 
     def within(self, clusters: np.ndarray) -> ClusterShares:
         """Return the shares in a sample alone, its clusters marked, and in what it is compared with."""
-        share = np.where(clusters[:, None], self.share, 0.0)
+        share = _normalised(np.where(clusters[:, None] & self._groups_of(clusters), self.share, 0.0))
         of = _normalised((self.of.T * share.any(axis=0)).T)
-        pools = [inside for inside in self.samples() if share.any() and not self.share[inside].any()]
-        compared = np.any([clusters, *pools], axis=0)
-        control = _normalised(np.where(compared, self.control, 0.0))
-        return replace(self, share=share, of=of, control=control, sample=None)
+        return replace(self, share=share, of=of, control=self._compared(clusters), sample=None)
+
+    def narrowed(self, effects: list[int]) -> ClusterShares:
+        """Return the shares of the sample that some effects are of, as they are alone; all where there are several.
+
+        Its groups keep the few rows that they have in clusters of other samples.
+        """
+        behind = self.of[:, effects].any(axis=1)
+        for clusters in self.samples():
+            mine = self._groups_of(clusters)
+            if behind.any() and not (behind & ~mine).any():
+                share = np.where(mine, self.share, 0.0)
+                return replace(self, share=share, control=self._compared(clusters), sample=None)
+        return self
+
+    def _groups_of(self, clusters: np.ndarray) -> np.ndarray:
+        """Mark the groups of treated rows of a sample: those that have most of their rows in its clusters."""
+        return self.share[clusters].sum(axis=0) > 0.5
+
+    def _compared(self, clusters: np.ndarray) -> np.ndarray:
+        """Shares of what a sample is compared with: comparison clusters of its own, and those of several samples."""
+        pools = [inside for inside in self.samples() if not self.share[inside].any()]
+        return _normalised(np.where(np.any([clusters, *pools], axis=0), self.control, 0.0))
 
     def treated(self, effect: int) -> np.ndarray:
         """Share of each cluster in the treated rows of an effect, shape (clusters,)."""
@@ -289,29 +308,26 @@ def effective(share: np.ndarray, size: np.ndarray | None = None) -> float:
     return float(((n * share).sum() ** 2 / second + second**2 / (n * square**2).sum()) / 2)
 
 
-def _samples(parts: Sequence[ClusterShares], psi: Sequence[np.ndarray]) -> tuple[np.ndarray | None, list[np.ndarray]]:
-    """Label clusters by the sample that they are in, and return the shares of each part.
+def _samples(parts: Sequence[ClusterShares], psi: Sequence[np.ndarray]) -> np.ndarray | None:
+    """Label clusters by the sample that they are in; None where all are of one sample.
 
     Treated clusters are labelled by `_owners`. Comparison clusters go with the treated ones of the only sample that
-    uses them; those of several are apart. No label where all are of one sample.
+    uses them; those of several are apart.
     """
-    M, H, used, of = [], [], [], []
-    for k, (part, own) in enumerate(zip(parts, psi, strict=True)):
+    M, H, used = [], [], []
+    for part, own in zip(parts, psi, strict=True):
         rows, every = part.share @ part.of.sum(axis=1), part.samples() or [np.ones(len(own), dtype=bool)]
         pools = [inside for inside in every if not rows[inside].any()]
         live = own.any(axis=1) | (part.control > 0)
         for inside in every:
-            M.append(np.where(inside[:, None] & part.of.any(axis=1), part.share, 0.0))
-            H.append(_normalised(np.where(inside, rows, 0.0)))
+            groups = part.of.any(axis=1) & (part._groups_of(inside) if part.sample is not None else True)
+            M.append(part.share * groups)
+            H.append(_normalised(M[-1] @ part.of.sum(axis=1)))
             used.append(np.any([inside, *pools], axis=0) & live)
-            of.append(k)
     treated = [k for k, own in enumerate(H) if own.any()]
     label, owner = _owners([M[k] for k in treated], [H[k] for k in treated])
     if label.max(initial=0) == 0:
-        return None, [part.share for part in parts]
-    shares = [np.zeros_like(part.share) for part in parts]
-    for k, sample in zip(treated, label, strict=True):
-        shares[of[k]] += np.where((owner == sample)[:, None], M[k], 0.0)
+        return None
     compared = np.array([inside & (owner < 0) for inside in used])
     n, pool = _components(compared @ compared.T)
     for p in range(n):
@@ -319,7 +335,7 @@ def _samples(parts: Sequence[ClusterShares], psi: Sequence[np.ndarray]) -> tuple
         users = {sample for k, sample in zip(treated, label, strict=True) if pool[k] == p}
         if clusters.any():
             owner[clusters] = users.pop() if len(users) == 1 else owner.max() + 1
-    return owner, [_normalised(share) for share in shares]
+    return owner
 
 
 def _owners(M: list[np.ndarray], H: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -327,7 +343,7 @@ def _owners(M: list[np.ndarray], H: list[np.ndarray]) -> tuple[np.ndarray, np.nd
 
     Two results are of one sample where :math:`\sum_c \min(H_c, H'_c)` is `SAME` or more. Where they have less in
     common, a cluster of both is of the sample in which its share is largest, and its few rows in the other no longer
-    count as treated there. Results that would lose `SAME` of their treated rows so, or all of a cohort, are joined.
+    count as treated there. Results that would lose `SAME` of their treated rows so, or half of a cohort, are joined.
 
     Parameters
     ----------
@@ -351,7 +367,7 @@ def _owners(M: list[np.ndarray], H: list[np.ndarray]) -> tuple[np.ndarray, np.nd
         torn = [
             k
             for k, mine in enumerate(kept)
-            if H[k][~mine].sum() >= SAME or (M[k].any(axis=0) & ~M[k][mine].any(axis=0)).any()
+            if H[k][~mine].sum() >= SAME or (M[k][~mine].sum(axis=0) >= M[k].sum(axis=0) / 2)[M[k].any(axis=0)].any()
         ]
         if not torn:
             return label, owner

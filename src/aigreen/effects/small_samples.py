@@ -103,8 +103,8 @@ def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: float | np.ndarra
     by the square of its share; where there are none, the effect has no error of its own. Fewer than `ONE` effective
     clusters are one, as less than a tenth of a degree of freedom makes intervals of any length.
     """
-    if samples := shares.samples():
-        return _added(psi, shares, samples)
+    if shares.sample is not None:
+        return _by_sample(psi, shares, n_clusters)
     k = psi.shape[1]
     std_errors, df, treated = np.zeros(k), np.full(k, np.nan), np.zeros(k)
     all_df = np.broadcast_to(np.asarray(n_clusters) - 1.0, k)
@@ -136,34 +136,44 @@ def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: float | np.ndarra
     return Spread(std_errors, df, treated, effective(shares.control, shares.size))
 
 
-def _added(psi: np.ndarray, shares: ClusterShares, samples: list[np.ndarray]) -> Spread:
-    """Errors of effects that are sums over samples with (nearly) no treated cluster in common.
+def _by_sample(psi: np.ndarray, shares: ClusterShares, n_clusters: float | np.ndarray) -> Spread:
+    """Errors of effects of several samples: of those of one as they are alone, of others as sums over samples."""
+    parts = []
+    for j in range(psi.shape[1]):
+        one, own = psi[:, [j]], shares.narrowed([j]).take(np.array([j]))
+        part = _added(one, own) if own.sample is not None else spread(one, own, n_clusters)
+        parts.append(replace(part, control=np.array([effective(own.control * (psi[:, j] != 0))])))
+    columns = ("std_errors", "df", "treated", "control")
+    return Spread(*(np.concatenate([getattr(part, name) for part in parts]) for name in columns))
+
+
+def _added(psi: np.ndarray, shares: ClusterShares) -> Spread:
+    """Errors of an effect, psi of shape (clusters, 1), that is a sum over samples.
 
     As in one sample, an effect with a group in one cluster has at most the degrees of freedom of its other ones.
     """
-    k, live = psi.shape[1], psi != 0
     parts = []
-    for inside in samples:
+    for inside in shares.samples():
         own = shares.within(inside)
-        n = inside.sum() if own.of.any() else np.maximum(1.0, [effective(own.control * live[:, j]) for j in range(k)])
+        n = inside.sum() if own.of.any() else max(1.0, effective(own.control * (psi[:, 0] != 0)))
         parts.append(spread(psi * inside[:, None], own, n))
-    v, df = (np.array([getattr(part, name) for part in parts]) for name in ("std_errors", "df"))
+    v, df = (np.array([getattr(part, name)[0] for part in parts]) for name in ("std_errors", "df"))
     v **= 2
     with np.errstate(invalid="ignore"):  # no error at all
-        total = np.array([satterthwaite(*column) for column in zip(v.T, df.T, strict=True)])
-    for j in np.flatnonzero(shares.of.any(axis=0)).tolist():
-        strata = strata_of(shares, [j])
-        total[j] = min(total[j], most_df(shares, j, strata))
-        if strata.lone and not shares.own_left_out[j]:
+        total = satterthwaite(v, df)
+    if shares.of.any():
+        strata = strata_of(shares, [0])
+        total = min(total, most_df(shares, 0, strata))
+        if strata.lone and not shares.own_left_out[0]:
             free = np.maximum(np.delete(strata.df, strata.comparison), 0).sum()
-            total[j] = min(total[j], max(1.0, free))
-    treated = np.array([effective(shares.treated(j)) for j in range(k)])
-    control = np.array([effective(shares.control * live[:, j]) for j in range(k)])
-    return Spread(np.sqrt(v.sum(axis=0)), np.where(total > 0, total, np.nan), treated, control)
+            total = min(total, max(1.0, free))
+    treated = np.array([effective(shares.treated(0))])
+    return Spread(np.sqrt(v.sum(keepdims=True)), np.array([total if total > 0 else np.nan]), treated, np.nan)
 
 
 def fewest_treated(shares: ClusterShares, effect: int) -> float:
     """Effective number of treated clusters behind an effect; the least of those of the samples that it compares."""
+    shares = shares.narrowed([effect])
     parts = [shares.within(inside) for inside in shares.samples()] or [shares]
     return min(effective(part.treated(effect), part.size) for part in parts if part.of[:, effect].any())
 
@@ -182,7 +192,8 @@ def most_df(shares: ClusterShares, effect: int, strata: Strata) -> float:
     Satterthwaite's estimate large, and a test of size 0.05 rejects in 0.12 and 0.07 of samples. At most are those with
     which its size is 0.05 where all clusters vary alike.
     """
-    if shares.samples():
+    shares = shares.narrowed([effect])
+    if shares.sample is not None:
         return _most_df_apart(shares, effect)
     share, never = shares.treated(effect), effective(shares.control, shares.size)
     number = np.ones(len(share)) if shares.size is None else shares.size
@@ -268,6 +279,7 @@ def leverage(shares: ClusterShares, effect: int) -> np.ndarray:
 
     Zero for a cluster that stands alone, and where the centre leaves the own cluster out.
     """
+    shares = shares.narrowed([effect])
     if samples := shares.samples():
         return sum(leverage(shares.within(inside), effect) * inside for inside in samples)
     if shares.own_left_out[effect]:
@@ -292,6 +304,7 @@ def strata_of(shares: ClusterShares, effects: list[int]) -> Strata:
     A label in one cluster has no spread of its own: the cluster counts among the comparison clusters. Where centres
     leave the own cluster out it is centred at all other treated ones: such clusters are one stratum.
     """
+    shares = shares.narrowed(effects)
     if samples := shares.samples():
         parts = [strata_of(shares.within(inside), effects) for inside in samples]
         ends = np.cumsum([len(part.df) for part in parts])
