@@ -11,7 +11,8 @@ from scipy.sparse import csgraph
 
 FLAGS = ("by_group", "own_left_out", "alone")
 ONE = 1.1  # effective clusters; with fewer, one of them holds 95 per cent or more and counts as the only one
-SAME = 0.1  # of the treated rows of results; results that have less in common are of different samples
+FEW_ROWS = 0.1  # of those of another effect in a sample: such an effect is compared there, not treated
+SAME = 1 / 3  # of the treated rows of results; results that have less in common are of different samples
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,10 +44,10 @@ class ClusterShares:
     lost : ndarray, shape (clusters, m), optional
         Share of its own deviation that each cluster loses in a group, where it is centred at a regression that it takes
         part in; columns of nan where that is its share in the rows.
-    sample : ndarray of int, shape (clusters,), optional
-        Which of several samples with (nearly) no treated cluster in common each cluster is in, where results of such
-        samples stand together: each is centred within its own. Comparison clusters of several are a sample of their
-        own. A treated cluster in several is of that in which its share is largest.
+    result : ndarray of int, shape (m,), optional
+        Which of several results that stand together each group is of; None for one.
+    controls : ndarray, shape (clusters, results), optional
+        `control` of each of them.
     size : ndarray, shape (clusters,), optional
         How many clusters, each with the share that stands here, a row stands for; one by default.
     """
@@ -59,7 +60,8 @@ class ClusterShares:
     own_left_out: np.ndarray
     alone: np.ndarray
     lost: np.ndarray | None = None
-    sample: np.ndarray | None = None
+    result: np.ndarray | None = None
+    controls: np.ndarray | None = None
     size: np.ndarray | None = None
 
     @classmethod
@@ -224,22 +226,20 @@ class ClusterShares:
         )
 
     @staticmethod
-    def beside(parts: Sequence[ClusterShares], psi: Sequence[np.ndarray] | None = None) -> ClusterShares:
+    def beside(parts: Sequence[ClusterShares], *, apart: bool = False) -> ClusterShares:
         """Return the shares behind stacked effects of the same clusters.
 
         Parameters
         ----------
-        psi : sequence of ndarray, each of shape (clusters, k), optional
-            Influence functions of the parts, by which the comparison clusters of samples with (nearly) no treated
-            cluster in common are known; None where all are of one sample.
+        apart : bool
+            The parts are results of their own, which may be of different samples; else all are of one.
         """
         first = parts[0]
-        sample = first.sample
+        result, controls = first.result, first.controls
         if all(part.share is first.share for part in parts):
             share, of, control = first.share, np.hstack([part.of for part in parts]), first.control
             labels, lost = first.labels, first.lost
         else:
-            sample = None if psi is None else _samples(parts, psi)
             share = np.hstack([part.share for part in parts])
             of = np.zeros((share.shape[1], sum(part.of.shape[1] for part in parts)))
             row = column = 0
@@ -251,40 +251,54 @@ class ClusterShares:
             labels = np.concatenate([part.labels for part in parts])
             own = [np.full_like(part.share, np.nan) if part.lost is None else part.lost for part in parts]
             lost = np.hstack(own) if any(part.lost is not None for part in parts) else None
+            result, controls = _results(parts) if apart else (None, None)
         flags = {name: np.concatenate([getattr(part, name) for part in parts]) for name in FLAGS}
-        return ClusterShares(share, of, labels, control, **flags, lost=lost, sample=sample)
+        return ClusterShares(share, of, labels, control, **flags, lost=lost, result=result, controls=controls)
 
-    def samples(self) -> list[np.ndarray]:
-        """Mark the clusters of each sample; empty where there is but one."""
-        return [] if self.sample is None else [self.sample == s for s in range(self.sample.max() + 1)]
+    def together(self, effects: Sequence[int]) -> ClusterShares:
+        """Return the shares of the results behind some effects, as of one sample."""
+        if self.result is None or self.controls is None:
+            return self
+        results = np.unique(self.result[self.of[:, list(effects)].any(axis=1)])
+        share = np.where(np.isin(self.result, results), self.share, 0.0)
+        control = _normalised(self.controls[:, results].sum(axis=1)) if results.size else self.control
+        return replace(self, share=share, control=control, result=None, controls=None)
 
-    def within(self, clusters: np.ndarray) -> ClusterShares:
-        """Return the shares in a sample alone, its clusters marked, and in what it is compared with."""
-        share = _normalised(np.where(clusters[:, None] & self._groups_of(clusters), self.share, 0.0))
-        of = _normalised((self.of.T * share.any(axis=0)).T)
-        return replace(self, share=share, of=of, control=self._compared(clusters), sample=None)
+    def by_sample(self, effects: Sequence[int]) -> list[tuple[np.ndarray, ClusterShares]]:
+        """Mark the clusters of each sample behind some effects, and return the shares there, of these effects alone.
 
-    def narrowed(self, effects: list[int]) -> ClusterShares:
-        """Return the shares of the sample that some effects are of, as they are alone; all where there are several.
-
-        Its groups keep the few rows that they have in clusters of other samples.
+        Effects of one result are of one sample, whatever stands beside them. Treated clusters are dealt to samples by
+        `_owners`; comparison clusters go with the only sample that uses them, those of several are one more.
         """
-        behind = self.of[:, effects].any(axis=1)
-        for clusters in self.samples():
-            mine = self._groups_of(clusters)
-            if behind.any() and not (behind & ~mine).any():
-                share = np.where(mine, self.share, 0.0)
-                return replace(self, share=share, control=self._compared(clusters), sample=None)
-        return self
+        whole, everywhere = self.together(effects), np.ones(len(self.share), dtype=bool)
+        if self.result is None or self.controls is None:
+            return [(everywhere, whole)]
+        weight = self.of[:, list(effects)].sum(axis=1)
+        results = np.unique(self.result[weight > 0])
+        H = [_normalised((self.share * (self.result == k)) @ weight) for k in results]
+        label, owner = _owners(H)
+        if label.max(initial=0) == 0:
+            return [(everywhere, whole)]
+        compared = (self.controls[:, results].T > 0) & (owner < 0)
+        n, pool = _components(compared.astype(float) @ compared.T)
+        for p in range(n):
+            users = set(label[pool == p].tolist())
+            owner[compared[pool == p].any(axis=0)] = users.pop() if len(users) == 1 else owner.max() + 1
+        owner[owner < 0] = owner.max() + 1  # neither treated nor compared
+        return whole._split([owner == sample for sample in range(owner.max() + 1)])
 
-    def _groups_of(self, clusters: np.ndarray) -> np.ndarray:
-        """Mark the groups of treated rows of a sample: those that have most of their rows in its clusters."""
-        return self.share[clusters].sum(axis=0) > 0.5
-
-    def _compared(self, clusters: np.ndarray) -> np.ndarray:
-        """Shares of what a sample is compared with: comparison clusters of its own, and those of several samples."""
-        pools = [inside for inside in self.samples() if not self.share[inside].any()]
-        return _normalised(np.where(np.any([clusters, *pools], axis=0), self.control, 0.0))
+    def _split(self, samples: Sequence[np.ndarray]) -> list[tuple[np.ndarray, ClusterShares]]:
+        """Return the shares in each sample, its clusters marked, and in what it is compared with."""
+        pools = [inside for inside in samples if not self.share[inside].any()]
+        parts = []
+        for inside in samples:
+            share = np.where(inside[:, None], self.share, 0.0)
+            of = self.of * share.sum(axis=0)[:, None]
+            rows = of.sum(axis=0)  # of each effect, here
+            of = np.where(rows >= FEW_ROWS * rows.max(initial=0.0), of, 0.0) / (rows.max(initial=0.0) or 1.0)
+            control = _normalised(np.where(np.any([inside, *pools], axis=0), self.control, 0.0))
+            parts.append((inside, replace(self, share=_normalised(share), of=of, control=control)))
+        return parts
 
     def treated(self, effect: int) -> np.ndarray:
         """Share of each cluster in the treated rows of an effect, shape (clusters,)."""
@@ -308,71 +322,40 @@ def effective(share: np.ndarray, size: np.ndarray | None = None) -> float:
     return float(((n * share).sum() ** 2 / second + second**2 / (n * square**2).sum()) / 2)
 
 
-def _samples(parts: Sequence[ClusterShares], psi: Sequence[np.ndarray]) -> np.ndarray | None:
-    """Label clusters by the sample that they are in; None where all are of one sample.
-
-    Treated clusters are labelled by `_owners`. Comparison clusters go with the treated ones of the only sample that
-    uses them; those of several are apart.
-    """
-    M, H, used = [], [], []
-    for part, own in zip(parts, psi, strict=True):
-        rows, every = part.share @ part.of.sum(axis=1), part.samples() or [np.ones(len(own), dtype=bool)]
-        pools = [inside for inside in every if not rows[inside].any()]
-        live = own.any(axis=1) | (part.control > 0)
-        for inside in every:
-            groups = part.of.any(axis=1) & (part._groups_of(inside) if part.sample is not None else True)
-            M.append(part.share * groups)
-            H.append(_normalised(M[-1] @ part.of.sum(axis=1)))
-            used.append(np.any([inside, *pools], axis=0) & live)
-    treated = [k for k, own in enumerate(H) if own.any()]
-    label, owner = _owners([M[k] for k in treated], [H[k] for k in treated])
-    if label.max(initial=0) == 0:
-        return None
-    compared = np.array([inside & (owner < 0) for inside in used])
-    n, pool = _components(compared @ compared.T)
-    for p in range(n):
-        clusters = np.any(compared[pool == p], axis=0)
-        users = {sample for k, sample in zip(treated, label, strict=True) if pool[k] == p}
-        if clusters.any():
-            owner[clusters] = users.pop() if len(users) == 1 else owner.max() + 1
-    return owner
+def _results(parts: Sequence[ClusterShares]) -> tuple[np.ndarray, np.ndarray]:
+    """Count the results of parts on from one to the next, and put their comparison clusters side by side."""
+    labels, controls, n = [], [], 0
+    for part in parts:
+        labels.append(n + (np.zeros(len(part.labels), dtype=np.intp) if part.result is None else part.result))
+        controls.append(part.control[:, None] if part.controls is None else part.controls)
+        n += controls[-1].shape[1]
+    return np.concatenate(labels), np.hstack(controls)
 
 
-def _owners(M: list[np.ndarray], H: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _owners(H: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     r"""Sample of each of r results, and of each treated cluster.
 
     Two results are of one sample where :math:`\sum_c \min(H_c, H'_c)` is `SAME` or more. Where they have less in
-    common, a cluster of both is of the sample in which its share is largest, and its few rows in the other no longer
-    count as treated there. Results that would lose `SAME` of their treated rows so, or half of a cohort, are joined.
+    common, as one of all and one of few clusters, a cluster of both is of the sample in which its share is largest:
+    clusters of one sample then have much the same weights in a difference, and shocks of another size do not hide
+    among those of the other.
 
     Parameters
     ----------
-    M : list of ndarray, each of shape (clusters, m)
-        Shares in the treated rows of each cohort of a result.
     H : list of ndarray, each of shape (clusters,)
-        Shares in the treated rows of all its effects.
+        Shares in the treated rows of a result.
 
     Returns
     -------
     label : ndarray of int, shape (r,);  owner : ndarray of int, shape (clusters,), -1 where no row is treated
     """
-    joined = np.array([[np.minimum(a, b).sum() >= SAME for b in H] for a in H], dtype=bool).reshape(len(H), len(H))
-    while True:
-        n, label = _components(joined)
-        largest = np.array(
-            [np.max([a for a, s in zip(H, label, strict=True) if s == sample], axis=0) for sample in range(n)]
-        )
-        owner = np.where(largest.any(axis=0), largest.argmax(axis=0), -1) if n else np.empty(0, dtype=np.intp)
-        kept = [owner == sample for sample in label]
-        torn = [
-            k
-            for k, mine in enumerate(kept)
-            if H[k][~mine].sum() >= SAME or (M[k][~mine].sum(axis=0) >= M[k].sum(axis=0) / 2)[M[k].any(axis=0)].any()
-        ]
-        if not torn:
-            return label, owner
-        for k in torn:
-            joined[k] |= np.isin(label, owner[H[k] > 0])
+    if not H:
+        return np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp)
+    n, label = _components([[np.minimum(a, b).sum() >= SAME for b in H] for a in H])
+    largest = np.array(
+        [np.max([a for a, s in zip(H, label, strict=True) if s == sample], axis=0) for sample in range(n)]
+    )
+    return label, np.where(largest.any(axis=0), largest.argmax(axis=0), -1)
 
 
 def _components(joined: ArrayLike) -> tuple[int, np.ndarray]:

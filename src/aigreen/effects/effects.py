@@ -794,7 +794,9 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
                 "event_study(window=...), or see trend(), the band of conf_int(simultaneous=True), or method='max_t'"
             )
         strata = strata_of(shares, list(range(q))) if fewest is not None else Strata.one(len(psi), self._clusters_df())
-        if q == 1 and shares.samples():  # the bound of a sample is one of its own variance, not of the sum
+        if (
+            q == 1 and len(shares.by_sample([0])) > 1
+        ):  # the bound of a sample is one of its own variance, not of the sum
             most = float(found.df[0])
         else:
             most = min((most_df(shares, j, strata) for j in live.tolist()), default=np.inf)
@@ -823,7 +825,7 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
     ) -> tuple[float, float]:
         H = np.column_stack([shares.treated(j) for j in range(len(gap))])
         partly = int((H.any(axis=1) & ~H.all(axis=1)).sum())
-        if shares.samples():
+        if len(shares.by_sample(range(len(gap)))) > 1:
             raise EffectsError("method='randomization' exchanges clusters of one sample; these effects are of several")
         if partly or not H.any() or not shares.control.any():
             raise EffectsError(
@@ -1140,5 +1142,5 @@ def _of_sums(a: Effects, b: Effects) -> ClusterShares | None:
         position = np.zeros(len(a), dtype=int)
     parts = [a.cluster_shares, b.cluster_shares.take(position)]
     lone = [[0 < effective(part.treated(j)) < ONE for j in range(len(a))] for part in parts]
-    mixed = ClusterShares.beside(parts, on_same_clusters(a, b)).mix(np.vstack([np.eye(len(a))] * 2))
+    mixed = ClusterShares.beside(parts, apart=True).mix(np.vstack([np.eye(len(a))] * 2))
     return replace(mixed, alone=mixed.alone | np.any(lone, axis=0))

@@ -50,7 +50,7 @@ def concat(results: Sequence[Effects] | Mapping[str, Effects], *, name: str = "m
     post = None if any(part.post is None for part in parts) else np.concatenate([part.post for part in parts])
     values = np.concatenate([part.values for part in parts])
     known = [part.cluster_shares for part in parts if part.cluster_shares is not None]
-    shares = ClusterShares.beside(known, own) if len(known) == len(parts) else None
+    shares = ClusterShares.beside(known, apart=True) if len(known) == len(parts) else None
     products = Products.beside([(part.products, len(part)) for part in parts])
     facts: dict[str, Any] = {
         "mass": None,

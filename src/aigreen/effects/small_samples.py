@@ -103,8 +103,8 @@ def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: float | np.ndarra
     by the square of its share; where there are none, the effect has no error of its own. Fewer than `ONE` effective
     clusters are one, as less than a tenth of a degree of freedom makes intervals of any length.
     """
-    if shares.sample is not None:
-        return _by_sample(psi, shares, n_clusters)
+    if shares.result is not None:
+        return _by_effect(psi, shares, n_clusters)
     k = psi.shape[1]
     std_errors, df, treated = np.zeros(k), np.full(k, np.nan), np.zeros(k)
     all_df = np.broadcast_to(np.asarray(n_clusters) - 1.0, k)
@@ -136,46 +136,49 @@ def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: float | np.ndarra
     return Spread(std_errors, df, treated, effective(shares.control, shares.size))
 
 
-def _by_sample(psi: np.ndarray, shares: ClusterShares, n_clusters: float | np.ndarray) -> Spread:
-    """Errors of effects of several samples: of those of one as they are alone, of others as sums over samples."""
-    parts = []
+def _by_effect(psi: np.ndarray, shares: ClusterShares, n_clusters: float | np.ndarray) -> Spread:
+    """Errors of effects of several results: of one result as they are alone, of several as sums over samples."""
+    found = []
     for j in range(psi.shape[1]):
-        one, own = psi[:, [j]], shares.narrowed([j]).take(np.array([j]))
-        part = _added(one, own) if own.sample is not None else spread(one, own, n_clusters)
-        parts.append(replace(part, control=np.array([effective(own.control * (psi[:, j] != 0))])))
-    columns = ("std_errors", "df", "treated", "control")
-    return Spread(*(np.concatenate([getattr(part, name) for part in parts]) for name in columns))
+        one, own = psi[:, [j]], shares.take(np.array([j]))
+        whole, parts = own.together([0]), own.by_sample([0])
+        if len(parts) == 1:
+            found.append(spread(one, whole, n_clusters))
+        else:
+            treated = np.array([effective(whole.treated(0))])
+            found.append(Spread(*_added(one, parts), treated, effective(whole.control)))
+    control = np.concatenate([np.atleast_1d(part.control) for part in found])
+    std_errors, df, treated = (
+        np.concatenate([getattr(part, name) for part in found]) for name in ("std_errors", "df", "treated")
+    )
+    return Spread(std_errors, df, treated, control)
 
 
-def _added(psi: np.ndarray, shares: ClusterShares) -> Spread:
-    """Errors of an effect, psi of shape (clusters, 1), that is a sum over samples.
+def _added(psi: np.ndarray, parts: list[tuple[np.ndarray, ClusterShares]]) -> tuple[np.ndarray, np.ndarray]:
+    """Error and degrees of freedom of an effect, psi of shape (clusters, 1), that is a sum over samples.
 
     As in one sample, an effect with a group in one cluster has at most the degrees of freedom of its other ones.
     """
-    parts = []
-    for inside in shares.samples():
-        own = shares.within(inside)
-        n = inside.sum() if own.of.any() else max(1.0, effective(own.control * (psi[:, 0] != 0)))
-        parts.append(spread(psi * inside[:, None], own, n))
-    v, df = (np.array([getattr(part, name)[0] for part in parts]) for name in ("std_errors", "df"))
+    found = []
+    for inside, own in parts:
+        n = inside.sum() if own.of.any() else max(1.0, effective(own.control))
+        found.append(spread(psi * inside[:, None], own, n))
+    v, df = (np.array([getattr(part, name)[0] for part in found]) for name in ("std_errors", "df"))
     v **= 2
     with np.errstate(invalid="ignore"):  # no error at all
         total = satterthwaite(v, df)
-    if shares.of.any():
-        strata = strata_of(shares, [0])
-        total = min(total, most_df(shares, 0, strata))
-        if strata.lone and not shares.own_left_out[0]:
-            free = np.maximum(np.delete(strata.df, strata.comparison), 0).sum()
-            total = min(total, max(1.0, free))
-    treated = np.array([effective(shares.treated(0))])
-    return Spread(np.sqrt(v.sum(keepdims=True)), np.array([total if total > 0 else np.nan]), treated, np.nan)
+    strata = _strata_apart(parts, [0])
+    total = min(total, _most_df_apart(parts, 0))
+    if strata.lone and not parts[0][1].own_left_out[0]:
+        free = np.maximum(np.delete(strata.df, strata.comparison), 0).sum()
+        total = min(total, max(1.0, free))
+    return np.sqrt(v.sum(keepdims=True)), np.array([total if total > 0 else np.nan])
 
 
 def fewest_treated(shares: ClusterShares, effect: int) -> float:
     """Effective number of treated clusters behind an effect; the least of those of the samples that it compares."""
-    shares = shares.narrowed([effect])
-    parts = [shares.within(inside) for inside in shares.samples()] or [shares]
-    return min(effective(part.treated(effect), part.size) for part in parts if part.of[:, effect].any())
+    parts = [own for _, own in shares.by_sample([effect]) if own.of[:, effect].any()]
+    return min(effective(own.treated(effect), own.size) for own in parts)
 
 
 def satterthwaite(v: np.ndarray, df: np.ndarray) -> float:
@@ -192,9 +195,9 @@ def most_df(shares: ClusterShares, effect: int, strata: Strata) -> float:
     Satterthwaite's estimate large, and a test of size 0.05 rejects in 0.12 and 0.07 of samples. At most are those with
     which its size is 0.05 where all clusters vary alike.
     """
-    shares = shares.narrowed([effect])
-    if shares.sample is not None:
-        return _most_df_apart(shares, effect)
+    if shares.result is not None:
+        parts = shares.by_sample([effect])
+        return _most_df_apart(parts, effect) if len(parts) > 1 else most_df(parts[0][1], effect, strata)
     share, never = shares.treated(effect), effective(shares.control, shares.size)
     number = np.ones(len(share)) if shares.size is None else shares.size
     if min(effective(share, shares.size), never or strata.df[0] + 1) >= FEW:
@@ -211,18 +214,19 @@ def most_df(shares: ClusterShares, effect: int, strata: Strata) -> float:
     return _df_of_quantile(tuple(v.round(6)), tuple(df.round(6)), few)
 
 
-def _most_df_apart(shares: ClusterShares, effect: int) -> float:
+def _most_df_apart(parts: list[tuple[np.ndarray, ClusterShares]], effect: int) -> float:
     """As `most_df`, of a sum over samples, by the spread of their treated clusters alone."""
-    if fewest_treated(shares, effect) >= FEW:
+    live = [own for _, own in parts if own.of[:, effect].any()]
+    if min(effective(own.treated(effect), own.size) for own in live) >= FEW:
         return np.inf
     v: list[float] = []
     df: list[float] = []
-    for inside in shares.samples():
-        own = strata_of(shares.within(inside), [effect])
-        square = np.where(inside, shares.treated(effect), 0.0) ** 2
-        known = np.bincount(own.of, square, len(own.df))[1:]
+    for own in live:
+        strata = strata_of(own, [effect])
+        square = own.treated(effect) ** 2
+        known = np.bincount(strata.of, square, len(strata.df))[1:]
         v += (known * square.sum() / (known.sum() or 1.0)).round(6).tolist()  # lone cohorts: as that of the others
-        df += np.maximum(own.df[1:], 1.0).round(6).tolist()
+        df += np.maximum(strata.df[1:], 1.0).round(6).tolist()
     return _df_of_quantile(tuple(v), tuple(df), ())
 
 
@@ -279,9 +283,8 @@ def leverage(shares: ClusterShares, effect: int) -> np.ndarray:
 
     Zero for a cluster that stands alone, and where the centre leaves the own cluster out.
     """
-    shares = shares.narrowed([effect])
-    if samples := shares.samples():
-        return sum(leverage(shares.within(inside), effect) * inside for inside in samples)
+    if shares.result is not None:
+        return sum(leverage(own, effect) * inside for inside, own in shares.by_sample([effect]))
     if shares.own_left_out[effect]:
         return np.zeros(len(shares.share))
     own = shares.share * shares.of[:, effect]
@@ -304,13 +307,9 @@ def strata_of(shares: ClusterShares, effects: list[int]) -> Strata:
     A label in one cluster has no spread of its own: the cluster counts among the comparison clusters. Where centres
     leave the own cluster out it is centred at all other treated ones: such clusters are one stratum.
     """
-    shares = shares.narrowed(effects)
-    if samples := shares.samples():
-        parts = [strata_of(shares.within(inside), effects) for inside in samples]
-        ends = np.cumsum([len(part.df) for part in parts])
-        first = ends - [len(part.df) for part in parts]
-        code = np.select(samples, [part.of + start for part, start in zip(parts, first, strict=True)], 0)
-        return Strata(code, np.concatenate([part.df for part in parts]), any(part.lone for part in parts), first)
+    if shares.result is not None:
+        parts = shares.by_sample(effects)
+        return _strata_apart(parts, effects) if len(parts) > 1 else strata_of(parts[0][1], effects)
     of = shares.of[:, effects]
     behind = shares.share @ of
     treated = behind.any(axis=1)
@@ -330,6 +329,18 @@ def strata_of(shares: ClusterShares, effects: list[int]) -> Strata:
         code = np.where(np.append(False, lone)[code], len(df) - 1, code)
     code = np.where(np.append(np.append(False, lone), False)[code], 0, code)
     return Strata(code, df, bool(lone.any()))
+
+
+def _strata_apart(parts: list[tuple[np.ndarray, ClusterShares]], effects: list[int]) -> Strata:
+    """Strata of all samples behind some effects."""
+    each = [strata_of(own, effects) for _, own in parts]
+    ends = np.cumsum([len(strata.df) for strata in each])
+    first = ends - [len(strata.df) for strata in each]
+    code = np.select(
+        [inside for inside, _ in parts], [own.of + start for own, start in zip(each, first, strict=True)], 0
+    )
+    df = np.concatenate([strata.df for strata in each])
+    return Strata(code, df, any(strata.lone for strata in each), first)
 
 
 def _comparison_clusters(shares: ClusterShares, groups: np.ndarray, treated: np.ndarray) -> float:
@@ -452,7 +463,7 @@ def max_t_p(
         return float("nan"), float("nan")
     gap, psi, shares, df = gap[known], psi[:, known], shares.take(np.flatnonzero(known)), found.df[known]
     t = np.abs(gap) / found.std_errors[known]
-    if shares.samples():  # each has too few clusters for its own signs
+    if len(shares.by_sample(range(len(gap)))) > 1:  # each has too few clusters for its own signs
         least = 2 * float(special.stdtr(df, -t).min())
         return float(t.max()), 1 - (1 - least) ** len(t)
     smallest = []

@@ -48,8 +48,8 @@ def write(path: Path, fields: Mapping[str, Any]) -> None:
             columns |= {"size": shares.size}
         if shares.lost is not None:
             columns |= {f"lost{j}": column for j, column in enumerate(shares.lost.T)}
-        if shares.sample is not None:
-            columns |= {"sample": shares.sample}
+        if shares.controls is not None:
+            columns |= {f"compared{j}": column for j, column in enumerate(shares.controls.T)}
     products = fields["products"]
     if products is not None:
         columns |= {f"slope{j}": column for j, column in enumerate(products.psi.T)}
@@ -110,7 +110,8 @@ def read(path: Path) -> dict[str, Any]:
             table["control"].to_numpy(),
             **flags,
             lost=lost if lost.shape[1] else None,
-            sample=table["sample"].to_numpy() if "sample" in table else None,
+            result=np.array(shares["result"], dtype=np.intp) if "result" in shares else None,
+            controls=_numbers(table, "compared") if "result" in shares else None,
             size=table["size"].to_numpy() if "size" in table else None,
         )
     products = facts.get("products")
@@ -155,7 +156,8 @@ def _mass(stored: dict[str, list[float]], table: pd.DataFrame) -> Mass | LogMean
 
 def _shares_to_json(shares: ClusterShares) -> dict[str, Any]:
     labels = [label if np.isfinite(label) else None for label in shares.labels.tolist()]
-    return {name: getattr(shares, name).tolist() for name in SHARES} | {"labels": labels}
+    result = {} if shares.result is None else {"result": shares.result.tolist()}
+    return {name: getattr(shares, name).tolist() for name in SHARES} | {"labels": labels, **result}
 
 
 def _index_to_json(index: pd.Index) -> dict[str, list[Any]]:
