@@ -642,9 +642,10 @@ def test_a_few_treated_rows_in_common_do_not_make_two_samples_one():
     both = concat({"a": a, "b": b})
     shares = both.cluster_shares
     common = np.flatnonzero((a.cluster_shares.treated(0) > 0) & (b.cluster_shares.treated(0) > 0))
-    (first, of_a), (second, _) = shares.by_sample([0, 1])
+    (first, of_a), (second, of_b) = shares.by_sample([0, 1])
     assert len(common) == 1 and second[common] and not first[common] and (first != second).all()
-    assert 0 < shares.treated(0)[common] < 0.05 and of_a.treated(0)[common] == 0 and of_a.of[:, 0].any()
+    assert 0 < shares.treated(0)[common] < 0.05 and of_a.treated(0)[common] == 0
+    assert of_a.of[:, 0].any() and not of_b.of[:, 0].any()
     strata = strata_of(shares, [0, 1])
     # Of each: its comparison cities and its cohorts, the second sample's first one in one city.
     assert strata.df.tolist() == pytest.approx([11, 1, 2, 11, 0, 2], abs=0.05)
