@@ -1,8 +1,9 @@
 """Steps from files to tables that a killed run takes up again: each table is written whole, with a stamp of its inputs.
 
 The stamp is the sha256 of the contents of the input files, of the stamps of the tables used, of the options, and of
-the code and fact tables that make tables. A table whose stamp is the same is not made again. It stands in the Parquet
-file itself, with the ledger of the step, so table, ledger and stamp appear together or not at all.
+the code and fact tables that make tables. A table whose stamp is the same is not made again, unless its pages are not
+those that were written. It stands in the Parquet file itself, with the ledger of the step, so table, ledger and stamp
+appear together or not at all.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from aigreen.data.raw.flow import FLOW, Read
 from aigreen.disk import beside, sha256, write_bytes
 
 _STAMP, _FLOW = b"aigreen.stamp", b"aigreen.flow"
+_FORMAT: dict[str, Any] = {"compression": "zstd", "version": "2.6", "write_page_checksum": True}
 ROWS = 1 << 18
 
 
@@ -84,7 +86,7 @@ def make(
     facts_of = [code_stamp(), contents, [table.stamp for table in made], dict(options or {})]
     stamps = {name: _digest(json.dumps([name, *facts_of], sort_keys=True).encode()) for name in names}
     done = {name: Made(folder / f"{name}.parquet", stamp) for name, stamp in stamps.items()}
-    if all(_stamp(table.path) == table.stamp for table in done.values()):
+    if all(_stamp(table.path) == table.stamp and _intact(table.path) for table in done.values()):
         return list(done.values())
     for table, result in zip(done.values(), maker(), strict=True):
         if isinstance(result.table, Path):
@@ -109,11 +111,22 @@ def _stamp(path: Path) -> str | None:
         return None
 
 
+def _intact(path: Path) -> bool:
+    """Whether the pages of a file have the checksums that stand beside them."""
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as stored:
+            for _ in stored.iter_batches(ROWS):
+                pass
+    except (OSError, pa.ArrowException):
+        return False
+    return True
+
+
 def _parquet(result: Read, stamp: str) -> bytes:
     table = pa.Table.from_pandas(result.table, preserve_index=False)
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), **_notes(result, stamp)})
     content = io.BytesIO()
-    pq.write_table(table, content, compression="zstd", version="2.6")
+    pq.write_table(table, content, **_FORMAT)
     return content.getvalue()
 
 
@@ -129,7 +142,7 @@ def _copy_aside(path: Path, source: Path, notes: dict[bytes, bytes]) -> None:
     try:
         with pq.ParquetFile(source) as stored:
             schema = stored.schema_arrow.with_metadata(notes)
-            with pq.ParquetWriter(aside, schema, compression="zstd", version="2.6") as writer:
+            with pq.ParquetWriter(aside, schema, **_FORMAT) as writer:
                 for batch in stored.iter_batches(ROWS):
                     writer.write_batch(batch.cast(schema))
         aside.replace(path)

@@ -42,3 +42,13 @@ def test_a_damaged_table_is_made_again(tmp_path):
     stages.make(tmp_path, ["t"], maker(calls))
     assert len(calls) == 2
     assert made.path.read_bytes() == whole
+
+
+def test_a_table_with_a_changed_byte_is_made_again(tmp_path):
+    calls = []
+    [made] = stages.make(tmp_path, ["t"], maker(calls))
+    whole = made.path.read_bytes()
+    place = whole.index(b"000001", 8)
+    made.path.write_bytes(whole[:place] + b"000002" + whole[place + 6 :])
+    stages.make(tmp_path, ["t"], maker(calls))
+    assert len(calls) == 2 and made.path.read_bytes() == whole
