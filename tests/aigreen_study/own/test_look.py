@@ -107,3 +107,15 @@ def test_commands_of_a_checkout_say_so_elsewhere(tmp_path, monkeypatch, capsys):
     (tmp_path / "broken.yaml").write_text("title: x\nsource: {file: none.csv}\n")
     assert main(["doctor", "--study", "broken"]) == 1
     assert "broken: cannot run: study 'broken': 'outcome' is a required property" in capsys.readouterr().out
+
+
+def test_a_name_without_latin_letters_and_a_wrong_column_told_before_the_file(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("aigreen_study.own.letters.printable", lambda text: True)
+    panel().to_csv("绿色.csv", index=False)
+    asked = ["new-study", "绿色.csv", "--time", "t", "--cohort", "g", "--outcome", "y", "--unit"]
+    assert main([*asked, "id"]) == 0
+    assert [path.name for path in tmp_path.glob("*.yaml")] == ["study.yaml"]
+    capsys.readouterr()
+    assert main([*asked, "idd"]) == 1
+    assert capsys.readouterr().err.startswith("error: unit: no column 'idd'")
