@@ -119,3 +119,14 @@ def test_a_name_without_latin_letters_and_a_wrong_column_told_before_the_file(tm
     capsys.readouterr()
     assert main([*asked, "idd"]) == 1
     assert capsys.readouterr().err.startswith("error: unit: no column 'idd'")
+
+
+def test_the_only_study_of_a_folder_is_meant(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "one.yaml").write_text("title: x\nsource: {file: a.csv}\n")
+    for command in (["verify"], ["lint"], ["accept", "--reason", "x"]):
+        assert main(command) == 1
+        assert "no results of 'one': build it first (aigreen run one.yaml)" in capsys.readouterr().err
+    (tmp_path / "two.yaml").write_text("title: x\nsource: {file: a.csv}\n")
+    assert main(["verify"]) == 1
+    assert "no study 'simulated-firms'" in capsys.readouterr().err
