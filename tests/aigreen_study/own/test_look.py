@@ -130,3 +130,12 @@ def test_the_only_study_of_a_folder_is_meant(tmp_path, monkeypatch, capsys):
     (tmp_path / "two.yaml").write_text("title: x\nsource: {file: a.csv}\n")
     assert main(["verify"]) == 1
     assert "no study 'simulated-firms'" in capsys.readouterr().err
+
+
+def test_a_column_that_only_treated_units_have_is_no_covariate():
+    frame = panel()
+    frame["mass"] = frame["id"] ** 2
+    frame["dose"] = np.where(frame["g"] > 0, 1 + frame["id"] * 0.1, 0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("aigreen_study.own.look.FEW_VALUES", 2)
+        assert look(frame, ROLES, "y").steady == ["mass"]
