@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from aigreen.errors import ConfigError, did_you_mean
-from aigreen_study.own.study import KIND, is_own, own_config
+from aigreen_study.own.study import KIND, is_own, own_config, own_studies
 
 DEFAULT = "simulated-firms"
 CONFIG = Path("analysis/config")
@@ -63,6 +63,12 @@ def read_config(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         if mapping is not None and not Path(mapping).resolve().is_relative_to(Path.cwd().resolve()):
             raise ConfigError(f"study {name!r}: {key}.mapping: {mapping} is not below {Path.cwd()}")
     return config
+
+
+def default_study() -> str:
+    """Name of the study that is meant where none is named: the only one of users' data in this folder, if any."""
+    found = own_studies(Path())
+    return found[0] if len(found) == 1 else DEFAULT
 
 
 def study_file(name: str, folder: Path) -> Path:

@@ -646,6 +646,7 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
             )
         before = self.select(early)
         R = np.eye(len(before))[before._std_errors() > 0]
+        leads = len(R)
         trend = None if "horizon" not in self.index.names else self.trend()
         if method == "max_t" and trend is not None:
             R = np.vstack([R, before._trend_weights()[0].T])
@@ -658,7 +659,7 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
             p = np.nan if trend is None else trend.test().p_value
         except FewClustersError:  # a path that rests on one treated cluster
             p = np.nan
-        return PretrendTest(**vars(joint), trend=trend, trend_p_value=p)
+        return PretrendTest(**vars(joint), leads=leads, trend=trend, trend_p_value=p)
 
     def trend(self) -> Effects:
         r"""Slope of the effects before treatment on time, per period, the reference (zero) among the points.
@@ -1014,6 +1015,8 @@ class PretrendTest(Wald):
 
     Attributes
     ----------
+    leads : int
+        Number of effects tested; ``df`` counts their slope, too, where ``method`` is max_t.
     trend : Effects
         Slope of the effects before treatment on time, per period (one for each path); None for effects that are not by
         horizon.
@@ -1021,6 +1024,7 @@ class PretrendTest(Wald):
         Of the hypothesis that it is zero.
     """
 
+    leads: int
     trend: Effects | None
     trend_p_value: float
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from aigreen_study.config import DEFAULT
+from aigreen_study.config import default_study
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take a study and the reason."""
-    parser.add_argument("--study", default=DEFAULT, help="study whose results are meant (default: %(default)s)")
+    parser.add_argument("--study", default=default_study(), help="study whose results are meant (default: %(default)s)")
     parser.add_argument("--reason", required=True, help="why the values changed; goes to paper/expected/accepted.csv")
 
 

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 from aigreen.errors import ReportError
-from aigreen_study.config import DEFAULT
+from aigreen_study.config import default_study
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take a study, what its authors certify, and the place of the archive."""
-    parser.add_argument("--study", default=DEFAULT, help="study whose results are meant (default: %(default)s)")
+    parser.add_argument("--study", default=default_study(), help="study whose results are meant (default: %(default)s)")
     parser.add_argument(
         "--certify",
         action="append",

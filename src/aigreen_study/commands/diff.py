@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from aigreen_study.config import DEFAULT
+from aigreen_study.config import default_study
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take a git revision and a study."""
     parser.add_argument("revision", help="git revision whose paper/expected is meant, such as a tag or HEAD")
-    parser.add_argument("--study", default=DEFAULT, help="study whose results are meant (default: %(default)s)")
+    parser.add_argument("--study", default=default_study(), help="study whose results are meant (default: %(default)s)")
 
 
 def run(given: argparse.Namespace) -> int:

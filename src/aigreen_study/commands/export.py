@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from aigreen_study.config import DEFAULT
+from aigreen_study.config import default_study
 from aigreen_study.run.project import sources
 
 FORMATS = ("latex", "docx", "csv")
@@ -14,7 +14,7 @@ FORMATS = ("latex", "docx", "csv")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take a format, a study and a folder."""
     parser.add_argument("--format", required=True, choices=FORMATS, help="what the folder is for")
-    parser.add_argument("--study", default=DEFAULT, help="study whose results are meant (default: %(default)s)")
+    parser.add_argument("--study", default=default_study(), help="study whose results are meant (default: %(default)s)")
     parser.add_argument("--out", type=Path, help="the folder (default: dist/STUDY-FORMAT)")
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from aigreen_study.config import DEFAULT
+from aigreen_study.config import default_study
 from aigreen_study.run.project import sources
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take a study."""
-    parser.add_argument("--study", default=DEFAULT, help="study whose paper is meant (default: %(default)s)")
+    parser.add_argument("--study", default=default_study(), help="study whose paper is meant (default: %(default)s)")
 
 
 def run(given: argparse.Namespace) -> int:

@@ -40,13 +40,13 @@ def run(given: argparse.Namespace) -> int:
     if not printable(given.file.name):
         raise ReportError(f"{given.file}: rename the file: its name stands in the paper, and {rule()}")
     name = given.name or re.sub(r"[^a-z0-9]+", "-", given.file.stem.lower()).strip("-")
-    name = name if name[:1].isalpha() else f"study-{name}"
+    name = name if name[:1].isalpha() else f"study-{name}".rstrip("-")
     checkout = Path("Snakefile").is_file() and CONFIG.is_dir()
     path = (CONFIG if checkout else Path()) / f"{name}.yaml"
-    if path.exists():
-        raise ReportError(f"{path}: is there already; give another name by --name")
     roles = {"unit": given.unit, "time": given.time, "cohort": given.cohort}
     found = look(read_own(given.file), roles, given.outcome)
+    if path.exists():
+        raise ReportError(f"{path}: is there already; give another name by --name")
     text = outline(found, roles, given.outcome, given.file.as_posix(), time.strftime("%Y"))
     write_bytes(path, text.encode())
     told = [line.removeprefix("# ") for line in text.splitlines() if line.startswith("# ")]

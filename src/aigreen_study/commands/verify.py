@@ -7,12 +7,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from aigreen_study.config import DEFAULT
+from aigreen_study.config import default_study
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take a study, and whether to build it again."""
-    parser.add_argument("--study", default=DEFAULT, help="study whose results are meant (default: %(default)s)")
+    parser.add_argument("--study", default=default_study(), help="study whose results are meant (default: %(default)s)")
     parser.add_argument("--twice", action="store_true", help="also rebuild in a temporary copy and compare all bytes")
 
 

@@ -106,6 +106,7 @@ def look(frame: pd.DataFrame, roles: Mapping[str, str], outcome: str) -> Look:
     others = [column for column in frame.columns if column not in {*roles.values(), outcome}]
     steady, moving = _by_variation(frame, roles["unit"], others)
     places = tuple(next((c for c in steady if c.lower() in known), "") for known in (LATITUDE, LONGITUDE))
+    rows = panel.in_frame_order(treated[panel.unit_codes])
     return Look(
         rows=panel.n_rows,
         units=panel.n_units,
@@ -121,8 +122,8 @@ def look(frame: pd.DataFrame, roles: Mapping[str, str], outcome: str) -> Look:
         name=_names(frame, roles["unit"], steady),
         coordinates=places if all(places) else (),
         controls=_controls(frame, moving, outcome),
-        steady=_steady(frame, steady, places),
-        groups=_groups(frame, steady, panel.in_frame_order(treated[panel.unit_codes])),
+        steady=_steady(frame, _told_without_treatment(frame, steady, rows), places),
+        groups=_groups(frame, steady, rows),
         horizons=(-max(low, 1), high),
     )
 
@@ -151,6 +152,11 @@ def _controls(frame: pd.DataFrame, moving: Sequence[str], outcome: str) -> list[
         if values.value_counts(normalize=True).iloc[0] < 0.5 and values.nunique() > FEW_VALUES and not like > 0.7:
             found.append(column)
     return found[:MOST_SUGGESTED]
+
+
+def _told_without_treatment(frame: pd.DataFrame, columns: Sequence[str], treated: np.ndarray) -> list[str]:
+    """Columns that differ among units never treated: others are doses, or treatment itself."""
+    return [column for column in columns if treated.all() or frame.loc[~treated, column].nunique() > 1]
 
 
 def _steady(frame: pd.DataFrame, columns: Sequence[str], places: Sequence[str]) -> list[str]:

@@ -88,7 +88,7 @@ def outline(found: Look, roles: Mapping[str, str], outcome: str, file: str, year
                   "# exposures: {near: {within_km: 100}}", "# polygons: borders.geojson"]  # fmt: skip
     lines += ["# channels: [...]                          columns through which treatment may act",
               "# exposures: {partners: {links: links.csv}}  pairs of units, with a weight in a third column",
-              "# dose: ...                                 column of how much treatment"]  # fmt: skip
+              "# dose: ...                                 how much treatment, 0 where there is none"]  # fmt: skip
     return "\n".join(lines) + "\n"
 
 

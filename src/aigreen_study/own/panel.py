@@ -28,7 +28,8 @@ def own_panel(config: Mapping[str, Any]) -> Assembled:
     Raises
     ------
     DataError
-        A subclass, for rows that are no panel: keys that stand twice, cohorts that vary within a unit.
+        A dose in rows without treatment; a subclass, for rows that are no panel: keys that stand twice, cohorts that
+        vary within a unit.
     ConfigError
         Groups whose values the data do not have, links between units that are not there.
     """
@@ -53,6 +54,7 @@ def own_panel(config: Mapping[str, Any]) -> Assembled:
     frame = flow.add("units treated from their first period left out", frame[~(seen >= frame[cohort])])
     frame = flow.add("rows with the outcome", frame[frame[config["outcomes"]["log"]].notna()])
     _check_exposed(frame, own)
+    _check_dose(frame, own)
     return finish(frame.sort_values([unit, time]), flow, _entries(own, list(frame.columns)))
 
 
@@ -75,6 +77,22 @@ def _check_exposed(frame: pd.DataFrame, own: Mapping[str, Any]) -> None:
     for name, how in own.get("exposures", {}).items():
         if not (frame.loc[frame[TREATED] == 0, column_of(name, how)] > 0).any():
             raise ConfigError(f"exposures.{name}: no untreated row is exposed, so that there are no spillovers to see")
+
+
+def _check_dose(frame: pd.DataFrame, own: Mapping[str, Any]) -> None:
+    """Refuse a dose in rows without treatment: unit effects absorb one that does not change with treatment."""
+    if "dose" not in own:
+        return
+    dose, roles = own["dose"], own["panel"]
+    early = frame.loc[(frame[TREATED] == 0) & frame[dose].notna() & (frame[dose] != 0), roles["unit"]].unique()
+    if len(early):
+        raise DataError(
+            f"dose: {len(early)} units have a dose other than 0 in rows without treatment; make it 0 before "
+            f"the first treated period ({roles['time']} < {roles['cohort']}) and in units never treated",
+            column=dose,
+            count=len(early),
+            first=list(early),
+        )
 
 
 def _some(values: np.ndarray) -> str:

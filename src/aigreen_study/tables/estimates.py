@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from aigreen.effects.effects import SAMPLES, Effects
 from aigreen.effects.multiplier import Band, Multipliers
@@ -167,7 +168,12 @@ def effects_table(
         columns=("Estimate", "Std. error", *["low", "high"] * len(bounds), *([] if truth is None else TOLD)),
         spanners=(tuple(Spanner(name, 2 + 2 * j, 4 + 2 * j) for j, name in enumerate(names)),),
         groups=tuple(group for group in groups if group.rows),
-        notes=_sentences(notes, _stated(effects, "base period"), _stated(effects, "small-sample factor")),
+        notes=_sentences(
+            notes,
+            _stated(effects, "base period"),
+            _stated(effects, "small-sample factor"),
+            _on_intervals(effects, bounds[0]),
+        ),
         simulated=simulated,
     )
     return attributed(table, rows=[(key, effects)] * len(rows))
@@ -329,6 +335,16 @@ def _stated(result: Effects, convention: str) -> str:
     """Return a convention of the result as a sentence of the notes; nothing where it is not stated."""
     text = result.conventions.get(convention)
     return f"{convention.capitalize()}: {text}." if text else ""
+
+
+def _on_intervals(effects: Effects, bounds: pd.DataFrame) -> str:
+    """Say what intervals use beside the standard errors shown, and where there is none."""
+    if effects.cluster_shares is None:
+        return ""
+    none = not np.isfinite(bounds[effects.std_errors.to_numpy() > 0]).all(axis=None)
+    return "Intervals use small-sample errors and the degrees of freedom that the treated clusters leave" + (
+        "; an effect that rests on one treated cluster has none." if none else "."
+    )
 
 
 def _sentences(*parts: str) -> str:

@@ -344,7 +344,7 @@ def moves_table(
         if truth is not None:
             cells += truth_cells(truth[label], bool(line["conf_low"] <= truth[label] <= line["conf_high"]))
         slope = test.trend.to_frame(level).iloc[0]
-        cells += [Cell.number(test.df, 0), Cell.p_value(test.p_value)]
+        cells += [Cell.number(test.leads, 0), Cell.p_value(test.p_value)]
         cells += [Cell.number(slope["estimate"]), Cell.p_value(test.trend_p_value)]
         rows.append(Row(label, tuple(cells)))
     told = () if truth is None else TOLD

@@ -167,7 +167,9 @@ def test_a_trend_is_found_and_stands_beside_the_joint_test():
     assert test.trend_p_value < 1e-3 < test.p_value
     assert test.trend_p_value == pytest.approx(test.trend.to_frame()["p_value"].iloc[0])
     assert (test.df, test.method, test.treated_clusters) == (4, "wild", pytest.approx(12))
-    assert study.event_study().pretrend_test(method="max_t").p_value < 0.01
+    largest = study.event_study().pretrend_test(method="max_t")
+    assert largest.p_value < 0.01
+    assert (test.leads, largest.leads, largest.df) == (test.df, test.df, test.df + 1)  # the slope is no lead
     assert "trend a period" in repr(test)
 
 

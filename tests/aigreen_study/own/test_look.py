@@ -107,3 +107,35 @@ def test_commands_of_a_checkout_say_so_elsewhere(tmp_path, monkeypatch, capsys):
     (tmp_path / "broken.yaml").write_text("title: x\nsource: {file: none.csv}\n")
     assert main(["doctor", "--study", "broken"]) == 1
     assert "broken: cannot run: study 'broken': 'outcome' is a required property" in capsys.readouterr().out
+
+
+def test_a_name_without_latin_letters_and_a_wrong_column_told_before_the_file(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("aigreen_study.own.letters.printable", lambda text: True)
+    panel().to_csv("绿色.csv", index=False)
+    asked = ["new-study", "绿色.csv", "--time", "t", "--cohort", "g", "--outcome", "y", "--unit"]
+    assert main([*asked, "id"]) == 0
+    assert [path.name for path in tmp_path.glob("*.yaml")] == ["study.yaml"]
+    capsys.readouterr()
+    assert main([*asked, "idd"]) == 1
+    assert capsys.readouterr().err.startswith("error: unit: no column 'idd'")
+
+
+def test_the_only_study_of_a_folder_is_meant(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "one.yaml").write_text("title: x\nsource: {file: a.csv}\n")
+    for command in (["verify"], ["lint"], ["accept", "--reason", "x"]):
+        assert main(command) == 1
+        assert "no results of 'one': build it first (aigreen run one.yaml)" in capsys.readouterr().err
+    (tmp_path / "two.yaml").write_text("title: x\nsource: {file: a.csv}\n")
+    assert main(["verify"]) == 1
+    assert "no study 'simulated-firms'" in capsys.readouterr().err
+
+
+def test_a_column_that_only_treated_units_have_is_no_covariate():
+    frame = panel()
+    frame["mass"] = frame["id"] ** 2
+    frame["dose"] = np.where(frame["g"] > 0, 1 + frame["id"] * 0.1, 0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("aigreen_study.own.look.FEW_VALUES", 2)
+        assert look(frame, ROLES, "y").steady == ["mass"]

@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from aigreen import GroupTimeATT
 from aigreen.effects.effects import Effects
 from aigreen.errors import ReportError, UnknownColumnError
+from aigreen.panel.panel import Panel
 from aigreen_study.tables.estimates import (
     attributed,
     bound_cells,
@@ -124,3 +126,13 @@ def test_ends_that_are_not_finite_and_sources_that_do_not_fit(regression):
             attributed(table, **given)
     with pytest.raises(ReportError, match="2 results to attribute to"):
         attributed(table, columns=[None, None])
+
+
+@pytest.mark.filterwarnings("ignore::aigreen.errors.SmallCellWarning")
+def test_the_note_says_what_intervals_use_and_where_there_is_none():
+    rows = [(i, t, 2003 if i < 1 else 0, float((i * 7 + t * 3) % 5)) for i in range(8) for t in range(2000, 2006)]
+    panel = Panel(pd.DataFrame(rows, columns=["i", "t", "g", "y"]), unit="i", time="t", cohort="g")
+    study = GroupTimeATT().fit(panel, "y").event_study()
+    table = effects_table(study, key="k", title="T")
+    assert table.notes.endswith("treated clusters leave; an effect that rests on one treated cluster has none.")
+    assert "none" in {cell.text for row in table.rows for cell in row.cells}

@@ -11,7 +11,7 @@ from aigreen_study.figures import parts_figure, parts_horizon_figure
 from aigreen_study.numbers import headline
 from aigreen_study.numbers.prose import Ledger
 from aigreen_study.specification.decomposed import on_scales
-from aigreen_study.specification.parts import against_truth, movement, shares, support
+from aigreen_study.specification.parts import Movement, against_truth, movement, shares, support
 from aigreen_study.tables.parts import (
     decomposition_table,
     exposures_table,
@@ -143,6 +143,9 @@ def test_total_is_imputation_on_the_clean_view(panel, parts):
     assert [cell.value for cell in table.rows[0].cells[4:]] == pytest.approx(
         [2, test.p_value, test.trend.values[0], test.trend_p_value]
     )
+    largest = result.event_study().pretrend_test(method="max_t")
+    (row,) = moves_table({"Outcome": Movement(result.overall(), largest)}).rows
+    assert (row.cells[4].text, largest.df) == ("2", 3)
 
 
 def test_exposures_stand_side_by_side(overall, panel):

@@ -1,0 +1,76 @@
+"""Sentences of the default paper of a study of one's own panel, by the numbers that there are."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pypdf
+import pytest
+
+typst = pytest.importorskip("typst")
+
+ROOT = Path(__file__).parents[3]
+OWN = {
+    "file": "a.csv", "citation": "", "units": "states", "period": "year", "cluster": "State", "outcome": "Output",
+    "counts": "", "covariates": [], "channels": {}, "exposures": {}, "moved": ["y"], "groups": {}, "dose": "",
+    "map": False, "exhibits": {}, "control_group": "not yet treated",
+}  # fmt: skip
+
+
+@pytest.fixture
+def said(tmp_path):
+    """Text of a section, with numbers as they are printed and empty exhibits."""
+    shutil.copytree(ROOT / "paper", tmp_path / "paper", ignore=shutil.ignore_patterns("expected"))
+
+    def text(section, numbers, **own):
+        results = tmp_path / "results"
+        (results / "tables").mkdir(parents=True, exist_ok=True)
+        (results / "figures").mkdir(exist_ok=True)
+        for name in own.get("groups", {}):
+            table = f"#figure(kind: table, caption: [x], [x]) <tab-{name}>"
+            (results / f"tables/{name}.typ").write_text(table, encoding="utf-8")
+        entries = {key: {"text": value, "value": value} for key, value in numbers.items()}
+        (results / "numbers.json").write_text(json.dumps(entries), encoding="utf-8")
+        main = tmp_path / "main.typ"
+        main.write_text(f'#set heading(numbering: "1.")\n#include "/paper/sections/{section}.typ"\n', encoding="utf-8")
+        config = json.dumps({"study": "s", "simulated": False, "own": OWN | own})
+        inputs = {"config": config, "results": "/results"}
+        typst.compile(main, output=tmp_path / "out.pdf", root=tmp_path, sys_inputs=inputs)
+        pages = pypdf.PdfReader(tmp_path / "out.pdf").pages
+        return re.sub(r"\s+", " ", " ".join(page.extract_text() for page in pages))
+
+    return text
+
+
+AREA = {"groups": {"heterogeneity_area": "Area"}}
+
+
+def test_groups_of_which_one_is_treated_are_not_compared(said):
+    text = said("own-groups", {"heterogeneity_area_group_1": "0.420"}, **AREA)
+    assert "Effects by area cannot be compared on these data: the notes of Table 1 say why." in text
+    assert not re.search(r"\s[.;,]|\)\s*\.", text)
+
+
+def test_two_groups_are_told_with_the_p_value_of_their_line_in_the_table(said):
+    key = "heterogeneity_area_area"
+    numbers = {f"{key}_diff": "0.245", f"{key}_diff_se": "0.156", f"{key}_diff_p": "0.248"}
+    numbers |= {f"{key}_equal_p": "0.237", f"{key}_equal_verdict": "does not reject"}
+    text = said("own-groups", numbers, **AREA)
+    assert (
+        "By area (Table 1) the second group less the first differs by 0.245 (0.156), with a p-value of 0.248." in text
+    )
+    assert "0.237" not in text
+    del numbers[f"{key}_diff_p"]
+    assert "differs by 0.245 (0.156). " in said("own-groups", numbers, **AREA)
+
+
+def test_three_groups_are_told_with_the_joint_test_of_the_table(said):
+    key = "heterogeneity_area_area_equal"
+    text = said("own-groups", {f"{key}_p": "0.031", f"{key}_verdict": "rejects"}, **AREA)
+    assert "By area (Table 1) a joint test rejects that all effects are equal (p-value of 0.031)." in text
+
+
+def test_differences_without_a_joint_test_are_not_passed_over(said):
+    text = said("own-groups", {"heterogeneity_area_area_diff_group_2": "0.1"}, **AREA)
+    assert "Table 1 has the differences by area, which these data do not test jointly." in text
