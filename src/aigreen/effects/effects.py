@@ -33,6 +33,7 @@ from aigreen.effects.hypotheses import restrictions
 from aigreen.effects.maketables import Maketables
 from aigreen.effects.multiplier import Band, Multipliers, sup_t_critical
 from aigreen.effects.products import Factors, Products
+from aigreen.effects.sample_sizes import SAMPLES, samples_of
 from aigreen.effects.small_samples import (
     Spread,
     Strata,
@@ -70,7 +71,6 @@ if TYPE_CHECKING:
 
 Leads = Literal["path", "changes", "separate"]
 Intervals = Literal["auto", "asymptotic"]
-SAMPLES = "samples"
 MANY = 100  # effective treated clusters from which asymptotic bands and covariances serve
 PRINTED, _ENDS = 60, 20  # effects that are printed whole, and those shown of more
 _ROUNDING = 1e-13
@@ -1104,13 +1104,9 @@ def _smallest(parts: Sequence[Effects]) -> int | None:
     return min((part.df for part in parts if part.df is not None), default=None)
 
 
-def _size(part: Effects) -> str:
-    return f"{part.n_rows:,} rows, {part.n_units:,} units, {part.n_clusters:,} clusters"
-
-
 def merged(parts: Sequence[Effects]) -> dict[str, Any]:
     """Return the facts of a result made from several; where samples differ, the smallest sizes, and all in words."""
-    samples = dict.fromkeys(text for part in parts for text in part.conventions.get(SAMPLES, _size(part)).split("; "))
+    samples = dict.fromkeys(text for part in parts for text in samples_of(part))
     conventions: dict[str, str] = {}
     for part in parts:
         for key, text in part.conventions.items():

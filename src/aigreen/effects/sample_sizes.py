@@ -1,0 +1,22 @@
+"""Sizes of the samples that a result rests on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aigreen.effects.maketables import Maketables
+
+SAMPLES = "samples"
+
+
+def samples_of(result: Maketables) -> list[str]:
+    """Rows, units and clusters of each sample in words; samples of the same sizes stand once."""
+    own = f"{result.n_rows:,} rows, {result.n_units:,} units, {result.n_clusters:,} clusters"
+    return result.conventions.get(SAMPLES, own).split("; ")
+
+
+def sizes_of(result: Maketables) -> dict[str, str]:
+    """Cells of a table for rows, units and clusters, as ``"374; 176"`` where samples differ."""
+    sizes = [[size.split(" ")[0] for size in text.split(", ")] for text in samples_of(result)]
+    return dict(zip(("rows", "units", "clusters"), map("; ".join, zip(*sizes, strict=True)), strict=True))
