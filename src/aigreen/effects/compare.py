@@ -106,16 +106,19 @@ class Comparison:
             [(label, statistic) for label in tables for statistic in _STATISTICS]
         ]
 
+    @typed
     def to_markdown(self, digits: int = 3) -> str:
         """Table in Markdown, errors in parentheses, sizes below."""
         cells = self._cells(digits).map(lambda cell: cell.replace("\n", " "))
         cells = cells.rename(index=_in_markdown, columns=_in_markdown)
         return f"{cells.to_markdown(disable_numparse=True)}\n\n{_NOTE}"
 
+    @typed
     def to_latex(self, digits: int = 3) -> str:
         """Table for LaTeX (packages booktabs, makecell, tabularx, threeparttable)."""
         return str(self._table(digits, "tex"))
 
+    @typed
     def to_html(self, digits: int = 3) -> str:
         """Table as HTML, by great-tables."""
         return str(self._table(digits, "gt").as_raw_html())

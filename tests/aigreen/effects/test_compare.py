@@ -163,6 +163,12 @@ def test_a_difference_of_samples_shows_the_sizes_of_each(tmp_path: Path) -> None
     assert gap.glance()[["nobs", "n.units", "n.clusters"]].to_numpy().tolist() == [[400, 16, 16]]
 
 
+def test_a_path_for_digits_is_named() -> None:
+    for write in (compare({"a": A}).to_latex, compare({"a": A}).to_html, compare({"a": A}).to_markdown):
+        with pytest.raises(WrongTypeError, match=r"digits='x\.tex': a whole number is expected"):
+            write("x.tex")  # type: ignore[arg-type]
+
+
 def test_what_cannot_be_compared_is_named(panel: Panel) -> None:
     with pytest.raises(EffectsError, match="there is no result"):
         compare({})
