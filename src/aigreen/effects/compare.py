@@ -15,6 +15,7 @@ from aigreen.effects.as_statsmodels import labels
 from aigreen.effects.effects import Effects
 from aigreen.effects.maketables import write_document
 from aigreen.effects.multiplier import Band
+from aigreen.effects.sample_sizes import sizes_of
 from aigreen.errors import EffectsError, WrongTypeError
 from aigreen.options import check_level
 
@@ -105,16 +106,19 @@ class Comparison:
             [(label, statistic) for label in tables for statistic in _STATISTICS]
         ]
 
+    @typed
     def to_markdown(self, digits: int = 3) -> str:
         """Table in Markdown, errors in parentheses, sizes below."""
         cells = self._cells(digits).map(lambda cell: cell.replace("\n", " "))
         cells = cells.rename(index=_in_markdown, columns=_in_markdown)
         return f"{cells.to_markdown(disable_numparse=True)}\n\n{_NOTE}"
 
+    @typed
     def to_latex(self, digits: int = 3) -> str:
         """Table for LaTeX (packages booktabs, makecell, tabularx, threeparttable)."""
         return str(self._table(digits, "tex"))
 
+    @typed
     def to_html(self, digits: int = 3) -> str:
         """Table as HTML, by great-tables."""
         return str(self._table(digits, "gt").as_raw_html())
@@ -161,8 +165,7 @@ class Comparison:
                 str(row): f"{value:.{digits}f}" + ("" if error == 0 else f"\n({error:.{digits}f})")
                 for row, value, error in pairs
             }
-            sizes = {"rows": result.n_rows, "units": result.n_units, "clusters": result.n_clusters}
-            columns[label] = cells | {key: f"{n:,}" for key, n in sizes.items()}
+            columns[label] = cells | sizes_of(result)
         order = [*map(str, self._rows), "rows", "units", "clusters"]
         return pd.DataFrame(columns).reindex(order).fillna("").rename_axis(self._rows.name)
 
@@ -181,6 +184,7 @@ def compare(results: Mapping[str, Effects]) -> Comparison:
 
     Averages after treatment are compared, or effects as they are where they are not by cohort and time (parts,
     coefficients); ``compare(...).event_study()`` compares by horizon. Rows with the same label stand beside each other.
+    Sizes below a result of several samples are those of each, as ``374; 176``.
 
     Parameters
     ----------

@@ -33,6 +33,7 @@ from aigreen.effects.hypotheses import restrictions
 from aigreen.effects.maketables import Maketables
 from aigreen.effects.multiplier import Band, Multipliers, sup_t_critical
 from aigreen.effects.products import Factors, Products
+from aigreen.effects.sample_sizes import SAMPLES, samples_of
 from aigreen.effects.small_samples import (
     Spread,
     Strata,
@@ -70,7 +71,6 @@ if TYPE_CHECKING:
 
 Leads = Literal["path", "changes", "separate"]
 Intervals = Literal["auto", "asymptotic"]
-SAMPLES = "samples"
 MANY = 100  # effective treated clusters from which asymptotic bands and covariances serve
 PRINTED, _ENDS = 60, 20  # effects that are printed whole, and those shown of more
 _ROUNDING = 1e-13
@@ -564,7 +564,8 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
         ----------
         R : ndarray, shape (q, k), or str, optional
             Or an equation of labels, ``"direct = m"``, ``"2*a - b = 0.1"``, several between commas; labels that are no
-            plain words stand between backticks, ``"`direct, 3` = `direct, 4`"``.
+            plain words stand between backticks, ``"`direct, 3` = `direct, 4`"``. One of several
+            levels is enough where it names one effect, ``"south = north"``.
         value : float or ndarray, shape (q,)
             With an equation nothing: it says its own.
         method : {"auto", "chi2", "hotelling", "wild", "randomization", "max_t"}
@@ -575,7 +576,8 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
             effects are centred at the mean of all treated clusters and these are effectively fewer than `MANY`, else
             hotelling; chi2 for results without influence functions, hotelling for those with a `root`.
         n_draws, seed
-            Of wild, randomization and max_t.
+            Of wild, randomization and max_t. Their p-value has a simulation error of :math:`\sqrt{p(1 - p)/n}`, at .05
+            .007 with 999 draws and .002 with 9,999: take more where it is near the size of the test.
 
         Raises
         ------
@@ -654,6 +656,8 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
             joint = before.test(R, method=method, n_draws=n_draws, seed=seed)
         except EffectsError as error:
             hint = "; test the event study: event_study().pretrend_test()" if "cohort" in self.index.names else ""
+            if not hint and isinstance(error, FewClustersError) and "window=" not in str(error):
+                hint = before._window_of_many(self)
             raise type(error)(f"{error}{hint}") from None
         try:
             p = np.nan if trend is None else trend.test().p_value
@@ -897,6 +901,16 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
             horizon = self.index.get_level_values("time") - self.index.get_level_values("cohort")
         return ~post & np.asarray(horizon < -self.anticipation)
 
+    def _window_of_many(self, whole: Effects) -> str:
+        """Name the window of the horizons before treatment, of `whole`, behind which there is more than one cluster."""
+        horizon = self.index.get_level_values("horizon")
+        lone = np.zeros(len(self), dtype=bool) if self._spread is None else np.isnan(self._spread.df)
+        lone &= self._std_errors() > 0
+        if not lone.any() or horizon[lone].max() >= horizon[self._std_errors() > 0].max():
+            return ""
+        window = (int(horizon[lone].max()) + 1, int(whole.index.get_level_values("horizon").max()))
+        return f"; event_study(window={window}) leaves them out"
+
     def _trend_weights(self) -> tuple[np.ndarray, pd.Index]:
         """Weights of each path's slope, shape (k, paths), and the labels of the paths."""
         live = self._std_errors() > 0
@@ -1097,7 +1111,7 @@ def on_same_clusters(a: Effects, b: Effects) -> tuple[np.ndarray, np.ndarray]:
     if a.clusters is not b.clusters and not (a.clusters.name == b.clusters.name and a.clusters.equals(b.clusters)):
         raise IncompatibleEffectsError(
             f"the results stand on different clusters ({len(a.clusters)} by {a.clusters.name!r}, {len(b.clusters)} by "
-            f"{b.clusters.name!r}): make one Panel and use its views"
+            f"{b.clusters.name!r}): make one Panel and use its views, as panel.split('column') gives them"
         )
     return psi, other
 
@@ -1110,13 +1124,9 @@ def _smallest(parts: Sequence[Effects]) -> int | None:
     return min((part.df for part in parts if part.df is not None), default=None)
 
 
-def _size(part: Effects) -> str:
-    return f"{part.n_rows:,} rows, {part.n_units:,} units, {part.n_clusters:,} clusters"
-
-
 def merged(parts: Sequence[Effects]) -> dict[str, Any]:
     """Return the facts of a result made from several; where samples differ, the smallest sizes, and all in words."""
-    samples = dict.fromkeys(text for part in parts for text in part.conventions.get(SAMPLES, _size(part)).split("; "))
+    samples = dict.fromkeys(text for part in parts for text in samples_of(part))
     conventions: dict[str, str] = {}
     for part in parts:
         for key, text in part.conventions.items():

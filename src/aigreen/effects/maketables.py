@@ -11,6 +11,7 @@ import pandas as pd
 from aigreen.arguments import typed
 from aigreen.disk import write_bytes
 from aigreen.effects.as_statsmodels import labels
+from aigreen.effects.sample_sizes import SAMPLES, samples_of, sizes_of
 from aigreen.errors import OptionError
 
 if TYPE_CHECKING:
@@ -64,8 +65,8 @@ class Maketables:
         ends = [table[side].map(lambda number: _cell(number, digits)) for side in ("conf_low", "conf_high")]
         cells[f"{level:.0%} interval"] = [f"[{low}, {high}]" if low else "" for low, high in zip(*ends, strict=True)]
         cells = cells.set_axis(labels(self.index)).rename(columns=_HEADS)
-        sizes = f"N = {self.n_rows:,} rows, {self.n_units:,} units, {self.n_clusters:,} clusters."
-        write_document(MTable(cells, notes=f"{self.method} on {self.outcome}. {sizes}").make("docx"), path)
+        sizes = "; ".join(samples_of(self))
+        write_document(MTable(cells, notes=f"{self.method} on {self.outcome}. N = {sizes}.").make("docx"), path)
 
     @property
     def __maketables_coef_table__(self) -> pd.DataFrame:
@@ -91,4 +92,6 @@ class Maketables:
 
     def __maketables_stat__(self, key: str) -> Any:
         facts = {"N": self.n_rows, "units": self.n_units, "clusters": self.n_clusters, "estimator": self.method}
+        if SAMPLES in self.conventions and key in ("N", "units", "clusters"):
+            return sizes_of(self)["rows" if key == "N" else key]
         return facts.get(key)

@@ -53,7 +53,11 @@ class Tidy:
         return in_kind(pd.concat([keys.reset_index(drop=True), table.reset_index(drop=True)], axis=1), backend)
 
     def glance(self) -> pd.DataFrame:
-        """One row about the fit: nobs, n.units, n.clusters, df.residual (infinite where normal), method, outcome."""
+        """One row about the fit: nobs, n.units, n.clusters, df.residual (infinite where normal), method, outcome.
+
+        A difference, sum or stack of samples has the smallest nobs, n.units and n.clusters of them;
+        ``conventions["samples"]`` has those of each.
+        """
         sizes = {"nobs": self.n_rows, "n.units": self.n_units, "n.clusters": self.n_clusters}
         df = float("inf") if self.df is None else float(self.df)
         return pd.DataFrame([sizes | {"df.residual": df, "method": self.method, "outcome": self.outcome}])

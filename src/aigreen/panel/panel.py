@@ -40,6 +40,7 @@ from aigreen.panel.on_disk.scanned import ScannedPanel
 from aigreen.panel.on_disk.sorted_file import memory_bytes, sort_files
 
 ROW = "row"
+MOST_PARTS = 100  # of a split by values with fractions
 _SLOPES = re.compile(r"(?P<effect>[^\[\]]+)\[(?P<alone>\[)?(?P<variables>[^\[\]]+)(?(alone)\])\]")
 
 
@@ -514,11 +515,25 @@ class Panel:
 
     @typed
     def split(self, name: str) -> dict[Any, Panel]:
-        """Return one view for each value of a column, in their order (or that of its categories), without missing."""
+        """Return one view for each value of a column, in their order (or that of its categories), without missing.
+
+        Raises
+        ------
+        DataError
+            More than `MOST_PARTS` values, fractions among them: a quantity, to be cut into intervals first.
+        """
         series = self._series(name)
         seen = series.dropna()
         categorical = isinstance(series.dtype, pd.CategoricalDtype)
         values = seen.cat.remove_unused_categories().cat.categories if categorical else factorize(seen)[1]
+        if len(values) > MOST_PARTS and pd.api.types.is_float_dtype(values) and (values % 1 != 0).any():
+            raise DataError(
+                f"column {name!r} has {len(values):,} values, fractions among them: a quantity; split a column of "
+                "its intervals, as pd.qcut makes them",
+                column=name,
+                count=len(values),
+                first=values[:5],
+            )
         return {value: self[(series == value).to_numpy(dtype=bool, na_value=False)] for value in values}
 
     def require_units(self, what: str) -> None:

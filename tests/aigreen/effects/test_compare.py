@@ -148,6 +148,27 @@ def test_tables_hold_the_same_cells(tmp_path: Path) -> None:
     assert f"{A.values[0]:.1f} (" in both.to_markdown(digits=1)
 
 
+def test_a_difference_of_samples_shows_the_sizes_of_each(tmp_path: Path) -> None:
+    small = replace(B.select(B.index == "m"), n_rows=1176, n_units=16, n_clusters=16)
+    large = A.select(A.index == "m")
+    gap = large - small
+    both = compare({"large": large, "small": small, "gap": gap})
+    gap.to_word(tmp_path / "gap.docx")
+    words = "".join(part.text for part in docx.Document(str(tmp_path / "gap.docx")).element.iter() if part.text)
+    for text in (both.to_markdown(), both.to_latex(), both.to_html(), repr(both)):
+        assert all(text.count(sizes) == 1 for sizes in ("400; 1,176", "80; 16", "40; 16"))
+    assert "N = 400 rows, 80 units, 40 clusters; 1,176 rows, 16 units, 16 clusters." in words
+    assert [gap.__maketables_stat__(key) for key in ("N", "units", "clusters")] == ["400; 1,176", "80; 16", "40; 16"]
+    assert [large.__maketables_stat__(key) for key in ("N", "units", "clusters")] == [400, 80, 40]
+    assert gap.glance()[["nobs", "n.units", "n.clusters"]].to_numpy().tolist() == [[400, 16, 16]]
+
+
+def test_a_path_for_digits_is_named() -> None:
+    for write in (compare({"a": A}).to_latex, compare({"a": A}).to_html, compare({"a": A}).to_markdown):
+        with pytest.raises(WrongTypeError, match=r"digits='x\.tex': a whole number is expected"):
+            write("x.tex")  # type: ignore[arg-type]
+
+
 def test_what_cannot_be_compared_is_named(panel: Panel) -> None:
     with pytest.raises(EffectsError, match="there is no result"):
         compare({})

@@ -26,6 +26,16 @@ E = make(pd.Index(NAMES, name="part"))
 BY_HORIZON = make(pd.MultiIndex.from_product([["direct", "m"], [-1, 0]], names=["part", "horizon"]))
 
 
+def test_a_level_that_names_one_effect_is_enough_in_a_hypothesis() -> None:
+    both = make(pd.MultiIndex.from_tuples([("other", "ATT"), ("south", "ATT")], names=["model", "effect"]))
+    for text, R, r in (("other = south", [1, -1], 0), ("2*south - `other, ATT` = 0.1", [-1, 2], 0.1)):
+        psi = both.psi @ R
+        found = both.test(text, method="chi2")
+        np.testing.assert_allclose(found.statistic, (both.values @ R - r) ** 2 / (psi @ psi), rtol=1e-10)
+    with pytest.raises(UnknownColumnError, match=r"other, ATT, south, ATT"):
+        both.test("ATT = 0")
+
+
 def test_tidy_has_the_columns_of_broom() -> None:
     table = E.tidy(0.9)
     numbers = ["estimate", "std.error", "statistic", "p.value", "conf.low", "conf.high"]

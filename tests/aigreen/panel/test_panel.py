@@ -359,3 +359,11 @@ def test_clean_rows_are_treated_or_exposed_to_nothing() -> None:
     both = panel.clean(["near", "far"])
     assert both.labels(range(len(both))) == ["(1, 1)", "(1, 2)", "(2, 1)"]
     assert both.clusters is panel.clusters
+
+
+def test_a_quantity_is_not_split_by_its_values():
+    df = pd.DataFrame({"firm": np.repeat(np.arange(60), 2), "year": [2001, 2002] * 60, "size": np.arange(120) + 0.5})
+    with pytest.raises(DataError, match=r"column 'size' has 120 values, fractions among them.*pd.qcut.*first: 0.5"):
+        Panel(df, unit="firm", time="year").split("size")
+    assert len(Panel(df.assign(size=df["size"] + 0.5), unit="firm", time="year").split("size")) == 120
+    assert len(Panel(df[:100], unit="firm", time="year").split("size")) == 100

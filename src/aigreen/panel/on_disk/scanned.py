@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -38,6 +38,8 @@ from aigreen.panel.formulas import is_formula
 from aigreen.panel.on_disk.blocks import ROWS, Block, unit_tables
 from aigreen.panel.on_disk.coding import Coder
 from aigreen.panel.on_disk.sorted_file import Store, quoted
+
+_VIEWS = ["views of a Panel in memory", "Panel.scan of files with the rows wanted"]
 
 
 class ScannedPanel:
@@ -143,6 +145,18 @@ class ScannedPanel:
     def __len__(self) -> int:
         return self.n_rows
 
+    def split(self, name: str) -> NoReturn:
+        """Refuse: views are for a Panel in memory.
+
+        Raises
+        ------
+        OptionError
+        """
+        raise OptionError("split", name, _VIEWS)
+
+    def __getitem__(self, mask: object) -> NoReturn:
+        raise OptionError("mask", type(mask).__name__, _VIEWS)
+
     def __repr__(self) -> str:
         shape = "balanced" if self.balanced else "unbalanced"
         treated = int(self.group_units[np.isfinite(self.group_cohort)].sum())
@@ -205,7 +219,7 @@ class ScannedPanel:
             if part not in self.schema.names and "[" in part:
                 raise OptionError("fixed_effects", name, ["effects without slopes, from disk"])
             if part not in self.schema.names:
-                raise UnknownColumnError(part, self.columns)
+                raise self._unknown(part)
             if part == self.names["unit"] and len(parts) > 1:
                 raise OptionError("fixed_effects", name, ["interactions without the unit, from disk"])
         return parts
@@ -242,7 +256,7 @@ class ScannedPanel:
         if name not in self.schema.names:
             if is_formula(name, self.columns):
                 raise OptionError("covariates", name, ["columns: formulas are for a Panel in memory"])
-            raise UnknownColumnError(name, self.columns)
+            raise self._unknown(name)
         if name in self._sizes:
             return
         kind, column = self.schema.field(name).type, quoted(name)
@@ -443,11 +457,16 @@ class ScannedPanel:
     def _distinct(self, name: str) -> pd.Series:
         """Distinct values of a column, without missing ones except in the column of cohorts."""
         if name not in self.schema.names:
-            raise UnknownColumnError(name, self.columns)
+            raise self._unknown(name)
         if name != self.names.get("cohort") and name not in self.names.values():
             self._refuse_missing(name)
         found = self.store.frame(f"select distinct {quoted(name)} from {{file}} order by 1")[name]
         return found.drop_duplicates(ignore_index=True)
+
+    def _unknown(self, name: str) -> UnknownColumnError:
+        """Say that a column is not among those kept, and where they are named if some of the files were left out."""
+        role = "" if self.store.whole else "Panel.scan keeps the columns of its columns= only"
+        return UnknownColumnError(name, self.columns, role=role)
 
     def _refuse_missing(self, role: str) -> None:
         name = self.names.get(role, role)

@@ -38,10 +38,13 @@ class Store:
     path : Path
     bytes : int
         Memory for DuckDB, and for the sums of an estimator.
+    whole : bool
+        Whether all columns of the files were kept.
     """
 
     path: Path
     bytes: int
+    whole: bool = True
 
     def table(self, select: str) -> pa.Table:
         """Run a query in which ``{file}`` stands for the sorted file."""
@@ -114,7 +117,7 @@ def sort_files(
         state = [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in found]
         key = hashlib.sha256(json.dumps([_LAYOUT, state, kept, roles["unit"], roles["time"]]).encode()).hexdigest()
         target = folder / f"sorted-{key[:16]}.parquet"
-        store = Store(target, memory)
+        store = Store(target, memory, whole=set(present) == set(kept))
         if cache is None:
             weakref.finalize(store, _remove, folder)
         elif target.exists():

@@ -274,3 +274,15 @@ def test_a_refused_column_is_refused_again(tmp_path, value):
             panel.check_number("y")
         said.append(str(told.value))
     assert said[0] == said[1]
+
+
+def test_views_are_refused_and_a_column_that_was_not_kept_points_to_columns(tmp_path) -> None:
+    ours = scan(frame(), tmp_path, columns=["y"])
+    with pytest.raises(OptionError, match=r"split='ind': .*views of a Panel in memory"):
+        ours.split("ind")
+    with pytest.raises(OptionError, match=r"mask='Series': .*files with the rows wanted"):
+        ours[frame()["ind"] == 1]
+    with pytest.raises(UnknownColumnError, match=r"columns= only: no column 'w'"):
+        GroupTimeATT().fit(ours, "w")
+    with pytest.raises(UnknownColumnError, match=r"^no column 'z'"):
+        GroupTimeATT().fit(scan(frame(), tmp_path), "z")
