@@ -284,7 +284,7 @@ class ClusterShares:
         for p in range(n):
             users = set(label[pool == p].tolist())
             owner[compared[pool == p].any(axis=0)] = users.pop() if len(users) == 1 else owner.max() + 1
-        owner[owner < 0] = owner.max() + 1  # neither treated nor compared
+        owner[owner < 0] = np.bincount(owner[owner >= 0]).argmax()  # neither treated nor compared
         return whole._split([owner == sample for sample in range(owner.max() + 1)])
 
     def _split(self, samples: Sequence[np.ndarray]) -> list[tuple[np.ndarray, ClusterShares]]:

@@ -694,6 +694,17 @@ def test_what_stands_beside_two_results_does_not_change_their_difference(tmp_pat
         np.testing.assert_allclose(other.conf_int().iloc[:1], a.conf_int(), rtol=1e-12)
 
 
+def test_clusters_that_are_neither_treated_nor_compared_do_not_take_a_difference_its_error():
+    _, parts = apart(((3, 4), (3, 4)))
+    a, b = (Imputation().fit(part, "y").overall() for part in parts)
+    gap = b - a
+    shares, moved = gap.cluster_shares, gap.psi.copy()
+    unused = replace(shares, controls=np.where(np.arange(len(moved))[:, None] == len(moved) - 1, 0, shares.controls))
+    moved[-1] = 1e-6
+    found = replace(gap, psi=moved, cluster_shares=unused).effective_clusters()["df"]
+    assert found.iloc[0] == pytest.approx(gap.effective_clusters()["df"].iloc[0], rel=0.05)
+
+
 @pytest.mark.slow
 def test_size_of_a_difference_between_all_and_a_few_clusters_with_larger_shocks():
     rejected = []
