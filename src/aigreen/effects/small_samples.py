@@ -94,10 +94,8 @@ class Strata:
         return cls(np.zeros(n_clusters, dtype=np.intp), np.array([df]))
 
 
-def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: float | np.ndarray) -> Spread:
+def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: float) -> Spread:
     """Small-sample errors of each effect, from influence functions of shape (clusters, k).
-
-    `n_clusters`, of all effects or of each, counts for those without treated rows.
 
     A cohort in one cluster is centred at itself and shows no spread: it is given that of the other treated clusters,
     by the square of its share; where there are none, the effect has no error of its own. Fewer than `ONE` effective
@@ -107,7 +105,6 @@ def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: float | np.ndarra
         return _by_effect(psi, shares, n_clusters)
     k = psi.shape[1]
     std_errors, df, treated = np.zeros(k), np.full(k, np.nan), np.zeros(k)
-    all_df = np.broadcast_to(np.asarray(n_clusters) - 1.0, k)
     for j in range(k):
         square = psi[:, j] ** 2 / (1 - leverage(shares, j))
         treated[j] = effective(shares.treated(j), shares.size)
@@ -115,7 +112,7 @@ def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: float | np.ndarra
         if not std_errors[j] > 0 or shares.alone[j] or 0 < treated[j] < ONE:
             continue
         if not treated[j]:
-            df[j] = all_df[j]
+            df[j] = n_clusters - 1
             continue
         strata = strata_of(shares, [j])
         v = np.bincount(strata.of, square, len(strata.df))
@@ -136,7 +133,7 @@ def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: float | np.ndarra
     return Spread(std_errors, df, treated, effective(shares.control, shares.size))
 
 
-def _by_effect(psi: np.ndarray, shares: ClusterShares, n_clusters: float | np.ndarray) -> Spread:
+def _by_effect(psi: np.ndarray, shares: ClusterShares, n_clusters: float) -> Spread:
     """Errors of effects of several results: of one result as they are alone, of several as sums over samples."""
     found = []
     for j in range(psi.shape[1]):
@@ -161,7 +158,7 @@ def _added(psi: np.ndarray, parts: list[tuple[np.ndarray, ClusterShares]]) -> tu
     """
     found = []
     for inside, own in parts:
-        n = inside.sum() if own.of.any() else max(1.0, effective(own.control))
+        n = int(inside.sum()) if own.of.any() else max(1.0, effective(own.control))
         found.append(spread(psi * inside[:, None], own, n))
     v, df = (np.array([getattr(part, name)[0] for part in found]) for name in ("std_errors", "df"))
     v **= 2
