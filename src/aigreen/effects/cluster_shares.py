@@ -226,8 +226,19 @@ class ClusterShares:
             of=self.of @ size,
             by_group=(touched & self.by_group).any(axis=1),
             own_left_out=(touched & self.own_left_out).any(axis=1),
-            alone=(touched & self.alone).any(axis=1),
+            alone=(touched & self.alone).any(axis=1) | self._compared_with_one(touched),
         )
+
+    def _compared_with_one(self, touched: np.ndarray) -> np.ndarray:
+        """Whether sums over several results take an effect whose treated rows stand in one cluster, shape (r,)."""
+        if self.result is None:
+            return np.zeros(len(touched), dtype=bool)
+        behind = np.stack(
+            [self.of[self.result == k].any(axis=0) for k in range(self.result.max(initial=-1) + 1)], axis=-1
+        )
+        several = (touched.astype(int) @ behind > 0).sum(axis=1) > 1
+        one = np.array([0 < effective(self.treated(j), self.size) < ONE for j in range(self.of.shape[1])], dtype=bool)
+        return several & (touched & one).any(axis=1)
 
     @staticmethod
     def beside(parts: Sequence[ClusterShares], *, apart: bool = False) -> ClusterShares:

@@ -48,6 +48,7 @@ from aigreen.effects.small_samples import (
     spread,
     strata_of,
     wild_p,
+    with_lone_cohorts,
 )
 from aigreen.effects.tidy import Tidy
 from aigreen.effects.wald import Method, Wald, check_rank, chi_squared
@@ -799,14 +800,16 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
                 f"{max(0, int(fewest - 2))}: their joint covariance cannot be estimated; test fewer, as by "
                 "event_study(window=...), or see trend(), the band of conf_int(simultaneous=True), or method='max_t'"
             )
-        strata = strata_of(shares, list(range(q))) if fewest is not None else Strata.one(len(psi), self._clusters_df())
-        if (
-            q == 1 and len(shares.by_sample([0])) > 1
-        ):  # the bound of a sample is one of its own variance, not of the sum
-            most = float(found.df[0])
+        if q == 1 and fewest is not None:
+            statistic, nu = float((gap[0] / found.std_errors[0]) ** 2), float(found.df[0])
+            p = float(special.fdtrc(1, nu, statistic))
+        elif fewest is None:
+            statistic, nu, p = hotelling(gap, u, Strata.one(len(psi), self._clusters_df()))
         else:
+            strata = strata_of(shares, list(range(q)))
             most = min((most_df(shares, j, strata) for j in live.tolist()), default=np.inf)
-        statistic, nu, p = hotelling(gap, u, strata, most)
+            u, free = with_lone_cohorts(u, shares)
+            statistic, nu, p = hotelling(gap, u, strata, min(most, free))
         if method == "wild":
             statistic, p = wild_p(gap, psi, shares, n_draws=n_draws, seed=seed)
         elif method == "randomization":

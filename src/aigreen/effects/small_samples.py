@@ -121,15 +121,12 @@ def spread(psi: np.ndarray, shares: ClusterShares, n_clusters: float) -> Spread:
             df[j] = np.nan
             continue
         if strata.lone and not shares.own_left_out[j]:
-            H = shares.treated(j) ** 2
-            known = strata.of > 0
-            free = np.maximum(strata.df[1:], 0).sum()
-            if not H[known].any():
+            known, more = _lone_cohorts(shares, j, strata)
+            if not known.any():
                 df[j] = np.nan
                 continue
-            variance = square[known].sum() / H[known].sum()
-            std_errors[j] = np.sqrt(square.sum() + variance * H[~known].sum())
-            df[j] = min(df[j], max(1.0, free))
+            std_errors[j] = np.sqrt(square.sum() + (more - 1) * square[known].sum())
+            df[j] = min(df[j], _free(strata))
     return Spread(std_errors, df, treated, effective(shares.control, shares.size))
 
 
@@ -169,9 +166,40 @@ def _added(
     strata = _strata_apart(parts, [0])
     total = min(total, _most_df_apart(whole, parts, 0))
     if strata.lone and not parts[0][1].own_left_out[0]:
-        free = np.maximum(np.delete(strata.df, strata.comparison), 0).sum()
-        total = min(total, max(1.0, free))
+        total = min(total, _free(strata))
     return np.sqrt(v.sum(keepdims=True)), np.array([total if total > 0 else np.nan])
+
+
+def with_lone_cohorts(u: np.ndarray, shares: ClusterShares) -> tuple[np.ndarray, float]:
+    """Give cohorts in one cluster the spread of the other treated clusters, as `spread` does effect by effect.
+
+    Returns
+    -------
+    u : ndarray, shape (clusters, q)
+    free : float
+        Degrees of freedom that there are at most.
+    """
+    u, free = u.copy(), np.inf
+    for j in range(u.shape[1]):
+        for inside, own in shares.by_sample([j]):
+            strata = strata_of(own, [j])
+            if strata.lone and not own.own_left_out[j]:
+                known, more = _lone_cohorts(own, j, strata)
+                u[known & inside, j] *= np.sqrt(more)
+                free = min(free, _free(strata))
+    return u, free
+
+
+def _lone_cohorts(shares: ClusterShares, effect: int, strata: Strata) -> tuple[np.ndarray, float]:
+    """Mark the treated clusters that show a spread; by how much their variance grows to stand for all treated ones."""
+    H = shares.treated(effect) ** 2
+    known = ~np.isin(strata.of, strata.comparison)
+    return known, float(H.sum() / (H[known].sum() or 1.0))
+
+
+def _free(strata: Strata) -> float:
+    """Degrees of freedom of the treated clusters that show a spread, at least one."""
+    return max(1.0, float(np.maximum(np.delete(strata.df, strata.comparison), 0).sum()))
 
 
 def fewest_treated(shares: ClusterShares, effect: int) -> float:
@@ -228,7 +256,7 @@ def _most_df_apart(whole: ClusterShares, parts: list[tuple[np.ndarray, ClusterSh
         v.append(known * square.sum() / (known.sum() or 1.0))  # lone cohorts are given the variance of the others
         df.append(np.maximum(strata.df[1:], 1.0).round(6))
     variance = np.concatenate(v)
-    return _df_of_quantile(tuple((variance / variance.sum()).round(6)), tuple(np.concatenate(df)), ())
+    return _df_of_quantile(tuple((variance / (variance.sum() or 1.0)).round(6)), tuple(np.concatenate(df)), ())
 
 
 @lru_cache(maxsize=1024)

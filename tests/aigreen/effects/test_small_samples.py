@@ -558,6 +558,43 @@ def test_most_degrees_of_freedom_of_a_weighted_difference_between_samples_are_th
     assert beyond.mean() == pytest.approx(0.05, abs=0.001)
 
 
+@pytest.mark.parametrize("sizes", [((1,), (4,)), ((1,), (1,)), ((1,), (2,))])
+@pytest.mark.parametrize("model", [Imputation(), GroupTimeATT()])
+def test_an_effect_on_one_cluster_has_no_error_in_any_sum_with_another_result(model, sizes):
+    whole, parts = apart(sizes, never=6)
+    table = whole.frame
+    shared = table["first"].to_numpy() == 0
+    a, b = (model.fit(whole[shared | (table["sample"] == k).to_numpy()], "y").overall() for k in (0, 1))
+    stacked = concat({"a": a, "b": b})
+    assert np.isnan(a.to_frame()["p_value"].iloc[0])
+    for found in (a - b, stacked.combine([1.0, -1.0]), (a + b) * 0.5, stacked.combine([0.5, 0.5])):
+        assert found.std_errors.iloc[0] > 0 and np.isnan(found.to_frame()["p_value"].iloc[0])
+        with pytest.raises(FewClustersError, match="no error of their own"):
+            found.test()
+    if len(sizes[1]) == 1 and sizes[1][0] > 1:
+        assert stacked.to_frame()["p_value"].iloc[1] == pytest.approx(b.to_frame()["p_value"].iloc[0], rel=1e-9)
+
+
+@pytest.mark.parametrize("model", [Imputation(), SunAbraham(), StackedDiD()])
+@pytest.mark.parametrize("sizes", [(2, 1), (4, 1), (1, 3)])
+def test_one_restriction_has_the_p_value_of_its_interval_where_a_cohort_stands_in_one_cluster(model, sizes):
+    whole, _ = apart((sizes,), never=12)
+    effect = model.fit(whole, "y").overall()
+    assert effect.test().p_value == pytest.approx(effect.to_frame()["p_value"].iloc[0], rel=1e-12)
+    assert effect.test(method="hotelling").df_denominator == pytest.approx(effect.effective_clusters()["df"].iloc[0])
+
+
+@pytest.mark.slow
+def test_size_of_tests_where_a_cohort_stands_in_one_cluster():
+    one, two = [], []
+    for seed in range(300):
+        whole, _ = apart(((3, 1, 4),), never=20, seed=seed)
+        study = Imputation().fit(whole, "y").event_study(window=(0, 2))
+        one.append(study.overall().test().p_value < 0.05)
+        two.append(study.test(np.eye(3)[:2]).p_value < 0.05)
+    assert np.mean(one) < 0.07 and np.mean(two) < 0.085
+
+
 def test_a_difference_between_samples_has_one_p_value_and_effects_the_clusters_of_their_own():
     _, parts = apart(((2,), (9,)), never=12)
     few, many = (Imputation().fit(part, "y").overall() for part in parts)
