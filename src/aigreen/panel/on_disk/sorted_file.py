@@ -113,6 +113,7 @@ def sort_files(
         for role, name in [*roles.items(), *(("columns", name) for name in columns or ())]:
             if name not in present:
                 raise UnknownColumnError(name, present, role=role)
+        _check_dates(found, [name for role, name in roles.items() if role in ("time", "cohort")])
         kept = list(dict.fromkeys([*roles.values(), *(present if columns is None else columns)]))
         state = [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in found]
         key = hashlib.sha256(json.dumps([_LAYOUT, state, kept, roles["unit"], roles["time"]]).encode()).hexdigest()
@@ -149,9 +150,25 @@ def _listed(files: str | Path | Sequence[str | Path]) -> list[Path]:
     for file in found:
         with file.open("rb") as content:
             if content.read(len(_MAGIC)) != _MAGIC:
-                way = f"; duckdb.sql(\"copy '{file.name}' to '{file.stem}.parquet'\") makes one of a csv file"
+                way = f"; duckdb.sql(\"copy '{file.name}' to '{file.stem}.parquet'\") makes one of a csv file in UTF-8"
                 raise SourceError(f"{file} is no Parquet file{way if file.suffix.lower() in _TEXTS else ''}")
     return found
+
+
+def _check_dates(files: Sequence[Path], names: Sequence[str]) -> None:
+    """Refuse dates that DuckDB reads as others: with a zone as of Greenwich, periods of pandas as numbers."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for file in files:
+        schema = pq.read_schema(file)
+        for name in set(names) & set(schema.names):
+            kind = schema.field(name).type
+            if isinstance(kind, pa.BaseExtensionType) or (pa.types.is_timestamp(kind) and kind.tz):
+                raise SourceError(
+                    f"{file}: column {name!r} is of type {kind}, whose dates would be read as others from disk: write "
+                    "whole years, or dates without a zone"
+                )
 
 
 @contextmanager

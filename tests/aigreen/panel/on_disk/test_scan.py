@@ -146,6 +146,20 @@ def test_files(tmp_path):
         Panel.scan(tmp_path / "empty.parquet", **KEYS)
 
 
+@pytest.mark.parametrize("name", ["year", "first"])
+@pytest.mark.parametrize("kind", ["zone", "periods"])
+def test_dates_that_would_be_read_as_others_are_refused(tmp_path, name, kind):
+    df = frame()
+    dates = pd.to_datetime(df[name].fillna(2003).astype(int).astype(str))
+    df[name] = dates.dt.to_period("Y") if kind == "periods" else dates.dt.tz_localize("Asia/Shanghai")
+    with pytest.raises(SourceError, match=rf"panel\.parquet: column '{name}' is of type .* write whole years"):
+        scan(df, tmp_path)
+    df[name] = dates
+    other = "first" if name == "year" else "year"
+    df[other] = pd.to_datetime(df[other].fillna(2003).astype(int).astype(str))
+    assert scan(df, tmp_path, freq="Y").periods.astype(str).tolist() == ["2001", "2002", "2003", "2004"]
+
+
 def test_only_named_columns_are_kept(tmp_path):
     frame().to_parquet(tmp_path / "panel.parquet")
     panel = Panel.scan(tmp_path, columns="name", **KEYS)
