@@ -9,6 +9,8 @@ from pathlib import Path
 from aigreen.errors import OptionError, SourceError, TableError
 
 NEEDED = ("patents", "patent_applicants", "applicant_names")
+KEYS = {"patents": ["patent_id"], "patent_applicants": ["patent_id", "position"]}
+_MANY = 1_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +77,36 @@ def _open(given: argparse.Namespace, spill: Path):
         from aigreen.data.patents.count_files import connect
 
         backend = connect(spill, **limits)
-    return backend, {name: backend.read_parquet(path) for name, path in present.items()}
+    tables = {name: _typed(name, backend.read_parquet(path)) for name, path in present.items()}
+    for name, key in KEYS.items():
+        rows = tables[name].group_by(key).agg(rows=lambda table: table.count())
+        twice = backend.to_pandas(rows.filter(rows.rows > 1).order_by(key).limit(_MANY))
+        if len(twice):
+            many = "" if len(twice) < _MANY else " or more"
+            first = twice[key].astype("str").agg(", ".join, axis=1).head()
+            fault = f"rows with the same {' and '.join(key)} ({len(twice):,}{many} values stand twice)"
+            raise TableError(name, fault, first=first)
+    return backend, tables
+
+
+def _typed(name: str, table):
+    """Refuse columns of other types; a column of no type has no value."""
+    from ibis import null
+
+    from aigreen.data.registry.bigquery import TABLES
+
+    for column, wanted in TABLES[name].items():
+        found = table.schema()[column]
+        fits = {
+            "string": found.is_string(),
+            "timestamp": found.is_timestamp() or found.is_date(),
+            "int64": found.is_numeric(),
+        }
+        if found.is_null() or found.is_unknown():
+            table = table.mutate(**{column: null(wanted)})
+        elif not fits[wanted]:
+            raise TableError(name, f"is of type {found}, not {wanted}", column=column)
+    return table
 
 
 def _check(name: str, path: Path) -> None:

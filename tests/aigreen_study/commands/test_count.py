@@ -72,6 +72,37 @@ def test_a_folder(folder, tmp_path, capsys):
     assert "of 3 applications" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("table", "change", "told"),
+    [
+        ("patents", lambda t: t.assign(filing_date="2015"), "patents.filing_date: is of type string, not timestamp"),
+        (
+            "applicant_names",
+            lambda t: t.assign(firm_id=[1, 2]),
+            "applicant_names.firm_id: is of type int64, not string",
+        ),
+        ("patents", lambda t: pd.concat([t, t.head(1)]), r"same patent_id \(1 values stand twice\).*CN1"),
+        ("patent_applicants", lambda t: pd.concat([t, t.tail(1)]), r"patent_id and position .*CN3, 1"),
+        ("applicant_names", lambda t: pd.concat([t, t.head(1)]), r"stand twice for a year.*\(1\).*甲"),
+        ("applicant_names", lambda t: pd.concat([t, t.head(1).assign(year=2015)]), r"stand twice for a year.*甲"),
+    ],
+)
+def test_tables_that_would_be_counted_wrongly(folder, tmp_path, capsys, table, change, told):
+    file = folder / f"{table}.parquet"
+    change(pd.read_parquet(file)).to_parquet(file, index=False)
+    assert main(["count", str(folder), "--out", str(tmp_path / "counts.parquet")]) != 0
+    error = capsys.readouterr().err
+    assert re.search(told, error) and "Traceback" not in error and not (tmp_path / "counts.parquet").exists()
+
+
+def test_columns_without_a_type_have_no_value(folder, tmp_path):
+    patents = pd.read_parquet(folder / "patents.parquet").assign(cpc=None, grant_date=None)
+    assert patents["cpc"].dtype == object
+    patents.to_parquet(folder / "patents.parquet", index=False)
+    assert main(["count", str(folder), "--out", str(tmp_path / "counts.parquet")]) == 0
+    assert counted(tmp_path / "counts.parquet") == EXPECTED
+
+
 def test_a_database_in_place_of_bigquery(folder, tmp_path, monkeypatch):
     backend = ibis.duckdb.connect()
     for name in NAMES:

@@ -19,6 +19,7 @@ from aigreen.data.patents.flags import SCHEMES, ai_rule_bits, symbol_flags
 from aigreen.data.patents.keywords import keyword_masks
 from aigreen.data.patents.match import Matched, match_names
 from aigreen.data.raw.flow import Flow, Read
+from aigreen.errors import TableError
 
 BATCH = 200_000
 OWNERS = {"name": "string", "firm_id": "string", "year": "int64"}
@@ -127,7 +128,13 @@ def count_tables(
         As `keyword_flags` gives it.
     office, window
         See `aigreen.data.patents.counts.firm_year_counts`.
+
+    Raises
+    ------
+    TableError
+        A name stands twice for a year, or both for one and for all.
     """
+    _check_names(matches)
     # As objects: Spark takes text of pandas in one piece only.
     names = ibis.memtable(matches[list(OWNERS)].astype({"name": object, "firm_id": object}), schema=OWNERS)
     backend.execute(names.count())  # ibis gives Spark tables in memory with a query, but not with `cache`
@@ -163,6 +170,17 @@ def count_tables(
     return Counted(
         Read(counted, flow.to_frame()), Read(truncation.visible_shares(*lags).reset_index(), Flow("lags").to_frame())
     )
+
+
+def _check_names(matches: pd.DataFrame) -> None:
+    """Refuse names that stand twice for a year of filing: their patents would count twice."""
+    dated = matches["year"].notna()
+    both = matches["name"].isin(matches.loc[dated, "name"]) & ~dated
+    twice = matches.duplicated(["name", "year"]) | both
+    if twice.any():
+        fault = "names that stand twice for a year (no year stands for all)"
+        first = matches.loc[twice, "name"].head()
+        raise TableError("applicant_names", fault, column="name", count=int(twice.sum()), first=first)
 
 
 def keyword_flags(patents: Path) -> pd.DataFrame:
