@@ -62,6 +62,23 @@ def test_estimators_side_by_side_follow_the_horizons_of_the_study(folder):
     assert "horizons from −7 to 3" in exhibits["robust_estimators"].notes
 
 
+def test_what_is_imputed_has_one_kind_of_error_in_all_exhibits(folder):
+    named = {"covariates": ["M"], "exposures": {"near": {"within_km": 20}}, "groups": {"lon": {"west": 7, "east": 30}}}
+    named |= {"coordinates": {"latitude": "lat", "longitude": "lon"}}
+    for asked in ({}, {"decomposition": {"variance": "conservative"}}):
+        config = written(named | asked)
+        kinds = {
+            (name, part.options.get("variance"))
+            for name, exhibit in own_registry(FOLDER, config).items()
+            for part in exhibit.specifications
+            if part.estimator == "imputation"
+        }
+        kind = "conservative" if asked else "leave_one_out"
+        exhibits = ("robust_estimators", "timing", "contamination", "specification_curve", "heterogeneity_lon")
+        assert kinds == {(name, kind) for name in exhibits}
+        assert config["event_study"]["estimators_variance"] == config["decomposition"]["variance"] == kind
+
+
 @pytest.fixture
 def without_chinese(monkeypatch):
     monkeypatch.setattr("aigreen_study.own.letters.chinese_font", lambda: None)
