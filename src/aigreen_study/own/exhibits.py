@@ -186,6 +186,11 @@ def _curve(config: Mapping[str, Any]) -> Exhibit:
     )
 
 
+def _quoted(value: object) -> str:
+    """Write a value of a sample, in quotes where its sign would join conditions."""
+    return f'"{value}"' if "&" in str(value) else str(value)
+
+
 def _heterogeneity(column: str, values: Mapping[str, Any], config: Mapping[str, Any]) -> Exhibit:
     name = f"heterogeneity_{column}"
     own = config["own"]
@@ -200,7 +205,7 @@ def _heterogeneity(column: str, values: Mapping[str, Any], config: Mapping[str, 
         specifications=tuple(
             Specification(
                 exhibit=name, id=f"group_{i}", label=label, group=group, estimator="imputation",
-                sample=f"{column} == {value}", options=_imputed(config),
+                sample=f"{column} == {_quoted(value)}", options=_imputed(config),
             )
             for i, (label, value) in enumerate(values.items(), 1)
         ),

@@ -11,6 +11,7 @@ from aigreen_study.own.panel import own_panel
 from aigreen_study.own.registry import own_registry
 from aigreen_study.own.study import identifiers
 from aigreen_study.run.fonts import chinese_font
+from aigreen_study.specification.mask import sample_mask
 
 FOLDER = Path(__file__).parents[3] / "analysis/config"
 STUDY = {
@@ -142,6 +143,17 @@ def test_exhibits_follow_from_what_the_file_names(folder):
         "ols", "ols_controls", "poisson", "poisson_controls",
     ]  # fmt: skip
     assert [row.exposure for row in shown["contamination"].specifications] == [(), ("near",), ("near",)]
+
+
+def test_groups_may_be_called_by_what_joins_conditions(folder):
+    frame = pd.read_csv("firms.csv")
+    frame["line"] = np.where(frame["Firm"] < "c", "Oil & gas", "Steel")
+    frame.to_csv("firms.csv", index=False)
+    shown = own_registry(FOLDER, written({"groups": {"line": {"Oil & gas": "Oil & gas", "Steel": "Steel"}}}))
+    rows = shown["heterogeneity_line"].specifications
+    assert [sample_mask(row.sample, frame, unit="Firm", time="year").tolist() for row in rows] == [
+        [True] * 6 + [False] * 6, [False] * 6 + [True] * 6,
+    ]  # fmt: skip
 
 
 def test_rows_beside_the_study_add_to_its_exhibits_and_replace_them(folder):
