@@ -338,11 +338,12 @@ def _centring(results: Results) -> list[str]:
         labels = list(dict.fromkeys(part.method.label for part in parts))
         whose = "" if len(parts) == len(results.estimated) else listed(labels)
         return [_of(whose, CENTRED[kind])]
-    few = min(kinds, key=lambda kind: len(kinds[kind]), default="")
-    told = {
-        kind: listed(list(dict.fromkeys(part.label for part in kinds[kind]))) if kind == few else "" for kind in kinds
-    }
-    return [_of(told[kind], CENTRED[kind]) for kind in sorted(kinds, key=lambda kind: kind == few)]
+    few = min(kinds, key=lambda kind: (len(kinds[kind]), kind), default="")
+    several = {kind: list(dict.fromkeys(part.label for part in parts)) for kind, parts in kinds.items()}
+    return [
+        _of(listed(several[kind]) if kind == few or len(several[kind]) < 4 else "", CENTRED[kind])
+        for kind in sorted(kinds, key=lambda kind: kind == few)
+    ]
 
 
 def _of(whose: str, sentence: str) -> str:

@@ -84,7 +84,7 @@ class Notes:
             f"Imputation estimates{f' on rows without exposure to {elsewhere}' if exposed else ''}, "
             "averaged over treated rows; "
             f"{growth}the test is "
-            f"joint for the {options['leads']} {period}s before treatment. {model}"
+            f"joint for the {period}s before treatment that the table counts. {model}"
         )
 
 

@@ -238,7 +238,7 @@ def test_the_note_says_which_errors_imputation_has_and_why_others_differ(frame):
     assert "centred" not in estimates_table(results(frame, "estimates", ols), LABELS, level=0.95).notes
     more = specification(id="more", label="More", estimator="imputation", options={"variance": "leave_one_out"})
     both = estimates_table(results(frame, "estimates", *kinds.values(), more), LABELS, level=0.95).notes
-    assert f" {KINDS['leave_one_out'][0].upper()}{KINDS['leave_one_out'][1:]}" in both
+    assert f"leave_one_out and More: {KINDS['leave_one_out']}" in both
     assert f"conservative: {KINDS['conservative']}" in both
 
 
