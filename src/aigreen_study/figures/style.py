@@ -122,7 +122,9 @@ def finish(figure: Figure, *, simulated: bool) -> Figure:
         figure.text(0.55, 0.5, "SIMULATED DATA", **look).set_in_layout(False)
     for ax in figure.axes:
         _break_ylabel(ax)
-    figure.align_labels()
+    # Axes without a label would set those of others apart by the room that their ticks take.
+    figure.align_xlabels([ax for ax in figure.axes if ax.get_xlabel()])
+    figure.align_ylabels([ax for ax in figure.axes if ax.get_ylabel()])
     return figure
 
 

@@ -63,6 +63,9 @@ def test_two_groups_are_told_with_the_p_value_of_their_line_in_the_table(said):
     assert "0.237" not in text
     del numbers[f"{key}_diff_p"]
     assert "differs by 0.245 (0.156). " in said("own-groups", numbers, **AREA)
+    refused = numbers | {"heterogeneity_area_area_diff_low": "none"}
+    told = "differs by 0.245 (0.156); too few clusters tell the error, so that there is no interval."
+    assert told in said("own-groups", refused, **AREA)
 
 
 def test_three_groups_are_told_with_the_joint_test_of_the_table(said):
