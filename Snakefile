@@ -12,6 +12,7 @@ from aigreen_study.run.same_numbers import same_numbers
 from aigreen_study.run.terminal import name_results, short_messages
 from aigreen_study.run.warm import warm_scripts
 from aigreen_study.run.workflow import depend_on_code, show_in_report
+from aigreen_study.specification.blocks import check_scatter
 from aigreen_study.specification.named import check_built
 from aigreen_study.specification.partial import absent_columns, read_partial
 from aigreen_study.config import read_config
@@ -31,6 +32,7 @@ ROOT = Path() if Path(workflow.basedir) == Path.cwd() else Path(workflow.basedir
 CONFIG = ROOT / "analysis/config"
 
 try:
+    check_scatter(workflow.resource_settings.overwrite_scatter)
     config = read_config(config, CONFIG)
     EXHIBITS, LEFT_OUT, USERS = {}, [], is_own(config)
     if USERS:

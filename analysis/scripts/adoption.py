@@ -60,17 +60,18 @@ with study_step(snakemake) as step:
     render.write(table, snakemake.output.thresholds)
 
     curve, margins = asked.doses()
+    linear = in_sentence(labels[outcomes["log"]])
     names = [adoption.MARGINS[name] for name in margins.effects.index]
     table = adoption.lines_table(
         {labels[options["dose"]]: (names, margins)},
         key="adoption_margins",
         title="Adoption and its dose",
         stub="Margin",
-        notes=f"Effects on {labels[outcomes['log']]}, linear in the dose; controls not yet treated; {errors}.",
+        notes=f"Effects on {linear}, linear in the dose; controls not yet treated; {errors}.",
         **shown,
     )
     render.write(table, snakemake.output.margins)
-    axes = {"xlabel": labels[options["dose"]], "ylabel": f"Effect on {labels[outcomes['log']]}"}
+    axes = {"xlabel": labels[options["dose"]], "ylabel": f"Effect on {linear}"}
     save_figure(dose_figure(curve, **axes, **shown, **step.bands), snakemake.output.figure)
     ledger = Ledger(rule="adoption")
     counts = {name: asked.adopters(name) for name in totals}

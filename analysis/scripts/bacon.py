@@ -5,11 +5,12 @@ from aigreen_study.numbers.checks import add_bacon
 from aigreen_study.numbers.prose import Ledger
 from aigreen_study.run.step import study_step
 from aigreen_study.specification.bacon import balanced_weights
+from aigreen_study.words import in_sentence
 
 with study_step(snakemake) as step:
     outcome = step.config["outcomes"]["log"]
     comparisons, panel = balanced_weights(step.compared_frame, outcome, step.roles)
-    shown = {"ylabel": f"Estimate on {step.labels[outcome]}", "periods": step.periods}
+    shown = {"ylabel": f"Estimate on {in_sentence(step.labels[outcome])}", "periods": step.periods}
     figure = bacon_figure(comparisons, simulated=step.simulated, **shown)
     save_figure(figure, snakemake.output.figure)
     ledger = Ledger(rule="bacon")

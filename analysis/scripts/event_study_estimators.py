@@ -1,16 +1,17 @@
 """Event studies of several estimators side by side, and what the first allows to go wrong before it holds zero.
 
 A study may state shorter `estimators_horizons`: stacking then takes the cohorts that have all of these; else it takes
-the horizons that all cohorts have.
+the horizons that all cohorts have. Errors of imputation are conservative, or of the kind under `estimators_variance`.
 """
 
-from aigreen import GroupTimeATT, Imputation, StackedDiD, SunAbraham
+from aigreen import GroupTimeATT, StackedDiD, SunAbraham
 from aigreen.inference.honest import honest_did
 from aigreen_study.figures import event_study_figure, honest_figure, save_figure
 from aigreen_study.numbers.checks import add_estimators, estimable, with_errors
 from aigreen_study.numbers.prose import Ledger
 from aigreen_study.run.step import study_step
-from aigreen_study.specification.calls import common_window
+from aigreen_study.specification.calls import common_window, imputation
+from aigreen_study.specification.specification import Specification
 from aigreen_study.words import in_sentence
 
 RESTRICTIONS = ("relative_magnitudes", "smoothness")
@@ -20,11 +21,15 @@ with study_step(snakemake) as step:
     stated = "estimators_horizons" in options
     window = tuple(options["estimators_horizons" if stated else "horizons"])
     stacked, drawn = window if stated else common_window(panel, window), {"window": window}
+    asked = {"leads": str(-window[0]), "variance": options.get("estimators_variance", "conservative")}
+    imputed = Specification(
+        exhibit="event_study_estimators", id="imputation", estimator="imputation", outcome=outcome, options=asked
+    )
     studies, failures = estimable(
         {
             "Group-time": lambda: GroupTimeATT(base_period="universal").fit(panel, outcome).event_study(**drawn),
             "Interaction-weighted": lambda: SunAbraham().fit(panel, outcome).event_study(**drawn),
-            "Imputation": lambda: Imputation(leads=-window[0]).fit(panel, outcome).event_study(**drawn),
+            "Imputation": lambda: imputation(imputed, panel).event_study(**drawn),
             "Stacked": lambda: StackedDiD(window=stacked).fit(panel, outcome).event_study(),
         }
     )

@@ -10,6 +10,7 @@ from aigreen_study.run.step import study_step
 from aigreen_study.specification.places import clusterings, middles, seats, stayed, strata_of
 from aigreen_study.tables import render
 from aigreen_study.tables.inference_variants import inference_notes, inference_table
+from aigreen_study.words import in_sentence
 
 REASSIGNMENTS, WILD_DRAWS = 500, 1999
 
@@ -37,13 +38,14 @@ with study_step(snakemake) as step:
         level=level,
     )
     effect = TWFE().fit(step.compared, outcome)["treated"]
-    notes = inference_notes(effect, panel, outcome=labels[outcome], multipliers=multipliers, moved="moved" in frame)
+    shown = in_sentence(labels[outcome])
+    notes = inference_notes(effect, panel, outcome=shown, multipliers=multipliers, moved="moved" in frame)
     table = inference_table(
         variants, estimate=float(effect.values[0]), level=level, notes=notes, simulated=step.simulated
     )
     render.write(table, snakemake.output.table)
     figure = randomisation_figure(
-        reassigned, xlabel=f"t statistic of the estimate on {labels[outcome]}", simulated=step.simulated
+        reassigned, xlabel=f"t statistic of the estimate on {shown}", simulated=step.simulated
     )
     save_figure(figure, snakemake.output.figure)
     ledger = Ledger(rule="inference")

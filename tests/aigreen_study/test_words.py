@@ -1,6 +1,11 @@
+import re
+from pathlib import Path
+
 import pytest
 
 from aigreen_study.words import in_sentence, listed
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -32,4 +37,13 @@ def test_names_in_a_row():
         "a",
         "a and b",
         "a, b and c",
+    ]
+
+
+def test_labels_of_columns_inside_sentences_are_written_as_sentences_have_them():
+    files = [*ROOT.glob("analysis/scripts/*.py"), *ROOT.glob("src/aigreen_study/**/*.py")]
+    told = re.compile(r"\b(?:on|of|by) \{(?:step\.)?labels\[")
+    assert len(files) > 100
+    assert not [
+        f"{path.name}: {found[0]}" for path in files for found in told.finditer(path.read_text(encoding="utf-8"))
     ]

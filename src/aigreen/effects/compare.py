@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _STATISTICS = ("estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high")
-_NOTE = "Standard errors in parentheses."
 # Signs of LaTeX; maketables passes names on as they are.
 _LATEX = str.maketrans(
     {sign: f"\\{sign}" for sign in "&%$#_{}"}
@@ -111,7 +111,7 @@ class Comparison:
         """Table in Markdown, errors in parentheses, sizes below."""
         cells = self._cells(digits).map(lambda cell: cell.replace("\n", " "))
         cells = cells.rename(index=_in_markdown, columns=_in_markdown)
-        return f"{cells.to_markdown(disable_numparse=True)}\n\n{_NOTE}"
+        return f"{cells.to_markdown(disable_numparse=True)}\n\n{self._note}"
 
     @typed
     def to_latex(self, digits: int = 3) -> str:
@@ -156,15 +156,26 @@ class Comparison:
         by_horizon = all(result.index.names == ["horizon"] for result in self.shown.values())
         return pd.Index(sorted(rows) if by_horizon else rows, dtype=object, name="horizon" if by_horizon else "effect")
 
+    @property
+    def _note(self) -> str:
+        """Say what stands in parentheses, and whose intervals and p-values do not follow from it."""
+        small = [label for label, result in self.shown.items() if result.cluster_shares is not None]
+        whose = "" if len(small) == len(self.shown) else f" of {', '.join(small)}"
+        bare = any(result.to_frame()["std_error"].isna().any() for result in self.shown.values())
+        said = ["Standard errors in parentheses."]
+        if small:
+            said.append(
+                f"Intervals and p-values{whose} (to_frame, plot) use small-sample errors, which few treated clusters "
+                "make larger, and their degrees of freedom."
+            )
+        return " ".join([*said, *(["None: an effect without an error of its own."] if bare else [])])
+
     def _cells(self, digits: int) -> pd.DataFrame:
         """Text of the table: estimates over errors, then sizes."""
         columns = {}
         for label, result in self.shown.items():
             pairs = zip(self._keys[label], result.values, result.to_frame()["std_error"], strict=True)
-            cells = {
-                str(row): f"{value:.{digits}f}" + ("" if error == 0 else f"\n({error:.{digits}f})")
-                for row, value, error in pairs
-            }
+            cells = {str(row): f"{value:.{digits}f}" + _below(error, digits) for row, value, error in pairs}
             columns[label] = cells | sizes_of(result)
         order = [*map(str, self._rows), "rows", "units", "clusters"]
         return pd.DataFrame(columns).reindex(order).fillna("").rename_axis(self._rows.name)
@@ -176,7 +187,7 @@ class Comparison:
         if form == "tex":
             rows, columns = ([name.translate(_LATEX) for name in names] for names in (cells.index, cells.columns))
             cells = cells.set_axis(rows).set_axis(columns, axis=1)
-        return MTable(cells, notes=_NOTE).make(form)
+        return MTable(cells, notes=self._note.translate(_LATEX) if form == "tex" else self._note).make(form)
 
 
 def compare(results: Mapping[str, Effects]) -> Comparison:
@@ -222,6 +233,13 @@ def _overall(label: str, result: Effects) -> Effects:
         return result.overall()
     except EffectsError as error:
         raise type(error)(f"{label}: {error}; event_study() compares by horizon") from None
+
+
+def _below(error: float, digits: int) -> str:
+    """Write an error below its estimate; a reference has none."""
+    if error == 0:
+        return ""
+    return f"\n({error:.{digits}f})" if math.isfinite(error) else "\n(none)"
 
 
 def _in_markdown(name: str) -> str:

@@ -18,6 +18,7 @@ from aigreen.effects.plot import (
     STRIPE,
     axes,
     frame_intervals,
+    horizon_ticks,
     legend_above,
     wrapped,
 )
@@ -75,7 +76,7 @@ def overlay_plot(
         if simultaneous and result.psi is not None:
             bounds.append(result.conf_int(level, simultaneous=True, **band))
             draw(positions, bounds[1]["low"], bounds[1]["high"], color=colour, linewidth=SIMULTANEOUS, zorder=2)
-        drawn += [one.assign(value=result.values) for one in bounds]
+        drawn += [one.assign(value=result.values, at=positions, colour=colour) for one in bounds]
         reference = (result.std_errors == 0).to_numpy() & (result.values == 0)
         name = f"{label} (pointwise only)" if simultaneous and result.psi is None else label
         look: dict[str, Any] = {"linestyle": "none", "marker": marker, "markersize": size, "color": colour, "zorder": 4}
@@ -86,18 +87,19 @@ def overlay_plot(
     handles += [ax.vlines([], [], [], color=_BAR, linewidth=POINTWISE, label=f"{level:.0%} pointwise")]
     if simultaneous:
         handles += [ax.vlines([], [], [], color=_BAR, linewidth=SIMULTANEOUS, label=f"{level:.0%} simultaneous")]
-    values, low, high = pd.concat(drawn)[["value", "low", "high"]].to_numpy().T
+    ends = pd.concat(drawn)
     if by_horizon:
         ax.axvline(-0.5, color="black", linewidth=0.6, linestyle=":", zorder=1)
         ax.set_xlim(places[0] - 0.5, places[-1] + 0.5)
         ax.set_xlabel("Periods since treatment")
         ax.set_ylabel("Effect")
-        locator: Any = ax.xaxis.get_major_locator()
-        locator.set_params(integer=True, min_n_ticks=1)
+        horizon_ticks(ax, places)
     else:
         ax.set_yticks(places, [wrapped(str(row), ROW) for row in rows])
         ax.set_ylim(-0.5, len(rows) - 0.5)
         ax.set_xlabel("Effect")
-    frame_intervals(ax, values, low, high, along="y" if by_horizon else "x")
+    values, low, high = (ends[name].to_numpy() for name in ("value", "low", "high"))
+    marks = {"at": ends["at"].to_numpy(), "colour": ends["colour"].to_numpy()}
+    frame_intervals(ax, values, low, high, along="y" if by_horizon else "x", **marks)
     legend_above(ax, handles, right=not by_horizon, grow=new)
     return ax

@@ -25,7 +25,9 @@ POINTWISE, SIMULTANEOUS = 1.8, 0.7  # widths of lines: thick intervals are point
 RULE: dict[str, Any] = {"color": "black", "linewidth": 0.6, "zorder": 1}  # the line at zero
 ROW = 32  # letters in a line of the name of a row
 STRIPE = (0, 0, 0, 0.045)
-_FAR = 10
+_FAR = 6
+_TICKS = 16
+CUT = "wide intervals are cut"
 # Neighbours differ in lightness, so that a stack can be read in grey.
 FILLS = ("#2f6690", "#f2c57c", "#5f9e7e", "#7b2d5b", "#cfd8dc", "#c9793b", "#3d3d3d")
 
@@ -63,10 +65,29 @@ def wrapped(name: str, width: int = 44) -> str:
     return textwrap.fill(name, width) or name
 
 
-def frame_intervals(ax: Axes, values: np.ndarray, low: np.ndarray, high: np.ndarray, *, along: str = "y") -> None:
+def frame_intervals(
+    ax: Axes,
+    values: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    *,
+    along: str = "y",
+    at: np.ndarray | None = None,
+    colour: Any = "black",
+) -> None:
     """Set the limits so that no interval flattens all others: those `_FAR` times as long as the shorter ones are cut.
 
-    Nothing is done where none does; where one is, a word stands in the corner.
+    Nothing is done where none does; where one is, a word stands in the corner and, with `at`, an arrow at each end cut.
+
+    Parameters
+    ----------
+    values, low, high : ndarray, shape (intervals,)
+    along : {"y", "x"}
+        Axis of the intervals.
+    at : ndarray, shape (intervals,), optional
+        Where they stand on the other axis.
+    colour
+        Of the arrows, one or one an interval.
     """
     reach = np.fmax(np.abs(low - values), np.abs(high - values))
     known = np.isfinite(reach) & (reach > 0)
@@ -80,9 +101,37 @@ def frame_intervals(ax: Axes, values: np.ndarray, low: np.ndarray, high: np.ndar
     room = 0.05 * (top - bottom)
     set_limits = ax.set_ylim if along == "y" else ax.set_xlim
     set_limits(bottom - room, top + room)
-    at: Any = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "right", "va": "top", "zorder": 6}
+    if at is not None:
+        mark_cut(ax, at, low, high, along=along, colour=colour)
+    say_cut(ax)
+
+
+def horizon_ticks(ax: Axes, horizons: Sequence[float] | np.ndarray) -> None:
+    """Put a tick at each horizon, or at every second, third and so on where there are many, zero among them."""
+    known = sorted({int(horizon) for horizon in horizons})
+    step = (len(known) - 1) // _TICKS + 1
+    ax.set_xticks([horizon for horizon in known if horizon % step == 0])
+
+
+def mark_cut(
+    ax: Axes, at: np.ndarray, low: np.ndarray, high: np.ndarray, *, along: str = "y", colour: Any = "black"
+) -> None:
+    """Draw an arrow at each end of an interval that lies outside the limits; parameters as of `frame_intervals`."""
+    limits = sorted(ax.get_ylim() if along == "y" else ax.get_xlim())
+    markers = ("v", "^") if along == "y" else ("<", ">")
+    for outside, limit, marker in zip((low < limits[0], high > limits[1]), limits, markers, strict=True):
+        here = np.asarray(at, dtype=float)[outside]
+        edge = np.full(len(here), limit)
+        colours = np.asarray(colour, dtype=object)[outside].tolist() if np.ndim(colour) else colour
+        x, y = (here, edge) if along == "y" else (edge, here)
+        ax.scatter(x, y, s=22, c=colours, marker=marker, linewidths=0, clip_on=False, zorder=6)
+
+
+def say_cut(ax: Axes) -> None:
+    """Say in the corner that intervals are cut."""
+    at: Any = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "right", "va": "top", "zorder": 7}
     behind = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1}
-    ax.annotate("wide intervals are cut", (1, 1), (-3, -3), fontsize="small", bbox=behind, **at)
+    ax.annotate(CUT, (1, 1), (-3, -5), fontsize="small", bbox=behind, **at)
 
 
 def effects_plot(
@@ -120,13 +169,14 @@ def effects_plot(
         ax.axvline(-0.5, color="black", linewidth=0.6, linestyle=":", zorder=1)
         ax.set_xlabel("Periods since treatment")
         ax.set_ylabel("Effect")
-        locator: Any = ax.xaxis.get_major_locator()
-        locator.set_params(integer=True, min_n_ticks=1)
+        horizon_ticks(ax, positions)
     else:
         ax.set_yticks(positions, [wrapped(name, ROW) for name in labels(index)])
         ax.set_xlabel("Effect")
-    values, shown = np.tile(estimates, 2), pd.concat([bounds, bounds if wide is None else wide])
-    frame_intervals(ax, values, shown["low"].to_numpy(), shown["high"].to_numpy(), along="y" if by_horizon else "x")
+    drawn = [bounds] if wide is None else [bounds, wide]
+    values, places = np.tile(estimates, len(drawn)), np.tile(positions, len(drawn))
+    ends = (pd.concat(drawn)[end].to_numpy() for end in ("low", "high"))
+    frame_intervals(ax, values, *ends, along="y" if by_horizon else "x", at=places, colour=INK)
     if wide is not None:
         ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     return ax

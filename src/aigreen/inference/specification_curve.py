@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -22,17 +23,22 @@ class SpecificationTests:
     ----------
     frame : DataFrame
         By specification, in the order given: estimate, std_error, p_value, low and high (pointwise), joint_low and
-        joint_high (cover all specifications at once).
+        joint_high (cover all specifications at once). Those of `without_interval` have only the first two.
     tests : DataFrame
-        By statistic (median, share_significant, mean_z): value and p_value.
+        By statistic (median, share_significant, mean_z): value and p_value, over the specifications that have an
+        interval; nan where none has one.
+    without_interval : tuple of str
+        Specifications whose effect rests on too few clusters to have an interval: neither significant nor not.
     sign : int
         Sign of the larger number of significant effects; 0 where there are as many of each.
     level : float
     n_draws, n_clusters : int
+        Clusters with influence on a specification that has an interval.
     """
 
     frame: pd.DataFrame = field(repr=False)
     tests: pd.DataFrame
+    without_interval: tuple[str, ...]
     sign: int
     level: float
     n_draws: int
@@ -58,7 +64,8 @@ def specification_tests(
     mean_z             :math:`J^{-1} \sum_j \hat\theta_j / \hat\sigma_j`, in absolute value
     =================  =====================================================================================
 
-    and a p-value is :math:`(1 + \#\{T^*_b \ge T\}) / (1 + B)`.
+    and a p-value is :math:`(1 + \#\{T^*_b \ge T\}) / (1 + B)`. J counts the specifications that have an interval: the
+    influence functions of others do not tell their error, and they are in no statistic and in no band.
 
     Parameters
     ----------
@@ -85,7 +92,7 @@ def specification_tests(
         Where specifications are clustered by different columns.
     """
     check_draws(n_draws, seed)
-    psi, n_clusters = _common_influence(results)
+    psi = _common_influence(results)
     frame = pd.concat(
         [
             effects.to_frame(level).set_axis(pd.Index([label], name="specification"))
@@ -97,26 +104,34 @@ def specification_tests(
     if not (errors > 0).all():
         flat = frame.index[~(errors > 0)]
         raise EffectsError(f"{len(flat)} specifications without variance; first: {', '.join(flat[:5])}")
-    joint = sup_t_critical(psi, errors, level=level, n_draws=n_draws, kind=multipliers, seed=seed)
-    frame = frame.assign(joint_low=values - joint * errors, joint_high=values + joint * errors)
+    known = np.isfinite(frame[["low", "high"]]).all(axis=1).to_numpy()
+    without_interval = tuple(map(str, frame.index[~known]))
+    found = partial(SpecificationTests, level=level, n_draws=n_draws, without_interval=without_interval)
+    statistics = pd.Index(["median", "share_significant", "mean_z"], name="statistic")
+    if not known.any():
+        tests = pd.DataFrame(np.nan, index=statistics, columns=["value", "p_value"])
+        return found(frame=frame.assign(joint_low=np.nan, joint_high=np.nan), tests=tests, sign=0, n_clusters=0)
+    psi = psi[:, known]
+    joint = sup_t_critical(psi, errors[known], level=level, n_draws=n_draws, kind=multipliers, seed=seed)
+    reach = np.where(known, joint * errors, np.nan)
+    frame = frame.assign(joint_low=values - reach, joint_high=values + reach)
 
-    critical = (frame["high"].to_numpy() - values) / errors
+    values, errors = values[known], errors[known]
+    critical = (frame["high"].to_numpy()[known] - values) / errors
     observed = _statistics(values[None], errors, critical)
     drawn = np.vstack([_statistics(block, errors, critical) for block in draws(psi, n_draws, multipliers, seed)])
     # Rounding must not turn a tie with a discrete statistic into a difference.
     p_values = (1 + (drawn >= observed * (1 - 1e-12)).sum(axis=0)) / (1 + n_draws)
     z = values / errors
     ups, downs = int((z > critical).sum()), int((z < -critical).sum())
-    return SpecificationTests(
+    return found(
         frame=frame,
         tests=pd.DataFrame(
             {"value": [np.median(values), observed[0, 1], z.mean()], "p_value": p_values},
-            index=pd.Index(["median", "share_significant", "mean_z"], name="statistic"),
+            index=statistics,
         ),
         sign=int(np.sign(ups - downs)),
-        level=level,
-        n_draws=n_draws,
-        n_clusters=n_clusters,
+        n_clusters=int((psi != 0).any(axis=1).sum()),
     )
 
 
@@ -127,8 +142,8 @@ def _statistics(values: np.ndarray, errors: np.ndarray, critical: np.ndarray) ->
     return np.column_stack([np.abs(np.median(values, axis=1)), shares, np.abs(z.mean(axis=1))])
 
 
-def _common_influence(results: Mapping[str, Effects]) -> tuple[np.ndarray, int]:
-    """Influence functions on the union of the clusters, shape (clusters, specifications), and clusters in use."""
+def _common_influence(results: Mapping[str, Effects]) -> np.ndarray:
+    """Influence functions on the union of the clusters, shape (clusters, specifications)."""
     if not results:
         raise EffectsError("no specification to test")
     many = [label for label, effects in results.items() if len(effects) != 1]
@@ -155,4 +170,4 @@ def _common_influence(results: Mapping[str, Effects]) -> tuple[np.ndarray, int]:
     for j, (label, effects) in enumerate(results.items()):
         rows = slice(None) if effects.clusters is union else union.get_indexer(effects.clusters)
         psi[rows, j] = columns[label][:, 0]
-    return psi, int((psi != 0).any(axis=1).sum())
+    return psi

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from aigreen.effects.effects import Effects
-from aigreen.effects.plot import INK
+from aigreen.effects.plot import INK, MARK, frame_intervals
 from aigreen.errors import ReportError
 from aigreen_study.figures.style import ABOVE, BAR, SMALL, STRIPE, blank, finish, style
 from aigreen_study.tables.formats import decimal, interval, p_equals
@@ -27,6 +29,8 @@ def coefficient_figure(
     simulated: bool = False,
 ) -> Figure:
     """Estimates and intervals of the members of each group, with the test that they do not differ.
+
+    Points are hollow where the interval holds zero, and crosses where there is none.
 
     Parameters
     ----------
@@ -55,7 +59,7 @@ def coefficient_figure(
         figure = blank(0.85 + _LINE * n_lines)
         ax, side = figure.subplots(1, 2, sharey=True, gridspec_kw={"width_ratios": [1, 0.55], "wspace": 0})
         ax.axvline(0, color="black", linewidth=0.6, zorder=1)
-        ticks, at = {}, 0
+        ticks, at, drawn = {}, 0, []
         for heading, effects in groups.items():
             for axes in (ax, side):
                 axes.axhspan(at - 0.5, at + 0.5, color=STRIPE, linewidth=0, zorder=-2)
@@ -67,11 +71,15 @@ def coefficient_figure(
                 at += 1
                 ticks[at] = name
                 ax.hlines(at, low, high, color=INK, linewidth=1.4, zorder=3)
+                drawn.append((at, value, low, high))
                 fill = INK if low > 0 or high < 0 else "white"
-                ax.plot(value, at, marker="o", markersize=4.8, color=INK, mfc=fill, mew=1.0, zorder=4)
+                point = {"marker": "o", "mfc": fill, "color": INK} if low <= high else {"marker": "x", "color": MARK}
+                ax.plot(value, at, markersize=4.8, mew=1.0, zorder=4, **point)
                 text = f"{decimal(value)} {interval(low, high)}"
                 side.text(1, at, text, **look)
             at += 1
+        rows, values, lows, highs = np.array(drawn, dtype=float).T
+        frame_intervals(ax, values, lows, highs, along="x", at=rows, colour=INK)
         if whole is not None:
             low, high = whole.conf_int(level).to_numpy()[0]
             ax.axvspan(low, high, color=(0, 0, 0, 0.09), linewidth=0, zorder=-1)

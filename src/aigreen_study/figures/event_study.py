@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from aigreen.effects.effects import Effects
-from aigreen.effects.plot import frame_intervals
+from aigreen.effects.plot import frame_intervals, horizon_ticks
 from aigreen.errors import ReportError
 from aigreen_study.charts import chart_points
 from aigreen_study.figures.style import (
@@ -113,9 +113,9 @@ def _overlay(
         if simultaneous and result.psi is not None:
             wide = result.conf_int(level, simultaneous=True, **band)
             ax.vlines(at, wide["low"], wide["high"], linewidth=0.7, zorder=2, **look)
-            drawn.append(wide.assign(value=result.values))
+            drawn.append(wide.assign(value=result.values, at=at, colour=COLOURS[i]))
         narrow = result.conf_int(level)
-        drawn.append(narrow.assign(value=result.values))
+        drawn.append(narrow.assign(value=result.values, at=at, colour=COLOURS[i]))
         ax.vlines(at, narrow["low"], narrow["high"], linewidth=1.8, zorder=3, **look)
         note_points(ax, _points(label, result, at, narrow, wide, level))
         name = label if result.psi is not None or not simultaneous else f"{label} (pointwise only)"
@@ -130,9 +130,11 @@ def _overlay(
     handles.append(ax.vlines([], [], [], color=BAR, linewidth=2.0, label=f"{level:.0%} pointwise"))
     if simultaneous:
         handles.append(ax.vlines([], [], [], color=BAR, linewidth=0.8, label=f"{level:.0%} simultaneous"))
-    frame_intervals(ax, *pd.concat(drawn)[["value", "low", "high"]].to_numpy().T)
+    every = pd.concat(drawn)
+    ends = (every[name].to_numpy() for name in ("value", "low", "high"))
+    frame_intervals(ax, *ends, at=every["at"].to_numpy(), colour=every["colour"].to_numpy())
     ax.set_xlim(horizons[0] - 0.5, horizons[-1] + 0.5)
-    ax.set_xticks(horizons if len(horizons) <= 16 else horizons[:: len(horizons) // 12 + 1])
+    horizon_ticks(ax, horizons)
     ax.tick_params(axis="x", length=0)
     ax.legend(handles=handles, ncols=3, **ABOVE)
 

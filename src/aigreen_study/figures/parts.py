@@ -11,17 +11,16 @@ import pandas as pd
 from aigreen.decomposition.plot import decomposition_plot
 from aigreen.effects.effects import Effects
 from aigreen.effects.multiplier import Band
-from aigreen.effects.plot import INK, PALE, frame_intervals
+from aigreen.effects.plot import INK, PALE, frame_intervals, mark_cut, say_cut
 from aigreen.errors import ReportError
 from aigreen_study.figures.style import ABOVE, BAR, RULE, SMALL, canvas, finish, legend_above, style
-from aigreen_study.tables.formats import decimal
+from aigreen_study.tables.formats import decimal, interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _WIDEST = 4.0
-CUT = "wide intervals are cut"  # as aigreen.effects.plot says it
 
 
 def parts_figure(
@@ -61,7 +60,8 @@ def parts_figure(
         ax.tick_params(axis="x", length=0)
         ax.set_ylabel(ylabel)
         shown = pd.concat([narrow, wide])
-        frame_intervals(ax, np.tile(overall.values, 2), shown["low"].to_numpy(), shown["high"].to_numpy())
+        ends = (shown["low"].to_numpy(), shown["high"].to_numpy())
+        frame_intervals(ax, np.tile(overall.values, 2), *ends, at=np.tile(at, 2))
         ax.legend(ncols=2, **ABOVE)
         return finish(figure, simulated=simulated)
 
@@ -91,8 +91,7 @@ def parts_waterfall_figure(
     heights, at = overall.values[order], np.arange(len(order))
     ends = np.append(np.cumsum(heights[:-1]), heights[-1])
     names = [
-        f"{textwrap.fill(str(overall.index[j]), 16)}\n{decimal(overall.values[j])}\n"
-        f"[{decimal(bounds[j, 0])}, {decimal(bounds[j, 1])}]"
+        f"{textwrap.fill(str(overall.index[j]), 16)}\n{decimal(overall.values[j])}\n{interval(*bounds[j])}"
         for j in order
     ]
     with style():
@@ -155,8 +154,9 @@ def _cut_wide(ax: Axes, values: np.ndarray, low: np.ndarray, high: np.ndarray) -
     top = max(bars.max(), np.minimum(high, values + far)[known].max())
     room = 0.05 * (top - bottom)
     ax.set_ylim(bottom - room, top + room)
+    mark_cut(ax, np.arange(len(values)), low, high)
     if not ax.texts:
-        ax.text(0.995, 0.985, CUT, transform=ax.transAxes, ha="right", va="top", fontsize="small")
+        say_cut(ax)
 
 
 def _require_parts(overall: Effects) -> None:

@@ -62,6 +62,8 @@ def honest_figure(*results: HonestDiD, ylabel: str = "Effect", simulated: bool =
 
 
 def _draw_honest(ax: Axes, result: HonestDiD) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     bounds = result.frame["bound"].to_numpy()
     span = float(np.ptp(bounds)) or 1.0
     original = bounds[0] - _ASIDE * span
@@ -83,11 +85,11 @@ def _draw_honest(ax: Axes, result: HonestDiD) -> None:
         at = np.interp(result.breakdown, [0, bounds[0]], [original, bounds[0]]) if near else result.breakdown
         ax.axvline(at, color=MARK, linewidth=1.0, linestyle=":", zorder=2)
     ax.set_xlim(left, right)
-    ticks = [bounds[0]]
-    for bound in bounds[1:]:
-        ticks += [bound] * bool(bound - ticks[-1] >= 0.75 * _ASIDE * span)
-    digits = 1 if span >= 1 else 2 if span >= 0.1 else 3
-    ax.set_xticks([original, *ticks], ["parallel", *(f"{bound:.{digits}f}".rstrip("0").rstrip(".") for bound in ticks)])
+    inside = bounds[0] - 1e-9 * span, bounds[-1] + 1e-9 * span
+    ticks = [
+        tick for tick in MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(*inside) if inside[0] <= tick <= inside[1]
+    ] or [bounds[0]]
+    ax.set_xticks([original, *ticks], ["parallel", *(f"{tick:g}" for tick in ticks)])
     ax.set_xlabel(_XLABELS[result.restriction], linespacing=1.1)
     ax.set_title(f"{_TITLES[result.restriction]}: {_breakdown(result.breakdown)}", fontsize=10.5, loc="left")
 

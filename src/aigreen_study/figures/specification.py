@@ -109,8 +109,15 @@ def _draw_curve(ax: Axes, frame: pd.DataFrame, level: float) -> None:
         at, frame["low"], frame["high"], color=INK, linewidth=min(width, 1.0), label=f"{level:.0%} pointwise", zorder=3
     )
     apart = ((frame["low"] > 0) | (frame["high"] < 0)).to_numpy()
-    for shown, fill, label in ((apart, INK, "Zero outside"), (~apart, "white", "Zero inside")):
-        point = {"linestyle": "none", "marker": "o", "markersize": min(0.8 + width, 4), "color": INK, "mfc": fill}
+    known = np.isfinite(frame[["low", "high"]]).all(axis=1).to_numpy()
+    kinds = (
+        (apart, "o", INK, "Zero outside"),
+        (known & ~apart, "o", "white", "Zero inside"),
+        (~known, "x", MARK, "No interval"),
+    )
+    for shown, marker, fill, label in kinds:
+        colour = INK if marker == "o" else fill
+        point = {"linestyle": "none", "marker": marker, "markersize": min(0.8 + width, 4), "color": colour, "mfc": fill}
         if shown.any():
             ax.plot(at[shown], frame["estimate"].to_numpy()[shown], label=label, mew=0.7, zorder=4, **point)
     ax.tick_params(axis="x", length=0, labelbottom=False)
@@ -156,7 +163,11 @@ def _sentence(tests: SpecificationTests) -> str:
     """State the joint tests in one line."""
     median, share = tests.tests.loc["median"], tests.tests.loc["share_significant"]
     sign = {1: " and positive", -1: " and negative", 0: ""}[tests.sign]
-    return (
+    refused, of = len(tests.without_interval), len(tests.frame)
+    if refused == of:
+        return "No specification has an interval, as each rests on too few clusters: nothing is tested"
+    told = (
         f"Median {significant(median['value'])} ({p_equals(median['p_value'])}); {share['value']:.0%} significant at "
         f"{1 - tests.level:.0%}{sign} ({p_equals(share['p_value'])}); tests of no effect in any specification"
     )
+    return told if not refused else f"{told}\nof the {of - refused} that have an interval; {refused} of {of} have none"

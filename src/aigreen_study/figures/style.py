@@ -122,7 +122,9 @@ def finish(figure: Figure, *, simulated: bool) -> Figure:
         figure.text(0.55, 0.5, "SIMULATED DATA", **look).set_in_layout(False)
     for ax in figure.axes:
         _break_ylabel(ax)
-    figure.align_labels()
+    # Axes without a label would set those of others apart by the room that their ticks take.
+    figure.align_xlabels([ax for ax in figure.axes if ax.get_xlabel()])
+    figure.align_ylabels([ax for ax in figure.axes if ax.get_ylabel()])
     return figure
 
 
@@ -186,6 +188,8 @@ def require_columns(frame: pd.DataFrame, names: Sequence[str], role: str = "") -
 def save_figure(figure: Figure, files: str | Path | Sequence[str | Path]) -> None:
     """Write a figure as .pdf and .svg, without dates, each aside and moved; the .svg describes the points noted.
 
+    It also says whether intervals are ``cut``, of which notes below a figure tell.
+
     Parameters
     ----------
     figure : Figure
@@ -206,7 +210,8 @@ def save_figure(figure: Figure, files: str | Path | Sequence[str | Path]) -> Non
         # Outlines of Chinese fonts are PostScript; Type 42 calls them TrueType, and some readers then print nothing.
         if any(ord(letter) >= FROM for text in figure.findobj(Text) for letter in text.get_text()):
             rcParams["pdf.fonttype"] = 3
-        told = {"points": noted_points(figure), "chart": getattr(figure, "_aigreen_chart", None)}
+        cut = any(text.get_text() == plot.CUT for ax in figure.axes for text in ax.texts)
+        told = {"points": noted_points(figure), "chart": getattr(figure, "_aigreen_chart", None), "cut": cut}
         if told := {name: value for name, value in told.items() if value}:
             metadata["svg"]["Description"] = json.dumps(told, ensure_ascii=False)
         for ending, facts in metadata.items():

@@ -24,11 +24,12 @@ def add_exhibit(ledger: Ledger, results: Results, *, level: float, **bootstrap: 
     the outcome is a count. Precision adds the smallest effect that could be found (``_detectable``), clusters and
     effective treated clusters, and of counts the interval in percent. A contrast adds adjusted p-values, differences to
     the first of the group, ``<exhibit>_<group>_diff`` (with ``_<id>`` in groups of three or more), and the test that a
-    group is equal, ``<exhibit>_<group>_equal_p``. A curve adds its joint tests. A range adds, for each group, the
-    estimates that are ``<exhibit>_<group>_lowest`` and ``_highest``, in percent too where the outcome is a count, the
-    label of the sample of each (``_sample``), those whose interval excludes zero (``<exhibit>_<group>_found``), and the
-    ends of all intervals together, ``<exhibit>_<group>_reach_low`` and ``_reach_high``; for each estimate its clusters
-    and those treated, ``_clusters`` and ``_treated``.
+    group is equal, ``<exhibit>_<group>_equal_p``. A curve adds how many specifications have no interval
+    (``_without_interval``) and the joint tests of the others. A range adds, for each group, the estimates that are
+    ``<exhibit>_<group>_lowest`` and ``_highest``, in percent too where the outcome is a count, the label of the sample
+    of each (``_sample``), those whose interval excludes zero (``<exhibit>_<group>_found``), and the ends of all
+    intervals together, ``<exhibit>_<group>_reach_low`` and ``_reach_high``; for each estimate its clusters and those
+    treated, ``_clusters`` and ``_treated``.
 
     Parameters
     ----------
@@ -148,10 +149,12 @@ def _add_curve(
     ledger.add(f"{name}_lowest", values.min(), exhibit=place)
     ledger.add(f"{name}_highest", values.max(), exhibit=place)
     ledger.add(f"{name}_positive", float((values > 0).mean()), fmt="share", exhibit=place)
+    ledger.add(f"{name}_without_interval", len(joint.without_interval), fmt="count", exhibit=place)
     for statistic, fmt in (("median", "coefficient"), ("share_significant", "share"), ("mean_z", "coefficient")):
         value, p = joint.tests.loc[statistic, ["value", "p_value"]]
-        ledger.add(f"{name}_{statistic}", value, fmt=fmt, exhibit=place)
-        add_test(ledger, f"{name}_{statistic}", p, level, exhibit=place)
+        if np.isfinite(p):
+            ledger.add(f"{name}_{statistic}", value, fmt=fmt, exhibit=place)
+            add_test(ledger, f"{name}_{statistic}", p, level, exhibit=place)
 
 
 def _add_range(ledger: Ledger, name: str, results: Results, place: str, level: float) -> None:

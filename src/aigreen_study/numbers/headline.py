@@ -103,7 +103,7 @@ def add_averages(ledger: Ledger, averages: Mapping[str, Effects], study: Effects
         add_estimate(ledger, f"att_{how}", line, "tables/overall")
     found, exhibit = pretrend(study), "tables/event_study"
     add_test(ledger, "pretrend", found.p_value, level, exhibit=exhibit)
-    ledger.add("pretrend_df", found.leads, fmt="count", exhibit=exhibit)
+    ledger.add("pretrend_leads", found.leads, fmt="count", exhibit=exhibit)
     ledger.add("pretrend_how", IN_WORDS[found.method], exhibit=exhibit)
     ledger.add("pretrend_treated", found.treated_clusters, fmt="effective", exhibit=exhibit)
     add_trend(ledger, "pretrend", found, level, exhibit=exhibit)

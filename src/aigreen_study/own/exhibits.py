@@ -15,7 +15,7 @@ CURVED = ("imputation", "group_time", "sun_abraham", "stacked", "ols")
 
 def default_exhibits(config: Mapping[str, Any]) -> list[Exhibit]:
     """List the exhibits, each with its specifications."""
-    found = [_baseline(config), _robust_estimators(config), _timing()]
+    found = [_baseline(config), _robust_estimators(config), _timing(config)]
     if config["decomposition"]["exposure"]:
         found.append(_contamination(config))
     if "dose" in config["own"]:
@@ -32,6 +32,11 @@ def covariates(config: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _window(config: Mapping[str, Any]) -> str:
     return ",".join(map(str, config["event_study"]["horizons"]))
+
+
+def _imputed(config: Mapping[str, Any]) -> dict[str, str]:
+    """Options of imputation: one kind of error, so that an estimate has the same one in all exhibits."""
+    return {"variance": config["decomposition"]["variance"]}
 
 
 def _baseline(config: Mapping[str, Any]) -> Exhibit:
@@ -59,7 +64,7 @@ def _robust_estimators(config: Mapping[str, Any]) -> Exhibit:
         ("group_time_not_yet", "Group-time, controls not yet treated", AVERAGE, "group_time", {}),
         ("group_time_never", "Group-time, controls never treated", AVERAGE, "group_time",
          {"control_group": "never_treated"}),
-        ("imputation", "Imputation", AVERAGE, "imputation", {"variance": "leave_one_out"}),
+        ("imputation", "Imputation", AVERAGE, "imputation", _imputed(config)),
         ("sun_abraham", "Interaction-weighted", AVERAGE, "sun_abraham", {}),
         ("stacked", "Stacked", AVERAGE, "stacked", window | {"cohorts": "all"}),
         ("local_projection_0", "Local projections", FIRST, "local_projection", window),
@@ -82,7 +87,7 @@ def _robust_estimators(config: Mapping[str, Any]) -> Exhibit:
     )
 
 
-def _timing() -> Exhibit:
+def _timing(config: Mapping[str, Any]) -> Exhibit:
     lines = [
         (f"anticipation_{n}", label, "imputation", n) for n, label in enumerate(("None", "One period", "Two periods"))
     ]
@@ -98,7 +103,8 @@ def _timing() -> Exhibit:
         specifications=tuple(
             Specification(
                 exhibit="timing", id=name, label=label, group="Anticipation", estimator=estimator,
-                options={"anticipation": str(periods)} if periods else {},
+                options=(_imputed(config) if estimator == "imputation" else {})
+                | ({"anticipation": str(periods)} if periods else {}),
             )
             for name, label, estimator, periods in lines
         ),
@@ -111,7 +117,12 @@ def _contamination(config: Mapping[str, Any]) -> Exhibit:
     treated = "Effect on the treated"
     rows = [
         Specification(
-            exhibit="contamination", id="ignored", label="Spillovers ignored", group=treated, estimator="imputation"
+            exhibit="contamination",
+            id="ignored",
+            label="Spillovers ignored",
+            group=treated,
+            estimator="imputation",
+            options=_imputed(config),
         )
     ]
     for part, group in (("net", treated), ("exposed", "Effect on untreated exposed rows")):
@@ -155,7 +166,9 @@ def _doses(config: Mapping[str, Any]) -> Exhibit:
 def _curve(config: Mapping[str, Any]) -> Exhibit:
     rows = []
     for estimator in CURVED:
-        options = {"window": _window(config), "cohorts": "all"} if estimator == "stacked" else {}
+        options = {"stacked": {"window": _window(config), "cohorts": "all"}, "imputation": _imputed(config)}.get(
+            estimator, {}
+        )
         for suffix, held in (("", ()), ("_controls", covariates(config))):
             rows.append(
                 Specification(
@@ -173,6 +186,11 @@ def _curve(config: Mapping[str, Any]) -> Exhibit:
     )
 
 
+def _quoted(value: object) -> str:
+    """Write a value of a sample, in quotes where its sign would join conditions."""
+    return f'"{value}"' if "&" in str(value) else str(value)
+
+
 def _heterogeneity(column: str, values: Mapping[str, Any], config: Mapping[str, Any]) -> Exhibit:
     name = f"heterogeneity_{column}"
     own = config["own"]
@@ -187,7 +205,7 @@ def _heterogeneity(column: str, values: Mapping[str, Any], config: Mapping[str, 
         specifications=tuple(
             Specification(
                 exhibit=name, id=f"group_{i}", label=label, group=group, estimator="imputation",
-                sample=f"{column} == {value}",
+                sample=f"{column} == {_quoted(value)}", options=_imputed(config),
             )
             for i, (label, value) in enumerate(values.items(), 1)
         ),

@@ -13,8 +13,9 @@ from aigreen.panel.panel import Panel
 from aigreen_study.own.periods import dated, frequency, with_periods
 from aigreen_study.run.periods import IN_A_YEAR, Freq, Periods
 
-FEW_VALUES, MOST_SUGGESTED = 6, 8
+FEW_VALUES, FEW_NAMES, MOST_SUGGESTED = 6, 12, 8
 FURTHEST = {"Y": 5, "Q": 8, "M": 12, 1: 5}  # horizons
+_DATE = "first treated period"
 LATITUDE, LONGITUDE = ("lat", "latitude"), ("lon", "lng", "long", "longitude")
 
 
@@ -48,8 +49,12 @@ class Look:
         Columns that move within units and over time.
     steady : list of str
         Columns of many numbers that stay within units.
+    clusters : list of str
+        Columns above the unit in each of whose values all units share their first treated period, the coarsest first.
     groups : dict of str to list
-        Columns of few values that stay within units, each with treated and untreated units.
+        Columns of few values that stay within units; of them the values with treated and untreated units.
+    alone : dict of str to list
+        The other values of these columns, where any.
     horizons : tuple of int
         First and last that the cohorts give.
     """
@@ -69,7 +74,9 @@ class Look:
     coordinates: tuple[str, ...]
     controls: list[str]
     steady: list[str]
+    clusters: list[str]
     groups: dict[str, list[object]]
+    alone: dict[str, list[object]]
     horizons: tuple[int, int]
 
 
@@ -107,6 +114,7 @@ def look(frame: pd.DataFrame, roles: Mapping[str, str], outcome: str) -> Look:
     steady, moving = _by_variation(frame, roles["unit"], others)
     places = tuple(next((c for c in steady if c.lower() in known), "") for known in (LATITUDE, LONGITUDE))
     rows = panel.in_frame_order(treated[panel.unit_codes])
+    groups, alone = _groups(frame, steady, rows)
     return Look(
         rows=panel.n_rows,
         units=panel.n_units,
@@ -123,7 +131,9 @@ def look(frame: pd.DataFrame, roles: Mapping[str, str], outcome: str) -> Look:
         coordinates=places if all(places) else (),
         controls=_controls(frame, moving, outcome),
         steady=_steady(frame, _told_without_treatment(frame, steady, rows), places),
-        groups=_groups(frame, steady, rows),
+        clusters=_clusters(frame, roles["unit"], steady, panel.in_frame_order(cohort[panel.unit_codes])),
+        groups=groups,
+        alone=alone,
         horizons=(-max(low, 1), high),
     )
 
@@ -164,7 +174,46 @@ def _steady(frame: pd.DataFrame, columns: Sequence[str], places: Sequence[str]) 
     return [c for c in numeric if frame[c].nunique() > FEW_VALUES and frame[c].notna().all()][:MOST_SUGGESTED]
 
 
-def _groups(frame: pd.DataFrame, columns: Sequence[str], treated: np.ndarray) -> dict[str, list[object]]:
-    few = [column for column in columns if 2 <= frame[column].nunique() <= FEW_VALUES and frame[column].notna().all()]
-    few = [column for column in few if (pd.Series(treated).groupby(frame[column].to_numpy()).nunique() == 2).all()]
-    return {column: sorted(frame[column].unique().tolist(), key=str) for column in few[:MOST_SUGGESTED]}
+def _clusters(frame: pd.DataFrame, unit: str, columns: Sequence[str], cohort: np.ndarray) -> list[str]:
+    """Columns at whose level treatment varies: several units a value, more values than dates; the fewest values first.
+
+    Parameters
+    ----------
+    cohort : ndarray, shape (rows,)
+        First treated period, infinite for never.
+    """
+    units = frame.assign(**{_DATE: cohort}).drop_duplicates(unit)
+    found = {}
+    for column in columns:
+        values, dates = units[column], units[_DATE]
+        count = values.nunique()
+        if values.isna().any() or not 2 < count <= len(units) / 2 or dates.groupby(values).nunique().max() > 1:
+            continue
+        treated = values[np.isfinite(dates)]
+        if values.groupby(dates).nunique().max() > 1 and treated.duplicated().any():
+            found[column] = count
+    return sorted(found, key=found.__getitem__)
+
+
+def _groups(
+    frame: pd.DataFrame, columns: Sequence[str], treated: np.ndarray
+) -> tuple[dict[str, list[object]], dict[str, list[object]]]:
+    """Values of columns of few values, those that have treated and untreated units and those that do not.
+
+    Columns of names may have more values than those of numbers, and values that cannot be compared; two must be left.
+    """
+    groups: dict[str, list[object]] = {}
+    alone: dict[str, list[object]] = {}
+    for column in columns:
+        values, named = frame[column], not pd.api.types.is_numeric_dtype(frame[column])
+        if values.isna().any() or not 2 <= values.nunique() <= (FEW_NAMES if named else FEW_VALUES):
+            continue
+        both = pd.Series(treated).groupby(values.to_numpy()).nunique() == 2
+        if both.sum() < 2 or not (named or both.all()):
+            continue
+        groups[column] = sorted(both.index[both].tolist(), key=str)
+        if not both.all():
+            alone[column] = sorted(both.index[~both].tolist(), key=str)
+        if len(groups) == MOST_SUGGESTED:
+            break
+    return groups, alone

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from aigreen_study.own.letters import printable, rule
 from aigreen_study.own.look import Look
 from aigreen_study.run.periods import IN_A_YEAR, WORDS
+from aigreen_study.words import listed
 
 HEAD = """\
 # A study of {file}. Lines that begin with # are comments: take the mark away to use one.
@@ -57,7 +58,7 @@ def outline(found: Look, roles: Mapping[str, str], outcome: str, file: str, year
         *([f"# Assumed: of the dates in {' and '.join(found.dates)} the {word} counts."] if found.dates else []),
         *([f"# Assumed: a period is a {word}; horizons count {word}s."] if found.freq in IN_A_YEAR else []),
         *(["# Assumed: periods are numbered; freq: Y if they are years."] if found.freq == 1 else []),
-        f"# Assumed: errors are clustered by {roles['unit']}. Another column: add cluster to panel.",
+        *_clustered(found, roles["unit"], named),
         f"outcome: {_text(outcome)}",
     ]
     if found.counts:
@@ -77,6 +78,11 @@ def outline(found: Look, roles: Mapping[str, str], outcome: str, file: str, year
     if found.controls:
         lines += ["# Controls that move within units. Treatment should not move them: choose, do not take all.",
                   f"# covariates: {_list(found.controls)}"]  # fmt: skip
+    lines += [
+        f"# Assumed: groups of {column} are without {listed(list(map(str, values)))}, where not both treated and "
+        "untreated units are."
+        for column, values in found.alone.items()
+    ]
     if found.groups:
         lines.append("# groups:")
     for column, values in found.groups.items():
@@ -90,6 +96,18 @@ def outline(found: Look, roles: Mapping[str, str], outcome: str, file: str, year
               "# exposures: {partners: {links: links.csv}}  pairs of units, with a weight in a third column",
               "# dose: ...                                 how much treatment, 0 where there is none"]  # fmt: skip
     return "\n".join(lines) + "\n"
+
+
+def _clustered(found: Look, unit: str, named: Mapping[str, object]) -> list[str]:
+    """Say by what errors are clustered, and by what they could be where treatment varies above the unit."""
+    if not found.clusters:
+        return [f"# Assumed: errors are clustered by {unit}. Another column: add cluster to panel."]
+    level = found.clusters[0]
+    return [
+        f"# Assumed: errors are clustered by {unit}. In each {level} all units share their first treated period: "
+        f"errors by the level of treatment are those with cluster: {_text(level)} in panel.",
+        f"# panel: {_flow({**named, 'cluster': level})}",
+    ]
 
 
 def _list(columns: Iterable[str]) -> str:

@@ -151,6 +151,7 @@ def completed(given: Mapping[str, Any]) -> dict[str, Any]:
     names = [column_of(name, how) for name, how in exposures.items()]
     counts = given.get("counts", outcome)
     dose = [given["dose"]] if "dose" in given else []
+    split = SPLIT | given.get("decomposition", {})
     described = [counts, outcome, TREATED, *dose, *channels, *names, *given.get("covariates", [])]
     return {
         "study": given["study"],
@@ -164,14 +165,13 @@ def completed(given: Mapping[str, Any]) -> dict[str, Any]:
         "panel": {"cluster": panel["unit"], "unit_label": "Units", **panel, "places": "none"},
         "outcomes": {"level": counts, "log": outcome},
         "describe": list(dict.fromkeys(described)),
-        "event_study": EVENT_STUDY | given.get("event_study", {}),
+        "event_study": EVENT_STUDY | given.get("event_study", {}) | {"estimators_variance": split["variance"]},
         "decomposition": {
             "outcome": outcome,
             "channels": list(channels),
             "exposure": names[0] if names else None,
             "alternatives": names[1:],
-            **SPLIT,
-            **given.get("decomposition", {}),
+            **split,
         },
         "inference": INFERENCE | given.get("inference", {}),
         "own": dict(given),

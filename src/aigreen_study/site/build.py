@@ -26,6 +26,7 @@ from aigreen_study.site.cards import (
     specification_cards,
     with_quoted,
 )
+from aigreen_study.site.letters import STYLE, chinese_style
 from aigreen_study.site.sections import (
     certificate_section,
     contents,
@@ -114,10 +115,13 @@ def write_site(
         if "own" in config
         else sources_section(provenance["sources"], bool(config["simulated"])),
     }
+    facts = f'"use strict";\nconst AIGREEN = {json.dumps(data, ensure_ascii=False, separators=(",", ":"))};\n'
+    style, missing = chinese_style(_page(config, body, sections, "", "") + facts)
     files = {
-        "index.html": _page(config, body, sections),
+        "index.html": _page(config, body, sections, style, missing),
         "math.css": body.style + "\n",
-        "data.js": f'"use strict";\nconst AIGREEN = {json.dumps(data, ensure_ascii=False, separators=(",", ":"))};\n',
+        "data.js": facts,
+        **({STYLE: style} if style else {}),
         **{name: _asset(name) for name in ASSETS},
     }
     written = {name: text.encode() for name, text in files.items()}
@@ -127,7 +131,7 @@ def write_site(
     return {"numbers": len(data["numbers"]), "exhibits": len(body.labels), "bytes": size}
 
 
-def _page(config: Mapping[str, Any], body: Body, sections: Mapping[str, str]) -> str:
+def _page(config: Mapping[str, Any], body: Body, sections: Mapping[str, str], style: str, missing: str) -> str:
     below = "\n".join(f'<section><h2 id="{place}">{title}</h2>\n{sections[place]}</section>' for place, title in BELOW)
     headings = [*body.contents, *((2, place, title) for place, title in BELOW)]
     facts = {
@@ -135,6 +139,9 @@ def _page(config: Mapping[str, Any], body: Body, sections: Mapping[str, str]) ->
         "study": html_text(str(config["study"])),
         "data": _data(config),
         "contents": contents(heading for heading in headings if heading[2] != "Abstract"),
+        "fonts": f'\n<link rel="stylesheet" href="{STYLE}">' if style else "",
+        "font_source": "; font-src data:" if style else "",
+        "letters": f'\n<p class="hint">{missing}</p>' if missing else "",
         "paper": body.html,
         "below": below,
     }

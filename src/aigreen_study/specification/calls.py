@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from aigreen.decomposition.decomposition import Decomposition
@@ -12,7 +14,7 @@ from aigreen.did.imputation import Imputation
 from aigreen.did.stacked import StackedDiD
 from aigreen.did.sun_abraham import SunAbraham
 from aigreen.effects.effects import Effects
-from aigreen.errors import ConfigError
+from aigreen.errors import ConfigError, EstimationError
 from aigreen.mediation.mediation import Mediation
 from aigreen.panel.panel import Panel
 from aigreen.regression.counts import NegativeBinomial
@@ -71,6 +73,21 @@ def _cohort_time(model: type, *wanted: str, **fixed: Any) -> Fit:
     return fit
 
 
+def imputation(specification: Specification, panel: Panel, **fixed: Any) -> Effects:
+    """Fit by imputation; treated rows that are all in one cluster are centred with it, whatever is asked for.
+
+    Errors without the own cluster need another one. Conservative ones are then too small, and intervals are refused.
+    """
+    fit = _cohort_time(Imputation, "variance", "anticipation", "leads", "factors", "separated", **fixed)
+    options = specification.options
+    try:
+        return fit(specification, panel)
+    except EstimationError:
+        if options.get("variance") != "leave_one_out":
+            raise
+        return fit(replace(specification, options={**options, "variance": "conservative"}), panel)
+
+
 def common_window(panel: Panel, window: tuple[int, int]) -> tuple[int, int]:
     """Horizons of a window that every cohort of the panel has, so that a stacked event study leaves none out.
 
@@ -114,10 +131,8 @@ FITS: dict[str, Fit] = {
     "panel_ols": _panel_ols,
     "iv": _regression("gaussian"),
     "group_time": _cohort_time(GroupTimeATT, "control_group", "method", "base_period", "anticipation", "sampling"),
-    "imputation": _cohort_time(Imputation, "variance", "anticipation", "leads", "factors"),
-    "poisson_imputation": _cohort_time(
-        Imputation, "variance", "anticipation", "leads", "separated", family="poisson", scale="percent"
-    ),
+    "imputation": imputation,
+    "poisson_imputation": partial(imputation, family="poisson", scale="percent"),
     "sun_abraham": _cohort_time(SunAbraham, "control_group", "reference"),
     "stacked": _stacked,
     "de_chaisemartin": _cohort_time(ChaisemartinDHaultfoeuille, "horizons"),

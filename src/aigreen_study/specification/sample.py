@@ -10,6 +10,8 @@ A sample is one or more conditions joined by ``&``:
 - ``at(column, year) op value``, as ``at(ownership, 2018) == state``: all rows of the units whose value in that year
   meets the condition.
 
+A value may stand in quotes, and must where it holds ``&``.
+
 Functions of a year sort units once, so that treatment cannot move a unit from one group to another; the year must lie
 before the first treated period. Rows without the value meet no condition, whatever its operator.
 """
@@ -29,6 +31,8 @@ _CALL = re.compile(r"(?P<function>\w+)\s*\(\s*(?P<column>\w+)\s*,\s*(?P<year>-?\
 _COMPARISON = re.compile(
     r"(?P<left>\w+(?:\s*\([^()]*\))?)\s*(?P<op>==|!=|<=|>=|<|>|\bnot\s+in\b|\bin\b)\s*(?P<right>.+)"
 )
+
+_QUOTED = re.compile(r"""(?<=[=<>,\[])\s*(["']).*?\1""")
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,8 @@ class Condition:
         if self.op == NEVER:
             return f"{NEVER}({self.column})"
         left = self.column if self.year is None else f"{_AT}({self.column}, {self.year})"
-        return f"{left} {self.op} {'[' + ', '.join(self.values) + ']' if self.op in LISTS else self.values[0]}"
+        values = [f'"{value}"' if "&" in value else value for value in self.values]
+        return f"{left} {self.op} {'[' + ', '.join(values) + ']' if self.op in LISTS else values[0]}"
 
 
 def parse(text: str) -> tuple[Condition, ...]:
@@ -73,7 +78,8 @@ def parse(text: str) -> tuple[Condition, ...]:
     >>> [str(condition) for condition in parse("year <= 2021 & above_median(size, 2018)")]
     ['year <= 2021', 'above_median(size, 2018)']
     """
-    return tuple(_condition(part.strip()) for part in text.split("&")) if text.strip() else ()
+    kept = _QUOTED.sub(lambda quoted: quoted[0].replace("&", "\0"), text)
+    return tuple(_condition(part.replace("\0", "&").strip()) for part in kept.split("&")) if text.strip() else ()
 
 
 def _condition(part: str) -> Condition:

@@ -25,6 +25,12 @@ from aigreen_study.tables.table import Cell, Group, Row, Table
 from aigreen_study.words import in_sentence, listed
 
 SIZES = ("Observations", "Units")
+CENTRED = {
+    "leave_one_out": "Leave-one-out errors (treated rows are centred without their own cluster), larger than "
+    "conservative ones (with it) where cohorts have few clusters.",
+    "conservative": "Conservative errors (treated rows are centred with their own cluster), smaller than leave-one-out "
+    "ones (without it) where cohorts have few clusters.",
+}
 
 
 def columns_table(
@@ -315,7 +321,33 @@ def _errors(results: Results, labels: Mapping[str, str]) -> str:
             said.append(f"{label}: errors of {_named(stated, effects, labels)}.")
         elif effects.clusters.name != usual:
             said.append(f"{label}: {_named(f'clustered by {effects.clusters.name}', effects, labels)}.")
-    return " ".join(said)
+    return " ".join([*said, *_centring(results)])
+
+
+def _centring(results: Results) -> list[str]:
+    """Say of errors that rest on centred treated rows which kind they are, and why the other kind differs."""
+    kinds: dict[str, list[Specification]] = {}
+    for part in results.estimated:
+        effects = results.fitted[part.id]
+        stated = effects.conventions.get("variance", "") if effects.psi is not None else ""
+        if "centred" in stated:
+            left_out = "without the own cluster" in stated or "leave_one_out" in stated
+            kinds.setdefault("leave_one_out" if left_out else "conservative", []).append(part)
+    if len(kinds) == 1:
+        kind, parts = kinds.popitem()
+        labels = list(dict.fromkeys(part.method.label for part in parts))
+        whose = "" if len(parts) == len(results.estimated) else listed(labels)
+        return [_of(whose, CENTRED[kind])]
+    few = min(kinds, key=lambda kind: (len(kinds[kind]), kind), default="")
+    several = {kind: list(dict.fromkeys(part.label for part in parts)) for kind, parts in kinds.items()}
+    return [
+        _of(listed(several[kind]) if kind == few or len(several[kind]) < 4 else "", CENTRED[kind])
+        for kind in sorted(kinds, key=lambda kind: kind == few)
+    ]
+
+
+def _of(whose: str, sentence: str) -> str:
+    return f"{whose}: {sentence[0].lower()}{sentence[1:]}" if whose else sentence
 
 
 def _treated(results: Results) -> str:

@@ -51,7 +51,9 @@ def stars(p: float) -> int:
 
 
 def interval(low: float, high: float, digits: int = 3) -> str:
-    """Write an interval in brackets; an end may be infinite."""
+    """Write an interval in brackets; an end may be infinite, and one without ends is none."""
+    if math.isnan(low) or math.isnan(high):
+        return "no interval"
 
     def end(value: float) -> str:
         return decimal(value, digits) if math.isfinite(value) else (MINUS if value < 0 else "") + "∞"

@@ -39,6 +39,12 @@ def inference_notes(effect: Effects, stayed: Panel, *, outcome: str, multipliers
     return said + among if moved else said
 
 
+def _unbounded(variants: Sequence[Variant]) -> str:
+    """Say what an interval without an end means; nothing where all have both."""
+    ends = np.array([[variant.low, variant.high] for variant in variants])
+    return "" if np.isfinite(ends).all() else " None: no value is far enough to be rejected, or too few clusters tell."
+
+
 def inference_table(
     variants: Sequence[Variant], *, estimate: float, level: float, notes: str, simulated: bool = False
 ) -> Table:
@@ -58,6 +64,7 @@ def inference_table(
         columns=("Std. error", "low", "high", "p-value", "Clusters", "Treated", "Effective"),
         spanners=((level_spanner(level, 1), Spanner("Number of clusters", 4, 7)),),
         groups=tuple(Group(tuple(rows), title) for title, rows in groups.items()),
-        notes=f"The estimate is {decimal(estimate)} in all lines but that of reassignment. {notes}",
+        notes=f"The estimate is {decimal(estimate)} in all lines but that of reassignment. {notes}"
+        + _unbounded(variants),
         simulated=simulated,
     )

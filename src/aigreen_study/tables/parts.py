@@ -84,7 +84,7 @@ class Notes:
             f"Imputation estimates{f' on rows without exposure to {elsewhere}' if exposed else ''}, "
             "averaged over treated rows; "
             f"{growth}the test is "
-            f"joint for the {options['leads']} {period}s before treatment. {model}"
+            f"joint for the {period}s before treatment that the table counts. {model}"
         )
 
 
@@ -313,7 +313,7 @@ def scales_table(
         spanners=(tuple(spanners),),
         groups=_total_apart([Row(part, tuple(cells)) for part, cells in rows.items()]),
         notes="Parts of the log of the mean times logarithmic means of the sums of counts are parts in counts. The "
-        f"linear decomposition of {labels[options['outcome']]} takes one slope for all {units}."
+        f"linear decomposition of {in_sentence(labels[options['outcome']])} takes one slope for all {units}."
         + (f" covered: whether the {level:.0%} interval holds the truth." if truth else ""),
         simulated=simulated,
     )

@@ -17,6 +17,9 @@ Role = Literal["", "estimate", "std_error", "low", "high", "p_value", "count"]
 # Facts of specifications, by the heading of the row or column that shows them.
 SIZES = {"Observations": "n_rows", "Units": "n_units", "Clusters": "n_clusters"}
 
+NO_INTERVAL = "None: no interval, as too few clusters, treated or compared, tell the error."
+_SAID = re.compile(r"has none\b|\bNone: ")
+
 _OPENING, _CLOSING = "([", f")]{STAR}"
 
 
@@ -175,7 +178,7 @@ class Table:
 
     @property
     def remarks(self) -> str:
-        """Notes, with the sizes of the samples that neither they nor rows and columns state."""
+        """Notes, with what they do not say: why intervals are "none", and sizes that rows and columns do not state."""
         stated = {*self.columns, *(row.label for row in self.rows)}
         sizes = []
         for name, fact in SIZES.items():
@@ -185,7 +188,15 @@ class Table:
                 continue
             ends = dict.fromkeys(f"{size:,}" for size in (min(found), max(found)))
             sizes.append(f"{name.lower() if sizes else name}: {' to '.join(ends)}")
-        return " ".join(filter(None, [self.notes, f"{'; '.join(sizes)}." if sizes else ""]))
+        refused = NO_INTERVAL if self._refuses() and not _SAID.search(self.notes) else ""
+        return " ".join(filter(None, [self.notes, refused, f"{'; '.join(sizes)}." if sizes else ""]))
+
+    def _refuses(self) -> bool:
+        """Whether an interval of an effect is "none"; one of a share, which is a ratio, can be unbounded."""
+        shares = {
+            j for line in self.spanners for s in line if s.label.startswith("Share") for j in range(s.start, s.stop)
+        }
+        return any(cell.text == "none" for row in self.rows for j, cell in enumerate(row.cells) if j not in shares)
 
     def column(self, j: int) -> list[Cell]:
         """Cells of a column."""

@@ -16,7 +16,7 @@ import pytest
 from matplotlib.collections import LineCollection
 from scipy import stats
 
-from aigreen import TWFE, Effects, GroupTimeATT, LocalProjections, Panel, SunAbraham, compare
+from aigreen import TWFE, Effects, GroupTimeATT, Imputation, LocalProjections, Panel, SunAbraham, compare
 from aigreen.errors import EffectsError, OptionError, WrongTypeError
 
 CLUSTERS = pd.RangeIndex(40, name="city")
@@ -272,3 +272,20 @@ def test_a_word_table_is_written_into_a_new_folder_and_not_over_one(tmp_path: Pa
 def test_a_bar_or_a_break_in_a_name_makes_no_cell_of_markdown() -> None:
     head = compare({"C|D\nE": A, "b": A}).to_markdown().splitlines()[0]
     assert [cell.strip() for cell in re.split(r"(?<!\\)\|", head)[1:-1]] == ["effect", r"C\|D E", "b"]
+
+
+def test_the_note_says_whose_intervals_do_not_follow_from_the_errors_shown():
+    frame = pd.DataFrame({"unit": np.repeat(range(20), 4), "year": [1, 2, 3, 4] * 20})
+    frame["first"] = np.where(frame["unit"] < 6, 3, 0)
+    frame["y"] = np.random.default_rng(0).standard_normal(len(frame))
+    panel = Panel(frame, unit="unit", time="year", cohort="first")
+    imputed, ols = Imputation().fit(panel, "y").overall(), TWFE().fit(panel, "y")
+    bare = replace(ols, cluster_shares=None)
+    told = "Standard errors in parentheses. Intervals and p-values{} (to_frame, plot) use small-sample errors,"
+    assert told.format("") in compare({"A": imputed}).to_markdown()
+    assert told.format(" of A") in compare({"A": imputed, "B": bare}).to_markdown()
+    assert compare({"B": bare}).to_markdown().endswith("\n\nStandard errors in parentheses.")
+    without = replace(bare, psi=None, covariance=np.array([[np.nan]]))
+    text = compare({"B": without}).to_markdown()
+    assert "(none)" in text
+    assert text.endswith("None: an effect without an error of its own.")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 
-from aigreen.effects.plot import effects_plot
+from aigreen.effects.compare import compare
+from aigreen.effects.effects import Effects
+from aigreen.effects.plot import COLOURS, effects_plot, horizon_ticks
 
 
 @pytest.mark.parametrize(("widest", "cut"), [(3.0, False), (500.0, True)])
@@ -21,4 +26,28 @@ def test_one_wide_interval_does_not_flatten_the_others(widest: float, cut: bool)
     assert high > 5.0
     assert (high - low < 13) and (low < 0.6 - widest) != cut
     assert any("cut" in text.get_text() for text in ax.texts) == cut
+    arrows = [place for drawn in ax.collections for place in drawn.get_offsets().tolist() if drawn.get_offsets().any()]
+    assert arrows == ([[2, low], [2, high]] if cut else [])
+    assert ax.get_xticks().tolist() == [-2, -1, 0, 1, 2, 3]
+    plt.close(ax.figure)
+
+
+def test_ticks_are_whole_horizons_zero_among_them():
+    ax = plt.subplots()[1]
+    for horizons, ticks in (([-1, 0, 1, 2], [-1, 0, 1, 2]), (range(-9, 14), list(range(-8, 14, 2)))):
+        horizon_ticks(ax, horizons)
+        assert ax.get_xticks().tolist() == ticks
+    plt.close(ax.figure)
+
+
+def test_arrows_of_results_side_by_side_have_their_colours() -> None:
+    index = pd.Index(range(4), name="horizon")
+    facts = {"n_rows": 30, "n_units": 30, "n_clusters": 30, "method": "m", "outcome": "y"}
+    psi = np.random.default_rng(0).standard_normal((30, 4)) / 30
+    one = Effects(values=np.full(4, 0.1), index=index, psi=psi, clusters=pd.RangeIndex(30), **facts)
+    other = replace(one, psi=psi * [1, 1, 1, 50])
+    ax = compare({"One": one, "Other": other}).plot()
+    arrows = [drawn for drawn in ax.collections if drawn.get_offsets().any()]
+    assert [to_hex(colour) for drawn in arrows for colour in drawn.get_facecolors()] == [COLOURS[1]] * 2
+    assert [drawn.get_offsets()[0, 0] for drawn in arrows] == pytest.approx([3.3, 3.3])
     plt.close(ax.figure)

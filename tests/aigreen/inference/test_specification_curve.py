@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
+from aigreen import Imputation, Panel
 from aigreen.effects.effects import Effects
 from aigreen.effects.multiplier import draws
 from aigreen.errors import EffectsError, IncompatibleEffectsError, NoInfluenceError
@@ -94,3 +95,31 @@ def test_what_cannot_be_tested_jointly(results):
         specification_tests({})
     with pytest.raises(EffectsError, match="n_draws=0"):
         specification_tests(results, n_draws=0)
+
+
+def refused(value, name="city"):
+    """An effect of one treated cluster: it has an influence function, and no interval."""
+    frame = pd.DataFrame({"unit": np.repeat(range(12), 4), "year": [1, 2, 3, 4] * 12})
+    frame["first"] = np.where(frame["unit"] == 0, 3, 0)
+    frame["y"] = np.random.default_rng(0).standard_normal(len(frame)) + value * (
+        (frame["unit"] == 0) & (frame["year"] > 2)
+    )
+    found = Imputation().fit(Panel(frame, unit="unit", time="year", cohort="first"), "y").overall()
+    return replace(found, clusters=found.clusters.rename(name))
+
+
+@pytest.mark.filterwarnings("ignore::aigreen.errors.SmallCellWarning", "ignore::aigreen.errors.FewClustersWarning")
+def test_specifications_without_an_interval_are_counted_apart(results):
+    alone = refused(9.0)
+    assert alone.conf_int().isna().all(axis=None)
+    found, expected = specification_tests({**results, "alone": alone}), specification_tests(results)
+    assert (found.without_interval, expected.without_interval) == (("alone",), ())
+    assert_allclose(found.tests, expected.tests)  # 3 of 7, not of 8, are significant
+    assert_allclose(found.frame.loc[list(results)], expected.frame)
+    assert found.frame.loc["alone"].notna().to_dict() == {
+        "estimate": True, "std_error": True, "p_value": False, "low": False, "high": False, "joint_low": False,
+        "joint_high": False,
+    }  # fmt: skip
+    none = specification_tests({"alone": alone})
+    assert none.tests.isna().all(axis=None)
+    assert (none.sign, none.n_clusters, none.without_interval) == (0, 0, ("alone",))

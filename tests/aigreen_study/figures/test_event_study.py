@@ -1,4 +1,6 @@
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,6 +21,7 @@ from aigreen_study.tables.formats import interval
 
 from .drawn import BAND, group, legend
 
+PAPER = Path(__file__).parents[3] / "paper"
 MARKER = re.compile(r'<use [^>]*x="([\d.]+)" y="([\d.]+)"')
 
 
@@ -148,11 +151,21 @@ def test_result_without_influence_is_named_and_has_pointwise_intervals(path):
         event_study_figure({"A": path, "B": group([1.0], ["x"])})
 
 
+def test_a_drawing_says_that_it_cuts_intervals_as_the_paper_asks_it(effects, tmp_path):
+    wide = replace(effects, psi=effects.psi * [1, 1, 1, 1, 1, 50])
+    save_figure(event_study_figure(wide, n_draws=99), tmp_path / "wide")
+    asked = re.search(r'contains\("(.*?)(?<!\\)"\)', (PAPER / "lib.typ").read_text(encoding="utf-8"))[1]
+    assert asked.replace("\\", "") in (tmp_path / "wide.svg").read_text(encoding="utf-8")
+    assert described(tmp_path / "wide.svg")["cut"] is True
+
+
 def test_an_event_study_notes_value_intervals_and_sample_of_every_point(effects, tmp_path):
     """Places are shares of the drawing from its upper left corner: those of the points that it draws."""
     figure = event_study_figure(effects, n_draws=99)
     save_figure(figure, tmp_path / "event_study")
-    points = described(tmp_path / "event_study.svg")["points"]
+    told = described(tmp_path / "event_study.svg")
+    points = told["points"]
+    assert "cut" not in told
     narrow, wide = effects.conf_int(), effects.conf_int(simultaneous=True, n_draws=99)
     assert [text.splitlines()[0] for *_, text in points] == [
         f"Horizon {at}" for at in ("−3", "−2", "−1", "0", "1", "2")

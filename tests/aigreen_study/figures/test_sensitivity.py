@@ -29,6 +29,15 @@ def test_honest_draws_intervals_and_breakdown(path):
         honest_figure()
 
 
+def test_ticks_of_bounds_are_round(path):
+    for bounds, ticks in (
+        ([0.5, 1.0, 1.5, 2.0], ["0.5", "1", "1.5", "2"]),
+        ([0.0, 0.0196, 0.0391], ["0", "0.01", "0.02", "0.03"]),
+    ):
+        ax = honest_figure(honest_did(path, bounds=bounds)).axes[0]
+        assert [label.get_text() for label in ax.get_xticklabels()] == ["parallel", *ticks]
+
+
 def test_rho_and_contour_agree_with_the_formula(rho):
     ax = rho_figure({"Skills": rho}).axes[0]
     assert ax.get_title(loc="left") == f"Skills\nzero at $\\rho$ = {rho.rho_at_zero:.3f}"

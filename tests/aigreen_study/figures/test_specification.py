@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from aigreen.effects.effects import Effects
 from aigreen.errors import ReportError
 from aigreen.inference.specification_curve import specification_tests
 from aigreen_study.figures import (
@@ -37,6 +38,27 @@ def test_curve_orders_specifications_and_marks_choices(specifications):
     p = [f"p = {value:.3f}" for value in tests["p_value"]]
     share = f"{sum(outside) / 12:.0%} significant at 5% and positive ({p[1]})"
     assert figure.get_supxlabel() == f"Median 0.41 ({p[0]}); {share}; tests of no effect in any specification"
+
+
+def test_curve_marks_and_counts_what_has_no_interval(specifications, monkeypatch):
+    results, refused = specifications.results, ("s2", "s7")
+    bounds = Effects.conf_int
+
+    def conf_int(effects, *given, **named):
+        found = bounds(effects, *given, **named)
+        return found * np.nan if any(effects is results[key] for key in refused) else found
+
+    monkeypatch.setattr(Effects, "conf_int", conf_int)
+    figure = specification_curve(results, specifications.choices, **BAND)
+    shown = {line.get_label(): list(line.get_xdata()) for line in figure.axes[0].lines}
+    assert shown["No interval"] == [2, 7]
+    assert sorted(shown["Zero inside"] + shown["Zero outside"]) == [0, 1, 3, 4, 5, 6, 8, 9, 10, 11]
+    outside = len(shown["Zero outside"])
+    assert f"{outside / 10:.0%} significant" in figure.get_supxlabel()
+    assert figure.get_supxlabel().endswith("\nof the 10 that have an interval; 2 of 12 have none")
+    only = {key: results[key] for key in refused}
+    alone = specification_curve(only, specifications.choices.loc[list(refused)], **BAND)
+    assert alone.get_supxlabel().startswith("No specification has an interval")
 
 
 def test_curve_refuses_choices_that_do_not_match(specifications):

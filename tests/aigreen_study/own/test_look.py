@@ -139,3 +139,55 @@ def test_a_column_that_only_treated_units_have_is_no_covariate():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("aigreen_study.own.look.FEW_VALUES", 2)
         assert look(frame, ROLES, "y").steady == ["mass"]
+
+
+def provinces():
+    """Twelve cities in four provinces of two regions and a third without treatment, treated by province."""
+    rows = [(city, year) for city in range(12) for year in range(2001, 2007)]
+    frame = pd.DataFrame(rows, columns=["city", "year"])
+    frame["province"] = frame["city"].map(lambda city: ["Ahe", "Bin", "Cao", "Dai", "Er", "Fu"][city // 2])
+    frame["area"] = frame["province"].map(dict.fromkeys(["Ahe", "Bin"], "East & sea") | {"Cao": "West", "Dai": "West"})
+    frame["area"] = frame["area"].fillna("South")
+    frame["first"] = frame["province"].map({"Ahe": 2003, "Cao": 2004}).fillna(0).astype(int)
+    frame["law"] = frame["first"].map({0: "none", 2003: "old", 2004: "new"})
+    frame["pair"] = frame["city"] % 6
+    frame["y"] = np.random.default_rng(0).normal(size=len(frame))
+    return frame
+
+
+BY_CITY = {"unit": "city", "time": "year", "cohort": "first"}
+
+
+def test_a_coarser_cluster_is_proposed_where_treatment_varies_there(tmp_path, monkeypatch, capsys):
+    frame = provinces()
+    found = look(frame, BY_CITY, "y")
+    assert found.clusters == ["province"]  # not `law`, which is the date, nor `pair`, within which dates differ
+    text = outline(found, BY_CITY, "y", "a.csv", "2026")
+    assert (
+        "# Assumed: errors are clustered by city. In each province all units share their first treated period: "
+        "errors by the level of treatment are those with cluster: province in panel.\n"
+        "# panel: {unit: city, time: year, cohort: first, unit_label: Units, cluster: province}\n"
+    ) in text
+    used = text.replace("panel: {unit: city, time: year, cohort: first, unit_label: Units}\n", "").replace(
+        "# panel", "panel"
+    )
+    assert yaml.safe_load(used)["panel"]["cluster"] == "province"
+    apart = frame.assign(first=np.where(frame["city"] == 5, 0, frame["first"]))  # one city of a treated province
+    assert look(apart, BY_CITY, "y").clusters == []
+    assert look(frame[frame["city"] % 2 == 0], BY_CITY, "y").clusters == []  # a city a province
+    monkeypatch.chdir(tmp_path)
+    frame.to_csv("a.csv", index=False)
+    assert main(["new-study", "a.csv", "--unit", "city", "--time", "year", "--cohort", "first", "--outcome", "y"]) == 0
+    assert "cluster: province in panel" in capsys.readouterr().out
+
+
+def test_columns_of_names_are_proposed_as_groups_without_values_that_cannot_be_compared():
+    frame = provinces()
+    found = look(frame, BY_CITY, "y")
+    assert (found.groups, found.alone) == ({"area": ["East & sea", "West"]}, {"area": ["South"]})
+    text = outline(found, BY_CITY, "y", "a.csv", "2026")
+    assert "# Assumed: groups of area are without South, where not both treated and untreated units are.\n" in text
+    used = yaml.safe_load(text.replace("# groups", "groups").replace("#   area", "  area"))
+    assert used["groups"] == {"area": {"East & sea": "East & sea", "West": "West"}}
+    alone = frame.assign(area=np.where(frame["first"] > 0, "in", "out"))
+    assert look(alone, BY_CITY, "y").groups == {}  # treatment itself

@@ -11,6 +11,7 @@ from aigreen_study.own.panel import own_panel
 from aigreen_study.own.registry import own_registry
 from aigreen_study.own.study import identifiers
 from aigreen_study.run.fonts import chinese_font
+from aigreen_study.specification.mask import sample_mask
 
 FOLDER = Path(__file__).parents[3] / "analysis/config"
 STUDY = {
@@ -60,6 +61,23 @@ def test_estimators_side_by_side_follow_the_horizons_of_the_study(folder):
     }
     assert windows == dict.fromkeys(("stacked", "local_projection_0", "stacked_controls"), "-7,3")
     assert "horizons from −7 to 3" in exhibits["robust_estimators"].notes
+
+
+def test_what_is_imputed_has_one_kind_of_error_in_all_exhibits(folder):
+    named = {"covariates": ["M"], "exposures": {"near": {"within_km": 20}}, "groups": {"lon": {"west": 7, "east": 30}}}
+    named |= {"coordinates": {"latitude": "lat", "longitude": "lon"}}
+    for asked in ({}, {"decomposition": {"variance": "conservative"}}):
+        config = written(named | asked)
+        kinds = {
+            (name, part.options.get("variance"))
+            for name, exhibit in own_registry(FOLDER, config).items()
+            for part in exhibit.specifications
+            if part.estimator == "imputation"
+        }
+        kind = "conservative" if asked else "leave_one_out"
+        exhibits = ("robust_estimators", "timing", "contamination", "specification_curve", "heterogeneity_lon")
+        assert kinds == {(name, kind) for name in exhibits}
+        assert config["event_study"]["estimators_variance"] == config["decomposition"]["variance"] == kind
 
 
 @pytest.fixture
@@ -125,6 +143,17 @@ def test_exhibits_follow_from_what_the_file_names(folder):
         "ols", "ols_controls", "poisson", "poisson_controls",
     ]  # fmt: skip
     assert [row.exposure for row in shown["contamination"].specifications] == [(), ("near",), ("near",)]
+
+
+def test_groups_may_be_called_by_what_joins_conditions(folder):
+    frame = pd.read_csv("firms.csv")
+    frame["line"] = np.where(frame["Firm"] < "c", "Oil & gas", "Steel")
+    frame.to_csv("firms.csv", index=False)
+    shown = own_registry(FOLDER, written({"groups": {"line": {"Oil & gas": "Oil & gas", "Steel": "Steel"}}}))
+    rows = shown["heterogeneity_line"].specifications
+    assert [sample_mask(row.sample, frame, unit="Firm", time="year").tolist() for row in rows] == [
+        [True] * 6 + [False] * 6, [False] * 6 + [True] * 6,
+    ]  # fmt: skip
 
 
 def test_rows_beside_the_study_add_to_its_exhibits_and_replace_them(folder):

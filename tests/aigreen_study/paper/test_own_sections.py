@@ -30,7 +30,7 @@ def said(tmp_path):
         for name in own.get("groups", {}):
             table = f"#figure(kind: table, caption: [x], [x]) <tab-{name}>"
             (results / f"tables/{name}.typ").write_text(table, encoding="utf-8")
-        entries = {key: {"text": value, "value": value} for key, value in numbers.items()}
+        entries = {key: {"text": str(value), "value": value} for key, value in numbers.items()}
         (results / "numbers.json").write_text(json.dumps(entries), encoding="utf-8")
         main = tmp_path / "main.typ"
         main.write_text(f'#set heading(numbering: "1.")\n#include "/paper/sections/{section}.typ"\n', encoding="utf-8")
@@ -63,6 +63,9 @@ def test_two_groups_are_told_with_the_p_value_of_their_line_in_the_table(said):
     assert "0.237" not in text
     del numbers[f"{key}_diff_p"]
     assert "differs by 0.245 (0.156). " in said("own-groups", numbers, **AREA)
+    refused = numbers | {"heterogeneity_area_area_diff_low": "none"}
+    told = "differs by 0.245 (0.156); too few clusters tell the error, so that there is no interval."
+    assert told in said("own-groups", refused, **AREA)
 
 
 def test_three_groups_are_told_with_the_joint_test_of_the_table(said):
@@ -74,3 +77,23 @@ def test_three_groups_are_told_with_the_joint_test_of_the_table(said):
 def test_differences_without_a_joint_test_are_not_passed_over(said):
     text = said("own-groups", {"heterogeneity_area_area_diff_group_2": "0.1"}, **AREA)
     assert "Table 1 has the differences by area, which these data do not test jointly." in text
+
+
+def test_a_curve_says_how_many_specifications_have_no_interval(said, tmp_path):
+    section = tmp_path / "paper/sections/curve.typ"
+    text = '#import "/paper/own.typ": *\nText.#curve-refused("c") Note.#curve-crosses("c")'
+    section.write_text(text, encoding="utf-8")
+
+    def told(count, refused):
+        results = tmp_path / "results"
+        shutil.rmtree(results, ignore_errors=True)
+        return said("curve", {"c_count": count, "c_without_interval": refused})
+
+    assert told(10, 0) == "Text. Note."
+    assert told(10, 1) == (
+        "Text. Of them, 1 rests on too few clusters to have an interval; median and test are those of the others. "
+        "Note. The cross has no interval and counts neither as significant nor as not."
+    )
+    assert "Of them, 3 rest on too few" in told(10, 3)
+    assert "Crosses have no interval and count neither" in told(10, 3)
+    assert "Text. None of them has an interval, as each rests on too few clusters, so that none is" in told(4, 4)

@@ -182,3 +182,23 @@ def test_every_reference_was_checked_and_none_that_was_not_found_is_relied_on():
     unproven = checked[checked["status"] != "verified"]
     assert list(unproven.index[unproven["note"] == ""]) == [], "the note says what could not be seen"
     assert cited(checked.index[checked["status"] == "not found"]) == set()
+
+
+def test_figures_of_a_short_paper_stand_before_its_limits_and_references(tmp_path):
+    shutil.copytree(ROOT / "paper", tmp_path / "paper", ignore=shutil.ignore_patterns("expected", "sections"))
+    sections = tmp_path / "paper/sections"
+    sections.mkdir()
+    head = '#import "/paper/lib.typ": *\n'
+    named = '#let sections = ("short-results", "short-limits")\n#let (keywords, jel, abstract) = ((), (), [A.])\n'
+    (sections / "short.typ").write_text(head + named, encoding="utf-8")
+    tall = "= Results\n#lorem(450) @butts2021\n#figure(rect(height: 150mm), caption: [Tall])\n"
+    (sections / "short-results.typ").write_text(head + tall, encoding="utf-8")
+    (sections / "short-limits.typ").write_text(f"{head}= Limits\nSo far.", encoding="utf-8")
+    results = tmp_path / "results/short"
+    results.mkdir(parents=True)
+    (results / "numbers.json").write_text("{}", encoding="utf-8")
+    facts = {"study": "short", "title": "Short", "date": "2026", "simulated": False}
+    compile_paper(facts, results, tmp_path / "short.pdf", root=tmp_path)
+    pages = [page.extract_text() for page in pypdf.PdfReader(tmp_path / "short.pdf").pages]
+    place = {word: next(i for i, text in enumerate(pages) if word in text) for word in ("Tall", "So far", "References")}
+    assert place == {"Tall": 1, "So far": 1, "References": 1}

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from aigreen.errors import MissingRowsWarning, ReportError
+from aigreen.errors import FewClustersWarning, MissingRowsWarning, ReportError, SmallCellWarning
 from aigreen_study.numbers.exhibits import add_exhibit
 from aigreen_study.numbers.prose import Ledger
 from aigreen_study.specification.estimate import fit
@@ -213,3 +213,45 @@ def test_a_range_counts_treated_clusters_and_enters_its_ends(frame):
     lows = [shown.single[part.id].conf_int(0.95)["low"].iloc[0] for part in parts]
     assert ledger["e_ols_reach_low"]["value"] == min(lows)
     assert ledger["e_to_2017_clusters"]["value"] == shown.fitted["to_2017"].n_clusters
+
+
+KINDS = {
+    "leave_one_out": "leave-one-out errors (treated rows are centred without their own cluster), larger than",
+    "conservative": "conservative errors (treated rows are centred with their own cluster), smaller than",
+}
+
+
+def test_the_note_says_which_errors_imputation_has_and_why_others_differ(frame):
+    ols = specification(id="ols", label="OLS", estimator="ols")
+    kinds = {
+        kind: specification(id=kind, label=kind, estimator="imputation", options={"variance": kind}) for kind in KINDS
+    }
+    told = {kind: results(frame, "estimates", part, ols) for kind, part in kinds.items()}
+    errors = {kind: float(found.single[kind].std_errors.iloc[0]) for kind, found in told.items()}
+    assert errors["leave_one_out"] > errors["conservative"]
+    for kind, found in told.items():
+        notes = estimates_table(found, LABELS, level=0.95).notes
+        assert f"Imputation: {KINDS[kind]}" in notes
+        assert notes.count("treated rows are centred") == 1
+        alone = estimates_table(results(frame, "estimates", kinds[kind]), LABELS, level=0.95).notes
+        assert f" {KINDS[kind][0].upper()}{KINDS[kind][1:]}" in alone
+    assert "centred" not in estimates_table(results(frame, "estimates", ols), LABELS, level=0.95).notes
+    more = specification(id="more", label="More", estimator="imputation", options={"variance": "leave_one_out"})
+    both = estimates_table(results(frame, "estimates", *kinds.values(), more), LABELS, level=0.95).notes
+    assert f"leave_one_out and More: {KINDS['leave_one_out']}" in both
+    assert f"conservative: {KINDS['conservative']}" in both
+
+
+def test_treated_rows_in_one_cluster_are_centred_with_it_and_the_note_says_so(frame):
+    first = frame.loc[frame["first"].notna(), "city"].iloc[0]
+    one = frame[frame["first"].isna() | (frame["city"] == first)]
+    options = {"variance": "leave_one_out"}
+    part = specification(id="one", label="One", estimator="imputation", options=options)
+    with pytest.warns(SmallCellWarning):
+        found = results(one, "estimates", part)
+    with pytest.warns(SmallCellWarning):
+        same(found.single["one"], estimate(one, estimator="imputation"))
+    with pytest.warns(FewClustersWarning):
+        table = estimates_table(found, LABELS, level=0.95)
+    assert [cell.text for cell in table.rows[0].cells[2:4]] == ["none", "none"]
+    assert "Conservative errors (treated rows are centred with their own cluster)" in table.notes

@@ -79,7 +79,14 @@ def test_what_cannot_be_read_is_said(frame, text, message):
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["a == 1", "a in [1, 2]", "a not in [b]", "above_median(a, 2018)", "at(a, 2018) < 3"])
+def test_a_value_in_quotes_may_hold_the_sign_that_joins_conditions():
+    found = parse("""a == 'Oil & gas' & b in [c, "d & e"] & f != g'h & i == 1""")
+    assert [part.values for part in found] == [("Oil & gas",), ("c", "d & e"), ("g'h",), ("1",)]
+
+
+@pytest.mark.parametrize(
+    "text", ["a == 1", 'a == "b & c"', "a in [1, 2]", "a not in [b]", "above_median(a, 2018)", "at(a, 2018) < 3"]
+)
 def test_a_condition_reads_back_what_it_prints(text):
     (condition,) = parse(text)
     assert str(condition) == text

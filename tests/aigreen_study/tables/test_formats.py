@@ -12,7 +12,7 @@ from aigreen.errors import OptionError, ReportError
 from aigreen_study.figures.style import COLOURS
 from aigreen_study.tables import formats, render
 from aigreen_study.tables.estimates import estimates_above_errors
-from aigreen_study.tables.table import Cell, Group, Row, Table, quoted
+from aigreen_study.tables.table import NO_INTERVAL, Cell, Group, Row, Spanner, Table, quoted
 
 ROOT = Path(__file__).parents[3]
 
@@ -66,6 +66,16 @@ def test_remarks_state_the_sizes_that_nothing_else_states():
     assert stated.remarks == stated.notes
     assert replace(table, specifications={}).remarks == "A note."
     assert replace(table, notes="", specifications={}).remarks == ""
+
+
+def test_remarks_explain_intervals_that_are_refused_where_the_notes_do_not():
+    rows = (Group((Row("x", (Cell("1"), *[Cell("none")] * 2)),)),)
+    table = Table("t", "T", "", ("Estimate", "low", "high"), rows, notes="A note. Small-sample factor: none.")
+    assert table.remarks == f"{table.notes} {NO_INTERVAL}"
+    said = replace(table, notes="An effect that rests on one treated cluster has none.")
+    assert said.remarks == said.notes
+    shares = replace(table, spanners=((Spanner("Share of the total", 1, 3),),))
+    assert shares.remarks == shares.notes  # a ratio whose interval is unbounded
 
 
 def test_headings_too_wide_for_a_page_are_broken_in_the_paper_alone():

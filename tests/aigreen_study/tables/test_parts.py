@@ -13,6 +13,7 @@ from aigreen_study.numbers.prose import Ledger
 from aigreen_study.specification.decomposed import on_scales
 from aigreen_study.specification.parts import Movement, against_truth, movement, shares, support
 from aigreen_study.tables.parts import (
+    Notes,
     decomposition_table,
     exposures_table,
     moves_table,
@@ -127,6 +128,13 @@ def test_shares_are_fieller_sets_and_unbounded_where_the_total_may_be_zero(overa
     assert ledger["dec_m_share_low"]["text"] == "none"
 
 
+def test_the_ledger_calls_the_number_of_leads_so(panel):
+    study = Imputation(leads=2).fit(panel, "y").event_study()
+    ledger = Ledger("numbers")
+    headline.add_averages(ledger, {}, study, level=0.95)
+    assert ledger["pretrend_leads"]["value"] == study.pretrend_test().leads == 2
+
+
 def test_support_counts_untreated_units_of_the_last_period(panel):
     found = support(panel, "ring")
     assert list(found["exposed"]) == [40, 44, 48, 52, 56]
@@ -146,6 +154,14 @@ def test_total_is_imputation_on_the_clean_view(panel, parts):
     largest = result.event_study().pretrend_test(method="max_t")
     (row,) = moves_table({"Outcome": Movement(result.overall(), largest)}).rows
     assert (row.cells[4].text, largest.df) == ("2", 3)
+
+
+def test_notes_of_moves_leave_the_number_of_leads_to_the_table():
+    options = {"variance": "leave_one_out", "leads": 3, "exposure": None, "outcome": "y"}
+    roles = {"unit": "unit", "time": "year", "cluster": "unit"}
+    told = Notes(options, {"unit": "Unit", "year": "Year", "y": "Y"}, roles).moves
+    assert "the test is joint for the years before treatment that the table counts." in told
+    assert "3" not in told  # as asked for; data may have fewer
 
 
 def test_exposures_stand_side_by_side(overall, panel):

@@ -13,9 +13,11 @@ import pandas as pd
 import pytest
 
 from aigreen.errors import ReportError
+from aigreen_study.run.fonts import chinese_font
 from aigreen_study.site.body import paper_body
 from aigreen_study.site.build import write_site
 from aigreen_study.site.cards import number_cards
+from aigreen_study.site.letters import MISSING
 from aigreen_study.site.sections import own_section, sources_section
 from aigreen_study.tables.estimates import estimate_cells, interval_cells
 from aigreen_study.tables.table import Cell, Group, Row, Table
@@ -289,6 +291,61 @@ def test_charts_follow_the_colours(browser, study):
         assert browser.js(ground) == expected
         ink = browser.js("getComputedStyle(document.querySelector('.chart .name')).fill")
         assert contrast(ink, expected) >= 4.5
+
+
+def test_the_estimators_beside_the_one_chosen_stand_out_from_plate_and_paper(browser, study):
+    for colours in ("light", "dark"):
+        browser.open(study.page, colours=colours)
+        browser.js("document.querySelectorAll('.choices button')[2].click()")
+        browser.wait("document.querySelector('.chart .other circle') !== null")
+        ink, ground, grid = browser.js(
+            "['.other circle', '', '.grid'].map((s) => getComputedStyle(document.querySelector(`.chart ${s}`)))"
+            ".map((style, i) => style[['fill', 'backgroundColor', 'stroke'][i]])"
+        )
+        assert contrast(ink, ground) >= 3, (colours, ink, ground)
+        assert contrast(ink, grid) >= 1.5, (colours, ink, grid)
+
+
+def test_an_interval_beyond_the_axis_of_a_chart_ends_in_an_arrow(browser, study):
+    browser.open(study.page)
+    browser.js("AIGREEN.exhibits['figures/trends'].chart.series[0].points[2][3] = 9")
+    browser.js("document.querySelectorAll('.choices button')[1].click()")
+    browser.wait("document.querySelector('.chart .cut') !== null")
+    assert browser.js("document.querySelectorAll('.chart .cut').length") == 1
+
+
+def test_letters_of_drawings_are_read_on_a_phone_and_the_drawing_scrolls_alone(browser, study):
+    browser.open(study.page, width=390, height=844)
+    image, plate = browser.js(
+        "['a.plate img', 'a.plate'].map((s) => document.querySelector(s).getBoundingClientRect().width)"
+    )
+    assert image >= 600  # as wide as the paper has them, whose letters are 12 pixels high
+    assert plate < 390
+    assert browser.js("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.skipif(chinese_font() is None, reason="needs a Chinese font (pip install 'aigreen[zh]')")
+def test_chinese_letters_come_with_the_page_where_it_has_any(browser, study, tmp_path):
+    assert not (study.site / "han.css").exists()
+    assert "font-src" not in (study.site / "index.html").read_text(encoding="utf-8")
+    for folder in ("once", "again"):
+        config = study.config | {"title": "绿色（示例）"}
+        write_site(config, study.results, tmp_path / folder, root=study.root, registered=study.registered)
+    assert (tmp_path / "once/han.css").read_bytes() == (tmp_path / "again/han.css").read_bytes()
+    assert (tmp_path / "once/han.css").stat().st_size < 20_000
+    browser.open((tmp_path / "once/index.html").as_uri())
+    browser.js("document.body.append('绿')")
+    browser.wait("[...document.fonts].length === 1 && [...document.fonts][0].status === 'loaded'")
+    assert browser.complaints == []
+
+
+def test_chinese_letters_without_a_font_to_embed_are_said(study, tmp_path, monkeypatch):
+    monkeypatch.setattr("aigreen_study.site.letters.chinese_font", lambda: None)
+    config = study.config | {"title": "绿色"}
+    write_site(config, study.results, tmp_path / "site", root=study.root, registered=study.registered)
+    assert MISSING in (tmp_path / "site/index.html").read_text(encoding="utf-8")
+    assert MISSING not in (study.site / "index.html").read_text(encoding="utf-8")
+    assert not (tmp_path / "site/han.css").exists()
 
 
 def test_ink_stands_out_from_paper_in_both_colours(browser, study):

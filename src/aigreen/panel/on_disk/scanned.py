@@ -37,7 +37,7 @@ from aigreen.panel.columns import check_size, factorize
 from aigreen.panel.formulas import is_formula
 from aigreen.panel.on_disk.blocks import ROWS, Block, unit_tables
 from aigreen.panel.on_disk.coding import Coder
-from aigreen.panel.on_disk.sorted_file import Store, quoted
+from aigreen.panel.on_disk.sorted_file import Store, in_words, quoted
 
 _VIEWS = ["views of a Panel in memory", "Panel.scan of files with the rows wanted"]
 
@@ -325,9 +325,9 @@ class ScannedPanel:
         """
         needed = 8 * sum(sizes)
         if not self.has_room(*sizes):
-            raise EstimationError(
-                f"{what} would take {needed / 1e9:,.1f} GB, more than memory={self.store.bytes / 1e9:g}GB: {remedy}"
-            )
+            allowed = f"memory={in_words(self.store.bytes)}"
+            room = f"at least memory={in_words(needed)}, or " if needed <= MOST_GIGABYTES * 1e9 else ""
+            raise EstimationError(f"{what} would take {in_words(needed)}, more than {allowed}: {room}{remedy}")
 
     # -- set-up --------------------------------------------------------------------------------------------------
 

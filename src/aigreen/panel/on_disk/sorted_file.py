@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 import tempfile
 import weakref
@@ -71,6 +72,12 @@ def memory_bytes(memory: str) -> int:
     if found is None or not float(found[1]):
         raise OptionError("memory", memory, ["4GB", "500MB", "..."])
     return int(float(found[1]) * _UNITS[found[2].upper()])
+
+
+def in_words(size: int) -> str:
+    """Write bytes as `memory_bytes` reads them, in the largest unit, rounded up to a tenth of it."""
+    unit = max((unit for unit, factor in _UNITS.items() if factor <= size), key=_UNITS.__getitem__, default="KB")
+    return f"{math.ceil(10 * size / _UNITS[unit]) / 10:g}{unit}"
 
 
 def quoted(name: str) -> str:

@@ -64,6 +64,8 @@ function horizons(svg, chart, chosen, width) {
       if (kind === "chosen" && low !== null && high !== null) {
         const ends = [low, high].map((end) => y(clipped(end, chart.range)));
         mark.append(drawn("line", { x1: x(place), x2: x(place), y1: ends[0], y2: ends[1] }));
+        if (low < chart.range[0]) mark.append(drawn("path", { class: "cut", d: `M${x(place) - 4} ${ends[0] - 6}h8l-4 6z` }));
+        if (high > chart.range[1]) mark.append(drawn("path", { class: "cut", d: `M${x(place) - 4} ${ends[1] + 6}h8l-4 -6z` }));
       }
       mark.append(drawn("circle", { cx: x(place), cy: y(clipped(value, chart.range)), r: kind === "chosen" ? 4.5 : 3 }));
       svg.append(mark);

@@ -24,7 +24,7 @@ from aigreen.errors import (
     SourceError,
     UnknownColumnError,
 )
-from aigreen.panel.on_disk.sorted_file import memory_bytes
+from aigreen.panel.on_disk.sorted_file import in_words, memory_bytes
 
 from .twins import KEYS, assert_same_outcome, outcome
 
@@ -207,13 +207,17 @@ def test_memory(tmp_path):
     for text in ("4", "0GB", "many"):
         with pytest.raises(OptionError, match=f"memory='{text}'"):
             memory_bytes(text)
+    assert [in_words(size) for size in (1, 1000, 1_550_001, 4 * 10**9)] == ["0.1KB", "1KB", "1.6MB", "4GB"]
     df = frame(n=4000, periods=8)
     df.to_parquet(tmp_path / "panel.parquet")
     panel = Panel.scan(tmp_path / "panel.parquet", memory="600KB", **KEYS)
     with pytest.raises(
-        EstimationError, match=r"4,000 clusters.* would take .* GB, more than memory=0.0006GB: .*cluster="
-    ):
+        EstimationError, match=r"4,000 clusters.* would take .*MB, more than memory=600KB: at least memory=.*cluster="
+    ) as told:
         Imputation().fit(panel, "y")
+    least = re.search(r"at least memory=(\S+),", str(told.value))[1]
+    assert memory_bytes(least) > 600_000
+    Imputation().fit(Panel.scan(tmp_path / "panel.parquet", memory=least, **KEYS), "y")
     assert GroupTimeATT().fit(panel, "y").psi is None
     wide = Panel.scan(tmp_path / "panel.parquet", memory="600KB", **(KEYS | {"cluster": "city"}))
     assert len(GroupTimeATT().fit(wide, "y")) == 7
