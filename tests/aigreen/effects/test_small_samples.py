@@ -561,7 +561,7 @@ def test_most_degrees_of_freedom_of_a_weighted_difference_between_samples_are_th
 @pytest.mark.parametrize("sizes", [((1,), (4,)), ((1,), (1,)), ((1,), (2,))])
 @pytest.mark.parametrize("model", [Imputation(), GroupTimeATT()])
 def test_an_effect_on_one_cluster_has_no_error_in_any_sum_with_another_result(model, sizes):
-    whole, parts = apart(sizes, never=6)
+    whole, _ = apart(sizes, never=6)
     table = whole.frame
     shared = table["first"].to_numpy() == 0
     a, b = (model.fit(whole[shared | (table["sample"] == k).to_numpy()], "y").overall() for k in (0, 1))
