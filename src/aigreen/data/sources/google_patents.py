@@ -318,12 +318,10 @@ def _titles(table: pa.Table, where: str) -> pd.Series:
 
 
 def _people(people: pd.DataFrame, last: pd.DataFrame) -> Read:
-    by = last.set_index("publication")["patent_id"]
-    by = by[~by.index.duplicated()]
-    frame = people.assign(patent_id=people["publication"].map(by)).dropna(subset="patent_id")
-    order = pd.Series(range(len(by)), index=by.index)
-    latest = frame.assign(at=frame["publication"].map(order))
-    frame = latest[latest["at"] == latest.groupby("patent_id")["at"].transform("max")]
+    by = last.drop_duplicates("publication")
+    at = pd.Index(by["publication"]).get_indexer(people["publication"])
+    frame = people.assign(patent_id=by["patent_id"].array.take(at, allow_fill=True), at=at).dropna(subset="patent_id")
+    frame = frame[frame["at"] == frame.groupby("patent_id")["at"].transform("max")]
     return applicants(frame["patent_id"], frame["name"], Flow(TABLE, "patent_id"), country=frame["country_code"])
 
 
