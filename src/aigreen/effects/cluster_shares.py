@@ -28,8 +28,8 @@ class ClusterShares:
     share : ndarray, shape (clusters, m)
         Share of each cluster in a group of treated rows, one column a cohort; columns sum to one.
     of : ndarray, shape (m, k)
-        Weight of each group in an effect, not negative; columns sum to one, or to zero for an effect without treated
-        rows (a covariate).
+        Weight of each group in an effect, not negative: one for what a result estimates, and times what it is taken;
+        zero for an effect without treated rows (a covariate). `weights` sum to one.
     labels : ndarray of float, shape (m,)
         Which groups are the same: the cohort, so that those of several results are centred together; inf for rows that
         are exposed rather than treated.
@@ -213,13 +213,17 @@ class ClusterShares:
             alone=self.alone[effects],
         )
 
+    def times(self, factor: float) -> ClusterShares:
+        """Return the shares behind multiples of the effects."""
+        return replace(self, of=self.of * factor)
+
     def mix(self, weights: np.ndarray) -> ClusterShares:
         """Return the shares behind weighted sums of effects, weights of shape (k, r)."""
         size = np.abs(weights)
         touched = size.T > 0
         return replace(
             self,
-            of=_normalised(self.of @ size),
+            of=self.of @ size,
             by_group=(touched & self.by_group).any(axis=1),
             own_left_out=(touched & self.own_left_out).any(axis=1),
             alone=(touched & self.alone).any(axis=1),
@@ -273,7 +277,7 @@ class ClusterShares:
         whole, everywhere = self.together(effects), np.ones(len(self.share), dtype=bool)
         if self.result is None or self.controls is None:
             return [(everywhere, whole)]
-        weight = self.of[:, list(effects)].sum(axis=1)
+        weight = self.weights(effects).sum(axis=1)
         results = np.unique(self.result[weight > 0])
         H = [_normalised((self.share * (self.result == k)) @ weight) for k in results]
         label, owner = _owners(H)
@@ -293,7 +297,7 @@ class ClusterShares:
         parts = []
         for inside in samples:
             share = np.where(inside[:, None], self.share, 0.0)
-            of = self.of * share.sum(axis=0)[:, None]
+            of = self.weights(range(self.of.shape[1])) * share.sum(axis=0)[:, None]
             rows = of.sum(axis=0)  # of each effect, here
             of = np.where(rows >= FEW_ROWS * rows.max(initial=0.0), of, 0.0) / (rows.max(initial=0.0) or 1.0)
             control = _normalised(np.where(np.any([inside, *pools], axis=0), self.control, 0.0))
@@ -302,7 +306,11 @@ class ClusterShares:
 
     def treated(self, effect: int) -> np.ndarray:
         """Share of each cluster in the treated rows of an effect, shape (clusters,)."""
-        return self.share @ self.of[:, effect]
+        return self.share @ self.weights([effect])[:, 0]
+
+    def weights(self, effects: Sequence[int]) -> np.ndarray:
+        """Share of each group in some effects, shape (m, effects)."""
+        return _normalised(self.of[:, list(effects)])
 
 
 def effective(share: np.ndarray, size: np.ndarray | None = None) -> float:

@@ -431,6 +431,7 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
             psi=None if self.psi is None else self.psi * factor,
             covariance=None if self.covariance is None else self.covariance * factor**2,
             root=None if self.root is None else self.root * factor,
+            cluster_shares=None if self.cluster_shares is None else self.cluster_shares.times(abs(factor)),
         )
 
     __rmul__ = __mul__

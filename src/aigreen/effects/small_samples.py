@@ -143,7 +143,7 @@ def _by_effect(psi: np.ndarray, shares: ClusterShares, n_clusters: float) -> Spr
             found.append(spread(one, whole, n_clusters))
         else:
             treated = np.array([effective(whole.treated(0))])
-            found.append(Spread(*_added(one, parts), treated, effective(whole.control)))
+            found.append(Spread(*_added(one, whole, parts), treated, effective(whole.control)))
     control = np.concatenate([np.atleast_1d(part.control) for part in found])
     std_errors, df, treated = (
         np.concatenate([getattr(part, name) for part in found]) for name in ("std_errors", "df", "treated")
@@ -151,7 +151,9 @@ def _by_effect(psi: np.ndarray, shares: ClusterShares, n_clusters: float) -> Spr
     return Spread(std_errors, df, treated, control)
 
 
-def _added(psi: np.ndarray, parts: list[tuple[np.ndarray, ClusterShares]]) -> tuple[np.ndarray, np.ndarray]:
+def _added(
+    psi: np.ndarray, whole: ClusterShares, parts: list[tuple[np.ndarray, ClusterShares]]
+) -> tuple[np.ndarray, np.ndarray]:
     """Error and degrees of freedom of an effect, psi of shape (clusters, 1), that is a sum over samples.
 
     As in one sample, an effect with a group in one cluster has at most the degrees of freedom of its other ones.
@@ -165,7 +167,7 @@ def _added(psi: np.ndarray, parts: list[tuple[np.ndarray, ClusterShares]]) -> tu
     with np.errstate(invalid="ignore"):  # no error at all
         total = satterthwaite(v, df)
     strata = _strata_apart(parts, [0])
-    total = min(total, _most_df_apart(parts, 0))
+    total = min(total, _most_df_apart(whole, parts, 0))
     if strata.lone and not parts[0][1].own_left_out[0]:
         free = np.maximum(np.delete(strata.df, strata.comparison), 0).sum()
         total = min(total, max(1.0, free))
@@ -194,7 +196,9 @@ def most_df(shares: ClusterShares, effect: int, strata: Strata) -> float:
     """
     if shares.result is not None:
         parts = shares.by_sample([effect])
-        return _most_df_apart(parts, effect) if len(parts) > 1 else most_df(parts[0][1], effect, strata)
+        if len(parts) > 1:
+            return _most_df_apart(shares.together([effect]), parts, effect)
+        return most_df(parts[0][1], effect, strata)
     share, never = shares.treated(effect), effective(shares.control, shares.size)
     number = np.ones(len(share)) if shares.size is None else shares.size
     if min(effective(share, shares.size), never or strata.df[0] + 1) >= FEW:
@@ -211,20 +215,20 @@ def most_df(shares: ClusterShares, effect: int, strata: Strata) -> float:
     return _df_of_quantile(tuple(v.round(6)), tuple(df.round(6)), few)
 
 
-def _most_df_apart(parts: list[tuple[np.ndarray, ClusterShares]], effect: int) -> float:
+def _most_df_apart(whole: ClusterShares, parts: list[tuple[np.ndarray, ClusterShares]], effect: int) -> float:
     """As `most_df`, of a sum over samples, by the spread of their treated clusters alone."""
-    live = [own for _, own in parts if own.of[:, effect].any()]
-    if min(effective(own.treated(effect), own.size) for own in live) >= FEW:
+    live = [(inside, own) for inside, own in parts if own.of[:, effect].any()]
+    if min(effective(own.treated(effect), own.size) for _, own in live) >= FEW:
         return np.inf
-    v: list[float] = []
-    df: list[float] = []
-    for own in live:
+    v, df = [], []
+    for inside, own in live:
         strata = strata_of(own, [effect])
-        square = own.treated(effect) ** 2
+        square = np.where(inside, whole.treated(effect), 0.0) ** 2
         known = np.bincount(strata.of, square, len(strata.df))[1:]
-        v += (known * square.sum() / (known.sum() or 1.0)).round(6).tolist()  # lone cohorts: as that of the others
-        df += np.maximum(strata.df[1:], 1.0).round(6).tolist()
-    return _df_of_quantile(tuple(v), tuple(df), ())
+        v.append(known * square.sum() / (known.sum() or 1.0))  # lone cohorts are given the variance of the others
+        df.append(np.maximum(strata.df[1:], 1.0).round(6))
+    variance = np.concatenate(v)
+    return _df_of_quantile(tuple((variance / variance.sum()).round(6)), tuple(np.concatenate(df)), ())
 
 
 @lru_cache(maxsize=1024)
@@ -284,7 +288,7 @@ def leverage(shares: ClusterShares, effect: int) -> np.ndarray:
         return sum(leverage(own, effect) * inside for inside, own in shares.by_sample([effect]))
     if shares.own_left_out[effect]:
         return np.zeros(len(shares.share))
-    own = shares.share * shares.of[:, effect]
+    own = shares.share * shares.weights([effect])[:, 0]
     treated = own.sum(axis=1)
     within = treated
     if shares.by_group[effect]:
@@ -307,7 +311,7 @@ def strata_of(shares: ClusterShares, effects: list[int]) -> Strata:
     if shares.result is not None:
         parts = shares.by_sample(effects)
         return _strata_apart(parts, effects) if len(parts) > 1 else strata_of(parts[0][1], effects)
-    of = shares.of[:, effects]
+    of = shares.weights(effects)
     behind = shares.share @ of
     treated = behind.any(axis=1)
     comparison = _comparison_clusters(shares, np.flatnonzero(of.any(axis=1)), treated)

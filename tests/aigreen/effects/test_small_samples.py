@@ -545,6 +545,19 @@ def test_a_difference_between_samples_without_a_common_cluster_is_welchs_of_both
     assert (high - low) / 2 == pytest.approx(np.sqrt((errors**2).sum()) * stats.t.ppf(0.975, joined))
 
 
+@pytest.mark.parametrize("less", [1.0, 0.1, 3.0])
+def test_most_degrees_of_freedom_of_a_weighted_difference_between_samples_are_those_of_its_quantile(less):
+    _, parts = apart(((2,), (3,)))
+    a, b = (Imputation().fit(part, "y").overall() for part in parts)
+    shares = (b - less * a).cluster_shares
+    most = most_df(shares, 0, strata_of(shares, [0]))
+    v, df = np.array([less**2 / 2, 1 / 3]), np.array([1, 2])
+    rng = np.random.default_rng(1)
+    estimated = (v * rng.chisquare(df, (200_000, 2)) / df).sum(axis=1)
+    beyond = 2 * stats.norm.sf(stats.t.ppf(0.975, most) * np.sqrt(estimated / v.sum()))
+    assert beyond.mean() == pytest.approx(0.05, abs=0.001)
+
+
 def test_a_difference_between_samples_has_one_p_value_and_effects_the_clusters_of_their_own():
     _, parts = apart(((2,), (9,)), never=12)
     few, many = (Imputation().fit(part, "y").overall() for part in parts)

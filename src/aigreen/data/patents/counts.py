@@ -85,8 +85,11 @@ def owners(applicants: ir.Table, matches: ir.Table, patents: ir.Table) -> ir.Tab
     known = matches.filter(matches.year.isnull())
     mine = applicants.inner_join(known, "name").select("patent_id", "position", "firm_id")
     filed = patents.select("patent_id", filed=patents.filing_date.year().cast("int64"))
-    dated = applicants.inner_join(matches.filter(matches.year.notnull()), "name").inner_join(filed, "patent_id")
-    mine = ibis.union(mine, dated.filter(dated.year == dated.filed).select("patent_id", "position", "firm_id"))
+    dated = matches.filter(matches.year.notnull())
+    held = applicants.semi_join(dated, "name").inner_join(filed, "patent_id")
+    # Distinct as it is: without it DuckDB may join matches to all applications by year alone, before names.
+    held = held.select("patent_id", "position", "name", year=held.filed).distinct()
+    mine = ibis.union(mine, held.inner_join(dated, ["name", "year"]).select("patent_id", "position", "firm_id"))
     # Each applicant of the firm beside each of all: positions tell them apart, so one join gives both counts.
     pairs = mine.inner_join(applicants.select("patent_id", beside="position"), "patent_id")
     both = pairs.group_by("patent_id", "firm_id").agg(

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 import ibis
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -305,3 +306,24 @@ def test_a_name_that_two_firms_carried_goes_by_the_year_of_filing():
     assert got.to_numpy().tolist() == [
         ["CN0", "a", half, True], ["CN0", "c", half, True], ["CN2", "b", half, True], ["CN2", "c", half, True],
     ]  # fmt: skip
+
+
+def test_names_by_year_do_not_meet_all_applications_of_that_year(tmp_path):
+    count, names, dated = 20_000, 9_000, 5_000
+    number = np.arange(count)
+    patents = pd.DataFrame({"patent_id": number.astype("str"), "filing_date": _may_of_two_years(number)})
+    people = pd.DataFrame({"patent_id": number.astype("str"), "position": 1, "name": (number % names).astype("str")})
+    matches = pd.DataFrame({"name": np.arange(names).astype("str").astype(object), "firm_id": "a"})
+    matches["year"] = pd.array([*(2005 + np.arange(dated) % 2), *[None] * (names - dated)], dtype="Int64")
+    base = ibis.duckdb.connect(memory_limit="200MB", temp_directory="")  # 50 million pairs have no room in it
+    made = []
+    for name, table in {"patents": patents, "people": people}.items():
+        table.to_parquet(tmp_path / f"{name}.parquet")
+        made.append(base.read_parquet(tmp_path / f"{name}.parquet"))
+    owned = counts.owners(made[1], ibis.memtable(matches, schema=TABLES["matches"]), made[0])
+    found = base.to_pandas(owned)
+    assert len(found) == count and (found["part"] == counts.PARTS).all()
+
+
+def _may_of_two_years(number):
+    return (np.datetime64("2005-05-01") + 365 * (number % 2)).astype("datetime64[us]")

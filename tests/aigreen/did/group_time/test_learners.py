@@ -223,18 +223,26 @@ def test_options_that_cannot_be(options, error, told):
     assert "\n" not in str(caught.value)
 
 
-def test_learners_warn_where_whole_clusters_adopt_and_there_alone():
-    told = r"varies within none of the 24 clusters \(16 treated\): errors .* are too small"
-    with pytest.warns(FewClustersWarning, match=told) as caught:
-        fit()
-    assert [one.message.count for one in caught if one.category is FewClustersWarning] == [16]
-    firms = frame().assign(city=frame()["firm"])  # units are the clusters
-    mixed = frame()
-    mixed.loc[(mixed["firm"] % FIRMS == 0) & (mixed["city"] == 1), "first"] = 0  # one firm of a treated city is not
+@pytest.mark.parametrize(("own", "told"), [(0, "0"), (1, "10"), (2, None)])
+def test_learners_warn_where_whole_clusters_adopt_or_nearly_and_there_alone(own, told):
+    data = frame()
+    data.loc[(data["firm"] % FIRMS < own) & (data["city"] < 10) & (data["first"] > 0), "first"] = 0
+    data.loc[(data["firm"] % FIRMS < own) & (data["city"].isin([0, 3, 6, 9])), "first"] = 2
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fit(data=data)
+    found = [one.message for one in caught if one.category is FewClustersWarning]
+    if told is None:
+        assert not found
+    else:
+        assert [one.count for one in found] == [16]
+        assert f"{told} of 240 units are treated at another time than most of their cluster (24" in str(found[0])
+
+
+def test_learners_do_not_warn_where_units_are_the_clusters_and_others_never():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        fit(data=firms)
-        fit(data=mixed)
+        fit(data=frame().assign(city=frame()["firm"]))
         GroupTimeATT().fit(panel(), "y", covariates=["x1", "x2"])
 
 
