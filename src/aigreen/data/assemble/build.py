@@ -150,7 +150,8 @@ def make_group(raw: Path | str, out: Path | str, group: str, options: BuildOptio
     raw, out, options
         As `build` takes them.
     group : {"firms", "words", "patents"}
-        Firms with their years, links and what else is no report or patent; AI words; patents with their applicants.
+        Firms with their years, links, names of partners and what else is no report or patent; AI words; patents with
+        their applicants.
 
     Returns
     -------
