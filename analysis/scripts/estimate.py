@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
+from pyarrow.parquet import ParquetFile
 
 from aigreen.simulate.economy.effects import EconomyEffects
 from aigreen.simulate.economy.true_outcomes import flag_shares
@@ -22,10 +23,11 @@ def estimate(folder, log):
     fitted, failures = fit_all(specifications, frame, snakemake.params.roles, log)
     truth = None
     if snakemake.input.truth:
-        green = pd.read_parquet(snakemake.input.patents, filters=[("green", "==", True)])
+        patents = ParquetFile(snakemake.input.patents)
+        flags = [name for name in patents.schema_arrow.names if name not in ("patent_id", "firm_id")]
         known = Known(
             truth=pd.read_parquet(snakemake.input.truth),
-            shares=flag_shares(green),
+            shares=flag_shares(patents.read(flags).to_pandas()),
             effects=EconomyEffects(**snakemake.params.effects),
             frame=frame,
             roles=snakemake.params.roles,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -65,6 +66,8 @@ class Known:
     frame: pd.DataFrame
     roles: Mapping[str, str]
     _means: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)  # by count and state, rows of `frame`
+    _parts: dict[tuple[tuple[str, ...], ...], pd.Series] = field(default_factory=dict)  # by channels and exposure
+    _scaled: dict[tuple[Any, ...], np.ndarray] = field(default_factory=dict)  # by scale and means
 
     def of(self, specification: Specification, fitted: Effects) -> float | None:
         """Give the truth of one estimate; None where none is defined.
@@ -84,7 +87,7 @@ class Known:
             return 0.0
         if specification.outcome in MEASURES:
             return self._of_measure(specification, fitted)
-        count, scale = _count_and_scale(specification)
+        count, scale = self._count_and_scale(specification)
         rows = self._rows(specification, count)
         if rows is None:
             return None
@@ -108,6 +111,12 @@ class Known:
         """Give the truth of a part of the log of the mean; a spillover is what the exposure that is seen does."""
         if specification.options.get("family") != "poisson" or not set(specification.exposure) <= set(REACH):
             return None
+        key = specification.channels, specification.exposure
+        if key not in self._parts:
+            self._parts[key] = self._true_parts(specification)
+        return float(self._parts[key][specification.options.get("part", TOTAL).replace(":", ": ")])
+
+    def _true_parts(self, specification: Specification) -> pd.Series:
         parts = study_truth(self.truth, specification.channels, ways=()).drop(columns="spillover")
         rows = self.frame[[*KEYS, *specification.exposure]].merge(parts, on=KEYS, validate="one_to_one")
         for name in specification.exposure:
@@ -117,7 +126,7 @@ class Known:
         rows["mean_without"] = rows["mean_with"] * np.exp(-added)
         true = true_log_parts(self.frame, rows, exposure=specification.exposure, cohort=self.roles["cohort"])["truth"]
         true[SPILLOVER] = true[[name for name in true.index if name.startswith(f"{SPILLOVER}: ")]].sum()
-        return float(true[specification.options.get("part", TOTAL).replace(":", ": ")])
+        return true
 
     def _of_measure(self, specification: Specification, fitted: Effects) -> float:
         """Give the average movement of a variable that zones, or adoption, shift by known amounts."""
@@ -146,6 +155,23 @@ class Known:
         wanted = replace(specification, covariates=(*specification.covariates, *names.values(), *exposure))
         panel = panel_of(wanted, frame, self.roles)
         return _Rows(panel, {state: panel.column(name) for state, name in names.items()}, specification)
+
+    def _count_and_scale(self, specification: Specification) -> tuple[str, Scale | None]:
+        """Return the count behind an outcome, and its expectation from a mean; None for the count itself."""
+        count, written = specification.outcome, specification.options.get("outcome_as")
+        units = float(specification.options.get("units", 1))
+        if count in OF_COUNTS:
+            count, written = OF_COUNTS[count]
+        if written is None:
+            return count, None
+
+        def scale(mean: np.ndarray) -> np.ndarray:
+            key = written, units, mean.tobytes()
+            if key not in self._scaled:
+                self._scaled[key] = expected(lambda k: SCALES[written](units * k), mean)
+            return self._scaled[key]
+
+        return count, scale
 
 
 @dataclass(frozen=True)
@@ -186,21 +212,6 @@ class _Rows:
         share = weights.iloc[:, 0].groupby(["cohort", "time"]).sum()
         share = share[share != 0]
         return float(cells.reindex(share.index).to_numpy() @ share.to_numpy())
-
-
-def _count_and_scale(specification: Specification) -> tuple[str, Scale | None]:
-    """Return the count behind an outcome, and the expectation of the outcome from a mean; None for the count itself."""
-    count, written = specification.outcome, specification.options.get("outcome_as")
-    units = float(specification.options.get("units", 1))
-    if count in OF_COUNTS:
-        count, written = OF_COUNTS[count]
-    if written is None:
-        return count, None
-
-    def scale(mean: np.ndarray) -> np.ndarray:
-        return expected(lambda k: SCALES[written](units * k), mean)
-
-    return count, scale
 
 
 def _of_spillover(rows: _Rows, specification: Specification, scale: Scale | None) -> float | None:

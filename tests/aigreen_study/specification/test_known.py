@@ -75,6 +75,29 @@ def test_averages_are_those_of_treated_rows(economy, rows):
     assert by @ share == pytest.approx(change.mean())
 
 
+def test_what_specifications_share_is_that_of_each_alone(economy):
+    """One after the other, as an exhibit asks: by units of the outcome, by channels, by exposure."""
+
+    def parts(channels, exposure):
+        options = {"family": "poisson", "part": "direct"}
+        row = Specification(
+            exhibit="e", id="a", estimator="decomposition", channels=channels, exposure=exposure, options=options
+        )
+        return economy._of_parts(row), replace(economy, _parts={})._of_parts(row)
+
+    near, peers = ("ring_100km",), ("ring_100km", "industry_peers")
+    asked = [(("human_capital",), near), (("human_capital",), peers), (("industry_structure",), peers)]
+    together, alone = zip(*(parts(*which) for which in asked), strict=True)
+    assert together == alone
+    assert len(set(alone)) == 3
+    for units in (1, 100):
+        options = {"outcome_as": "log1p", "units": units}
+        fresh = replace(economy, _scaled={})
+        assert known(economy, "imputation", outcome="green_patents", options=options) == known(
+            fresh, "imputation", outcome="green_patents", options=options
+        )
+
+
 def test_another_scale_has_another_truth(economy, rows):
     without = rows["mean_without"] * np.exp(rows["there"])
     any_patent = np.exp(-without) - np.exp(-rows["mean_with"])

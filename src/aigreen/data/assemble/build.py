@@ -17,7 +17,7 @@ import io
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,6 +34,7 @@ from aigreen.data.csv_export import csv_bytes
 from aigreen.data.patents.count_files import connect, count_files, match_applicants
 from aigreen.data.patents.match import match_names
 from aigreen.data.raw.adapter import Options as Reading
+from aigreen.data.raw.adapter import raw_table
 from aigreen.data.raw.flow import FLOW, Flow, Read, together
 from aigreen.data.raw.packed import Part
 from aigreen.data.raw.reading import parts
@@ -149,7 +150,8 @@ def make_group(raw: Path | str, out: Path | str, group: str, options: BuildOptio
     raw, out, options
         As `build` takes them.
     group : {"firms", "words", "patents"}
-        Firms with their years, links and what else is no report or patent; AI words; patents with their applicants.
+        Firms with their years, links, names of partners and what else is no report or patent; AI words; patents with
+        their applicants.
 
     Returns
     -------
@@ -189,8 +191,7 @@ class _Run:
             "patents": [self._patents],
         }
         stages = [stage for group in groups or GROUPS for stage in apart[group]]
-        if not groups:
-            stages.append(self._counts)
+        stages += [self._names] if groups else [self._counts, self._names]
         for stage in tqdm(stages, desc="build", disable=not self.progress):
             stage(done)
         return done
@@ -207,15 +208,16 @@ class _Run:
         for table in _NEEDED:
             parts(self.raw, table, root=self.raw)
         files = {table: self._find(table) for table in (_NEEDED[0], *_PARTS)}
+        firm_file = cache(lambda: raw_table(self.raw, csmar.FIRM_FILE, options=self.reading))
 
         def combined() -> Iterator[Read]:
-            base = csmar.firm_file(self.raw, self.reading)
+            base = csmar.firm_file(firm_file(), self.reading)
             found = [read(self.raw, self.reading) for table, read in _PARTS.items() if files[table]]
             yield parts_of_firm_years.combine(base, *found)
 
         [done["firm_years"]] = self._make(["firm_years"], combined, [f for found in files.values() for f in found])
         for name, read in (("firms", csmar.firms), ("firm_names", csmar.firm_names)):
-            [done[name]] = self._make([name], lambda read=read: [read(self.raw, self.reading)], files[_NEEDED[0]])
+            [done[name]] = self._make([name], lambda read=read: [read(firm_file(), self.reading)], files[_NEEDED[0]])
 
     def _policies(self, done: dict[str, Made]) -> None:
         names = ["zones", "policies"]
@@ -289,24 +291,26 @@ class _Run:
         return publications_in_parts(folder, self.parts, self._backend(), self.reading, progress=self.progress)
 
     def _counts(self, done: dict[str, Made]) -> None:
-        """Match names and count; customers and suppliers are matched by the same names."""
-        if "patents" not in done and "links" not in done:
+        """Match names of applicants, and count."""
+        if "patents" not in done:
             return
-        registry = [done[name] for name in ("company_names", "firm_names") if name in done]
-        chosen = self.options
+        registry, chosen = _names_known(done), self.options
         options = {"office": chosen.office, "keywords": chosen.keywords, "window": chosen.panel.window}
-        if "patents" in done:
-            used = [done[name] for name in ("patents", "patent_applicants", "citations")]
-            [matches] = self._make(
-                ["applicant_names"], lambda: [self._matched(used[1].path, registry)], [], [*used, *registry]
-            )
-            done["applicant_names"] = matches
-            names = ["counts", "visible"]
-            made = self._make(names, lambda: self._counted(used, matches), [], [*used, matches], options)
-            done |= dict(zip(names, made, strict=True))
-        if "links" in done:
-            partners = done["links"]
-            [done["names"]] = self._make(["names"], lambda: [_partners(partners, registry)], [], [partners, *registry])
+        used = [done[name] for name in ("patents", "patent_applicants", "citations")]
+        [matches] = self._make(
+            ["applicant_names"], lambda: [self._matched(used[1].path, registry)], [], [*used, *registry]
+        )
+        done["applicant_names"] = matches
+        names = ["counts", "visible"]
+        made = self._make(names, lambda: self._counted(used, matches), [], [*used, matches], options)
+        done |= dict(zip(names, made, strict=True))
+
+    def _names(self, done: dict[str, Made]) -> None:
+        """Match customers and suppliers by the same names."""
+        if "links" not in done:
+            return
+        partners, registry = done["links"], _names_known(done)
+        [done["names"]] = self._make(["names"], lambda: [_partners(partners, registry)], [], [partners, *registry])
 
     def _matched(self, applicants: Path, registry: list[Made]) -> Read:
         return match_applicants(self._backend(), applicants, _registry(registry))[0]
@@ -347,6 +351,10 @@ def _with_unclaimed(assembled: Assembled, count: int) -> Assembled:
     step = f"raw files that no table claims: {count:,} (listed in source_flow.csv)"
     first = assembled.flow.iloc[:1].assign(step=step)
     return replace(assembled, flow=pd.concat([first, assembled.flow], ignore_index=True))
+
+
+def _names_known(done: dict[str, Made]) -> list[Made]:
+    return [done[name] for name in ("company_names", "firm_names") if name in done]
 
 
 def _registry(made: list[Made]) -> pd.DataFrame:

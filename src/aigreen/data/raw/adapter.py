@@ -106,8 +106,14 @@ def load_mapping(path: Path | str) -> dict[str, dict[str, str]]:
     return mapping
 
 
+def raw_table(path: Path | str, expected: Expected, *, options: Options = DEFAULT) -> RawTable:
+    """Read a raw table, of which `open_table` takes as often as needed."""
+    keep, chosen = _reading(expected, options)
+    return read(path, expected.table, root=options.root, keep=keep, **chosen)
+
+
 def open_table(
-    path: Path | str,
+    path: Path | str | RawTable,
     table: str,
     required: Sequence[str],
     optional: Sequence[str] = (),
@@ -116,7 +122,7 @@ def open_table(
     options: Options = DEFAULT,
     unit: str = "firm_id",
 ) -> tuple[pd.DataFrame, Flow, str]:
-    """Read a raw table and pick its columns, under the names the adapter expects.
+    """Read a raw table, or take one that was read, and pick its columns, under the names the adapter expects.
 
     Returns
     -------
@@ -128,8 +134,8 @@ def open_table(
         Table and files, for messages.
     """
     expected = Expected(table, tuple(required), tuple(optional), tuple(map(tuple, one_of)))
-    keep, chosen = _reading(expected, options)
-    return _opened(read(path, table, root=options.root, keep=keep, **chosen), expected, options, unit)
+    raw = path if isinstance(path, RawTable) else raw_table(path, expected, options=options)
+    return _opened(raw, expected, options, unit)
 
 
 def open_kinds(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from aigreen.errors import SourceError
 
@@ -38,7 +40,7 @@ def numbers(raw: pd.DataFrame, field: Field, where: str, rows: pd.DataFrame | No
     ``rows`` are the same rows with their keys, where rows of the file have been left out already.
     """
     cells = raw[field.raw]
-    values = pd.to_numeric(cells, errors="coerce").astype(float)
+    values = _parsed(cells)
     bad = ~values.between(field.low, field.high)
     if field.may_miss:
         bad &= cells.notna()
@@ -52,6 +54,14 @@ def numbers(raw: pd.DataFrame, field: Field, where: str, rows: pd.DataFrame | No
             f"{field.high:g}; first: {cells.iloc[row]!r} {place(raw if rows is None else rows, row)}"
         )
     return values.astype("int64") if field.whole else values
+
+
+def _parsed(cells: pd.Series) -> pd.Series:
+    """Give cells as float64, missing where there is no number."""
+    if isinstance(cells.dtype, pd.StringDtype):
+        with suppress(pa.ArrowInvalid):  # of one cell without a number; Arrow takes a tenth of the time
+            return pa.array(cells).cast(pa.float64()).to_pandas().set_axis(cells.index)
+    return pd.to_numeric(cells, errors="coerce").astype(float)
 
 
 def place(frame: pd.DataFrame, row: int) -> str:

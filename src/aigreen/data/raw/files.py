@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -74,10 +75,10 @@ class Cells:
 
 def from_csv(path: Path, encoding: str | None = None) -> Cells:
     """Read a delimited file (comma, tab or semicolon)."""
-    data = path.read_bytes()
-    text = decoded(data, path.name, encoding)
-    delimiter = _delimiter(text)
-    _check_quotes(text, delimiter, path.name)
+    text = decoded(path.read_bytes(), path.name, encoding)
+    data, delimiter = text.encode(), _delimiter(text)
+    if not _alternate(data, delimiter):
+        _check_quotes(text, delimiter, path.name)
     rows, ends = [], []
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     for row in reader:
@@ -90,7 +91,7 @@ def from_csv(path: Path, encoding: str | None = None) -> Cells:
         raise TooLargeError(f"{path.name}: {width:,} columns, more than {MOST_COLUMNS:,}")
     found = layout.find([row + [""] * (width - len(row)) for row in rows], path.name)
     width = len(rows[found.titles])
-    body = _body(text, ends[found.start - 1] if found.start else 0, width, delimiter, path.name)
+    body = _body(text, data, ends[found.start - 1] if found.start else 0, width, delimiter, path.name)
     return tabulated(body, found, path.name)
 
 
@@ -206,10 +207,15 @@ def sniff_encoding(data: bytes, where: str) -> str:
     UnreadableFileError
         Empty, binary, damaged, or in another encoding.
     """
+    return _sniffed(data, where)[0]
+
+
+def _sniffed(data: bytes, where: str) -> tuple[str, str]:
+    """Give the encoding, and the text."""
     if is_blank(data):
         raise UnreadableFileError(f"{where}: the file is empty")
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
+        return "utf-16", _read_as(data, "utf-16", where)
     if b"\0" in data:
         raise UnreadableFileError(f"{where}: binary content (zero bytes), not a text table")
     for encoding in ("utf-8-sig", "gb18030"):
@@ -221,7 +227,7 @@ def sniff_encoding(data: bytes, where: str) -> str:
                 raise UnreadableFileError(f"{where}: damaged UTF-8 at byte {at:,}") from failure
             continue
         if encoding == "utf-8-sig" or _is_chinese(text):
-            return encoding
+            return encoding, text
         at = next(place for place, byte in enumerate(data) if byte > 127)
         break
     raise UnreadableFileError(
@@ -237,7 +243,10 @@ def decoded(data: bytes, where: str, encoding: str | None = None) -> str:
     UnreadableFileError
         No such encoding, or bytes that are not in it.
     """
-    encoding = encoding or sniff_encoding(data, where)
+    return _read_as(data, encoding, where) if encoding else _sniffed(data, where)[1]
+
+
+def _read_as(data: bytes, encoding: str, where: str) -> str:
     try:
         return data.decode(encoding)
     except (LookupError, UnicodeError) as reason:
@@ -275,10 +284,16 @@ def _delimiter(text: str) -> str:
     return max(",\t;|", key=cells)
 
 
+def _alternate(data: bytes, delimiter: str) -> bool:
+    """Tell whether each quote stands where a cell begins, and the next one where a cell ends."""
+    cells = np.frombuffer(b"\n%b\n" % data, np.uint8)
+    quotes, edges = np.flatnonzero(cells == ord('"')), [*b"\r\n", ord(delimiter)]
+    beside = (cells[quotes[::2] - 1], cells[quotes[1::2] + 1])
+    return len(quotes) % 2 == 0 and all(np.isin(marks, edges).all() for marks in beside)
+
+
 def _check_quotes(text: str, delimiter: str, where: str) -> None:
     """Refuse a quote that opens a cell and ends, lines later, where no cell ends: the lines between would be lost."""
-    if '"' not in text:
-        return
     mark = re.escape(delimiter)
     begins, ends = rf'(?<![^{mark}\r\n])"', rf"(?=[{mark}\r\n]|\Z)"
     inside = re.compile(rf'[^"]++|{begins}[^"\r\n]*+(?:""[^"\r\n]*+)*+"{ends}|(?<=[^{mark}\r\n])"')
@@ -301,7 +316,7 @@ def _uncovered(cell: str) -> str:
     return cell[2:-1] if cell.startswith('="') and cell.endswith('"') else cell
 
 
-def _body(text: str, skip: int, width: int, delimiter: str, where: str) -> pa.Table:
+def _body(text: str, data: bytes, skip: int, width: int, delimiter: str, where: str) -> pa.Table:
     bad: list[pyarrow.csv.InvalidRow] = []
 
     def note(row: pyarrow.csv.InvalidRow) -> str:
@@ -314,7 +329,7 @@ def _body(text: str, skip: int, width: int, delimiter: str, where: str) -> pa.Ta
     parse = pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=note)
     convert = pyarrow.csv.ConvertOptions(column_types={str(at): pa.string() for at in range(width)})
     try:
-        body = pyarrow.csv.read_csv(pa.BufferReader(text.encode()), options, parse, convert)
+        body = pyarrow.csv.read_csv(pa.BufferReader(data), options, parse, convert)
     except pa.ArrowInvalid as reason:
         if "Empty CSV" in str(reason):
             return pa.table([pa.array([], pa.string())] * width, options.column_names)
@@ -360,8 +375,10 @@ def tabulated(body: pa.Table, found: layout.Layout, where: str) -> Cells:
     frame = body.to_pandas()
     for name in frame:
         text = frame[name].astype("str").str.strip()
-        covered = text.str.startswith('="').fillna(False)
-        frame[name] = text.where(~covered.astype(bool), text.str[2:-1]).replace("", pd.NA)
+        covered = text.str.startswith('="').fillna(False).astype(bool)
+        if covered.any():
+            text = text.where(~covered, text.str[2:-1])
+        frame[name] = text.where(text != "")
     blank = frame.isna().all(axis=1)
     frame = frame[~blank]
     tail = 0

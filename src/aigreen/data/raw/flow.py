@@ -42,12 +42,20 @@ class Flow:
     def __init__(self, source: str, *units: str) -> None:
         self._source, self._units = source, units
         self._rows: list[tuple[str, str, int, int, int, str]] = []
+        self._counted: tuple[pd.Series, int] | None = (
+            None  # units of the last step: pandas copies what is held, on writing
+        )
 
     def note(self, step: str, frame: pd.DataFrame, count: int = 0, first: Sequence[object] = ()) -> pd.DataFrame:
         """Write down a step and return ``frame`` unchanged."""
         unit = next((column for column in self._units if column in frame), None)
-        self.count(step, len(frame), 0 if unit is None else frame[unit].nunique(), count, first)
+        self.count(step, len(frame), 0 if unit is None else self._n_units(frame[unit]), count, first)
         return frame
+
+    def _n_units(self, column: pd.Series) -> int:
+        if self._counted is None or column.array is not self._counted[0].array:
+            self._counted = column, column.nunique()
+        return self._counted[1]
 
     def count(self, step: str, n_rows: int, n_units: int = 0, dropped: int = 0, first: Sequence[object] = ()) -> None:
         """Write down a step that was counted elsewhere, as in a database."""
@@ -56,9 +64,11 @@ class Flow:
 
     def keep(self, frame: pd.DataFrame, mask: pd.Series, step: str, *, show: str | None = None) -> pd.DataFrame:
         """Keep the rows of ``mask`` and count the others; ``show`` names the column quoted as first offenders."""
-        lost = frame[~mask.to_numpy(dtype=bool)]
+        kept = mask.to_numpy(dtype=bool)
+        lost = frame[~kept]
         first = [] if show is None else lost[show].drop_duplicates().head(5)
-        return self.note(step, frame[mask.to_numpy(dtype=bool)].reset_index(drop=True), len(lost), list(first))
+        left = frame if kept.all() else frame[kept]
+        return self.note(step, left.reset_index(drop=True), len(lost), list(first))
 
     def without_repeats(self, frame: pd.DataFrame, step: str = "rows given twice, all columns equal") -> pd.DataFrame:
         """Leave out rows that equal an earlier row in every column (parts of an export may overlap)."""

@@ -45,7 +45,7 @@ def unformatted(cells: pd.Series) -> pd.Series:
     """Strip cells, drop thousands separators, and turn blank markers into missing values."""
     text = clean(cells)
     grouped = text.str.fullmatch(THOUSANDS).fillna(False).astype(bool)
-    return text.where(~grouped, text.str.replace(",", "", regex=False))
+    return text.where(~grouped, text.str.replace(",", "", regex=False)) if grouped.any() else text
 
 
 def parted(cells: pd.Series) -> pd.Series:
@@ -87,18 +87,24 @@ def stock_codes(cells: pd.Series, where: str) -> tuple[pd.Series, pd.Series]:
         Cells that are no code.
     """
     text = _bare_code(cells)
-    bad = text.notna() & ~is_stock_code(cells)
+    bad = text.notna() & ~_is_code(text)
     _refuse(bad, cells, where, "are not security codes of six digits (or fewer, without a zero in front)")
     return text.str.zfill(6), (text.str.len() < 6).fillna(False).astype(bool)
 
 
 def is_stock_code(cells: pd.Series) -> pd.Series:
     """Tell cells that `stock_codes` reads as codes of Shenzhen, Shanghai or Beijing."""
-    return _bare_code(cells).str.fullmatch(_CODE).fillna(False).astype(bool)
+    return _is_code(_bare_code(cells))
+
+
+def _is_code(text: pd.Series) -> pd.Series:
+    return text.str.fullmatch(_CODE).fillna(False).astype(bool)
 
 
 def _bare_code(cells: pd.Series) -> pd.Series:
-    return clean(cells).str.upper().str.replace(_MARKET, "", regex=True)
+    places, words = pd.factorize(cells.astype("str"))
+    bare = clean(pd.Series(words)).str.upper().str.replace(_MARKET, "", regex=True)
+    return pd.Series(bare.array.take(places, allow_fill=True), cells.index)
 
 
 def is_b_share(codes: pd.Series) -> pd.Series:

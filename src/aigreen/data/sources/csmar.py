@@ -19,6 +19,7 @@ from aigreen.data.raw import values
 from aigreen.data.raw.adapter import DEFAULT, Expected, Options, a_shares, measured, one_row, open_table, year_ends
 from aigreen.data.raw.checks import Field
 from aigreen.data.raw.flow import Flow, Read
+from aigreen.data.raw.reading import RawTable
 from aigreen.errors import SourceError
 
 KEY = ["firm_id", "year"]
@@ -113,7 +114,7 @@ def cash_flow(path: Path | str, options: Options = DEFAULT) -> Read:
     return _statement(path, CASH, CASH_FIELDS, options)
 
 
-def firm_file(path: Path | str, options: Options = DEFAULT) -> Read:
+def firm_file(path: Path | str | RawTable, options: Options = DEFAULT) -> Read:
     """Read ``STK_LISTEDCOINFOANL``: one row a firm and year, so that moves between cities and industries are seen.
 
     The city is that of ``CITYCODE`` (districts are put to their prefecture, codes of former units to those of today),
@@ -122,8 +123,8 @@ def firm_file(path: Path | str, options: Options = DEFAULT) -> Read:
 
     Parameters
     ----------
-    path : path
-        File, or folder with the parts.
+    path : path or RawTable
+        File, or folder with the parts; or what `aigreen.data.raw.adapter.raw_table` read of them.
     options : Options
         How to read.
 
@@ -156,7 +157,7 @@ def firm_file(path: Path | str, options: Options = DEFAULT) -> Read:
     return Read(canonical.check("firm_years", tidy, partial=True), flow.to_frame())
 
 
-def firm_names(path: Path | str, options: Options = DEFAULT) -> Read:
+def firm_names(path: Path | str | RawTable, options: Options = DEFAULT) -> Read:
     """Read every name in ``STK_LISTEDCOINFOANL`` that a firm has carried, full and short, with its years.
 
     Returns
@@ -192,7 +193,7 @@ def firm_names(path: Path | str, options: Options = DEFAULT) -> Read:
     return Read(tidy.astype({"first_year": "Int64", "last_year": "Int64"}), flow.to_frame())
 
 
-def firms(path: Path | str, options: Options = DEFAULT) -> Read:
+def firms(path: Path | str | RawTable, options: Options = DEFAULT) -> Read:
     """Read what does not change from ``STK_LISTEDCOINFOANL``: canonical ``firms``, the last year's word counting."""
     frame, flow, where = open_table(path, *FIRM_FILE[:3], options=options)
     frame = a_shares(frame, "Symbol", flow, where, options)

@@ -125,7 +125,9 @@ def finished(rows: pd.DataFrame, people: pd.DataFrame, cited: pd.DataFrame, flow
     rows = flow.keep(rows, rows["patent_id"].notna(), "no application number", show="publication")
     here = rows["office"].str.fullmatch("[A-Z]{2}").fillna(False).astype(bool)
     rows = flow.keep(rows, here, "no office of two letters", show="publication")
-    rows = flow.keep(rows, ~rows.duplicated(), "rows given twice, all columns equal", show="publication")
+    again = rows["publication"].duplicated(keep=False)
+    again[again] = rows[again].duplicated()
+    rows = flow.keep(rows, ~again, "rows given twice, all columns equal", show="publication")
     note_odd_numbers(rows, flow)
     fill = rows["grant_date"].isna() & (rows["office"] == "CN") & rows["kind"].str.contains(GRANTED_KINDS).fillna(False)
     rows["grant_date"] = rows["grant_date"].where(~fill, rows["publication_date"])
@@ -318,12 +320,10 @@ def _titles(table: pa.Table, where: str) -> pd.Series:
 
 
 def _people(people: pd.DataFrame, last: pd.DataFrame) -> Read:
-    by = last.set_index("publication")["patent_id"]
-    by = by[~by.index.duplicated()]
-    frame = people.assign(patent_id=people["publication"].map(by)).dropna(subset="patent_id")
-    order = pd.Series(range(len(by)), index=by.index)
-    latest = frame.assign(at=frame["publication"].map(order))
-    frame = latest[latest["at"] == latest.groupby("patent_id")["at"].transform("max")]
+    by = last.drop_duplicates("publication")
+    at = pd.Index(by["publication"]).get_indexer(people["publication"])
+    frame = people.assign(patent_id=by["patent_id"].array.take(at, allow_fill=True), at=at).dropna(subset="patent_id")
+    frame = frame[frame["at"] == frame.groupby("patent_id")["at"].transform("max")]
     return applicants(frame["patent_id"], frame["name"], Flow(TABLE, "patent_id"), country=frame["country_code"])
 
 

@@ -46,6 +46,7 @@ REPORTS = Expected(TABLE, ("code", "year", "text"))
 WORDS = Expected("report_words", ("code", "year", "ai_words"), ("ai_words_core", "report_length"))
 KEY = ["firm_id", "year"]
 ROWS = 256  # held at once; a report has some 200,000 characters
+_BEGINNING = 64  # bytes
 VERSION, VERSIONS = "version", ("original", "revised")  # in the mapping of the table: which of several files
 MENDED = "zero bytes taken out of the text"
 NUL_SHARE = 0.01  # zero bytes of a text that is not binary
@@ -277,14 +278,19 @@ def _is_utf8(data: bytes) -> bool:
 
 def _keys(batch: Mapping[str, pa.Array]) -> pd.DataFrame:
     """Codes and years, and a digest that stands for the text."""
-    texts = [text.as_py() or "" for text in batch["text"]]
+    texts = [text or b"" for text in pc.cast(batch["text"], pa.binary()).to_pylist()]
     return pd.DataFrame(
         {
             **{name: batch[name].to_pandas().astype("str") for name in ("code", "year")},
-            "digest": [hashlib.blake2b(text.encode(), digest_size=16).digest() for text in texts],
-            "blank": [not text.strip() for text in texts],
+            "digest": [hashlib.blake2b(text, digest_size=16).digest() for text in texts],
+            "blank": [_is_blank(text) for text in texts],
         }
     )
+
+
+def _is_blank(text: bytes) -> bool:
+    """Tell text without a character; the first bytes say it of most."""
+    return not (text[:_BEGINNING].decode(errors="ignore").strip() or text.decode().strip())
 
 
 def reports(path: Path | str, options: Options = DEFAULT) -> Read:

@@ -6,6 +6,7 @@ says nothing of adoption by its length, but for the few whose AI words alone are
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -75,28 +76,33 @@ def texts(rng: Streams, keys: pd.DataFrame, counts: np.ndarray, log_assets: np.n
     there = np.flatnonzero(draw.random(len(keys)) >= MISSING)
     start, spread = draw.integers(0, len(_SENTENCES), len(keys)), draw.uniform(-JITTER, JITTER, len(keys))
     length = CHARACTERS * np.exp(BY_SIZE * (log_assets - 22.2) + spread)
-    circle, ends = _circle(2 * int(length.max()))
-    rows = []
+    said = []
     for at in there:
         own = np.repeat(words, counts[at])
         groups = ["、".join(own[k : k + IN_ONE]) for k in range(0, len(own), IN_ONE)]
-        said = "".join(_AROUND[(at + k) % len(_AROUND)].format(group) for k, group in enumerate(groups))
-        # Whole sentences, up to the end that is nearest to the length.
-        first = ends[start[at]]
-        last = ends[np.abs(ends - (first + length[at] - len(said))).argmin()]
-        rows.append(circle[first : max(last, first)] + said)
+        said.append("".join(_AROUND[(at + k) % len(_AROUND)].format(group) for k, group in enumerate(groups)))
+    sentences = _SENTENCES * (2 * int(length.max()) // sum(map(len, _SENTENCES)) + 2)
+    ends = np.concatenate([[0], np.cumsum([len(sentence) for sentence in sentences])])
+    # Whole sentences, up to the end that is nearest to the length.
+    first = start[there]
+    upto = ends[first] + length[there] - [len(text) for text in said]
+    after = np.clip(np.searchsorted(ends, upto), 1, len(ends) - 1)
+    last = np.maximum(np.where(upto - ends[after - 1] <= ends[after] - upto, after - 1, after), first)
     listed = keys.iloc[there].reset_index(drop=True)
-    # Through Arrow: pandas looks at each text twice.
-    return listed.rename(columns={"firm_id": "code"}).assign(
-        text=pd.array(pa.array(rows, pa.large_string()), dtype="str")
-    )
+    return listed.rename(columns={"firm_id": "code"}).assign(text=_joined(sentences, first, last, said))
 
 
-def _circle(characters: int) -> tuple[str, np.ndarray]:
-    """Repeat the sentences to so many characters at least; and say where each begins."""
-    times = characters // sum(map(len, _SENTENCES)) + 2
-    sentences = _SENTENCES * times
-    return "".join(sentences), np.concatenate([[0], np.cumsum([len(sentence) for sentence in sentences])])
+def _joined(
+    sentences: Sequence[str], first: np.ndarray, last: np.ndarray, said: Sequence[str]
+) -> pd.api.extensions.ExtensionArray:
+    """Texts of sentences ``first`` to before ``last`` and what is said after them, without a Python text of each."""
+    written, after = [sentence.encode() for sentence in sentences], [text.encode() for text in said]
+    ends = np.concatenate([[0], np.cumsum([len(sentence) for sentence in written])])
+    sizes = ends[last] - ends[first] + [len(text) for text in after]
+    circle = memoryview(b"".join(written))
+    pieces = (piece for a, b, text in zip(ends[first], ends[last], after, strict=True) for piece in (circle[a:b], text))
+    buffers = [None, pa.py_buffer(np.concatenate([[0], np.cumsum(sizes)])), pa.py_buffer(b"".join(pieces))]
+    return pd.array(pa.Array.from_buffers(pa.large_string(), len(said), buffers), dtype="str")
 
 
 def write_reports(folder: Path, frame: pd.DataFrame, form: Literal["table", "folder"]) -> list[Path]:

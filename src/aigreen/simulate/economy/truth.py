@@ -214,7 +214,7 @@ def _compared(
     columns = ["firm_id", "year", cohort, *exposures]
     rows = frame[columns].merge(truth, on=["firm_id", "year"], validate="one_to_one")
     treated = rows["year"] >= rows[cohort]
-    clean = rows.loc[~treated & (rows[exposures] == 0).all(axis=1), "firm_id"]
+    clean = rows.loc[~treated & (rows[exposures] == 0).all(axis=1), "firm_id"].unique()
     return rows[treated & rows["firm_id"].isin(clean)], parts
 
 

@@ -46,7 +46,7 @@ def text(values: pd.Series | np.ndarray | pa.Array) -> pa.Array:
         cells = pa.array(numbers, from_pandas=True)
         if (finite == np.floor(finite)).all():
             cells = pc.cast(cells, pa.int64())
-    elif pd.api.types.is_numeric_dtype(values):
+    elif pd.api.types.is_numeric_dtype(values) or isinstance(values.dtype, pd.StringDtype):
         cells = pa.array(values, from_pandas=True)
     else:
         cells = pa.array(np.asarray(values, dtype=object), pa.string(), from_pandas=True)

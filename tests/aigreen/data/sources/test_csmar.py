@@ -3,7 +3,7 @@ import pytest
 
 from aigreen.data import canonical, facts
 from aigreen.data.assemble import inventory
-from aigreen.data.raw.adapter import Options, load_mapping
+from aigreen.data.raw.adapter import Options, load_mapping, raw_table
 from aigreen.data.sources import csmar, csmar_firm_years, csmar_records
 from aigreen.errors import DataError, MappingError, OptionError, SourceError
 
@@ -363,6 +363,17 @@ def firm_rows(**columns):
     return [*kept, *columns], [
         [*(row[name] for name in kept), *(cells[at] for cells in columns.values())] for at, row in enumerate(rows)
     ]
+
+
+def test_a_firm_file_read_once_gives_what_three_readings_give(export):
+    path = export("STK_LISTEDCOINFOANL.csv", FIRM, FIRM_ROWS)
+    raw = raw_table(path, csmar.FIRM_FILE)
+    before = raw.frame.copy()
+    for adapter in (csmar.firm_file, csmar.firms, csmar.firm_names):
+        once, again = adapter(raw), adapter(path)
+        pd.testing.assert_frame_equal(once.table, again.table)
+        pd.testing.assert_frame_equal(once.flow, again.flow)
+    pd.testing.assert_frame_equal(raw.frame, before)
 
 
 def test_firm_files_without_the_column_of_csrc_2012(export, dropped):

@@ -75,6 +75,19 @@ def test_google_publications(export, dropped, kind):
     assert counts["further publications of an application, put together"] == 1
 
 
+def test_a_publication_given_twice_is_left_out_only_where_all_of_it_is_the_same(export, dropped):
+    first = publication("CN-104-A", "CN-201510123456-A", "A")
+    other = first | {"publication_date": 20150901, "family_id": "2"}
+    path = export.folder / "p.parquet"
+    pq.write_table(pa.Table.from_pylist([first, other, first, PUBLICATIONS[2], other]), path)
+    done = google_patents.publications(path)
+    counts = dropped(done.patents.flow)
+    assert counts["rows given twice, all columns equal"] == 2
+    assert counts["further publications of an application, put together"] == 1
+    battery = done.patents.table.set_index("patent_id").loc["CN201510123456"]
+    assert (battery["family_id"], battery["publication_date"]) == ("2", pd.Timestamp("2015-08-01"))
+
+
 def test_arrays_of_the_console(export):
     rows = [{k: str(v) if isinstance(v, int) else v for k, v in row.items()} for row in PUBLICATIONS]
     plain = export.folder / "p.json"

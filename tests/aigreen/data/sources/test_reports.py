@@ -207,6 +207,16 @@ def test_a_stored_table_is_read_in_batches_as_it_is_at_once(stored, dropped, mon
            reports.stored_texts(folder, listed, options)]  # fmt: skip
 
 
+def test_a_stored_report_that_begins_with_many_blanks_has_a_text(export, dropped):
+    texts = [" " * 100 + "人工智能", "\u3000" * 100]
+    frame = pd.DataFrame({"code": ["000001", "600000"], "year": [2015, 2015], "text": texts})
+    (export.folder).mkdir(parents=True, exist_ok=True)
+    frame.to_parquet(export.folder / "reports.parquet")
+    listed = reports.stored_listing(export.folder)
+    assert [row[:2] for row in reports.stored_texts(export.folder, listed)] == [("000001", 2015)]
+    assert dropped(listed.flow)["no text"] == 1
+
+
 def test_a_stored_table_with_two_reports_for_a_firm_and_year_is_refused(stored):
     folder, options = stored
     pd.DataFrame({"Scode": ["000001"], "Year": [2015], "Content": ["x"]}).to_parquet(folder / "reports(2).parquet")
