@@ -9,10 +9,10 @@ from aigreen.errors import AigreenError
 from aigreen_study.run.lean import lean
 from aigreen_study.run.one_run import only_run
 from aigreen_study.run.same_numbers import same_numbers
+from aigreen_study.run.scatter import check_scatter
 from aigreen_study.run.terminal import name_results, short_messages
 from aigreen_study.run.warm import warm_scripts
 from aigreen_study.run.workflow import depend_on_code, show_in_report
-from aigreen_study.specification.blocks import check_scatter
 from aigreen_study.specification.named import check_built
 from aigreen_study.specification.partial import absent_columns, read_partial
 from aigreen_study.config import read_config

@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from aigreen.disk import write_bytes
-from aigreen.errors import ConfigError, did_you_mean
 from aigreen_study.specification.results import FAILURES, TRUTH, write_told
 
 T = TypeVar("T")
-SCATTERED = ("blocks", "specifications")  # as the rules say under scattergather
 
 
 def dealt(items: Sequence[T], block: int, n_blocks: int) -> list[T]:
@@ -35,15 +33,3 @@ def gather(blocks: Iterable[Path], folder: Path) -> None:
             else:
                 write_bytes(folder / path.name, path.read_bytes())
     write_told(folder, told)
-
-
-def check_scatter(names: Iterable[str]) -> None:
-    """Refuse names given to ``--set-scatter`` that no study splits by, which Snakemake takes without a word.
-
-    Raises
-    ------
-    ConfigError
-    """
-    wrong = [f"{name!r}{did_you_mean(name, list(SCATTERED))}" for name in names if name not in SCATTERED]
-    if wrong:
-        raise ConfigError(f"--set-scatter: nothing is split by {', '.join(wrong)}; names are {', '.join(SCATTERED)}")

@@ -1,15 +1,10 @@
 """Specifications in blocks: each estimated once, and the same files in any number of them."""
 
 import logging
-import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-from aigreen.errors import ConfigError
-from aigreen_study.specification.blocks import SCATTERED, check_scatter, dealt, gather
+from aigreen_study.specification.blocks import dealt, gather
 from aigreen_study.specification.estimate import fit_all
 from aigreen_study.specification.results import write_results
 
@@ -26,35 +21,6 @@ def test_every_item_falls_to_one_block_and_blocks_are_even(n_blocks):
 def test_variants_that_take_turns_are_spread():
     """Without covariates and with them, the specification of a curve by turns: each block has as many of both."""
     assert [sum(i % 2 for i in dealt(range(16), block, 4)) for block in range(4)] == [2, 2, 2, 2]
-
-
-ROOT = Path(__file__).parents[3]
-
-
-def test_names_of_blocks_are_those_of_the_rules_and_others_are_refused():
-    rules = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "analysis/rules").glob("*.smk")))
-    assert sorted(re.findall(r"^scattergather:\n    (\w+)=", rules, re.MULTILINE)) == sorted(SCATTERED)
-    check_scatter(SCATTERED)
-    with pytest.raises(
-        ConfigError, match=r"split by 'specification' \(did you mean 'specifications'\?\); names are blo"
-    ):
-        check_scatter(["blocks", "specification"])
-
-
-def test_a_run_with_a_name_that_nothing_is_split_by_ends_with_one_line():
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "--dry-run",
-        "--set-scatter",
-        "block=4",
-        "--config",
-        "study=provinces",
-    ]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert run.returncode == 1
-    assert "--set-scatter: nothing is split by 'block' (did you mean 'blocks'?)" in run.stderr + run.stdout
 
 
 PARTS = [
