@@ -456,6 +456,14 @@ def test_levels_and_channels_far_from_zero_lose_nothing_of_counts(tmp_path):
     assert disk.psi == pytest.approx(memory.psi, abs=1e-9)
 
 
+def test_a_channel_that_fits_clean_counts_perfectly_has_a_slope_without_error(tmp_path):
+    df = pd.DataFrame({"firm": np.repeat(np.arange(8), 2), "year": np.tile([1, 2], 8)})
+    df["first"], df["city"] = np.where(df["firm"] < 2, 0, 2), df["firm"] % 5
+    df["n"], df["m"] = [3, 5, 7, 2, *range(1, 13)], np.random.default_rng(0).standard_normal(16)
+    panel, scanned = twins(df, tmp_path, cluster="city")
+    assert_same_outcome(counts("m").fit, panel, scanned, "n")
+
+
 def test_the_block_does_not_matter_to_counts(tmp_path):
     panel, scanned = twins(firms(), tmp_path, cluster="city", weights="wt")
     memory = outcome(counts("m", exposure="near").fit, panel, "n")[0]
