@@ -21,6 +21,7 @@ from aigreen.decomposition.options import PartOptions
 from aigreen.errors import AigreenWarning, CollinearError, SeparationWarning
 from aigreen.linalg.arrays import beside, sum_by, sum_of_targets
 from aigreen.panel.dropped import Dropped
+from aigreen.panel.facts import ROUNDING
 from aigreen.panel.panel import Panel
 
 
@@ -159,6 +160,8 @@ def count_loadings(
 ) -> Loadings:
     """Slopes of the k channels on a diagonal; for ordered ones, what adding each to the earlier ones changes.
 
+    Influence that is rounding, where channels fit perfectly, is zero: products would take it for an error.
+
     Parameters
     ----------
     slopes : sequence of ndarray, shape (p,)
@@ -169,7 +172,7 @@ def count_loadings(
     values, steps = np.zeros((k, k)), []
     for j, (beta, psi) in enumerate(zip(slopes, influences, strict=True) if k else []):
         m = j + 1 if ordered else k
-        steps.append(psi[:, -m:])
+        steps.append(np.where(np.abs(psi[:, -m:]) > ROUNDING * np.abs(beta[-m:]), psi[:, -m:], 0.0))
         if ordered:
             values[j, :m] = beta[-m:] - values[:j, :m].sum(axis=0)
         else:

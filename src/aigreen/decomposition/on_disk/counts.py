@@ -42,7 +42,6 @@ from aigreen.exposure.basis import Basis
 from aigreen.linalg.arrays import sum_by
 from aigreen.linalg.eliminated import Units
 from aigreen.panel.dropped import Dropped
-from aigreen.panel.facts import ROUNDING
 
 
 def fit_counts(options: PartOptions, linear: CleanRows, dropped: Dropped) -> Found:
@@ -354,11 +353,9 @@ class _WithChannels:
         if not len(clean.kept):
             return scores
         if sums.grams_of_slopes is None:
-            psi = scores @ clean.bread
-        else:
-            turn = clean.turn_of_slopes
-            psi = without_each_of_products(sums.grams_of_slopes, scores @ turn, turn)[0]
-        return np.where(np.abs(psi) > ROUNDING * np.abs(_means(clean.design).beta), psi, 0.0)
+            return scores @ clean.bread
+        turn = clean.turn_of_slopes
+        return without_each_of_products(sums.grams_of_slopes, scores @ turn, turn)[0]
 
     def _solve(self, basis: Basis) -> np.ndarray:
         models, clean, shown = self._models, self._models.linear, self._cells.shown
