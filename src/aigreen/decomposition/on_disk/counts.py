@@ -171,7 +171,7 @@ class Models:
         _require_independent(options, _with(bare, begin, channels), kept)
         short = fit_without_escaping(bare, begin, reach, dropped)
         longs: list[Design] = []
-        for j in range(1 if options.ordered else max(K, 1), max(K, 1) + 1) if K else ():
+        for j in range(1 if options.ordered else K, K + 1) if K else ():
             before = longs[-1] if longs else short
             more = channels[len(before.covariates) - len(kept) : j]
             wide = _with(before, _means(before), more)

@@ -12,7 +12,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from aigreen import TWFE, Decomposition, GroupTimeATT, Imputation, StackedDiD, SunAbraham, load
-from aigreen.errors import AigreenError, CollinearError, ConvergenceError
+from aigreen.errors import AigreenError, CollinearError, ConvergenceError, EstimationError
 
 from .twins import assert_same, assert_same_outcome, outcome, twins
 
@@ -48,7 +48,7 @@ def firms(seed: int = 0, n: int = 120, periods: int = 8) -> pd.DataFrame:
     df["sure"] = rng.standard_normal(len(df)) + np.where(df["first"] == 4, 9.0, 0.0)
     df["size"] = 1e6 + 10 * rng.standard_normal(n)[df["firm"]]
     df["treated_now"] = (df["year"] >= df["first"]).astype(int)
-    df["late"] = 1.0 * (df["year"] > 5) * (df["year"] >= df["first"])  # on treated rows alone
+    df["late"] = 1.0 * (df["year"] > 5) * (df["year"] >= df["first"])
     near = (df["firm"] % 5 < 2) & (df["year"] >= 3 + df["firm"] % 4)
     df["near"], df["far"] = near * (1.0 + df["firm"] % 3), near * (df["firm"] % 2) * rng.random(len(df))
     df["m"] = 0.5 * df["x"] + 0.4 * (df["year"] >= df["first"]) + 0.2 * df["near"] + rng.standard_normal(len(df))
@@ -62,6 +62,7 @@ def firms(seed: int = 0, n: int = 120, periods: int = 8) -> pd.DataFrame:
     df.loc[df["firm"].between(100, 106), ["industry", "first"]] = ["zinc", np.inf]
     df.loc[df["firm"] == 106, "first"] = 6.0  # treated where no other firm ties it to its past
     df.loc[(df["firm"] == 106) & (df["year"] < 6), "industry"] = "steel"
+    df["after"] = 1.0 * (df["year"] > 5) * (df["year"] >= df["first"])  # on treated rows alone
     kept = (rng.random(len(df)) > 0.15) & ~((df["firm"] < 4) & (df["year"] > 1 + df["firm"] % 2))
     kept &= df["year"] != 7  # a gap
     return df[kept].reset_index(drop=True)
@@ -132,7 +133,7 @@ FITS = [
     (
         Decomposition,
         {"family": "poisson", "channels": ["m"], "exposure": "far", "response": "spline", "variance": "conservative"},
-        {"outcome": "n", "covariates": ["size", "late"]},
+        {"outcome": "n", "covariates": ["size", "after"]},
     ),
     (SunAbraham, {}, {}),
     (SunAbraham, {"control_group": "last_treated", "reference": -2}, {"covariates": ["x", "x2", "z"]}),
@@ -445,6 +446,22 @@ def test_counts_with_few_treated_clusters(tmp_path, cities, variance):
     if not refused:
         effective = result.overall().effective_clusters()["treated"]
         assert effective["total"] <= cities + 0.1
+
+
+def test_a_cell_whose_counts_are_all_zero(tmp_path):
+    df = few_treated(6)
+    df.loc[(df["first"] == 2003) & (df["year"] == 2004), "n"] = 0
+    panel, scanned = twins(df, tmp_path, cluster="city")
+    for scale in ("log", "count"):
+        result = assert_same_outcome(counts("m", exposure="near", scale=scale).fit, panel, scanned, "n")
+        assert np.isneginf(result["total"].values).sum() == (scale == "log")
+
+
+def test_no_room_for_influence_functions_of_counts(tmp_path):
+    scanned = twins(few_treated(5), tmp_path, memory="150KB")[1]
+    model = counts("m", exposure="near", bins=[0.2, 0.4, 0.6, 0.8])
+    with pytest.raises(EstimationError, match="influence functions of 7 sums by 90 clusters and 12 cohort-periods"):
+        raise outcome(model.fit, scanned, "n")[0]
 
 
 def test_levels_and_channels_far_from_zero_lose_nothing_of_counts(tmp_path):
