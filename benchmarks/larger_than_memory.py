@@ -224,6 +224,7 @@ class Stages:
             ("stacked", StackedDiD(), {}),
             ("decomposition", Decomposition(**parts), {}),
             ("decomposition, industry x year", Decomposition(**parts, fixed_effects=by_industry), {}),
+            ("decomposition, counts", Decomposition(**parts, family="poisson"), {"outcome": "n"}),
         ):
             self.fit_one(name, model, panel, **({"outcome": "y"} | given))
 

@@ -10,6 +10,7 @@ from scipy import linalg, sparse
 
 from aigreen.counterfactual.centring import at_common_ratio, centred, check_lone_cells
 from aigreen.counterfactual.leave_out import check_lone_terms, without_each
+from aigreen.counterfactual.log_response import LogResponse, solve_log_response
 from aigreen.counterfactual.models import Untreated, fit_linear, fit_poisson
 from aigreen.counterfactual.rows import Cells, without_separated, without_zero_groups
 from aigreen.effects.aggregation import Mass
@@ -31,8 +32,6 @@ from aigreen.panel.panel import Panel
 
 _COLLINEAR = 1e-9
 _CLEARLY_INDEPENDENT = 1e-6
-_STEP = 1e-10
-_ITERATIONS = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -356,7 +355,6 @@ class Imputed:
         x, w = B[np.ix_(exposed, seen)], self.w[exposed]
         if len(x) < x.shape[1] or not _independent(_scaled(x, w)[0] * np.sqrt(w)[:, None]):
             raise CollinearError(f"the exposures {', '.join(terms[seen])} are collinear on untreated exposed rows")
-            raise CollinearError(f"the exposures {', '.join(terms[seen])} are collinear on untreated exposed rows")
         theta[seen], psi[:, seen], moved, alone = self.response(x, exposed)
         check_lone_terms(alone, terms[seen], refused=self.leave_one_out)
         if self.leave_one_out:
@@ -389,8 +387,8 @@ class Imputed:
         w, y, mean = self.w[rows], self.y[rows], self.model.mean[rows]
         x, scale = _scaled(x, w)
         if self.poisson:
-            beta, fitted = _log_response(x, w, y, mean)
-            slope = fitted
+            beta = solve_log_response(lambda beta, step: LogResponse.nothing(beta, step).add(x, w, y, mean), x.shape[1])
+            slope = fitted = mean * np.exp(x @ beta)
         else:
             beta = np.linalg.solve((x * w[:, None]).T @ x, (x * w[:, None]).T @ (y - mean))
             fitted, slope = mean + x @ beta, np.ones(len(y))
@@ -421,33 +419,3 @@ def _independent(x: np.ndarray) -> bool:
     if np.linalg.eigvalsh(x.T @ x)[0] > _CLEARLY_INDEPENDENT:
         return True
     return bool(np.linalg.svd(x, compute_uv=False)[-1] >= _COLLINEAR)
-
-
-def _log_response(x: np.ndarray, w: np.ndarray, y: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    r"""Solve :math:`\sum w x (y - \mu e^{x'\beta}) = 0` by Newton's method; returns beta and the fitted means."""
-    beta, fitted = np.zeros(x.shape[1]), mean
-    loss = w @ fitted
-    for _ in range(_ITERATIONS):
-        score = (x * w[:, None]).T @ (y - fitted)
-        try:
-            step = np.linalg.solve((x * (w * fitted)[:, None]).T @ x, score)
-        except np.linalg.LinAlgError:  # counterfactuals of zero in a whole bin
-            break
-        size = 1.0
-        while True:
-            trial = beta + size * step
-            with np.errstate(over="ignore"):
-                candidate = mean * np.exp(x @ trial)
-            value = w @ candidate - (w * y) @ (x @ trial)
-            if value <= loss + 1e-12 * abs(loss) or size < 1e-6:
-                break
-            size /= 2
-        beta, fitted, loss = trial, candidate, value
-        if not np.isfinite(loss) or np.abs(x @ beta).max() > 50:
-            break
-        if np.abs(x @ step).max() < _STEP:
-            return beta, fitted
-    raise ConvergenceError(
-        "the response of counts to exposure has no finite solution: a bin may hold only zeros or "
-        "counterfactuals of zero"
-    )

@@ -29,6 +29,8 @@ from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel, require_panel, with_weight
 from aigreen.regression.separation import separated_rows
 
+SEPARATED = "zero outcomes that covariates or fixed effects separate"
+
 
 @dataclass(frozen=True)
 class Split:
@@ -138,8 +140,7 @@ def without_separated(
     else:
         x = take_rows(X, rows)
         gone = rows[separated_rows(y[rows], x / column_scale(x), [code[rows] for code in codes])]
-    reason = "zero outcomes that covariates or fixed effects separate"
-    dropped.add(SeparationWarning, "untreated rows", reason, gone.size, sample.labels(gone[:5]))
+    dropped.add(SeparationWarning, "untreated rows", SEPARATED, gone.size, sample.labels(gone[:5]))
     left = fitted.copy()
     left[gone] = False
     return left

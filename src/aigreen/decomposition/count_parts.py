@@ -3,12 +3,15 @@ r"""Every part of every cohort-period for counts: on the log of the mean, with i
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
 
 from aigreen.counterfactual.imputed import Imputed
 from aigreen.counterfactual.leave_out import check_lone_terms
+from aigreen.decomposition.channel_fit import Loadings
 from aigreen.decomposition.counts import CountFit, beta_influence
 from aigreen.decomposition.estimates import (
     CellMeans,
@@ -37,20 +40,83 @@ def compute_count_parts(options: PartOptions, setup: Setup, gap: Slopes | None =
 
     with means over the treated rows of the cell, weighted by :math:`we^{F'\hat g}`, or by w with ``movement="rows"``.
     """
-    layout, cells = options.layout, setup.cells
-    means = MovingMeans(options, setup)
-    moved = means.of_channels(setup)
-    values = np.zeros((len(layout.labels), means.n_cells))
-    psi = np.zeros((setup.n_clusters, *values.shape))
-    fill_channels(layout, setup.loadings, moved, lambda i: means.channel_influence(setup, i), gap, values, psi)
-    if options.exposures:
-        response = response_of_counts(options, setup)
-        dose = means.of_doses(setup)
-        fill_spillover(layout, response, dose, setup.of, values, psi)
-        fill_others(layout, setup.loadings, response, dose, values, psi)
-        means.add_dose_influence(layout, setup, response, psi)
+    cells, means = setup.cells, MovingMeans(options, setup)
+    count = np.bincount(cells.cell, setup.weights_of(cells.rows), means.n_cells)
+    response = response_of_counts(options, setup) if options.exposures else None
 
-    mass = sums_of_counts(setup, np.tile(np.arange(means.n_cells), len(values)))
+    def through_doses(coefficients: np.ndarray) -> np.ndarray | float:
+        return means.through_weights(setup.dose @ coefficients)
+
+    return lay_out_counts(
+        options.layout,
+        setup.loadings,
+        means.of_channels(setup),
+        lambda i: means.channel_influence(setup, i),
+        None if response is None else Spilled(response, means.of_doses(setup), setup.of, through_doses),
+        sums_of_counts(setup, np.tile(np.arange(means.n_cells), len(options.layout.labels))),
+        count,
+        gap,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Spilled:
+    """What exposure does to treated rows.
+
+    Attributes
+    ----------
+    response : ResponseFit
+    dose : ndarray, shape (q, cells)
+        Mean functions of exposure.
+    of : ndarray of int, shape (q,)
+        Exposure of each.
+    through_weights : callable
+        Influence of estimated weights on the mean of a sum of them, coefficients of shape (q,); (clusters, cells), or
+        zero.
+    """
+
+    response: ResponseFit
+    dose: np.ndarray
+    of: np.ndarray
+    through_weights: Callable[[np.ndarray], np.ndarray | float]
+
+    def fill(self, layout: Layout, loadings: Loadings, values: np.ndarray, psi: np.ndarray) -> None:
+        """Fill in the spillover, and what others do through channels."""
+        response = self.response
+        fill_spillover(layout, response, self.dose, self.of, values, psi)
+        fill_others(layout, loadings, response, self.dose, values, psi)
+        psi[:, layout.spillover] += self.through_weights(response.theta)
+        for i, at in enumerate(layout.by_exposure):
+            psi[:, at] += self.through_weights(np.where(self.of == i, response.theta, 0.0))
+        if layout.origins:
+            for at, through in zip(layout.others[1:], loadings.values @ response.channels, strict=True):
+                psi[:, at] += self.through_weights(through)
+
+
+def lay_out_counts(
+    layout: Layout,
+    loadings: Loadings,
+    moved: np.ndarray,
+    moved_influence: Callable[[int], np.ndarray],
+    spilled: Spilled | None,
+    mass: LogMeanMass,
+    count: np.ndarray,
+    gap: Slopes | None = None,
+) -> CellParts:
+    """Lay out all parts of all cells: channels, spillover, the total of the sums, and what is left.
+
+    Parameters
+    ----------
+    moved : ndarray, shape (K, cells);  moved_influence : callable
+        As `fill_channels` takes them.
+    count : ndarray, shape (cells,)
+        (Weighted) number of rows.
+    """
+    values = np.zeros((len(layout.labels), len(count)))
+    psi = np.zeros((len(mass.outcome_influence), *values.shape))
+    fill_channels(layout, loadings, moved, moved_influence, gap, values, psi)
+    if spilled is not None:
+        spilled.fill(layout, loadings, values, psi)
     with np.errstate(divide="ignore"):
         values[layout.total] = np.log(mass.outcome / mass.counterfactual)
     empty = mass.outcome == 0
@@ -58,7 +124,7 @@ def compute_count_parts(options: PartOptions, setup: Setup, gap: Slopes | None =
     psi[:, layout.total] = mass.outcome_influence * per_outcome
     psi[:, layout.total] -= mass.counterfactual_influence * (~empty / mass.counterfactual)
     layout.add_up(values, psi, given=layout.total)
-    return CellParts(values, psi, np.bincount(cells.cell, setup.weights_of(cells.rows), len(empty)), mass)
+    return CellParts(values, psi, count, mass)
 
 
 def compute_count_factors(options: PartOptions, setup: Setup) -> tuple[np.ndarray, np.ndarray]:
@@ -119,22 +185,9 @@ class MovingMeans(CellMeans):
 
     def channel_influence(self, setup: Setup, j: int) -> np.ndarray:
         """Influence functions of the mean deviations of channel j, shape (clusters, cells)."""
-        return super().channel_influence(setup, j) + self._through_weights(setup.fit.channels[setup.cells.rows, j])
+        return super().channel_influence(setup, j) + self.through_weights(setup.fit.channels[setup.cells.rows, j])
 
-    def add_dose_influence(self, layout: Layout, setup: Setup, response: ResponseFit, psi: np.ndarray) -> None:
-        """Add to the spillover, and to what others do through channels, the influence of the weights on mean doses."""
-        if self._counts is None:
-            return
-        psi[:, layout.spillover] += self._through_weights(setup.dose @ response.theta)
-        for i, at in enumerate(layout.by_exposure):
-            own = setup.of == i
-            psi[:, at] += self._through_weights(setup.dose[:, own] @ response.theta[own])
-        if layout.origins:
-            through = setup.dose @ (setup.loadings.values @ response.channels).T
-            for at, column in zip(layout.others[1:], through.T, strict=True):
-                psi[:, at] += self._through_weights(column)
-
-    def _through_weights(self, values: np.ndarray) -> np.ndarray | float:
+    def through_weights(self, values: np.ndarray) -> np.ndarray | float:
         """Influence of the estimated weights on the mean of values of treated rows."""
         if self._counts is None:
             return 0.0

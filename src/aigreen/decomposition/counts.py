@@ -21,6 +21,7 @@ from aigreen.decomposition.options import PartOptions
 from aigreen.errors import AigreenWarning, CollinearError, SeparationWarning
 from aigreen.linalg.arrays import beside, sum_by, sum_of_targets
 from aigreen.panel.dropped import Dropped
+from aigreen.panel.facts import ROUNDING
 from aigreen.panel.panel import Panel
 
 
@@ -121,16 +122,22 @@ def fit_counts(
         for j in range(1 if ordered else max(k, 1), max(k, 1) + 1):
             models.append(fit(beside(X, channels[:, :j]), Dropped(), short) if k else short)
             if models[-1].X.shape[1] < X.shape[1] + min(j, k):
-                raise CollinearError(
-                    f"channels {', '.join(map(repr, names[:j]))} are determined by fixed effects, covariates or each "
-                    "other on the clean rows of units with a positive count"
-                )
+                raise determined_channels(names[:j])
     long = models[-1]
     lost = np.setdiff1d(short.model.effects.rows, long.model.effects.rows, assume_unique=True)
     reason = "zero outcomes that the channels separate; out of the model with channels"
     dropped.add(SeparationWarning, "clean rows", reason, lost.size, sample.labels(lost[:5]))
     influences = [beta_influence(imputed, imputed.model) for imputed in models]
-    return CountFit(short, long, _loadings(models, influences, k, ordered=ordered), influences[-1])
+    loadings = count_loadings([imputed.model.beta for imputed in models], influences, k, ordered=ordered)
+    return CountFit(short, long, loadings, influences[-1])
+
+
+def determined_channels(names: Sequence[str]) -> CollinearError:
+    """Say that channels do not vary apart on the rows that the models of counts are fitted on."""
+    return CollinearError(
+        f"channels {', '.join(map(repr, names))} are determined by fixed effects, covariates or each other on the "
+        "clean rows of units with a positive count"
+    )
 
 
 def beta_influence(imputed: Imputed, model: Untreated) -> np.ndarray:
@@ -148,17 +155,28 @@ def beta_influence(imputed: Imputed, model: Untreated) -> np.ndarray:
     return without_each(x, imputed.w[rows] * model.mean[rows], scores, clusters)[0]
 
 
-def _loadings(models: Sequence[Imputed], influences: Sequence[np.ndarray], k: int, *, ordered: bool) -> Loadings:
-    """Slopes of the channels on a diagonal; for ordered ones, what adding each to the earlier ones changes."""
+def count_loadings(
+    slopes: Sequence[np.ndarray], influences: Sequence[np.ndarray], k: int, *, ordered: bool
+) -> Loadings:
+    """Slopes of the k channels on a diagonal; for ordered ones, what adding each to the earlier ones changes.
+
+    Influence that is rounding, where channels fit perfectly, is zero: products would take it for an error.
+
+    Parameters
+    ----------
+    slopes : sequence of ndarray, shape (p,)
+        Coefficients of one model with all channels, the last of its covariates, or of one for each more of them.
+    influences : sequence of ndarray, shape (clusters, p)
+        Of these.
+    """
     values, steps = np.zeros((k, k)), []
-    for j, (imputed, psi) in enumerate(zip(models, influences, strict=True) if k else []):
+    for j, (beta, psi) in enumerate(zip(slopes, influences, strict=True) if k else []):
         m = j + 1 if ordered else k
-        slopes = imputed.model.beta[-m:]
-        steps.append(psi[:, -m:])
+        steps.append(np.where(np.abs(psi[:, -m:]) > ROUNDING * np.abs(beta[-m:]), psi[:, -m:], 0.0))
         if ordered:
-            values[j, :m] = slopes - values[:j, :m].sum(axis=0)
+            values[j, :m] = beta[-m:] - values[:j, :m].sum(axis=0)
         else:
-            values[np.arange(k), np.arange(k)] = slopes
+            values[np.arange(k), np.arange(k)] = beta[-m:]
 
     def carried(moved: np.ndarray) -> Iterator[np.ndarray]:
         if not ordered:
@@ -170,5 +188,4 @@ def _loadings(models: Sequence[Imputed], influences: Sequence[np.ndarray], k: in
             yield now - before
             before = now
 
-    none = np.zeros((len(models[-1].sample.clusters), 0))
-    return Loadings(values, steps[-1] if steps else none, carried)
+    return Loadings(values, steps[-1] if steps else np.zeros((len(influences[-1]), 0)), carried)

@@ -12,7 +12,7 @@ from aigreen.decomposition.additivity import fit_additivity
 from aigreen.decomposition.bootstrap import bootstrap
 from aigreen.decomposition.doses import fit_with_rows
 from aigreen.decomposition.draws import Bootstrap, Resampling
-from aigreen.decomposition.on_disk import fit_scanned
+from aigreen.decomposition.on_disk.fit import fit_scanned
 from aigreen.decomposition.options import PartOptions
 from aigreen.decomposition.parts import Parts
 from aigreen.decomposition.results import fit_factors, fit_path, fit_sensitivity
@@ -126,8 +126,7 @@ class Decomposition(PartOptions):
         Parameters
         ----------
         panel : Panel or ScannedPanel
-            With cohorts; rows may be missing at random. From disk (`Panel.scan`) linear, without leads, interaction
-            and lags.
+            With cohorts; rows may be missing at random. From disk (`Panel.scan`) without leads, interaction and lags.
         outcome : str
         covariates : str or sequence of str, optional
             Numeric columns, or formulas of columns, that neither treatment nor exposure changes.

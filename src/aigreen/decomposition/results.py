@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from aigreen.counterfactual.rows import Cells
-from aigreen.decomposition.channel_fit import fit_clean
+from aigreen.decomposition.channel_fit import Loadings, fit_clean
 from aigreen.decomposition.count_parts import (
     compute_count_factors,
     compute_count_parts,
@@ -156,7 +156,7 @@ def decomposition_facts(
         basis=setup.basis,
         n_exposed=setup.exposed.size,
         outside=setup.outside,
-        counts=setup.counts,
+        n_zero=0 if setup.counts is None else int(setup.counts.short.zero.sum()),
     )
     return facts | {"conventions": told}
 
@@ -242,7 +242,7 @@ def lay_out(
         post,
         parts.mass or Mass(count, np.tile(np.arange(len(count)), len(options.layout.labels))),
         _shares(options, setup, cohort, time, count, post),
-        products_of_parts(options, setup, len(count)),
+        products_of_parts(options, setup.loadings, len(count)),
         decomposition_facts(options, setup, outcome, dropped),
     )
 
@@ -295,7 +295,7 @@ def _shares(
     return shares_of_parts(options, treated, exposed_rows(options, setup))
 
 
-def products_of_parts(options: PartOptions, setup: Setup, n_cells: int) -> Products | None:
+def products_of_parts(options: PartOptions, loadings: Loadings, n_cells: int) -> Products | None:
     """Say which parts are the slope of a channel times a movement: of counts, and of channels that are parallel."""
     layout = options.layout
     if not options.counts or options.ordered or not options.channels:
@@ -303,7 +303,7 @@ def products_of_parts(options: PartOptions, setup: Setup, n_cells: int) -> Produ
     slope = np.full(len(layout.labels), -1)
     for parts in (layout.channel, layout.own[1:], layout.others[1:]):
         slope[parts] = np.arange(len(parts))
-    return Products(np.repeat(slope, n_cells), setup.loadings.values.sum(axis=0), setup.slopes_influence)
+    return Products(np.repeat(slope, n_cells), loadings.values.sum(axis=0), loadings.slopes_psi)
 
 
 def exposed_rows(options: PartOptions, setup: Setup) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
@@ -346,9 +346,9 @@ def conventions(
     basis: Basis | None,
     n_exposed: int,
     outside: np.ndarray,
-    counts: CountFit | None = None,
+    n_zero: int = 0,
 ) -> dict[str, str]:
-    """Say how the parts were computed, and what they rest on."""
+    """Say how the parts were computed, and what they rest on; `n_zero` rows have a counterfactual of zero."""
     rows = "treated rows centred by cohort x time" + (", exposed rows at s(S)" if options.exposures else "")
     told = {
         "identity": options.layout.identity,
@@ -359,8 +359,8 @@ def conventions(
     }
     if basis is not None:
         told["response"] = f"{options.response} ({', '.join(basis.terms)}), {n_exposed:,} exposed rows"
-    if counts is not None:
-        told |= _of_counts(options, counts)
+    if options.counts:
+        told |= _of_counts(options, n_zero)
     if options.ordered:
         told["channels"] = "ordered: each beyond the earlier ones"
     if options.lags:
@@ -375,7 +375,7 @@ def conventions(
     return told | assumptions(channels=bool(options.channels), exposure=basis is not None, counts=options.counts)
 
 
-def _of_counts(options: PartOptions, counts: CountFit) -> dict[str, str]:
+def _of_counts(options: PartOptions, n_zero: int) -> dict[str, str]:
     weighted = {"counterfactual": "what is predicted for them at channels of zero", "rows": "panel weights"}
     told = {
         "scale": {
@@ -384,7 +384,6 @@ def _of_counts(options: PartOptions, counts: CountFit) -> dict[str, str]:
         }[str(options.scale)],
         "channels moved": f"means over treated rows weighted by {weighted[options.movement]}",
     }
-    n_zero = int(counts.short.zero.sum())
     if n_zero:
         told["separated"] = f"{n_zero:,} rows with an all-zero clean past have a counterfactual of zero, and stay"
     return told

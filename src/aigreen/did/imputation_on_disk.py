@@ -86,7 +86,7 @@ def impute(design: Design, variance: str, n_leads: int, dropped: Dropped) -> Imp
     cells, found = cells_found(design, sums.counts)
     effect, weight, error = sums.moved[0][:, found], sums.weight[:, found], sums.error[0][:, found]
     alone, leave_one_out = np.count_nonzero(weight, axis=0) == 1, variance == "leave_one_out"
-    check_lone_cells(alone, cells, np.flatnonzero(weight.any(axis=1)), leave_one_out=leave_one_out)
+    check_lone_cells(alone, cells, np.flatnonzero(sums.with_treated), leave_one_out=leave_one_out)
     mass = weight.sum(axis=0)
     values = effect.sum(axis=0) / mass
     if variance == "conservative_rows":
@@ -123,9 +123,8 @@ def impute_counts(design: Design, *, percent: bool, leave_one_out: bool, drop: b
     cells, found = cells_found(design, sums.counts)
     gap, weight, error = sums.moved[0][:, found], sums.weight[:, found], sums.error[0][:, found]
     check_finite(weight)
-    of_rows = sums.in_cluster[:, found].any(axis=1)
     alone = np.count_nonzero(weight, axis=0) == 1
-    check_lone_cells(alone, cells, np.flatnonzero(of_rows), leave_one_out=leave_one_out)
+    check_lone_cells(alone, cells, np.flatnonzero(sums.with_treated), leave_one_out=leave_one_out)
     own = at_common_ratio(gap + weight, weight.copy(), leave_one_out=leave_one_out)
     total = gap.sum(axis=0)
     if percent:

@@ -39,6 +39,8 @@ class Eliminated:
     gram : ndarray, shape (k, k)
     diagonal : ndarray, shape (levels,)
         Sum of weights of each level.
+    reach : ndarray, shape (k,)
+        Largest deviation of a value from the mean of its unit.
     """
 
     def __init__(self, sizes: Sequence[int], k: int) -> None:
@@ -46,7 +48,7 @@ class Eliminated:
         self.offsets = np.concatenate([[0], np.cumsum(self.sizes, dtype=np.intp)])
         n = int(self.offsets[-1])
         self.matrix, self.right, self.gram = np.zeros((n, n)), np.zeros((n, k)), np.zeros((k, k))
-        self.diagonal = np.zeros(n)
+        self.diagonal, self.reach = np.zeros(n), np.zeros(k)
 
     @property
     def n_levels(self) -> int:
@@ -82,6 +84,7 @@ class Eliminated:
                 own += both + both.T
         self.matrix += schur_matrix(own, units.by_level, units.inverse)
         within = values - units.mean(unit, w, values)[unit]
+        self.reach = np.maximum(self.reach, np.abs(within).max(axis=0, initial=0.0))
         weighted = within * w[:, None]
         for level in levels:
             self.right += sum_by(level, weighted, self.n_levels)

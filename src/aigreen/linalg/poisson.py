@@ -25,7 +25,7 @@ from aigreen.linalg.normal_equations import EXACT
 DENSE = 100  # levels beyond which steps are solved by iterations, not by a factor that threads would share
 _SETTLED = 1e-7  # largest change of an index in a step; that of the next one is of its square
 _STEPS = 100
-_IDLE, NOTHING = 12, 1e-6  # steps that gain nothing, measured by the smallest outcome, and move rows
+IDLE, NOTHING = 12, 1e-6  # steps that gain nothing, measured by the smallest outcome, and move rows
 MOVING, AT_REST = 0.1, 1e-7  # changes of an index in such a step
 _VANISHED = 1e-100
 _SURE = 1e-9  # gain of a step, as a share of all outcomes, below which rounding hides whether it is one
@@ -97,7 +97,7 @@ def fit_poisson(
         tolerance = min(_LOOSE, 0.1 * largest)
         if promised < negligible:
             tolerance, idle = EXACT, idle + 1
-        if idle == _IDLE:
+        if idle == IDLE:
             raise ConvergenceError(_FAILED)
     else:
         raise ConvergenceError(_FAILED)

@@ -13,6 +13,7 @@ import numpy as np
 
 from aigreen.errors import ConvergenceError
 from aigreen.linalg.eliminated import Eliminated
+from aigreen.linalg.poisson import IDLE, MOVING, NOTHING
 
 Point = tuple[np.ndarray, np.ndarray]  # effects of levels, shape (levels,), and slopes, shape (p,)
 
@@ -20,6 +21,10 @@ _SETTLED = 1e-9  # largest change of an index in a step; that of the next one is
 _FARTHEST = 4.0  # largest change of an index that one step may make
 _STEPS = 60
 _HALVINGS = 20
+_FAILED = (
+    "the Poisson fit did not converge: covariates or effects may separate some rows, which a Panel in memory finds "
+    "and leaves out"
+)
 
 
 def at_maximum(
@@ -40,11 +45,57 @@ def at_maximum(
     return index + np.log(np.where(size > 0, total, 1.0) / np.where(size > 0, size, 1.0))[unit]
 
 
+def escaping(
+    change: np.ndarray, unit: np.ndarray, n_units: int, w: np.ndarray, zero: np.ndarray, fitted: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Mark the zero counts whose means a step lets run to zero; also return how far it moves others.
+
+    Parameters
+    ----------
+    change : ndarray, shape (n,)
+        Of the index, without effects of units.
+    w : ndarray, shape (n,)
+        Weights times means.
+    zero, fitted : ndarray of bool, shape (n,)
+        Zero counts, and rows that are fitted.
+    """
+    size = np.bincount(unit, w * fitted, n_units)
+    mean = np.bincount(unit, w * change * fitted, n_units) / np.where(size > 0, size, 1.0)
+    change = change - mean[unit]
+    gone = fitted & zero & (change < -MOVING)
+    return gone, float(np.abs(change[fitted & ~gone]).max(initial=0.0))
+
+
+def watcher(smallest: float, look: Callable[[Point, Point], None]) -> Callable[[Point, Point, float, float], None]:
+    """Make a `watch` of `maximise` that takes a look where a step moves rows and gains nothing, and stops idle steps.
+
+    Parameters
+    ----------
+    smallest : float
+        Smallest positive count times its weight.
+    look : function of a point and the step from it
+        May raise.
+    """
+    idle = 0
+
+    def watch(point: Point, step: Point, gain: float, largest: float) -> None:
+        nonlocal idle
+        if gain < NOTHING * smallest:
+            idle += 1
+            if largest > MOVING:
+                look(point, step)
+            if idle == IDLE:
+                raise ConvergenceError(_FAILED)
+
+    return watch
+
+
 def maximise(
     equations: Callable[[Point], tuple[Eliminated, float]],
     alive: np.ndarray,
     reach: np.ndarray,
     watch: Callable[[Point, Point, float, float], None] | None = None,
+    begin: Point | None = None,
 ) -> Point:
     """Find the maximum.
 
@@ -55,15 +106,17 @@ def maximise(
     alive : ndarray of bool, shape (levels,)
         Levels with a positive count.
     reach : ndarray, shape (p,)
-        Range of the covariates.
+        Largest deviation of the covariates from means of units.
     watch : function of a point, the step from it, its gain to first order and its largest change of an index, optional
         May raise.
+    begin : Point, optional
+        Default: zeros.
 
     Raises
     ------
     ConvergenceError
     """
-    now = start = step = np.zeros(len(alive)), np.zeros(len(reach))
+    now = start = step = begin or (np.zeros(len(alive)), np.zeros(len(reach)))
     best, size, halvings, rank = -np.inf, 0.0, 0, 0
     for _ in range(_STEPS):
         found, likelihood = equations(now)
@@ -78,7 +131,7 @@ def maximise(
         except np.linalg.LinAlgError:
             break
         d_gamma = gamma[:, 0] - gamma[:, 1:] @ d_beta
-        largest = float(np.abs(d_beta) @ reach)
+        largest = 2 * float(np.abs(d_beta) @ reach)
         for a, b in zip(found.offsets[:-1], found.offsets[1:], strict=True):
             some = d_gamma[a:b][alive[a:b]]
             largest += float(np.ptp(some)) if some.size else 0.0
@@ -94,10 +147,7 @@ def maximise(
             if found.rank < rank:  # means that run to zero take equations with them
                 break
             return now
-    raise ConvergenceError(
-        "the Poisson fit did not converge: covariates or effects may separate some rows, which a Panel in memory finds "
-        "and leaves out"
-    )
+    raise ConvergenceError(_FAILED)
 
 
 def _moved(start: Point, step: Point, size: float) -> Point:

@@ -14,8 +14,8 @@ from aigreen.errors import NoTreatedError, NoVariationError, SeparationWarning
 from aigreen.linalg.arrays import centre_by, cross_products, sum_by
 from aigreen.linalg.collinearity import independent_columns, symmetric_inverse
 from aigreen.linalg.eliminated import Eliminated, Moments
-from aigreen.linalg.poisson import AT_REST, MOVING, NOTHING
-from aigreen.linalg.poisson_in_blocks import Point, at_maximum, maximise
+from aigreen.linalg.poisson import AT_REST
+from aigreen.linalg.poisson_in_blocks import Point, at_maximum, escaping, maximise, watcher
 from aigreen.linalg.sandwich import cluster_factor, parameters_of_levels
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.on_disk.blocks import Block, Counted
@@ -213,20 +213,19 @@ class Model:
         """Raise `_EscapeError` where a step lets means of zero counts run to zero, and moves no other mean."""
         found, position = Counted(), np.searchsorted(self.sample.times, self.sample.panel.times)
 
-        def escaping(rows: Rows) -> tuple[np.ndarray, float]:
-            change = self._along(step, rows.levels, rows.values)[:, None]
-            change = centre_by(rows.block.unit, change, rows.w, rows.block.n_units)[:, 0]
-            gone = (rows.block.columns[self.outcome] == 0) & (change < -MOVING)
-            return gone, float(np.abs(change[~gone]).max(initial=0.0))
+        def escapes(rows: Rows) -> tuple[np.ndarray, float]:
+            block, change = rows.block, self._along(step, rows.levels, rows.values)
+            zero = block.columns[self.outcome] == 0
+            return escaping(change, block.unit, block.n_units, rows.w, zero, np.ones(len(block), dtype=bool))
 
         for rows in self.rows(means):
-            gone, moved = escaping(rows)
+            gone, moved = escapes(rows)
             if moved >= AT_REST:
                 return
             found.add(rows.block, np.flatnonzero(gone), self.sample.periods)
 
         def keep(block: Block) -> np.ndarray:
-            return ~escaping(self.of(replace(block, time=position[block.time]), means))[0]
+            return ~escapes(self.of(replace(block, time=position[block.time]), means))[0]
 
         if found.count:
             raise _EscapeError(keep, found)
@@ -384,12 +383,8 @@ def _fit_means(model: Model, found: _FirstPass, keep: np.ndarray) -> Point:
     ------
     _EscapeError, ConvergenceError
     """
-
-    def watch(means: Point, step: Point, gain: float, largest: float) -> None:
-        if gain < NOTHING * found.smallest and largest > MOVING:
-            model.refuse_escape(means, step)
-
-    reach = (found.moments.high - found.moments.low)[1:][keep]
+    reach = found.equations.reach[1:][keep]
+    watch = watcher(found.smallest, model.refuse_escape)
     return maximise(model.equations, found.equations.diagonal > 0, reach, watch)
 
 

@@ -9,7 +9,7 @@ cluster what influence functions are made of: :math:`\dot V` of target rows, and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from aigreen.linalg.arrays import cross_products, sum_by, sum_by_two
 from aigreen.linalg.collinearity import independent_columns, symmetric_inverse
 from aigreen.linalg.eliminated import Eliminated, Moments, Units
 from aigreen.panel.dropped import Dropped
-from aigreen.panel.on_disk.blocks import Counted
+from aigreen.panel.on_disk.blocks import Block, Counted
 
 _LEFT, _OF_LEVEL = 1e-12, 1e-6  # share of the sum of squares within units, and of the norm, of a dependent covariate
 
@@ -48,7 +48,7 @@ class CleanRows:
     basis : Basis, or None
     """
 
-    def __init__(self, design: Design, dropped: Dropped | None) -> None:
+    def __init__(self, design: Design, dropped: Dropped | None, *, reach: bool = True) -> None:
         silent = dropped is None
         dropped = dropped or Dropped()
         self.design = design
@@ -56,9 +56,9 @@ class CleanRows:
         self.equations = Eliminated([sample.panel.n_levels(name) for name in design.effects], k)
         self.moments = Moments(k)
         self.basis = None if _by_quantiles(design) else _choose(design, np.zeros((0, len(design.exposures))))
-        self._nothing_reached()
+        self.start_targets()
         n_treated, never_clean = 0, Counted()
-        for rows in self._rows("fit"):
+        for rows in self._passed("fit"):
             block, at = rows.block, rows.clean
             unit, w = block.unit[at], rows.w[at]
             units = self.equations.add(unit, block.n_units, rows.levels_of(at), w, rows.values[at])
@@ -67,7 +67,8 @@ class CleanRows:
             always = with_treated & (np.bincount(block.unit, rows.untreated, block.n_units) == 0)
             n_treated += int(with_treated.sum())
             never_clean.add_units(block, always)
-            self._target(rows, units, units.inverse[block.unit] > 0)
+            if reach:
+                self.target(rows, units, units.inverse[block.unit] > 0)
         if never_clean.count == n_treated:
             message = f"no treated unit is seen untreated{dropped.cause()}"
             raise NoPrePeriodError(message, count=never_clean.count, first=never_clean.first)
@@ -81,13 +82,21 @@ class CleanRows:
         self._gamma = self.equations.solve(self.equations.right)
         self.gram = self.equations.gram - self.equations.right.T @ self._gamma
         self.kept, self._gone = self._independent(len(design.outcomes), len(design.covariates))
-        keep = np.isin(len(design.outcomes) + np.arange(len(design.covariates)), self.kept)
-        dropped.collinear(design.covariates, keep)
+        if not silent:
+            keep = np.isin(len(design.outcomes) + np.arange(len(design.covariates)), self.kept)
+            dropped.collinear(design.covariates, keep)
         self._both, self._beta, self._drop = self.kept, np.zeros(0), False
 
-    def _rows(self, what: str) -> Any:
-        for block in self.design.sample.blocks(what):
-            yield Rows.of(self.design, block, self.equations.offsets)
+    def rows(self, block: Block) -> Rows:
+        """Split the rows of a block."""
+        return Rows.of(self.design, block, self.equations.offsets)
+
+    def units(self, rows: Rows) -> Units:
+        """Sum the clean rows of each unit."""
+        return rows.units(self.equations.n_levels)
+
+    def _passed(self, what: str) -> Iterator[Rows]:
+        return map(self.rows, self.design.sample.blocks(what))
 
     def _independent(
         self, start: int, n: int, given: Sequence[int] | np.ndarray = ()
@@ -109,6 +118,11 @@ class CleanRows:
         if not self.kept.size:
             return np.zeros((0, 0))
         return symmetric_inverse(self.gram[np.ix_(self.kept, self.kept)])
+
+    @property
+    def turn_of_slopes(self) -> np.ndarray:
+        """Makes the covariates that are kept orthogonal, less fixed effects; as `turn_apart`."""
+        return turn_apart(self.gram[np.ix_(self.kept, self.kept)])
 
     @property
     def slopes(self) -> np.ndarray:
@@ -134,9 +148,10 @@ class CleanRows:
 
     # -- targets -------------------------------------------------------------------------------------------------
 
-    def _nothing_reached(self) -> None:
+    def start_targets(self, m: int = 1) -> None:
+        """Start sums over targets, m of them by cell."""
         q = 0 if self.basis is None else len(self.basis.of)
-        self._targets = np.zeros((self.equations.n_levels, self.design.n_cells + q))
+        self._targets = np.zeros((self.equations.n_levels, m * self.design.n_cells + q))
         self.support = Support.nothing(len(self.design.exposures), q, self.design.n_cells)
 
     def reach(self) -> None:
@@ -148,28 +163,29 @@ class CleanRows:
             An exposure takes too few values for a spline.
         """
         if self.basis is None:
-            self.basis = _choose(self.design, self._exposures())
+            self.choose_basis((rows, self.reached(rows, self.units(rows))) for rows in self._passed("exposures"))
         elif self.equations.whole and not self._gone:
             return
-        self._nothing_reached()
-        for rows in self._rows("reach"):
-            units = rows.units(self.equations.n_levels)
-            self._target(rows, units, self._reached(rows, units))
+        self.start_targets()
+        for rows in self._passed("reach"):
+            units = self.units(rows)
+            self.target(rows, units, self.reached(rows, units))
 
-    def _exposures(self) -> np.ndarray:
+    def choose_basis(self, passed: Iterable[tuple[Rows, np.ndarray]]) -> None:
+        """Choose bins or knots from the exposures of rows that are reached, given by block."""
         found = [np.zeros((0, len(self.design.exposures)))]
         n = 0
-        for rows in self._rows("exposures"):
-            hit = rows.exposed & self._reached(rows, rows.units(self.equations.n_levels))
+        for rows, reached in passed:
+            hit = rows.exposed & reached
             found.append(rows.exposure[hit])
             n += int(hit.sum())
             self.design.sample.panel.check_room("exposures of exposed rows", "write the edges: bins=[...]", n)
-        return np.concatenate(found)
+        self.basis = _choose(self.design, np.concatenate(found))
 
-    def _reached(self, rows: Rows, units: Units) -> np.ndarray:
-        """Mark the rows whose counterfactual clean rows identify."""
+    def reached(self, rows: Rows, units: Units) -> np.ndarray:
+        """Mark the rows whose counterfactual clean rows identify, or which is zero."""
         if self.equations.whole and not self._gone:
-            return units.inverse[rows.block.unit] > 0
+            return (units.inverse[rows.block.unit] > 0) | rows.zero
         reached = self.equations.reaches(units, rows.block.unit, rows.levels)
         if self._gone:
             within = self._deviations(rows, units)
@@ -178,7 +194,7 @@ class CleanRows:
                 gap = within[:, j] - within[:, self.kept[self.kept < j]] @ solution
                 largest = np.abs(within[reached, j]).max(initial=0.0)
                 reached &= ~(np.abs(gap) > 1e-6 * max(size, float(largest)))
-        return reached
+        return reached | rows.zero
 
     def _deviations(self, rows: Rows, units: Units) -> np.ndarray:
         """Columns less fixed effects, shape (n, k); without meaning where rows are not reached."""
@@ -187,26 +203,26 @@ class CleanRows:
             left -= self._gamma[level]
         return left - units.mean(unit[clean], rows.w[clean], left[clean])[unit]
 
-    def _target(self, rows: Rows, units: Units, reached: np.ndarray) -> None:
+    def target(self, rows: Rows, units: Units, reached: np.ndarray) -> None:
         """Add the target rows of a block to the sums by level."""
-        block, hit = rows.block, np.flatnonzero(rows.treated & reached)
-        w, at, weight, column = rows.w, hit, rows.w[hit], rows.cell[hit]
-        self.support.positive += np.bincount(column, minlength=self.design.n_cells)
-        self.support.zero += np.bincount(rows.cell[rows.treated & rows.zero], minlength=self.design.n_cells)
+        block, hit, k = rows.block, np.flatnonzero(rows.treated & reached), self.design.n_cells
+        cell, found, m = rows.cell[hit], self.support, rows.target.shape[1]
+        found.positive += np.bincount(cell[~rows.zero[hit]], minlength=k)
+        at, weight = np.tile(hit, m), rows.target[hit].T.ravel()
+        column = (k * np.arange(m)[:, None] + cell).ravel()
         if self.basis is not None:
             exposed = np.flatnonzero(rows.exposed & reached)
-            B, met = self.basis(rows.exposure[exposed]), self.basis(rows.exposure[hit]) != 0
+            w = rows.target[exposed, 0]
+            B = self.basis(rows.exposure[exposed])
             some, of = np.nonzero(B)
             at = np.concatenate([at, exposed[some]])
-            weight = np.concatenate([weight, w[exposed[some]] * B[some, of]])
-            column = np.concatenate([column, self.design.n_cells + of])
-            seen, found = rows.exposure[exposed], self.support
+            weight = np.concatenate([weight, w[some] * B[some, of]])
+            column = np.concatenate([column, m * k + of])
+            seen = rows.exposure[exposed]
             found.low = np.minimum(found.low, np.where(seen > 0, seen, np.inf).min(axis=0, initial=np.inf))
             found.high = np.maximum(found.high, seen.max(axis=0, initial=-np.inf))
-            found.gram += cross_products(B, B * w[exposed, None])
+            found.gram += cross_products(B, B * w[:, None])
             found.seen += (B != 0).sum(axis=0)
-            for needed, some in zip(found.needed, met.T, strict=True):
-                needed.add(block, hit[some], self.design.sample.periods)
         self._targets += self.equations.target_sums(
             units, block.unit[at], rows.levels_of(at), weight, column, self._targets.shape[1]
         )  # fmt: skip
@@ -215,15 +231,27 @@ class CleanRows:
 
     def sums(self, *, drop: bool = False) -> Sums:
         """Sum by cluster, in a last pass; with `drop` without treated rows of counterfactual zero."""
+        out = self.start_sums(drop=drop)
+        for rows in self._passed("sums"):
+            units = self.units(rows)
+            reached = self.reached(rows, units)
+            self.add_mass(out, rows, reached)
+            self.add(out, rows, units, reached)
+        self.add_slopes(out)
+        return out
+
+    def start_sums(self, *, drop: bool = False, slopes: bool = False) -> Sums:
+        """Start sums by cluster; with `slopes` those of the covariates' cross-products."""
         self._drop = drop
         design, q = self.design, self.support.gram.shape[0]
         n_clusters, V, k = len(design.sample.clusters), len(design.outcomes), design.n_cells
         self._adjoint = self.equations.solve(self._targets)
+        n_targets = self._targets.shape[1]
         if design.leads:
             of_leads, self._beta, _ = self.leads()
             self._both = np.append(self.kept, V + len(design.covariates) + of_leads)
         p = len(self.kept)
-        out = Sums(
+        return Sums(
             np.zeros((n_clusters, k)),
             np.zeros((V, n_clusters, k)),
             np.zeros((q, n_clusters, k)),
@@ -231,55 +259,63 @@ class CleanRows:
             np.zeros((n_clusters, q, q)),
             np.zeros((n_clusters, q, V)),
             np.zeros(n_clusters),
-            np.zeros((V, n_clusters, k + q)),
+            np.zeros((V, n_clusters, n_targets)),
+            np.zeros((p, n_targets)),
+            np.zeros((V, n_clusters, p)),
+            np.zeros((n_clusters, p, p)) if slopes else None,
             np.zeros((n_clusters, V, V)),
             np.zeros((n_clusters, len(self._both))),
             np.zeros(k),
             np.zeros(k),
             np.zeros(k),
             np.zeros(k),
-            np.zeros((n_clusters, k), dtype=bool),
+            np.zeros(n_clusters, dtype=bool),
+            np.zeros(n_clusters, dtype=bool),
             np.zeros(design.sample.rows.shape),
             np.zeros(k, dtype=np.int64),
             [Counted() for _ in range(V)],
+            [Counted() for _ in range(q)],
         )
-        through, scores = np.zeros((p, k + q)), np.zeros((V, n_clusters, p))
-        present = np.zeros(n_clusters, dtype=bool)
-        for rows in self._rows("sums"):
-            units = rows.units(self.equations.n_levels)
-            reached = self._reached(rows, units)
-            within = self._deviations(rows, units)
-            x, dots = within[:, self.kept], within[:, :V]
-            if p:
-                dots = dots - x @ self.slopes
-            clusters, of = np.unique(design.sample.unit_cluster[rows.block.group], return_inverse=True)
-            at = clusters, of[rows.block.unit]
-            hit, exposed = self._count(out, rows, units, reached, present, clusters[of])
-            self._treated(out, rows, hit, dots, at)
-            through[:, :k] += sum_by(rows.cell[hit], x[hit] * rows.w[hit, None], k).T
-            if self.basis is not None:
-                through[:, k:] += self._exposed(out, self.basis, rows, exposed, dots, x, at)
-            self._clean(out, rows, within, dots, scores, at)
-        out.n_clusters = int(present.sum())
-        if p:
-            out.error += scores @ self.bread @ through
-        return out
 
-    def _count(
-        self,
-        out: Sums,
-        rows: Rows,
-        units: Units,
-        reached: np.ndarray,
-        present: np.ndarray,
-        of_unit: np.ndarray,
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def deviations(self, rows: Rows, units: Units) -> tuple[np.ndarray, np.ndarray]:
+        """Columns less fixed effects, (n, k), and outcomes less covariates, too, (n, V); of rows that are reached."""
+        within = self._deviations(rows, units)
+        dots = within[:, : len(self.design.outcomes)]
+        return within, dots - within[:, self.kept] @ self.slopes if len(self.kept) else dots
+
+    def add(self, out: Sums, rows: Rows, units: Units, reached: np.ndarray) -> None:
+        """Add the rows of a block to sums."""
+        within, dots = self.deviations(rows, units)
+        clusters, of = np.unique(self.design.sample.unit_cluster[rows.block.group], return_inverse=True)
+        at = clusters, of[rows.block.unit]
+        hit, exposed = self._count(out, rows, reached, clusters[of])
+        self._treated(out, rows, hit, dots, at)
+        x, k = within[:, self.kept], self.design.n_cells
+        for j, w in enumerate(rows.target.T if len(self.kept) else ()):
+            out.through[:, j * k : (j + 1) * k] += sum_by(rows.cell[hit], x[hit] * w[hit, None], k).T
+        self._exposed(out, rows, exposed, dots, x, at)
+        self._clean(out, rows, within, dots, at)
+
+    def add_slopes(self, out: Sums) -> None:
+        """Add the influence of the covariates' slopes on sums over targets."""
+        if len(self.kept):
+            out.error += out.scores @ self.bread @ out.through
+
+    def add_mass(self, out: Sums, rows: Rows, reached: np.ndarray) -> None:
+        """Add the weights of rows of counts that are reached."""
+        if self.design.means is not None:
+            known = reached & ~rows.zero
+            groups, of = np.unique(rows.block.group, return_inverse=True)
+            at = of[rows.block.unit[known]], rows.block.time[known], rows.w[known], len(groups), out.mass.shape[1]
+            out.mass[groups] += sum_by_two(*at)
+
+    def _count(self, out: Sums, rows: Rows, reached: np.ndarray, of_unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Count rows; return treated and exposed rows that are reached."""
         block, periods = rows.block, self.design.sample.periods
         past = (np.bincount(block.unit, rows.untreated, block.n_units) > 0)[block.unit]
-        zero = rows.treated & rows.zero
+        zero = rows.treated & rows.zero & reached
         zero[zero] = self._drop | (self.support.positive == 0)[rows.cell[zero]]
-        treated, reached = rows.treated & ~zero, reached | rows.zero
+        treated = rows.treated & ~zero
         hit, exposed = np.flatnonzero(treated & reached), np.flatnonzero(rows.exposed & reached)
         lost = {"treated": treated & past & ~reached, "exposed": rows.exposed & ~reached, "zero": zero}
         out.n_zero += int(rows.zero[hit].sum())
@@ -296,17 +332,12 @@ class CleanRows:
             found.add(block, hit[column], periods)
         used = rows.clean.copy()
         used[hit] = used[exposed] = True
-        if self.design.means is not None:
-            known = reached & ~rows.zero
-            groups, of = np.unique(block.group, return_inverse=True)
-            at = of[block.unit[known]], block.time[known], rows.w[known], len(groups), out.mass.shape[1]
-            out.mass[groups] += sum_by_two(*at)
         out.n_clean += int(rows.clean.sum())
         out.n_exposed += exposed.size
         out.counts += np.bincount(rows.cell[hit], minlength=len(out.counts))
         with_row = np.bincount(block.unit, used, block.n_units) > 0
         out.n_units += int(with_row.sum())
-        present[of_unit[with_row]] = True
+        out.present[of_unit[with_row]] = True
         size = np.abs(rows.outcome[used])
         out.largest, out.level = max(out.largest, float(size.max(initial=0.0))), out.level + float(size.sum())
         return hit, exposed
@@ -315,15 +346,16 @@ class CleanRows:
         self, out: Sums, rows: Rows, hit: np.ndarray, dots: np.ndarray, at: tuple[np.ndarray, np.ndarray]
     ) -> None:
         clusters, cluster = at
-        k, w, cell = len(out.counts), rows.w[hit], rows.cell[hit]
-        columns = [w, *(dots[hit] * w[:, None]).T]
-        columns[1] = columns[1] + (rows.zero * rows.block.w * rows.outcome)[hit]
+        k, w, cell = len(out.counts), rows.target[hit, 0], rows.cell[hit]
+        columns = [w, *self._weighted(rows, hit, dots).T]
         out.plain += np.bincount(cell, rows.block.w[hit], k)
         out.outcome += np.bincount(cell, rows.outcome[hit], k)
-        if self.design.means is not None:
-            out.in_cluster[clusters[cluster[hit]], cell] = True
+        out.with_treated[clusters[cluster[hit]]] = True
         if self.basis is not None:
-            columns += list((self.basis(rows.exposure[hit]) * w[:, None]).T)
+            B = self.basis(rows.exposure[hit])
+            columns += list((B * w[:, None]).T)
+            for needed, some in zip(out.needed, (B != 0).T, strict=True):
+                needed.add(rows.block, hit[some], self.design.sample.periods)
         places = [out.weight, *out.moved, *out.dose]
         for place, values in zip(places, columns, strict=True):
             place[clusters] += sum_by_two(cluster[hit], cell, values, len(clusters), k)
@@ -333,24 +365,30 @@ class CleanRows:
     def _exposed(
         self,
         out: Sums,
-        basis: Basis,
         rows: Rows,
         exposed: np.ndarray,
         dots: np.ndarray,
         x: np.ndarray,
         at: tuple[np.ndarray, np.ndarray],
-    ) -> np.ndarray:
-        """Add exposed rows; return the sums of their covariates by function of exposure, shape (p, q)."""
+    ) -> None:
         clusters, cluster = at
-        w, of = rows.w[exposed], cluster[exposed]
-        B = basis(rows.exposure[exposed])
-        turned = B @ out.turn
-        for j, column in enumerate(turned.T):
-            weighted = (w * column)[:, None]
-            out.grams[clusters, j] += sum_by(of, turned * weighted, len(clusters))
-            out.crosses[clusters, j] += sum_by(of, dots[exposed] * weighted, len(clusters))
+        w, of = rows.target[exposed, 0], cluster[exposed]
         out.exposed_weight[clusters] += np.bincount(of, w, len(clusters))
-        return cross_products(x[exposed], B * w[:, None])
+        if self.basis is None:
+            return
+        B, weighted = self.basis(rows.exposure[exposed]), self._weighted(rows, exposed, dots)
+        turned = B @ out.turn
+        for j, column in enumerate(turned.T[:, :, None]):
+            out.grams[clusters, j] += sum_by(of, turned * column * w[:, None], len(clusters))
+            out.crosses[clusters, j] += sum_by(of, weighted * column, len(clusters))
+        out.through[:, -B.shape[1] :] += cross_products(x[exposed], B * w[:, None])
+
+    def _weighted(self, rows: Rows, at: np.ndarray, dots: np.ndarray) -> np.ndarray:
+        """Weighted deviations of target rows; of counts whose counterfactual is zero the counts."""
+        weighted = dots[at] * rows.target[at, :1]
+        if self.design.means is not None:
+            weighted[:, 0] += (rows.zero * rows.block.w * rows.outcome)[at]
+        return weighted
 
     def _clean(
         self,
@@ -358,7 +396,6 @@ class CleanRows:
         rows: Rows,
         within: np.ndarray,
         dots: np.ndarray,
-        scores: np.ndarray,
         at: tuple[np.ndarray, np.ndarray],
     ) -> None:
         clusters, cluster = at
@@ -372,7 +409,11 @@ class CleanRows:
                 by_level += sum_by_two(of, level, weighted, m, self.equations.n_levels)
             out.error[j, clusters] += by_level @ self._adjoint
             out.products[clusters, j] += sum_by(of, d * weighted[:, None], m)
-            scores[j, clusters] += sum_by(of, x * weighted[:, None], m)
+            out.scores[j, clusters] += sum_by(of, x * weighted[:, None], m)
+        if out.grams_of_slopes is not None:
+            turned = x @ self.turn_of_slopes
+            for j, column in enumerate(turned.T[:, :, None]):
+                out.grams_of_slopes[clusters, j] += sum_by(of, turned * column * w[:, None], m)
         if self.design.leads:
             z = within[np.ix_(clean, self._both)]
             out.leads[clusters] += sum_by(of, z * (w * (within[clean, 0] - z @ self._beta))[:, None], m)

@@ -161,6 +161,9 @@ class Rows:
     values : ndarray, shape (n, k)
         Outcomes (of counts :math:`(y - \mu) / \mu`), covariates and dummies of leads.
     exposure : ndarray, shape (n, J)
+    target : ndarray, shape (n, m)
+        Weights in sums over target rows: m sums by cell of treated rows, and in the first column those of exposed rows.
+        The weights in the equations by default.
     """
 
     block: Block
@@ -175,6 +178,7 @@ class Rows:
     zero: np.ndarray
     values: np.ndarray
     exposure: np.ndarray
+    target: np.ndarray
 
     @classmethod
     def of(cls, design: Design, block: Block, offsets: np.ndarray) -> Rows:
@@ -202,6 +206,7 @@ class Rows:
             np.zeros(len(block), dtype=bool),
             np.column_stack(columns).astype(float),
             exposure,
+            block.w[:, None],
         )
         return rows if design.means is None else design.means.of(rows)
 

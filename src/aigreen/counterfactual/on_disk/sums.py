@@ -29,31 +29,27 @@ class Support:
         Weighted cross-products of the functions of exposure on exposed rows.
     seen : ndarray of int, shape (q,)
         Exposed rows with such a function different from zero.
-    needed : list of Counted, length q
-        Treated rows.
-    positive, zero : ndarray of int, shape (k,)
-        Treated rows of each cell with a positive counterfactual, and with one of zero.
+    positive : ndarray of int, shape (k,)
+        Treated rows of each cell with a positive counterfactual.
     """
 
     low: np.ndarray
     high: np.ndarray
     gram: np.ndarray
     seen: np.ndarray
-    needed: list[Counted]
     positive: np.ndarray
-    zero: np.ndarray
 
     @classmethod
     def nothing(cls, J: int, q: int, k: int) -> Support:
         """No rows yet, of J exposures, q functions of them and k cells."""
         low = np.full(J, np.inf)
-        seen, positive, zero = (np.zeros(n, dtype=np.int64) for n in (q, k, k))
-        return cls(low, -low, np.zeros((q, q)), seen, [Counted() for _ in range(q)], positive, zero)
+        seen, positive = (np.zeros(n, dtype=np.int64) for n in (q, k))
+        return cls(low, -low, np.zeros((q, q)), seen, positive)
 
 
 @dataclass(eq=False)
 class Sums:
-    """Sums by cluster, C of them, over targets: k cohort-periods, then q functions of exposure.
+    """Sums by cluster, C of them, over targets: m sums by k cohort-periods, then q functions of exposure.
 
     Attributes
     ----------
@@ -68,8 +64,12 @@ class Sums:
     grams, crosses : ndarray, shape (C, q, q) and (C, q, V)
         Of exposed rows: cross-products of functions of exposure times `turn`, with each other and with deviations.
     exposed_weight : ndarray, shape (C,)
-    error : ndarray, shape (V, C, k + q)
-        Influence of clean rows on the sums of counterfactuals of targets.
+    error : ndarray, shape (V, C, m k + q)
+        Influence of clean rows, at given covariates' slopes, on the sums of counterfactuals of targets.
+    through : ndarray, shape (p, m k + q)
+        Sums over targets of the covariates' deviations.
+    scores : ndarray, shape (V, C, p);  grams_of_slopes : ndarray, shape (C, p, p), or None
+        Of the covariates on clean rows; their cross-products times `turn_of_slopes`, if asked for.
     products : ndarray, shape (C, V, V)
         Cross-products of deviations of clean rows.
     leads : ndarray, shape (C, p + z)
@@ -78,13 +78,17 @@ class Sums:
         Squared weights of treated rows, and times the deviation of the first outcome.
     plain, outcome : ndarray, shape (k,)
         Weights of the panel, and outcomes, of treated rows.
-    in_cluster : ndarray of bool, shape (C, k)
-        Of counts: clusters with treated rows.
+    with_treated : ndarray of bool, shape (C,)
+        Clusters with treated rows.
+    present : ndarray of bool, shape (C,)
+        Clusters with rows that are used.
     mass : ndarray, shape (groups, periods)
         Of counts: weights in the equations of all rows that are reached.
     counts : ndarray of int, shape (k,)
     outside : list of Counted, length V
         Treated rows with a value beyond those of clean rows.
+    needed : list of Counted, length q
+        Treated rows with such a function of exposure different from zero.
     """
 
     weight: np.ndarray
@@ -95,20 +99,24 @@ class Sums:
     crosses: np.ndarray
     exposed_weight: np.ndarray
     error: np.ndarray
+    through: np.ndarray
+    scores: np.ndarray
+    grams_of_slopes: np.ndarray | None
     products: np.ndarray
     leads: np.ndarray
     squares: np.ndarray
     square_effects: np.ndarray
     plain: np.ndarray
     outcome: np.ndarray
-    in_cluster: np.ndarray
+    with_treated: np.ndarray
+    present: np.ndarray
     mass: np.ndarray
     counts: np.ndarray
     outside: list[Counted]
+    needed: list[Counted]
     n_clean: int = 0
     n_exposed: int = 0
     n_units: int = 0
-    n_clusters: int = 0
     largest: float = 0.0
     level: float = 0.0
     n_zero: int = 0
@@ -119,12 +127,12 @@ class Sums:
         """Rows, units and clusters used, and the largest outcome."""
         n_rows = self.n_clean + self.n_exposed + int(self.counts.sum())
         return {
-            "n_rows": n_rows, "n_units": self.n_units, "n_clusters": self.n_clusters, "largest": self.largest
+            "n_rows": n_rows, "n_units": self.n_units, "n_clusters": int(self.present.sum()), "largest": self.largest
         }  # fmt: skip
 
 
-def lost_rows(sums: Sums, dropped: Dropped) -> None:
-    """Count the treated rows that are not reached.
+def lost_rows(sums: Sums, dropped: Dropped, *, others: int = 0) -> None:
+    """Count the treated rows that are not reached; `others` are reached and not summed.
 
     Raises
     ------
@@ -132,7 +140,7 @@ def lost_rows(sums: Sums, dropped: Dropped) -> None:
         None is.
     """
     lost = sums.lost["treated"]
-    if not sums.counts.any():
+    if not (sums.counts.any() or others):
         message = "no treated row can be imputed: untreated rows do not reach its fixed effects"
         raise NoControlsError(message, count=lost.count, first=lost.first)
     reason = "treated rows whose fixed effects no untreated row reaches"

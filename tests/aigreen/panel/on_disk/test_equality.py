@@ -12,7 +12,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from aigreen import TWFE, Decomposition, GroupTimeATT, Imputation, StackedDiD, SunAbraham, load
-from aigreen.errors import AigreenError, CollinearError, ConvergenceError
+from aigreen.errors import AigreenError, CollinearError, ConvergenceError, EstimationError
 
 from .twins import assert_same, assert_same_outcome, outcome, twins
 
@@ -48,7 +48,7 @@ def firms(seed: int = 0, n: int = 120, periods: int = 8) -> pd.DataFrame:
     df["sure"] = rng.standard_normal(len(df)) + np.where(df["first"] == 4, 9.0, 0.0)
     df["size"] = 1e6 + 10 * rng.standard_normal(n)[df["firm"]]
     df["treated_now"] = (df["year"] >= df["first"]).astype(int)
-    df["late"] = 1.0 * (df["year"] > 5) * (df["year"] >= df["first"])  # on treated rows alone
+    df["late"] = 1.0 * (df["year"] > 5) * (df["year"] >= df["first"])
     near = (df["firm"] % 5 < 2) & (df["year"] >= 3 + df["firm"] % 4)
     df["near"], df["far"] = near * (1.0 + df["firm"] % 3), near * (df["firm"] % 2) * rng.random(len(df))
     df["m"] = 0.5 * df["x"] + 0.4 * (df["year"] >= df["first"]) + 0.2 * df["near"] + rng.standard_normal(len(df))
@@ -62,6 +62,7 @@ def firms(seed: int = 0, n: int = 120, periods: int = 8) -> pd.DataFrame:
     df.loc[df["firm"].between(100, 106), ["industry", "first"]] = ["zinc", np.inf]
     df.loc[df["firm"] == 106, "first"] = 6.0  # treated where no other firm ties it to its past
     df.loc[(df["firm"] == 106) & (df["year"] < 6), "industry"] = "steel"
+    df["after"] = 1.0 * (df["year"] > 5) * (df["year"] >= df["first"])  # on treated rows alone
     kept = (rng.random(len(df)) > 0.15) & ~((df["firm"] < 4) & (df["year"] > 1 + df["firm"] % 2))
     kept &= df["year"] != 7  # a gap
     return df[kept].reset_index(drop=True)
@@ -112,6 +113,28 @@ FITS = [
     (Decomposition, {"channels": ["m"], "exposure": "far", "bins": 2, "variance": "conservative"}, {}),
     (Decomposition, {"channels": ["m"], "exposure": "far", "response": "spline"}, {"covariates": ["size", "late"]}),
     (Decomposition, {"channels": [], "exposure": "near"}, {}),
+    (Decomposition, {"family": "poisson", "channels": []}, {"outcome": "n"}),
+    (
+        Decomposition,
+        {"family": "poisson", "channels": "m", "exposure": "near", "anticipation": 1, "response": "linear"},
+        {"outcome": "n"},
+    ),
+    (
+        Decomposition,
+        {"family": "poisson", "channels": ["m2", "m"], "ordered": True, "exposure": ["near", "far"], "origins": True},
+        {"outcome": "n", "covariates": "x"},
+    ),
+    (
+        Decomposition,
+        {"family": "poisson", "channels": ["m2"], "exposure": "near", "bins": [1, 2], "movement": "rows"}
+        | {"scale": "count", "fixed_effects": ["firm", "industry^year"]},
+        {"outcome": "n", "covariates": ["x", "x2", "z"]},
+    ),
+    (
+        Decomposition,
+        {"family": "poisson", "channels": ["m"], "exposure": "far", "response": "spline", "variance": "conservative"},
+        {"outcome": "n", "covariates": ["size", "after"]},
+    ),
     (SunAbraham, {}, {}),
     (SunAbraham, {"control_group": "last_treated", "reference": -2}, {"covariates": ["x", "x2", "z"]}),
     (StackedDiD, {"window": (-2, 2)}, {}),
@@ -260,6 +283,14 @@ MODELS = [
     (Imputation(family="poisson", scale="percent", separated="drop"), {"outcome": "n"}),
     (Decomposition(channels=["m"], exposure="near", bins=2, origins=True, anticipation=1), {"covariates": "x"}),
     (Decomposition(channels=["m", "x"], exposure=["near", "far"], response="linear", ordered=True), {}),
+    (
+        Decomposition(family="poisson", channels=["m", "x"], exposure="near", bins=2, origins=True, anticipation=1),
+        {"outcome": "n"},
+    ),
+    (
+        Decomposition(family="poisson", channels="m", exposure=["near", "far"], response="linear", scale="count"),
+        {"outcome": "n"},
+    ),
     (SunAbraham(), {"covariates": "x"}),
     (SunAbraham(control_group="last_treated"), {}),
     (StackedDiD(window=(-1, 1)), {"covariates": "x"}),
@@ -344,8 +375,117 @@ def test_counts_that_are_none(tmp_path, value, message):
     df.loc[[4, 80, 81], "n"] = value
     df.loc[4, "w"] = 0.0
     panel, scanned = twins(df, tmp_path, cluster="city", weights="w")
-    for model, told in ((TWFE, message), (Imputation, message.replace("3", "2"))):  # without rows of weight zero
-        assert told in str(assert_same_outcome(model(family="poisson").fit, panel, scanned, "n"))
+    less = message.replace("3", "2")  # without rows of weight zero
+    for model, told in ((TWFE(family="poisson"), message), (Imputation(family="poisson"), less), (counts("x"), less)):
+        assert told in str(assert_same_outcome(model.fit, panel, scanned, "n"))
+
+
+def test_zeros_that_effects_or_covariates_separate_are_left_out_of_the_imputation_as_in_memory(tmp_path):
+    df = counted()
+    some = np.random.default_rng(5).random(len(df)) < 0.1
+    df.loc[some, "n"], df["a"] = 0, 1.0 * some
+    panel, scanned = twins(df, tmp_path, cluster="city", weights="w")
+    refused = assert_same_outcome(counts("a").fit, panel, scanned, "n")
+    assert "channels 'a' are determined" in str(refused)
+    (tmp_path / "firms").mkdir()
+    df = firms()  # its industries by year separate a zero
+    panel, scanned = twins(df, tmp_path / "firms", cluster="city")
+    effects = {"fixed_effects": ["firm", "industry^year"]}
+    model = counts("m2", exposure="near", **effects)
+    result = assert_same_outcome(model.fit, panel, scanned, "n")
+    record = result.dropped.set_index("reason")["count"]
+    assert record["zero outcomes that covariates or fixed effects separate"] == 1
+    assert record["untreated outcome always zero in a fixed effect (separated)"] > 50
+    assert "rows with an all-zero clean past have a counterfactual of zero" in result.conventions["separated"]
+    (tmp_path / "clean").mkdir()
+    panel, scanned = twins(df[(df["near"] == 0) | (df["year"] >= df["first"])], tmp_path / "clean", cluster="city")
+    result = assert_same_outcome(Imputation(family="poisson", **effects).fit, panel, scanned, "n")
+    assert result.dropped.set_index("reason")["count"]["zero outcomes that covariates or fixed effects separate"] == 1
+
+
+def counts(channels, **options) -> Decomposition:
+    """The decomposition of counts."""
+    return Decomposition(family="poisson", channels=channels, **options)
+
+
+@pytest.mark.parametrize("scale", ["log", "count"])
+def test_parts_of_counts_from_disk_add_up_with_one_covariance(tmp_path, scale):
+    scanned = twins(firms(), tmp_path, cluster="city")[1]
+    parts = outcome(counts(["m", "m2"], exposure="near", scale=scale).fit, scanned, "n")[0]
+    for one in (parts, parts.overall(), parts.event_study()):
+        total, rest = (one.select(one.index.get_level_values("part") == "total"), one.additive)
+        finite = np.isfinite(total.values)
+        assert rest.values.reshape(4, -1).sum(axis=0)[finite] == pytest.approx(total.values[finite], rel=1e-12)
+        summed = rest.psi.reshape(len(rest.psi), 4, -1).sum(axis=1)
+        assert np.abs(summed - total.psi).max() <= 1e-12 * np.abs(total.psi).max()
+    percent = Imputation(family="poisson", scale="percent", variance="leave_one_out")
+    imputed = outcome(percent.fit, scanned, "n")[0].overall()
+    without = outcome(counts([]).fit, scanned, "n")[0].overall()
+    total = without.select(without.index == "total")
+    assert total.values == pytest.approx(np.log1p(imputed.values), rel=1e-12)
+    assert np.abs(total.psi * (1 + imputed.values) - imputed.psi).max() <= 1e-12 * np.abs(imputed.psi).max()
+
+
+def few_treated(cities: int) -> pd.DataFrame:
+    """Counts of firms in thirteen cities of which few are treated, with a channel and exposed cities."""
+    df = counted()
+    df["first"] = np.where(df["city"] < cities, 2003 + 2 * (df["city"] % 2), 0)
+    df["near"] = 1.0 * (df["city"] % 4 == 3) * (df["year"] > 2003)
+    df["m"] = df["x"] + 0.5 * ((df["first"] > 0) & (df["year"] >= df["first"])) + 0.3 * df["near"]
+    return df
+
+
+@pytest.mark.parametrize("variance", ["leave_one_out", "conservative"])
+@pytest.mark.parametrize("cities", [1, 2, 3])
+def test_counts_with_few_treated_clusters(tmp_path, cities, variance):
+    panel, scanned = twins(few_treated(cities), tmp_path, cluster="city", weights="w")
+    model = counts("m", exposure="near", variance=variance)
+    result = assert_same_outcome(model.fit, panel, scanned, "n")
+    refused = cities == 1 and variance == "leave_one_out"
+    assert refused == ("needs two clusters with treated rows" in str(result))
+    if not refused:
+        effective = result.overall().effective_clusters()["treated"]
+        assert effective["total"] <= cities + 0.1
+
+
+def test_a_cell_whose_counts_are_all_zero(tmp_path):
+    df = few_treated(6)
+    df.loc[(df["first"] == 2003) & (df["year"] == 2004), "n"] = 0
+    panel, scanned = twins(df, tmp_path, cluster="city")
+    for scale in ("log", "count"):
+        result = assert_same_outcome(counts("m", exposure="near", scale=scale).fit, panel, scanned, "n")
+        assert np.isneginf(result["total"].values).sum() == (scale == "log")
+
+
+def test_no_room_for_influence_functions_of_counts(tmp_path):
+    scanned = twins(few_treated(5), tmp_path, memory="150KB")[1]
+    model = counts("m", exposure="near", bins=[0.2, 0.4, 0.6, 0.8])
+    with pytest.raises(EstimationError, match="influence functions of 7 sums by 90 clusters and 12 cohort-periods"):
+        raise outcome(model.fit, scanned, "n")[0]
+
+
+def test_levels_and_channels_far_from_zero_lose_nothing_of_counts(tmp_path):
+    df = few_treated(5)
+    df["m"] += 1e4 + 300.0 * (df["firm"] % 7)
+    panel, scanned = twins(df, tmp_path, cluster="city")
+    memory, disk = (outcome(counts("m", exposure="near").fit, one, "n")[0] for one in (panel, scanned))
+    assert disk.values == pytest.approx(memory.values, abs=1e-9)
+    assert disk.psi == pytest.approx(memory.psi, abs=1e-9)
+
+
+def test_a_channel_that_fits_clean_counts_perfectly_has_a_slope_without_error(tmp_path):
+    df = pd.DataFrame({"firm": np.repeat(np.arange(8), 2), "year": np.tile([1, 2], 8)})
+    df["first"], df["city"] = np.where(df["firm"] < 2, 0, 2), df["firm"] % 5
+    df["n"], df["m"] = [3, 5, 7, 2, *range(1, 13)], np.random.default_rng(0).standard_normal(16)
+    panel, scanned = twins(df, tmp_path, cluster="city")
+    assert_same_outcome(counts("m").fit, panel, scanned, "n")
+
+
+def test_the_block_does_not_matter_to_counts(tmp_path):
+    panel, scanned = twins(firms(), tmp_path, cluster="city", weights="wt")
+    memory = outcome(counts("m", exposure="near").fit, panel, "n")[0]
+    for scanned.block_rows in (1, 13, 10_000):
+        assert_same(memory, outcome(counts("m", exposure="near").fit, scanned, "n")[0])
 
 
 def test_parts_from_disk_add_up_with_one_covariance(tmp_path):

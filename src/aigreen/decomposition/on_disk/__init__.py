@@ -1,0 +1,1 @@
+"""The decomposition of panels in files, from sums by cluster."""
