@@ -41,7 +41,6 @@ PRELOADED = (
     "aigreen_study.specification.registry",
     "aigreen_study.specification.known",
     "diff_diff",
-    "aigreen.data.assemble.build",
 )
 WARM = sys.platform == "linux"
 # The start of a process asks all others whether they have ended, and only one thread may read the answer.
