@@ -237,7 +237,9 @@ class ClusterShares:
             [self.of[self.result == k].any(axis=0) for k in range(self.result.max(initial=-1) + 1)], axis=-1
         )
         several = (touched.astype(int) @ behind > 0).sum(axis=1) > 1
-        one = np.array([0 < effective(self.treated(j), self.size) < ONE for j in range(self.of.shape[1])], dtype=bool)
+        one = np.zeros(self.of.shape[1], dtype=bool)
+        for j in np.flatnonzero(touched[several].any(axis=0)).tolist():
+            one[j] = 0 < effective(self.treated(j), self.size) < ONE
         return several & (touched & one).any(axis=1)
 
     @staticmethod
