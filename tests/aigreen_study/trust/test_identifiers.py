@@ -1,7 +1,6 @@
 """A licensed row is named on the terminal and nowhere else: logs, results, exports and notebooks."""
 
 import logging
-import subprocess
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +13,7 @@ from aigreen import TWFE, Panel, load
 from aigreen.errors import DataError, MissingRowsWarning, ReportError, SourceError, rows_withheld, warn
 from aigreen_study.bundle.readme_pdf import readme_pdf
 from aigreen_study.paper.export import export
+from aigreen_study.run import notebook
 from aigreen_study.run.log import logged
 from aigreen_study.tables import render
 from aigreen_study.tables.table import Cell, Group, Row, Table
@@ -131,13 +131,13 @@ def test_no_export_of_a_licensed_study_names_a_firm(results, tmp_path, form, lab
 
 @pytest.mark.parametrize("cell", [FIRM, NAME, "0.5"])
 def test_no_notebook_of_a_licensed_study_names_a_firm(results, repository, monkeypatch, capsys, cell):
-    def converted(command, **_):
+    def converted(command, settings):
         html = Path(command[command.index("--output-dir") + 1]) / command[command.index("--output") + 1]
         html.parent.mkdir(exist_ok=True)
         html.write_text(f"<td>{cell}</td>", "utf-8")
-        return subprocess.CompletedProcess(command, 0, stderr=f"warning about {FIRM}\n")
+        return 0, f"warning about {FIRM}\n"
 
-    monkeypatch.setattr(subprocess, "run", converted)
+    monkeypatch.setattr(notebook, "convert", converted)
     script = compile((repository / "analysis/scripts/run_notebook.py").read_text("utf-8"), "run_notebook.py", "exec")
     given = job(LICENSED, params=SimpleNamespace(study="s"))
     given.input, given.output = Paths(notebook="n.ipynb"), Paths(html="results/s/notebooks/n.html")
