@@ -8,6 +8,7 @@ import runpy
 import signal
 import subprocess
 import sys
+import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from multiprocessing import Pipe, get_context
@@ -30,7 +31,7 @@ def convert(arguments: Sequence[str], settings: Mapping[str, str]) -> tuple[int,
     settings : mapping of str to str
         Variables of the environment of both.
     """
-    if not WARM:
+    if not WARM or threading.active_count() > 1:  # a copy of a process with threads may wait for ever
         command = [sys.executable, "-m", "nbconvert", *arguments]
         run = subprocess.run(command, stderr=subprocess.PIPE, text=True, env=os.environ | settings)
         return run.returncode, run.stderr
