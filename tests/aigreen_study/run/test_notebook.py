@@ -41,7 +41,7 @@ def test_an_error_in_a_cell_is_told_and_no_page_written(converted):
     assert html == ""
 
 
-@pytest.mark.skipif(not WARM, reason="processes are not copied here")
+@pytest.mark.skipif(not WARM, reason="only on Linux are steps copies of a process")
 def test_the_kernel_has_imported_what_the_step_has_and_leads_a_group_of_its_own(converted, monkeypatch):
     monkeypatch.setitem(sys.modules, "imported_before", warnings)
     monkeypatch.setattr(threading, "active_count", lambda: 1)  # those of the runner of tests hold nothing
