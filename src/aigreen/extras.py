@@ -15,8 +15,10 @@ EXTRAS = {
     "spark": ("pyspark",),
     "study": (
         "docx",
+        "fontTools",
         "ipykernel",
         "jsonschema",
+        "jupyter_client",
         "jupyter_core",
         "nbconvert",
         "packaging",

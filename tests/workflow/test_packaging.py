@@ -222,7 +222,7 @@ def test_a_name_loads_no_package_that_its_fit_alone_needs(name):
     [
         ("data", "import aigreen.data.facts", "duckdb, ibis, pandera, "),
         ("data", "import aigreen.simulate.world", "duckdb, ibis, pandera, "),
-        ("study", "import aigreen_study.config", "docx, ipykernel, "),
+        ("study", "import aigreen_study.config", "docx, fontTools, "),
         ("robust", BACON, "the Goodman-Bacon decomposition needs diff_diff, which is"),
     ],
 )
