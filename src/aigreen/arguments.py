@@ -35,6 +35,7 @@ _WORDS = {
 _NO_NUMBERS = (bool, np.bool_, np.timedelta64)
 _LARGEST = 2**63
 _NO_LISTS = (bytes, Mapping, pd.DataFrame)
+_DECIDED = (str, float, bool, np.generic, types.NoneType)  # whose type alone says whether a value fits
 _LISTS = (list, tuple, set, frozenset, range, np.ndarray, pd.Index, pd.Series)
 
 
@@ -158,17 +159,24 @@ def _fits(value: Any, hint: Any) -> bool:
     if origin in (Sequence, Iterable, list, tuple):
         if isinstance(value, str):
             return inside[0] is str
-        return _is_list(value) and (inside[0] in (Any, object) or all(_fits(one, inside[0]) for one in value))
+        return _is_list(value) and (inside[0] in (Any, object) or _all_fit(value, inside[0]))
     if hint is Callable or origin is Callable:
         return callable(value)
     if origin is Mapping or hint is Mapping:
         return isinstance(value, pd.Series) or (
-            isinstance(value, Mapping) and (not inside or all(_fits(one, inside[1]) for one in value.values()))
+            isinstance(value, Mapping) and (not inside or _all_fit(value.values(), inside[1]))
         )
     if hint is np.ndarray:  # as for numpy, whatever makes one
         return isinstance(value, (*_LISTS, pd.DataFrame))
     kind = origin or hint
     return not isinstance(kind, type) or isinstance(value, kind)
+
+
+def _all_fit(values: Iterable[Any], hint: Any) -> bool:
+    """Whether each of many values fits; of a type that decides, one is asked."""
+    one_of = {type(value): value for value in values}
+    decided = all(issubclass(kind, _DECIDED) for kind in one_of)
+    return all(_fits(value, hint) for value in (one_of.values() if decided else values))
 
 
 def _is_huge(value: Any) -> bool:

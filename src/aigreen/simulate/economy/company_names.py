@@ -83,18 +83,22 @@ def draw_names(rng: Streams, firms: pd.DataFrame, field: np.ndarray, n_unlisted:
     english_place = divisions["name_en"].reindex(where).str.upper().to_numpy(dtype=str)
     full = [f"{p}{b}{t}股份有限公司" for p, b, t in zip(places, brands, trade, strict=False)]
     short = [f"{b}{t[:2]}" for b, t in zip(brands, trade, strict=False)]
-    rows, english = [], []
-    for i in range(n):
-        rows.append((i, places[i], brands[i], trade[i], "股份有限公司", "firm"))
-        english.append(f"{english_place[i]} {sounds[i]} {_TRADES[trade[i]]} CO LTD")
     count = own.integers(0, MOST_SUBSIDIARIES + 1, n)
     second = np.argsort(own.random((n, len(SECOND))), axis=1)
     cities = own.integers(0, len(city_zh), (n, MOST_SUBSIDIARIES))
-    for i in range(n):
-        for k in range(count[i]):
-            place, word = city_zh.iloc[cities[i, k]], second[i, k]
-            rows.append((i, place, brands[i], SECOND[word], "有限公司", "subsidiary"))
-            english.append(f"{divisions['name_en'].iloc[cities[i, k]].upper()} {sounds[i]} {_SECOND_EN[word]} CO LTD")
+    firm, nth = np.nonzero(np.arange(MOST_SUBSIDIARIES) < count[:, None])
+    towns, english_towns = city_zh.to_numpy(dtype=str), divisions["name_en"].str.upper().to_numpy(dtype=str)
+    city, word = cities[firm, nth], second[firm, nth]
+    rows = [(i, places[i], brands[i], trade[i], "股份有限公司", "firm") for i in range(n)]
+    rows += [
+        (i, place, brands[i], SECOND[k], "有限公司", "subsidiary")
+        for i, place, k in zip(firm.tolist(), towns[city], word, strict=True)
+    ]
+    english = [f"{english_place[i]} {sounds[i]} {_TRADES[trade[i]]} CO LTD" for i in range(n)]
+    english += [
+        f"{place} {sounds[i]} {_SECOND_EN[k]} CO LTD"
+        for i, place, k in zip(firm.tolist(), english_towns[city], word, strict=True)
+    ]
     parts = pd.DataFrame(rows, columns=["firm", "place", "brand", "trade", "form", "kind"])
     parts["name"] = parts["place"] + parts["brand"] + parts["trade"] + parts["form"]
     firm_id = firms["firm_id"].to_numpy()[parts["firm"]]
@@ -103,13 +107,13 @@ def draw_names(rng: Streams, firms: pd.DataFrame, field: np.ndarray, n_unlisted:
     brief = pd.DataFrame({"firm_id": firms["firm_id"], "name": short, "kind": "alias"})
     registry = pd.concat([known, alias, brief], ignore_index=True)
     unlisted = [
-        f"{city_zh.iloc[k % len(city_zh)]}{brand}{UNLISTED_WORDS[k % len(UNLISTED_WORDS)]}有限公司"
+        f"{towns[k % len(towns)]}{brand}{UNLISTED_WORDS[k % len(UNLISTED_WORDS)]}有限公司"
         for k, brand in enumerate(brands[n:])
     ]
     for k in np.flatnonzero(
         own.random(n_unlisted) < ALIKE * n / n_unlisted
     ):  # a stranger with the brand and trade of a listed firm
-        unlisted[k] = f"{city_zh.iloc[k % len(city_zh)]}{brands[k % n]}{trade[k % n]}有限公司"
+        unlisted[k] = f"{towns[k % len(towns)]}{brands[k % n]}{trade[k % n]}有限公司"
     institutes = [f"{name}{word}" for name in city_zh[:120] for word in ("大学", "理工学院", "电力科学研究所")]
     return Names(
         np.array(full),
