@@ -1,6 +1,6 @@
 """Exhibits of the specification registry: one job estimates an exhibit, another draws it."""
 
-from aigreen_study.specification.blocks import dealt
+from aigreen_study.run.scatter import dealt
 
 PRINTED = {key: config[key] for key in ("panel", "inference", "seed", "simulated")}
 

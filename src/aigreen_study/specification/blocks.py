@@ -1,26 +1,14 @@
-"""Specifications of an exhibit dealt to several jobs, and what these estimated put together."""
+"""What several jobs estimated of one exhibit, put together."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from aigreen.disk import write_bytes
 from aigreen_study.specification.results import FAILURES, TRUTH, write_told
-
-T = TypeVar("T")
-
-
-def dealt(items: Sequence[T], block: int, n_blocks: int) -> list[T]:
-    """Return those of the items that fall to a block, the first of which is 0.
-
-    They are dealt back and forth, as neighbours tend to take the same time and variants with covariates more.
-    """
-    there, back = range(n_blocks), range(n_blocks - 1, -1, -1)
-    turns = [*there, *back]
-    return [item for i, item in enumerate(items) if turns[i % len(turns)] == block]
 
 
 def gather(blocks: Iterable[Path], folder: Path) -> None:

@@ -39,8 +39,14 @@ def test_a_run_with_a_name_that_nothing_is_split_by_ends_with_one_line():
     assert "--set-scatter: nothing is split by 'block' (did you mean 'blocks'?)" in run.stderr + run.stdout
 
 
-def test_the_imports_of_the_snakefile_load_no_library_of_numbers():
-    lines = re.findall(r"^from aigreen.* import .*$", (ROOT / "Snakefile").read_text(encoding="utf-8"), re.MULTILINE)
-    told = "import sys; print(sorted({'scipy', 'pyarrow', 'matplotlib', 'pyfixest'} & set(sys.modules)))"
+def test_the_imports_of_a_run_load_no_library_of_numbers():
+    """Those of the Snakefile and of the rules that studies of panels have."""
+    apart = {"monte_carlo.smk", "replications.smk"}
+    files = [ROOT / "Snakefile", *sorted((ROOT / "analysis/rules").glob("*.smk"))]
+    text = "".join(file.read_text(encoding="utf-8") for file in files if file.name not in apart)
+    lines = re.findall(r"^from aigreen.* import .*$", text, re.MULTILINE)
+    told = (
+        "import sys; print(sorted({'numpy', 'pandas', 'scipy', 'pyarrow', 'matplotlib', 'pyfixest'} & {*sys.modules}))"
+    )
     done = subprocess.run([sys.executable, "-c", "\n".join([*lines, told])], capture_output=True, text=True, check=True)
-    assert len(lines) > 8 and done.stdout.strip() == "[]"
+    assert len(lines) > 18 and done.stdout.strip() == "[]"

@@ -4,7 +4,8 @@ import logging
 
 import pytest
 
-from aigreen_study.specification.blocks import dealt, gather
+from aigreen_study.run.scatter import dealt
+from aigreen_study.specification.blocks import gather
 from aigreen_study.specification.estimate import fit_all
 from aigreen_study.specification.results import write_results
 
