@@ -437,6 +437,9 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
 
     __rmul__ = __mul__
 
+    def __truediv__(self, divisor: float) -> Effects:
+        return self * (1 / divisor) if isinstance(divisor, numbers.Real) else NotImplemented
+
     def __add__(self, other: Effects) -> Effects:
         if not isinstance(other, Effects):
             return NotImplemented
@@ -451,6 +454,10 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
             products=None,
             **merged([self, other]),
         )
+
+    def __radd__(self, nothing: int) -> Effects:
+        """Let `sum`, which begins with 0, add results."""
+        return self if isinstance(nothing, numbers.Real) and nothing == 0 else NotImplemented
 
     def __sub__(self, other: Effects) -> Effects:
         return self + -other if isinstance(other, Effects) else NotImplemented

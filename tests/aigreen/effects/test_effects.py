@@ -105,6 +105,20 @@ def test_differences_use_the_joint_covariance():
     assert (a - b).method == "m1 / m2" and (a - b).df == 39
 
 
+
+def test_a_mean_of_results_is_written_as_one():
+    a, b = make(seed=1), make(seed=2)
+    for mean in ((a + b) / 2, sum([a, b]) / 2):
+        np.testing.assert_array_equal(mean.values, 0.5 * a.values + 0.5 * b.values)
+        np.testing.assert_array_equal(mean.psi, (0.5 * a + 0.5 * b).psi)
+    with pytest.raises(TypeError, match="unsupported operand"):
+        1 + a
+    with pytest.raises(TypeError, match="unsupported operand"):
+        a / b
+    with pytest.raises(ZeroDivisionError):
+        a / 0
+
+
 def test_differences_align_on_the_index():
     a, b = make(seed=1), make(["c", "a", "b"], seed=2)
     difference = a - b
