@@ -300,12 +300,12 @@ class CellMeans:
     def __init__(self, setup: Setup, *, leave_one_out: bool, weights: np.ndarray | None = None) -> None:
         cells, sample = setup.cells, setup.sample
         self.n_clusters, self.n_cells, self._cells = setup.n_clusters, len(cells.cohort), cells
-        w = setup.weights_of(cells.rows) if weights is None else weights
+        self._w = w = setup.weights_of(cells.rows) if weights is None else weights
         self.count = np.bincount(cells.cell, w, self.n_cells)
         self._n_rows, self._share = sample.n_rows, w / self.count[cells.cell]
         self._at = sample.cluster_codes[cells.rows].astype(np.intp) * self.n_cells + cells.cell
         self.targets = self._on_all_rows(self._share)
-        self._weight = self._by_cluster(np.ones(len(w)))
+        self._weight = self._sums(w)
         self._leave_one_out = leave_one_out
         alone = np.count_nonzero(self._weight, axis=0) == 1
         check_lone_cells(alone, cells, sample.cluster_codes[cells.rows], leave_one_out=leave_one_out)
@@ -324,7 +324,8 @@ class CellMeans:
 
     def own(self, values: np.ndarray) -> np.ndarray:
         """Centred sums of values of treated rows, shape (clusters, cells)."""
-        return centred(self._by_cluster(values), self._weight, leave_one_out=self._leave_one_out)
+        sums = self._sums(self._w * values)
+        return centred(sums, self._weight, leave_one_out=self._leave_one_out) / self.count
 
     def of_channels(self, setup: Setup) -> np.ndarray:
         """Mean deviation of each channel, shape (K, cells)."""
@@ -344,6 +345,6 @@ class CellMeans:
         at = self._cells.rows[some], self._cells.cell[some]
         return sparse.coo_array((values[some], at), shape=(self._n_rows, self.n_cells))
 
-    def _by_cluster(self, values: np.ndarray) -> np.ndarray:
-        size = self.n_clusters * self.n_cells
-        return np.bincount(self._at, self._share * values, size).reshape(self.n_clusters, self.n_cells)
+    def _sums(self, values: np.ndarray) -> np.ndarray:
+        """Sums of values of treated rows, shape (clusters, cells)."""
+        return np.bincount(self._at, values, self.n_clusters * self.n_cells).reshape(self.n_clusters, self.n_cells)

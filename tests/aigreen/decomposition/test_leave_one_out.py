@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from aigreen import Decomposition, Panel
+from aigreen import Decomposition, Imputation, Panel
 from aigreen.errors import (
     EstimationError,
     SmallCellWarning,
@@ -72,3 +74,16 @@ def test_a_cohort_in_one_cluster_is_centred_at_the_other_treated_rows() -> None:
         assert np.abs(added.drop(city)).max() < 1e-12
     with pytest.raises(EstimationError, match="two clusters with treated rows, and all are in one"):
         Decomposition(channels=["m1"]).fit(Panel(df[df["first"] != 4], **CITY), "y")
+
+
+def test_the_total_has_the_errors_of_imputation_where_a_cohort_is_in_one_cluster(tmp_path: Path) -> None:
+    """Cells of other sizes: the centre of a lone cell is the mean of rows, not of cells."""
+    df = economy()
+    df = df[(df["first"] != 6) | (df["city"] == df.loc[df["first"] == 6, "city"].min())]
+    df.to_parquet(tmp_path / "rows.parquet", index=False)
+    assert df[df["first"] == 4].groupby("year").size().nunique() > 1
+    for panel in (Panel(df, **CITY), Panel.scan(tmp_path / "rows.parquet", **CITY)):
+        total = Decomposition(channels=["m1"]).fit(panel, "y")["total"]
+        plain = Imputation(variance="leave_one_out").fit(panel, "y")
+        assert total.values == pytest.approx(plain.values, abs=1e-12)
+        assert total.psi == pytest.approx(plain.psi, abs=1e-12)

@@ -42,7 +42,7 @@ class CellSums:
         self.of = np.zeros(0, dtype=np.intp) if clean.basis is None else clean.basis.of[self.shown]
         self._terms = [] if clean.basis is None else list(np.array(clean.basis.terms, dtype=object)[self.shown])
         self.count = sums.weight[:, found].sum(axis=0)
-        self._weight = sums.weight[:, found] / self.count
+        self._weight = sums.weight[:, found]
         self.moved = sums.moved[:, :, found] / self.count
         self.dose = sums.dose[self.shown][:, :, found] / self.count
         self.through = -sums.error[:, :, found] / self.count
@@ -55,7 +55,8 @@ class CellSums:
 
     def own(self, values: np.ndarray) -> np.ndarray:
         """Centred sums of what clusters add to means, shape (clusters, cells)."""
-        return centred(values.copy(), self._weight, leave_one_out=self.options.leave_one_out)
+        sums = values * self.count
+        return centred(sums, self._weight, leave_one_out=self.options.leave_one_out) / self.count
 
     def channel_influence(self, i: int) -> np.ndarray:
         """Influence functions of the mean deviations of channel i, shape (clusters, cells)."""
