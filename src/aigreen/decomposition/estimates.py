@@ -346,5 +346,5 @@ class CellMeans:
         return sparse.coo_array((values[some], at), shape=(self._n_rows, self.n_cells))
 
     def _sums(self, values: np.ndarray) -> np.ndarray:
-        """Sums of values of treated rows, shape (clusters, cells)."""
+        """Sum values of treated rows, shape (clusters, cells)."""
         return np.bincount(self._at, values, self.n_clusters * self.n_cells).reshape(self.n_clusters, self.n_cells)

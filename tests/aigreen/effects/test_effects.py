@@ -105,7 +105,6 @@ def test_differences_use_the_joint_covariance():
     assert (a - b).method == "m1 / m2" and (a - b).df == 39
 
 
-
 def test_a_mean_of_results_is_written_as_one():
     a, b = make(seed=1), make(seed=2)
     for mean in ((a + b) / 2, sum([a, b]) / 2):
