@@ -8,11 +8,14 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
-from aigreen.effects.effects import Effects
-from aigreen.effects.multiplier import Multipliers, draws, sup_t_critical
+from aigreen.effects.effects import MANY, Effects
+from aigreen.effects.multiplier import Drawn, Multipliers, draws, sup_t_critical
 from aigreen.errors import EffectsError, IncompatibleEffectsError
 from aigreen.options import check_draws
+
+_LEAST = np.finfo(float).tiny  # p-value
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,17 +58,21 @@ def specification_tests(
 ) -> SpecificationTests:
     r"""Test that an effect is zero in all specifications, from their joint distribution over common clusters.
 
-    Under the null, estimates are distributed like the draws :math:`\theta^*_j = \sum_c \xi_c \psi_{cj}`, with the same
-    multipliers in every specification, so that specifications that say the same thing count once. The statistics are
+    With :math:`p_j` the p-value of each effect alone, which has the degrees of freedom that few treated clusters
+    leave, :math:`z_j = \mathrm{sign}(\hat\theta_j)\,|\Phi^{-1}(p_j/2)|` is standard normal under the null, and jointly
+    distributed like the draws :math:`z^*_j = \sum_c \xi_c \psi_{cj}/\hat\sigma_j`, with the same multipliers in every
+    specification, so that specifications that say the same thing count once. The statistics are
 
     =================  =====================================================================================
-    median             :math:`\mathrm{med}_j\, \hat\theta_j`, in absolute value
+    median             :math:`\mathrm{med}_j\, \hat\sigma_j z_j`, in absolute value
     share_significant  the larger of the shares of specifications significant with plus and with minus sign
-    mean_z             :math:`J^{-1} \sum_j \hat\theta_j / \hat\sigma_j`, in absolute value
+    mean_z             :math:`J^{-1} \sum_j z_j`, in absolute value
     =================  =====================================================================================
 
-    and a p-value is :math:`(1 + \#\{T^*_b \ge T\}) / (1 + B)`. J counts the specifications that have an interval: the
-    influence functions of others do not tell their error, and they are in no statistic and in no band.
+    and a p-value is :math:`(1 + \#\{T^*_b \ge T\}) / (1 + B)`; reported is the median of the estimates themselves. J
+    counts the specifications that have an interval: the influence functions of others do not tell their error, and they
+    are in no statistic and in no band. A joint interval is that of an effect alone at the level of the draws' sup-t
+    band.
 
     Parameters
     ----------
@@ -75,13 +82,16 @@ def specification_tests(
     level : float
         Coverage of the intervals; one less it is the level of significance.
     n_draws, multipliers, seed
-        Of the bootstrap.
+        Of the draws, whose multipliers are normal where an effect rests on fewer than `MANY` treated clusters: sums of
+        few signs have too light tails.
 
     Notes
     -----
     Source: Simonsohn, Simmons and Nelson (2020), whose bootstrap under the null refits every specification; here the
     influence functions stand for the refits, as in Chernozhukov, Chetverikov and Kato (2013). The sign is chosen by
-    the data, in the draws as in the estimates.
+    the data, in the draws as in the estimates. With 4 of 24 clusters treated, in three cohorts, the tests of eight
+    specifications at .05 reject a true null in .04 (median), .005 (share) and .05 (mean_z) of 400 samples; with 10
+    treated in .05, .015 and .055.
 
     Raises
     ------
@@ -111,18 +121,20 @@ def specification_tests(
     if not known.any():
         tests = pd.DataFrame(np.nan, index=statistics, columns=["value", "p_value"])
         return found(frame=frame.assign(joint_low=np.nan, joint_high=np.nan), tests=tests, sign=0, n_clusters=0)
-    psi = psi[:, known]
-    joint = sup_t_critical(psi, errors[known], level=level, n_draws=n_draws, kind=multipliers, seed=seed)
-    reach = np.where(known, joint * errors, np.nan)
-    frame = frame.assign(joint_low=values - reach, joint_high=values + reach)
+    psi, live = psi[:, known], [effects for effects, one in zip(results.values(), known, strict=True) if one]
+    treated = np.concatenate([effects.effective_clusters()["treated"] for effects in live])
+    kind: Drawn = "normal" if ((treated > 0) & (treated < MANY)).any() else multipliers
+    joint = sup_t_critical(psi, errors[known], level=level, n_draws=n_draws, kind=kind, seed=seed)
+    bounds = pd.concat([effects.conf_int(1 - 2 * special.ndtr(-joint)) for effects in live])
+    frame.loc[known, ["joint_low", "joint_high"]] = bounds.to_numpy()
 
-    values, errors = values[known], errors[known]
-    critical = (frame["high"].to_numpy()[known] - values) / errors
-    observed = _statistics(values[None], errors, critical)
-    drawn = np.vstack([_statistics(block, errors, critical) for block in draws(psi, n_draws, multipliers, seed)])
+    values, errors, p = (frame[name].to_numpy()[known] for name in ("estimate", "std_error", "p_value"))
+    z = np.sign(values) * -special.ndtri(np.maximum(p, _LEAST) / 2)
+    critical = -special.ndtri((1 - level) / 2)
+    observed = _statistics(z[None], errors, critical)
+    drawn = np.vstack([_statistics(block, errors, critical) for block in draws(psi / errors, n_draws, kind, seed)])
     # Rounding must not turn a tie with a discrete statistic into a difference.
     p_values = (1 + (drawn >= observed * (1 - 1e-12)).sum(axis=0)) / (1 + n_draws)
-    z = values / errors
     ups, downs = int((z > critical).sum()), int((z < -critical).sum())
     return found(
         frame=frame,
@@ -135,11 +147,10 @@ def specification_tests(
     )
 
 
-def _statistics(values: np.ndarray, errors: np.ndarray, critical: np.ndarray) -> np.ndarray:
+def _statistics(z: np.ndarray, errors: np.ndarray, critical: float) -> np.ndarray:
     """Statistics of draws of all specifications, shape (draws, specifications) to (draws, 3)."""
-    z = values / errors
     shares = np.maximum((z > critical).mean(axis=1), (z < -critical).mean(axis=1))
-    return np.column_stack([np.abs(np.median(values, axis=1)), shares, np.abs(z.mean(axis=1))])
+    return np.column_stack([np.abs(np.median(z * errors, axis=1)), shares, np.abs(z.mean(axis=1))])
 
 
 def _common_influence(results: Mapping[str, Effects]) -> np.ndarray:

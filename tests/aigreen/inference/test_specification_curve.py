@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from aigreen import Imputation, Panel
+from aigreen import GroupTimeATT, Imputation, Panel
 from aigreen.effects.effects import Effects
 from aigreen.effects.multiplier import draws
 from aigreen.errors import EffectsError, IncompatibleEffectsError, NoInfluenceError
@@ -123,3 +123,53 @@ def test_specifications_without_an_interval_are_counted_apart(results):
     none = specification_tests({"alone": alone})
     assert none.tests.isna().all(axis=None)
     assert (none.sign, none.n_clusters, none.without_interval) == (0, 0, ("alone",))
+
+
+def with_few_treated(seed, treated=4, effect=0.0):
+    """24 units, of which some are treated in three cohorts; every unit is a cluster."""
+    rng = np.random.default_rng(seed)
+    first = np.zeros(24, dtype=int)
+    first[rng.permutation(24)[:treated]] = np.resize([6, 6, 8, 9], treated)
+    frame = pd.DataFrame(
+        {"unit": np.repeat(range(24), 14), "year": np.tile(range(1, 15), 24), "first": np.repeat(first, 14)}
+    )
+    after = (frame["first"] > 0) & (frame["year"] >= frame["first"])
+    frame["y"] = rng.standard_normal((24, 14)).cumsum(axis=1).ravel() + effect * after
+    return Panel(frame.assign(x=rng.standard_normal(len(frame))), unit="unit", time="year", cohort="first")
+
+
+def specifications(panel):
+    return {
+        "imputation": Imputation(variance="leave_one_out").fit(panel, "y").overall(),
+        "with x": Imputation(variance="leave_one_out").fit(panel, "y", covariates=["x"]).overall(),
+        "group-time": GroupTimeATT().fit(panel, "y").overall(),
+        "not yet treated": GroupTimeATT(control_group="not_yet_treated").fit(panel, "y").overall(),
+    }
+
+
+FEW = pytest.mark.filterwarnings("ignore::aigreen.errors.SmallCellWarning", "ignore::aigreen.errors.FewClustersWarning")
+
+
+@FEW
+@pytest.mark.parametrize("effect", [0.0, 3.0, 6.0])
+def test_one_specification_has_its_own_p_value_and_interval_with_few_treated_clusters(effect):
+    one = specifications(with_few_treated(2, effect=effect))["imputation"]
+    alone = one.to_frame().iloc[0]
+    assert one.effective_clusters()["df"].iloc[0] < 5
+    found = specification_tests({"one": one}, n_draws=39_999)
+    error = 4 * np.sqrt(alone["p_value"] * (1 - alone["p_value"]) / 40_000)
+    assert_allclose(found.tests.loc[["median", "mean_z"], "p_value"], alone["p_value"], atol=error)
+    band = found.frame.iloc[0]
+    assert band["joint_high"] - band["joint_low"] == pytest.approx(alone["conf_high"] - alone["conf_low"], rel=0.03)
+
+
+@FEW
+@pytest.mark.slow
+@pytest.mark.parametrize("treated", [4, 10])
+def test_true_nulls_are_rejected_as_often_as_said(treated):
+    p = np.array(
+        [specification_tests(specifications(with_few_treated(seed, treated)), n_draws=499, seed=seed).tests["p_value"]
+         for seed in range(400)]
+    )  # fmt: skip
+    assert ((p <= 0.05).mean(axis=0) < 0.085).all() and ((p <= 0.01).mean(axis=0) < 0.03).all()
+    assert (p[:, [0, 2]] <= 0.2).mean() > 0.1  # the tests are tests
