@@ -262,7 +262,7 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
                 "error of their own, so no interval"
             )
             warn(FewClustersWarning(message, count=int(alone.sum()), first=self.index[alone][:5]))
-        many = small is None or small.treated[small.treated > 0].min(initial=np.inf) >= MANY
+        many = small is None or not self.few_treated
         if not simultaneous:
             tail = (1 - level) / 2
         elif many:
@@ -326,6 +326,12 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
             index=self.index,
         )
         return in_kind(table, backend)
+
+    @property
+    def few_treated(self) -> bool:
+        """Whether an effect is known to rest on fewer than `MANY` treated clusters."""
+        small = self._spread
+        return small is not None and bool(((small.treated > 0) & (small.treated < MANY)).any())
 
     def effective_clusters(self) -> pd.DataFrame:
         r"""Count the clusters that intervals and tests rest on.

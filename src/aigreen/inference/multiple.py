@@ -38,7 +38,8 @@ def multiple_testing(
         Any results, stacked by `concat` where they come from several models. Without influence functions but with a
         joint covariance (as from `conley`), normal draws are used.
     n_draws, multipliers, seed
-        Of the bootstrap.
+        Of the bootstrap, whose multipliers are normal where an effect rests on fewer than `MANY` treated clusters: sums
+        of few signs have too light tails.
 
     Returns
     -------
@@ -91,7 +92,7 @@ def _standard_draws(
     effects: Effects, errors: np.ndarray, n_draws: int, multipliers: Multipliers, seed: int
 ) -> Iterator[np.ndarray]:
     if effects.psi is not None:
-        yield from draws(effects.psi / errors, n_draws, multipliers, seed)
+        yield from draws(effects.psi / errors, n_draws, "normal" if effects.few_treated else multipliers, seed)
         return
     correlation = effects.covariance / np.outer(errors, errors)
     if np.isnan(correlation).any():

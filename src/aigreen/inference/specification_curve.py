@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from aigreen.effects.effects import MANY, Effects
+from aigreen.effects.effects import Effects
 from aigreen.effects.multiplier import Drawn, Multipliers, draws, sup_t_critical
 from aigreen.errors import EffectsError, IncompatibleEffectsError
 from aigreen.options import check_draws
@@ -122,8 +122,7 @@ def specification_tests(
         tests = pd.DataFrame(np.nan, index=statistics, columns=["value", "p_value"])
         return found(frame=frame.assign(joint_low=np.nan, joint_high=np.nan), tests=tests, sign=0, n_clusters=0)
     psi, live = psi[:, known], [effects for effects, one in zip(results.values(), known, strict=True) if one]
-    treated = np.concatenate([effects.effective_clusters()["treated"] for effects in live])
-    kind: Drawn = "normal" if ((treated > 0) & (treated < MANY)).any() else multipliers
+    kind: Drawn = "normal" if any(effects.few_treated for effects in live) else multipliers
     joint = sup_t_critical(psi, errors[known], level=level, n_draws=n_draws, kind=kind, seed=seed)
     bounds = pd.concat([effects.conf_int(1 - 2 * special.ndtr(-joint)) for effects in live])
     frame.loc[known, ["joint_low", "joint_high"]] = bounds.to_numpy()

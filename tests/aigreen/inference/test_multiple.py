@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from statsmodels.stats.multitest import multipletests
 
+from aigreen import Imputation, Panel, concat
 from aigreen.effects.effects import Effects
 from aigreen.effects.multiplier import draws
 from aigreen.errors import EffectsError, NoInfluenceError
@@ -127,3 +128,21 @@ def test_no_adjusted_p_value_is_below_that_of_the_effect_alone():
         psi[:3] = rng.standard_normal((3, 2))  # three clusters: their signs have light tails
         table = multiple_testing(effects(rng.standard_normal(2) * 12, psi, df=2), seed=1)
         assert (table["romano_wolf"] >= table["p_value"]).all()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::aigreen.errors.SmallCellWarning")
+def test_family_wise_error_rate_with_four_treated_clusters():
+    """Twelve outcomes without effect, 4 of 24 units treated in three cohorts: with draws of signs .077."""
+    false = 0
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        first = np.zeros(24, dtype=int)
+        first[rng.permutation(24)[:4]] = [6, 6, 8, 9]
+        frame = pd.DataFrame({"unit": np.repeat(range(24), 14), "year": np.tile(range(1, 15), 24)})
+        names = [f"y{j}" for j in range(12)]
+        frame[names] = rng.standard_normal((24, 14, 12)).cumsum(axis=1).reshape(-1, 12)
+        panel = Panel(frame.assign(first=np.repeat(first, 14)), unit="unit", time="year", cohort="first")
+        found = {name: Imputation(variance="leave_one_out").fit(panel, name).overall() for name in names}
+        false += (multiple_testing(concat(found), n_draws=999, seed=seed)["romano_wolf"] <= 0.05).any()
+    assert 0.005 < false / 300 < 0.05
