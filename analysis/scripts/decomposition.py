@@ -35,7 +35,7 @@ with study_step(snakemake) as step:
     if step.config["source"] == ECONOMY:
         economy = EconomyEffects(**step.config["simulation"]["effects"])
         truth = pd.read_parquet(snakemake.input.truth)
-        known = Known(truth=truth, shares=pd.DataFrame(), effects=economy, frame=step.frame, roles=step.roles)
+        known = Known(truth=truth, shares=pd.DataFrame, effects=economy, frame=step.frame, roles=step.roles)
         true = {name: known.of(moved_by_zones(name, options), result) for name, result in moves.items()}
         true_moves = {labels[name]: value for name, value in true.items() if value is not None}
     render.write(parts.moves_table(moved, truth=true_moves, notes=notes.moves, **shown), snakemake.output.moves)

@@ -1,5 +1,6 @@
 """Estimate all specifications of one exhibit, or put together what blocks of them gave."""
 
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,7 @@ from aigreen.simulate.economy.true_outcomes import flag_shares
 from aigreen_study.run.log import logged
 from aigreen_study.specification.blocks import gather
 from aigreen_study.specification.estimate import fit_all
-from aigreen_study.specification.known import Known
+from aigreen_study.specification.known import KEYS, Known
 from aigreen_study.specification.registry import check_columns
 from aigreen_study.specification.results import write_results
 from aigreen_study.specification.specification import Specification
@@ -18,16 +19,23 @@ from aigreen_study.specification.specification import Specification
 
 def estimate(folder, log):
     specifications = [Specification.from_record(record) for record in snakemake.params.specifications]
-    frame = pd.read_parquet(snakemake.input.panel)
-    check_columns(specifications, list(frame.columns))
+    columns = ParquetFile(snakemake.input.panel).schema_arrow.names
+    check_columns(specifications, columns)
+    named = {*KEYS, *snakemake.params.roles.values(), *(name for part in specifications for name in part.columns)}
+    frame = pd.read_parquet(snakemake.input.panel, columns=[name for name in columns if name in named])
     fitted, failures = fit_all(specifications, frame, snakemake.params.roles, log)
     truth = None
     if snakemake.input.truth:
-        patents = ParquetFile(snakemake.input.patents)
-        flags = [name for name in patents.schema_arrow.names if name not in ("patent_id", "firm_id")]
+
+        @cache
+        def shares():
+            patents = ParquetFile(snakemake.input.patents)
+            flags = [name for name in patents.schema_arrow.names if name not in ("patent_id", "firm_id")]
+            return flag_shares(patents.read(flags).to_pandas())
+
         known = Known(
             truth=pd.read_parquet(snakemake.input.truth),
-            shares=flag_shares(patents.read(flags).to_pandas()),
+            shares=shares,
             effects=EconomyEffects(**snakemake.params.effects),
             frame=frame,
             roles=snakemake.params.roles,

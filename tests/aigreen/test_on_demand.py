@@ -38,3 +38,14 @@ def test_what_plans_and_sets_type_loads_no_library_of_numbers(module):
     code = f"import sys, aigreen_study.{module}; print([name for name in {HEAVY} if name in sys.modules])"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout == "[]\n"
+
+
+def test_a_two_way_regression_loads_no_more_of_pyfixest_than_its_projections():
+    code = (
+        "import sys, pandas as pd\nfrom aigreen import TWFE, Panel\n"
+        "df = pd.DataFrame({'firm': list('aabb'), 'year': [1, 2] * 2, 'first': [2, 2, 0, 0], 'y': [1.0, 4, 1, 2]})\n"
+        "print(TWFE().fit(Panel(df, unit='firm', time='year', cohort='first'), 'y').values)\n"
+        "print([name for name in ('pyfixest.estimation', 'polars', 'maketables') if name in sys.modules])"
+    )
+    told = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "[2.]\n[]\n"

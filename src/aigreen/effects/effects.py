@@ -277,11 +277,11 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
         else:
             critical = sup if simultaneous else self._quantile(1 - tail)
         reach = np.where(self._without_error(), np.nan, np.where(errors == 0, 0.0, critical * errors))
-        bounds = pd.DataFrame({"low": self.values - reach, "high": self.values + reach}, index=self.index)
+        bounds = np.column_stack([self.values - reach, self.values + reach])
         if method == "auto":
             at, unit, factors = self._factors()
-            bounds.iloc[at] = unit[:, None] * np.column_stack(factors.bounds(tail))
-        return bounds
+            bounds[at] = unit[:, None] * np.column_stack(factors.bounds(tail))
+        return pd.DataFrame(bounds, index=self.index, columns=["low", "high"])
 
     @overload
     def to_frame(self, level: float = 0.95, *, backend: Literal["pandas"] = "pandas") -> pd.DataFrame: ...
@@ -305,7 +305,7 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
             Kind of frame; for the last two the levels of the index are its first columns.
         """
         errors = np.where(self._without_error(), np.nan, self._std_errors())
-        bounds = self.conf_int(level)
+        low, high = self.conf_int(level).to_numpy().T
         small = self._spread
         used = errors if small is None else np.where(np.isnan(errors), np.nan, small.std_errors)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -320,8 +320,8 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
                 "std_error": errors,
                 "statistic": statistic,
                 "p_value": p_value,
-                "conf_low": bounds["low"],
-                "conf_high": bounds["high"],
+                "conf_low": low,
+                "conf_high": high,
             },
             index=self.index,
         )

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from pyarrow.parquet import ParquetFile
 
 from aigreen.disk import write_bytes
@@ -89,8 +90,8 @@ def read(path: Path) -> dict[str, Any]:
     """
     try:
         facts = json.loads(path.with_name(path.name + ".json").read_bytes())
-        # Without the search for partitions of pandas' own reader, which takes longer than the reading.
-        table = ParquetFile(path.with_name(path.name + ".parquet")).read().to_pandas()
+        # Not by pandas, whose frame of them takes longer than the reading.
+        table = ParquetFile(path.with_name(path.name + ".parquet")).read()
         version = facts["format"]
     except (OSError, ValueError, KeyError) as error:
         raise SourceError(f"{path}: not a saved result ({error})") from error
@@ -112,7 +113,7 @@ def read(path: Path) -> dict[str, Any]:
             lost=lost if lost.shape[1] else None,
             result=np.array(shares["result"], dtype=np.intp) if "result" in shares else None,
             controls=_numbers(table, "compared") if "result" in shares else None,
-            size=table["size"].to_numpy() if "size" in table else None,
+            size=table["size"].to_numpy() if "size" in table.column_names else None,
         )
     products = facts.get("products")
     if products is not None:
@@ -122,8 +123,8 @@ def read(path: Path) -> dict[str, Any]:
         "values": np.array(facts["values"], dtype=float),
         "index": _index_from_json(facts["index"]),
         "psi": _numbers(table, "psi") if facts["has_influence"] else None,
-        "root": _numbers(table, "root") if "root0" in table else None,
-        "clusters": pd.Index(table.get("cluster", []), name=facts["cluster_name"]),
+        "root": _numbers(table, "root") if "root0" in table.column_names else None,
+        "clusters": _clusters(table, facts["cluster_name"]),
         "mass": mass,
         "cluster_shares": shares,
         "products": products,
@@ -135,9 +136,15 @@ def read(path: Path) -> dict[str, Any]:
     }
 
 
-def _numbers(table: pd.DataFrame, name: str) -> np.ndarray:
-    """Columns ``name0``, ``name1`` ... as they stand."""
-    return table[[column for column in table.columns if column.startswith(name)]].to_numpy()
+def _numbers(table: pa.Table, name: str) -> np.ndarray:
+    """Columns ``name0``, ``name1`` ... as they stand, shape (rows, columns)."""
+    columns = [table[column].to_numpy() for column in table.column_names if column.startswith(name)]
+    return np.array(columns).T if columns else np.empty((len(table), 0))
+
+
+def _clusters(table: pa.Table, name: str | None) -> pd.Index:
+    labels = table.select(["cluster"]).to_pandas()["cluster"] if "cluster" in table.column_names else []
+    return pd.Index(labels, name=name)
 
 
 def _mass_to_json(mass: Mass | LogMeanMass) -> dict[str, list[float]]:
@@ -145,7 +152,7 @@ def _mass_to_json(mass: Mass | LogMeanMass) -> dict[str, list[float]]:
     return {name: getattr(mass, name).tolist() for name in (*sums, "of")}
 
 
-def _mass(stored: dict[str, list[float]], table: pd.DataFrame) -> Mass | LogMeanMass:
+def _mass(stored: dict[str, list[float]], table: pa.Table) -> Mass | LogMeanMass:
     of = np.array(stored["of"], dtype=np.intp)
     if "value" not in stored:
         outcome, counterfactual = (np.array(stored[name], dtype=float) for name in ("outcome", "counterfactual"))
@@ -165,8 +172,8 @@ def _index_to_json(index: pd.Index) -> dict[str, list[Any]]:
 
 
 def _index_from_json(levels: dict[str, list[Any]]) -> pd.Index:
-    frame = pd.DataFrame(levels)
-    return pd.Index(frame.iloc[:, 0]) if len(levels) == 1 else pd.MultiIndex.from_frame(frame)
+    columns = [pd.Series(labels, name=name) for name, labels in levels.items()]
+    return pd.Index(columns[0]) if len(columns) == 1 else pd.MultiIndex.from_arrays(columns)
 
 
 def _plain(value: Any) -> Any:

@@ -567,6 +567,20 @@ class Panel:
             raise DataError(f"one first treated period (inf for never) for each of {self.n_units} units is needed")
         return other
 
+    def with_frame(self, frame: pd.DataFrame) -> Panel:
+        """Return a panel of the same rows, in the order of `frame`, with other columns; its roles are not read again.
+
+        Raises
+        ------
+        DataError
+            Another number of rows.
+        """
+        if len(frame) != self.n_rows:
+            raise DataError(f"a frame of the same {self.n_rows:,} rows is needed, got {len(frame):,}", count=len(frame))
+        other = self._copy()
+        other.frame = frame
+        return other
+
     def reweight(self, weights: np.ndarray) -> Panel:
         """Return a panel of the same rows with other weights (bootstrap draws), shape (n_rows,), in panel order."""
         other = self._copy()

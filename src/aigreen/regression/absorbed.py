@@ -68,7 +68,7 @@ def project(
         return absorb(effects, slopes, weights=weights).residualize(values)
     if not effects or not values.shape[1]:
         return values
-    from pyfixest.estimation import demean
+    from pyfixest.core.demean import demean
 
     codes = np.column_stack(effects).astype(np.uint64)
     weights = np.ones(len(values)) if weights is None else weights

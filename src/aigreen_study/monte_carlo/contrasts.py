@@ -58,7 +58,7 @@ def replicate_contrasts(
     for seed in range(begin, begin + draws):
         frame, truth = perfect_panel(seed=seed, effects=effects)
         frame = _with_groups(frame)
-        known = Known(truth=truth, shares=pd.DataFrame(), effects=effects, frame=frame, roles=roles)
+        known = Known(truth=truth, shares=pd.DataFrame, effects=effects, frame=frame, roles=roles)
         for exhibit in exhibits:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", AigreenWarning)

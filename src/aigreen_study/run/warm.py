@@ -22,8 +22,8 @@ from aigreen_study.run.interruption import CODE, interrupted
 from aigreen_study.run.same_numbers import same_numbers
 from aigreen_study.run.script import run_script
 
-# What several steps import, in the order in which they need it. Not pyfixest, which starts threads when it is imported:
-# these are not in a copy.
+# What several steps import, in the order in which they need it. Not what starts threads when it is imported, as polars
+# does: these are not in a copy. Nor `ipykernel.kernelapp`, which then asks for its parent.
 PRELOADED = (
     "snakemake.io",
     "snakemake.iocontainers",
@@ -41,6 +41,10 @@ PRELOADED = (
     "aigreen_study.specification.registry",
     "aigreen_study.specification.known",
     "diff_diff",
+    "nbconvert.nbconvertapp",
+    "nbconvert.exporters.html",
+    "ipykernel.ipkernel",
+    "ipykernel.zmqshell",
 )
 WARM = sys.platform == "linux"
 # The start of a process asks all others whether they have ended, and only one thread may read the answer.

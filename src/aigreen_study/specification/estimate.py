@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from logging import Logger
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ from aigreen_study.specification.specification import Specification
 
 READ_OFF = ("part", "term", "average", "horizon", "truth")  # options that change no estimation
 PLACE, WEIGHT, TREATED = "specification", "balance_weight", "treated clusters"
+Coded = dict[tuple[Any, ...], Panel]  # by the columns that are unit, time, cohort, cluster, and weights
 COMPARABLE = {"balance": entropy_balance, "match": match}
 
 
@@ -51,7 +53,7 @@ def fit(specification: Specification, frame: pd.DataFrame, roles: Mapping[str, s
         Of the estimator, beginning with the specification's name.
     """
     try:
-        return _fit(specification, frame, roles)
+        return _fit(specification, frame, roles, {}, {})
     except AigreenError as error:
         error.args = (f"specification {specification.name}: {error}", *error.args[1:])
         raise
@@ -75,9 +77,10 @@ def fit_all(
     """
     fitted, failures = {}, {}
     seen: dict[str, Effects] = {}
+    coded: Coded = {}
     for specification in specifications:
         try:
-            fitted[specification.id] = _fit(specification, frame, roles, seen)
+            fitted[specification.id] = _fit(specification, frame, roles, seen, coded)
         except (DataError, EstimationError) as error:
             failures[specification.id] = str(error)
             log.warning("specification %s: %s", specification.name, error)
@@ -90,14 +93,13 @@ def fit_all(
 
 
 def _fit(
-    specification: Specification, frame: pd.DataFrame, roles: Mapping[str, str], seen: dict[str, Effects] | None = None
+    specification: Specification, frame: pd.DataFrame, roles: Mapping[str, str], seen: dict[str, Effects], coded: Coded
 ) -> Effects:
     """Estimate a specification; one that differs from a `seen` one in the part that it reads off has its result."""
-    seen = {} if seen is None else seen
     options = {key: value for key, value in specification.options.items() if key not in READ_OFF}
     model = repr(replace(specification, id="", label="", group="", options=options, line=0))
     if model not in seen:
-        panel = panel_of(specification, frame, roles)
+        panel = panel_of(specification, frame, roles, coded)
         fitted = FITS[specification.estimator](specification, panel)
         treated = {} if specification.dose else {TREATED: str(_treated_clusters(panel, specification.outcome))}
         seen[model] = replace(fitted, conventions=dict(fitted.conventions) | treated)
@@ -115,8 +117,11 @@ def _treated_clusters(panel: Panel, outcome: str) -> int:
     return len(np.unique(panel.cluster_codes[panel.treated & ~np.isnan(panel.column(outcome))]))
 
 
-def panel_of(specification: Specification, frame: pd.DataFrame, roles: Mapping[str, str]) -> Panel:
-    """Return the view of the study's panel that a specification uses: its columns, its cohorts, its sample."""
+def panel_of(specification: Specification, frame: pd.DataFrame, roles: Mapping[str, str], coded: Coded) -> Panel:
+    """Return the view of the study's panel that a specification uses: its columns, its cohorts, its sample.
+
+    Panels of these rows that are `coded` are not coded again.
+    """
     unit, time = roles["unit"], roles["time"]
     cohort, options = specification.cohort or roles["cohort"], specification.options
     cluster = specification.cluster[0] if len(specification.cluster) == 1 else roles["cluster"]
@@ -124,7 +129,10 @@ def panel_of(specification: Specification, frame: pd.DataFrame, roles: Mapping[s
     own = frame[list(dict.fromkeys(named))]
     own = derive(specification, own, unit=unit, time=time)
     keys = {"unit": unit, "time": time, "cohort": cohort, "cluster": cluster, "freq": roles.get("freq")}
-    panel = Panel(own, **keys, weights=options.get("weights") or None)
+    roles_of = tuple(keys.values()), options.get("weights") or None
+    if roles_of not in coded:
+        coded[roles_of] = Panel(own, **keys, weights=roles_of[1])
+    panel = coded[roles_of].with_frame(own)
     mask = _rows(specification, own, panel)
     comparable = [name for name in COMPARABLE if name in options]
     if comparable:

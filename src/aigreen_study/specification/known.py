@@ -18,7 +18,7 @@ from aigreen.simulate.economy.effects import EconomyEffects
 from aigreen.simulate.economy.true_outcomes import STATES, UNMOVED, expected, true_means
 from aigreen.simulate.economy.truth import study_truth, true_log_parts
 from aigreen_study.specification.derived import SCALES
-from aigreen_study.specification.estimate import one_effect, panel_of
+from aigreen_study.specification.estimate import Coded, one_effect, panel_of
 from aigreen_study.specification.specification import Specification
 
 Scale = Callable[[np.ndarray], np.ndarray]  # from means of a count to the expectation of the outcome
@@ -51,8 +51,9 @@ class Known:
     ----------
     truth : DataFrame
         Of the economy, a row a firm and year.
-    shares : DataFrame
-        Of flags by mechanism, as `aigreen.simulate.economy.true_outcomes.flag_shares` returns them.
+    shares : callable
+        Returns those of flags by mechanism, as `aigreen.simulate.economy.true_outcomes.flag_shares` does. It is asked
+        for counts of patents with a flag alone.
     effects : EconomyEffects
     frame : DataFrame
         The study's panel.
@@ -61,12 +62,13 @@ class Known:
     """
 
     truth: pd.DataFrame
-    shares: pd.DataFrame
+    shares: Callable[[], pd.DataFrame]
     effects: EconomyEffects
     frame: pd.DataFrame
     roles: Mapping[str, str]
     _means: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)  # by count and state, rows of `frame`
     _parts: dict[tuple[tuple[str, ...], ...], pd.Series] = field(default_factory=dict)  # by channels and exposure
+    _coded: Coded = field(default_factory=dict)
     _scaled: dict[tuple[Any, ...], np.ndarray] = field(default_factory=dict)  # by scale and means
 
     def of(self, specification: Specification, fitted: Effects) -> float | None:
@@ -136,7 +138,7 @@ class Known:
         moved = self.truth[KEYS].assign(true_move=self.truth[f"{prefix}{column}"] / unit)
         frame = self.frame.merge(moved, on=KEYS, how="left", validate="one_to_one")
         wanted = replace(specification, covariates=(*specification.covariates, "true_move"))
-        panel = panel_of(wanted, frame, self.roles)
+        panel = panel_of(wanted, frame, self.roles, self._coded)
         rows = _Rows(panel, {}, specification)
         return rows.average(panel.column("true_move"), one_effect(specification, fitted))
 
@@ -144,7 +146,7 @@ class Known:
         """Take the treated rows that the estimate is about, with true means."""
         names = {state: f"true_{state}" for state in STATES}
         if count not in self._means:
-            found = true_means(self.truth, count, self.shares)
+            found = true_means(self.truth, count, pd.DataFrame()) or true_means(self.truth, count, self.shares())
             if found is None:
                 return None
             means = found.keys.assign(**{names[state]: means for state, means in found.means.items()})
@@ -153,7 +155,7 @@ class Known:
         frame = self.frame.assign(**self._means[count])
         exposure = tuple(name for name in specification.exposure if name not in specification.covariates)
         wanted = replace(specification, covariates=(*specification.covariates, *names.values(), *exposure))
-        panel = panel_of(wanted, frame, self.roles)
+        panel = panel_of(wanted, frame, self.roles, self._coded)
         return _Rows(panel, {state: panel.column(name) for state, name in names.items()}, specification)
 
     def _count_and_scale(self, specification: Specification) -> tuple[str, Scale | None]:

@@ -45,6 +45,7 @@ class Results:
     fitted: Mapping[str, Effects]
     failures: Mapping[str, str]
     truth: Mapping[str, float] = field(default_factory=dict)
+    _differences: dict[str, dict[str, Effects]] = field(default_factory=dict)  # by group
 
     @property
     def estimated(self) -> list[Specification]:
@@ -70,8 +71,10 @@ class Results:
 
     def differences(self, group: str) -> dict[str, Effects]:
         """Return each effect of a group less its first."""
-        first, *others = self.groups[group]
-        return {part.id: self.single[part.id] - self.single[first.id] for part in others}
+        if group not in self._differences:
+            first, *others = self.groups[group]
+            self._differences[group] = {part.id: self.single[part.id] - self.single[first.id] for part in others}
+        return self._differences[group]
 
     def true_differences(self, group: str) -> dict[str, float]:
         """Return the truth of `differences`, of those whose two effects have one."""
@@ -165,7 +168,7 @@ def _romano_wolf(effects: Effects, **bootstrap: Any) -> pd.Series:
 
 def holds(effect: Effects, truth: float, level: float) -> bool | None:
     """Whether the interval of an effect holds its truth; None where one cluster or the like leaves it without one."""
-    low, high = effect.conf_int(level).iloc[0][["low", "high"]]
+    low, high = effect.conf_int(level).to_numpy()[0]
     return None if np.isnan(low) or np.isnan(high) else bool(low <= truth <= high)
 
 

@@ -341,6 +341,18 @@ def test_units_that_move_between_clusters():
     assert not panel(df, cluster="city").cluster_nested
 
 
+def test_with_frame_changes_columns_only():
+    df = frame()
+    p = panel(df)
+    other = p.with_frame(df.assign(y=-df["y"], z=2 * df["y"]))
+    assert other.column("y").tolist() == (-p.column("y")).tolist()
+    assert other.column("z").tolist() == (2 * p.column("y")).tolist()
+    assert other.unit_codes is p.unit_codes
+    assert "z" not in p.frame
+    with pytest.raises(DataError, match="a frame of the same 12 rows is needed, got 11"):
+        p.with_frame(df[1:])
+
+
 def test_reassign_changes_cohorts_only():
     root = panel()
     placebo = root.reassign(np.array([2002, np.inf, np.inf, 2003]))

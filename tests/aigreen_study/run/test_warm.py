@@ -57,6 +57,13 @@ def test_scripts_are_copies_with_everything_imported_and_know_nothing_of_each_ot
         assert time.monotonic() < deadline
 
 
+def test_nothing_is_imported_that_starts_threads_or_asks_for_its_parent(tmp_path):
+    """Threads are not in a copy, and the kernel of a notebook ends with the step that it is told of."""
+    names = ["nbconvert", "ipykernel", "polars", "ipykernel.kernelapp"]
+    told = f"import sys; sys.exit([name in sys.modules for name in {names}] != [True, True, False, False])"
+    assert run_copy(script(tmp_path, told)) == 0
+
+
 def test_two_scripts_at_once(tmp_path):
     """Each waits for the other, so that one after the other would never end."""
     first, second = tmp_path / "a.py", tmp_path / "b.py"

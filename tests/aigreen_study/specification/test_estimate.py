@@ -131,6 +131,19 @@ def test_what_the_data_cannot_identify_is_a_failure_and_a_mistake_stops(frame, c
         fit_all([specification(estimator="synthetic_did")], frame, ROLES, logging.getLogger("test"))
 
 
+def test_specifications_that_share_a_frame_do_not_share_their_roles(frame):
+    table = frame.assign(heavy=1.0 + frame["firm"] % 3)
+    fields = [{}, {"cluster": ("region",)}, {"treatment": "since(later)"}, {"options": {"weights": "heavy"}}]
+    parts = [
+        specification(id=f"s{i}", estimator="ols", **more) for i, more in enumerate([*fields, {"covariates": ("x",)}])
+    ]
+    fitted, failures = fit_all(parts, table, ROLES, logging.getLogger("test"))
+    assert not failures
+    for part in parts:
+        same(fitted[part.id], fit(part, table, ROLES))
+    assert len({(result.values[0], result.std_errors.iloc[0]) for result in fitted.values()}) == len(parts)
+
+
 def test_a_stacked_event_study_takes_the_horizons_that_all_cohorts_have(frame, panel):
     # Periods 2011 to 2018, cohorts 2015 and 2017.
     assert common_window(panel, (-99, 99)) == (-4, 1)

@@ -32,7 +32,7 @@ BANDS = {"n_draws": 99, "seed": 1}
 def economy():
     frame, truth = perfect_panel(seed=11, n_firms=400, effects=EFFECTS)
     shares = pd.DataFrame({"green_strict_patents": [0.9, 0.5, 0.7]}, index=["prevention", "end_of_pipe", "other"])
-    return Known(truth=truth, shares=shares, effects=EFFECTS, frame=frame, roles=ROLES)
+    return Known(truth=truth, shares=lambda: shares, effects=EFFECTS, frame=frame, roles=ROLES)
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,16 @@ def known(economy, estimator, **fields):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AigreenWarning)
         return economy.of(row, fit(row, economy.frame, ROLES))
+
+
+def test_shares_are_asked_for_counts_with_a_flag_alone(economy):
+    asked = []
+    frame = economy.frame.assign(green_strict_patents=economy.frame["green_patents"])
+    told = replace(economy, frame=frame, shares=lambda: asked.append("asked") or economy.shares(), _means={})
+    assert known(told, "ols") == known(economy, "ols")
+    assert not asked
+    known(told, "poisson", outcome="green_strict_patents")
+    assert asked == ["asked"]
 
 
 def log1p(mean):

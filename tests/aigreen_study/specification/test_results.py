@@ -57,6 +57,13 @@ def test_a_contrast_tests_differences_to_the_first_and_all_together(contrast):
                for part, count in zip(contrast.estimated, counts, strict=True))  # fmt: skip
 
 
+def test_a_difference_is_taken_once(contrast):
+    gaps = contrast.differences("By region")
+    assert list(gaps) == ["east", "west"]
+    assert contrast.differences("By region")["west"] is gaps["west"]
+    assert list(contrast.differences("OLS")) == ["late"]
+
+
 def test_a_test_of_equality_names_the_groups_that_it_leaves_out(contrast, monkeypatch):
     assert contrast.left_out("By region") == []
     assert "All equal" not in contrast_table(contrast, LABELS, level=0.95, **BOOTSTRAP).notes
