@@ -31,7 +31,6 @@ from aigreen.data.assemble.listed_firms import Inputs, firm_years
 from aigreen.data.assemble.options import BuildOptions
 from aigreen.data.assemble.stages import Made, make
 from aigreen.data.csv_export import csv_bytes
-from aigreen.data.patents.count_files import connect, count_files, match_applicants
 from aigreen.data.patents.match import match_names
 from aigreen.data.raw.adapter import Options as Reading
 from aigreen.data.raw.adapter import raw_table
@@ -288,7 +287,7 @@ class _Run:
             shutil.rmtree(self.parts, ignore_errors=True)
 
     def _publications(self, folder: Path) -> PatentTables:
-        return publications_in_parts(folder, self.parts, self._backend(), self.reading, progress=self.progress)
+        return publications_in_parts(folder, self.parts, self._backend, self.reading, progress=self.progress)
 
     def _counts(self, done: dict[str, Made]) -> None:
         """Match names of applicants, and count."""
@@ -313,9 +312,13 @@ class _Run:
         [done["names"]] = self._make(["names"], lambda: [_partners(partners, registry)], [], [partners, *registry])
 
     def _matched(self, applicants: Path, registry: list[Made]) -> Read:
+        from aigreen.data.patents.count_files import match_applicants
+
         return match_applicants(self._backend(), applicants, _registry(registry))[0]
 
     def _counted(self, used: list[Made], matches: Made) -> Iterable[Read]:
+        from aigreen.data.patents.count_files import count_files
+
         patents, applicants, citations = (made.path for made in used)
         return count_files(
             self._backend(),
@@ -329,6 +332,8 @@ class _Run:
         )
 
     def _backend(self):
+        from aigreen.data.patents.count_files import connect  # with ibis: half a second, which other groups do not need
+
         return connect(self.spill, memory_limit=self.options.memory_limit, threads=self.options.threads)
 
     def _find(self, table: str) -> list[Part]:
