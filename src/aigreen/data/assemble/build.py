@@ -56,7 +56,8 @@ from aigreen.disk import remove_unfinished, write_bytes
 from aigreen.errors import OptionError, SourceError
 
 TABLES = "canonical"
-GROUPS = ("firms", "words", "patents")  # of tables; none needs one of another group
+# Groups of tables, each with the groups of whose tables it is made.
+GROUPS: dict[str, tuple[str, ...]] = {"firms": (), "words": (), "patents": (), "counts": ("firms", "patents")}
 _PARTS: dict[str, Callable[..., Read]] = {
     csmar.BALANCE.table: csmar.balance_sheet,
     csmar.INCOME.table: csmar.income_statement,
@@ -142,15 +143,16 @@ def build(raw: Path | str, out: Path | str, options: BuildOptions | None = None,
 def make_group(raw: Path | str, out: Path | str, group: str, options: BuildOptions | None = None) -> dict[str, str]:
     """Make the canonical tables of one of `GROUPS`, which `build` then finds and does not make again.
 
-    Groups can be made at the same time, each by a process of its own.
+    Groups can be made at the same time, each by a process of its own, but for one made of others: it comes after them,
+    and makes again what is no longer there.
 
     Parameters
     ----------
     raw, out, options
         As `build` takes them.
-    group : {"firms", "words", "patents"}
+    group : {"firms", "words", "patents", "counts"}
         Firms with their years, links, names of partners and what else is no report or patent; AI words; patents with
-        their applicants.
+        their applicants; counts of the patents of firms.
 
     Returns
     -------
@@ -165,9 +167,9 @@ def make_group(raw: Path | str, out: Path | str, group: str, options: BuildOptio
         No such folder, or what the adapters raise.
     """
     if group not in GROUPS:
-        raise OptionError("group", group, GROUPS)
+        raise OptionError("group", group, list(GROUPS))
     run = _Run(Path(raw), Path(out), options or BuildOptions(), progress=False)
-    return {name: made.stamp for name, made in run.tables(group).items()}
+    return {name: made.stamp for name, made in run.tables(*GROUPS[group], group).items()}
 
 
 class _Run:
@@ -188,10 +190,10 @@ class _Run:
             "firms": [self._firms, self._policies, self._single, self._links],
             "words": [self._words],
             "patents": [self._patents],
+            "counts": [self._counts],
         }
         stages = [stage for group in groups or GROUPS for stage in apart[group]]
-        stages += [self._names] if groups else [self._counts, self._names]
-        for stage in tqdm(stages, desc="build", disable=not self.progress):
+        for stage in tqdm([*stages, self._names], desc="build", disable=not self.progress):
             stage(done)
         return done
 
