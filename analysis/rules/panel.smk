@@ -51,20 +51,25 @@ if LICENSED:
 
 if SIMULATED or LICENSED:
 
-    # Groups of tables that need none of one another (aigreen.data.assemble.build). The panel takes what is made here, and
-    # makes again what is no longer there.
-    GROUPS = ["firms", "words", "patents"]
+    # Groups of tables, with those that each is made of (GROUPS of aigreen.data.assemble.build). The panel takes what is
+    # made here, and makes again what is no longer there.
+    GROUPS = {"firms": [], "words": [], "patents": [], "counts": ["firms", "patents"]}
 
     rule canonical:
         input:
             raw=RAW_FILES,
             mapping=BUILD.get("mapping", []),
+            tables=lambda wildcards: expand(
+                f"{RESULTS}/canonical/{{group}}.json", group=GROUPS[wildcards.group]
+            ),
         output:
             made=f"{RESULTS}/canonical/{{group}}.json",
         log:
             f"{LOGS}/canonical_{{group}}.log",
         wildcard_constraints:
             group="|".join(GROUPS),
+        priority: lambda wildcards: int(wildcards.group != "words")  # nothing but the panel waits for words
+        threads: lambda wildcards: BUILD.get("threads", 1) if wildcards.group == "counts" else 1
         resources:
             mem_mb=6000,
             runtime=60,

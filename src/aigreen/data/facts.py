@@ -7,6 +7,7 @@ there is one copy in the repository.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
@@ -30,6 +31,11 @@ Timing = Literal["batch_year", "first_full_year"]
 def names() -> list[str]:
     """List the tables at hand, sorted."""
     return sorted(entry.name.removesuffix(".csv") for entry in _folder().iterdir() if entry.name.endswith(".csv"))
+
+
+def sums() -> dict[str, str]:
+    """Give the sha256 of the file of each table at hand, by name."""
+    return {name: hashlib.sha256((_folder() / f"{name}.csv").read_bytes()).hexdigest() for name in names()}
 
 
 @typed

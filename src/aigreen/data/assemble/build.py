@@ -31,7 +31,6 @@ from aigreen.data.assemble.listed_firms import Inputs, firm_years
 from aigreen.data.assemble.options import BuildOptions
 from aigreen.data.assemble.stages import Made, make
 from aigreen.data.csv_export import csv_bytes
-from aigreen.data.patents.count_files import connect, count_files, match_applicants
 from aigreen.data.patents.match import match_names
 from aigreen.data.raw.adapter import Options as Reading
 from aigreen.data.raw.adapter import raw_table
@@ -57,7 +56,8 @@ from aigreen.disk import remove_unfinished, write_bytes
 from aigreen.errors import OptionError, SourceError
 
 TABLES = "canonical"
-GROUPS = ("firms", "words", "patents")  # of tables; none needs one of another group
+# Groups of tables, each with the groups of whose tables it is made.
+GROUPS: dict[str, tuple[str, ...]] = {"firms": (), "words": (), "patents": (), "counts": ("firms", "patents")}
 _PARTS: dict[str, Callable[..., Read]] = {
     csmar.BALANCE.table: csmar.balance_sheet,
     csmar.INCOME.table: csmar.income_statement,
@@ -143,15 +143,16 @@ def build(raw: Path | str, out: Path | str, options: BuildOptions | None = None,
 def make_group(raw: Path | str, out: Path | str, group: str, options: BuildOptions | None = None) -> dict[str, str]:
     """Make the canonical tables of one of `GROUPS`, which `build` then finds and does not make again.
 
-    Groups can be made at the same time, each by a process of its own.
+    Groups can be made at the same time, each by a process of its own, but for one made of others: it comes after them,
+    and makes again what is no longer there.
 
     Parameters
     ----------
     raw, out, options
         As `build` takes them.
-    group : {"firms", "words", "patents"}
+    group : {"firms", "words", "patents", "counts"}
         Firms with their years, links, names of partners and what else is no report or patent; AI words; patents with
-        their applicants.
+        their applicants; counts of the patents of firms.
 
     Returns
     -------
@@ -166,9 +167,9 @@ def make_group(raw: Path | str, out: Path | str, group: str, options: BuildOptio
         No such folder, or what the adapters raise.
     """
     if group not in GROUPS:
-        raise OptionError("group", group, GROUPS)
+        raise OptionError("group", group, list(GROUPS))
     run = _Run(Path(raw), Path(out), options or BuildOptions(), progress=False)
-    return {name: made.stamp for name, made in run.tables(group).items()}
+    return {name: made.stamp for name, made in run.tables(*GROUPS[group], group).items()}
 
 
 class _Run:
@@ -189,10 +190,10 @@ class _Run:
             "firms": [self._firms, self._policies, self._single, self._links],
             "words": [self._words],
             "patents": [self._patents],
+            "counts": [self._counts],
         }
         stages = [stage for group in groups or GROUPS for stage in apart[group]]
-        stages += [self._names] if groups else [self._counts, self._names]
-        for stage in tqdm(stages, desc="build", disable=not self.progress):
+        for stage in tqdm([*stages, self._names], desc="build", disable=not self.progress):
             stage(done)
         return done
 
@@ -288,7 +289,7 @@ class _Run:
             shutil.rmtree(self.parts, ignore_errors=True)
 
     def _publications(self, folder: Path) -> PatentTables:
-        return publications_in_parts(folder, self.parts, self._backend(), self.reading, progress=self.progress)
+        return publications_in_parts(folder, self.parts, self._backend, self.reading, progress=self.progress)
 
     def _counts(self, done: dict[str, Made]) -> None:
         """Match names of applicants, and count."""
@@ -313,9 +314,13 @@ class _Run:
         [done["names"]] = self._make(["names"], lambda: [_partners(partners, registry)], [], [partners, *registry])
 
     def _matched(self, applicants: Path, registry: list[Made]) -> Read:
+        from aigreen.data.patents.count_files import match_applicants
+
         return match_applicants(self._backend(), applicants, _registry(registry))[0]
 
     def _counted(self, used: list[Made], matches: Made) -> Iterable[Read]:
+        from aigreen.data.patents.count_files import count_files
+
         patents, applicants, citations = (made.path for made in used)
         return count_files(
             self._backend(),
@@ -329,6 +334,8 @@ class _Run:
         )
 
     def _backend(self):
+        from aigreen.data.patents.count_files import connect  # with ibis: half a second, which other groups do not need
+
         return connect(self.spill, memory_limit=self.options.memory_limit, threads=self.options.threads)
 
     def _find(self, table: str) -> list[Part]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from aigreen.data import facts
-from aigreen.data.patents.counts import measures
+from aigreen.data.patents.measures import measures
 from aigreen.data.raw import headers
 from aigreen.data.raw.adapter import Expected, Names, own_names, pick
 from aigreen.data.raw.packed import Part, entries, numbered, unpacked

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from aigreen.data.assemble.sheet import Sheet
-from aigreen.data.patents.counts import measures
+from aigreen.data.patents.measures import measures
 
 _RECORDS, _CNRDS = "patents", "CNRDS"
 _KINDS = ("inventions", "utility_models")

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache
+from collections import Counter
+from collections.abc import Callable
+from functools import cache, lru_cache
 
 import numpy as np
 import pandas as pd
@@ -19,6 +21,7 @@ from aigreen.data import facts
 from aigreen.errors import MissingValueError, UnknownColumnError
 
 TAKEN = "\x1f"
+STRETCHES = 1 << 16  # held with their counts: reports repeat one another
 # What NFKC makes of the commonest characters that it changes. It is slow on a text that has one, and fast without.
 _COMMON = {wide: unicodedata.normalize("NFKC", wide) for wide in "，（）：；％！？０１２３４５６７８９"}
 
@@ -123,36 +126,31 @@ def _counts(texts: pd.Series, words: list[str]) -> np.ndarray:
 
 def count_words(text: str, words: tuple[str, ...]) -> list[int]:
     """Count each word in a text, as `word_counts` does, and the characters without white space."""
-    whole = fold(text)
-    counts, rest = [0] * len(words) + [len(whole)], _around_words(whole, words)
-    for place, word in _longest_first(words):
-        counts[place] = rest.count(word)
-        if counts[place]:
-            rest = rest.replace(word, TAKEN)
+    whole, (stretches, counts_in) = fold(text), _stretches(words)
+    counts = [0] * len(words) + [len(whole)]
+    for stretch, times in Counter(stretches.findall(whole)).items():
+        for place, count in counts_in(stretch):
+            counts[place] += times * count
     return counts
 
 
-def _around_words(text: str, words: tuple[str, ...]) -> str:
-    """Give the stretches of a text that may hold a word, parted by `TAKEN`: to count in them is fast."""
-    beginning, longest = _beginnings(words)
-    stretches, begin, end = [], 0, 0
-    for found in beginning.finditer(text):
-        start = found.start()
-        if start > end:
-            stretches.append(text[begin:end])
-            begin = start
-        end = start + longest
-    return TAKEN.join([*stretches, text[begin:end]])
-
-
 @cache
-def _beginnings(words: tuple[str, ...]) -> tuple[re.Pattern[str], int]:
-    """Pattern of a letter that a word begins with before one that comes second, and the length of the longest word."""
-    folded = [word for _, word in _longest_first(words) if word]
-    first, second = ("|".join(sorted({re.escape(word[at]) for word in folded if len(word) > at})) for at in (0, 1))
-    alone = any(len(word) == 1 for word in folded)
-    pattern = f"(?:{first})" + (f"(?={second})" if second and not alone else "")
-    return re.compile(pattern if folded else r"(?!)"), max(map(len, folded), default=0)
+def _stretches(words: tuple[str, ...]) -> tuple[re.Pattern[str], Callable[[str], list[tuple[int, int]]]]:
+    """Pattern of a word with all letters of words behind it, outside of which no word stands; and what counts in it."""
+    folded = [(place, word) for place, word in _longest_first(words) if word]
+    any_word = "|".join(re.escape(word) for _, word in folded)
+    letters = "|".join(sorted({re.escape(letter) for _, word in folded for letter in word}))
+
+    @lru_cache(STRETCHES)
+    def counts_in(stretch: str) -> list[tuple[int, int]]:
+        counts = []
+        for place, word in folded:
+            if word in stretch:
+                counts.append((place, stretch.count(word)))
+                stretch = stretch.replace(word, TAKEN)
+        return counts
+
+    return re.compile(f"(?:{any_word})(?:{letters})*+" if folded else r"(?!)"), counts_in
 
 
 @cache

@@ -143,7 +143,7 @@ def _known(registry: pd.DataFrame) -> pd.DataFrame:
     known["short"] = (known["kind"] == "alias") & chinese & ~known["full"].str.contains("公司").astype(bool)
     own = known.loc[known["kind"] == "firm", ["firm_id", "region"]]
     given = known[["firm_id"]].assign(region=place)
-    given = given[~given["firm_id"].isin(own["firm_id"])]
+    given = given[~given["firm_id"].isin(own["firm_id"].unique())]
     places = pd.concat([own, given]).drop_duplicates().query("region != ''")
     bare = known["short"] & (known["region"] == "")
     placed = known[bare].drop(columns="region").merge(places, on="firm_id", how="left").fillna({"region": ""})

@@ -17,6 +17,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from functools import cache
+from itertools import groupby
 
 import pandas as pd
 
@@ -100,5 +101,7 @@ def _places() -> tuple[dict[str, str], re.Pattern[str]]:
         for name in (chinese, short, english):
             if len(name) >= SHORTEST:
                 places.setdefault(name, unit.gb_code)
-    longest = sorted(places, key=len, reverse=True)
-    return places, re.compile("|".join(re.escape(name) + ("" if is_chinese(name) else r"\s+") for name in longest))
+    longest = sorted(places, key=lambda name: (name[0], -len(name)))
+    names = [re.escape(name) + ("" if is_chinese(name) else r"\s+") for name in longest]
+    groups = ["|".join(group) for _, group in groupby(names, key=lambda name: name[0])]  # by first letter: fast
+    return places, re.compile("|".join(f"(?:{group})" for group in groups))

@@ -197,7 +197,7 @@ def canonical_cells(cells: pd.Series, flow: Flow, name: str, *, first: pd.Series
     pairs = found.pairs.drop_duplicates()
     sizes = np.bincount(pairs["row"], minlength=len(cells))
     offsets = pa.array(np.concatenate([[0], np.cumsum(sizes)]), pa.int32())
-    rows = pa.ListArray.from_arrays(offsets, pa.array(pairs["symbol"].astype("str"), pa.string()))
+    rows = pa.ListArray.from_arrays(offsets, pa.array(pairs["symbol"]).cast(pa.string()))
     joined = pc.binary_join(rows, SEPARATOR).to_pandas().astype("str").set_axis(cells.index)
     lost = found.unparsed
     flow.note(f"{name}: pieces that are no symbol", cells.to_frame(), int(lost["count"].sum()), list(lost["text"][:5]))

@@ -40,7 +40,7 @@ JUDGED = 100_000  # characters beyond ASCII by which an encoding is told
 DAMAGED_SHARE = 0.01
 NEAR = 50_000  # bytes looked at on either side of a fault
 REPLACED = "\N{REPLACEMENT CHARACTER}"
-_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
+_ASCII = bytes(range(128))
 _FORMULA = re.compile(rb'<c r="([A-Z]+\d+)"[^>/]*>((?:(?!</c>).)*?<f.*?)</c>', re.S)
 _ERROR_CELL = re.compile(rb'<c r="([A-Z]+\d+)"[^>]* t="e"')
 UNICODE_RELEASE = 118  # of the Stata format: text is UTF-8 from Stata 14 on
@@ -259,18 +259,12 @@ def is_blank(data: bytes) -> bool:
 
 
 def _is_nearly_utf8(data: bytes) -> bool:
-    far = "".join(_BEYOND_ASCII.findall(data.decode("utf-8", "replace")))
+    far = data.decode("utf-8", "replace").encode().translate(None, _ASCII).decode()
     return len(far) > 1 and far.count(REPLACED) <= max(1, DAMAGED_SHARE * len(far))
 
 
 def _is_chinese(text: str) -> bool:
-    runs, length = [], 0
-    for run in _BEYOND_ASCII.finditer(text):
-        runs.append(run[0])
-        length += len(run[0])
-        if length >= JUDGED:
-            break
-    far = "".join(runs)[:JUDGED]
+    far = text.encode().translate(None, _ASCII).decode()[:JUDGED]
     return len(far.encode("gb2312", "ignore")) >= 2 * GB2312_SHARE * len(far)  # two bytes a character
 
 
@@ -287,9 +281,9 @@ def _delimiter(text: str) -> str:
 def _alternate(data: bytes, delimiter: str) -> bool:
     """Tell whether each quote stands where a cell begins, and the next one where a cell ends."""
     cells = np.frombuffer(b"\n%b\n" % data, np.uint8)
-    quotes, edges = np.flatnonzero(cells == ord('"')), [*b"\r\n", ord(delimiter)]
+    quotes, edges = np.flatnonzero(cells == ord('"')), np.isin(np.arange(256), [*b"\r\n", ord(delimiter)])
     beside = (cells[quotes[::2] - 1], cells[quotes[1::2] + 1])
-    return len(quotes) % 2 == 0 and all(np.isin(marks, edges).all() for marks in beside)
+    return len(quotes) % 2 == 0 and all(edges[marks].all() for marks in beside)
 
 
 def _check_quotes(text: str, delimiter: str, where: str) -> None:

@@ -42,9 +42,7 @@ class Flow:
     def __init__(self, source: str, *units: str) -> None:
         self._source, self._units = source, units
         self._rows: list[tuple[str, str, int, int, int, str]] = []
-        self._counted: tuple[pd.Series, int] | None = (
-            None  # units of the last step: pandas copies what is held, on writing
-        )
+        self._counted: tuple[pd.Series, int] | None = None  # units of the last step, for steps that leave none out
 
     def note(self, step: str, frame: pd.DataFrame, count: int = 0, first: Sequence[object] = ()) -> pd.DataFrame:
         """Write down a step and return ``frame`` unchanged."""
@@ -53,7 +51,7 @@ class Flow:
         return frame
 
     def _n_units(self, column: pd.Series) -> int:
-        if self._counted is None or column.array is not self._counted[0].array:
+        if self._counted is None or not column.array.equals(self._counted[0].array):
             self._counted = column, column.nunique()
         return self._counted[1]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -39,6 +40,13 @@ def clean(cells: pd.Series) -> pd.Series:
     """Strip cells and turn blank markers (`BLANKS`) into missing values; dtype ``str``."""
     text = cells.astype("str").str.strip()
     return text.where(~text.isin(BLANKS))
+
+
+def each_once(cells: pd.Series, function: Callable[[pd.Series], pd.Series]) -> pd.Series:
+    """Apply a function of text to each distinct cell once; cells without text stay missing."""
+    places, words = pd.factorize(cells.astype("str"))
+    done = function(pd.Series(words, dtype="str"))
+    return pd.Series(done.array.take(places, allow_fill=True), cells.index)
 
 
 def unformatted(cells: pd.Series) -> pd.Series:
@@ -102,9 +110,7 @@ def _is_code(text: pd.Series) -> pd.Series:
 
 
 def _bare_code(cells: pd.Series) -> pd.Series:
-    places, words = pd.factorize(cells.astype("str"))
-    bare = clean(pd.Series(words)).str.upper().str.replace(_MARKET, "", regex=True)
-    return pd.Series(bare.array.take(places, allow_fill=True), cells.index)
+    return each_once(cells, lambda words: clean(words).str.upper().str.replace(_MARKET, "", regex=True))
 
 
 def is_b_share(codes: pd.Series) -> pd.Series:
@@ -126,9 +132,7 @@ def dates(cells: pd.Series, where: str, *, zero_is_none: bool = False) -> pd.Ser
     text = clean(cells)
     if zero_is_none:
         text = text.where(text != "0")
-    codes, words = pd.factorize(text)
-    days = _days(pd.Series(words, dtype="str"))
-    read = pd.Series(np.append(days.to_numpy(), np.datetime64("NaT"))[codes], index=cells.index)  # code -1: missing
+    read = each_once(text, _days)
     bad = text.notna() & ~read.between(FIRST_DAY, LAST_DAY)
     _refuse(bad, cells, where, "are not days from 1900 to 2100")
     return read.astype("datetime64[us]")

@@ -21,6 +21,7 @@ from aigreen.data.sources.patent_tables import (
     PatentTables,
     applicants,
     chinese_numbers,
+    in_order,
     no_citations,
     one_per_application,
     patents,
@@ -81,7 +82,7 @@ def patent_records(path: Path | str, options: Options = DEFAULT, *, table: str =
     names = values.parted(frame["申请人"]).explode()
     address = values.clean(frame["申请人地址"]).groupby(frame["patent_id"]).last()
     people = applicants(frame["patent_id"].loc[names.index], names, Flow(table, "patent_id"), address=address)
-    return PatentTables(patents(one_per_application(rows, flow), flow), people, no_citations(table))
+    return PatentTables(patents(one_per_application(in_order(rows), flow), flow), people, no_citations(table))
 
 
 def _types(number: pd.Series, words: pd.Series, kind: pd.Series, flow: Flow) -> pd.Series:

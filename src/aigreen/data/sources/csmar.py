@@ -142,7 +142,7 @@ def firm_file(path: Path | str | RawTable, options: Options = DEFAULT) -> Read:
     odd = tidy["city_code"].notna() & ~tidy["city_code"].isin(known)
     flow.note("city codes in no division table", tidy, int(odd.sum()), list(tidy.loc[odd, "city_code"].unique()[:5]))
     code = _industries(frame, flow, where)
-    tidy["industry_code"] = code.str.extract(INDUSTRY)[0]
+    tidy["industry_code"] = values.each_once(code, lambda words: words.str.extract(INDUSTRY)[0])
     lost = code.notna() & tidy["industry_code"].isna()
     flow.note("industry codes not of CSRC 2012, set missing", tidy, int(lost.sum()), list(code[lost].unique()[:5]))
     if "ShortName" in frame:
@@ -176,7 +176,7 @@ def firm_names(path: Path | str | RawTable, options: Options = DEFAULT) -> Read:
         for column, kind in NAME_KINDS.items()
         if column in frame
     ]
-    rows = pd.concat([pd.DataFrame(columns=[*KEY, "region", "name", "kind"], dtype="str"), *named])
+    rows = pd.concat([frame[[*KEY, "region"]].iloc[:0].assign(name="", kind=""), *named])
     rows = rows.dropna(subset=["name"]).sort_values([*KEY, "kind", "name"])
     named_by = ["firm_id", "kind", "name"]
     tidy = rows.groupby(named_by, as_index=False).agg(first_year=("year", "min"), last_year=("year", "max"))
@@ -223,7 +223,10 @@ def equity_nature(path: Path | str, options: Options = DEFAULT) -> Read:
     frame = a_shares(frame, "Stkcd", flow, where, options)
     frame = year_ends(frame, "Reptdt", flow, where)
     frame = flow.without_repeats(frame)
-    lists = values.clean(frame["S0702b"]).str.replace(r"\.0+$", "", regex=True).str.split(r"[,，;；、\s]+", regex=True)
+    lists = values.each_once(
+        values.clean(frame["S0702b"]),
+        lambda words: words.str.replace(r"\.0+$", "", regex=True).str.split(r"[,，;；、\s]+", regex=True),
+    )
     codes = frame[KEY].assign(code=lists).explode("code").query("code != ''")
     bad = codes["code"].notna() & ~codes["code"].str.fullmatch(r"\d{4}").fillna(False).astype(bool)
     if bad.any():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from aigreen.data import canonical
@@ -181,8 +182,10 @@ def links(path: Path | str, direction: str, options: Options = DEFAULT) -> Read:
 
 def is_masked(names: pd.Series) -> pd.Series:
     """Tell partner names that are withheld: empty, "first", "customer A", "supplier 3", "***" and the like."""
-    plain = values.clean(names).str.normalize("NFKC").str.replace(r"[\s()（）:：、.]", "", regex=True)
-    return plain.isna() | plain.fillna("").map(lambda name: _MASKED.fullmatch(name) is not None)
+    places, words = pd.factorize(values.clean(names))
+    plain = pd.Series(words, dtype="str").str.normalize("NFKC").str.replace(r"[\s()（）:：、.]", "", regex=True)
+    masked = np.array([*(_MASKED.fullmatch(name) is not None for name in plain), True])  # the last of them: no name
+    return pd.Series(masked[places], names.index)
 
 
 def _partner(frame: pd.DataFrame, flow: Flow, where: str, options: Options) -> pd.Series:

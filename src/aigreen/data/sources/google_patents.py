@@ -31,6 +31,7 @@ from aigreen.data.sources.patent_tables import (
     PatentTables,
     applicants,
     application_numbers,
+    in_order,
     note_odd_numbers,
     one_per_application,
     patents,
@@ -134,9 +135,9 @@ def finished(rows: pd.DataFrame, people: pd.DataFrame, cited: pd.DataFrame, flow
     flow.note("Chinese grants given their day of publication", rows, int(fill.sum()))
     unclear = rows["patent_type"].isna()
     flow.note("type of patent unclear", rows, int(unclear.sum()), list(rows.loc[unclear, "kind"].unique()[:5]))
-    last = rows.sort_values(["patent_id", "publication_date"], kind="stable")
-    whole = one_per_application(rows.drop(columns=["publication", "kind"]), flow)
-    return PatentTables(patents(whole, flow), _people(people, last), _citations(cited, rows))
+    order = in_order(rows)
+    whole = one_per_application(order.drop(columns=["publication", "kind"]), flow)
+    return PatentTables(patents(whole, flow), _people(people, order), _citations(cited, rows))
 
 
 def files(path: Path | str, options: Options = DEFAULT) -> list[Path]:
@@ -297,7 +298,7 @@ def _unfold(table: pa.Table, name: str, fields: Sequence[str], publication: pd.S
     rows, flat = pc.list_parent_indices(lists).to_numpy(), pc.list_flatten(lists)
     known = [flat.type.field(at).name for at in range(flat.type.num_fields)]
     columns = {field: pc.struct_field(flat, field).cast(pa.string()).to_pandas() for field in fields if field in known}
-    return pd.DataFrame({"publication": publication.to_numpy()[rows], **columns}).reindex(
+    return pd.DataFrame({"publication": publication.array.take(rows), **columns}).reindex(
         columns=["publication", *fields]
     )
 
@@ -319,25 +320,39 @@ def _titles(table: pa.Table, where: str) -> pd.Series:
     return values.clean(best.reindex(index).astype("str"))
 
 
-def _people(people: pd.DataFrame, last: pd.DataFrame) -> Read:
-    by = last.drop_duplicates("publication")
-    at = pd.Index(by["publication"]).get_indexer(people["publication"])
-    frame = people.assign(patent_id=by["patent_id"].array.take(at, allow_fill=True), at=at).dropna(subset="patent_id")
-    frame = frame[frame["at"] == frame.groupby("patent_id")["at"].transform("max")]
-    return applicants(frame["patent_id"], frame["name"], Flow(TABLE, "patent_id"), country=frame["country_code"])
+def _people(people: pd.DataFrame, order: pd.DataFrame) -> Read:
+    by = order.drop_duplicates("publication")
+    at = _places(people["publication"], by)
+    people, at = people[at >= 0], at[at >= 0]
+    application = pd.factorize(by["patent_id"])[0][at]
+    last = at == pd.Series(at).groupby(application).transform("max").to_numpy()
+    frame = people[last]
+    patent_id = pd.Series(by["patent_id"].array.take(at[last]), frame.index)
+    return applicants(patent_id, frame["name"], Flow(TABLE, "patent_id"), country=frame["country_code"])
 
 
 def _citations(cited: pd.DataFrame, rows: pd.DataFrame) -> Read:
-    by = rows.drop_duplicates("publication").set_index("publication")["patent_id"]
+    by = rows.drop_duplicates("publication")
     frame = pd.DataFrame(
         {
-            "patent_id": cited["publication"].map(by).astype("str"),
+            "patent_id": _applications(cited["publication"], by),
             "cited_publication": values.clean(cited["publication_number"]),
         }
     ).dropna()
     flow = Flow("citations", "patent_id")
     frame = flow.keep(frame, ~frame.duplicated(), "cited twice by one application")
-    frame["cited_id"] = frame["cited_publication"].map(by).astype("str")
+    frame["cited_id"] = _applications(frame["cited_publication"], by)
     own = (frame["cited_id"] == frame["patent_id"]).fillna(False)
     frame = flow.keep(frame, ~own.astype(bool), "own earlier publication")
     return Read(canonical.check("citations", frame), flow.to_frame())
+
+
+def _applications(publications: pd.Series, by: pd.DataFrame) -> pd.Series:
+    """Give the application of each publication, missing where it is not known."""
+    return pd.Series(by["patent_id"].array.take(_places(publications, by), allow_fill=True), publications.index)
+
+
+def _places(publications: pd.Series, by: pd.DataFrame) -> np.ndarray:
+    """Give the row of each publication among those known, -1 where it is none of them."""
+    found = pc.index_in(pa.array(publications, pa.string()), value_set=pa.array(by["publication"], pa.string()))
+    return pc.fill_null(found, -1).to_numpy()

@@ -16,6 +16,7 @@ from aigreen.data.sources.patent_tables import (
     PatentTables,
     applicants,
     application_numbers,
+    in_order,
     no_citations,
     note_odd_numbers,
     one_per_application,
@@ -73,7 +74,7 @@ def patent_records(path: Path | str, options: Options = DEFAULT) -> PatentTables
     last = last.drop_duplicates("patent_id", keep="last")
     names = values.parted(last["names"]).explode()
     people = applicants(last["patent_id"].loc[names.index], names, Flow(LENS.table, "patent_id"))
-    whole = one_per_application(rows.drop(columns="names"), flow)
+    whole = one_per_application(in_order(rows.drop(columns="names")), flow)
     return PatentTables(patents(whole, flow), people, no_citations(LENS.table))
 
 

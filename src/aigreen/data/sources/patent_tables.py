@@ -73,13 +73,19 @@ def note_odd_numbers(rows: pd.DataFrame, flow: Flow) -> None:
     flow.note("Chinese application numbers of another form, kept as written", rows, int(odd.sum()), first)
 
 
-def one_per_application(frame: pd.DataFrame, flow: Flow) -> pd.DataFrame:
-    """Put publications of one application together.
+def in_order(frame: pd.DataFrame) -> pd.DataFrame:
+    """Sort publications by application and day of publication; those of one day stay in the order given."""
+    keys = pa.Table.from_pandas(frame[["patent_id", "publication_date"]], preserve_index=False)
+    order = pc.sort_indices(keys, [(name, "ascending") for name in keys.column_names])
+    return frame.take(order.to_numpy())
+
+
+def one_per_application(order: pd.DataFrame, flow: Flow) -> pd.DataFrame:
+    """Put publications of one application together, sorted by `in_order`.
 
     Days of filing, publication and priority are the earliest, the grant the latest; everything else is taken from the
     last publication that has it.
     """
-    order = frame.sort_values(["patent_id", "publication_date"], ignore_index=True, kind="stable")
     repeated = order.duplicated("patent_id", keep=False)
     several = order[repeated].groupby("patent_id", sort=False)
     last = {column: "last" for column in order.columns if column != "patent_id"}
@@ -114,8 +120,8 @@ def applicants(
     address : Series, optional
         By application (index); goes to the first applicant.
     """
-    frame = pd.DataFrame({"patent_id": patent_id.to_numpy(), "name": values.clean(names).to_numpy()}).astype("str")
-    frame["country"] = pd.NA if country is None else values.clean(country).to_numpy()
+    frame = pd.DataFrame({"patent_id": patent_id.array, "name": values.clean(names).array}).astype("str")
+    frame["country"] = pd.NA if country is None else values.clean(country).array
     named = frame[frame["name"].notna() & (frame["name"] != "")]
     unique = named.drop_duplicates(["patent_id", "name"], ignore_index=True)
     unique["position"] = unique.groupby("patent_id").cumcount() + 1

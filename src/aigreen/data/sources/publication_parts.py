@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import ibis
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -22,6 +23,9 @@ from aigreen.data.raw.files import open_parquet
 from aigreen.data.raw.flow import Flow, Read, summed, together
 from aigreen.data.sources.google_patents import PARTS, TABLE, Piece, files, finished, publications, unfolded
 from aigreen.data.sources.patent_tables import PatentTables
+
+if TYPE_CHECKING:
+    import ibis
 
 ROWS_A_PART, BATCH = 1_000_000, 100_000
 BYTES_A_ROW = 1_000  # of JSON, packed or not
@@ -35,7 +39,7 @@ _ORDER = {
 def publications_in_parts(
     path: Path | str,
     spill: Path,
-    backend: ibis.BaseBackend,
+    connect: Callable[[], ibis.BaseBackend],
     options: Options = DEFAULT,
     *,
     office: str | None = None,
@@ -49,8 +53,8 @@ def publications_in_parts(
         See there.
     spill : Path
         Folder for the parts; emptied first, and to be removed when the tables have been copied.
-    backend : Backend
-        DuckDB, with the memory it may use.
+    connect : callable
+        Gives DuckDB, with the memory it may use; called where there is more than one part.
 
     Returns
     -------
@@ -82,6 +86,7 @@ def publications_in_parts(
         known.to_parquet(spill / f"known-{part:04d}.parquet", index=False)
     ledgers = {name: summed(parts) for name, parts in flows.items()}
     ledgers["patents"] = together(summed([begun.to_frame()]), ledgers["patents"])
+    backend = connect()
     return PatentTables(*(Read(_joined(backend, spill, name), ledgers[name]) for name in _ORDER))
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from aigreen.data.assemble.outcomes import add_records
 from aigreen.data.assemble.sheet import Sheet
-from aigreen.data.patents.counts import measures
+from aigreen.data.patents.measures import measures
 
 YEARS = range(2014, 2022)
 

@@ -6,7 +6,7 @@ import pytest
 from aigreen.data import canonical
 from aigreen.data.assemble.outcomes import add_cnrds, add_records
 from aigreen.data.assemble.sheet import Sheet
-from aigreen.data.patents.counts import measures
+from aigreen.data.patents.measures import measures
 
 YEARS = (2010, 2011, 2012, 2013)
 

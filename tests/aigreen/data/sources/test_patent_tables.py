@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from aigreen.data.sources.patent_tables import chinese_numbers
+from aigreen.data.sources.patent_tables import chinese_numbers, in_order
 from aigreen.errors import SourceError
 
 
@@ -23,3 +23,9 @@ def test_chinese_application_numbers():
 def test_the_year_of_application_numbers(number):
     with pytest.raises(SourceError, match=f"1 cells are not Chinese application numbers.*'{number}'"):
         chinese_numbers(pd.Series([number], name="申请号"), "f")
+
+
+def test_publications_of_an_application_are_sorted_by_day_and_those_of_one_day_stay_in_order():
+    days = pd.to_datetime(["2020-01-01", None, "2021-01-01", "2020-01-01", "2020-01-01"])
+    frame = pd.DataFrame({"patent_id": ["b", "a", "a", "a", "b"], "publication_date": days, "at": range(5)})
+    assert in_order(frame)["at"].tolist() == [3, 2, 1, 0, 4]

@@ -30,8 +30,14 @@ def test_tables_and_ledgers_do_not_depend_on_the_parts(export, tmp_path, monkeyp
     monkeypatch.setattr(publication_parts, "BATCH", batch)
     names = ["patents", "patent_applicants", "citations"]
     expected = make(tmp_path / "expected", names, lambda: publications(export, office=office))
-    backend = connect(tmp_path / "spill")
-    parts = publication_parts.publications_in_parts(export, tmp_path / "parts", backend, office=office)
+    opened = []
+
+    def database():
+        opened.append(connect(tmp_path / "spill"))
+        return opened[0]
+
+    parts = publication_parts.publications_in_parts(export, tmp_path / "parts", database, office=office)
+    assert len(opened) == (rows < 100_000_000)
     in_memory = [isinstance(read.table, pd.DataFrame) for read in parts]
     assert in_memory == [rows == 100_000_000] * 3
     made = make(tmp_path / "canonical", names, lambda: parts)
