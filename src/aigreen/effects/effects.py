@@ -109,7 +109,7 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
     root : ndarray, shape (r, k), optional
         In place of `psi` where clusters are too many to keep: rows with the same sums of products, over all and within
         each cohort, so that :math:`\hat V = \sum_r x_r x_r'`. `mass` and `cluster_shares` then have these rows.
-    df : int, optional
+    df : float, optional
         Degrees of freedom of t intervals where `cluster_shares` is None; None for the normal distribution.
     cluster_shares : ClusterShares, optional
         How treated and comparison rows are spread over clusters: intervals and tests then use the degrees of freedom
@@ -153,7 +153,7 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
     weights: pd.DataFrame | None = None
     covariance: np.ndarray | None = None
     root: np.ndarray | None = None
-    df: int | None = None
+    df: float | None = None
     cluster_shares: ClusterShares | None = None
     products: Products | None = None
     leads: Leads = "path"
@@ -860,7 +860,7 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
         """Degrees of freedom of intervals in words; nothing where they are normal."""
         small = self._spread
         if small is None:
-            return [] if self.df is None else [f"t with {self.df:,} degrees of freedom"]
+            return [] if self.df is None else [f"t with {round(self.df, 1):,} degrees of freedom"]
         known = small.df[np.isfinite(small.df)]
         if not known.size:
             return ["none: all treated rows, or all comparison rows, stand in one cluster"]
@@ -1137,7 +1137,7 @@ def _four(value: float) -> str:
     return f"{value:.4f}"
 
 
-def _smallest(parts: Sequence[Effects]) -> int | None:
+def _smallest(parts: Sequence[Effects]) -> float | None:
     return min((part.df for part in parts if part.df is not None), default=None)
 
 

@@ -57,7 +57,9 @@ def conley(
     -------
     Effects
         Without influence functions; the covariance is joint, so that tests of several effects work. A covariance with
-        negative eigenvalues is replaced by the nearest positive semi-definite one, with a `CovarianceWarning`.
+        negative eigenvalues is replaced by the nearest positive semi-definite one, with a `CovarianceWarning`. With few
+        treated clusters intervals are those of t with the degrees of freedom that these leave (the fewest of several
+        effects), and an effect on one treated cluster has no error.
 
     Notes
     -----
@@ -88,13 +90,18 @@ def conley(
     psi = np.zeros((len(places), len(effects)))
     np.add.at(psi, place.ravel(), effects.psi[present])
     covariance = _positive(spatial_covariance(psi, _neighbours(places, cutoff_km, kernel)))
+    df: float | None = None
+    if effects.few_treated:
+        left = effects.effective_clusters()["df"].to_numpy()
+        covariance[np.isnan(left)] = covariance[:, np.isnan(left)] = np.nan
+        df = float(np.nanmin(left, initial=np.inf))
     estimated_mass = effects.mass is not None and effects.mass.influence is not None
     return replace(
         effects,
         psi=None,
         covariance=covariance,
         mass=None if estimated_mass else effects.mass,
-        df=None,
+        df=df,
         conventions={**effects.conventions, "variance": f"Conley, {kernel} kernel, {cutoff_km:g} km"},
     )
 
