@@ -29,7 +29,7 @@ class StatsmodelsResults:
         index: pd.Index
         n_rows: int
         n_clusters: int
-        df: int | None
+        df: float | None
         estimates: pd.Series
         std_errors: pd.Series
         vcov: pd.DataFrame
