@@ -27,7 +27,7 @@ class Tidy:
         n_units: int
         n_clusters: int
         to_frame: Callable[[float], pd.DataFrame]
-        df: int | None
+        df: float | None
 
     @typed
     def tidy(self, level: float = 0.95, *, backend: Backend = "pandas") -> Any:

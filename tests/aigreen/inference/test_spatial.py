@@ -134,7 +134,7 @@ def test_bad_input_is_named():
 @pytest.mark.filterwarnings("ignore::aigreen.errors.SmallCellWarning")
 @pytest.mark.parametrize(("treated", "seed"), [(3, 0), (4, 1), (1, 2)])
 def test_few_treated_clusters_leave_their_degrees_of_freedom(treated, seed):
-    """With 3 and 4 of 24 units treated normal intervals reject true nulls in .14 and .09 of 300 samples, these in .04."""
+    """With 3 and 4 of 24 units treated normal intervals reject true nulls in .14 and .09 of samples, these in .04."""
     rng = np.random.default_rng(seed)
     first = np.zeros(24, dtype=int)
     first[:treated] = np.resize([6, 6, 8, 9], treated)
