@@ -13,6 +13,7 @@ from aigreen.decomposition.parts import DIRECT, SPILLOVER, TOTAL
 from aigreen.effects.effects import Effects
 from aigreen.effects.multiplier import Band
 from aigreen_study.specification.parts import Behind, Movement, against_truth, require_parts, shares
+from aigreen_study.specification.split import response_note
 from aigreen_study.tables.estimates import (
     TOLD,
     attributed,
@@ -69,10 +70,12 @@ class Notes:
             f"Fixed effects: {', '.join(in_sentence(effect_label(effect, labels)) for effect in effects)}. "
             f"Errors are clustered by {in_sentence(labels[roles['cluster']])}, {centred}."
         )
-        self.exposures = f"{on_outcome(options, labels)}, averaged over treated rows. The parts add up to the total."
-        exposed = f" Exposure: {in_sentence(labels[options['exposure']])}." if options["exposure"] else ""
+        said = f"{on_outcome(options, labels)}, averaged over treated rows. The parts add up to the total."
+        response = response_note(options)
+        exposed = f" Exposure: {in_sentence(labels[options['exposure']])}. {response}" if options["exposure"] else ""
+        self.exposures = f"{said} {response}".rstrip()
         self.parts = (
-            f"{self.exposures}{exposed} {model} Intervals of shares hold the "
+            f"{said}{exposed} {model} Intervals of shares hold the "
             "values for which part less share times total is not rejected (Fieller); where the total is too near zero, "
             "nothing bounds a share (none)."
         )

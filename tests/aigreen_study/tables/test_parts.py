@@ -10,7 +10,7 @@ from aigreen.errors import ReportError
 from aigreen_study.figures import parts_figure, parts_horizon_figure
 from aigreen_study.numbers import headline
 from aigreen_study.numbers.prose import Ledger
-from aigreen_study.specification.decomposed import on_scales
+from aigreen_study.specification.decomposed import on_scales, study_decomposition
 from aigreen_study.specification.parts import Movement, against_truth, movement, shares, support
 from aigreen_study.tables.parts import (
     Notes,
@@ -162,6 +162,20 @@ def test_notes_of_moves_leave_the_number_of_leads_to_the_table():
     told = Notes(options, {"unit": "Unit", "year": "Year", "y": "Y"}, roles).moves
     assert "the test is joint for the years before treatment that the table counts." in told
     assert "3" not in told  # as asked for; data may have fewer
+
+
+@pytest.mark.parametrize(
+    ("response", "said"),
+    [("bins", "the same for any exposure above zero (one bin)"), ("linear", "in proportion to exposure (linear)")],
+)
+def test_notes_say_how_the_response_grows_as_it_was_fitted(response, said, panel):
+    options = {"variance": "leave_one_out", "exposure": "ring", "outcome": "y", "channels": ["m"], "response": response}
+    names = {"unit": "Unit", "year": "Year", "y": "Y", "ring": "Ring"}
+    told = Notes(options, names, {"unit": "unit", "time": "year", "cluster": "unit"})
+    assert all(f" Response to exposure: {said}." in text for text in (told.parts, told.exposures))
+    assert "Response" not in told.moves
+    fitted = study_decomposition(options).fit(panel, "y").conventions["response"]
+    assert fitted.startswith(f"{response} (ring), ")
 
 
 def test_exposures_stand_side_by_side(overall, panel):
