@@ -296,10 +296,20 @@ def _p_values(effect: Effects, adjusted: float) -> tuple[Cell, Cell]:
 
 
 def _notes(results: Results, *more: str) -> str:
-    said = [results.exhibit.notes, *more]
+    said = [results.exhibit.notes, *more, *_small_cells(results)]
     label = {part.id: part.label or part.id for part in results.exhibit.specifications}
     said += not_estimated({label[key]: why for key, why in results.failures.items()})
     return " ".join(filter(None, said))
+
+
+def _small_cells(results: Results) -> list[str]:
+    """Say which errors are too small because cohorts or effects stand in very few clusters or units."""
+    said = []
+    for text, parts in results.small_cells.items():
+        whose = list(dict.fromkeys(part.label or part.method.label for part in parts))
+        some = f"some {text.replace(': ', ', and ', 1)}."
+        said.append(_of("" if len(parts) == len(results.estimated) else "; ".join(whose), some[0].upper() + some[1:]))
+    return said
 
 
 def not_estimated(failures: Mapping[str, str]) -> list[str]:
