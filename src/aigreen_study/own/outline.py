@@ -33,9 +33,11 @@ def outline(found: Look, roles: Mapping[str, str], outcome: str, file: str, year
     """
     named: dict[str, object] = {**roles, **({"name": found.name} if found.name else {}), "unit_label": "Units"}
     named |= {"freq": found.freq} if found.freq != "Y" else {}
-    word = WORDS[found.freq]
+    word, unit = WORDS[found.freq], roles["unit"]
+    level = next((column for column, sizes in found.clusters.items() if sizes.enough), "")
+    named |= {"cluster": level} if level else {}
     low, high = found.horizons
-    printed = {"unit": roles["unit"], "period": roles["time"], "outcome": outcome}
+    printed = {"unit": unit, "period": roles["time"], "outcome": outcome} | ({"cluster": level} if level else {})
     foreign = {column: word.capitalize() for word, column in printed.items() if not printable(column)}
     lines = [
         HEAD.format(
@@ -58,7 +60,7 @@ def outline(found: Look, roles: Mapping[str, str], outcome: str, file: str, year
         *([f"# Assumed: of the dates in {' and '.join(found.dates)} the {word} counts."] if found.dates else []),
         *([f"# Assumed: a period is a {word}; horizons count {word}s."] if found.freq in IN_A_YEAR else []),
         *(["# Assumed: periods are numbered; freq: Y if they are years."] if found.freq == 1 else []),
-        *_clustered(found, roles["unit"], named),
+        *_clustered(found, unit, named, level),
         f"outcome: {_text(outcome)}",
     ]
     if found.counts:
@@ -98,15 +100,25 @@ def outline(found: Look, roles: Mapping[str, str], outcome: str, file: str, year
     return "\n".join(lines) + "\n"
 
 
-def _clustered(found: Look, unit: str, named: Mapping[str, object]) -> list[str]:
+def _clustered(found: Look, unit: str, named: Mapping[str, object], level: str) -> list[str]:
     """Say by what errors are clustered, and by what they could be where treatment varies above the unit."""
     if not found.clusters:
         return [f"# Assumed: errors are clustered by {unit}. Another column: add cluster to panel."]
-    level = found.clusters[0]
+    units = f"{unit} ({found.units - found.always:,}, {found.treated:,} of them treated)"
+    other = level or next(iter(found.clusters))
+    above = f"{other} ({found.clusters[other].groups:,}, {found.clusters[other].treated:,} of them treated)"
+    shared = "all units share their first treated period"
+    if level:
+        finer = {key: value for key, value in named.items() if key != "cluster"}
+        return [
+            f"# Assumed: errors are clustered by {above}, in each of which {shared}. By {unit} they would be those of",
+            f"# {units}, as if treatment fell on each by itself:",
+            f"# panel: {_flow(finer)}",
+        ]
     return [
-        f"# Assumed: errors are clustered by {unit}. In each {level} all units share their first treated period: "
-        f"errors by the level of treatment are those with cluster: {_text(level)} in panel.",
-        f"# panel: {_flow({**named, 'cluster': level})}",
+        f"# Assumed: errors are clustered by {units}. In each {above} {shared}, but there are",
+        f"# too few to be taken unasked. By the level of treatment: cluster: {_text(other)} in panel.",
+        f"# panel: {_flow({**named, 'cluster': other})}",
     ]
 
 
