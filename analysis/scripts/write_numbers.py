@@ -23,6 +23,8 @@ with study_step(snakemake) as step:
     options, outcome = config["decomposition"], config["outcomes"]["level"]
     ledger = Ledger(rule="numbers")
     headline.add_sample(ledger, panel, outcome, step.periods, unit=step.codebook.loc[outcome, "unit"])
+    if is_own(config):
+        headline.add_constant(ledger, panel, config["outcomes"]["log"])
     headline.add_flow(ledger, pd.read_csv(snakemake.input.sample_flow))
     if step.places != NO_PLACES:
         headline.add_zones(ledger, frame[step.roles["cluster"]].unique(), step.places)

@@ -59,6 +59,15 @@ def add_sample(ledger: Ledger, panel: Panel, outcome: str, periods: Periods = YE
     ledger.add("outcome_zero_share", float((values == 0).mean()), fmt="share", exhibit="tables/descriptives")
 
 
+def add_constant(ledger: Ledger, panel: Panel, outcome: str) -> None:
+    """Enter the value of an outcome that is the same in all treated rows, and their number; nothing of any other."""
+    after = panel.column(outcome)[panel.treated]
+    after = after[~np.isnan(after)]
+    if len(after) and (after == after[0]).all():
+        ledger.add("outcome_constant", float(after[0]), fmt="adaptive", exhibit="tables/descriptives")
+        ledger.add("outcome_constant_rows", len(after), fmt="count", exhibit="tables/descriptives")
+
+
 def add_flow(ledger: Ledger, flow: pd.DataFrame) -> None:
     """Enter the units of the raw file and those left out on the way to the panel."""
     units = flow["n_units"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -24,6 +25,7 @@ from aigreen_study.tables.formats import MINUS
 from aigreen_study.tables.table import Cell, Group, Row, Table
 from aigreen_study.words import in_sentence, listed
 
+_CODE, _ARGUMENT = re.compile(r"\w=|\w\(|`"), re.compile(r"(\w+)='?(\w+)'?")
 SIZES = ("Observations", "Units")
 CENTRED = {
     "leave_one_out": "Leave-one-out errors (treated rows are centred without their own cluster), larger than "
@@ -313,8 +315,15 @@ def _small_cells(results: Results) -> list[str]:
 
 
 def not_estimated(failures: Mapping[str, str]) -> list[str]:
-    """Say of each label why these data give no estimate."""
-    return [f"Not estimated: {label} ({why})." for label, why in failures.items()]
+    """Say of each label why these data give no estimate, without what errors advise to those who program."""
+    return [f"Not estimated: {label} ({_reason(why)})." for label, why in failures.items()]
+
+
+def _reason(error: str) -> str:
+    """Leave out the clauses of an error that name arguments or calls; where all do, write the first in words."""
+    clauses = error.split("; ")
+    plain = [clause for clause in clauses if not _CODE.search(clause)]
+    return "; ".join(plain) or _ARGUMENT.sub(lambda found: " ".join(found.groups()).replace("_", " "), clauses[0])
 
 
 def _errors(results: Results, labels: Mapping[str, str]) -> str:

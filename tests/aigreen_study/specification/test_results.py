@@ -11,7 +11,14 @@ from aigreen_study.numbers.prose import Ledger
 from aigreen_study.specification.estimate import SMALL, fit
 from aigreen_study.specification.results import Results, read_results, write_results
 from aigreen_study.specification.specification import Exhibit
-from aigreen_study.tables.exhibits import choices, columns_table, contrast_table, estimates_table, range_table
+from aigreen_study.tables.exhibits import (
+    choices,
+    columns_table,
+    contrast_table,
+    estimates_table,
+    not_estimated,
+    range_table,
+)
 
 from .parts import LABELS, ROLES, estimate, same, specification
 
@@ -273,3 +280,17 @@ def test_errors_that_a_lone_cohort_makes_too_small_are_told_in_notes_and_text(fr
     add_small_cells(ledger, found)
     assert ledger["e_small_cells"]["text"] == "“SUN_ABRAHAM” and “STACKED”"
     assert "ome cohorts" not in estimates_table(results(lone, "estimates", parts[0]), LABELS, level=0.95).notes
+
+
+@pytest.mark.parametrize(
+    ("error", "printed"),
+    [
+        ("no row is treated; name a treatment= column or a cohort; left out before: 2 rows: outcome always zero",
+         "no row is treated; left out before: 2 rows: outcome always zero"),
+        ("9 restrictions but 2 clusters; test fewer, as by event_study(window=...)", "9 restrictions but 2 clusters"),
+        ("variance='leave_one_out' needs two clusters; with variance='conservative' nothing counts",
+         "variance leave one out needs two clusters"),
+    ],
+)  # fmt: skip
+def test_tables_print_reasons_without_advice_to_programmers(error, printed):
+    assert not_estimated({"OLS": error}) == [f"Not estimated: OLS ({printed})."]
