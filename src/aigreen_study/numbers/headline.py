@@ -16,7 +16,7 @@ from aigreen.panel.panel import Panel
 from aigreen_study.numbers.prose import Ledger
 from aigreen_study.run.periods import IN_A_YEAR, YEARS, Periods
 from aigreen_study.specification.joint_tests import IN_WORDS, pretrend
-from aigreen_study.specification.parts import Behind, Movement, against_truth, shares
+from aigreen_study.specification.parts import Behind, Movement, against_truth, shares, tells_total, unbounded_shares
 from aigreen_study.words import in_sentence, listed
 
 FEW = 5
@@ -159,11 +159,12 @@ def add_decomposition(
             ledger.add(f"{key}_{part}_share{suffix}", value, fmt="share", exhibit=exhibit)
     found = [part for part, (low, high) in wide.iterrows() if low > 0 or high < 0]
     ledger.add(f"{key}_found", _phrase(found, labels), exhibit=exhibit)
-    clear = bool(point["conf_low"].iloc[0] > 0 or point["conf_high"].iloc[0] < 0)
+    unknown = unbounded_shares(ratio)
+    but = f", but for that of {_phrase(unknown, labels)}, which too few clusters bear" if unknown else ""
     ledger.add(
         f"{key}_shares_verdict",
-        "shares of it can be read, with their intervals"
-        if clear
+        f"shares of it can be read, with their intervals{but}"
+        if tells_total(point)
         else "shares of a total that may be zero have no clear meaning and stand in the table for completeness only",
         exhibit=exhibit,
     )

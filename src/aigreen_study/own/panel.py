@@ -28,8 +28,8 @@ def own_panel(config: Mapping[str, Any]) -> Assembled:
     Raises
     ------
     DataError
-        An outcome that is the same in all rows of treated units, a dose in rows without treatment; a subclass, for rows that are no panel: keys that stand twice, cohorts that
-        vary within a unit.
+        An outcome that is the same in all rows of treated units, a dose in rows without treatment; a subclass, for rows
+        that are no panel: keys that stand twice, cohorts that vary within a unit.
     ConfigError
         Groups whose values the data do not have, links between units that are not there.
     """

@@ -12,7 +12,15 @@ import pandas as pd
 from aigreen.decomposition.parts import DIRECT, SPILLOVER, TOTAL
 from aigreen.effects.effects import Effects
 from aigreen.effects.multiplier import Band
-from aigreen_study.specification.parts import Behind, Movement, against_truth, require_parts, shares
+from aigreen_study.specification.parts import (
+    Behind,
+    Movement,
+    against_truth,
+    require_parts,
+    shares,
+    tells_total,
+    unbounded_shares,
+)
 from aigreen_study.specification.split import response_note
 from aigreen_study.tables.estimates import (
     TOLD,
@@ -26,7 +34,7 @@ from aigreen_study.tables.estimates import (
 )
 from aigreen_study.tables.exhibits import effect_label
 from aigreen_study.tables.table import Cell, Group, Row, Spanner, Table
-from aigreen_study.words import in_sentence
+from aigreen_study.words import in_sentence, listed
 
 CENTRED = {
     "conservative": "treated rows centred by cohort and {}",
@@ -76,8 +84,7 @@ class Notes:
         self.exposures = f"{said} {response}".rstrip()
         self.parts = (
             f"{said}{exposed} {model} Intervals of shares hold the "
-            "values for which part less share times total is not rejected (Fieller); where the total is too near zero, "
-            "nothing bounds a share (none)."
+            "values for which part less share times total is not rejected (Fieller)."
         )
         growth = ""
         if "counts" in options:
@@ -174,10 +181,27 @@ def decomposition_table(
         columns=("Estimate", "Std. error", "low", "high", "low", "high", "Share", "low", "high"),
         spanners=((*_intervals(level, width=2), Spanner("Share of the total", 6, 9)),),
         groups=_total_apart(rows),
-        notes=notes,
+        notes=f"{notes} {_on_shares(point, ratio)}".strip(),
         simulated=simulated,
     )
     return attributed(table, rows=[("decomposition", overall)] * len(rows))
+
+
+def _on_shares(point: pd.DataFrame, ratio: pd.DataFrame) -> str:
+    """Say why nothing bounds a share: the total, or the degrees of freedom of the part; nothing where all are bounded.
+
+    A share is judged with the degrees of freedom of the part where these are fewer than those of the total.
+    """
+    unbounded = unbounded_shares(ratio)
+    if not unbounded:
+        return ""
+    if tells_total(point):
+        parts = listed([in_sentence(str(part)) for part in unbounded])
+        return (
+            f"Nothing bounds the share {parts} (none): too few treated clusters tell the error of this part, and with "
+            "as few degrees of freedom the total cannot be told from zero."
+        )
+    return "Where the total cannot be told from zero, nothing bounds a share (none)."
 
 
 def exposures_table(

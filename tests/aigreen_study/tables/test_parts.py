@@ -128,6 +128,37 @@ def test_shares_are_fieller_sets_and_unbounded_where_the_total_may_be_zero(overa
     assert ledger["dec_m_share_low"]["text"] == "none"
 
 
+def test_a_share_without_bounds_has_its_reason(monkeypatch):
+    """The total is clear; the channel rests on so few clusters that with its degrees of freedom the total is not."""
+
+    def told(values, errors, few=()):
+        parts = made(values, errors)
+        found = parts.effective_clusters().assign(df=100.0)
+        found.loc[list(few), "df"] = 1.0
+        with monkeypatch.context() as patch:
+            patch.setattr(Effects, "effective_clusters", lambda self: found)
+            ledger = Ledger("numbers")
+            headline.add_decomposition(ledger, parts, part_labels(["m"], CODEBOOK), level=0.95, **BAND)
+            table = decomposition_table(parts, notes="A note.", **BAND)
+        texts = {row.label: [cell.text for cell in row.cells[7:]] for row in table.rows[1:]}
+        without = [part for part, ends in texts.items() if "none" in ends]
+        return table.notes, ledger["dec_shares_verdict"]["text"], without
+
+    clear = ([0.5, 0.2, 0.2, 0.1], [0.1] * 4)
+    note, verdict, without = told(*clear)
+    assert note.endswith("A note.") and verdict == "shares of it can be read, with their intervals" and not without
+    note, verdict, without = told(*clear, few=["m"])
+    assert without == ["m"]
+    assert "Nothing bounds the share m (none): too few treated clusters tell the error of this part" in note
+    assert verdict.endswith(
+        "with their intervals, but for that of the part through industry structure, which too few clusters bear"
+    )
+    note, verdict, without = told([0.1, 0.2, -0.2, 0.1], [1.0] * 4)
+    assert without == ["direct", "m", "spillover"]
+    assert note.endswith("Where the total cannot be told from zero, nothing bounds a share (none).")
+    assert "too few clusters" not in verdict
+
+
 def test_the_ledger_calls_the_number_of_leads_so(panel):
     study = Imputation(leads=2).fit(panel, "y").event_study()
     ledger = Ledger("numbers")
