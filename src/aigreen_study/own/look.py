@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from aigreen_study.run.periods import IN_A_YEAR, Freq, Periods
 
 FEW_VALUES, FEW_NAMES, MOST_SUGGESTED = 6, 12, 8
 FURTHEST = {"Y": 5, "Q": 8, "M": 12, 1: 5}  # horizons
+_WEIGHT = re.compile(r"(^|_)([paf]?weights?|wts?|wgts?|[pa]w)$|^popwt$|权重$")
 LATITUDE, LONGITUDE = ("lat", "latitude"), ("lon", "lng", "long", "longitude")
 
 
@@ -51,6 +53,8 @@ class Look:
         Columns of many numbers that stay within units.
     treated : int
         Units that are first treated between their second and the last period.
+    weights : list of str
+        Columns of numbers that are called weights.
     clusters : dict of str to Level
         Columns above the unit in each of whose values all units share their first treated period, the coarsest first;
         of units that are not treated from their first period on.
@@ -78,6 +82,7 @@ class Look:
     controls: list[str]
     steady: list[str]
     treated: int
+    weights: list[str]
     clusters: dict[str, Level]
     groups: dict[str, list[object]]
     alone: dict[str, list[object]]
@@ -115,6 +120,8 @@ def look(frame: pd.DataFrame, roles: Mapping[str, str], outcome: str) -> Look:
     low = min(furthest, int(used.max() - first - 1)) if used.size else 1
     high = min(furthest, int(last - used.min())) if used.size else 1
     others = [column for column in frame.columns if column not in {*roles.values(), outcome}]
+    weights = [column for column in others if _WEIGHT.search(column.lower()) and _numeric(frame[column])]
+    others = [column for column in others if column not in weights]
     steady, moving = _by_variation(frame, roles["unit"], others)
     places = tuple(next((c for c in steady if c.lower() in known), "") for known in (LATITUDE, LONGITUDE))
     rows = panel.in_frame_order(treated[panel.unit_codes])
@@ -137,11 +144,16 @@ def look(frame: pd.DataFrame, roles: Mapping[str, str], outcome: str) -> Look:
         controls=_controls(frame, moving, outcome),
         steady=_steady(frame, _told_without_treatment(frame, steady, rows), places),
         treated=int(used.size),
+        weights=weights,
         clusters=levels(frame[kept], roles["unit"], steady, panel.in_frame_order(cohort[panel.unit_codes])[kept]),
         groups=groups,
         alone=alone,
         horizons=(-max(low, 1), high),
     )
+
+
+def _numeric(column: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(column) and bool((column.dropna() >= 0).all())
 
 
 def _by_variation(frame: pd.DataFrame, unit: str, columns: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -64,6 +64,7 @@ def printed_facts(config: Mapping[str, Any], exhibits: Mapping[str, Exhibit]) ->
             "response": RESPONSES[config["decomposition"]["response"]],
             "moved": [config["outcomes"]["log"], *config["decomposition"]["channels"]],
             "groups": {f"heterogeneity_{name}": _name(config, name) for name in own["groups"]},
+            "names": {f"heterogeneity_{name}": list(values) for name, values in own["groups"].items()},
             "dose": _name(config, own["dose"]) if "dose" in own else "",
             "map": "coordinates" in own,
             "exhibits": {name: shown.kind for name, shown in exhibits.items()},

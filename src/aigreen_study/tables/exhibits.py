@@ -384,9 +384,10 @@ def _treated(results: Results) -> str:
             said[name] = f"{treated:,} of {results.fitted[part.id].n_clusters:,}"
     if not said:
         return ""
-    usual = Counter(said.values()).most_common(1)[0][0]
-    others = [f"{label}: {counted}" for label, counted in said.items() if counted != usual]
-    return f"Clusters with treated rows, of all: {'; '.join([usual, *others])}."
+    usual, times = Counter(said.values()).most_common(1)[0]
+    first = [usual] if times > 1 or len(said) == 1 else []
+    others = [f"{label}: {counts}" for label, counts in said.items() if not first or counts != usual]
+    return f"Clusters with treated rows, of all: {'; '.join([*first, *others])}."
 
 
 def _named(text: str, effects: Effects, labels: Mapping[str, str]) -> str:

@@ -34,7 +34,7 @@ from aigreen_study.tables.estimates import (
 )
 from aigreen_study.tables.exhibits import effect_label
 from aigreen_study.tables.table import Cell, Group, Row, Spanner, Table
-from aigreen_study.words import in_sentence, listed
+from aigreen_study.words import counted, in_sentence, listed
 
 CENTRED = {
     "conservative": "treated rows centred by cohort and {}",
@@ -108,16 +108,18 @@ def rows_note(found: Behind, units: str) -> str:
     """
     out = ""
     if found.treated_incomplete:
-        out += f"; {found.treated_incomplete:,} treated rows lack a value and are left out"
+        lack = "lacks a value and is" if found.treated_incomplete == 1 else "lack a value and are"
+        out += f"; {counted(found.treated_incomplete, 'treated row')} {lack} left out"
     if found.treated_unreached or found.exposed_unreached:
         out += (
             f"; {found.treated_unreached:,} treated and {found.exposed_unreached:,} exposed rows without a clean row "
             "to compare with are left out"
         )
+    both = f"1 of the {units} is" if len(found.both) == 1 else f"{len(found.both):,} {units} are"
     return (
         f"Rows: {found.clean:,} clean, {found.exposed:,} exposed and untreated, {found.treated:,} treated{out}. "
         f"Clusters: {found.clusters:,}, of which {found.exposed_clusters:,} have exposed untreated rows and "
-        f"{found.treated_clusters:,} treated rows. {len(found.both):,} {units} are treated and exposed at once."
+        f"{found.treated_clusters:,} treated rows. {both} treated and exposed at once."
     )
 
 

@@ -46,8 +46,8 @@ def test_the_outline_is_a_study_and_says_what_it_assumed():
     assert plain["source"] == {"file": "a file.csv"}
     assert plain["panel"] == {"unit": "id", "time": "t", "cohort": "g", "name": "place", "unit_label": "Units"}
     assert plain["counts"] == "y"
-    assert "# Left out: 1 units treated from their first period on." in text
-    assert "# Left out: 1 rows without the outcome." in text
+    assert "# Left out: 1 unit treated from the first period on." in text
+    assert "# Left out: 1 row without the outcome." in text
     assert text.count("# Assumed") == 3
     used = yaml.safe_load(
         text.replace("# covariates", "covariates").replace("# groups", "groups").replace("#   area", "  area")
@@ -236,3 +236,26 @@ def test_clusters_below_the_level_of_treatment_are_told(tmp_path):
     ledger = Ledger("inference")
     add_level(ledger, "province", Level(10, 3))
     assert [ledger[f"treatment_level{end}"]["text"] for end in ("", "_groups", "_treated")] == ["province", "10", "3"]
+
+
+def test_weights_are_no_covariates():
+    sizes = {"popwt": [1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.5], "w_old": range(8), "slow": range(8, 16)}
+    frame = pd.DataFrame(
+        [(i, t, 2003 * (i > 4)) for i in range(8) for t in range(2001, 2006)], columns=["id", "t", "g"]
+    )
+    frame = frame.assign(y=np.random.default_rng(0).normal(size=len(frame)), name_wt="text")
+    frame = frame.assign(**{name: frame["id"].map(dict(enumerate(values))) for name, values in sizes.items()})
+    frame["pop_wgt"] = frame["popwt"] + frame["t"]
+    found = look(frame, ROLES, "y")
+    assert (found.weights, found.steady, found.controls) == (["popwt", "pop_wgt"], ["w_old", "slow"], [])
+    text = outline(found, ROLES, "y", "a.csv", "2026")
+    assert "# with the option weights=popwt; also pop_wgt\n" in text
+
+
+def test_labels_of_a_stata_file_are_those_of_the_study(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    labels = {"y": "Homicides,  log", "id": "State", "area": "Area of the country", "ever": "Ever", "t": "t"}
+    panel().to_stata("a.dta", write_index=False, variable_labels=labels)
+    assert main(["new-study", "a.dta", "--unit", "id", "--time", "t", "--cohort", "g", "--outcome", "y"]) == 0
+    written = yaml.safe_load((tmp_path / "a.yaml").read_text(encoding="utf-8"))
+    assert written["labels"] == {"y": "Homicides, log", "id": "State", "area": "Area of the country"}

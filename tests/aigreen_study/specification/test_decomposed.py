@@ -77,4 +77,4 @@ def test_rows_behind_parts_are_those_that_the_estimate_uses() -> None:
     assert sorted(found.both) == sorted(both.unique())
     said = f"{found.treated_unreached:,} treated and {found.exposed_unreached:,} exposed rows without a clean row"
     assert said in rows_note(found, "firms")
-    assert "1 treated rows lack a value" in rows_note(found, "firms")
+    assert "1 treated row lacks a value and is left out" in rows_note(found, "firms")

@@ -294,3 +294,17 @@ def test_errors_that_a_lone_cohort_makes_too_small_are_told_in_notes_and_text(fr
 )  # fmt: skip
 def test_tables_print_reasons_without_advice_to_programmers(error, printed):
     assert not_estimated({"OLS": error}) == [f"Not estimated: OLS ({printed})."]
+
+
+def test_counts_of_treated_clusters_that_all_differ_all_have_their_label(frame):
+    """Cities 0 to 2 are treated from 2015, 3 to 5 from 2017, of 20; each line has its own sample."""
+    samples = {"Few": "city >= 4", "Some": "city >= 2", "Some again": "city >= 2 & year >= 2012"}
+    parts = [
+        specification(id=label.lower().replace(" ", "_"), label=label, estimator="ols", sample=sample)
+        for label, sample in samples.items()
+    ]
+    told = [
+        estimates_table(results(frame, "estimates", *some), LABELS, level=0.95).notes.split("of all: ")[1].split(".")[0]
+        for some in (parts, parts[:2], parts[:1])
+    ]
+    assert told == ["4 of 18; Few: 2 of 16", "Few: 2 of 16; Some: 4 of 18", "2 of 16"]
