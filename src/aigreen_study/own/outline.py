@@ -131,13 +131,13 @@ def _clustered(found: Look, unit: str, named: Mapping[str, object], level: str) 
     if level:
         finer = {key: value for key, value in named.items() if key != "cluster"}
         return [
-            f"# Assumed: errors are clustered by {above}, in each of which {shared}. By {unit} they would be those of",
-            f"# {units}, as if treatment fell on each by itself:",
+            f"# Assumed: errors are clustered by {above}, in each of which {shared}. The other panel is clustered by "
+            f"{units}, as if treatment fell on each by itself.",
             f"# panel: {_flow(finer)}",
         ]
     return [
-        f"# Assumed: errors are clustered by {units}. In each {above} {shared}, but there are",
-        f"# too few to be taken unasked. By the level of treatment: cluster: {_text(other)} in panel.",
+        f"# Assumed: errors are clustered by {units}. In each {above} {shared}: errors by the level of treatment, of few "
+        f"groups, are those with cluster: {_text(other)} in panel.",
         f"# panel: {_flow({**named, 'cluster': other})}",
     ]
 

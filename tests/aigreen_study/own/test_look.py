@@ -169,8 +169,8 @@ def test_a_coarser_cluster_is_proposed_where_treatment_varies_there(tmp_path, mo
     text = outline(found, BY_CITY, "y", "a.csv", "2026")
     assert (
         "# Assumed: errors are clustered by city (12, 4 of them treated). In each province (6, 2 of them treated) all "
-        "units share their first treated period, but there are\n"
-        "# too few to be taken unasked. By the level of treatment: cluster: province in panel.\n"
+        "units share their first treated period: errors by the level of treatment, of few groups, are those with "
+        "cluster: province in panel.\n"
         "# panel: {unit: city, time: year, cohort: first, unit_label: Units, cluster: province}\n"
     ) in text
     used = text.replace("panel: {unit: city, time: year, cohort: first, unit_label: Units}\n", "").replace(
@@ -203,8 +203,8 @@ def test_errors_are_clustered_by_the_level_of_treatment_where_its_groups_are_eno
     assert yaml.safe_load(text)["panel"]["cluster"] == "province"
     assert (
         "# Assumed: errors are clustered by province (9, 2 of them treated), in each of which all units share their "
-        "first treated period. By city they would be those of\n"
-        "# city (18, 4 of them treated), as if treatment fell on each by itself:\n"
+        "first treated period. The other panel is clustered by city (18, 4 of them treated), as if treatment fell on "
+        "each by itself.\n"
         "# panel: {unit: city, time: year, cohort: first, unit_label: Units}\n"
     ) in text
     one = twenty().assign(first=lambda frame: frame["first"].where(frame["province"] != 12, 0))

@@ -59,7 +59,10 @@ def test_two_groups_are_told_with_the_p_value_of_their_line_in_the_table(said):
     numbers |= {"heterogeneity_area_group_1": "0.1", "heterogeneity_area_group_3": "0.345"}
     numbers |= {f"{key}_equal_p": "0.237", f"{key}_equal_verdict": "does not reject"}
     text = said("own-groups", numbers, **AREA)
-    assert "By area (Table 1) the effect in south less that in north is 0.245 (0.156), with a p-value of 0.248." in text
+    assert (
+        "By area (Table 1) the effect for “South” less that for “North” is 0.245 (0.156), with a p-value of 0.248."
+        in text
+    )
     assert "0.237" not in text
     del numbers[f"{key}_diff_p"]
     assert "is 0.245 (0.156). " in said("own-groups", numbers, **AREA)
