@@ -136,8 +136,8 @@ def _clustered(found: Look, unit: str, named: Mapping[str, object], level: str) 
             f"# panel: {_flow(finer)}",
         ]
     return [
-        f"# Assumed: errors are clustered by {units}. In each {above} {shared}: errors by the level of treatment, of few "
-        f"groups, are those with cluster: {_text(other)} in panel.",
+        f"# Assumed: errors are clustered by {units}. In each {above} {shared}: errors by the level of treatment, of "
+        f"few groups, are those with cluster: {_text(other)} in panel.",
         f"# panel: {_flow({**named, 'cluster': other})}",
     ]
 
