@@ -29,6 +29,7 @@ rule inference:
     params:
         config=CHECKED,
         coordinates=config.get("own", {}).get("coordinates"),
+        columns=[*config.get("own", {}).get("columns", {}).values()],
     script:
         "../scripts/inference.py"
 

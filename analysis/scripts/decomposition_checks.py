@@ -17,7 +17,7 @@ from aigreen_study.specification.decomposed import (
     study_decomposition,
 )
 from aigreen_study.specification.results import holds
-from aigreen_study.specification.split import headline_outcome
+from aigreen_study.specification.split import headline_outcome, response_note
 from aigreen_study.tables import render
 from aigreen_study.tables.decomposition_checks import additivity_table, ring_table, sensitivity_table
 from aigreen_study.tables.exhibits import not_estimated
@@ -49,7 +49,9 @@ with study_step(snakemake) as step:
             parts = {name: true_log_parts(wide.frame, known, exposure=column) for name, column in definitions.items()}
             true = {name: table["truth"] for name, table in parts.items()}
         gaps = spillover_gaps(curve, definitions)
-        table = ring_table(curve, gaps, truth=true, level=step.level, notes=notes, **shown)
+        table = ring_table(
+            curve, gaps, truth=true, level=step.level, notes=f"{notes} {response_note(options)}", **shown
+        )
         render.write(table, snakemake.output.ring_curve)
 
         tests, failures = additivity(panel, options, definitions)
@@ -59,7 +61,7 @@ with study_step(snakemake) as step:
             told = [holds(effect, 0.0, step.level) for effect in (*tests.values(), *found.values())]
             held = [inside for inside in told if inside is not None]
             notes += f" In the simulation all are zero. Covers the truth: {sum(held)} of {len(held)} intervals."
-        table = additivity_table(tests, found, level=step.level, notes=notes, **shown)
+        table = additivity_table(tests, found, response=options["response"], level=step.level, notes=notes, **shown)
         render.write(table, snakemake.output.additivity_test)
 
         add_circles(ledger, curve, tests, definitions, step.level)

@@ -4,12 +4,13 @@ from aigreen import TWFE
 from aigreen.inference.randomization import randomization_inference
 from aigreen.inference.variants import inference_variants
 from aigreen_study.figures import randomisation_figure, save_figure
-from aigreen_study.numbers.checks import add_inference
+from aigreen_study.numbers.checks import add_inference, add_level
 from aigreen_study.numbers.prose import Ledger
+from aigreen_study.own.levels import level_above
 from aigreen_study.run.step import study_step
 from aigreen_study.specification.places import clusterings, middles, seats, stayed, strata_of
 from aigreen_study.tables import render
-from aigreen_study.tables.inference_variants import inference_notes, inference_table
+from aigreen_study.tables.inference_variants import inference_notes, inference_table, level_note
 from aigreen_study.words import in_sentence
 
 REASSIGNMENTS, WILD_DRAWS = 500, 1999
@@ -25,6 +26,9 @@ with study_step(snakemake) as step:
         every[label] = randomization_inference(step.panel_of(cut), outcome, strata=column, **how)
     reassigned = next(iter(every.values()))
     frame, clusters = clusterings(step.compared_frame, step.roles, labels, step.places)
+    above, sizes = level_above(frame, step.roles, sorted(set(snakemake.params.columns) - set(step.roles.values())))
+    if above:
+        clusters[above] = labels[above]
     variants = inference_variants(
         frame,
         outcome,
@@ -39,9 +43,14 @@ with study_step(snakemake) as step:
     )
     effect = TWFE().fit(step.compared, outcome)["treated"]
     shown = in_sentence(labels[outcome])
+    told = level_note(labels[above], sizes, labels[step.roles["cluster"]]) if above else ""
     notes = inference_notes(effect, panel, outcome=shown, multipliers=multipliers, moved="moved" in frame)
     table = inference_table(
-        variants, estimate=float(effect.values[0]), level=level, notes=notes, simulated=step.simulated
+        variants,
+        estimate=float(effect.values[0]),
+        level=level,
+        notes=f"{notes} {told}".rstrip(),
+        simulated=step.simulated,
     )
     render.write(table, snakemake.output.table)
     figure = randomisation_figure(
@@ -50,4 +59,6 @@ with study_step(snakemake) as step:
     save_figure(figure, snakemake.output.figure)
     ledger = Ledger(rule="inference")
     add_inference(ledger, effect, variants, reassigned, panel.n_rows, level)
+    if above:
+        add_level(ledger, in_sentence(labels[above]), sizes)
     ledger.write(snakemake.output.numbers)

@@ -5,8 +5,9 @@ import pandas as pd
 from aigreen import load
 from aigreen.simulate.economy.truth import true_average, true_cells, true_log_parts, true_parts
 from aigreen_study.numbers import headline
-from aigreen_study.numbers.exhibits import add_exhibit, add_known
+from aigreen_study.numbers.exhibits import add_exhibit, add_known, add_small_cells
 from aigreen_study.numbers.prose import Ledger
+from aigreen_study.own.study import is_own
 from aigreen_study.run.stem import stem
 from aigreen_study.run.step import study_step
 from aigreen_study.specification.decomposed import study_decomposition
@@ -22,6 +23,8 @@ with study_step(snakemake) as step:
     options, outcome = config["decomposition"], config["outcomes"]["level"]
     ledger = Ledger(rule="numbers")
     headline.add_sample(ledger, panel, outcome, step.periods, unit=step.codebook.loc[outcome, "unit"])
+    if is_own(config):
+        headline.add_constant(ledger, panel, config["outcomes"]["log"])
     headline.add_flow(ledger, pd.read_csv(snakemake.input.sample_flow))
     if step.places != NO_PLACES:
         headline.add_zones(ledger, frame[step.roles["cluster"]].unique(), step.places)
@@ -63,6 +66,8 @@ with study_step(snakemake) as step:
         shown = read_printed(folder, record)
         add_exhibit(ledger, shown, level=level, **step.bands)
         add_known(ledger, shown, level)
+        if is_own(config) and not shown.exhibit.drawn:
+            add_small_cells(ledger, shown)
     for path in snakemake.input.checks:
         ledger.include(path)
     ledger.write(snakemake.output.numbers)

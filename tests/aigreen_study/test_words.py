@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from aigreen_study.words import in_sentence, listed
+from aigreen_study.words import counted, in_sentence, listed
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,3 +47,8 @@ def test_labels_of_columns_inside_sentences_are_written_as_sentences_have_them()
     assert not [
         f"{path.name}: {found[0]}" for path in files for found in told.finditer(path.read_text(encoding="utf-8"))
     ]
+
+
+def test_one_thing_is_singular():
+    assert [counted(n, "cohort") for n in (0, 1, 2, 1204)] == ["0 cohorts", "1 cohort", "2 cohorts", "1,204 cohorts"]
+    assert [counted(n, "city", "cities") for n in (1, 3)] == ["1 city", "3 cities"]

@@ -31,7 +31,7 @@ def run(given: argparse.Namespace) -> int:
     ReportError
         The study is there already, or the file's name cannot be printed.
     """
-    from aigreen.data.sources.own_file import read_own
+    from aigreen.data.sources.own_file import own_labels, read_own
     from aigreen.disk import write_bytes
     from aigreen_study.own.letters import printable, rule
     from aigreen_study.own.look import look
@@ -47,7 +47,7 @@ def run(given: argparse.Namespace) -> int:
     found = look(read_own(given.file), roles, given.outcome)
     if path.exists():
         raise ReportError(f"{path}: is there already; give another name by --name")
-    text = outline(found, roles, given.outcome, given.file.as_posix(), time.strftime("%Y"))
+    text = outline(found, roles, given.outcome, given.file.as_posix(), time.strftime("%Y"), own_labels(given.file))
     write_bytes(path, text.encode())
     told = [line.removeprefix("# ") for line in text.splitlines() if line.startswith("# ")]
     print(*(line for line in told if line.startswith(("In the data", "Units by", "Left out", "Assumed"))), sep="\n")

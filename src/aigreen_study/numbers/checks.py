@@ -17,6 +17,7 @@ from aigreen.inference.variants import Variant
 from aigreen_study.numbers.headline import add_estimate, add_test
 from aigreen_study.numbers.prose import Ledger
 from aigreen_study.numbers.slug import slug
+from aigreen_study.own.levels import Level
 from aigreen_study.specification.adoption import Lines
 from aigreen_study.specification.bacon import by_kind, weighted_sum
 from aigreen_study.specification.binned import BinnedMeans
@@ -179,6 +180,13 @@ def add_inference(
     ledger.add("randomisation_estimate", reassigned.estimate, exhibit="figures/randomisation", n=n_rows)
     ledger.add("randomisation_p", reassigned.p_value, fmt="p_value", exhibit="figures/randomisation")
     ledger.add("randomisation_draws", len(reassigned.draws), fmt="count", exhibit="figures/randomisation")
+
+
+def add_level(ledger: Ledger, column: str, sizes: Level) -> None:
+    """Enter the column above the clusters at whose level treatment varies, its groups and those with treated units."""
+    ledger.add("treatment_level", column, exhibit="tables/inference")
+    ledger.add("treatment_level_groups", sizes.groups, fmt="count", exhibit="tables/inference")
+    ledger.add("treatment_level_treated", sizes.treated, fmt="count", exhibit="tables/inference")
 
 
 def add_links(ledger: Ledger, checks: Mapping[str, LinkCheck], level: float) -> None:

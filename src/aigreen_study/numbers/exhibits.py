@@ -85,6 +85,15 @@ def add_known(ledger: Ledger, results: Results, level: float) -> None:
                     ledger.add(f"{key}_covered", "covers" if inside[group, id_] else "misses", exhibit=place)
 
 
+def add_small_cells(ledger: Ledger, results: Results) -> None:
+    """Enter which estimators of an exhibit have errors that are too small as ``<exhibit>_small_cells``, if any."""
+    parts = [part for parts in results.small_cells.values() for part in parts]
+    names = list(dict.fromkeys(f"“{part.label}”" for part in parts))
+    if names:
+        name = results.exhibit.exhibit
+        ledger.add(f"{name}_small_cells", listed(names), exhibit=f"tables/{name}")
+
+
 def difference_key(name: str, group: str, id_: str, *, alone: bool) -> str:
     """Name of a difference to the first of its group."""
     base = f"{name}_{slug(group)}" if group else name

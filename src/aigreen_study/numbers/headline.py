@@ -16,7 +16,7 @@ from aigreen.panel.panel import Panel
 from aigreen_study.numbers.prose import Ledger
 from aigreen_study.run.periods import IN_A_YEAR, YEARS, Periods
 from aigreen_study.specification.joint_tests import IN_WORDS, pretrend
-from aigreen_study.specification.parts import Behind, Movement, against_truth, shares
+from aigreen_study.specification.parts import Behind, Movement, against_truth, shares, tells_total, unbounded_shares
 from aigreen_study.words import in_sentence, listed
 
 FEW = 5
@@ -57,6 +57,15 @@ def add_sample(ledger: Ledger, panel: Panel, outcome: str, periods: Periods = YE
             ledger.add(key, int(step), fmt="year", exhibit="tables/sample_flow")
     ledger.add("outcome_mean", float(np.nanmean(values)), fmt="adaptive", unit=unit, exhibit="tables/descriptives")
     ledger.add("outcome_zero_share", float((values == 0).mean()), fmt="share", exhibit="tables/descriptives")
+
+
+def add_constant(ledger: Ledger, panel: Panel, outcome: str) -> None:
+    """Enter the value of an outcome that is the same in all treated rows, and their number; nothing of any other."""
+    after = panel.column(outcome)[panel.treated]
+    after = after[~np.isnan(after)]
+    if len(after) and (after == after[0]).all():
+        ledger.add("outcome_constant", float(after[0]), fmt="adaptive", exhibit="tables/descriptives")
+        ledger.add("outcome_constant_rows", len(after), fmt="count", exhibit="tables/descriptives")
 
 
 def add_flow(ledger: Ledger, flow: pd.DataFrame) -> None:
@@ -150,11 +159,12 @@ def add_decomposition(
             ledger.add(f"{key}_{part}_share{suffix}", value, fmt="share", exhibit=exhibit)
     found = [part for part, (low, high) in wide.iterrows() if low > 0 or high < 0]
     ledger.add(f"{key}_found", _phrase(found, labels), exhibit=exhibit)
-    clear = bool(point["conf_low"].iloc[0] > 0 or point["conf_high"].iloc[0] < 0)
+    unknown = unbounded_shares(ratio)
+    but = f", but for that of {_phrase(unknown, labels)}, which too few clusters bear" if unknown else ""
     ledger.add(
         f"{key}_shares_verdict",
-        "shares of it can be read, with their intervals"
-        if clear
+        f"shares of it can be read, with their intervals{but}"
+        if tells_total(point)
         else "shares of a total that may be zero have no clear meaning and stand in the table for completeness only",
         exhibit=exhibit,
     )

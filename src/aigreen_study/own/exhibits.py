@@ -7,6 +7,7 @@ from typing import Any
 
 from aigreen_study.own.study import column_of, exposure_label, plain
 from aigreen_study.specification.specification import Exhibit, Specification
+from aigreen_study.specification.split import response_note
 from aigreen_study.words import in_sentence
 
 AVERAGE, FIRST = "Average effect on the treated", "Effect in the first period of treatment"
@@ -130,7 +131,8 @@ def _contamination(config: Mapping[str, Any]) -> Exhibit:
             rows.append(
                 Specification(
                     exhibit="contamination", id=f"{part}_{name}", label=f"{'Net of: ' if part == 'net' else ''}{label}",
-                    group=group, estimator="spillover", exposure=(name,), options={"part": part},
+                    group=group, estimator="spillover", exposure=(name,),
+                    options={"part": part, "response": config["decomposition"]["response"]},
                 )
             )  # fmt: skip
     return Exhibit(
@@ -138,7 +140,8 @@ def _contamination(config: Mapping[str, Any]) -> Exhibit:
         kind="estimates",
         title="Own effect and spillovers",
         notes="Estimates of the spillover model: clean rows, untreated and without any exposure of the row's line, are "
-        "the only controls. The effect net of exposure is that of own treatment.",
+        "the only controls. The effect net of exposure is that of own treatment. "
+        f"{response_note(config['decomposition'])}",
         section="robustness",
         specifications=tuple(rows),
     )

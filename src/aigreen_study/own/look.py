@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,12 +11,13 @@ import pandas as pd
 
 from aigreen.errors import UnknownColumnError
 from aigreen.panel.panel import Panel
+from aigreen_study.own.levels import Level, levels
 from aigreen_study.own.periods import dated, frequency, with_periods
 from aigreen_study.run.periods import IN_A_YEAR, Freq, Periods
 
 FEW_VALUES, FEW_NAMES, MOST_SUGGESTED = 6, 12, 8
 FURTHEST = {"Y": 5, "Q": 8, "M": 12, 1: 5}  # horizons
-_DATE = "first treated period"
+_WEIGHT = re.compile(r"(^|_)([paf]?weights?|wts?|wgts?|[pa]w)$|^popwt$|权重$")
 LATITUDE, LONGITUDE = ("lat", "latitude"), ("lon", "lng", "long", "longitude")
 
 
@@ -49,8 +51,13 @@ class Look:
         Columns that move within units and over time.
     steady : list of str
         Columns of many numbers that stay within units.
-    clusters : list of str
-        Columns above the unit in each of whose values all units share their first treated period, the coarsest first.
+    treated : int
+        Units that are first treated between their second and the last period.
+    weights : list of str
+        Columns of numbers that are called weights.
+    clusters : dict of str to Level
+        Columns above the unit in each of whose values all units share their first treated period, the coarsest first;
+        of units that are not treated from their first period on.
     groups : dict of str to list
         Columns of few values that stay within units; of them the values with treated and untreated units.
     alone : dict of str to list
@@ -74,7 +81,9 @@ class Look:
     coordinates: tuple[str, ...]
     controls: list[str]
     steady: list[str]
-    clusters: list[str]
+    treated: int
+    weights: list[str]
+    clusters: dict[str, Level]
     groups: dict[str, list[object]]
     alone: dict[str, list[object]]
     horizons: tuple[int, int]
@@ -111,9 +120,12 @@ def look(frame: pd.DataFrame, roles: Mapping[str, str], outcome: str) -> Look:
     low = min(furthest, int(used.max() - first - 1)) if used.size else 1
     high = min(furthest, int(last - used.min())) if used.size else 1
     others = [column for column in frame.columns if column not in {*roles.values(), outcome}]
+    weights = [column for column in others if _WEIGHT.search(column.lower()) and _numeric(frame[column])]
+    others = [column for column in others if column not in weights]
     steady, moving = _by_variation(frame, roles["unit"], others)
     places = tuple(next((c for c in steady if c.lower() in known), "") for known in (LATITUDE, LONGITUDE))
     rows = panel.in_frame_order(treated[panel.unit_codes])
+    kept = ~panel.in_frame_order(always[panel.unit_codes])
     groups, alone = _groups(frame, steady, rows)
     return Look(
         rows=panel.n_rows,
@@ -131,11 +143,17 @@ def look(frame: pd.DataFrame, roles: Mapping[str, str], outcome: str) -> Look:
         coordinates=places if all(places) else (),
         controls=_controls(frame, moving, outcome),
         steady=_steady(frame, _told_without_treatment(frame, steady, rows), places),
-        clusters=_clusters(frame, roles["unit"], steady, panel.in_frame_order(cohort[panel.unit_codes])),
+        treated=int(used.size),
+        weights=weights,
+        clusters=levels(frame[kept], roles["unit"], steady, panel.in_frame_order(cohort[panel.unit_codes])[kept]),
         groups=groups,
         alone=alone,
         horizons=(-max(low, 1), high),
     )
+
+
+def _numeric(column: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(column) and bool((column.dropna() >= 0).all())
 
 
 def _by_variation(frame: pd.DataFrame, unit: str, columns: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -172,27 +190,6 @@ def _told_without_treatment(frame: pd.DataFrame, columns: Sequence[str], treated
 def _steady(frame: pd.DataFrame, columns: Sequence[str], places: Sequence[str]) -> list[str]:
     numeric = [column for column in columns if pd.api.types.is_numeric_dtype(frame[column]) and column not in places]
     return [c for c in numeric if frame[c].nunique() > FEW_VALUES and frame[c].notna().all()][:MOST_SUGGESTED]
-
-
-def _clusters(frame: pd.DataFrame, unit: str, columns: Sequence[str], cohort: np.ndarray) -> list[str]:
-    """Columns at whose level treatment varies: several units a value, more values than dates; the fewest values first.
-
-    Parameters
-    ----------
-    cohort : ndarray, shape (rows,)
-        First treated period, infinite for never.
-    """
-    units = frame.assign(**{_DATE: cohort}).drop_duplicates(unit)
-    found = {}
-    for column in columns:
-        values, dates = units[column], units[_DATE]
-        count = values.nunique()
-        if values.isna().any() or not 2 < count <= len(units) / 2 or dates.groupby(values).nunique().max() > 1:
-            continue
-        treated = values[np.isfinite(dates)]
-        if values.groupby(dates).nunique().max() > 1 and treated.duplicated().any():
-            found[column] = count
-    return sorted(found, key=found.__getitem__)
 
 
 def _groups(

@@ -8,16 +8,23 @@ from collections.abc import Iterable, Mapping
 from aigreen_study.own.letters import printable, rule
 from aigreen_study.own.look import Look
 from aigreen_study.run.periods import IN_A_YEAR, WORDS
-from aigreen_study.words import listed
+from aigreen_study.words import counted, listed
 
 HEAD = """\
 # A study of {file}. Lines that begin with # are comments: take the mark away to use one.
-# In the data: {rows:,} rows of {units:,} units from {first} to {last}{gaps}.
+# In the data: {rows} of {units} from {first} to {last}{gaps}.
 # Units by first treated period: {cohorts}; never treated: {never:,}.{always}{missing}
 """
 
 
-def outline(found: Look, roles: Mapping[str, str], outcome: str, file: str, year: str) -> str:
+def outline(
+    found: Look,
+    roles: Mapping[str, str],
+    outcome: str,
+    file: str,
+    year: str,
+    labels: Mapping[str, str] | None = None,
+) -> str:
     """Write a study's file: what it needs, what was assumed, and what could be added.
 
     Parameters
@@ -30,25 +37,34 @@ def outline(found: Look, roles: Mapping[str, str], outcome: str, file: str, year
         Of the data, as the study shall name it.
     year : str
         Date of the paper.
+    labels : mapping of column to label, optional
+        As the data give them; those of columns that the study may use, and papers can print, are taken.
     """
     named: dict[str, object] = {**roles, **({"name": found.name} if found.name else {}), "unit_label": "Units"}
     named |= {"freq": found.freq} if found.freq != "Y" else {}
-    word = WORDS[found.freq]
+    word, unit = WORDS[found.freq], roles["unit"]
+    level = next((column for column, sizes in found.clusters.items() if sizes.enough), "")
+    named |= {"cluster": level} if level else {}
     low, high = found.horizons
-    printed = {"unit": roles["unit"], "period": roles["time"], "outcome": outcome}
+    printed = {"unit": unit, "period": roles["time"], "outcome": outcome} | ({"cluster": level} if level else {})
     foreign = {column: word.capitalize() for word, column in printed.items() if not printable(column)}
+    used = [outcome, unit, roles["time"], level, *found.controls, *found.steady, *found.groups]
+    given = {column: (labels or {}).get(column, "") for column in used}
+    given = {column: label for column, label in given.items() if label and printable(label)}
     lines = [
         HEAD.format(
             file=file,
-            rows=found.rows,
-            units=found.units,
+            rows=counted(found.rows, "row"),
+            units=counted(found.units, "unit"),
             first=found.periods[0],
             last=found.periods[1],
             gaps=f", {found.gaps:,} units and periods without a row" if found.gaps else ", without a gap",
             cohorts=", ".join(f"{time} ({units:,})" for time, units in found.cohorts.items()) or "nobody",
             never=found.never,
-            always=f"\n# Left out: {found.always:,} units treated from their first period on." if found.always else "",
-            missing=f"\n# Left out: {found.missing:,} rows without the outcome." if found.missing else "",
+            always=f"\n# Left out: {counted(found.always, 'unit')} treated from the first period on."
+            if found.always
+            else "",
+            missing=f"\n# Left out: {counted(found.missing, 'row')} without the outcome." if found.missing else "",
         ),
         f"title: {_text('The effect of treatment on ' + ('the outcome' if outcome in foreign else outcome))}",
         'authors: ["Your name"]',
@@ -58,7 +74,7 @@ def outline(found: Look, roles: Mapping[str, str], outcome: str, file: str, year
         *([f"# Assumed: of the dates in {' and '.join(found.dates)} the {word} counts."] if found.dates else []),
         *([f"# Assumed: a period is a {word}; horizons count {word}s."] if found.freq in IN_A_YEAR else []),
         *(["# Assumed: periods are numbered; freq: Y if they are years."] if found.freq == 1 else []),
-        *_clustered(found, roles["unit"], named),
+        *_clustered(found, unit, named, level),
         f"outcome: {_text(outcome)}",
     ]
     if found.counts:
@@ -66,7 +82,7 @@ def outline(found: Look, roles: Mapping[str, str], outcome: str, file: str, year
                   f"counts: {_text(outcome)}"]  # fmt: skip
     lines += [
         *([f"# Assumed: {', '.join(foreign)} are printed as labels says, as {rule()}."] if foreign else []),
-        f"labels: {_flow({outcome: outcome} | foreign)}",
+        f"labels: {_flow({outcome: outcome} | foreign | given)}",
         f"event_study: {{horizons: [{low}, {high}]}}",
         "# Assumed: controls are units not yet treated; nobody acts before treatment.",
         "# event_study also takes: control_group: never_treated, anticipation: 1, covariates: [...]",
@@ -78,6 +94,12 @@ def outline(found: Look, roles: Mapping[str, str], outcome: str, file: str, year
     if found.controls:
         lines += ["# Controls that move within units. Treatment should not move them: choose, do not take all.",
                   f"# covariates: {_list(found.controls)}"]  # fmt: skip
+    if found.weights:
+        lines += [
+            "# Estimates are not weighted. Weighted ones beside them: rows of specifications.csv, beside this file,",
+            f"# with the option weights={found.weights[0]}"
+            + (f"; also {listed(found.weights[1:])}" if found.weights[1:] else ""),
+        ]
     lines += [
         f"# Assumed: groups of {column} are without {listed(list(map(str, values)))}, where not both treated and "
         "untreated units are."
@@ -98,15 +120,25 @@ def outline(found: Look, roles: Mapping[str, str], outcome: str, file: str, year
     return "\n".join(lines) + "\n"
 
 
-def _clustered(found: Look, unit: str, named: Mapping[str, object]) -> list[str]:
+def _clustered(found: Look, unit: str, named: Mapping[str, object], level: str) -> list[str]:
     """Say by what errors are clustered, and by what they could be where treatment varies above the unit."""
     if not found.clusters:
         return [f"# Assumed: errors are clustered by {unit}. Another column: add cluster to panel."]
-    level = found.clusters[0]
+    units = f"{unit} ({found.units - found.always:,}, {found.treated:,} of them treated)"
+    other = level or next(iter(found.clusters))
+    above = f"{other} ({found.clusters[other].groups:,}, {found.clusters[other].treated:,} of them treated)"
+    shared = "all units share their first treated period"
+    if level:
+        finer = {key: value for key, value in named.items() if key != "cluster"}
+        return [
+            f"# Assumed: errors are clustered by {above}, in each of which {shared}. The other panel is clustered by "
+            f"{units}, as if treatment fell on each by itself.",
+            f"# panel: {_flow(finer)}",
+        ]
     return [
-        f"# Assumed: errors are clustered by {unit}. In each {level} all units share their first treated period: "
-        f"errors by the level of treatment are those with cluster: {_text(level)} in panel.",
-        f"# panel: {_flow({**named, 'cluster': level})}",
+        f"# Assumed: errors are clustered by {units}. In each {above} {shared}: errors by the level of treatment, of "
+        f"few groups, are those with cluster: {_text(other)} in panel.",
+        f"# panel: {_flow({**named, 'cluster': other})}",
     ]
 
 

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from aigreen.data.assemble.codebook import Assembled, Entry, SampleFlow, finish
 from aigreen.data.sources.own_file import read_own
-from aigreen.errors import ConfigError, DataError
+from aigreen.errors import AigreenWarning, ConfigError, DataError, warn
 from aigreen.exposure.exposure import exposure
 from aigreen.exposure.maps import Map, matrix_map, rings
 from aigreen.panel.panel import Panel
@@ -28,8 +28,8 @@ def own_panel(config: Mapping[str, Any]) -> Assembled:
     Raises
     ------
     DataError
-        A dose in rows without treatment; a subclass, for rows that are no panel: keys that stand twice, cohorts that
-        vary within a unit.
+        An outcome that is the same in all rows of treated units, a dose in rows without treatment; a subclass, for rows
+        that are no panel: keys that stand twice, cohorts that vary within a unit.
     ConfigError
         Groups whose values the data do not have, links between units that are not there.
     """
@@ -53,6 +53,8 @@ def own_panel(config: Mapping[str, Any]) -> Assembled:
     seen = frame.groupby(unit)[time].transform("min")
     frame = flow.add("units treated from their first period left out", frame[~(seen >= frame[cohort])])
     frame = flow.add("rows with the outcome", frame[frame[config["outcomes"]["log"]].notna()])
+    for outcome in dict.fromkeys(config["outcomes"].values()):
+        _check_outcome(frame, outcome, roles)
     _check_exposed(frame, own)
     _check_dose(frame, own)
     return finish(frame.sort_values([unit, time]), flow, _entries(own, list(frame.columns)))
@@ -70,6 +72,25 @@ def _check_names(frame: pd.DataFrame, own: Mapping[str, Any], roles: Mapping[str
         absent = [value for value in values.values() if not frame[column].isin([value]).any()]
         if absent:
             raise ConfigError(f"groups.{column}: no row has {', '.join(map(repr, absent))}; there are {_some(known)}")
+
+
+def _check_outcome(frame: pd.DataFrame, outcome: str, roles: Mapping[str, str]) -> None:
+    """Refuse an outcome that is the same in all rows of treated units; warn of one that is so after treatment."""
+    ever = frame.loc[frame[roles["cohort"]].notna() & frame[outcome].notna()]
+    after = ever.loc[ever[TREATED] == 1, outcome]
+    if after.empty or after.nunique() > 1:
+        return
+    value = after.iloc[0]
+    if ever[outcome].nunique() == 1:
+        raise DataError(
+            f"{outcome} is {value:g} in all {len(ever):,} rows of the {ever[roles['unit']].nunique():,} treated units, "
+            "before treatment and after it: nothing can be estimated from it",
+            column=outcome,
+            count=len(ever),
+            first=list(ever[roles["unit"]].unique()),
+        )
+    message = f"{outcome} is {value:g} in all {len(after):,} treated rows: effects have no spread after treatment"
+    warn(AigreenWarning(message, count=len(after)))
 
 
 def _check_exposed(frame: pd.DataFrame, own: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ from aigreen_study.own.registry import own_registry
 from aigreen_study.own.study import exposure_label, is_own, plain
 from aigreen_study.run.periods import WORDS
 from aigreen_study.specification.specification import Exhibit
+from aigreen_study.specification.split import RESPONSES
 from aigreen_study.words import in_sentence
 
 SECTIONS = Path("paper/sections")
@@ -60,8 +61,10 @@ def printed_facts(config: Mapping[str, Any], exhibits: Mapping[str, Exhibit]) ->
             "exposures": {
                 how.get("column", name): exposure_label(name, own) for name, how in own.get("exposures", {}).items()
             },
+            "response": RESPONSES[config["decomposition"]["response"]],
             "moved": [config["outcomes"]["log"], *config["decomposition"]["channels"]],
             "groups": {f"heterogeneity_{name}": _name(config, name) for name in own["groups"]},
+            "names": {f"heterogeneity_{name}": list(values) for name, values in own["groups"].items()},
             "dose": _name(config, own["dose"]) if "dose" in own else "",
             "map": "coordinates" in own,
             "exhibits": {name: shown.kind for name, shown in exhibits.items()},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from logging import Logger
@@ -13,7 +14,15 @@ import pandas as pd
 from aigreen.decomposition.parts import TOTAL
 from aigreen.did.balance import Balance, entropy_balance, match
 from aigreen.effects.effects import Effects
-from aigreen.errors import AigreenError, ConfigError, DataError, EffectsError, EstimationError, did_you_mean
+from aigreen.errors import (
+    AigreenError,
+    ConfigError,
+    DataError,
+    EffectsError,
+    EstimationError,
+    SmallCellWarning,
+    did_you_mean,
+)
 from aigreen.panel.panel import Panel
 from aigreen_study.specification.calls import FITS
 from aigreen_study.specification.derived import derive, written
@@ -22,7 +31,7 @@ from aigreen_study.specification.menu import at_year
 from aigreen_study.specification.specification import Specification
 
 READ_OFF = ("part", "term", "average", "horizon", "truth")  # options that change no estimation
-PLACE, WEIGHT, TREATED = "specification", "balance_weight", "treated clusters"
+PLACE, WEIGHT, TREATED, SMALL = "specification", "balance_weight", "treated clusters", "small cells"
 Coded = dict[tuple[Any, ...], Panel]  # by the columns that are unit, time, cohort, cluster, and weights
 COMPARABLE = {"balance": entropy_balance, "match": match}
 
@@ -43,7 +52,8 @@ def fit(specification: Specification, frame: pd.DataFrame, roles: Mapping[str, s
     Returns
     -------
     Effects
-        As the estimator gives them, with the specification's name and sample among the conventions.
+        As the estimator gives them, with the specification's name and sample, and what `SmallCellWarning` said, among
+        the conventions.
 
     Raises
     ------
@@ -100,9 +110,9 @@ def _fit(
     model = repr(replace(specification, id="", label="", group="", options=options, line=0))
     if model not in seen:
         panel = panel_of(specification, frame, roles, coded)
-        fitted = FITS[specification.estimator](specification, panel)
+        fitted, small = _with_small_cells(specification, panel)
         treated = {} if specification.dose else {TREATED: str(_treated_clusters(panel, specification.outcome))}
-        seen[model] = replace(fitted, conventions=dict(fitted.conventions) | treated)
+        seen[model] = replace(fitted, conventions=dict(fitted.conventions) | treated | small)
     effects = seen[model]
     said = {PLACE: f"{specification.exhibit}/{specification.id}"}
     if specification.sample:
@@ -110,6 +120,19 @@ def _fit(
     if scale := written(specification):
         said["outcome"] = scale
     return replace(effects, conventions=dict(effects.conventions) | said)
+
+
+def _with_small_cells(specification: Specification, panel: Panel) -> tuple[Effects, dict[str, str]]:
+    """Fit, giving on all warnings, and return what those of small cells said of errors, under `SMALL`."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", SmallCellWarning)
+        fitted = FITS[specification.estimator](specification, panel)
+    for given in caught:
+        warnings.warn_explicit(given.message, given.category, given.filename, given.lineno)
+    small = [str(given.message) for given in caught if issubclass(given.category, SmallCellWarning)]
+    of_errors = (text.partition("; first: ")[0] for text in small if "error" in text)  # others are of what is left out
+    said = "; ".join(dict.fromkeys(of_errors))
+    return fitted, {SMALL: said} if said else {}
 
 
 def _treated_clusters(panel: Panel, outcome: str) -> int:

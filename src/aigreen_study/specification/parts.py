@@ -51,6 +51,16 @@ def shares(overall: Effects, level: float = 0.95) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["estimate", "low", "high"], index=overall.index[1:])
 
 
+def unbounded_shares(ratio: pd.DataFrame) -> list[str]:
+    """Parts whose share of the total, of `shares`, lacks an end."""
+    return [str(part) for part in ratio.index[~np.isfinite(ratio[["low", "high"]]).all(axis=1)]]
+
+
+def tells_total(point: pd.DataFrame) -> bool:
+    """Whether the interval of the total, the first line of `Effects.to_frame`, excludes zero."""
+    return bool(point["conf_low"].iloc[0] > 0 or point["conf_high"].iloc[0] < 0)
+
+
 def support(panel: Panel, exposure: str) -> dict[str, pd.Index]:
     """Return the untreated units of the last period: those free of exposure (clean) and those exposed."""
     last = panel.time == panel.times[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -18,7 +19,7 @@ from aigreen.effects.joint import concat
 from aigreen.effects.wald import Wald
 from aigreen.errors import EffectsError, ReportError
 from aigreen.inference.multiple import multiple_testing
-from aigreen_study.specification.estimate import TREATED, one_effect
+from aigreen_study.specification.estimate import SMALL, TREATED, one_effect
 from aigreen_study.specification.joint_tests import joint_test
 from aigreen_study.specification.specification import Exhibit, Specification
 
@@ -135,6 +136,18 @@ class Results:
         """Count the clusters with a treated row in the sample of a specification; None for one of a dose."""
         told = self.fitted[id_].conventions.get(TREATED)
         return None if told is None else int(told)
+
+    @property
+    def small_cells(self) -> dict[str, list[Specification]]:
+        """Specifications whose errors rest on very few clusters or units, by what the library says of them, uncounted.
+
+        The library counts the cohorts or effects concerned; specifications that differ in nothing else stand together.
+        """
+        found: dict[str, list[Specification]] = {}
+        for part in self.estimated:
+            for text in filter(None, self.fitted[part.id].conventions.get(SMALL, "").split("; ")):
+                found.setdefault(re.sub(r"^[\d,]+ ", "", text), []).append(part)
+        return found
 
     def extremes(self, group: str) -> tuple[str, str]:
         """Ids of the least and of the greatest estimate of a group."""

@@ -11,6 +11,7 @@ import pandas as pd
 from aigreen.decomposition.parts import DIRECT, SPILLOVER, TOTAL
 from aigreen.effects.effects import Effects
 from aigreen_study.charts import chart_points
+from aigreen_study.specification.split import RESPONSES
 from aigreen_study.tables.estimates import attributed, estimate_cells, interval_cells, level_spanner
 from aigreen_study.tables.formats import significant
 from aigreen_study.tables.table import Cell, Group, Row, Spanner, Table
@@ -137,6 +138,7 @@ def additivity_table(
     tests: Mapping[str, Effects],
     interactions: Mapping[str, Effects],
     *,
+    response: str,
     level: float,
     notes: str,
     simulated: bool = False,
@@ -149,6 +151,8 @@ def additivity_table(
         One effect each, of `aigreen.Decomposition.additivity` with a linear response.
     interactions : mapping of label to Effects
         One effect each, of a channel's other slope among treated rows.
+    response : {"bins", "linear"}
+        Of the decomposition, whose parts this test questions.
     """
     groups, made_by = [], []
     for heading, effects in (("Exposure", tests), ("Channels", interactions)):
@@ -161,8 +165,11 @@ def additivity_table(
             made_by.append((f"additivity_test/{label}", effect))
         if rows:
             groups.append(Group(tuple(rows), heading))
-    told = "Exposure: linear response of treated rows less that of untreated rows, net of channels; zero if it adds to "
-    told += "own treatment."
+    same = "as in the parts" if response == "linear" else f"while in the parts it is {RESPONSES[response]}"
+    told = (
+        "Exposure: slope on it among treated rows less that among untreated rows, net of channels; zero if it adds to "
+        f"own treatment. In this test the response is {RESPONSES['linear']}, {same}."
+    )
     if interactions:
         told += " Channels: what other slopes among treated rows, at the movement of these, add to the direct part."
     table = Table(

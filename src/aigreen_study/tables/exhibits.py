@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -24,6 +25,7 @@ from aigreen_study.tables.formats import MINUS
 from aigreen_study.tables.table import Cell, Group, Row, Table
 from aigreen_study.words import in_sentence, listed
 
+_CODE, _ARGUMENT = re.compile(r"\w=|\w\(|`"), re.compile(r"(\w+)='?(\w+)'?")
 SIZES = ("Observations", "Units")
 CENTRED = {
     "leave_one_out": "Leave-one-out errors (treated rows are centred without their own cluster), larger than "
@@ -296,15 +298,32 @@ def _p_values(effect: Effects, adjusted: float) -> tuple[Cell, Cell]:
 
 
 def _notes(results: Results, *more: str) -> str:
-    said = [results.exhibit.notes, *more]
+    said = [results.exhibit.notes, *more, *_small_cells(results)]
     label = {part.id: part.label or part.id for part in results.exhibit.specifications}
     said += not_estimated({label[key]: why for key, why in results.failures.items()})
     return " ".join(filter(None, said))
 
 
+def _small_cells(results: Results) -> list[str]:
+    """Say which errors are too small because cohorts or effects stand in very few clusters or units."""
+    said = []
+    for text, parts in results.small_cells.items():
+        whose = list(dict.fromkeys(part.label or part.method.label for part in parts))
+        some = f"some {text.replace(': ', ', and ', 1)}."
+        said.append(_of("" if len(parts) == len(results.estimated) else "; ".join(whose), some[0].upper() + some[1:]))
+    return said
+
+
 def not_estimated(failures: Mapping[str, str]) -> list[str]:
-    """Say of each label why these data give no estimate."""
-    return [f"Not estimated: {label} ({why})." for label, why in failures.items()]
+    """Say of each label why these data give no estimate, without what errors advise to those who program."""
+    return [f"Not estimated: {label} ({_reason(why)})." for label, why in failures.items()]
+
+
+def _reason(error: str) -> str:
+    """Leave out the clauses of an error that name arguments or calls; where all do, write the first in words."""
+    clauses = error.split("; ")
+    plain = [clause for clause in clauses if not _CODE.search(clause)]
+    return "; ".join(plain) or _ARGUMENT.sub(lambda found: " ".join(found.groups()).replace("_", " "), clauses[0])
 
 
 def _errors(results: Results, labels: Mapping[str, str]) -> str:
@@ -365,9 +384,10 @@ def _treated(results: Results) -> str:
             said[name] = f"{treated:,} of {results.fitted[part.id].n_clusters:,}"
     if not said:
         return ""
-    usual = Counter(said.values()).most_common(1)[0][0]
-    others = [f"{label}: {counted}" for label, counted in said.items() if counted != usual]
-    return f"Clusters with treated rows, of all: {'; '.join([usual, *others])}."
+    usual, times = Counter(said.values()).most_common(1)[0]
+    first = [usual] if times > 1 or len(said) == 1 else []
+    others = [f"{label}: {counts}" for label, counts in said.items() if not first or counts != usual]
+    return f"Clusters with treated rows, of all: {'; '.join([*first, *others])}."
 
 
 def _named(text: str, effects: Effects, labels: Mapping[str, str]) -> str:

@@ -9,9 +9,11 @@ import numpy as np
 from aigreen.effects.effects import Effects
 from aigreen.inference.variants import Variant
 from aigreen.panel.panel import Panel
+from aigreen_study.own.levels import Level
 from aigreen_study.tables.estimates import bound_cells, level_spanner
 from aigreen_study.tables.formats import count, decimal
 from aigreen_study.tables.table import Cell, Group, Row, Spanner, Table
+from aigreen_study.words import counted, in_sentence
 
 
 def inference_notes(effect: Effects, stayed: Panel, *, outcome: str, multipliers: str, moved: bool) -> str:
@@ -37,6 +39,22 @@ def inference_notes(effect: Effects, stayed: Panel, *, outcome: str, multipliers
     )
     among = f" Reassignment is among units that did not move, {count(stayed.n_rows)} observations."
     return said + among if moved else said
+
+
+def level_note(column: str, sizes: Level, cluster: str) -> str:
+    """Say that errors are clustered below the level at which treatment varies.
+
+    Parameters
+    ----------
+    column, cluster : str
+        Printed names.
+    sizes : Level
+        Of the column.
+    """
+    return (
+        f"Treatment varies by {in_sentence(column)} ({counted(sizes.groups, 'group')}, of which {sizes.treated:,} "
+        f"treated), above {in_sentence(cluster)}: errors by {in_sentence(cluster)} may be too small."
+    )
 
 
 def _unbounded(variants: Sequence[Variant]) -> str:

@@ -12,7 +12,16 @@ import pandas as pd
 from aigreen.decomposition.parts import DIRECT, SPILLOVER, TOTAL
 from aigreen.effects.effects import Effects
 from aigreen.effects.multiplier import Band
-from aigreen_study.specification.parts import Behind, Movement, against_truth, require_parts, shares
+from aigreen_study.specification.parts import (
+    Behind,
+    Movement,
+    against_truth,
+    require_parts,
+    shares,
+    tells_total,
+    unbounded_shares,
+)
+from aigreen_study.specification.split import response_note
 from aigreen_study.tables.estimates import (
     TOLD,
     attributed,
@@ -25,7 +34,7 @@ from aigreen_study.tables.estimates import (
 )
 from aigreen_study.tables.exhibits import effect_label
 from aigreen_study.tables.table import Cell, Group, Row, Spanner, Table
-from aigreen_study.words import in_sentence
+from aigreen_study.words import counted, in_sentence, listed
 
 CENTRED = {
     "conservative": "treated rows centred by cohort and {}",
@@ -69,12 +78,13 @@ class Notes:
             f"Fixed effects: {', '.join(in_sentence(effect_label(effect, labels)) for effect in effects)}. "
             f"Errors are clustered by {in_sentence(labels[roles['cluster']])}, {centred}."
         )
-        self.exposures = f"{on_outcome(options, labels)}, averaged over treated rows. The parts add up to the total."
-        exposed = f" Exposure: {in_sentence(labels[options['exposure']])}." if options["exposure"] else ""
+        said = f"{on_outcome(options, labels)}, averaged over treated rows. The parts add up to the total."
+        response = response_note(options)
+        exposed = f" Exposure: {in_sentence(labels[options['exposure']])}. {response}" if options["exposure"] else ""
+        self.exposures = f"{said} {response}".rstrip()
         self.parts = (
-            f"{self.exposures}{exposed} {model} Intervals of shares hold the "
-            "values for which part less share times total is not rejected (Fieller); where the total is too near zero, "
-            "nothing bounds a share (none)."
+            f"{said}{exposed} {model} Intervals of shares hold the "
+            "values for which part less share times total is not rejected (Fieller)."
         )
         growth = ""
         if "counts" in options:
@@ -98,16 +108,18 @@ def rows_note(found: Behind, units: str) -> str:
     """
     out = ""
     if found.treated_incomplete:
-        out += f"; {found.treated_incomplete:,} treated rows lack a value and are left out"
+        lack = "lacks a value and is" if found.treated_incomplete == 1 else "lack a value and are"
+        out += f"; {counted(found.treated_incomplete, 'treated row')} {lack} left out"
     if found.treated_unreached or found.exposed_unreached:
         out += (
             f"; {found.treated_unreached:,} treated and {found.exposed_unreached:,} exposed rows without a clean row "
             "to compare with are left out"
         )
+    both = f"1 of the {units} is" if len(found.both) == 1 else f"{len(found.both):,} {units} are"
     return (
         f"Rows: {found.clean:,} clean, {found.exposed:,} exposed and untreated, {found.treated:,} treated{out}. "
         f"Clusters: {found.clusters:,}, of which {found.exposed_clusters:,} have exposed untreated rows and "
-        f"{found.treated_clusters:,} treated rows. {len(found.both):,} {units} are treated and exposed at once."
+        f"{found.treated_clusters:,} treated rows. {both} treated and exposed at once."
     )
 
 
@@ -171,10 +183,27 @@ def decomposition_table(
         columns=("Estimate", "Std. error", "low", "high", "low", "high", "Share", "low", "high"),
         spanners=((*_intervals(level, width=2), Spanner("Share of the total", 6, 9)),),
         groups=_total_apart(rows),
-        notes=notes,
+        notes=f"{notes} {_on_shares(point, ratio)}".strip(),
         simulated=simulated,
     )
     return attributed(table, rows=[("decomposition", overall)] * len(rows))
+
+
+def _on_shares(point: pd.DataFrame, ratio: pd.DataFrame) -> str:
+    """Say why nothing bounds a share: the total, or the degrees of freedom of the part; nothing where all are bounded.
+
+    A share is judged with the degrees of freedom of the part where these are fewer than those of the total.
+    """
+    unbounded = unbounded_shares(ratio)
+    if not unbounded:
+        return ""
+    if tells_total(point):
+        parts = listed([in_sentence(str(part)) for part in unbounded])
+        return (
+            f"Nothing bounds the share {parts} (none): too few treated clusters tell the error of this part, and with "
+            "as few degrees of freedom the total cannot be told from zero."
+        )
+    return "Where the total cannot be told from zero, nothing bounds a share (none)."
 
 
 def exposures_table(

@@ -5,8 +5,12 @@ import yaml
 
 from aigreen.cli import main
 from aigreen.errors import UnknownColumnError
+from aigreen_study.numbers.checks import add_level
+from aigreen_study.numbers.prose import Ledger
+from aigreen_study.own.levels import Level, level_above
 from aigreen_study.own.look import look
 from aigreen_study.own.outline import outline
+from aigreen_study.tables.inference_variants import level_note
 
 ROLES = {"unit": "id", "time": "t", "cohort": "g"}
 
@@ -42,8 +46,8 @@ def test_the_outline_is_a_study_and_says_what_it_assumed():
     assert plain["source"] == {"file": "a file.csv"}
     assert plain["panel"] == {"unit": "id", "time": "t", "cohort": "g", "name": "place", "unit_label": "Units"}
     assert plain["counts"] == "y"
-    assert "# Left out: 1 units treated from their first period on." in text
-    assert "# Left out: 1 rows without the outcome." in text
+    assert "# Left out: 1 unit treated from the first period on." in text
+    assert "# Left out: 1 row without the outcome." in text
     assert text.count("# Assumed") == 3
     used = yaml.safe_load(
         text.replace("# covariates", "covariates").replace("# groups", "groups").replace("#   area", "  area")
@@ -161,11 +165,12 @@ BY_CITY = {"unit": "city", "time": "year", "cohort": "first"}
 def test_a_coarser_cluster_is_proposed_where_treatment_varies_there(tmp_path, monkeypatch, capsys):
     frame = provinces()
     found = look(frame, BY_CITY, "y")
-    assert found.clusters == ["province"]  # not `law`, which is the date, nor `pair`, within which dates differ
+    assert found.clusters == {"province": (6, 2)}  # not `law`, which is the date, nor `pair`, within which dates differ
     text = outline(found, BY_CITY, "y", "a.csv", "2026")
     assert (
-        "# Assumed: errors are clustered by city. In each province all units share their first treated period: "
-        "errors by the level of treatment are those with cluster: province in panel.\n"
+        "# Assumed: errors are clustered by city (12, 4 of them treated). In each province (6, 2 of them treated) all "
+        "units share their first treated period: errors by the level of treatment, of few groups, are those with "
+        "cluster: province in panel.\n"
         "# panel: {unit: city, time: year, cohort: first, unit_label: Units, cluster: province}\n"
     ) in text
     used = text.replace("panel: {unit: city, time: year, cohort: first, unit_label: Units}\n", "").replace(
@@ -173,12 +178,37 @@ def test_a_coarser_cluster_is_proposed_where_treatment_varies_there(tmp_path, mo
     )
     assert yaml.safe_load(used)["panel"]["cluster"] == "province"
     apart = frame.assign(first=np.where(frame["city"] == 5, 0, frame["first"]))  # one city of a treated province
-    assert look(apart, BY_CITY, "y").clusters == []
-    assert look(frame[frame["city"] % 2 == 0], BY_CITY, "y").clusters == []  # a city a province
+    assert look(apart, BY_CITY, "y").clusters == {}
+    assert look(frame[frame["city"] % 2 == 0], BY_CITY, "y").clusters == {}  # a city a province
     monkeypatch.chdir(tmp_path)
     frame.to_csv("a.csv", index=False)
     assert main(["new-study", "a.csv", "--unit", "city", "--time", "year", "--cohort", "first", "--outcome", "y"]) == 0
-    assert "cluster: province in panel" in capsys.readouterr().out
+    assert "In each province (6, 2 of them treated)" in capsys.readouterr().out
+
+
+def twenty():
+    """Twenty cities in ten provinces, of which two are treated and one always is."""
+    frame = pd.DataFrame([(city, year) for city in range(20) for year in range(2001, 2007)], columns=["city", "year"])
+    frame["province"] = frame["city"] // 2 + 11
+    frame["first"] = frame["province"].map({11: 2003, 12: 2004, 13: 2001}).fillna(0).astype(int)
+    frame["wave"], frame["flag"] = frame["first"].rank(method="dense"), (frame["first"] > 0).astype(int)
+    frame["moves"] = frame["province"] + 100 * frame["year"]
+    return frame.assign(y=np.random.default_rng(0).normal(size=len(frame)))
+
+
+def test_errors_are_clustered_by_the_level_of_treatment_where_its_groups_are_enough():
+    found = look(twenty(), BY_CITY, "y")
+    assert (found.clusters, found.treated) == ({"province": (9, 2)}, 4)  # no recoding of dates, nothing that moves
+    text = outline(found, BY_CITY, "y", "a.csv", "2026")
+    assert yaml.safe_load(text)["panel"]["cluster"] == "province"
+    assert (
+        "# Assumed: errors are clustered by province (9, 2 of them treated), in each of which all units share their "
+        "first treated period. The other panel is clustered by city (18, 4 of them treated), as if treatment fell on "
+        "each by itself.\n"
+        "# panel: {unit: city, time: year, cohort: first, unit_label: Units}\n"
+    ) in text
+    one = twenty().assign(first=lambda frame: frame["first"].where(frame["province"] != 12, 0))
+    assert "cluster" not in yaml.safe_load(outline(look(one, BY_CITY, "y"), BY_CITY, "y", "a.csv", "2026"))["panel"]
 
 
 def test_columns_of_names_are_proposed_as_groups_without_values_that_cannot_be_compared():
@@ -191,3 +221,41 @@ def test_columns_of_names_are_proposed_as_groups_without_values_that_cannot_be_c
     assert used["groups"] == {"area": {"East & sea": "East & sea", "West": "West"}}
     alone = frame.assign(area=np.where(frame["first"] > 0, "in", "out"))
     assert look(alone, BY_CITY, "y").groups == {}  # treatment itself
+
+
+def test_clusters_below_the_level_of_treatment_are_told(tmp_path):
+    frame = twenty().assign(
+        first=lambda frame: frame["first"].replace(0, np.nan), half=lambda frame: frame["city"] // 4
+    )
+    columns = ["province", "half", "wave", "flag", "moves", "y"]
+    for cluster, above in (("city", "province"), ("province", None)):
+        column, sizes = level_above(frame, {"unit": "city", "cohort": "first", "cluster": cluster}, columns)
+        assert (column, sizes) == ((above, (10, 3)) if above else (None, None))
+    note = "Treatment varies by province (10 groups, of which 3 treated), above city: errors by city may be too small."
+    assert level_note("Province", Level(10, 3), "City") == note
+    ledger = Ledger("inference")
+    add_level(ledger, "province", Level(10, 3))
+    assert [ledger[f"treatment_level{end}"]["text"] for end in ("", "_groups", "_treated")] == ["province", "10", "3"]
+
+
+def test_weights_are_no_covariates():
+    sizes = {"popwt": [1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.5], "w_old": range(8), "slow": range(8, 16)}
+    frame = pd.DataFrame(
+        [(i, t, 2003 * (i > 4)) for i in range(8) for t in range(2001, 2006)], columns=["id", "t", "g"]
+    )
+    frame = frame.assign(y=np.random.default_rng(0).normal(size=len(frame)), name_wt="text")
+    frame = frame.assign(**{name: frame["id"].map(dict(enumerate(values))) for name, values in sizes.items()})
+    frame["pop_wgt"] = frame["popwt"] + frame["t"]
+    found = look(frame, ROLES, "y")
+    assert (found.weights, found.steady, found.controls) == (["popwt", "pop_wgt"], ["w_old", "slow"], [])
+    text = outline(found, ROLES, "y", "a.csv", "2026")
+    assert "# with the option weights=popwt; also pop_wgt\n" in text
+
+
+def test_labels_of_a_stata_file_are_those_of_the_study(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    labels = {"y": "Homicides,  log", "id": "State", "area": "Area of the country", "ever": "Ever", "t": "t"}
+    panel().to_stata("a.dta", write_index=False, variable_labels=labels)
+    assert main(["new-study", "a.dta", "--unit", "id", "--time", "t", "--cohort", "g", "--outcome", "y"]) == 0
+    written = yaml.safe_load((tmp_path / "a.yaml").read_text(encoding="utf-8"))
+    assert written["labels"] == {"y": "Homicides, log", "id": "State", "area": "Area of the country"}

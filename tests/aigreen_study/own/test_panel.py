@@ -1,7 +1,10 @@
 import pandas as pd
 import pytest
 
-from aigreen.errors import DataError
+from aigreen import Panel
+from aigreen.errors import AigreenWarning, DataError
+from aigreen_study.numbers.headline import add_constant
+from aigreen_study.numbers.prose import Ledger
 from aigreen_study.own.panel import own_panel
 from aigreen_study.own.study import own_config
 
@@ -26,3 +29,29 @@ def test_a_dose_before_treatment_is_told_with_its_units(tmp_path, monkeypatch):
     assert (error.value.column, error.value.count, list(error.value.first)) == ("d", 2, [1, 2])
     frame.assign(d=frame["d"] * (frame["t"] >= frame["g"])).to_csv("a.csv", index=False)
     assert own_panel(config).frame["d"].sum() == 12
+
+
+def test_an_outcome_without_variation_among_the_treated_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [(i, t, g, 1.5 if g else float(i + t)) for i, g in enumerate((0, 2003, 2004)) for t in range(2001, 2006)]
+    frame = pd.DataFrame(rows, columns=["id", "t", "g", "y"])
+    frame.to_csv("a.csv", index=False)
+    config = own_config({key: value for key, value in GIVEN.items() if key != "dose"}, "s.yaml")
+    with pytest.raises(DataError, match=r"y is 1.5 in all 10 rows of the 2 treated units") as error:
+        own_panel(config)
+    assert (error.value.column, error.value.count, list(error.value.first)) == ("y", 10, [1, 2])
+    before = frame.assign(y=frame["y"].mask((frame["g"] > 0) & (frame["t"] == 2001), 3.0))
+    before.to_csv("a.csv", index=False)
+    with pytest.warns(AigreenWarning, match="y is 1.5 in all 5 treated rows") as given:
+        built = own_panel(config).frame
+    assert [each.message.count for each in given] == [5]
+    told = {}
+    for name, values in {"constant": built, "other": built.assign(y=built["y"] + built["t"])}.items():
+        ledger = Ledger("numbers")
+        add_constant(ledger, Panel(values, unit="id", time="t", cohort="g"), "y")
+        told[name] = (
+            [ledger[key]["value"] for key in ("outcome_constant", "outcome_constant_rows")] if len(ledger) else []
+        )
+    assert told == {"constant": [1.5, 5], "other": []}
+    frame.assign(y=frame["y"].mask((frame["id"] == 2) & (frame["t"] == 2005), 3.0)).to_csv("a.csv", index=False)
+    assert len(own_panel(config).frame) == 15

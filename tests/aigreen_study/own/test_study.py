@@ -8,6 +8,7 @@ import yaml
 from aigreen.errors import ConfigError, SourceError
 from aigreen_study.config import read_config
 from aigreen_study.own.panel import own_panel
+from aigreen_study.own.paper import printed_facts
 from aigreen_study.own.registry import own_registry
 from aigreen_study.own.study import identifiers
 from aigreen_study.run.fonts import chinese_font
@@ -154,6 +155,18 @@ def test_groups_may_be_called_by_what_joins_conditions(folder):
     assert [sample_mask(row.sample, frame, unit="Firm", time="year").tolist() for row in rows] == [
         [True] * 6 + [False] * 6, [False] * 6 + [True] * 6,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("response", ["bins", "linear"])
+def test_exhibits_and_text_have_the_response_of_the_parts(folder, response):
+    config = written({"exposures": {"near": {"within_km": 20}}, "decomposition": {"response": response},
+                      "coordinates": {"latitude": "lat", "longitude": "lon"}})  # fmt: skip
+    exhibits = own_registry(FOLDER, config)
+    shown = exhibits["contamination"]
+    assert [row.options.get("response") for row in shown.specifications] == [None, response, response]
+    said = {"bins": "the same for any exposure above zero (one bin)", "linear": "in proportion to exposure (linear)"}
+    assert shown.notes.endswith(f"Response to exposure: {said[response]}.")
+    assert printed_facts(config, exhibits)["own"]["response"] == said[response]
 
 
 def test_rows_beside_the_study_add_to_its_exhibits_and_replace_them(folder):

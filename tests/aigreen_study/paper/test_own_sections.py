@@ -13,6 +13,7 @@ typst = pytest.importorskip("typst")
 ROOT = Path(__file__).parents[3]
 OWN = {
     "file": "a.csv", "citation": "", "units": "states", "period": "year", "cluster": "State", "outcome": "Output",
+    "names": {}, "response": "the same",
     "counts": "", "covariates": [], "channels": {}, "exposures": {}, "moved": ["y"], "groups": {}, "dose": "",
     "map": False, "exhibits": {}, "control_group": "not yet treated",
 }  # fmt: skip
@@ -43,7 +44,7 @@ def said(tmp_path):
     return text
 
 
-AREA = {"groups": {"heterogeneity_area": "Area"}}
+AREA = {"groups": {"heterogeneity_area": "Area"}, "names": {"heterogeneity_area": ["North", "Far east", "South"]}}
 
 
 def test_groups_of_which_one_is_treated_are_not_compared(said):
@@ -55,16 +56,18 @@ def test_groups_of_which_one_is_treated_are_not_compared(said):
 def test_two_groups_are_told_with_the_p_value_of_their_line_in_the_table(said):
     key = "heterogeneity_area_area"
     numbers = {f"{key}_diff": "0.245", f"{key}_diff_se": "0.156", f"{key}_diff_p": "0.248"}
+    numbers |= {"heterogeneity_area_group_1": "0.1", "heterogeneity_area_group_3": "0.345"}
     numbers |= {f"{key}_equal_p": "0.237", f"{key}_equal_verdict": "does not reject"}
     text = said("own-groups", numbers, **AREA)
     assert (
-        "By area (Table 1) the second group less the first differs by 0.245 (0.156), with a p-value of 0.248." in text
+        "By area (Table 1) the effect for “South” less that for “North” is 0.245 (0.156), with a p-value of 0.248."
+        in text
     )
     assert "0.237" not in text
     del numbers[f"{key}_diff_p"]
-    assert "differs by 0.245 (0.156). " in said("own-groups", numbers, **AREA)
+    assert "is 0.245 (0.156). " in said("own-groups", numbers, **AREA)
     refused = numbers | {"heterogeneity_area_area_diff_low": "none"}
-    told = "differs by 0.245 (0.156); too few clusters tell the error, so that there is no interval."
+    told = "is 0.245 (0.156); too few clusters tell the error, so that there is no interval."
     assert told in said("own-groups", refused, **AREA)
 
 
@@ -97,3 +100,15 @@ def test_a_curve_says_how_many_specifications_have_no_interval(said, tmp_path):
     assert "Of them, 3 rest on too few" in told(10, 3)
     assert "Crosses have no interval and count neither" in told(10, 3)
     assert "Text. None of them has an interval, as each rests on too few clusters, so that none is" in told(4, 4)
+
+
+WORDS = """#import "/paper/own.typ": *
+#large("l_homicide"), #large("l homicides"), #large("ln homicides"), #large("output"), #large("GDP"),
+#counted("n_cohorts", "cohort"), #counted("pretrend_treated", "effective treated cluster", digits: 1)."""
+
+
+def test_names_of_columns_keep_their_case_and_one_thing_is_singular(said, tmp_path):
+    (tmp_path / "paper/sections/words.typ").write_text(WORDS, encoding="utf-8")
+    text = said("words", {"n_cohorts": 1, "pretrend_treated": 3.695})
+    assert text.startswith("l_homicide, l homicides, Ln homicides, Output, GDP, ")
+    assert text.endswith(" 1 cohort, 3.7 effective treated clusters.")

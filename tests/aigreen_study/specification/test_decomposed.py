@@ -37,12 +37,16 @@ def test_interactions_are_the_pieces_of_the_direct_part() -> None:
     assert {label: effect.values[0] for label, effect in found.items()} == {
         LABELS[name]: overall[f"direct: interaction {name}"] for name in OPTIONS["channels"]
     }
-    table = additivity_table({}, found, level=0.95, notes="")
+    table = additivity_table({}, found, response="linear", level=0.95, notes="")
     assert [(group.title, [row.label for row in group.rows]) for group in table.groups] == [
         ("Channels", ["Structure", "Skills"])
     ]
     assert "other slopes among treated rows" in table.notes
-    assert "other slopes" not in additivity_table(found, {}, level=0.95, notes="").notes
+    bins = additivity_table(found, {}, response="bins", level=0.95, notes="").notes
+    assert "other slopes" not in bins
+    proportional = "In this test the response is in proportion to exposure (linear), "
+    assert f"{proportional}while in the parts it is the same for any exposure above zero (one bin)." in bins
+    assert f"{proportional}as in the parts." in table.notes
 
 
 def test_rows_behind_parts_are_those_that_the_estimate_uses() -> None:
@@ -73,4 +77,4 @@ def test_rows_behind_parts_are_those_that_the_estimate_uses() -> None:
     assert sorted(found.both) == sorted(both.unique())
     said = f"{found.treated_unreached:,} treated and {found.exposed_unreached:,} exposed rows without a clean row"
     assert said in rows_note(found, "firms")
-    assert "1 treated rows lack a value" in rows_note(found, "firms")
+    assert "1 treated row lacks a value and is left out" in rows_note(found, "firms")

@@ -6,12 +6,19 @@ import numpy as np
 import pytest
 
 from aigreen.errors import FewClustersWarning, MissingRowsWarning, ReportError, SmallCellWarning
-from aigreen_study.numbers.exhibits import add_exhibit
+from aigreen_study.numbers.exhibits import add_exhibit, add_small_cells
 from aigreen_study.numbers.prose import Ledger
-from aigreen_study.specification.estimate import fit
+from aigreen_study.specification.estimate import SMALL, fit
 from aigreen_study.specification.results import Results, read_results, write_results
 from aigreen_study.specification.specification import Exhibit
-from aigreen_study.tables.exhibits import choices, columns_table, contrast_table, estimates_table, range_table
+from aigreen_study.tables.exhibits import (
+    choices,
+    columns_table,
+    contrast_table,
+    estimates_table,
+    not_estimated,
+    range_table,
+)
 
 from .parts import LABELS, ROLES, estimate, same, specification
 
@@ -262,3 +269,49 @@ def test_treated_rows_in_one_cluster_are_centred_with_it_and_the_note_says_so(fr
         table = estimates_table(found, LABELS, level=0.95)
     assert [cell.text for cell in table.rows[0].cells[2:4]] == ["none", "none"]
     assert "Conservative errors (treated rows are centred with their own cluster)" in table.notes
+
+
+def test_errors_that_a_lone_cohort_makes_too_small_are_told_in_notes_and_text(frame):
+    """City 3 is the only one treated from 2017: saturated regressions warn of it, imputation leaves clusters out."""
+    lone = frame.assign(first=frame["first"].where(~frame["city"].isin([4, 5])))
+    lines = {"ols": {}, "sun_abraham": {}, "stacked": {"window": "-3,1"}, "imputation": {"variance": "leave_one_out"}}
+    parts = [specification(id=name, label=name.upper(), estimator=name, options=how) for name, how in lines.items()]
+    with pytest.warns(SmallCellWarning, match="1 cohorts stand in a single cluster") as given:
+        found = results(lone, "estimates", *parts)
+    assert len(given) == 2
+    small = {id_: effects.conventions.get(SMALL, "") for id_, effects in found.fitted.items()}
+    assert [id_ for id_, said in small.items() if "in a single cluster" in said] == ["sun_abraham", "stacked"]
+    note = "SUN_ABRAHAM; STACKED: some cohorts stand in a single cluster, and their own sampling error is not in the "
+    assert f"{note}standard errors." in estimates_table(found, LABELS, level=0.95).notes
+    ledger = Ledger("numbers")
+    add_small_cells(ledger, found)
+    assert ledger["e_small_cells"]["text"] == "“SUN_ABRAHAM” and “STACKED”"
+    assert "ome cohorts" not in estimates_table(results(lone, "estimates", parts[0]), LABELS, level=0.95).notes
+
+
+@pytest.mark.parametrize(
+    ("error", "printed"),
+    [
+        ("no row is treated; name a treatment= column or a cohort; left out before: 2 rows: outcome always zero",
+         "no row is treated; left out before: 2 rows: outcome always zero"),
+        ("9 restrictions but 2 clusters; test fewer, as by event_study(window=...)", "9 restrictions but 2 clusters"),
+        ("variance='leave_one_out' needs two clusters; with variance='conservative' nothing counts",
+         "variance leave one out needs two clusters"),
+    ],
+)  # fmt: skip
+def test_tables_print_reasons_without_advice_to_programmers(error, printed):
+    assert not_estimated({"OLS": error}) == [f"Not estimated: OLS ({printed})."]
+
+
+def test_counts_of_treated_clusters_that_all_differ_all_have_their_label(frame):
+    """Cities 0 to 2 are treated from 2015, 3 to 5 from 2017, of 20; each line has its own sample."""
+    samples = {"Few": "city >= 4", "Some": "city >= 2", "Some again": "city >= 2 & year >= 2012"}
+    parts = [
+        specification(id=label.lower().replace(" ", "_"), label=label, estimator="ols", sample=sample)
+        for label, sample in samples.items()
+    ]
+    told = [
+        estimates_table(results(frame, "estimates", *some), LABELS, level=0.95).notes.split("of all: ")[1].split(".")[0]
+        for some in (parts, parts[:2], parts[:1])
+    ]
+    assert told == ["4 of 18; Few: 2 of 16", "Few: 2 of 16; Some: 4 of 18", "2 of 16"]

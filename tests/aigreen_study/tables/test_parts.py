@@ -10,7 +10,7 @@ from aigreen.errors import ReportError
 from aigreen_study.figures import parts_figure, parts_horizon_figure
 from aigreen_study.numbers import headline
 from aigreen_study.numbers.prose import Ledger
-from aigreen_study.specification.decomposed import on_scales
+from aigreen_study.specification.decomposed import on_scales, study_decomposition
 from aigreen_study.specification.parts import Movement, against_truth, movement, shares, support
 from aigreen_study.tables.parts import (
     Notes,
@@ -128,6 +128,37 @@ def test_shares_are_fieller_sets_and_unbounded_where_the_total_may_be_zero(overa
     assert ledger["dec_m_share_low"]["text"] == "none"
 
 
+def test_a_share_without_bounds_has_its_reason(monkeypatch):
+    """The total is clear; the channel rests on so few clusters that with its degrees of freedom the total is not."""
+
+    def told(values, errors, few=()):
+        parts = made(values, errors)
+        found = parts.effective_clusters().assign(df=100.0)
+        found.loc[list(few), "df"] = 1.0
+        with monkeypatch.context() as patch:
+            patch.setattr(Effects, "effective_clusters", lambda self: found)
+            ledger = Ledger("numbers")
+            headline.add_decomposition(ledger, parts, part_labels(["m"], CODEBOOK), level=0.95, **BAND)
+            table = decomposition_table(parts, notes="A note.", **BAND)
+        texts = {row.label: [cell.text for cell in row.cells[7:]] for row in table.rows[1:]}
+        without = [part for part, ends in texts.items() if "none" in ends]
+        return table.notes, ledger["dec_shares_verdict"]["text"], without
+
+    clear = ([0.5, 0.2, 0.2, 0.1], [0.1] * 4)
+    note, verdict, without = told(*clear)
+    assert note.endswith("A note.") and verdict == "shares of it can be read, with their intervals" and not without
+    note, verdict, without = told(*clear, few=["m"])
+    assert without == ["m"]
+    assert "Nothing bounds the share m (none): too few treated clusters tell the error of this part" in note
+    assert verdict.endswith(
+        "with their intervals, but for that of the part through industry structure, which too few clusters bear"
+    )
+    note, verdict, without = told([0.1, 0.2, -0.2, 0.1], [1.0] * 4)
+    assert without == ["direct", "m", "spillover"]
+    assert note.endswith("Where the total cannot be told from zero, nothing bounds a share (none).")
+    assert "too few clusters" not in verdict
+
+
 def test_the_ledger_calls_the_number_of_leads_so(panel):
     study = Imputation(leads=2).fit(panel, "y").event_study()
     ledger = Ledger("numbers")
@@ -162,6 +193,20 @@ def test_notes_of_moves_leave_the_number_of_leads_to_the_table():
     told = Notes(options, {"unit": "Unit", "year": "Year", "y": "Y"}, roles).moves
     assert "the test is joint for the years before treatment that the table counts." in told
     assert "3" not in told  # as asked for; data may have fewer
+
+
+@pytest.mark.parametrize(
+    ("response", "said"),
+    [("bins", "the same for any exposure above zero (one bin)"), ("linear", "in proportion to exposure (linear)")],
+)
+def test_notes_say_how_the_response_grows_as_it_was_fitted(response, said, panel):
+    options = {"variance": "leave_one_out", "exposure": "ring", "outcome": "y", "channels": ["m"], "response": response}
+    names = {"unit": "Unit", "year": "Year", "y": "Y", "ring": "Ring"}
+    told = Notes(options, names, {"unit": "unit", "time": "year", "cluster": "unit"})
+    assert all(f" Response to exposure: {said}." in text for text in (told.parts, told.exposures))
+    assert "Response" not in told.moves
+    fitted = study_decomposition(options).fit(panel, "y").conventions["response"]
+    assert fitted.startswith(f"{response} (ring), ")
 
 
 def test_exposures_stand_side_by_side(overall, panel):

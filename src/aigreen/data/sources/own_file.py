@@ -61,6 +61,15 @@ def own_columns(path: str | Path, sheet: str | None = None) -> list[str]:
     return list(read_own(path, sheet, rows=0).columns)
 
 
+def own_labels(path: str | Path) -> dict[str, str]:
+    """Labels that a Stata file gives its columns, by column; none for other files, and none that repeats the name."""
+    if Path(path).suffix.lower() != ".dta":
+        return {}
+    with pd.read_stata(path, iterator=True) as file:
+        found = {name.strip(): " ".join(label.split()) for name, label in file.variable_labels().items()}
+    return {name: label for name, label in found.items() if label and label != name}
+
+
 def _read(path: Path, sheet: str | None, rows: int | None) -> pd.DataFrame:
     kind = path.suffix.lower()
     if kind == ".parquet":
