@@ -11,6 +11,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from aigreen.data.raw.yaml_file import read_yaml
 from aigreen.errors import ConfigError, did_you_mean
 from aigreen_study.own.study import KIND, is_own, own_config, own_studies
 
@@ -78,11 +79,7 @@ def study_file(name: str, folder: Path) -> Path:
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
-    """Read plain values: a tag that asks for anything else (``!!python/object``) is an error."""
-    try:
-        base = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path.name}: not readable YAML ({' '.join(str(error).split())})") from None
+    base = read_yaml(path, ConfigError)
     if not isinstance(base, dict):
         raise ConfigError(f"{path.name}: expected keys with values, the file is empty or holds something else")
     return base

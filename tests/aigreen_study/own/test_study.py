@@ -9,7 +9,7 @@ from aigreen.errors import ConfigError, SourceError
 from aigreen_study.config import read_config
 from aigreen_study.own.panel import own_panel
 from aigreen_study.own.registry import own_registry
-from aigreen_study.own.study import identifiers
+from aigreen_study.own.study import identifiers, own_studies
 from aigreen_study.run.fonts import chinese_font
 from aigreen_study.specification.mask import sample_mask
 
@@ -123,6 +123,21 @@ def test_chinese_is_printed_with_a_font_and_other_scripts_are_told(folder):
     assert written(named | {"title": "企业（示例）：“绿色”"})["own"]["panel"]["unit"] == "企业"
     with pytest.raises(ConfigError, match=r"Latin, Greek, Cyrillic and Chinese letters only; title: 'שלום'$"):
         written(named | {"title": "שלום"})
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("event_study: {horizons: [-2, 2]}\nseed: 3\nevent_study: {anticipation: 1}\n", "event_study.*lines 9 and 11"),
+        ("groups:\n  line: {a: 1, b: 2}\n  line: {c: 1}\n", "line stands twice, in lines 10 and 11"),
+        ("labels: {y: Y, y: Z}\n", "y stands twice, in line 9"),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused_with_both_lines(folder, more, told):
+    Path("firms.yaml").write_text(yaml.safe_dump(STUDY) + more, "utf-8")
+    with pytest.raises(ConfigError, match=rf"^firms\.yaml: {told}"):
+        read_config({"study": "firms"}, FOLDER)
+    assert own_studies(folder) == ["firms"]
 
 
 def test_a_file_whose_name_is_no_name_of_a_study_is_told_what_is(folder):
