@@ -12,11 +12,12 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from aigreen.data.raw.yaml_file import read_yaml
-from aigreen.errors import ConfigError, did_you_mean
+from aigreen.errors import ConfigError, SourceError, did_you_mean
 from aigreen_study.own.study import KIND, is_own, own_config, own_studies
 
 DEFAULT = "simulated-firms"
 CONFIG = Path("analysis/config")
+MEANT = f"(default: the only study of your data in this folder, or the only one of these with results; else {DEFAULT})"
 
 
 def read_config(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -67,9 +68,24 @@ def read_config(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def default_study() -> str:
-    """Name of the study that is meant where none is named: the only one of users' data in this folder, if any."""
-    found = own_studies(Path())
-    return found[0] if len(found) == 1 else DEFAULT
+    """Name of the study that is meant where none is named.
+
+    The only one of users' data in this folder, or the only one of these with results; in a checkout, else the default.
+
+    Raises
+    ------
+    SourceError
+        There is none, or there are several, and the folder is no checkout.
+    """
+    here = own_studies(Path())
+    for found in (here, [name for name in here if (Path("results") / name).is_dir()]):
+        if len(found) == 1:
+            return found[0]
+    if CONFIG.is_dir():
+        return DEFAULT
+    if here:
+        raise SourceError(f"{len(here)} studies in {Path.cwd()}; say which is meant by --study: {', '.join(here)}")
+    raise SourceError(f"no study in {Path.cwd()}: a study is a YAML file that names a file of data as its source")
 
 
 def study_file(name: str, folder: Path) -> Path:

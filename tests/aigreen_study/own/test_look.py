@@ -129,7 +129,7 @@ def test_the_only_study_of_a_folder_is_meant(tmp_path, monkeypatch, capsys):
         assert "no results of 'one': build it first (aigreen run one.yaml)" in capsys.readouterr().err
     (tmp_path / "two.yaml").write_text("title: x\nsource: {file: a.csv}\n")
     assert main(["verify"]) == 1
-    assert "no study 'simulated-firms'" in capsys.readouterr().err
+    assert "say which is meant by --study: one, two" in capsys.readouterr().err
 
 
 def test_a_column_that_only_treated_units_have_is_no_covariate():
