@@ -29,7 +29,11 @@ def run(given: argparse.Namespace) -> int:
     config = paper_config(study, papers)
     results = project / "results" / study
     titles = section_titles(sections)
-    traced = trace(lambda masks: pdf_pages(typeset(config, results, root=papers, masks=masks)), titles)
+    traced = trace(
+        lambda masks: pdf_pages(typeset(config, results, root=papers, masks=masks)),
+        titles,
+        config.get("language", "en"),
+    )
     for words in traced.untraced:
         print(f"untraced: {words}")
     print(f"{study}: {traced}")
