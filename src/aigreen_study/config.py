@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
 
 from aigreen.data.raw.yaml_file import read_yaml
 from aigreen.errors import ConfigError, SourceError, did_you_mean
 from aigreen_study.own.study import KIND, is_own, own_config, own_studies
+from aigreen_study.schema_faults import explain
 
 DEFAULT = "simulated-firms"
 CONFIG = Path("analysis/config")
@@ -53,8 +54,8 @@ def read_config(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     if own:
         base.setdefault("study", name)
     schema = _schema(folder, KIND if own else base.get("kind", given.get("kind")))
-    config = _overlaid(base, _typed(given, schema))
-    problems = sorted({_explain(error) for error in _leaves(Draft202012Validator(schema).iter_errors(config))})
+    config = _read(_overlaid(base, _typed(given, schema)), schema)
+    problems = sorted({explain(error) for error in Draft202012Validator(schema).iter_errors(config)})
     problems = problems or list(_contradictions(config))
     if problems:
         raise ConfigError(f"study {name!r}: " + "; ".join(problems))
@@ -133,12 +134,17 @@ def _typed(value: Any, schema: Mapping[str, Any]) -> Any:
     return yaml.safe_load(value) if numeric else value
 
 
-def _leaves(errors: Iterator[ValidationError]) -> Iterator[ValidationError]:
-    for error in errors:
-        if error.context:
-            yield from _leaves(iter(error.context))
-        else:
-            yield error
+def _read(value: Any, schema: Mapping[str, Any], key: str = "") -> Any:
+    """Read a word in place of a list as a list of one, a year or day as text where it is a date, and keys as text."""
+    if isinstance(value, Mapping):
+        known, other = schema.get("properties", {}), schema.get("additionalProperties")
+        other = other if isinstance(other, Mapping) else {}
+        return {str(name): _read(child, known.get(name, other), str(name)) for name, child in value.items()}
+    if isinstance(value, str) and schema.get("type") == "array":
+        return [value]
+    if isinstance(value, date) or (key == "date" and isinstance(value, int) and not isinstance(value, bool)):
+        return str(value)
+    return value
 
 
 def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
@@ -155,19 +161,3 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
     panel = "kind" not in config and isinstance(source, str) and source != "us_patents"
     if panel and marked not in (None, source == "simulated"):
         yield f"simulated: {str(marked).lower()}, but the source {source} is{'' if source == 'simulated' else ' not'}"
-
-
-def _explain(error: ValidationError) -> str:
-    where = ".".join(str(step) for step in error.absolute_path)
-    if error.validator == "additionalProperties":
-        known = list(error.schema.get("properties", {}))
-        unknown = sorted(set(error.instance) - set(known))
-        keys = ", ".join(f"{'.'.join(filter(None, [where, key]))}{did_you_mean(key, known)}" for key in unknown)
-        return f"unknown key {keys}"
-    if error.validator == "enum":
-        nearest = did_you_mean(str(error.instance), [str(v) for v in error.validator_value])
-        return f"{where}: {error.instance!r} is not one of {', '.join(map(str, error.validator_value))}{nearest}"
-    meant = (
-        f" ({error.schema['description']})" if error.validator == "pattern" and "description" in error.schema else ""
-    )
-    return f"{where}: {error.message}{meant}" if where else error.message

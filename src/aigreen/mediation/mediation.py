@@ -24,6 +24,7 @@ from aigreen.errors import (
     EstimationError,
     NoTreatedError,
     OptionError,
+    RoleTakenError,
 )
 from aigreen.inference.channel_sensitivity import RHO, ChannelFit
 from aigreen.linalg.collinearity import independent_of_effects
@@ -234,9 +235,9 @@ class Mediation:
         roles = {"channels": self.channels, "intermediates": self.intermediates}
         panel.check_roles(outcome, self.fixed_effects, treatment=treatment, covariates=names, **roles)
         for option, columns in roles.items():
-            repeated = {treatment, *names} & {*columns}
-            if repeated:
-                raise OptionError(option, sorted(map(str, repeated))[0], ["columns with no other role"])
+            for column in columns:
+                if column == treatment or column in names:
+                    raise RoleTakenError(option, column, "the treatment" if column == treatment else "a covariate")
 
     @property
     def _staggered(self) -> Decomposition:

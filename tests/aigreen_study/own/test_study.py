@@ -1,3 +1,4 @@
+import datetime
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,12 @@ def test_four_keys_are_a_whole_study(folder):
     assert (config["panel"]["cohort"], config["outcomes"]) == ("first_treat", {"level": "y", "log": "y"})
     assert (config["decomposition"]["channels"], config["decomposition"]["exposure"]) == ([], None)
     assert set(own_registry(FOLDER, config)) == {"baseline", "robust_estimators", "timing"}
+
+
+def test_one_column_in_place_of_a_list_and_days_and_years_as_dates(folder):
+    config = written({"channels": "M", "authors": "Li", "date": datetime.date(2026, 3, 1)})
+    assert (config["decomposition"]["channels"], len(config["authors"]), config["date"]) == (["m"], 1, "2026-03-01")
+    assert written({"date": 2026})["date"] == "2026"
 
 
 def test_estimators_side_by_side_follow_the_horizons_of_the_study(folder):
@@ -142,7 +149,7 @@ def test_a_key_that_stands_twice_is_refused_with_both_lines(folder, more, told):
 
 def test_a_file_whose_name_is_no_name_of_a_study_is_told_what_is(folder):
     Path("My_Firms.yaml").write_text(yaml.safe_dump(STUDY), "utf-8")
-    with pytest.raises(ConfigError, match=r"'My_Firms' does not match .* Lower-case letters, digits and hyphens"):
+    with pytest.raises(ConfigError, match=r"study: found 'My_Firms', expected small Latin letters, digits and hyphens"):
         read_config({"study": "My_Firms"}, FOLDER)
     with pytest.raises(ConfigError, match=r"no study 'none'; there are none in .*, and no none.yaml in"):
         read_config({"study": "none"}, folder / "empty")
@@ -202,6 +209,16 @@ def test_rows_beside_the_study_add_to_its_exhibits_and_replace_them(folder):
         ({"exposures": {"p": {"links": "pairs.csv"}}}, "exposures.p.links: no file pairs.csv"),
         ({"channels": ["M"], "covariates": ["M"]}, "channels: 'M' is among the covariates, too"),
         ({"channels": ["year"]}, "channels: 'year' is panel.time already"),
+        ({"channels": ["y"]}, "channels: 'y' is outcome already"),
+        (
+            {"exposures": {"邻近": {"within_km": 9}}},
+            "exposures: the name '邻近' is not of small Latin letters, digits and _, a letter first; "
+            "in print it may be called anything by labels, as labels: {near: 邻近}$",
+        ),
+        ({"exposures": {"near": {}}}, "exposures.near: found nothing, expected one of column, within_km, links"),
+        ({"groups": {"M": {"low": 0}}}, "groups.M: found low, expected at least 2 names with values"),
+        ({"groups": {"M": {"low": [0], "b": 1}}}, "groups.M.low: found a list, expected text or a number"),
+        ({"language": "zh-CN"}, "language: found 'zh-CN', expected two small Latin letters"),
         ({"chanels": ["M"]}, r"unknown key chanels \(did you mean 'channels'"),
     ],
 )
