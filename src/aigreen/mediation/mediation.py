@@ -22,7 +22,6 @@ from aigreen.errors import (
     AigreenWarning,
     CollinearError,
     EstimationError,
-    NoTreatedError,
     OptionError,
     RoleTakenError,
 )
@@ -37,6 +36,7 @@ from aigreen.options import as_columns, check_choice, check_columns
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel, require_panel
+from aigreen.panel.untreated import no_treated
 from aigreen.regression.dummies import dummy_shares
 from aigreen.regression.lone_clusters import warn_lone_treated
 from aigreen.regression.sample import Sample, draw_sample
@@ -428,7 +428,7 @@ class Mediation:
         complete = panel.complete(columns, dropped)
         sample = draw_sample(complete, panel.effect_names(self.fixed_effects), dropped, counts=None)
         if treatment is None and not complete.treated[sample.rows].any():
-            raise NoTreatedError(f"no row is treated{dropped.cause()}", column=panel.names.get("cohort"), count=0)
+            raise no_treated(panel.names, "no row is treated", dropped)
         d = complete.treated.astype(float) if treatment is None else complete.column(treatment)
         codes = sample.effects or [np.zeros(len(sample), dtype=np.intp)]
         effects = FixedEffects(codes, weights=sample.weights)

@@ -106,7 +106,8 @@ def test_commands_of_a_checkout_say_so_elsewhere(tmp_path, monkeypatch, capsys):
     assert "`aigreen new-study` writes one of your own data" in capsys.readouterr().err
     (tmp_path / "broken.yaml").write_text("title: x\nsource: {file: none.csv}\n")
     assert main(["doctor", "--study", "broken"]) == 1
-    assert "broken: cannot run: study 'broken': no key panel and no key outcome, which a study needs" in capsys.readouterr().out
+    told = "broken: cannot run: study 'broken': no key panel and no key outcome, which a study needs"
+    assert told in capsys.readouterr().out
 
 
 def test_a_name_without_latin_letters_and_a_wrong_column_told_before_the_file(tmp_path, monkeypatch, capsys):
