@@ -466,8 +466,8 @@ def _require_treatments(labels: Sequence[object], keep: np.ndarray, n_treatments
         count = int((~keep[:n_treatments]).sum())
         if n_separated:
             raise CollinearError(
-                f"{count} of {n_treatments} treatment effects are not identified, as the {n_separated:,} rows that would "
-                f"tell them have zero outcomes without a finite fit (separation): {', '.join(lost[:5])}"
+                f"{count} of {n_treatments} treatment effects are not identified, as the {n_separated:,} rows that "
+                f"would tell them have zero outcomes without a finite fit (separation): {', '.join(lost[:5])}"
             )
         raise CollinearError(
             f"{count} of {n_treatments} treatment effects are not identified, as fixed effects or other treatments "
