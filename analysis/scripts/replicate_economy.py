@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-import yaml
-
+from aigreen.data.raw.yaml_file import read_yaml
 from aigreen.disk import write_bytes
+from aigreen.errors import ConfigError
 from aigreen_study.monte_carlo.replicate import replicate_economy
 from aigreen_study.run.log import logged
 
 with logged(snakemake) as log:
-    study = yaml.safe_load(Path(snakemake.input.study).read_text(encoding="utf-8"))
+    study = read_yaml(Path(snakemake.input.study), ConfigError)
     draws = replicate_economy(
         study["decomposition"], seed=study["seed"], **snakemake.params.block, **snakemake.params.options
     )

@@ -179,6 +179,13 @@ class OptionError(AigreenError, ValueError):
         )
 
 
+class RoleTakenError(OptionError):
+    """A column is named in a second role."""
+
+    def __init__(self, option: str, column: str, role: str) -> None:
+        Exception.__init__(self, f"{option}={column!r}: this column is {role} already; name one without another role")
+
+
 class NotFromDiskError(OptionError):
     """An option is for a `Panel` in memory, not for one on disk."""
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
 
-from aigreen.errors import ConfigError, did_you_mean
+from aigreen.data.raw.yaml_file import read_yaml
+from aigreen.errors import ConfigError, SourceError, did_you_mean
 from aigreen_study.own.study import KIND, is_own, own_config, own_studies
+from aigreen_study.schema_faults import explain
 
 DEFAULT = "simulated-firms"
 CONFIG = Path("analysis/config")
+MEANT = f"(default: the only study of your data in this folder, or the only one of these with results; else {DEFAULT})"
 
 
 def read_config(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -51,8 +54,8 @@ def read_config(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     if own:
         base.setdefault("study", name)
     schema = _schema(folder, KIND if own else base.get("kind", given.get("kind")))
-    config = _overlaid(base, _typed(given, schema))
-    problems = sorted({_explain(error) for error in _leaves(Draft202012Validator(schema).iter_errors(config))})
+    config = _read(_overlaid(base, _typed(given, schema)), schema)
+    problems = sorted({explain(error) for error in Draft202012Validator(schema).iter_errors(config)})
     problems = problems or list(_contradictions(config))
     if problems:
         raise ConfigError(f"study {name!r}: " + "; ".join(problems))
@@ -66,9 +69,24 @@ def read_config(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def default_study() -> str:
-    """Name of the study that is meant where none is named: the only one of users' data in this folder, if any."""
-    found = own_studies(Path())
-    return found[0] if len(found) == 1 else DEFAULT
+    """Name of the study that is meant where none is named.
+
+    The only one of users' data in this folder, or the only one of these with results; in a checkout, else the default.
+
+    Raises
+    ------
+    SourceError
+        There is none, or there are several, and the folder is no checkout.
+    """
+    here = own_studies(Path())
+    for found in (here, [name for name in here if (Path("results") / name).is_dir()]):
+        if len(found) == 1:
+            return found[0]
+    if CONFIG.is_dir():
+        return DEFAULT
+    if here:
+        raise SourceError(f"{len(here)} studies in {Path.cwd()}; say which is meant by --study: {', '.join(here)}")
+    raise SourceError(f"no study in {Path.cwd()}: a study is a YAML file that names a file of data as its source")
 
 
 def study_file(name: str, folder: Path) -> Path:
@@ -78,11 +96,7 @@ def study_file(name: str, folder: Path) -> Path:
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
-    """Read plain values: a tag that asks for anything else (``!!python/object``) is an error."""
-    try:
-        base = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path.name}: not readable YAML ({' '.join(str(error).split())})") from None
+    base = read_yaml(path, ConfigError)
     if not isinstance(base, dict):
         raise ConfigError(f"{path.name}: expected keys with values, the file is empty or holds something else")
     return base
@@ -120,12 +134,17 @@ def _typed(value: Any, schema: Mapping[str, Any]) -> Any:
     return yaml.safe_load(value) if numeric else value
 
 
-def _leaves(errors: Iterator[ValidationError]) -> Iterator[ValidationError]:
-    for error in errors:
-        if error.context:
-            yield from _leaves(iter(error.context))
-        else:
-            yield error
+def _read(value: Any, schema: Mapping[str, Any], key: str = "") -> Any:
+    """Read a word in place of a list as a list of one, a year or day as text where it is a date, and keys as text."""
+    if isinstance(value, Mapping):
+        known, other = schema.get("properties", {}), schema.get("additionalProperties")
+        other = other if isinstance(other, Mapping) else {}
+        return {str(name): _read(child, known.get(name, other), str(name)) for name, child in value.items()}
+    if isinstance(value, str) and schema.get("type") == "array":
+        return [value]
+    if isinstance(value, date) or (key == "date" and isinstance(value, int) and not isinstance(value, bool)):
+        return str(value)
+    return value
 
 
 def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
@@ -142,19 +161,3 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
     panel = "kind" not in config and isinstance(source, str) and source != "us_patents"
     if panel and marked not in (None, source == "simulated"):
         yield f"simulated: {str(marked).lower()}, but the source {source} is{'' if source == 'simulated' else ' not'}"
-
-
-def _explain(error: ValidationError) -> str:
-    where = ".".join(str(step) for step in error.absolute_path)
-    if error.validator == "additionalProperties":
-        known = list(error.schema.get("properties", {}))
-        unknown = sorted(set(error.instance) - set(known))
-        keys = ", ".join(f"{'.'.join(filter(None, [where, key]))}{did_you_mean(key, known)}" for key in unknown)
-        return f"unknown key {keys}"
-    if error.validator == "enum":
-        nearest = did_you_mean(str(error.instance), [str(v) for v in error.validator_value])
-        return f"{where}: {error.instance!r} is not one of {', '.join(map(str, error.validator_value))}{nearest}"
-    meant = (
-        f" ({error.schema['description']})" if error.validator == "pattern" and "description" in error.schema else ""
-    )
-    return f"{where}: {error.message}{meant}" if where else error.message

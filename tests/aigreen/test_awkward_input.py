@@ -171,14 +171,14 @@ IN_ROLE = {
 @pytest.mark.parametrize("name", IN_ROLE)
 def test_the_outcome_has_no_other_role(name):
     role = name.split()[-1] if "formula" not in name else "covariates"
-    text = f"""{role}='y': use one of "a column with no other role ('y' is the outcome)\""""
+    text = f"{role}='y': this column is the outcome already; name one without another role"
     with pytest.raises(OptionError) as told:
         IN_ROLE[name]()
     assert str(told.value) == text
 
 
 def test_a_column_of_periods_is_an_outcome_of_no_model_with_their_effects():
-    with pytest.raises(OptionError, match="fixed_effects='t': use one of"):
+    with pytest.raises(OptionError, match="fixed_effects='t': this column is the outcome already"):
         TWFE().fit(panel(), "t")
 
 

@@ -12,7 +12,7 @@ from aigreen.counterfactual.centring import at_common_ratio, centred, check_lone
 from aigreen.counterfactual.leave_out import check_lone_terms, without_each
 from aigreen.counterfactual.log_response import LogResponse, solve_log_response
 from aigreen.counterfactual.models import Untreated, fit_linear, fit_poisson
-from aigreen.counterfactual.rows import Cells, without_separated, without_zero_groups
+from aigreen.counterfactual.rows import ALL_ZERO, Cells, without_separated, without_zero_groups
 from aigreen.effects.aggregation import Mass
 from aigreen.errors import (
     CollinearError,
@@ -294,7 +294,7 @@ class Imputed:
         if self.poisson:
             positive = np.bincount(cells.cell, self.model.mean[rows], len(cells.cohort)) > 0
             if not positive.any():
-                raise NoControlsError(f"no positive counterfactual of {what}", count=len(rows))
+                raise NoControlsError(f"no positive counterfactual of {what}: {ALL_ZERO}", count=len(rows))
             lost = rows[~positive[cells.cell]]
             reason = "without a positive counterfactual in their cohort and period (separated)"
             dropped.add(SeparationWarning, what, reason, lost.size, self.sample.labels(lost[:5]))

@@ -13,7 +13,6 @@ from aigreen.errors import (
     EstimationError,
     NoControlsError,
     NoPrePeriodError,
-    NoTreatedError,
     OptionError,
     OverlapWarning,
     SeparatedError,
@@ -27,8 +26,10 @@ from aigreen.linalg.arrays import distinct, take_rows
 from aigreen.linalg.collinearity import column_scale
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel, require_panel, with_weight
+from aigreen.panel.untreated import no_treated
 from aigreen.regression.separation import separated_rows
 
+ALL_ZERO = "the outcome of their units or periods is zero in all rows that it is fitted to (separation)"
 SEPARATED = "zero outcomes that covariates or fixed effects separate"
 
 
@@ -68,7 +69,7 @@ def split_rows(sample: Panel, fixed_effects: Sequence[str] | None, anticipation:
     treated = sample.treated
     fitted = ~treated if not anticipation else sample.time < sample.cohort - anticipation
     if not treated.any():
-        raise NoTreatedError(f"no row is treated{dropped.cause()}", column=sample.names.get("cohort"), count=0)
+        raise no_treated(sample.names, "no row is treated", dropped)
     if not fitted.any():
         raise NoControlsError(f"no row is untreated{dropped.cause()}", column=sample.names.get("cohort"), count=0)
     if distinct(sample.cluster_codes) < 2:
@@ -160,6 +161,13 @@ def identified_cells(
         left = np.zeros_like(left)
         left[cells.rows] = ~positive[cells.cell]
     rows = np.flatnonzero(left)
+    if rows.size and not (treated & ~left & (reached | zero)).any():
+        raise NoControlsError(
+            "no treated row can be imputed: the outcome of its unit, or of its period, is zero in all untreated rows, "
+            "so that this has no finite effect (separation)",
+            count=rows.size,
+            first=sample.labels(rows[:5]),
+        )
     reason = "treated rows without a positive counterfactual (separated)"
     dropped.add(SeparationWarning, "rows", reason, rows.size, sample.labels(rows[:5]))
     treated = treated & ~left

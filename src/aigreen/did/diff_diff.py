@@ -25,7 +25,6 @@ from aigreen.errors import (
     EstimationError,
     FewClustersWarning,
     NoControlsError,
-    NoTreatedError,
     NoVariationError,
     OptionError,
     SmallCellWarning,
@@ -36,6 +35,7 @@ from aigreen.extras import require
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import ROUNDING, result_facts
 from aigreen.panel.panel import Panel, require_panel
+from aigreen.panel.untreated import no_treated
 
 SynthVariance = Literal["placebo", "jackknife", "bootstrap"]
 LocalControl = Literal["not_yet_treated", "never_treated"]
@@ -313,7 +313,7 @@ def _frame(
     panel.check_roles(outcome, None, covariates=covariates)
     sample = panel.complete([outcome, *covariates], dropped)
     if not sample.treated.any():
-        raise NoTreatedError(f"no row is at or after a first treated period{dropped.cause()}", count=0)
+        raise no_treated(panel.names, "no row is at or after a first treated period", dropped)
     frame = pd.DataFrame(
         {
             "unit": sample.unit_codes,

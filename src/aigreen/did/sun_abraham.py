@@ -31,6 +31,7 @@ from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
 from aigreen.panel.on_disk.scanned import ScannedPanel
 from aigreen.panel.panel import NEVER, Panel, require_panel
+from aigreen.panel.untreated import no_treated
 from aigreen.regression.lone_clusters import warn_lone_cohorts
 from aigreen.regression.sample import Sample, draw_cohort_sample, no_reference
 from aigreen.regression.sample_on_disk import draw_scanned
@@ -135,6 +136,8 @@ class SunAbraham:
     def _from_disk(self, panel: ScannedPanel, outcome: str, covariates: list[str], dropped: Dropped) -> Effects:
         panel.check_roles(outcome, covariates=covariates)
         columns, n_clusters = [outcome, *covariates], len(panel.clusters)
+        if "cohort" not in panel.names:
+            raise no_treated(panel.names, "", dropped)
         sample, last = draw_scanned(panel, columns, panel.effect_names(None), dropped)
         of_group = np.where(panel.group_cohort > last, NEVER, panel.group_cohort)
         group, time = sample.cells()

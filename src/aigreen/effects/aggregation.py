@@ -177,6 +177,11 @@ class LogMeanMass:
         """
         whole, (parts, psi) = self.average(groups, n_groups), self.contributions(estimates, influence)
         total = whole.value
+        if (total <= 0).any():
+            raise EffectsError(
+                "an average of logs is not finite: all counts of its treated rows are zero, or all their "
+                "counterfactuals (separation)"
+            )
         weights = _spread(self.value[self.of], total, groups)
         means = np.bincount(groups, parts, n_groups) / total
         if psi is None:

@@ -22,8 +22,8 @@ from aigreen.errors import (
     AigreenWarning,
     CollinearError,
     EstimationError,
-    NoTreatedError,
     OptionError,
+    RoleTakenError,
 )
 from aigreen.inference.channel_sensitivity import RHO, ChannelFit
 from aigreen.linalg.collinearity import independent_of_effects
@@ -36,6 +36,7 @@ from aigreen.options import as_columns, check_choice, check_columns
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel, require_panel
+from aigreen.panel.untreated import no_treated
 from aigreen.regression.dummies import dummy_shares
 from aigreen.regression.lone_clusters import warn_lone_treated
 from aigreen.regression.sample import Sample, draw_sample
@@ -234,9 +235,9 @@ class Mediation:
         roles = {"channels": self.channels, "intermediates": self.intermediates}
         panel.check_roles(outcome, self.fixed_effects, treatment=treatment, covariates=names, **roles)
         for option, columns in roles.items():
-            repeated = {treatment, *names} & {*columns}
-            if repeated:
-                raise OptionError(option, sorted(map(str, repeated))[0], ["columns with no other role"])
+            for column in columns:
+                if column == treatment or column in names:
+                    raise RoleTakenError(option, column, "the treatment" if column == treatment else "a covariate")
 
     @property
     def _staggered(self) -> Decomposition:
@@ -427,7 +428,7 @@ class Mediation:
         complete = panel.complete(columns, dropped)
         sample = draw_sample(complete, panel.effect_names(self.fixed_effects), dropped, counts=None)
         if treatment is None and not complete.treated[sample.rows].any():
-            raise NoTreatedError(f"no row is treated{dropped.cause()}", column=panel.names.get("cohort"), count=0)
+            raise no_treated(panel.names, "no row is treated", dropped)
         d = complete.treated.astype(float) if treatment is None else complete.column(treatment)
         codes = sample.effects or [np.zeros(len(sample), dtype=np.intp)]
         effects = FixedEffects(codes, weights=sample.weights)

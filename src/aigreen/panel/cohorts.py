@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from aigreen.errors import AmbiguousCohortError, CohortVariesError, CohortWarning, DataError, warn
+from aigreen.errors import AmbiguousCohortError, CohortVariesError, CohortWarning, DataError, NonNumericError, warn
 from aigreen.panel.calendar import Calendar, is_dates
 from aigreen.panel.columns import numeric
 
@@ -37,6 +37,7 @@ def read_cohorts(
         values = calendar.date_steps(series)
         values[np.isnan(values)] = NEVER
     else:
+        _refuse_words(series)
         values = _read_numbers(series, calendar, unit_codes, units)
     by_unit = np.empty(len(units))
     by_unit[unit_codes] = values
@@ -47,6 +48,23 @@ def read_cohorts(
         )
     _warn_late(by_unit, times, calendar, name, units)
     return by_unit
+
+
+def _refuse_words(series: pd.Series) -> None:
+    """Refuse words among the dates or numbers of a column of text, such as never."""
+    if pd.api.types.is_numeric_dtype(series.dtype):
+        return
+    text = series.dropna().astype(str)
+    words = text[~text.str.contains(r"\d")]
+    if words.empty or len(words) == len(text):
+        return
+    distinct = words.unique()
+    raise NonNumericError(
+        f"column {series.name!r}: {len(words):,} values are words ({', '.join(map(repr, distinct[:3]))}), not periods: "
+        "leave the first treated period of units that are never treated empty",
+        column=str(series.name),
+        count=len(words),
+    )
 
 
 def _read_numbers(series: pd.Series, calendar: Calendar, unit_codes: np.ndarray, units: pd.Index) -> np.ndarray:

@@ -24,6 +24,7 @@ from aigreen.errors import (
     NotAPanelError,
     OptionError,
     RepeatedCrossSectionsError,
+    RoleTakenError,
     TooFewPeriodsError,
     UnknownColumnError,
     WeightsError,
@@ -418,14 +419,14 @@ class Panel:
 
         Raises
         ------
-        OptionError
+        RoleTakenError
         """
         names, slopes = self.varying_slopes(fixed_effects)
         behind = [column for name in names for column in self._effect_columns(name)]
         given = {"fixed_effects": [*behind, *(name for slope in slopes for name in slope)]}
         for role, columns in (given | {role: as_columns(value) for role, value in roles.items()}).items():
             if outcome in columns or any(outcome in self._made_of.get(column, ()) for column in columns):
-                raise OptionError(role, outcome, [f"a column with no other role ({outcome!r} is the outcome)"])
+                raise RoleTakenError(role, outcome, "the outcome")
 
     def slope_variable(self, name: str) -> np.ndarray:
         """Return the variable of a slope in panel order: a column, periods as steps of the calendar."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from aigreen.effects.cluster_shares import ClusterShares
-from aigreen.errors import NoPrePeriodError, NoTreatedError
+from aigreen.errors import NoPrePeriodError
 from aigreen.panel.dropped import Dropped
+from aigreen.panel.untreated import no_treated
 from aigreen.regression.sample import no_reference
 
 Window = bool | tuple[int, int]
@@ -21,8 +22,8 @@ def horizon_of(time: np.ndarray, cohort: np.ndarray, window: Window) -> np.ndarr
     return horizon if isinstance(window, bool) else np.clip(horizon, *window)
 
 
-def horizons_found(horizon: np.ndarray, reference: int, dropped: Dropped) -> list[int]:
-    """Horizons that occur, without the reference.
+def horizons_found(horizon: np.ndarray, reference: int, names: Mapping[str, str], dropped: Dropped) -> list[int]:
+    """Horizons that occur, without the reference; `names` are columns of the panel by role.
 
     Raises
     ------
@@ -30,7 +31,7 @@ def horizons_found(horizon: np.ndarray, reference: int, dropped: Dropped) -> lis
     """
     found = [int(h) for h in np.unique(horizon[~np.isnan(horizon)])]
     if not any(h >= 0 for h in found):
-        raise NoTreatedError(f"no row is at or after a first treated period{dropped.cause()}", count=0)
+        raise no_treated(names, "no row is at or after a first treated period", dropped)
     if reference not in found:
         raise NoPrePeriodError(no_reference(found, reference) + dropped.cause(), count=0)
     return [h for h in found if h != reference]

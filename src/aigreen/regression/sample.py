@@ -20,6 +20,7 @@ from aigreen.linalg.varying_slopes import Slope
 from aigreen.panel.columns import require_counts
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel
+from aigreen.panel.untreated import no_treated
 
 ALONE, ZEROS = "alone in a fixed effect", "outcome always zero in a fixed effect (separated)"
 NO_ROWS = "no rows are left: every row is alone in a fixed effect or perfectly fitted"
@@ -118,6 +119,8 @@ def draw_cohort_sample(
     ------
     DataError, OptionError
     """
+    if "cohort" not in panel.names:
+        raise no_treated(panel.names, "", dropped)
     panel, names = panel.with_covariates(covariates, dropped)
     panel.check_roles(outcome, None, covariates=names)
     complete = panel.complete([outcome, *names], dropped)

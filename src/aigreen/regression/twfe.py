@@ -202,7 +202,7 @@ class TWFE:
         )
         if self.event_study:
             horizon = horizon_of(sample.take(sample.panel.time), sample.take(sample.panel.cohort), self.event_study)
-            labels: list[object] = list(horizons_found(horizon, self.reference, dropped))
+            labels: list[object] = list(horizons_found(horizon, self.reference, complete.names, dropped))
             X = horizon_dummies(horizon, labels)
         else:
             labels = list(treatments or ["treated"])
@@ -439,10 +439,12 @@ def _identified(
     n_treatments: int,
     dropped: Dropped,
     effects: FixedEffects | None = None,
+    n_separated: int = 0,
 ) -> tuple[np.ndarray, list[object], np.ndarray]:
     """Return columns that stay, their labels and projections in units of their standard deviations.
 
-    Dependent covariates are counted, dependent treatments refused. `effects` projects where it is given.
+    Dependent covariates are counted, dependent treatments refused. `effects` projects where it is given; `n_separated`
+    rows were left out before.
     """
     scaled = X / column_scale(X)
     if effects is None:
@@ -450,18 +452,23 @@ def _identified(
     else:
         projected = effects.residualize(scaled)
     keep = independent_within(scaled, projected, sample.weights)
-    _require_treatments(labels, keep, n_treatments)
+    _require_treatments(labels, keep, n_treatments, n_separated)
     dropped.collinear(labels, keep)
     if keep.all():
         return X, list(labels), projected
     return X.T[keep].T, [label for label, k in zip(labels, keep, strict=True) if k], projected.T[keep].T
 
 
-def _require_treatments(labels: Sequence[object], keep: np.ndarray, n_treatments: int) -> None:
-    """Refuse treatments that are determined by others or by fixed effects."""
+def _require_treatments(labels: Sequence[object], keep: np.ndarray, n_treatments: int, n_separated: int = 0) -> None:
+    """Refuse treatments that are determined by others or by fixed effects, or were in the separated rows alone."""
     if not keep[:n_treatments].all():
         lost = [str(label) for label, k in zip(labels, keep, strict=True) if not k]
         count = int((~keep[:n_treatments]).sum())
+        if n_separated:
+            raise CollinearError(
+                f"{count} of {n_treatments} treatment effects are not identified, as the {n_separated:,} rows that "
+                f"would tell them have zero outcomes without a finite fit (separation): {', '.join(lost[:5])}"
+            )
         raise CollinearError(
             f"{count} of {n_treatments} treatment effects are not identified, as fixed effects or other treatments "
             f"determine them: {', '.join(lost[:5])}"
@@ -503,12 +510,14 @@ def _fit_counts(
     dropped: Dropped,
 ) -> tuple[Sample, np.ndarray, list[object], Regression]:
     """Fit Poisson, without rows that are separated; also return the sample, columns and labels that are left."""
+    n_separated = 0
     while True:
         effects = FixedEffects(sample.effects, weights=sample.weights, dense=DENSE) if sample.effects else None
-        X, labels, projected = _identified(sample, X, labels, n_treatments, dropped, effects)
+        X, labels, projected = _identified(sample, X, labels, n_treatments, dropped, effects, n_separated)
         regression, gone = fit_poisson(y, X, projected, effects, sample.weights, offset)
         if regression is not None:
             return sample, X, labels, regression.scaled(1 / column_scale(X))
+        n_separated += int(gone.sum())
         sample, X, y, offset = _without_separated(sample, X, y, offset, gone, dropped)
 
 

@@ -67,7 +67,7 @@ class Regressors:
         if window:
             group, time = sample.cells()
             horizon = horizon_of(sample.times[time], sample.panel.group_cohort[group], window)
-            labels = list(horizons_found(horizon, reference, dropped))
+            labels = list(horizons_found(horizon, reference, sample.panel.names, dropped))
         elif not treatments and not sample.treated.any():
             message = "no row is at or after a first treated period; name a treatment= column or a cohort"
             raise NoTreatedError(message + dropped.cause(), count=0)

@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from aigreen.data.raw.yaml_file import read_yaml
+from aigreen.errors import ReportError
 from aigreen_study.bundle.findings import Finding
 
 # What `aigreen bundle --certify` takes, with the words of the template.
@@ -52,7 +52,7 @@ def unsettled(project: Path, certified: Collection[str]) -> list[Finding]:
 
 def _authors(project: Path) -> list[dict[str, str]]:
     path = project / CITATION
-    return yaml.safe_load(path.read_text(encoding="utf-8")).get("authors", []) if path.is_file() else []
+    return read_yaml(path, ReportError).get("authors", []) if path.is_file() else []
 
 
 def _author(author: Mapping[str, str]) -> str:

@@ -21,6 +21,7 @@ _PHONES = (
     re.compile(r"(?<![0-9A-Za-z.,_-])(?:\+?86[ -]?)?1[3-9]\d[ -]?\d{4}[ -]?\d{4}(?![0-9A-Za-z_-]|[.,]\d)"),
     re.compile(r"(?<![0-9A-Za-z.])\+[1-9]\d{0,2}[ -]\(?\d{2,4}\)?[ -]\d{3,4}[ -]\d{3,4}(?![0-9A-Za-z.])"),
 )
+_TAG = re.compile(r"<(?!!)[^>]*>")
 _SECRETS = {
     "a private key": r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----",
     "an access key of a cloud": r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[0-9A-Za-z_-]{35}\b|\bLTAI[0-9A-Za-z]{12,20}\b",
@@ -60,7 +61,8 @@ def scan(path: str, content: bytes) -> list[Finding]:
     list of Finding
         E-mail addresses, Chinese identity numbers (with a valid checksum, ISO 7064 MOD 11-2), mobile and
         international phone numbers, keys and tokens, absolute paths and names of hosts. Addresses of reserved domains
-        (RFC 2606) belong to nobody.
+        (RFC 2606) belong to nobody. Numbers of persons in drawings (.svg) are looked for in their text and comments,
+        not in coordinates.
     """
     if b"\0" in content:
         return []
@@ -69,8 +71,9 @@ def scan(path: str, content: bytes) -> list[Finding]:
     except UnicodeDecodeError:
         return []
     found = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        for what, why in _faults(line):
+    shown = _TAG.sub(_blank, text) if path.endswith(".svg") else text
+    for number, (line, words) in enumerate(zip(text.splitlines(), shown.splitlines(), strict=True), 1):
+        for what, why in (*_numbers(words), *_faults(line)):
             found.setdefault((what, why), number)
     return [Finding(path, what, f"line {number}: {why}") for (what, why), number in found.items()]
 
@@ -86,14 +89,21 @@ def valid_identity(number: str) -> bool:
     return number[0] in "12345678" and 1900 <= born.year <= 2100 and "10X98765432"[rest] == number[17].upper()
 
 
-def _faults(line: str) -> Iterator[tuple[str, str]]:
-    for hit in _EMAIL.finditer(line):
-        if not _NOBODY.search(hit[1].lower()) and not line[: hit.start()].endswith("://"):
-            yield PERSONAL, "an e-mail address"
+def _blank(tag: re.Match[str]) -> str:
+    return "".join(character if character.isspace() else " " for character in tag[0])
+
+
+def _numbers(line: str) -> Iterator[tuple[str, str]]:
     if any(valid_identity(hit[0]) for hit in _IDENTITY.finditer(line)):
         yield PERSONAL, "an identity number"
     if any(pattern.search(line) for pattern in _PHONES):
         yield PERSONAL, "a phone number"
+
+
+def _faults(line: str) -> Iterator[tuple[str, str]]:
+    for hit in _EMAIL.finditer(line):
+        if not _NOBODY.search(hit[1].lower()) and not line[: hit.start()].endswith("://"):
+            yield PERSONAL, "an e-mail address"
     for why, pattern in _COMPILED.items():
         if pattern.search(line):
             yield SECRET, why

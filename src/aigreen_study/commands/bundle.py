@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 from aigreen.errors import ReportError
-from aigreen_study.config import default_study
+from aigreen_study.config import MEANT, default_study
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take a study, what its authors certify, and the place of the archive."""
-    parser.add_argument("--study", default=default_study(), help="study whose results are meant (default: %(default)s)")
+    parser.add_argument("--study", help=f"study whose results are meant {MEANT}")
     parser.add_argument(
         "--certify",
         action="append",
@@ -40,9 +40,10 @@ def run(given: argparse.Namespace) -> int:
     from aigreen_study.config import CONFIG, study_file
     from aigreen_study.own.study import is_own_file
 
-    if is_own_file(study_file(given.study, CONFIG)):
+    study = given.study or default_study()
+    if is_own_file(study_file(study, CONFIG)):
         path, findings, count = own_bundle(
-            Path.cwd(), given.study, given.out, certified=given.certify, with_data=not given.without_data
+            Path.cwd(), study, given.out, certified=given.certify, with_data=not given.without_data
         )
         for finding in findings:
             print(finding, file=sys.stderr)
@@ -50,7 +51,7 @@ def run(given: argparse.Namespace) -> int:
         return 0
     if given.without_data:
         raise ReportError("--without-data is for studies of your own data; licensed files are never in a bundle")
-    path, contents = bundle(Path.cwd(), given.study, given.out, certified=given.certify)
+    path, contents = bundle(Path.cwd(), study, given.out, certified=given.certify)
     for finding in contents.findings:
         print(finding, file=sys.stderr)
     count = len({*contents.places, README, *MADE})

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from aigreen_study.config import default_study
+from aigreen_study.config import MEANT, default_study
 from aigreen_study.run.project import sources
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take a study."""
-    parser.add_argument("--study", default=default_study(), help="study whose paper is meant (default: %(default)s)")
+    parser.add_argument("--study", help=f"study whose paper is meant {MEANT}")
 
 
 def run(given: argparse.Namespace) -> int:
@@ -21,15 +21,20 @@ def run(given: argparse.Namespace) -> int:
     from aigreen_study.trust.accepted import built_files
     from aigreen_study.trust.lint import check_sections, pdf_pages, section_titles, trace
 
+    study = given.study or default_study()
     project, papers = Path.cwd(), sources()
-    built_files(project, given.study)
+    built_files(project, study)
     sections = sorted(papers.glob("paper/sections/*.typ"))
     check_sections(sections, papers)
-    config = paper_config(given.study, papers)
-    results = project / "results" / given.study
+    config = paper_config(study, papers)
+    results = project / "results" / study
     titles = section_titles(sections)
-    traced = trace(lambda masks: pdf_pages(typeset(config, results, root=papers, masks=masks)), titles)
+    traced = trace(
+        lambda masks: pdf_pages(typeset(config, results, root=papers, masks=masks)),
+        titles,
+        config.get("language", "en"),
+    )
     for words in traced.untraced:
         print(f"untraced: {words}")
-    print(f"{given.study}: {traced}")
+    print(f"{study}: {traced}")
     return 1 if traced.untraced else 0

@@ -7,12 +7,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from aigreen_study.config import default_study
+from aigreen_study.config import MEANT, default_study
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take a study, and whether to build it again."""
-    parser.add_argument("--study", default=default_study(), help="study whose results are meant (default: %(default)s)")
+    parser.add_argument("--study", help=f"study whose results are meant {MEANT}")
     parser.add_argument("--twice", action="store_true", help="also rebuild in a temporary copy and compare all bytes")
 
 
@@ -24,19 +24,20 @@ def run(given: argparse.Namespace) -> int:
     from aigreen_study.trust.accepted import accepted_files, built_files
     from aigreen_study.trust.certificate import WORST, compare
 
+    study = given.study or default_study()
     project = Path.cwd()
-    found = built_files(project, given.study)
-    whole = _as_written(project, given.study)
-    certificate = compare(given.study, accepted_files(project, given.study), found)
-    certificate.write(project / "results" / given.study)
+    found = built_files(project, study)
+    whole = _as_written(project, study)
+    certificate = compare(study, accepted_files(project, study), found)
+    certificate.write(project / "results" / study)
     for name, verdict in certificate.exhibits.items():
         counts = certificate.counts(name)
         print(f"{name}: {verdict} ({', '.join(f'{count} {kind}' for kind, count in counts.items() if count)})")
     if certificate.changed:
         print(f"worst {min(WORST, len(certificate.changed))} of {len(certificate.changed):,}:")
         print(*(f"  {line}" for line in certificate.worst()), sep="\n")
-    print(f"{given.study}: {certificate.overall} ({len(certificate.comparisons):,} cells and numbers)")
-    same = _same_again(project, given.study) if given.twice else True
+    print(f"{study}: {certificate.overall} ({len(certificate.comparisons):,} cells and numbers)")
+    same = _same_again(project, study) if given.twice else True
     return 0 if certificate.reproduced and whole and same else 1
 
 

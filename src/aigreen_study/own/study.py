@@ -33,7 +33,7 @@ def is_own(config: Mapping[str, Any]) -> bool:
 
 
 def is_own_file(path: Path) -> bool:
-    """Whether a file is that of a study that reads a file of the user's."""
+    """Whether a file is that of a study that reads a file of the user's, be it one with keys that stand twice."""
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
     except (yaml.YAMLError, UnicodeDecodeError):

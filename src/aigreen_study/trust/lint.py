@@ -8,6 +8,7 @@ code. Digits inside a word (CO2, COVID-19, C23) are no numbers.
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -101,10 +102,16 @@ MASKS = {
     "raw": "in code",
     "title": "in the title, which the configuration sets",
 }
-_REFERENCE = re.compile(
-    r"\b(?:Sections?|Tables?|Figures?|[Ee]quations?|Appendix)\s+\(?[A-Z]?\.?\d+(?:\.\d+)*\)?"
-    r"(?:\s+(?:and|to)\s+\(?\d+(?:\.\d+)*\)?)?"
-)
+_COUNTED = """
+#set text(lang: "{language}")
+#set heading(numbering: "1")
+#set math.equation(numbering: "1")
+= A
+#figure(table[a])
+#figure(rect())
+$ a $
+#context [#metadata((query(heading) + query(figure) + query(math.equation)).map(it => it.supplement.text)) <words>]
+"""
 _HEADING = re.compile(r"^=+\s+(.+?)\s*(?:<[\w:.-]+>)?\s*$", re.MULTILINE)
 
 
@@ -113,7 +120,23 @@ def section_titles(paths: Iterable[Path]) -> list[str]:
     return [title for path in paths for title in _HEADING.findall(path.read_text(encoding="utf-8"))]
 
 
-def trace(pages: Callable[[tuple[str, ...]], list[str]], titles: Iterable[str]) -> Trace:
+def reference_words(language: str) -> list[str]:
+    """Return what Typst calls sections, tables, figures and equations in a language, as 图 for a figure in Chinese."""
+    import typst
+
+    source = _COUNTED.format(language=language).encode()
+    return json.loads(typst.query(source, "<words>", field="value", one=True, ignore_system_fonts=True))
+
+
+def _references(words: Iterable[str]) -> re.Pattern[str]:
+    named = "|".join(sorted(map(re.escape, words), key=len, reverse=True))
+    return re.compile(
+        rf"(?<![A-Za-z])(?:Sections?|Tables?|Figures?|[Ee]quations?|Appendix|{named})\s*\(?[A-Z]?\.?\d+(?:\.\d+)*\)?"
+        r"(?:\s+(?:and|to)\s+\(?\d+(?:\.\d+)*\)?)?"
+    )
+
+
+def trace(pages: Callable[[tuple[str, ...]], list[str]], titles: Iterable[str], language: str = "en") -> Trace:
     """Count the numbers in the text of a paper by source, by leaving the sources out one after the other.
 
     Parameters
@@ -122,6 +145,8 @@ def trace(pages: Callable[[tuple[str, ...]], list[str]], titles: Iterable[str]) 
         Texts of the pages of the paper, typeset without what the masks (`MASKS`) name.
     titles : iterable of str
         Titles of sections, before which a number counts sections.
+    language : str
+        Of the paper, two letters: how it refers to sections and exhibits.
     """
     sources: dict[str, int] = {}
     shown = pages(())
@@ -130,12 +155,12 @@ def trace(pages: Callable[[tuple[str, ...]], list[str]], titles: Iterable[str]) 
         shown = pages(tuple(MASKS)[: i + 1])
         sources[source] = before - (before := _count("\n".join(shown)))
     text = ""
-    for source, text in _by_rule(shown, titles):
+    for source, text in _by_rule(shown, titles, _references(reference_words(language))):
         sources[source] = before - (before := _count(text))
     return Trace(sources, [_around(text, found) for found in NUMBER.finditer(text)])
 
 
-def _by_rule(pages: list[str], titles: Iterable[str]) -> Iterator[tuple[str, str]]:
+def _by_rule(pages: list[str], titles: Iterable[str], references: re.Pattern[str]) -> Iterator[tuple[str, str]]:
     """Leave out, one after the other, what the rules except; each with the text that remains."""
     bodies = [re.sub(rf"^\s*{i}\s*$", "", page, count=1, flags=re.MULTILINE) for i, page in enumerate(pages, 1)]
     text = "\n".join(bodies)
@@ -145,7 +170,7 @@ def _by_rule(pages: list[str], titles: Iterable[str]) -> Iterator[tuple[str, str
     first = "|".join(sorted({re.escape(title.split()[0]) for title in titles})) or "(?!)"
     text = re.sub(rf"^\s*\d+(?:\.\d+)*\s+(?={first})", "", text, flags=re.MULTILINE)
     yield "numbers of sections", text
-    text = _REFERENCE.sub(" ", text)
+    text = references.sub(" ", text)
     yield "references to sections and exhibits", text
     text = _YEARS.sub(" ", text)
     yield "years", text

@@ -46,6 +46,16 @@ def test_not_mistaken(line):
     assert scan("a.txt", line.encode()) == []
 
 
+def test_in_drawings_numbers_of_persons_are_those_of_their_text():
+    phone = "138" + "1234" + "5678"
+    path = f'<path\n d="M {phone} 12\n L {phone} 3"/>'
+    assert scan("a.svg", path.encode()) == []
+    drawn = f"{path}\n<text x='1'>call {phone}</text>\n<!-- {phone} -->\n<image href='/home/" + "someone/a.png'/>"
+    assert [finding.why for finding in scan("a.svg", drawn.encode())] == [
+        "line 4: a phone number", "line 6: absolute path /home/" + "someone",
+    ]  # fmt: skip
+
+
 def test_each_fault_once_a_file_and_no_binary():
     text = ("138" + "12345678\n") * 3
     assert [finding.why for finding in scan("a.txt", text.encode())] == ["line 1: a phone number"]

@@ -110,7 +110,8 @@ def test_commands_of_a_checkout_say_so_elsewhere(tmp_path, monkeypatch, capsys):
     assert "`aigreen new-study` writes one of your own data" in capsys.readouterr().err
     (tmp_path / "broken.yaml").write_text("title: x\nsource: {file: none.csv}\n")
     assert main(["doctor", "--study", "broken"]) == 1
-    assert "broken: cannot run: study 'broken': 'outcome' is a required property" in capsys.readouterr().out
+    told = "broken: cannot run: study 'broken': no key panel and no key outcome, which a study needs"
+    assert told in capsys.readouterr().out
 
 
 def test_a_name_without_latin_letters_and_a_wrong_column_told_before_the_file(tmp_path, monkeypatch, capsys):
@@ -133,7 +134,7 @@ def test_the_only_study_of_a_folder_is_meant(tmp_path, monkeypatch, capsys):
         assert "no results of 'one': build it first (aigreen run one.yaml)" in capsys.readouterr().err
     (tmp_path / "two.yaml").write_text("title: x\nsource: {file: a.csv}\n")
     assert main(["verify"]) == 1
-    assert "no study 'simulated-firms'" in capsys.readouterr().err
+    assert "say which is meant by --study: one, two" in capsys.readouterr().err
 
 
 def test_a_column_that_only_treated_units_have_is_no_covariate():

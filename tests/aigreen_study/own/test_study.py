@@ -1,3 +1,4 @@
+import datetime
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from aigreen_study.config import read_config
 from aigreen_study.own.panel import own_panel
 from aigreen_study.own.paper import printed_facts
 from aigreen_study.own.registry import own_registry
-from aigreen_study.own.study import identifiers
+from aigreen_study.own.study import identifiers, own_studies
 from aigreen_study.run.fonts import chinese_font
 from aigreen_study.specification.mask import sample_mask
 
@@ -49,6 +50,12 @@ def test_four_keys_are_a_whole_study(folder):
     assert (config["panel"]["cohort"], config["outcomes"]) == ("first_treat", {"level": "y", "log": "y"})
     assert (config["decomposition"]["channels"], config["decomposition"]["exposure"]) == ([], None)
     assert set(own_registry(FOLDER, config)) == {"baseline", "robust_estimators", "timing"}
+
+
+def test_one_column_in_place_of_a_list_and_days_and_years_as_dates(folder):
+    config = written({"channels": "M", "authors": "Li", "date": datetime.date(2026, 3, 1)})
+    assert (config["decomposition"]["channels"], len(config["authors"]), config["date"]) == (["m"], 1, "2026-03-01")
+    assert written({"date": 2026})["date"] == "2026"
 
 
 def test_estimators_side_by_side_follow_the_horizons_of_the_study(folder):
@@ -126,9 +133,24 @@ def test_chinese_is_printed_with_a_font_and_other_scripts_are_told(folder):
         written(named | {"title": "שלום"})
 
 
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("event_study: {horizons: [-2, 2]}\nseed: 3\nevent_study: {anticipation: 1}\n", "event_study.*lines 9 and 11"),
+        ("groups:\n  line: {a: 1, b: 2}\n  line: {c: 1}\n", "line stands twice, in lines 10 and 11"),
+        ("labels: {y: Y, y: Z}\n", "y stands twice, in line 9"),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused_with_both_lines(folder, more, told):
+    Path("firms.yaml").write_text(yaml.safe_dump(STUDY) + more, "utf-8")
+    with pytest.raises(ConfigError, match=rf"^firms\.yaml: {told}"):
+        read_config({"study": "firms"}, FOLDER)
+    assert own_studies(folder) == ["firms"]
+
+
 def test_a_file_whose_name_is_no_name_of_a_study_is_told_what_is(folder):
     Path("My_Firms.yaml").write_text(yaml.safe_dump(STUDY), "utf-8")
-    with pytest.raises(ConfigError, match=r"'My_Firms' does not match .* Lower-case letters, digits and hyphens"):
+    with pytest.raises(ConfigError, match=r"study: found 'My_Firms', expected small Latin letters, digits and hyphens"):
         read_config({"study": "My_Firms"}, FOLDER)
     with pytest.raises(ConfigError, match=r"no study 'none'; there are none in .*, and no none.yaml in"):
         read_config({"study": "none"}, folder / "empty")
@@ -200,6 +222,16 @@ def test_rows_beside_the_study_add_to_its_exhibits_and_replace_them(folder):
         ({"exposures": {"p": {"links": "pairs.csv"}}}, "exposures.p.links: no file pairs.csv"),
         ({"channels": ["M"], "covariates": ["M"]}, "channels: 'M' is among the covariates, too"),
         ({"channels": ["year"]}, "channels: 'year' is panel.time already"),
+        ({"channels": ["y"]}, "channels: 'y' is outcome already"),
+        (
+            {"exposures": {"邻近": {"within_km": 9}}},
+            "exposures: the name '邻近' is not of small Latin letters, digits and _, a letter first; "
+            "in print it may be called anything by labels, as labels: {near: 邻近}$",
+        ),
+        ({"exposures": {"near": {}}}, "exposures.near: found nothing, expected one of column, within_km, links"),
+        ({"groups": {"M": {"low": 0}}}, "groups.M: found low, expected at least 2 names with values"),
+        ({"groups": {"M": {"low": [0], "b": 1}}}, "groups.M.low: found a list, expected text or a number"),
+        ({"language": "zh-CN"}, "language: found 'zh-CN', expected two small Latin letters"),
         ({"chanels": ["M"]}, r"unknown key chanels \(did you mean 'channels'"),
     ],
 )

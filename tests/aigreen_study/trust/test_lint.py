@@ -71,3 +71,17 @@ def test_the_numbers_of_a_paper_are_counted_by_source():
     assert str(traced).startswith(
         "17 of 18 numbers in the text of the paper traced (94.4 %): 2 from the ledger, 4 in tables"
     )
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("zh", "效应见图 9、表 15，以及小节 2.1；式 (3)。"),
+        ("de", "Siehe Abbildung 9, Tabelle 2, Abschnitt 3.1 und Gleichung (4)."),
+        ("en", "See Figure 9, Tables 1 and 2, Section 3.1 and equation (4)."),
+    ],
+)
+def test_references_are_those_of_the_language_of_the_paper(language, text):
+    traced = trace(lambda masks: [f"{text} 37 firms, 8 {language}"], [], language)
+    assert traced.sources["references to sections and exhibits"] == (5 if language == "en" else 4)
+    assert len(traced.untraced) == 2

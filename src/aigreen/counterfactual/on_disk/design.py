@@ -11,7 +11,6 @@ import numpy as np
 from aigreen.errors import (
     DataError,
     NoControlsError,
-    NoTreatedError,
     TooFewClustersError,
 )
 from aigreen.exposure.basis import Response
@@ -22,6 +21,7 @@ from aigreen.panel.on_disk.blocks import Block, Counted
 from aigreen.panel.on_disk.sample import ScannedSample
 from aigreen.panel.on_disk.scanned import ScannedPanel
 from aigreen.panel.on_disk.sorted_file import quoted
+from aigreen.panel.untreated import no_treated
 
 _ONSET = "first exposed period of the unit"  # of a derived column
 
@@ -90,7 +90,7 @@ class Design:
         _check_exposures(sample, exposures)
         column, untreated = sample.names.get("cohort"), (sample.rows > 0) & (design._before > 0)
         if not sample.treated.any():
-            raise NoTreatedError(f"no row is treated{dropped.cause()}", column=column, count=0)
+            raise no_treated(sample.names, "no row is treated", dropped)
         if not untreated.any():
             raise NoControlsError(f"no row is untreated{dropped.cause()}", column=column, count=0)
         if sample.n_clusters < 2:

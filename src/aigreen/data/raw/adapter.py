@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
-import yaml
 
 from aigreen.data import canonical, facts
 from aigreen.data.raw import values
@@ -18,6 +17,7 @@ from aigreen.data.raw.checks import Field, numbers, place, require_unique
 from aigreen.data.raw.flow import Flow
 from aigreen.data.raw.reading import RawTable, read, read_kinds
 from aigreen.data.raw.wide import Keep
+from aigreen.data.raw.yaml_file import read_yaml
 from aigreen.errors import MappingError, SourceError, did_you_mean
 
 Names = Mapping[str, str]
@@ -93,10 +93,10 @@ def load_mapping(path: Path | str) -> dict[str, dict[str, str]]:
             raise MappingError(f"{path.name}: expected the columns table, expected, yours")
         entries = [(row["table"], row["expected"], row["yours"]) for row in rows]
     else:
+        content = read_yaml(path, MappingError)
         try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
             entries = [(table, *pair) for table, names in content.items() for pair in names.items()]
-        except (yaml.YAMLError, UnicodeDecodeError, AttributeError) as reason:
+        except AttributeError as reason:
             raise MappingError(f"{path.name}: expected 'table: {{expected: yours}}'") from reason
     mapping: dict[str, dict[str, str]] = {}
     for table, expected, yours in entries:

@@ -30,6 +30,7 @@ from aigreen.counterfactual.on_disk.counts import (
 )
 from aigreen.counterfactual.on_disk.design import Design, Rows
 from aigreen.counterfactual.on_disk.sums import Sums, lost_rows
+from aigreen.counterfactual.rows import ALL_ZERO
 from aigreen.decomposition.count_parts import Spilled, lay_out_counts
 from aigreen.decomposition.counts import count_loadings, determined_channels
 from aigreen.decomposition.estimates import ResponseFit
@@ -76,7 +77,7 @@ def fit_counts(options: PartOptions, linear: CleanRows, dropped: Dropped) -> Fou
     zero = sums.lost["zero"]
     lost_rows(sums, dropped, others=zero.count)
     if not sums.counts.any():
-        raise NoControlsError("no positive counterfactual of treated rows", count=zero.count)
+        raise NoControlsError(f"no positive counterfactual of treated rows: {ALL_ZERO}", count=zero.count)
     reason = "without a positive counterfactual in their cohort and period (separated)"
     dropped.add(SeparationWarning, "treated rows", reason, zero.count, zero.first)
     outside = warn_of(linear, sums, dropped)

@@ -20,6 +20,7 @@ from aigreen.errors import (
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.on_disk.sample import ScannedSample
 from aigreen.panel.panel import Panel, require_nested
+from aigreen.panel.untreated import no_treated
 
 CohortWeights = Literal["mean", "first"]
 
@@ -48,7 +49,7 @@ def cohorts_in_reach(
     always = cohort <= times[0] + anticipation
     if not sample.treated.any():
         message = f"no row is treated up to the last period, {sample.periods[-1]}: is the panel's cohort right?"
-        raise NoTreatedError(message + dropped.cause())
+        raise no_treated(sample.names, message, dropped)
     if always[cohort <= times[-1]].all():
         raise NoPrePeriodError(
             f"all {sample.count_units(always):,} treated units are treated from the start (first period {times[0]}, "

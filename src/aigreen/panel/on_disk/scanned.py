@@ -26,6 +26,7 @@ from aigreen.errors import (
     MissingValueError,
     NonNumericError,
     OptionError,
+    RoleTakenError,
     TooFewPeriodsError,
     UnknownColumnError,
     WeightsError,
@@ -297,12 +298,12 @@ class ScannedPanel:
 
         Raises
         ------
-        OptionError
+        RoleTakenError
         """
         for role, names in roles.items():
             parts = [part for name in names for part in self.effect_columns(name)] if role == "fixed_effects" else names
             if outcome in parts:
-                raise OptionError(role, outcome, [f"a column with no other role ({outcome!r} is the outcome)"])
+                raise RoleTakenError(role, outcome, "the outcome")
 
     def in_cohorts(self) -> ScannedPanel:
         """Return the panel, whose clusters are its units, with all units of a cohort in one group."""
