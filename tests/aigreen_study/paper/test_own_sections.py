@@ -112,3 +112,35 @@ def test_names_of_columns_keep_their_case_and_one_thing_is_singular(said, tmp_pa
     text = said("words", {"n_cohorts": 1, "pretrend_treated": 3.695})
     assert text.startswith("l_homicide, l homicides, Ln homicides, Output, GDP, ")
     assert text.endswith(" 1 cohort, 3.7 effective treated clusters.")
+
+
+BODY = """
+#for i in range(24) [
+  Begin#{i}. #lorem(80) End#{i}.
+
+  #figure(rect(height: 55mm)[Float])
+
+]
+"""
+
+
+def test_floats_stand_between_the_paragraphs_of_papers_of_own_panels(said, tmp_path):
+    sections = tmp_path / "paper/sections"
+    (sections / "filler.typ").write_text(
+        '#let (abstract, jel, keywords, sections) = ([A.], (), (), ("body",))\n', encoding="utf-8"
+    )
+    (sections / "body.typ").write_text(BODY, encoding="utf-8")
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results/numbers.json").write_text("{}", encoding="utf-8")
+    config = {"study": "s", "simulated": True, "template": "filler", "title": "T", "date": "", "own": OWN}
+
+    def torn(config):
+        inputs = {"config": json.dumps(config), "results": "/results"}
+        typst.compile(tmp_path / "paper/paper.typ", output=tmp_path / "o.pdf", root=tmp_path, sys_inputs=inputs)
+        pages = [page.extract_text() for page in pypdf.PdfReader(tmp_path / "o.pdf").pages]
+        found = [[set(re.findall(rf"{end}(\d+)\.", page)) for end in ("Begin", "End")] for page in pages]
+        assert len(set().union(*(begun for begun, _ in found))) == 24
+        return sum(begun != ended for begun, ended in found)
+
+    assert torn(config) == 0
+    assert torn({key: value for key, value in config.items() if key != "own"}) > 0
