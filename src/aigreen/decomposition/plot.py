@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, get_args
 import numpy as np
 
 from aigreen.effects.effects import Effects
+from aigreen.effects.fonts import lettered
 from aigreen.effects.multiplier import Band
 from aigreen.effects.plot import FILLS, PALE, POINTWISE, SIMULTANEOUS, axes, frame_intervals
 from aigreen.errors import EffectsError, OptionError
@@ -57,7 +58,7 @@ def decomposition_plot(
     if kind == "waterfall":
         _waterfall(ax, names, values[:, 0], bounds, width)
         ax.set_xlabel(f"Effect, {interval} intervals")
-        return ax
+        return lettered(ax)
     _stack(ax, names, values, bounds, width, f"{names[0]}, {interval}")
     ax.set_xticks(np.arange(len(places)), [", ".join(map(str, p)) if isinstance(p, tuple) else str(p) for p in places])
     if len(places) == 1:
@@ -65,7 +66,7 @@ def decomposition_plot(
     if "horizon" in parts.index.names:
         ax.set_xlabel("Periods since treatment")
     ax.set_ylabel("Effect")
-    return ax
+    return lettered(ax)
 
 
 def _stack(ax: Axes, names: list[str], values: np.ndarray, bounds: np.ndarray, width: float, label: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from aigreen.effects.fonts import lettered
 from aigreen.effects.plot import (
     COLOURS,
     MARKERS,
@@ -102,4 +103,4 @@ def overlay_plot(
     marks = {"at": ends["at"].to_numpy(), "colour": ends["colour"].to_numpy()}
     frame_intervals(ax, values, low, high, along="y" if by_horizon else "x", **marks)
     legend_above(ax, handles, right=not by_horizon, grow=new)
-    return ax
+    return lettered(ax)

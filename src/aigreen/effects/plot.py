@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from aigreen.effects.as_statsmodels import labels
+from aigreen.effects.fonts import lettered, set_letters
 from aigreen.errors import WrongTypeError
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def legend_above(ax: Axes, handles: Sequence[Any], *, right: bool = False, grow:
     room = figure.get_figwidth() * figure.dpi - (5 if right else ax.bbox.x0)
     for columns in (3, 2, 1):
         legend = ax.legend(handles, names, frameon=False, ncols=columns, **where)
+        set_letters(legend.get_texts())
         if legend.get_window_extent().width <= room:
             break
     extra = legend.get_window_extent().height / figure.dpi - 0.5
@@ -179,7 +181,7 @@ def effects_plot(
     frame_intervals(ax, values, *ends, along="y" if by_horizon else "x", at=places, colour=INK)
     if wide is not None:
         ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
-    return ax
+    return lettered(ax)
 
 
 def _curves(estimates: pd.Series, bounds: pd.DataFrame, wide: pd.DataFrame | None, ax: Axes, *, level: float) -> Axes:
@@ -204,4 +206,4 @@ def _curves(estimates: pd.Series, bounds: pd.DataFrame, wide: pd.DataFrame | Non
     ax.set_ylabel("Effect")
     if others or wide is not None:
         legend_above(ax, ax.get_legend_handles_labels()[0])
-    return ax
+    return lettered(ax)

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from aigreen_study.run.fonts import FROM, chinese_font
+from aigreen.effects.fonts import FROM, chinese_font
 
 HEAD = """\
 #set document(title: {title}, date: none)

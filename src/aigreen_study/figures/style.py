@@ -16,8 +16,8 @@ import pandas as pd
 
 from aigreen.disk import write_bytes
 from aigreen.effects import plot
+from aigreen.effects.fonts import FROM, registered_font
 from aigreen.errors import ReportError, UnknownColumnError
-from aigreen_study.run.fonts import FROM, chinese_font
 from aigreen_study.run.stem import stem
 
 if TYPE_CHECKING:
@@ -79,14 +79,11 @@ _SCALE = 11 / 9.6  # body type of 11 points, where seaborn's papers have 9.6
 def style() -> Iterator[None]:
     """Use the look of the paper inside the block, whatever the user's own settings."""
     import matplotlib as mpl
-    import matplotlib.font_manager
     import seaborn as sns
 
     families = ["STIXGeneral"]
-    if font := chinese_font():
-        if font.family not in mpl.font_manager.get_font_names():
-            mpl.font_manager.fontManager.addfont(font.path)
-        families.append(font.family)
+    if family := registered_font():
+        families.append(family)
         # It has one weight; matplotlib warns of that wherever a label is bold.
         logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     with mpl.rc_context():

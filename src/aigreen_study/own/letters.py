@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from aigreen_study.run.fonts import FROM, HOW, chinese_font, chinese_letters
+from aigreen.effects.fonts import FROM, HOW, chinese_font, chinese_letters
 
 SCRIPTS = ("LATIN", "GREEK", "CYRILLIC")
 

@@ -14,8 +14,8 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from aigreen.disk import write_bytes
+from aigreen.effects.fonts import chinese_font
 from aigreen.errors import ReportError
-from aigreen_study.run.fonts import chinese_font
 
 PRINTED = (
     "study",

@@ -7,7 +7,7 @@ import io
 import logging
 import re
 
-from aigreen_study.run.fonts import chinese_font
+from aigreen.effects.fonts import chinese_font
 
 STYLE = "han.css"
 FAMILY = "Study Han"  # first in each list of fonts of site.css

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from aigreen import Effects
+from aigreen import Effects, GroupTimeATT, Panel
 from aigreen.errors import EffectsError, OptionError, UnknownColumnError
 
 CLUSTERS = pd.RangeIndex(40, name="city")
@@ -55,6 +55,22 @@ def test_glance_is_one_row() -> None:
     row = E.glance()
     assert row.columns[:4].tolist() == ["nobs", "n.units", "n.clusters", "df.residual"]
     assert row.to_numpy().tolist() == [[400, 80, 40, 39.0, "m", "y"]]
+
+
+def test_with_few_treated_clusters_glance_has_the_degrees_of_the_intervals() -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"unit": np.repeat(range(40), 6), "time": np.tile(range(6), 40), "y": rng.normal(size=240)})
+    frame["first"] = np.where(frame["unit"] < 6, 3.0, np.where(frame["unit"] < 11, 4.0, np.inf))
+    fit = GroupTimeATT().fit(Panel(frame, unit="unit", time="time", cohort="first"), "y")
+    one = fit.overall()
+    df = one.glance()["df.residual"].item()
+    assert df == one.effective_clusters()["df"].item() < 40
+    row = one.tidy().iloc[0]
+    assert row["conf.high"] - row["estimate"] == pytest.approx(
+        stats.t(df).ppf(0.975) * row["estimate"] / row["statistic"], rel=1e-9
+    )
+    assert abs(row["statistic"]) < abs(row["estimate"] / row["std.error"])
+    assert "df.residual" not in fit.event_study().glance()
 
 
 @pytest.mark.parametrize("backend", ["polars", "pyarrow"])

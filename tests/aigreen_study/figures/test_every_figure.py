@@ -6,9 +6,9 @@ import pytest
 from matplotlib.text import Text
 from pypdf import PdfReader
 
+from aigreen.effects.fonts import chinese_font
 from aigreen_study.figures import save_figure
 from aigreen_study.figures.style import TALLEST, WIDTH, blank, style
-from aigreen_study.run.fonts import chinese_font
 
 SMALLEST_TYPE = 9.0
 

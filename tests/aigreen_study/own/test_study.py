@@ -6,13 +6,13 @@ import pandas as pd
 import pytest
 import yaml
 
+from aigreen.effects.fonts import chinese_font
 from aigreen.errors import ConfigError, SourceError
 from aigreen_study.config import read_config
 from aigreen_study.own.panel import own_panel
 from aigreen_study.own.paper import printed_facts
 from aigreen_study.own.registry import own_registry
 from aigreen_study.own.study import identifiers, own_studies
-from aigreen_study.run.fonts import chinese_font
 from aigreen_study.specification.mask import sample_mask
 
 FOLDER = Path(__file__).parents[3] / "analysis/config"

@@ -5,9 +5,9 @@ import io
 import pytest
 from pypdf import PdfReader
 
+from aigreen.effects.fonts import chinese_font, chinese_letters
 from aigreen_study.bundle.readme_pdf import readme_pdf
 from aigreen_study.figures.style import canvas, style
-from aigreen_study.run.fonts import chinese_font, chinese_letters
 
 pytestmark = pytest.mark.skipif(chinese_font() is None, reason="needs a Chinese font (pip install 'aigreen[zh]')")
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from aigreen.effects.fonts import chinese_font
 from aigreen.errors import ReportError
-from aigreen_study.run.fonts import chinese_font
 from aigreen_study.site.body import paper_body
 from aigreen_study.site.build import write_site
 from aigreen_study.site.cards import number_cards

@@ -1,11 +1,17 @@
-"""A font with Chinese letters, for papers and figures whose own fonts have none."""
+"""A font with Chinese letters, for plots, figures and papers whose own fonts have none."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.text import Text
 
 FROM = 0x2E80  # the first character of East Asian scripts and their punctuation
 PACKAGE, FILE, FAMILY = "pylopdf_fonts_zh_cn", "NotoSerifSC-Regular.otf", "Noto Serif SC"
@@ -44,3 +50,31 @@ def chinese_letters() -> frozenset[int]:
 
     font = chinese_font()
     return frozenset(FT2Font(str(font.path)).get_charmap()) if font else frozenset()
+
+
+def registered_font() -> str | None:
+    """Make `chinese_font` known to matplotlib; return its family, None without one."""
+    from matplotlib.font_manager import fontManager
+
+    font = chinese_font()
+    if font is None:
+        return None
+    if font.family not in fontManager.get_font_names():
+        fontManager.addfont(font.path)
+    return font.family
+
+
+def set_letters(texts: Iterable[Text]) -> None:
+    """Let texts with Chinese letters take from `chinese_font` what their own font lacks; others stay as they are."""
+    chinese = [text for text in texts if any(ord(letter) >= FROM for letter in text.get_text())]
+    if chinese and (family := registered_font()):
+        for text in chinese:
+            text.set_fontfamily([name for name in text.get_fontfamily() if name != family] + [family])
+
+
+def lettered(ax: Axes) -> Axes:
+    """Do as `set_letters` with all texts of the axes, names of ticks and the legend among them."""
+    from matplotlib.text import Text
+
+    set_letters(text for text in ax.findobj(Text) if isinstance(text, Text))
+    return ax
