@@ -75,9 +75,9 @@ def test_without_keys_the_defaults_hold():
     ("build", "message"),
     [
         ({"winsorize": []}, "unknown key build.winsorize (did you mean 'winsorise'?)"),
-        ({"winsorise": [{"column": "roa", "share": 0.5}]}, "build.winsorise.0.share: 0.5"),
-        ({"memory_limit": "lots"}, "build.memory_limit: 'lots' does not match"),
-        ({"office": "China"}, "build.office: 'China' does not match"),
+        ({"winsorise": [{"column": "roa", "share": 0.5}]}, "build.winsorise[0].share: found 0.5, expected less"),
+        ({"memory_limit": "lots"}, "build.memory_limit: found 'lots', expected a number with its unit"),
+        ({"office": "China"}, "build.office: found 'China', expected two capital Latin letters"),
     ],
 )
 def test_wrong_keys_are_named(build, message):
