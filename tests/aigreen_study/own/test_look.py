@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -166,20 +168,21 @@ def test_a_coarser_cluster_is_proposed_where_treatment_varies_there(tmp_path, mo
     text = outline(found, BY_CITY, "y", "a.csv", "2026")
     assert (
         "# Assumed: errors are clustered by city. In each province all units share their first treated period: "
-        "errors by the level of treatment are those with cluster: province in panel.\n"
-        "# panel: {unit: city, time: year, cohort: first, unit_label: Units, cluster: province}\n"
+        "errors by the level of treatment are those with cluster: province added to the braces of panel above.\n"
     ) in text
-    used = text.replace("panel: {unit: city, time: year, cohort: first, unit_label: Units}\n", "").replace(
-        "# panel", "panel"
-    )
-    assert yaml.safe_load(used)["panel"]["cluster"] == "province"
+    # With the mark taken away from every line that is a key, no key stands twice.
+    used = [
+        line.removeprefix("# ") if re.match(r"# [a-z_]+: *[\[{.\"a-z]", line) else line for line in text.splitlines()
+    ]
+    keys = [line.partition(":")[0] for line in used if re.match("[a-z_]+:", line)]
+    assert {"panel", "exposures", "channels", "dose"} <= set(keys) and len(keys) == len(set(keys))
     apart = frame.assign(first=np.where(frame["city"] == 5, 0, frame["first"]))  # one city of a treated province
     assert look(apart, BY_CITY, "y").clusters == []
     assert look(frame[frame["city"] % 2 == 0], BY_CITY, "y").clusters == []  # a city a province
     monkeypatch.chdir(tmp_path)
     frame.to_csv("a.csv", index=False)
     assert main(["new-study", "a.csv", "--unit", "city", "--time", "year", "--cohort", "first", "--outcome", "y"]) == 0
-    assert "cluster: province in panel" in capsys.readouterr().out
+    assert "cluster: province added to the braces of panel" in capsys.readouterr().out
 
 
 def test_columns_of_names_are_proposed_as_groups_without_values_that_cannot_be_compared():
