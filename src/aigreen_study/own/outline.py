@@ -11,7 +11,7 @@ from aigreen_study.run.periods import IN_A_YEAR, WORDS
 from aigreen_study.words import counted, listed
 
 HEAD = """\
-# A study of {file}. Lines that begin with # are comments: take the mark away to use one.
+# A study of {file}. Lines that begin with # are comments: take the mark away to use one. Each key stands only once.
 # In the data: {rows} of {units} from {first} to {last}{gaps}.
 # Units by first treated period: {cohorts}; never treated: {never:,}.{always}{missing}
 """
@@ -74,7 +74,7 @@ def outline(
         *([f"# Assumed: of the dates in {' and '.join(found.dates)} the {word} counts."] if found.dates else []),
         *([f"# Assumed: a period is a {word}; horizons count {word}s."] if found.freq in IN_A_YEAR else []),
         *(["# Assumed: periods are numbered; freq: Y if they are years."] if found.freq == 1 else []),
-        *_clustered(found, unit, named, level),
+        *_clustered(found, unit, level),
         f"outcome: {_text(outcome)}",
     ]
     if found.counts:
@@ -85,11 +85,12 @@ def outline(
         f"labels: {_flow({outcome: outcome} | foreign | given)}",
         f"event_study: {{horizons: [{low}, {high}]}}",
         "# Assumed: controls are units not yet treated; nobody acts before treatment.",
-        "# event_study also takes: control_group: never_treated, anticipation: 1, covariates: [...]",
+        "# The braces of event_study also take: control_group: never_treated, anticipation: 1, covariates: [...]",
     ]
     if found.steady:
         lines.append(
-            f"# Known before treatment, for trends that depend on it: event_study covariates {_list(found.steady)}"
+            "# Known before treatment, for trends that depend on it, in the braces of event_study: "
+            f"covariates: {_list(found.steady)}"
         )
     if found.controls:
         lines += ["# Controls that move within units. Treatment should not move them: choose, do not take all.",
@@ -112,15 +113,20 @@ def outline(
         lines.append(f"#   {column}: {_flow(pairs)}")
     if found.coordinates:
         latitude, longitude = found.coordinates
-        lines += [f"coordinates: {_flow({'latitude': latitude, 'longitude': longitude})}",
-                  "# exposures: {near: {within_km: 100}}", "# polygons: borders.geojson"]  # fmt: skip
-    lines += ["# channels: [...]                          columns through which treatment may act",
-              "# exposures: {partners: {links: links.csv}}  pairs of units, with a weight in a third column",
-              "# dose: ...                                 how much treatment, 0 where there is none"]  # fmt: skip
+        lines += [
+            f"coordinates: {_flow({'latitude': latitude, 'longitude': longitude})}",
+            "# polygons: borders.geojson",
+        ]
+    near = "near: {within_km: 100}, " if found.coordinates else ""
+    lines += [
+        "# channels: [...]  # columns through which treatment may act",
+        f"# exposures: {{{near}partners: {{links: links.csv}}}}  # links: pairs of units and a weight",
+        "# dose: ...  # how much treatment, 0 where there is none",
+    ]
     return "\n".join(lines) + "\n"
 
 
-def _clustered(found: Look, unit: str, named: Mapping[str, object], level: str) -> list[str]:
+def _clustered(found: Look, unit: str, level: str) -> list[str]:
     """Say by what errors are clustered, and by what they could be where treatment varies above the unit."""
     if not found.clusters:
         return [f"# Assumed: errors are clustered by {unit}. Another column: add cluster to panel."]
@@ -129,16 +135,13 @@ def _clustered(found: Look, unit: str, named: Mapping[str, object], level: str) 
     above = f"{other} ({found.clusters[other].groups:,}, {found.clusters[other].treated:,} of them treated)"
     shared = "all units share their first treated period"
     if level:
-        finer = {key: value for key, value in named.items() if key != "cluster"}
         return [
-            f"# Assumed: errors are clustered by {above}, in each of which {shared}. The other panel is clustered by "
-            f"{units}, as if treatment fell on each by itself.",
-            f"# panel: {_flow(finer)}",
+            f"# Assumed: errors are clustered by {above}, in each of which {shared}. Without cluster in the braces of "
+            f"panel they are clustered by {units}, as if treatment fell on each by itself.",
         ]
     return [
         f"# Assumed: errors are clustered by {units}. In each {above} {shared}: errors by the level of treatment, of "
-        f"few groups, are those with cluster: {_text(other)} in panel.",
-        f"# panel: {_flow({**named, 'cluster': other})}",
+        f"few groups, are those with cluster: {_text(other)} added to the braces of panel above.",
     ]
 
 

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -171,13 +173,14 @@ def test_a_coarser_cluster_is_proposed_where_treatment_varies_there(tmp_path, mo
     assert (
         "# Assumed: errors are clustered by city (12, 4 of them treated). In each province (6, 2 of them treated) all "
         "units share their first treated period: errors by the level of treatment, of few groups, are those with "
-        "cluster: province in panel.\n"
-        "# panel: {unit: city, time: year, cohort: first, unit_label: Units, cluster: province}\n"
+        "cluster: province added to the braces of panel above.\n"
     ) in text
-    used = text.replace("panel: {unit: city, time: year, cohort: first, unit_label: Units}\n", "").replace(
-        "# panel", "panel"
-    )
-    assert yaml.safe_load(used)["panel"]["cluster"] == "province"
+    # With the mark taken away from every line that is a key, no key stands twice.
+    used = [
+        line.removeprefix("# ") if re.match(r"# [a-z_]+: *[\[{.\"a-z]", line) else line for line in text.splitlines()
+    ]
+    keys = [line.partition(":")[0] for line in used if re.match("[a-z_]+:", line)]
+    assert {"panel", "exposures", "channels", "dose"} <= set(keys) and len(keys) == len(set(keys))
     apart = frame.assign(first=np.where(frame["city"] == 5, 0, frame["first"]))  # one city of a treated province
     assert look(apart, BY_CITY, "y").clusters == {}
     assert look(frame[frame["city"] % 2 == 0], BY_CITY, "y").clusters == {}  # a city a province
@@ -204,9 +207,8 @@ def test_errors_are_clustered_by_the_level_of_treatment_where_its_groups_are_eno
     assert yaml.safe_load(text)["panel"]["cluster"] == "province"
     assert (
         "# Assumed: errors are clustered by province (9, 2 of them treated), in each of which all units share their "
-        "first treated period. The other panel is clustered by city (18, 4 of them treated), as if treatment fell on "
-        "each by itself.\n"
-        "# panel: {unit: city, time: year, cohort: first, unit_label: Units}\n"
+        "first treated period. Without cluster in the braces of panel they are clustered by city (18, 4 of them "
+        "treated), as if treatment fell on each by itself.\n"
     ) in text
     one = twenty().assign(first=lambda frame: frame["first"].where(frame["province"] != 12, 0))
     assert "cluster" not in yaml.safe_load(outline(look(one, BY_CITY, "y"), BY_CITY, "y", "a.csv", "2026"))["panel"]
