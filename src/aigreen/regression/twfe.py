@@ -292,7 +292,7 @@ class TWFE:
         sample, last = draw_scanned(panel, columns, names, dropped, counts=counts)
         regressors = Regressors.of(sample, treatments, covariates, self.event_study, self.reference, dropped)
         model, n = Model(sample, outcome, regressors, counts, offset), regressors.n_treatments
-        fit = fit_blocks(model, last, lambda labels, keep: _require_treatments(labels, keep, n), dropped)
+        fit = fit_blocks(model, last, lambda labels, keep, gone: _require_treatments(labels, keep, n, gone), dropped)
         sample, labels = fit.sample, fit.regressors.labels
         if fit.shares is not None:
             warn_lone_treated(fit.shares, labels[:n])

@@ -291,14 +291,14 @@ class _FirstPass:
         self.of_ever[: D.shape[1]] += (block.w * ever) @ D
 
 
-def fit_blocks(model: Model, last: int, refuse: Callable[[list[Any], np.ndarray], None], dropped: Dropped) -> Fit:
+def fit_blocks(model: Model, last: int, refuse: Callable[[list[Any], np.ndarray, int], None], dropped: Dropped) -> Fit:
     """Regress in two passes: normal equations, then scores by cluster; counts take a pass a step between them.
 
     Parameters
     ----------
     last : int
         Last period of the complete rows.
-    refuse : function of labels and ndarray of bool
+    refuse : function of labels, ndarray of bool and number of separated rows
         Raises where a treatment is determined by others.
 
     Raises
@@ -314,13 +314,14 @@ def fit_blocks(model: Model, last: int, refuse: Callable[[list[Any], np.ndarray]
         3 * n_clusters * k,
     )
     means: Point | None = None
+    n_separated = 0
     while True:
         labels, found = model.regressors.labels, _FirstPass(model)
         equations, size = found.equations, found.moments.size
         gamma = equations.solve(equations.right)
         gram = equations.gram - equations.right.T @ gamma
         keep = independent_columns(gram[1:, 1:], size[1:])
-        refuse(labels, keep)
+        refuse(labels, keep, n_separated)
         dropped.collinear(labels, keep)
         model = replace(model, regressors=model.regressors.take(keep))
         if not model.counts:
@@ -330,6 +331,7 @@ def fit_blocks(model: Model, last: int, refuse: Callable[[list[Any], np.ndarray]
             break
         except _EscapeError as found_zero:
             dropped.add(SeparationWarning, "rows", BY_COVARIATES, found_zero.gone.count, found_zero.gone.first)
+            n_separated += found_zero.gone.count
             model = replace(model, sample=model.sample.restricted(found_zero.keep))
     sample, regressors = model.sample, model.regressors
     if means is not None:

@@ -138,10 +138,9 @@ def total(frame, outcome, channels, exposure):
     psi = np.bincount(cluster, noise, cluster.max() + 1)
     cells = frame.loc[rows, ["cohort", "year", "cluster"]].assign(z=(gap - response * exposed)[rows], n=1.0)
     sums = cells.groupby(["cohort", "year", "cluster"])[["z", "n"]].sum()
-    size = sums.groupby(["cohort", "year"])["n"].transform("sum")
-    v, tau = sums["n"] / size, sums["z"] / size
+    v, tau = sums["n"], sums["z"]
     centre = without_own(v * tau, v**2)
-    np.add.at(psi, sums.index.get_level_values("cluster"), (tau - v * centre) * size / rows.sum())
+    np.add.at(psi, sums.index.get_level_values("cluster"), (tau - v * centre) / rows.sum())
     value = float(gap[rows].mean())
     mass = cells.groupby("cohort").size().astype(float)
     return Imputed(value, psi, mass, clean, exposed & ~treated & fixed.reached, rows)

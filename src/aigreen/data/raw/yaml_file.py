@@ -21,7 +21,7 @@ def read_yaml(path: Path, fault: type[AigreenError]) -> Any:
         the last one win. The message names file, key and both lines.
     """
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), _Once)
+        return _Once(path.read_text(encoding="utf-8")).get_single_data()
     except _TwiceError as twice:
         raise fault(f"{path.name}: {twice}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as reason:
