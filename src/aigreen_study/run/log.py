@@ -19,7 +19,7 @@ from aigreen_study.run.one_run import step
 from aigreen_study.trust.identifiers import is_licensed, masked
 from aigreen_study.trust.sums import check_sums, keep_sums
 
-_PACKAGES = ("aigreen", "numpy", "pandas", "pyfixest")
+_PACKAGES = ", ".join(f"{name} {version(name)}" for name in ("aigreen", "numpy", "pandas", "pyfixest"))
 
 
 class Job(Protocol):
@@ -102,8 +102,7 @@ def _written(logger: logging.Logger, path: Path, licensed: bool) -> Iterator[Non
 
     started = time.monotonic()
     try:
-        packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
-        logger.info("start; Python %s on %s; %s", platform.python_version(), machine.describe(), packages)
+        logger.info("start; Python %s on %s; %s", platform.python_version(), machine.describe(), _PACKAGES)
         with warnings.catch_warnings():
             warnings.simplefilter("default")
             warnings.showwarning = show

@@ -7,6 +7,7 @@ copies are not safe, and each step is a program of its own.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -50,6 +51,7 @@ WARM = sys.platform == "linux"
 # The start of a process asks all others whether they have ended, and only one thread may read the answer.
 _ONE = threading.Lock()
 _NOT_FOUND = 127
+_ALLOCATIONS = 20_000  # before Python looks for garbage; steps make tables, whose cells are no objects of their own
 _TOLD = 1.0  # seconds within which an interrupt reaches Snakemake after it has ended a step
 
 
@@ -78,6 +80,9 @@ def run_copy(file: str) -> int:
 
 
 def _run_here(file: str, folder: str) -> None:
+    # What was imported is no garbage: a look at it would take time and copy its memory.
+    gc.freeze()
+    gc.set_threshold(_ALLOCATIONS)
     os.chdir(folder)
     sys.exit(run_script(file))
 

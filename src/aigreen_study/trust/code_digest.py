@@ -99,7 +99,7 @@ class CodeReader:
                 seen[path] = self._read(path)
                 waiting += self._imports(path)
         facts = self._facts(seen)
-        lines = [f"{self._name(path)} {seen[path].digest}" for path in sorted(seen)]
+        lines = [f"{self._name(path)} {seen[path].digest}" for path in sorted(seen, key=lambda path: path.parts)]
         lines += [f"{self._name(path)} {_content(path)}" for path in facts]
         return Code(
             digest=hashlib.sha256("\n".join(lines).encode()).hexdigest(),

@@ -64,6 +64,10 @@ def test_nothing_is_imported_that_starts_threads_or_asks_for_its_parent(tmp_path
     assert run_copy(script(tmp_path, told)) == 0
 
 
+def test_what_was_imported_is_not_looked_through_for_garbage(tmp_path):
+    assert run_copy(script(tmp_path, "import gc, sys; sys.exit(gc.get_freeze_count() < 100_000)")) == 0
+
+
 def test_two_scripts_at_once(tmp_path):
     """Each waits for the other, so that one after the other would never end."""
     first, second = tmp_path / "a.py", tmp_path / "b.py"

@@ -30,6 +30,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -363,26 +364,30 @@ def write(economy: Economy, folder: Path, *, reports: Literal["table", "folder"]
     csmar = folder / "csmar"
     b_shares = economy.firms[economy.firms["b_share"] != ""].set_index("firm_id")["b_share"]
     full_names = pd.Series(economy.names.full, economy.firms["firm_id"])
-    written = [
-        *raw_csmar.statements(csmar, economy.firm_years, b_shares),
-        *raw_csmar.firm_file(csmar, economy.firm_years, economy.days, b_shares, full_names),
-        raw_csmar.controllers(csmar, economy.firm_years),
-        *raw_csmar.staff(csmar, economy.staff),
-        *raw_csmar.rd(csmar, economy.firm_years),
-        *raw_records.write_own_reports(csmar, economy.own_reports),
-    ]
-    for direction, frame in economy.links.items():
-        written += raw_records.write_links(csmar, frame, direction)
-    written += raw_records.write_green_counts(folder / "cnrds", economy.green_counts)
-    written += raw_google.write_publications(
-        folder / "google", economy.patents, economy.technology, economy.field, economy.drawn
-    )
-    written += raw_reports.write_reports(folder / "reports", economy.reports, reports)
-    written.append(raw_records.write_city_years(folder / "cities", economy.city_years))
-    written.append(raw_records.write_company_names(folder / "names", economy.names))
-    written.append(raw_records.write_segments(folder / "segments", economy.segments))
-    written += industries.write(folder / "industries", economy.robots, economy.coefficients)
-    return written
+    google = folder / "google"
+    with ThreadPoolExecutor(1) as beside:  # Arrow writes publications, and lets other Python run
+        publications = beside.submit(
+            raw_google.write_publications, google, economy.patents, economy.technology, economy.field, economy.drawn
+        )
+        before = [
+            *raw_csmar.statements(csmar, economy.firm_years, b_shares),
+            *raw_csmar.firm_file(csmar, economy.firm_years, economy.days, b_shares, full_names),
+            raw_csmar.controllers(csmar, economy.firm_years),
+            *raw_csmar.staff(csmar, economy.staff),
+            *raw_csmar.rd(csmar, economy.firm_years),
+            *raw_records.write_own_reports(csmar, economy.own_reports),
+        ]
+        for direction, frame in economy.links.items():
+            before += raw_records.write_links(csmar, frame, direction)
+        before += raw_records.write_green_counts(folder / "cnrds", economy.green_counts)
+        after = [
+            *raw_reports.write_reports(folder / "reports", economy.reports, reports),
+            raw_records.write_city_years(folder / "cities", economy.city_years),
+            raw_records.write_company_names(folder / "names", economy.names),
+            raw_records.write_segments(folder / "segments", economy.segments),
+            *industries.write(folder / "industries", economy.robots, economy.coefficients),
+        ]
+    return [*before, *publications.result(), *after]
 
 
 def write_truth(economy: Economy, folder: Path) -> list[Path]:
