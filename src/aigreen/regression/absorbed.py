@@ -34,12 +34,15 @@ class Regression:
         Inverse of minus the derivative of the estimating equations.
     sigma2 : float
         Sum of squared residuals over n - 1 (least squares), or 1 (Poisson).
+    mean : ndarray, shape (n,), optional
+        Fitted means (Poisson).
     """
 
     beta: np.ndarray
     scores: np.ndarray
     bread: np.ndarray
     sigma2: float
+    mean: np.ndarray | None = None
 
     @property
     def influence(self) -> np.ndarray:
@@ -139,7 +142,7 @@ def fit_poisson(
         residual, v = weights * residual, weights * v
     bread = np.linalg.inv(cross_products(within, within, v))
     within *= residual[:, None]
-    return Regression(beta, within, bread, 1.0), np.zeros(len(y), dtype=bool)
+    return Regression(beta, within, bread, 1.0, mean), np.zeros(len(y), dtype=bool)
 
 
 def _poisson(

@@ -20,6 +20,7 @@ from aigreen.options import check_fixed_effects
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel
+from aigreen.regression.dummies import dummy_shares
 from aigreen.regression.regressors import draw_regressors
 
 LARGEST = 1_000  # dummies
@@ -43,7 +44,9 @@ class NegativeBinomial:
     A cross-check of `TWFE` with ``family="poisson"``, which needs only the mean to be right, and whose coefficients do
     not suffer from many fixed effects. Here the mean and the variance must be right, and with few rows a unit the
     dummies bias :math:`\phi` downwards (Allison and Waterman 2002); errors are clustered and do not lean on the
-    variance. Groups with only zeros are left out and counted. Intervals use the normal distribution.
+    variance. Groups with only zeros are left out and counted. Intervals of dummies of treatment use the degrees of
+    freedom that the treated clusters leave, whose rows count by :math:`\mu/(1 + \phi\mu)`, as in the score; others use
+    the normal distribution.
 
     References
     ----------
@@ -93,7 +96,8 @@ class NegativeBinomial:
         scale = column_scale(found.X)
         dummies = _dummies(sample.effects, found.X / scale, labels)
         k, n = len(labels), len(sample)
-        params, scores, bread = _fit(y, np.column_stack([found.X / scale, dummies]))
+        params, scores, bread, weights = _fit(y, np.column_stack([found.X / scale, dummies]))
+        n_treatments = 1 if isinstance(treatment, str) else len(treatment or ["treated"])
         clusters, n_clusters = compact(sample.clusters)
         factor = cluster_factor(n, n_parameters(k, sample.effects, [clusters]), n_clusters)
         influence = (scores @ bread[:, :k]) / scale
@@ -102,6 +106,7 @@ class NegativeBinomial:
             index=pd.Index(labels, name="term"),
             psi=np.sqrt(factor) * sum_by(sample.clusters, influence, len(panel.clusters)),
             method="negative binomial",
+            cluster_shares=dummy_shares(sample, found.X, n_treatments, by_cohort=not treatment, mean=weights),
             conventions={
                 "fixed effects": ", ".join(names),
                 "variance": f"clustered by {panel.clusters.name}, {SMALL_SAMPLE}",
@@ -129,8 +134,11 @@ def _dummies(effects: Sequence[np.ndarray], X: np.ndarray, labels: Sequence[str]
     return dummies[:, keep[:levels]]
 
 
-def _fit(y: np.ndarray, design: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return parameters (dispersion last), scores of shape (n, p) and inverse of minus the Hessian, shape (p, p)."""
+def _fit(y: np.ndarray, design: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    r"""Return parameters (dispersion last), scores, inverse of minus the Hessian, and weights of rows.
+
+    Of shapes (p,), (n, p), (p, p) and (n,); rows count in the score by the weights :math:`\mu/(1 + \phi\mu)`.
+    """
     from statsmodels.discrete.discrete_model import NegativeBinomial as Likelihood
     from statsmodels.discrete.discrete_model import Poisson
 
@@ -157,7 +165,8 @@ def _fit(y: np.ndarray, design: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.
     decrement = gradient @ bread @ gradient
     if not (0 <= decrement < _DECREMENT and params[-1] > 0):
         raise ConvergenceError("the negative binomial fit did not converge in 100 steps")
-    return np.asarray(params), scores, bread
+    mean = np.exp(design @ params[:-1])
+    return np.asarray(params), scores, bread, mean / (1 + params[-1] * mean)
 
 
 def _scores(y: np.ndarray, design: np.ndarray, params: np.ndarray) -> np.ndarray:

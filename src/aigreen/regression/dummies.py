@@ -8,20 +8,26 @@ from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.regression.sample import Sample
 
 
-def dummy_shares(sample: Sample, X: np.ndarray, n_treatments: int, *, by_cohort: bool) -> ClusterShares | None:
+def dummy_shares(
+    sample: Sample, X: np.ndarray, n_treatments: int, *, by_cohort: bool, mean: np.ndarray | None = None
+) -> ClusterShares | None:
     """Shares of clusters behind dummies of treatment, the first columns of X; None where a treatment is no dummy.
 
-    Rows at which a dummy is one are its treated rows, those of units that never have one its comparison.
+    Rows at which a dummy is one are its treated rows, those of units that never have one its comparison. Rows of counts
+    count by their `mean`, shape (n,), as they do in the score of a Poisson regression.
     """
     D, k, panel = X[:, :n_treatments], X.shape[1], sample.panel
+    weights = sample.weights
+    if mean is not None:
+        weights = mean if weights is None else weights * mean
     if not ((D == 0) | (D == 1)).all():
         return None
     if by_cohort:
         cohort = sample.take(panel.cohort)
-        return shares_by_cohort(D, k, cohort, panel.times[-1], sample.clusters, sample.weights, len(panel.clusters))
+        return shares_by_cohort(D, k, cohort, panel.times[-1], sample.clusters, weights, len(panel.clusters))
     unit = sample.take(panel.unit_codes)
     ever = (np.bincount(unit, D.any(axis=1), panel.n_units) > 0)[unit]
-    return shares_of_ever(D, k, ever, sample.clusters, sample.weights, len(panel.clusters))
+    return shares_of_ever(D, k, ever, sample.clusters, weights, len(panel.clusters))
 
 
 def shares_by_cohort(

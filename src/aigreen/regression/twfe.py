@@ -91,10 +91,10 @@ class TWFE:
 
     Small-sample factors are fixest's: variances are multiplied by (N-1)/(N-K) and, clustered, G/(G-1) (for two-way
     clusters with the smaller G); K leaves out fixed effects nested in clusters. Intervals of dummies of
-    treatment use the degrees of freedom that the treated clusters leave, others t with G-1 (clustered) or N-K, for
-    Poisson the normal distribution. Driscoll-Kraay errors have the factor (N-1)/(N-K)
-    T/(T-1) and T-1 degrees of freedom, HC2 and HC3 no factor. Singletons are left out and counted. A Poisson model
-    leaves out groups with only zeros, and rows that covariates separate.
+    treatment use the degrees of freedom that the treated clusters leave (Poisson: rows count by their means, as in the
+    score), others t with G-1 (clustered) or N-K, for Poisson the normal distribution. Driscoll-Kraay errors have the
+    factor (N-1)/(N-K) T/(T-1) and T-1 degrees of freedom, HC2 and HC3 no factor. Singletons are left out and counted.
+    A Poisson model leaves out groups with only zeros, and rows that covariates separate.
 
     Examples
     --------
@@ -224,7 +224,11 @@ class TWFE:
             regression = _fit_linear(sample, outcome, y, X, projected, Z, n_treatments)
             if self.vcov in ("HC2", "HC3"):
                 regression = _without_own_pull(sample, regression, projected, 0.5 if self.vcov == "HC2" else 1.0)
-        shares = None if instruments else dummy_shares(sample, X, n_treatments, by_cohort=not treatments)
+        shares = (
+            None
+            if instruments
+            else dummy_shares(sample, X, n_treatments, by_cohort=not treatments, mean=regression.mean)
+        )
         by_unit = not panel.repeated and panel.names["unit"] in names
         told = _always_treated(sample) if by_unit and not treatments else {}
         return self._effects(

@@ -253,19 +253,13 @@ class _FirstPass:
         Smallest positive outcome times its weight.
     always : Counted
         Units treated in all their rows.
-    dummies : bool
-        Whether given treatments are dummies.
-    ever : ndarray, shape (clusters, 2)
-        Weights of units that ever have one, and of others.
-    of_ever : ndarray, shape (k,)
     """
 
     def __init__(self, model: Model) -> None:
         sample, regressors = model.sample, model.regressors
         k, n_clusters = len(regressors.labels), len(sample.clusters)
         self.equations, self.moments = Eliminated(model.sizes, 1 + k), Moments(1 + k)
-        self.smallest, self.always, self.dummies = np.inf, Counted(), True
-        self.ever, self.of_ever = np.zeros((n_clusters, 2)), np.zeros(k)
+        self.smallest, self.always = np.inf, Counted()
         low, high = np.full(self.equations.n_levels, n_clusters), np.full(self.equations.n_levels, -1)
         for rows in model.rows():
             block, y = rows.block, rows.values[:, 0]
@@ -276,19 +270,65 @@ class _FirstPass:
             for level in rows.levels:
                 np.minimum.at(low, level, cluster)
                 np.maximum.at(high, level, cluster)
-            if regressors.treatments:
-                self._add_given(block, rows.values[:, 1 : 1 + regressors.n_treatments], cluster)
-            else:
+            if not regressors.treatments:
                 before = sample.times[block.time] < sample.panel.group_cohort[block.group][block.unit]
                 self.always.add_units(block, np.bincount(block.unit, before, block.n_units) == 0)
         self.across = [bool((low[a:b] < high[a:b]).any()) for a, b in pairwise(self.equations.offsets)]
 
-    def _add_given(self, block: Block, D: np.ndarray, cluster: np.ndarray) -> None:
-        """Count rows of units that ever have a given treatment, and others."""
+
+class _Behind:
+    """Weights of the rows behind dummies of treatment, of counts times their means.
+
+    Attributes
+    ----------
+    mass : ndarray, shape (groups, times)
+        Without given treatments.
+    dummies : bool
+        Whether given treatments are dummies.
+    ever : ndarray, shape (clusters, 2)
+        Of units that ever have one, and of others.
+    of_ever : ndarray, shape (n_treatments,)
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._sample, self._regressors = model.sample, model.regressors
+        self.mass: np.ndarray = np.zeros(model.sample.mass.shape)
+        self.dummies = True
+        self.ever, self.of_ever = np.zeros((len(model.sample.clusters), 2)), np.zeros(model.regressors.n_treatments)
+
+    def add(self, rows: Rows) -> None:
+        """Add the rows of a block."""
+        block, w = rows.block, rows.w
+        group = block.group[block.unit]
+        if not self._regressors.treatments:
+            cell = group * self.mass.shape[1] + block.time
+            self.mass += np.bincount(cell, w, self.mass.size).reshape(self.mass.shape)
+            return
+        D = rows.values[:, 1 : 1 + self._regressors.n_treatments]
         self.dummies &= bool(((D == 0) | (D == 1)).all())
         ever = (np.bincount(block.unit, D.any(axis=1), block.n_units) > 0)[block.unit]
-        self.ever += np.stack([np.bincount(cluster, block.w * side, len(self.ever)) for side in (ever, ~ever)], axis=1)
-        self.of_ever[: D.shape[1]] += (block.w * ever) @ D
+        cluster = self._sample.unit_cluster[group]
+        self.ever += np.stack([np.bincount(cluster, w * side, len(self.ever)) for side in (ever, ~ever)], axis=1)
+        self.of_ever += (w * ever) @ D
+
+    def shares(self, k: int, last: int) -> ClusterShares | None:
+        """Shares behind k coefficients, those of dummies first; None where a treatment is no dummy."""
+        sample, n_clusters = self._sample, len(self._sample.clusters)
+        if not self._regressors.treatments:
+            group, time = sample.cells()
+            cohort = sample.panel.group_cohort[group]
+            D = self._regressors.dummies(sample.times[time], cohort)
+            return shares_by_cohort(D, k, cohort, last, sample.unit_cluster[group], self.mass[group, time], n_clusters)
+        if not self.dummies:
+            return None
+        clusters = np.tile(np.arange(n_clusters), 2)
+        ever = np.arange(2 * n_clusters) < n_clusters
+        shares = shares_of_ever(
+            np.zeros((2 * n_clusters, 0)), k, ever, clusters, self.ever.T.ravel(), n_clusters
+        )  # fmt: skip
+        of = np.zeros((1, k))
+        of[0, : len(self.of_ever)] = self.of_ever > 0
+        return replace(shares, of=of)
 
 
 def fit_blocks(model: Model, last: int, refuse: Callable[[list[Any], np.ndarray, int], None], dropped: Dropped) -> Fit:
@@ -344,7 +384,9 @@ def fit_blocks(model: Model, last: int, refuse: Callable[[list[Any], np.ndarray,
     ahead = symmetric_inverse(gram[1:, 1:]) @ gram[1:, 0]
 
     scores, bread, left, total = np.zeros((n_clusters, len(beta))), np.zeros_like(gram[1:, 1:]), np.zeros(2), 0.0
+    behind = _Behind(model)
     for rows in model.rows(means):
+        behind.add(rows)
         values = rows.values
         for level in rows.levels:
             values = values - gamma[level]
@@ -371,7 +413,7 @@ def fit_blocks(model: Model, last: int, refuse: Callable[[list[Any], np.ndarray,
         beta,
         np.sqrt(factor) * (scores @ bread),
         bread,
-        _shares(sample, found, regressors, len(beta), last),
+        behind.shares(len(beta), last),
         total,
         found.moments.largest,
         {} if regressors.treatments else always_treated(found.always.count, found.always.first),
@@ -388,23 +430,3 @@ def _fit_means(model: Model, found: _FirstPass, keep: np.ndarray) -> Point:
     reach = found.equations.reach[1:][keep]
     watch = watcher(found.smallest, model.refuse_escape)
     return maximise(model.equations, found.equations.diagonal > 0, reach, watch)
-
-
-def _shares(
-    sample: ScannedSample, found: _FirstPass, regressors: Regressors, k: int, last: int
-) -> ClusterShares | None:
-    n_clusters = len(sample.clusters)
-    if not regressors.treatments:
-        group, time = sample.cells()
-        cohort = sample.panel.group_cohort[group]
-        D = regressors.dummies(sample.times[time], cohort)
-        weights = sample.mass[group, time].astype(float)
-        return shares_by_cohort(D, k, cohort, last, sample.unit_cluster[group], weights, n_clusters)
-    if not found.dummies:
-        return None
-    clusters = np.tile(np.arange(n_clusters), 2)
-    ever = np.arange(2 * n_clusters) < n_clusters
-    shares = shares_of_ever(
-        np.zeros((2 * n_clusters, 0)), k, ever, clusters, found.ever.T.ravel(), n_clusters
-    )  # fmt: skip
-    return replace(shares, of=(found.of_ever[None, :k] > 0).astype(float))

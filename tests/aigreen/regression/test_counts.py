@@ -141,3 +141,25 @@ def test_what_cannot_be_fitted_is_refused():
         NegativeBinomial().fit(panel[panel.frame["first"] == 0], "count")
     with pytest.raises(OptionError):
         NegativeBinomial(fixed_effects="firm")
+
+
+def test_intervals_use_the_degrees_of_freedom_that_treated_clusters_leave():
+    """Rows count by mean / (1 + dispersion mean), as in the score."""
+    frame = make(n_units=32).assign(first=lambda f: f["first"].where(f["city"] < 4, 0))
+    panel = Panel(frame, **KEYS)
+    fit = NegativeBinomial().fit(panel, "count", covariates=["x"])
+    design = design_of(frame)
+    start = np.append(np.full(design.shape[1], 0.1), 0.5)
+    told = np.asarray(
+        Likelihood(frame["count"], design).fit(start_params=start, method="newton", maxiter=200, disp=0).params
+    )
+    mean, spread = np.exp(design @ told[:-1]), told[-1]
+    treated = frame["first"] > 0
+    share = pd.Series(mean / (1 + spread * mean))[treated].groupby(frame["city"]).sum()
+    shares = fit.cluster_shares.treated(0)
+    np.testing.assert_allclose(shares[shares > 0], share / share.sum(), rtol=1e-4)
+    low, high = fit.conf_int().loc["treated"]
+    df = fit.effective_clusters()["df"].iloc[0]
+    assert 0 < df < 4
+    half = stats.t.ppf(0.975, df) * fit.effective_clusters().loc["treated", "small_sample_error"]
+    np.testing.assert_allclose((high - low) / 2, half)

@@ -72,6 +72,35 @@ def test_coefficients_and_errors_equal_pyfixest(effects, offset, weights):
     np.testing.assert_allclose(ours.std_errors, theirs.se(), rtol=1e-6)
 
 
+@pytest.mark.parametrize("treatment", [None, "treated"])
+@pytest.mark.parametrize("weights", [None, "w"])
+def test_treated_rows_count_by_their_means(treatment, weights):
+    from statsmodels.api import GLM, families
+
+    frame = make(60, 8)
+    fit = TWFE(family="poisson").fit(
+        Panel(frame, **KEYS, cluster="city", weights=weights), "count", treatment=treatment, covariates=["x"]
+    )
+    dummies = [pd.get_dummies(frame[name], dtype=float, drop_first=name == "year") for name in ("firm", "year")]
+    design = pd.concat([frame[["treated", "x"]], *dummies], axis=1).to_numpy(float)
+    w = np.ones(len(frame)) if weights is None else frame["w"].to_numpy()
+    mean = w * GLM(frame["count"], design, families.Poisson(), freq_weights=w).fit(tol=1e-12).fittedvalues
+    if treatment:
+        behind = (frame.groupby("firm")["treated"].transform("max") > 0).to_numpy()
+        expected = mean[behind].groupby(frame["city"]).sum()
+        expected /= expected.sum()
+    else:
+        cohort = [mean[frame["first"] == g].groupby(frame["city"]).sum() for g in sorted({*frame["first"]} - {0})]
+        after = [mean[(frame["first"] == g) & (frame["treated"] > 0)].sum() for g in sorted({*frame["first"]} - {0})]
+        expected = sum(
+            (own / own.sum()).mul(m / sum(after)).reindex(range(29), fill_value=0.0)
+            for own, m in zip(cohort, after, strict=True)
+        )
+    np.testing.assert_allclose(
+        fit.cluster_shares.treated(0), expected.reindex(range(29), fill_value=0.0), rtol=0, atol=1e-7
+    )
+
+
 def fits():
     panel = Panel(make(1_200, 14), **KEYS, cluster="city")
     for names in EFFECTS.values():
