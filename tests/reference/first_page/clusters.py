@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import integrate, optimize, special, stats
 
 FEW, ONE = 4, 1.1  # effective clusters: below, degrees of freedom are bounded; below, one is alone
 
@@ -85,11 +85,14 @@ def share_of_others(left_out, size):
 
 def small_sample(psi, behind):
     """Small-sample error and Satterthwaite's degrees of freedom, bounded where few treated clusters are behind it."""
-    assert behind.strata[0][1] >= FEW, "few comparison clusters have another bound"
     square = psi**2 / (1 - behind.leverage)
     v = np.array([square[at].sum() for at, _ in behind.strata])
     df = np.array([n for _, n in behind.strata]) - 1
-    most = most_df(behind, df) if effective(behind.treated) < FEW else np.inf
+    most = np.inf
+    if behind.strata[0][1] < FEW:
+        most = most_df_few_compared(behind, df)
+    elif effective(behind.treated) < FEW:
+        most = most_df(behind, df)
     return np.sqrt(square.sum()), min(v.sum() ** 2 / (v**2 / df).sum(), most)
 
 
@@ -110,6 +113,35 @@ def most_df(behind, df):
         return np.trapezoid(np.trapezoid(beyond * weight[1], x, axis=1) * weight[0], x)
 
     critical = optimize.brentq(lambda c: size(c) - 0.05, 1.9, 100, xtol=1e-12)
+    return optimize.brentq(lambda nu: stats.t.ppf(0.975, nu) - critical, 0.5, 1e4, xtol=1e-12)
+
+
+def most_df_few_compared(behind, df):
+    """The same with few comparison clusters, whose shares h are known one by one.
+
+    The t statistic is beyond a critical value where a quadratic form in independent normal and chi-squared variables is
+    positive, the probability of which is an integral of its characteristic function (Gil-Pelaez).
+    """
+    assert len(df) == 2, "one stratum of comparison clusters, one of treated ones"
+    v, nu, h = (behind.treated**2).sum(), max(df[1], 1.0), behind.control[behind.control > 0]
+    deviations = np.eye(len(h)) - h
+    error = deviations.T @ np.diag(h**2 / (1 - h)) @ deviations
+    mean = np.append(np.sqrt(v), h)
+
+    def size(critical):
+        form = np.outer(mean, mean)
+        form[1:, 1:] -= critical**2 * error
+        weights = np.append(np.linalg.eigvalsh(form), -(critical**2) * v / nu)
+        halves = np.append(np.full(len(mean), 0.5), nu / 2)
+        real = np.abs(weights) > 1e-14
+        weights, halves = weights[real], halves[real]
+
+        def integrand(log_u):
+            return np.prod((1 - 2j * weights * np.exp(log_u)) ** -halves).imag
+
+        return 0.5 + integrate.quad(integrand, -30, 40, limit=2_000, epsabs=1e-11, epsrel=1e-11)[0] / np.pi
+
+    critical = optimize.brentq(lambda c: size(c) - 0.05, 1.9, 100, xtol=1e-10)
     return optimize.brentq(lambda nu: stats.t.ppf(0.975, nu) - critical, 0.5, 1e4, xtol=1e-12)
 
 

@@ -36,7 +36,8 @@ def sample(frame):
 def poisson(frame, outcome, key, *, beside=(), time="year", sizes=()):
     """Poisson model of treatment with effects of unit and time, without units of one row and those without a count.
 
-    Of `sizes`, "_clusters" is the number of clusters and "_treated" the effective number of treated ones.
+    Rows count by their means. Of `sizes`, "_clusters" is the number of clusters and "_treated" the effective number of
+    treated ones.
     """
     frame = frame[frame.groupby("unit")["unit"].transform("size") > 1]
     unit, time, cluster = (pd.factorize(frame[name])[0] for name in ("unit", time, "cluster"))
@@ -44,8 +45,8 @@ def poisson(frame, outcome, key, *, beside=(), time="year", sizes=()):
     beta, mean, rows = fits.poisson(y, x, unit, time, np.ones(len(y), bool))
     psi = fits.poisson_errors(y, x, mean, rows, unit, time, cluster)
     cohort = frame["cohort"].where(frame["cohort"] <= frame["year"].max(), np.inf).to_numpy()[rows]
-    mass = pd.Series(x[rows, 0]).groupby(cohort).sum()
-    behind = clusters.shares(cluster[rows], cohort, np.ones(rows.sum()), mass[np.isfinite(mass.index)])
+    mass = pd.Series(x[rows, 0] * mean[rows]).groupby(cohort).sum()
+    behind = clusters.shares(cluster[rows], cohort, mean[rows], mass[np.isfinite(mass.index)])
     found = estimated(key, beta[0], psi, clusters.interval(beta[0], psi, behind))
     known = {"_clusters": len(np.unique(cluster[rows])), "_treated": clusters.effective(behind.treated)}
     return found | {f"{key}_n": int(rows.sum())} | {key + end: known[end] for end in sizes}
