@@ -5,9 +5,8 @@ the horizons that all cohorts have. Errors of imputation are conservative, or of
 """
 
 from aigreen import GroupTimeATT, StackedDiD, SunAbraham
-from aigreen.inference.honest import honest_did
-from aigreen_study.figures import event_study_figure, honest_figure, save_figure
-from aigreen_study.numbers.checks import add_estimators, estimable, with_errors
+from aigreen_study.figures import event_study_figure, honest_figure, no_bounds_figure, save_figure
+from aigreen_study.numbers.checks import add_estimators, bounded, estimable, with_errors
 from aigreen_study.numbers.prose import Ledger
 from aigreen_study.run.step import study_step
 from aigreen_study.specification.calls import common_window, imputation
@@ -42,9 +41,14 @@ with study_step(snakemake) as step:
         "period": step.periods.word,
     }
     save_figure(event_study_figure(studies, level=step.level, simultaneous=False, **names), snakemake.output.estimators)
-    known = with_errors(base)
-    honest = [honest_did(known, weights="average", restriction=kind, level=step.level) for kind in RESTRICTIONS]
-    save_figure(honest_figure(*honest, ylabel="Average effect", simulated=step.simulated), snakemake.output.honest)
+    honest, unbounded = bounded(with_errors(base), RESTRICTIONS, step.level)
+    for kind, why in unbounded.items():
+        step.log.warning("bounds, %s: %s", kind, why)
+    if honest:
+        figure = honest_figure(*honest, ylabel="Average effect", simulated=step.simulated)
+    else:
+        figure = no_bounds_figure(unbounded[RESTRICTIONS[0]], simulated=step.simulated)
+    save_figure(figure, snakemake.output.honest)
     ledger = Ledger(rule="event_study_estimators")
     add_estimators(ledger, studies, honest, base.n_rows, failures)
     ledger.write(snakemake.output.numbers)

@@ -13,7 +13,7 @@ from aigreen.counterfactual.rows import Cells, assign_roles, reached_exposed_row
 from aigreen.decomposition.channel_fit import CleanFit, Loadings, fit_clean
 from aigreen.decomposition.counts import CountFit, fit_counts
 from aigreen.decomposition.options import PartOptions
-from aigreen.errors import CollinearError, NoControlsError, OverlapWarning, warn
+from aigreen.errors import CollinearError, CollinearWarning, NoControlsError, OverlapWarning, warn
 from aigreen.exposure.basis import Basis
 from aigreen.linalg.collinearity import independent_columns
 from aigreen.linalg.fixed_effects import FixedEffects
@@ -159,12 +159,18 @@ def prepare(
         if response.any():
             warn_extrapolated(sample, exposure, exposed, cells.rows)
         shown = (response != 0).any(axis=0)
+        unseen_terms(np.array(basis.terms, dtype=object)[~shown].tolist(), dropped)
         response, dose, of = response[:, shown], dose[:, shown], basis.of[shown]
         terms = list(np.array(basis.terms, dtype=object)[shown])
     onset = roles.onset
     return Setup(
         sample, fit, cells, exposed, basis, response, dose, of, terms, onset, outcome, channels, X, outside, counts
     )
+
+
+def unseen_terms(names: list[str], dropped: Dropped) -> None:
+    """Count and warn of terms of the response that no exposed row has."""
+    dropped.add(CollinearWarning, "terms of exposure", "no row has them", len(names), names)
 
 
 def _outside(

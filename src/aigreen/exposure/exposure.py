@@ -18,10 +18,11 @@ import pandas as pd
 from scipy import sparse
 
 from aigreen.arguments import typed
-from aigreen.errors import DataError, MissingValueError, OptionError
+from aigreen.errors import AigreenWarning, DataError, MissingValueError, OptionError, warn
 from aigreen.exposure.maps import (
     Map,
     codes_of,
+    is_labelled,
     matrix_map,
 )
 from aigreen.options import as_columns
@@ -35,7 +36,7 @@ _SLACK = 1e-9
 @typed
 def exposure(
     panel: Panel,
-    W: Map | sparse.sparray | np.ndarray | Mapping[int, Map],
+    W: Map | sparse.sparray | np.ndarray | Mapping[int, Any],
     *,
     treated: str | pd.Series | np.ndarray | None = None,
     how: How = "sum",
@@ -46,8 +47,9 @@ def exposure(
     ----------
     panel : Panel
         The whole panel.
-    W : Map, or matrix in the order of `panel.units`, or mapping of period to either
-        A period without a map has no links.
+    W : Map, or matrix, or mapping of period (as in `panel.times`) to either
+        A matrix is in the order of `panel.units`; one with labels, a DataFrame, goes by these. A period without a map
+        has no links. Units that a matrix links to themselves are warned of: their own treatment counts as exposure.
     treated : str, Series or array, optional
         Treatment of each row, as a column, a Series aligned on the frame's index, or an array in the frame's order; a
         unit without a row in a period then carries nothing. Default: whether the unit is at or after its first treated
@@ -59,8 +61,14 @@ def exposure(
     -------
     Series
         Aligned to ``panel.frame``.
+
+    Raises
+    ------
+    DataError
+        Links of another shape or between other units, or of no period of the panel.
     """
     _check("how", how, How)
+    _warn_of_own(panel, W)
     return panel.in_frame_order(_carried(panel, W, _treatment(panel, treated), how)[panel.unit_codes, panel.time_codes])
 
 
@@ -87,7 +95,7 @@ def first_period(panel: Panel, exposed: np.ndarray) -> np.ndarray:
 @typed
 def expected_exposure(
     panel: Panel,
-    W: Map | sparse.sparray | np.ndarray | Mapping[int, Map],
+    W: Map | sparse.sparray | np.ndarray | Mapping[int, Any],
     *,
     how: How = "sum",
     groups: pd.Series | None = None,
@@ -159,11 +167,33 @@ def _carried(panel: Panel, W: Any, D: np.ndarray, how: How) -> np.ndarray:
     """Multiply D by the links, shape (n_units, n_periods)."""
     if not isinstance(W, Mapping):
         return _product(_map(W, panel), D, how)
+    if W and not any(period in W for period in panel.times):
+        raise DataError(
+            f"links of {len(W)} periods, none of which is one of the panel's {panel.n_periods}: keys are as in "
+            f"panel.times, {panel.times[0]} and so on",
+            count=len(W),
+            first=list(W)[:5],
+        )
     out = np.zeros_like(D)
     for k, period in enumerate(panel.times):
         if period in W:
             out[:, k] = _product(_map(W[period], panel), D[:, [k]], how)[:, 0]
     return out
+
+
+def _warn_of_own(panel: Panel, W: Any) -> None:
+    """Warn of units that matrices link to themselves; places with a diagonal say so."""
+    own = np.zeros(panel.n_units, dtype=bool)
+    for one in W.values() if isinstance(W, Mapping) else (W,):
+        links = _map(one, panel)
+        if links.right is None:
+            own |= links.left.diagonal() != 0
+    if own.any():
+        message = (
+            f"{int(own.sum()):,} units are linked to themselves: their own treatment counts as exposure, and what is "
+            "theirs as spillover; set the diagonal of the links to zero"
+        )
+        warn(AigreenWarning(message, count=int(own.sum()), first=panel.first_units(own)))
 
 
 def _product(W: Map, D: np.ndarray, how: How) -> np.ndarray:
@@ -183,6 +213,8 @@ def _product(W: Map, D: np.ndarray, how: How) -> np.ndarray:
 def _map(W: Any, panel: Panel) -> Map:
     if isinstance(W, Map):
         return W.on(panel.units)
+    if is_labelled(W):
+        return matrix_map(W, W.index).on(panel.units)
     if np.shape(W) != (panel.n_units, panel.n_units):
         raise DataError(
             f"links of shape {np.shape(W)} for {panel.n_units} units; a Map carries the labels of its units"

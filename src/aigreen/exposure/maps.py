@@ -23,6 +23,7 @@ from aigreen.errors import (
 )
 from aigreen.linalg.sphere import EARTH_RADIUS_KM
 from aigreen.options import check_draws
+from aigreen.panel.columns import numeric
 
 Counting = Literal["places", "units"]
 
@@ -115,12 +116,27 @@ class Map:
 
 @typed
 def matrix_map(W: Any, units: Sequence[object] | pd.Index) -> Map:
-    """Label any matrix of links, sparse or dense, shape (n, n)."""
+    """Label any matrix of links, sparse or dense, shape (n, n); a DataFrame goes by its labels, which are `units`."""
+    if is_labelled(W):
+        W = _in_order(W, pd.Index(units))
     try:
         links = sparse.csr_array(W, dtype=float)
     except (TypeError, ValueError) as error:
         raise WrongTypeError("W", W, "a matrix of numbers") from error
     return Map(pd.Index(units), links)
+
+
+def is_labelled(W: Any) -> bool:
+    """Whether links are a frame with labels other than positions."""
+    return isinstance(W, pd.DataFrame) and not (W.index.equals(pd.RangeIndex(len(W))) and W.index.equals(W.columns))
+
+
+def _in_order(W: pd.DataFrame, units: pd.Index) -> pd.DataFrame:
+    for labels, side in ((W.index, "rows"), (W.columns, "columns")):
+        _positions(labels.to_series(), units, f"units, in the {side} of the links")
+        if not labels.is_unique or len(labels) != len(units):
+            raise DataError(f"links have {len(labels)} {side}, for {len(units)} units", count=len(labels))
+    return W.reindex(index=units, columns=units)
 
 
 @typed
@@ -244,12 +260,24 @@ def supply_chain(
             raise OptionError("direction", direction, sorted(map(str, known)))
         links = links[links["direction"] == direction]
     labels = pd.Index(units)
+    if not labels.is_unique:
+        twice = labels[labels.duplicated()]
+        raise DuplicateRowsError(f"{len(twice)} of the units stand twice", count=len(twice), first=twice)
     i, j = labels.get_indexer(pd.Index(links[unit])), labels.get_indexer(pd.Index(links[partner]))
-    weight = links[share].to_numpy(dtype=float, na_value=np.nan)
+    if len(links) and (i < 0).all():
+        raise DataError(
+            f"column {unit!r}: none of the {len(links):,} links is of one of the {len(labels):,} units; labels are "
+            "compared as they are, and text is no number",
+            column=unit,
+            count=len(links),
+            first=[repr(label) for label in links[unit].iloc[:5]],
+        )
+    weight, year = (numeric(links[name]) for name in (share, time))
     usable = (i >= 0) & (j >= 0) & (i != j) & links[partner].notna().to_numpy() & ~np.isnan(weight)
     if (weight[usable] < 0).any():
         raise DataError(f"column {share!r}: negative shares", column=share, count=int((weight[usable] < 0).sum()))
-    year = links[time].to_numpy()
+    if np.isnan(year[usable]).any():
+        raise MissingValueError(f"column {time!r}: missing periods", column=time, count=int(np.isnan(year).sum()))
     n = len(labels)
     out = {}
     for t in np.unique(year[usable]):

@@ -68,7 +68,14 @@ class Calendar:
         """Step numbers of periods in the units of the column, shape (n,).
 
         A period between two steps belongs to the next one, the first that sees the treatment.
+
+        Raises
+        ------
+        NonNumericError
+            Numbers beside dates whose steps no number codes.
         """
+        if len(values) and self.span is None and self.freq in ("W", "observed"):
+            raise NonNumericError(f"column {name!r} holds numbers and the periods are dates: write dates", column=name)
         if self.observed is not None:
             return _position(self.observed, values, 1.0)
         if isinstance(self.freq, str):

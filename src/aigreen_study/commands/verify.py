@@ -42,9 +42,13 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _as_written(project: Path, study: str) -> bool:
-    from aigreen_study.trust.sums import changed_results
+    from aigreen_study.trust.sums import SUMS, changed_results
 
-    lines = changed_results(project / "results" / study)
+    results = project / "results" / study
+    if not any((results / SUMS).rglob("*.sha256")):
+        print(f"{study}: whether files are as the workflow wrote them is not known, for want of results/{study}/{SUMS}")
+        return True
+    lines = changed_results(results)
     for line in lines:
         print(f"  {line}")
     print(f"{study}: {len(lines):,} files changed since the workflow wrote them")

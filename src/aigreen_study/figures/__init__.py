@@ -9,7 +9,7 @@ from aigreen_study.figures.event_study import event_study_figure
 from aigreen_study.figures.mainland_map import mainland_map
 from aigreen_study.figures.parts import parts_figure, parts_horizon_figure, parts_waterfall_figure
 from aigreen_study.figures.randomisation import randomisation_figure
-from aigreen_study.figures.sensitivity import honest_figure, rho_figure, sensitivity_contour
+from aigreen_study.figures.sensitivity import honest_figure, no_bounds_figure, rho_figure, sensitivity_contour
 from aigreen_study.figures.specification import specification_curve
 from aigreen_study.figures.style import COLOURS, HEIGHT, MARKERS, WIDTH, save_figure, style
 from aigreen_study.figures.trends import cohort_trends_figure
@@ -29,6 +29,7 @@ __all__ = [
     "event_study_figure",
     "honest_figure",
     "mainland_map",
+    "no_bounds_figure",
     "parts_figure",
     "parts_horizon_figure",
     "parts_waterfall_figure",

@@ -32,6 +32,7 @@ _TITLES = {
     "relative_smoothness": "Relative smoothness",
 }
 _TITLE = 26  # letters in a line over a third of the page
+_LINE = 80
 _ASIDE = 0.2  # of the range of bounds: where the interval under parallel trends stands
 _FAR = 0.015  # product of shares under which a contour would run along the axes
 
@@ -58,6 +59,15 @@ def honest_figure(*results: HonestDiD, ylabel: str = "Effect", simulated: bool =
         for ax, result in zip(axes, results, strict=True):
             _draw_honest(ax, result)
         axes[0].set_ylabel(f"{ylabel}, {results[0].level:.0%} interval")
+        return finish(figure, simulated=simulated)
+
+
+def no_bounds_figure(why: str, *, simulated: bool = False) -> Figure:
+    """Say in place of `honest_figure` why there are no bounds."""
+    with style():
+        figure = blank(1.2)
+        text = textwrap.fill(f"No bounds: {why}.", _LINE)
+        figure.text(0.5, 0.5, text, ha="center", va="center", fontsize=SMALL)
         return finish(figure, simulated=simulated)
 
 

@@ -9,8 +9,8 @@ import pandas as pd
 
 from aigreen.decomposition.parts import DIRECT, SPILLOVER, TOTAL
 from aigreen.effects.effects import Effects
-from aigreen.errors import DataError, EstimationError
-from aigreen.inference.honest import HonestDiD
+from aigreen.errors import DataError, EffectsError, EstimationError
+from aigreen.inference.honest import HonestDiD, Restriction, honest_did
 from aigreen.inference.placebo_links import LinkCheck
 from aigreen.inference.randomization import Randomization
 from aigreen.inference.variants import Variant
@@ -21,7 +21,7 @@ from aigreen_study.own.levels import Level
 from aigreen_study.specification.adoption import Lines
 from aigreen_study.specification.bacon import by_kind, weighted_sum
 from aigreen_study.specification.binned import BinnedMeans
-from aigreen_study.specification.joint_tests import joint_test, pretrend
+from aigreen_study.specification.joint_tests import has_leads, joint_test, pretrend
 from aigreen_study.specification.shift_share import Instrumented
 from aigreen_study.tables.shift_share import set_text
 from aigreen_study.words import listed
@@ -136,6 +136,20 @@ def with_errors(study: Effects) -> Effects:
     return study.select((horizons > low) & (horizons < high))
 
 
+def bounded(
+    study: Effects, restrictions: Iterable[Restriction], level: float
+) -> tuple[list[HonestDiD], dict[Restriction, str]]:
+    """Bound the average effect under those restrictions that effects before treatment tell of; why not, of others."""
+    found: list[HonestDiD] = []
+    failures: dict[Restriction, str] = {}
+    for restriction in restrictions:
+        try:
+            found.append(honest_did(study, weights="average", restriction=restriction, level=level))
+        except (DataError, EffectsError) as error:
+            failures[restriction] = str(error)
+    return found, failures
+
+
 def add_estimators(
     ledger: Ledger,
     studies: Mapping[str, Effects],
@@ -150,7 +164,7 @@ def add_estimators(
         key = label.lower().replace("-", "_")
         facts = {"exhibit": "figures/event_study_estimators", "n": study.n_rows}
         p, trend_p = np.nan, np.nan  # stacking may leave the reference alone before treatment
-        if (study.index[study.std_errors.to_numpy() > 0] < 0).any():
+        if has_leads(study):
             found = pretrend(study)
             p, trend_p = found.p_value, found.trend_p_value
         ledger.add(f"pretrend_{key}_p", p if np.isfinite(p) else "none", fmt="p_value", **facts)

@@ -15,7 +15,7 @@ from aigreen.effects.effects import Effects, PretrendTest
 from aigreen.panel.panel import Panel
 from aigreen_study.numbers.prose import Ledger
 from aigreen_study.run.periods import IN_A_YEAR, YEARS, Periods
-from aigreen_study.specification.joint_tests import IN_WORDS, pretrend
+from aigreen_study.specification.joint_tests import IN_WORDS, has_leads, pretrend
 from aigreen_study.specification.parts import Behind, Movement, against_truth, shares, tells_total, unbounded_shares
 from aigreen_study.words import in_sentence, listed
 
@@ -106,11 +106,15 @@ def add_growth(ledger: Ledger, frame: pd.DataFrame, *, unit: str, time: str, col
 
 
 def add_averages(ledger: Ledger, averages: Mapping[str, Effects], study: Effects, level: float) -> None:
-    """Enter overall averages of group-time effects and the pre-trend test of their event study."""
+    """Enter overall averages of group-time effects and the pre-trend test of their event study, where there is one."""
     for how, average in averages.items():
         line = average.to_frame(level).iloc[0]
         add_estimate(ledger, f"att_{how}", line, "tables/overall")
+    if not has_leads(study):
+        return
     found, exhibit = pretrend(study), "tables/event_study"
+    if not np.isfinite(found.p_value):
+        return
     add_test(ledger, "pretrend", found.p_value, level, exhibit=exhibit)
     ledger.add("pretrend_leads", found.leads, fmt="count", exhibit=exhibit)
     ledger.add("pretrend_how", IN_WORDS[found.method], exhibit=exhibit)

@@ -22,6 +22,12 @@ def joint_test(effects: Effects) -> Wald:
         return effects.test(method="max_t")
 
 
+def has_leads(effects: Effects) -> bool:
+    """Whether there is an effect before treatment to test."""
+    study = effects.event_study()
+    return bool((study.index[study.std_errors.to_numpy() > 0] < -study.anticipation).any())
+
+
 def pretrend(effects: Effects) -> PretrendTest:
     """Test the effects before treatment jointly, and the slope of their path."""
     study = effects.event_study()

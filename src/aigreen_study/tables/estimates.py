@@ -223,10 +223,10 @@ def overall_table(
 
 
 def estimate_cells(line: Mapping[str, float], digits: int = 3, *, stars: bool = False) -> list[Cell]:
-    """Estimate and standard error, of a line of `Effects.to_frame`."""
-    marks = stars_of(line["p_value"]) if stars else 0
+    """Estimate and standard error, of a line of `Effects.to_frame`; none for an error that there is not."""
+    marks, error = stars_of(line["p_value"]) if stars else 0, line["std_error"]
     estimate = Cell.number(line["estimate"], digits, role="estimate", stars=marks)
-    return [estimate, Cell.number(line["std_error"], digits, role="std_error")]
+    return [estimate, Cell.number(error, digits, role="std_error") if np.isfinite(error) else Cell("none")]
 
 
 def bound_cells(ends: Iterable[float], digits: int = 3) -> list[Cell]:

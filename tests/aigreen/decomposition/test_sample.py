@@ -38,6 +38,16 @@ def test_missing_channels_and_exposures_are_counted() -> None:
     assert result.dropped["count"].tolist() == [3]
 
 
+def test_an_exposure_that_no_row_has_is_warned_of_in_memory_and_from_disk(tmp_path) -> None:
+    df = economy(missing=0).assign(ring=0.0)
+    df.to_parquet(tmp_path / "rows.parquet")
+    roles = {role: name for role, name in CITY.items() if isinstance(name, str)}
+    for panel in (Panel(df, **CITY), Panel.scan(tmp_path / "rows.parquet", **roles)):
+        with pytest.warns(CollinearWarning, match="1 terms of exposure left out: no row has them; first: ring"):
+            result = Decomposition(channels=["m1"], exposure="ring").fit(panel, "y")
+        assert result.dropped["count"].tolist() == [1]
+
+
 def test_rows_out_of_reach_of_clean_rows_are_counted() -> None:
     df = economy(missing=0)
     df["ring"] = df["ring"].where(df["firm"] % 5 > 0, 1.0)

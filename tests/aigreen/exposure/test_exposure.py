@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 import aigreen.exposure as ex
 from aigreen import Panel
 from aigreen.data.facts import distances_km
-from aigreen.errors import DataError, DuplicateRowsError, MissingValueError, OptionError, UnknownColumnError
+from aigreen.errors import (
+    AigreenWarning,
+    DataError,
+    DuplicateRowsError,
+    MissingValueError,
+    NonNumericError,
+    OptionError,
+    UnknownColumnError,
+)
 
 KEYS = {"unit": "firm", "time": "year", "cohort": "first"}
 
@@ -204,6 +212,50 @@ def test_exposure_equals_the_dense_sum_in_the_order_of_the_frame() -> None:
     together = ex.exposures(panel, maps, how="any")
     assert list(together) == list(maps)
     assert together["ring"].equals(ex.exposure(panel, maps["ring"], how="any").rename("ring"))
+
+
+def test_links_that_could_not_be_meant_are_refused() -> None:
+    links = pd.DataFrame({"firm_id": ["1"], "year": [2001], "partner_id": ["2"], "share": [0.3]})
+    with pytest.raises(DataError, match="'firm_id': none of the 1 links is of one of the 2 units"):
+        ex.supply_chain(links, [1, 2])
+    with pytest.raises(DuplicateRowsError, match="1 of the units stand twice"):
+        ex.supply_chain(links, ["1", "1"])
+    with pytest.raises(MissingValueError, match="'year': missing periods"):
+        ex.supply_chain(links.assign(year=np.nan), ["1", "2"])
+    with pytest.raises(NonNumericError, match="'share' has type"):
+        ex.supply_chain(links.assign(share="30%"), ["1", "2"])
+    df, _, _ = firms()
+    panel = Panel(df, **KEYS)
+    W = np.zeros((panel.n_units, panel.n_units))
+    assert ex.exposure(panel, {int(panel.times[0]): W}).sum() == 0
+    with pytest.raises(DataError, match="links of 1 periods, none of which is one of the panel's"):
+        ex.exposure(panel, {str(panel.times[0]): W})
+
+
+def test_a_frame_of_links_goes_by_its_labels() -> None:
+    df, _, _ = firms()
+    panel = Panel(df, **KEYS)
+    W = pd.DataFrame(random_map(2, panel.units).to_sparse().toarray(), panel.units, panel.units)
+    expected = ex.exposure(panel, W.to_numpy())
+    assert expected.any()
+    mixed = W.sample(frac=1, random_state=1).sample(frac=1, axis=1, random_state=2)
+    for links in (mixed, ex.matrix_map(mixed, panel.units)):
+        assert ex.exposure(panel, links).to_numpy() == pytest.approx(expected.to_numpy(), abs=1e-13)
+    assert ex.exposure(panel, pd.DataFrame(W.to_numpy())).equals(expected)
+    with pytest.raises(DataError, match="1 units are not in the map"):
+        ex.exposure(panel, mixed.drop(index=panel.units[0], columns=panel.units[0]))
+    with pytest.raises(DataError, match="in the columns of the links"):
+        ex.exposure(panel, W.rename(columns={panel.units[0]: "other"}))
+
+
+def test_units_that_are_linked_to_themselves_are_warned_of() -> None:
+    df, _, _ = firms()
+    panel = Panel(df, **KEYS)
+    W = random_map(2, panel.units).to_sparse().toarray()
+    W[3, 3] = 1.0
+    for links in (W, {int(time): W for time in panel.times}):
+        with pytest.warns(AigreenWarning, match="1 units are linked to themselves: .* first: f03"):
+            ex.exposure(panel, links)
 
 
 def test_leave_one_out_leaves_exact_zeros() -> None:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from aigreen import TWFE, GroupTimeATT, Imputation, Panel
-from aigreen.errors import AmbiguousCohortError, CohortVariesError, CohortWarning, DataError
+from aigreen.errors import AmbiguousCohortError, CohortVariesError, CohortWarning, DataError, NonNumericError
 
 
 def frame(start: int = 2001, first: float = 2004, never: float = 0) -> pd.DataFrame:
@@ -127,3 +127,12 @@ def test_estimators_say_how_to_make_a_panel(given):
 def test_a_path_is_no_frame():
     with pytest.raises(DataError, match=r"'firms.csv' is a path: read the file first, Panel\(pandas.read_csv\(path\)"):
         Panel("firms.csv", unit="u", time="t")
+
+
+@pytest.mark.parametrize(("freq", "step"), [(None, "W"), ("observed", "W"), ("observed", "MS")])
+def test_numbers_beside_dates_that_no_number_codes_are_refused(freq, step):
+    df = frame(first=2010, never=np.nan)
+    df["t"] = pd.date_range("2020-01-06", periods=6, freq=step)[df["t"] - 2001]
+    with pytest.raises(NonNumericError, match="'g' holds numbers and the periods are dates"):
+        Panel(df, unit="u", time="t", cohort="g", freq=freq)
+    assert len(Panel(df.assign(g=0.0), unit="u", time="t", cohort="g", freq=freq).cohorts) == 0

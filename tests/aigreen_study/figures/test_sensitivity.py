@@ -8,6 +8,7 @@ from aigreen.errors import ReportError
 from aigreen.inference import honest_did, rho_sensitivity
 from aigreen_study.figures import (
     honest_figure,
+    no_bounds_figure,
     rho_figure,
     sensitivity_contour,
 )
@@ -27,6 +28,11 @@ def test_honest_draws_intervals_and_breakdown(path):
     assert ax.get_title(loc="left") == f"Relative magnitudes: breakdown at {result.breakdown:.2g}"
     with pytest.raises(ReportError, match="0 sensitivity results"):
         honest_figure()
+
+
+def test_a_figure_without_bounds_says_why():
+    (text,) = no_bounds_figure("nothing before treatment").texts
+    assert text.get_text() == "No bounds: nothing before treatment."
 
 
 def test_ticks_of_bounds_are_round(path):

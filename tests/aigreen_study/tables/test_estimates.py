@@ -12,6 +12,7 @@ from aigreen_study.tables.estimates import (
     attributed,
     bound_cells,
     effects_table,
+    interval_cells,
     overall_table,
     regression_table,
 )
@@ -115,6 +116,11 @@ def test_summaries_show_the_truth_where_it_is_known():
     assert [[cell.text for cell in row.cells[-2:]] for row in table.rows] == [["0.400", "Yes"], ["–", "–"]]
     with pytest.raises(ReportError, match="row 'Two': 2 effects, one is needed"):
         overall_table({"Two": effects([0.1, 0.2], [0.1, 0.1], pd.Index([0, 1], name="horizon"))}, key="t", title="T")
+
+
+def test_an_error_that_there_is_not_is_none():
+    line = {"estimate": 0.5, "std_error": np.nan, "conf_low": np.nan, "conf_high": np.nan}
+    assert [cell.text for cell in interval_cells(line)] == ["0.500", "none", "none", "none"]
 
 
 def test_ends_that_are_not_finite_and_sources_that_do_not_fit(regression):

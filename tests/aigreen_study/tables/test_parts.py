@@ -6,7 +6,7 @@ import pytest
 
 from aigreen import Decomposition, Imputation, Panel
 from aigreen.effects.effects import Effects
-from aigreen.errors import ReportError
+from aigreen.errors import ReportError, SmallCellWarning
 from aigreen_study.figures import parts_figure, parts_horizon_figure
 from aigreen_study.numbers import headline
 from aigreen_study.numbers.prose import Ledger
@@ -164,6 +164,16 @@ def test_the_ledger_calls_the_number_of_leads_so(panel):
     ledger = Ledger("numbers")
     headline.add_averages(ledger, {}, study, level=0.95)
     assert ledger["pretrend_leads"]["value"] == study.pretrend_test().leads == 2
+
+
+def test_without_leads_or_with_one_treated_cluster_the_ledger_has_no_test_of_them(panel):
+    alone = panel.reassign(np.where(np.arange(panel.n_units) == 0, 5.0, np.inf))
+    with pytest.warns(SmallCellWarning):
+        lone = Imputation(leads=2).fit(alone, "y").event_study()
+    for study in (Imputation().fit(panel, "y"), lone):
+        ledger = Ledger("numbers")
+        headline.add_averages(ledger, {}, study, level=0.95)
+        assert len(ledger) == 0
 
 
 def test_support_counts_untreated_units_of_the_last_period(panel):

@@ -1,5 +1,7 @@
 """Files that changed after the workflow wrote them, and what `aigreen verify` makes of them."""
 
+import shutil
+
 import pytest
 
 from aigreen.cli import main
@@ -54,6 +56,15 @@ def test_an_absent_file_fails_verify(project, capsys):
     code, said = verify(capsys)
     assert code == 1
     assert "  paper.pdf: absent, although the workflow wrote it" in said
+
+
+def test_without_the_sums_nothing_is_said_to_be_unchanged(project, capsys):
+    shutil.rmtree(project / "results/small/.sums")
+    (project / PAPER).write_text("%PDF-1.6\n")
+    code, said = verify(capsys)
+    assert code == 0
+    assert not any("0 files changed" in line for line in said)
+    assert any(line.endswith("is not known, for want of results/small/.sums") for line in said)
 
 
 def test_a_file_added_to_a_written_folder_is_seen(project):

@@ -12,7 +12,7 @@ from aigreen.counterfactual.rows import extrapolated_warning
 from aigreen.decomposition.channel_fit import Loadings
 from aigreen.decomposition.estimates import CellParts
 from aigreen.decomposition.on_disk.cells import CellSums
-from aigreen.decomposition.sample import MANY, outside_warning, unsupported_error
+from aigreen.decomposition.sample import MANY, outside_warning, unseen_terms, unsupported_error
 from aigreen.errors import CollinearError, UnreachedWarning, warn
 from aigreen.linalg.collinearity import independent_columns
 from aigreen.panel.dropped import Dropped
@@ -72,6 +72,7 @@ def warn_of(clean: CleanRows, sums: Sums, dropped: Dropped) -> np.ndarray:
     for j in np.flatnonzero(hidden).tolist():
         if sums.needed[j].count:
             raise unsupported_error(basis, j, sums.needed[j].count, sums.needed[j].first)
+    unseen_terms([basis.terms[j] for j in np.flatnonzero(hidden)], dropped)
     if not hidden.all():
         bad = np.flatnonzero(~independent_columns(support.gram, np.diag(support.gram)) & ~hidden)
         if bad.size:
