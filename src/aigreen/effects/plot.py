@@ -79,7 +79,8 @@ def frame_intervals(
 ) -> None:
     """Set the limits so that no interval flattens all others: those `_FAR` times as long as the shorter ones are cut.
 
-    Nothing is done where none does; where one is, a word stands in the corner and, with `at`, an arrow at each end cut.
+    Nothing is done where none does; where one is, a word stands beside the axes and, with `at`, arrows
+    at the ends.
 
     Parameters
     ----------
@@ -130,10 +131,9 @@ def mark_cut(
 
 
 def say_cut(ax: Axes) -> None:
-    """Say in the corner that intervals are cut."""
-    at: Any = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "right", "va": "top", "zorder": 7}
-    behind = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1}
-    ax.annotate(CUT, (1, 1), (-3, -5), fontsize="small", bbox=behind, **at)
+    """Say right of the axes, where nothing is drawn, that intervals are cut."""
+    at: Any = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "left", "va": "top"}
+    ax.annotate(CUT, (1, 1), (5, 0), fontsize="small", rotation=270, **at)
 
 
 def effects_plot(
