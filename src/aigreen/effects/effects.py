@@ -63,6 +63,8 @@ from aigreen.errors import (
     OptionError,
     UnknownColumnError,
     WrongTypeError,
+    counted,
+    number_of,
     warn,
 )
 from aigreen.options import check_choice, check_draws, check_level
@@ -258,8 +260,8 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
         small = self._spread if method == "auto" else None
         if small is not None and (alone := ((errors > 0) | self._stand_alone) & np.isnan(small.df)).any():
             message = (
-                f"{alone.sum():,} effects rest on one treated cluster, or on one comparison cluster: they have no "
-                "error of their own, so no interval"
+                f"{counted(alone.sum(), 'effect rests', 'effects rest')} on one treated cluster, or on one comparison "
+                "cluster, which shows no spread: no interval"
             )
             warn(FewClustersWarning(message, count=int(alone.sum()), first=self.index[alone][:5]))
         many = small is None or not self.few_treated
@@ -735,7 +737,7 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
         lines += [f"intervals of products: {text}" for text in self._skewed()]
         lines += [f"{key}: {text}" for key, text in self.conventions.items()]
         for what, reason, count, _ in self.dropped.itertuples(index=False, name=None):
-            lines.append(f"left out: {count:,} {what}: {reason}")
+            lines.append(f"left out: {number_of(count, what)}: {reason}")
         return lines
 
     def __repr__(self) -> str:
@@ -872,7 +874,8 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
         errors = self._std_errors()
         ratio = (small.std_errors[errors > 0] / errors[errors > 0]).max(initial=1.0)
         few = f"{treated.min():.1f} effective treated clusters" + (" at least" if treated.size > 1 else "")
-        return [f"t with {df} degrees of freedom, errors up to {ratio:.3g} times std_error; {few}"]
+        larger = f", errors up to {ratio:.3g} times std_error" if ratio > 1.005 else ""
+        return [f"t with {df} degrees of freedom{larger}; {few}"]
 
     def _skewed(self) -> list[str]:
         """Name the effects whose intervals are those of a product; nothing where there are none."""

@@ -42,7 +42,7 @@ def result_facts(
         Whether intervals are those of t with as many degrees of freedom as clusters less one, else normal.
     spread : float or ndarray, shape (k,)
         Standard deviation of what the effects are slopes on.
-    counts : {"level", "relative"}, optional
+    counts : "level" or "relative", optional
         Effects of a count model, on the mean, or on its logarithm or in percent.
     """
     n_clusters = distinct(panel.cluster_codes[rows])
