@@ -10,7 +10,7 @@ import numpy as np
 from aigreen.effects.effects import Effects
 from aigreen.effects.fonts import lettered
 from aigreen.effects.multiplier import Band
-from aigreen.effects.plot import FILLS, PALE, POINTWISE, SIMULTANEOUS, axes, mark_cut, say_cut
+from aigreen.effects.plot import FILLS, PALE, POINTWISE, SIMULTANEOUS, axes, mark_cut, say_cut, since_treatment
 from aigreen.errors import EffectsError, OptionError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def decomposition_plot(
     if len(places) == 1:
         ax.set_xlim(-1, 1)
     if "horizon" in parts.index.names:
-        ax.set_xlabel("Periods since treatment")
+        ax.set_xlabel(since_treatment(parts.step))
     ax.set_ylabel("Effect")
     return lettered(ax)
 

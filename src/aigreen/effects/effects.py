@@ -123,6 +123,8 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
         period before it; or, from a regression of their own, to all periods before the first lead.
     anticipation : int
         Periods before treatment whose effects are no test of what precedes it.
+    step : str
+        What periods and horizons count, as "quarter", where they are steps of the calendar.
     n_rows, n_units, n_clusters : int
         Size of the estimation sample; of a result made from several the smallest, with all of them in
         ``conventions["samples"]`` where they differ.
@@ -160,6 +162,7 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
     products: Products | None = None
     leads: Leads = "path"
     anticipation: int = 0
+    step: str = ""
     conventions: Mapping[str, str] = field(default_factory=dict)
     dropped: pd.DataFrame = field(default_factory=_NO_DROPS.copy)
     resolution: InitVar[float | np.ndarray | None] = None
@@ -733,6 +736,8 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
     def _notes(self) -> list[str]:
         """Sizes, intervals, conventions and what was left out, a line each."""
         lines = [f"N = {self.n_rows:,} rows, {self.n_units:,} units, {self.n_clusters:,} clusters"]
+        if self.step not in ("", "year") and {"cohort", "time"} & set(self.index.names):
+            lines.append(f"cohort, time: {self.step}s since 1970; those of Panel.times, whose names are Panel.periods")
         lines += [f"intervals: {text}" for text in self._intervals()]
         lines += [f"intervals of products: {text}" for text in self._skewed()]
         lines += [f"{key}: {text}" for key, text in self.conventions.items()]
@@ -771,7 +776,7 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
         from aigreen.effects.plot import effects_plot
 
         wide = self.conf_int(level, simultaneous=True, **band) if simultaneous else None
-        return effects_plot(self.estimates, self.conf_int(level), wide, ax, level=level)
+        return effects_plot(self.estimates, self.conf_int(level), wide, ax, level=level, step=self.step)
 
     @typed
     def save(self, path: str | Path) -> None:
@@ -1162,6 +1167,7 @@ def merged(parts: Sequence[Effects]) -> dict[str, Any]:
         "n_units": min(part.n_units for part in parts),
         "n_clusters": min(part.n_clusters for part in parts),
         "df": _smallest(parts),
+        "step": parts[0].step if len({part.step for part in parts}) == 1 else "",
         "conventions": conventions,
         "dropped": pd.concat([part.dropped for part in parts], ignore_index=True).drop_duplicates(ignore_index=True),
     }

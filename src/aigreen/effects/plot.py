@@ -116,6 +116,11 @@ def horizon_ticks(ax: Axes, horizons: Sequence[float] | np.ndarray) -> None:
     ax.set_xticks([horizon for horizon in known if horizon % step == 0])
 
 
+def since_treatment(step: str) -> str:
+    """Name the axis of horizons that count a step of the calendar, or periods where it is empty."""
+    return f"{(step or 'period').capitalize()}s since treatment"
+
+
 def mark_cut(
     ax: Axes, at: np.ndarray, low: np.ndarray, high: np.ndarray, *, along: str = "y", colour: Any = "black"
 ) -> None:
@@ -143,6 +148,7 @@ def effects_plot(
     ax: Axes | None = None,
     *,
     level: float = 0.95,
+    step: str = "",
 ) -> Axes:
     """Draw estimates by horizon, as curves over the dose, or one row an effect.
 
@@ -169,7 +175,7 @@ def effects_plot(
         )
     if by_horizon:
         ax.axvline(-0.5, color="black", linewidth=0.6, linestyle=":", zorder=1)
-        ax.set_xlabel("Periods since treatment")
+        ax.set_xlabel(since_treatment(step))
         ax.set_ylabel("Effect")
         horizon_ticks(ax, positions)
     else:

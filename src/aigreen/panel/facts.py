@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from aigreen.linalg.arrays import distinct
+from aigreen.panel.calendar import step_of
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel
 
@@ -54,6 +55,7 @@ def result_facts(
         "n_units": distinct(panel.unit_codes[rows]),
         "n_clusters": n_clusters,
         "df": n_clusters - 1 if t_intervals else None,
+        "step": step_of(panel.freq),
         "outcome": outcome,
         "dropped": dropped.to_frame(),
         "resolution": resolution / spread,

@@ -348,11 +348,11 @@ def test_wald():
 
 def test_wald_without_full_rank_is_refused():
     e = make()
-    with pytest.raises(EffectsError, match="not full rank"):
+    with pytest.raises(EffectsError, match="not of full rank"):
         replace(e, psi=e.psi[:, [0, 0, 1]]).test()
     with pytest.raises(EffectsError, match="no effect with a variance is left"):
         replace(e, psi=e.psi * 0).test()
-    with pytest.raises(EffectsError, match="not full rank"):
+    with pytest.raises(EffectsError, match="not of full rank"):
         e.test(np.ones((2, 3)))
     many = make([f"e{j}" for j in range(50)])
     with pytest.raises(EffectsError, match=r"50 restrictions is not of full rank \(40 clusters\)"):
