@@ -5,6 +5,7 @@ from aigreen_study.specification.registry import read_answers, read_objections
 SET = config.get("checks", {})
 KEYS = (
     "study",
+    "source",
     "seed",
     "simulated",
     "panel",
@@ -101,6 +102,7 @@ if SPLIT:
             f"{LOGS}/decomposition_checks.log",
         params:
             config=CHECKED,
+            exposures=config.get("own", {}).get("exposures", {}),
         script:
             "../scripts/decomposition_checks.py"
 

@@ -49,9 +49,9 @@ with study_step(snakemake) as step:
             parts = {name: true_log_parts(wide.frame, known, exposure=column) for name, column in definitions.items()}
             true = {name: table["truth"] for name, table in parts.items()}
         gaps = spillover_gaps(curve, definitions)
-        table = ring_table(
-            curve, gaps, truth=true, level=step.level, notes=f"{notes} {response_note(options)}", **shown
-        )
+        rings = all("within_km" in how for how in snakemake.params.exposures.values())
+        told = f"{notes} {response_note(options)}"
+        table = ring_table(curve, gaps, truth=true, level=step.level, notes=told, rings=rings, **shown)
         render.write(table, snakemake.output.ring_curve)
 
         tests, failures = additivity(panel, options, definitions)

@@ -7,6 +7,7 @@ the rows. A warning that concerns dropped or doubtful rows carries the same thre
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -408,6 +409,21 @@ def _with_offenders(message: str, first: Sequence[object], count: int | None) ->
     shown = ", ".join(str(x) for x in first)
     more = ", ..." if count is not None and count > len(first) else ""
     return f"{message}; first: {shown}{more}"
+
+
+def counted(number: float, noun: str, plural: str = "") -> str:
+    """Write a number of things, as ``1 cohort`` or ``1,204 cohorts``; the plural adds an s where none is given."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def their(number: float) -> str:
+    """Pronoun of what `counted` writes."""
+    return "its" if number == 1 else "their"
+
+
+def number_of(count: int, what: str) -> str:
+    """Write a number of things given in the plural, whose first word in s is that of the thing."""
+    return counted(count, re.sub(r"s\b", "", what, count=1), what)
 
 
 def warn(warning: AigreenWarning) -> None:

@@ -17,11 +17,6 @@ def in_sentence(label: str) -> str:
     return label[:1].lower() + label[1:] if _ORDINARY.match(label) else label
 
 
-def counted(number: float, noun: str, plural: str = "") -> str:
-    """Write a number of things, as ``1 cohort`` or ``1,204 cohorts``; the plural adds an s where none is given."""
-    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
-
-
 def listed(names: Sequence[str]) -> str:
     """Join names as in a sentence; none where there are none."""
     if not names:

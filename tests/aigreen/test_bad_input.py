@@ -124,7 +124,7 @@ def test_a_typed_error_or_finite_numbers(df, estimator):
 @pytest.mark.filterwarnings("ignore::aigreen.errors.SmallCellWarning")
 @pytest.mark.filterwarnings("ignore:diff-diff, de Chaisemartin.*interior period gaps:aigreen.errors.AigreenWarning")
 def test_a_missing_outcome_is_counted(name):
-    with pytest.warns(MissingRowsWarning, match="1 rows left out: missing y") as heard:
+    with pytest.warns(MissingRowsWarning, match="1 row left out: missing y") as heard:
         result = fit(ESTIMATORS[name], ODD["missing outcome"])
     assert any(isinstance(w.message, MissingRowsWarning) and w.message.count == 1 for w in heard)
     assert result.dropped.loc[result.dropped["reason"] == "missing y", "count"].tolist() == [1]

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from aigreen_study.words import counted, in_sentence, listed
+from aigreen.errors import counted
+from aigreen_study.words import in_sentence, listed
 
 ROOT = Path(__file__).parents[2]
 

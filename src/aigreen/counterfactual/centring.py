@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from aigreen.counterfactual.rows import Cells
-from aigreen.errors import EstimationError, SmallCellWarning, warn
+from aigreen.errors import EstimationError, SmallCellWarning, counted, their, warn
 
 
 def centred(tau: np.ndarray, v: np.ndarray, *, leave_one_out: bool) -> np.ndarray:
@@ -75,7 +75,10 @@ def check_lone_cells(
         return
     if not leave_one_out:
         first = [f"({g}, {t})" for g, t in zip(cells.cohort[alone], cells.time[alone], strict=True)]
-        message = f"{len(first)} cohort-periods have {what} in one cluster only: their errors are too small"
+        message = (
+            f"{counted(len(first), 'cohort-period has', 'cohort-periods have')} {what} in one cluster only: "
+            f"{their(len(first))} errors are too small"
+        )
         warn(SmallCellWarning(message, count=len(first), first=first))
     elif (clusters == clusters[0]).all():
         raise EstimationError(

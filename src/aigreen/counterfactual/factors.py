@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from aigreen.errors import EstimationError, SmallCellWarning, warn
+from aigreen.errors import EstimationError, SmallCellWarning, counted, warn
 from aigreen.linalg.factors import fit_factors
 from aigreen.linalg.varying_slopes import Slope
 from aigreen.options import check_periods
@@ -90,7 +90,7 @@ def _warn_of_short_pasts(sample: Panel, past: np.ndarray, number: int) -> None:
     if not short.size:
         return
     needed = f"fewer than {number + 1 + PAST} untreated rows for {number + 1} coefficients each"
-    message = f"{short.size:,} treated units have {needed}: effects are imprecise"
+    message = f"{counted(short.size, 'treated unit has', 'treated units have')} {needed}: effects are imprecise"
     warn(SmallCellWarning(message, count=short.size, first=short))
 
 

@@ -9,7 +9,7 @@ from scipy import sparse
 from scipy.linalg import qr, solve_triangular
 from scipy.sparse import csgraph
 
-from aigreen.errors import EstimationError, SmallCellWarning, warn
+from aigreen.errors import EstimationError, SmallCellWarning, counted, warn
 
 _ALONE = 1e-9
 _TAKES_PART = 1e-6
@@ -153,8 +153,11 @@ def check_lone_terms(alone: np.ndarray, terms: Sequence[str], *, refused: bool) 
     if refused:
         raise EstimationError(
             "variance='leave_one_out' needs two clusters of exposed untreated rows for every term of exposure; "
-            f"{len(first)} have one, first: {', '.join(first[:5])}; take wider bins, or variance='conservative', whose "
-            "errors are then too small"
+            f"{len(first)} {'has' if len(first) == 1 else 'have'} one, first: {', '.join(first[:5])}; take wider "
+            "bins, or variance='conservative', whose errors are then too small"
         )
-    message = f"{len(first)} terms of exposure have exposed untreated rows in one cluster only: errors are too small"
+    message = (
+        f"{counted(len(first), 'exposure term has', 'exposure terms have')} exposed untreated rows in one "
+        "cluster only: errors are too small"
+    )
     warn(SmallCellWarning(message, count=len(first), first=first))

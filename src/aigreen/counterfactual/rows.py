@@ -19,6 +19,7 @@ from aigreen.errors import (
     SeparationWarning,
     TooFewClustersError,
     UnreachedWarning,
+    counted,
     warn,
 )
 from aigreen.exposure.exposure import first_period
@@ -296,5 +297,8 @@ def warn_extrapolated(sample: Panel, exposure: np.ndarray, exposed: np.ndarray, 
 
 def extrapolated_warning(count: int, first: Sequence[object]) -> OverlapWarning:
     """Say that treated rows have exposures outside those of exposed untreated rows."""
-    message = f"{count:,} treated rows have exposures outside those of untreated rows: the response is extrapolated"
+    message = (
+        f"{counted(count, 'treated row has', 'treated rows have')} exposures outside those of untreated rows: the "
+        "response is extrapolated"
+    )
     return OverlapWarning(message, count=count, first=first)

@@ -87,7 +87,7 @@ class Decomposition(PartOptions):
         centre without the own cluster. conservative: with it; errors are smaller, too small with few treated or few
         exposed clusters.
     family : {"gaussian", "poisson"}
-    scale : {"level", "log", "count"}, optional
+    scale : "level", "log" or "count", optional
         level: of the outcome, for "gaussian". For "poisson" log (default): log of the mean; count: the outcome's units
         for each treated row.
     movement : {"counterfactual", "rows"}

@@ -10,7 +10,7 @@ import numpy as np
 from aigreen.effects.effects import Effects
 from aigreen.effects.fonts import lettered
 from aigreen.effects.multiplier import Band
-from aigreen.effects.plot import FILLS, PALE, POINTWISE, SIMULTANEOUS, axes, frame_intervals
+from aigreen.effects.plot import FILLS, PALE, POINTWISE, SIMULTANEOUS, axes, mark_cut, say_cut, since_treatment
 from aigreen.errors import EffectsError, OptionError
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Decomposed = Literal["bars", "waterfall"]
 
 _LINE = 22
+_WIDEST = 4.0  # of the shorter intervals, and of the highest stack: what is longer is cut, so that bars can be read
 _WHISKER: dict[str, Any] = {"linestyle": "none", "ecolor": "black", "capsize": 3, "zorder": 4}
 
 
@@ -64,7 +65,7 @@ def decomposition_plot(
     if len(places) == 1:
         ax.set_xlim(-1, 1)
     if "horizon" in parts.index.names:
-        ax.set_xlabel("Periods since treatment")
+        ax.set_xlabel(since_treatment(parts.step))
     ax.set_ylabel("Effect")
     return lettered(ax)
 
@@ -80,10 +81,29 @@ def _stack(ax: Axes, names: list[str], values: np.ndarray, bounds: np.ndarray, w
     ax.errorbar(at, values[0], np.abs(bounds.T - values[0]), elinewidth=width, **_WHISKER)
     ax.plot(at, values[0], linestyle="none", marker="D", markersize=4.5, color="black", label=label, zorder=5)
     ax.axhline(0, color="black", linewidth=0.6, zorder=3)
-    frame_intervals(ax, values[0], *bounds.T)
+    _cut_wide(ax, values[0], *bounds.T)
     handles, labels = ax.get_legend_handles_labels()
     labels = [_wrapped(name) for name in labels]
-    ax.legend(handles, labels, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), reverse=True)
+    ax.legend(handles, labels, frameon=False, loc="center left", bbox_to_anchor=(1.03, 0.5), reverse=True)
+
+
+def _cut_wide(ax: Axes, values: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
+    """Cut intervals at `_WIDEST` times the shorter ones or the highest stack, whichever is less."""
+    reach = np.fmax(np.abs(low - values), np.abs(high - values))
+    known = np.isfinite(reach) & (reach > 0)
+    if not known.any():
+        return
+    drawn: Any = ax.patches
+    bars = np.array([[bar.get_y(), bar.get_y() + bar.get_height()] for bar in drawn])
+    far = _WIDEST * min(np.quantile(reach[known], 0.25), np.abs(bars).max() or np.inf)
+    if not (reach[known] > far).any():
+        return
+    bottom = min(bars.min(), np.maximum(low, values - far)[known].min())
+    top = max(bars.max(), np.minimum(high, values + far)[known].max())
+    room = 0.05 * (top - bottom)
+    ax.set_ylim(bottom - room, top + room)
+    mark_cut(ax, np.arange(len(values)), low, high)
+    say_cut(ax)
 
 
 def _waterfall(ax: Axes, names: list[str], values: np.ndarray, bounds: np.ndarray, width: float) -> None:

@@ -27,6 +27,7 @@ from aigreen.errors import (
     OptionError,
     SmallCellWarning,
     WeightsError,
+    counted,
     warn,
 )
 from aigreen.inference.randomization import Randomization, randomization_inference
@@ -299,12 +300,15 @@ class Efficient:
         post = (horizon >= 0).astype(float) @ (cells.weight > 0) > 0
         n_treated = int(shares.share.any(axis=1).sum())
         if n_treated < FEW:
-            message = f"{n_treated} treated clusters: intervals were simulated with {FEW} and more"
+            message = (
+                f"{counted(n_treated, 'treated cluster')}: coverage of intervals was simulated with {FEW} and more only"
+            )
             warn(FewClustersWarning(message, count=n_treated))
         given = self._variance(means) != "jackknife" and self.adjustment == "efficient"
         if given and not balance and not self._many(means):
             message = (
-                f"{means.fewest} clusters in a cohort: errors of given weights are too small; see variance='jackknife'"
+                f"{counted(means.fewest, 'cluster')} in a cohort: errors of given weights are too small; see "
+                "variance='jackknife'"
             )
             warn(FewClustersWarning(message, count=means.fewest))
         return Effects(
@@ -395,7 +399,9 @@ class _Means:
         cohort = cohorts_in_reach(sample, dropped, balanced=True)
         cohorts, size = np.unique(cohort[~np.isnan(cohort)], return_counts=True)
         alone = cohorts[size < 2]
-        dropped.add(SmallCellWarning, "cohorts", "of one unit, so without a variance", alone.size, alone)
+        dropped.add(
+            SmallCellWarning, "cohorts", "of one unit, so without a variance", alone.size, [f"{g:.0f}" for g in alone]
+        )
         cohort[np.isin(cohort, alone)] = np.nan
         cohorts, size = cohorts[size > 1], size[size > 1]
         if not np.isfinite(cohorts).any():

@@ -19,7 +19,7 @@ from aigreen.did.imputation_on_disk import impute, impute_counts
 from aigreen.effects.aggregation import Mass
 from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
-from aigreen.errors import OptionError, SeparationWarning, warn
+from aigreen.errors import OptionError, SeparationWarning, counted, warn
 from aigreen.linalg.varying_slopes import Slope
 from aigreen.options import as_columns, check_choice, check_fixed_effects, check_periods, check_scale
 from aigreen.panel.dropped import Dropped
@@ -360,7 +360,7 @@ def _warn_of_zeros(cohort: np.ndarray, time: np.ndarray, zero: np.ndarray) -> No
         return
     first = [f"({g}, {t})" for g, t in zip(cohort[zero], time[zero], strict=True)]
     message = (
-        f"the treated counts of {len(first)} cohort-periods are all zero: these effects are -100 % without an error of "
-        "their own"
+        f"the treated counts of {counted(len(first), 'cohort-period')} are all zero: an effect of -100 % without an "
+        "error of its own"
     )
     warn(SeparationWarning(message, count=len(first), first=first))

@@ -22,6 +22,8 @@ from aigreen.errors import (
     OptionError,
     SmallCellWarning,
     SwitcherWarning,
+    counted,
+    their,
     warn,
 )
 from aigreen.linalg.arrays import sum_by
@@ -358,8 +360,8 @@ def _report(sums: _Sums, paths: _Paths, treatment: str, dropped: Dropped) -> Non
     small = sums.horizon[(sums.fewest < SMALL) & (sums.horizon != -1)]
     if small.size:
         message = (
-            f"{small.size:,} horizons rest on fewer than {SMALL} clusters of switchers or units to compare with: their "
-            "errors are too small"
+            f"{counted(small.size, 'horizon rests', 'horizons rest')} on fewer than {SMALL} clusters of switchers or "
+            f"units to compare with: {their(small.size)} errors are too small"
         )
         warn(SmallCellWarning(message, count=small.size, first=small))
 

@@ -18,7 +18,7 @@ from aigreen.did.group_time.sample import check_sample, cohort_shares, cohorts_i
 from aigreen.did.group_time.two_periods import Method, NotIdentifiedError, panel_att
 from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.effects.effects import Effects
-from aigreen.errors import DataError, EstimationError, NoControlsError, NoTreatedError, OverlapWarning
+from aigreen.errors import DataError, EstimationError, NoControlsError, NoTreatedError, OverlapWarning, counted
 from aigreen.linalg.arrays import distinct
 from aigreen.options import check_choice, check_periods
 from aigreen.panel.dropped import Dropped
@@ -228,7 +228,7 @@ def _eligible(sample: Panel, third: str) -> np.ndarray:
     by_unit = values[sample.unit_first]
     varies = np.unique(sample.unit_codes[values != by_unit[sample.unit_codes]])
     if varies.size:
-        message = f"column {third!r} varies within {varies.size:,} units; take its value before treatment"
+        message = f"column {third!r} varies within {counted(varies.size, 'unit')}; take its value before treatment"
         raise DataError(message, column=third, count=varies.size, first=sample.units[varies])
     return by_unit == 1
 

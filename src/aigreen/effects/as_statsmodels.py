@@ -99,4 +99,9 @@ def called_by_statsmodels() -> bool:
 
 def labels(index: pd.Index) -> list[str]:
     """Return the labels of effects as text, levels joined by commas."""
-    return [", ".join(map(str, key)) if isinstance(key, tuple) else str(key) for key in index]
+    return [", ".join(map(_label, key)) if isinstance(key, tuple) else _label(key) for key in index]
+
+
+def _label(key: object) -> str:
+    """Write a label; a dose without the last digits of its arithmetic."""
+    return f"{key:.10g}" if isinstance(key, float) else str(key)

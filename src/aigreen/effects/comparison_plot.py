@@ -21,6 +21,7 @@ from aigreen.effects.plot import (
     frame_intervals,
     horizon_ticks,
     legend_above,
+    since_treatment,
     wrapped,
 )
 
@@ -92,7 +93,8 @@ def overlay_plot(
     if by_horizon:
         ax.axvline(-0.5, color="black", linewidth=0.6, linestyle=":", zorder=1)
         ax.set_xlim(places[0] - 0.5, places[-1] + 0.5)
-        ax.set_xlabel("Periods since treatment")
+        steps = {result.step for result in results.values()}
+        ax.set_xlabel(since_treatment(steps.pop() if len(steps) == 1 else ""))
         ax.set_ylabel("Effect")
         horizon_ticks(ax, places)
     else:

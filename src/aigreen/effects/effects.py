@@ -63,6 +63,8 @@ from aigreen.errors import (
     OptionError,
     UnknownColumnError,
     WrongTypeError,
+    counted,
+    number_of,
     warn,
 )
 from aigreen.options import check_choice, check_draws, check_level
@@ -121,6 +123,8 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
         period before it; or, from a regression of their own, to all periods before the first lead.
     anticipation : int
         Periods before treatment whose effects are no test of what precedes it.
+    step : str
+        What periods and horizons count, as "quarter", where they are steps of the calendar.
     n_rows, n_units, n_clusters : int
         Size of the estimation sample; of a result made from several the smallest, with all of them in
         ``conventions["samples"]`` where they differ.
@@ -158,6 +162,7 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
     products: Products | None = None
     leads: Leads = "path"
     anticipation: int = 0
+    step: str = ""
     conventions: Mapping[str, str] = field(default_factory=dict)
     dropped: pd.DataFrame = field(default_factory=_NO_DROPS.copy)
     resolution: InitVar[float | np.ndarray | None] = None
@@ -258,8 +263,8 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
         small = self._spread if method == "auto" else None
         if small is not None and (alone := ((errors > 0) | self._stand_alone) & np.isnan(small.df)).any():
             message = (
-                f"{alone.sum():,} effects rest on one treated cluster, or on one comparison cluster: they have no "
-                "error of their own, so no interval"
+                f"{counted(alone.sum(), 'effect rests', 'effects rest')} on one treated cluster, or on one comparison "
+                "cluster, which shows no spread: no interval"
             )
             warn(FewClustersWarning(message, count=int(alone.sum()), first=self.index[alone][:5]))
         many = small is None or not self.few_treated
@@ -731,11 +736,13 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
     def _notes(self) -> list[str]:
         """Sizes, intervals, conventions and what was left out, a line each."""
         lines = [f"N = {self.n_rows:,} rows, {self.n_units:,} units, {self.n_clusters:,} clusters"]
+        if self.step not in ("", "year") and {"cohort", "time"} & set(self.index.names):
+            lines.append(f"cohort, time: {self.step}s since 1970; those of Panel.times, whose names are Panel.periods")
         lines += [f"intervals: {text}" for text in self._intervals()]
         lines += [f"intervals of products: {text}" for text in self._skewed()]
         lines += [f"{key}: {text}" for key, text in self.conventions.items()]
         for what, reason, count, _ in self.dropped.itertuples(index=False, name=None):
-            lines.append(f"left out: {count:,} {what}: {reason}")
+            lines.append(f"left out: {number_of(count, what)}: {reason}")
         return lines
 
     def __repr__(self) -> str:
@@ -769,7 +776,7 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
         from aigreen.effects.plot import effects_plot
 
         wide = self.conf_int(level, simultaneous=True, **band) if simultaneous else None
-        return effects_plot(self.estimates, self.conf_int(level), wide, ax, level=level)
+        return effects_plot(self.estimates, self.conf_int(level), wide, ax, level=level, step=self.step)
 
     @typed
     def save(self, path: str | Path) -> None:
@@ -872,7 +879,8 @@ class Effects(Maketables, StatsmodelsResults, Tidy):
         errors = self._std_errors()
         ratio = (small.std_errors[errors > 0] / errors[errors > 0]).max(initial=1.0)
         few = f"{treated.min():.1f} effective treated clusters" + (" at least" if treated.size > 1 else "")
-        return [f"t with {df} degrees of freedom, errors up to {ratio:.3g} times std_error; {few}"]
+        larger = f", errors up to {ratio:.3g} times std_error" if ratio > 1.005 else ""
+        return [f"t with {df} degrees of freedom{larger}; {few}"]
 
     def _skewed(self) -> list[str]:
         """Name the effects whose intervals are those of a product; nothing where there are none."""
@@ -1159,6 +1167,7 @@ def merged(parts: Sequence[Effects]) -> dict[str, Any]:
         "n_units": min(part.n_units for part in parts),
         "n_clusters": min(part.n_clusters for part in parts),
         "df": _smallest(parts),
+        "step": parts[0].step if len({part.step for part in parts}) == 1 else "",
         "conventions": conventions,
         "dropped": pd.concat([part.dropped for part in parts], ignore_index=True).drop_duplicates(ignore_index=True),
     }

@@ -79,7 +79,8 @@ def frame_intervals(
 ) -> None:
     """Set the limits so that no interval flattens all others: those `_FAR` times as long as the shorter ones are cut.
 
-    Nothing is done where none does; where one is, a word stands in the corner and, with `at`, an arrow at each end cut.
+    Nothing is done where none does; where one is, a word stands beside the axes and, with `at`, arrows
+    at the ends.
 
     Parameters
     ----------
@@ -115,6 +116,11 @@ def horizon_ticks(ax: Axes, horizons: Sequence[float] | np.ndarray) -> None:
     ax.set_xticks([horizon for horizon in known if horizon % step == 0])
 
 
+def since_treatment(step: str) -> str:
+    """Name the axis of horizons that count a step of the calendar, or periods where it is empty."""
+    return f"{(step or 'period').capitalize()}s since treatment"
+
+
 def mark_cut(
     ax: Axes, at: np.ndarray, low: np.ndarray, high: np.ndarray, *, along: str = "y", colour: Any = "black"
 ) -> None:
@@ -130,10 +136,9 @@ def mark_cut(
 
 
 def say_cut(ax: Axes) -> None:
-    """Say in the corner that intervals are cut."""
-    at: Any = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "right", "va": "top", "zorder": 7}
-    behind = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1}
-    ax.annotate(CUT, (1, 1), (-3, -5), fontsize="small", bbox=behind, **at)
+    """Say right of the axes, where nothing is drawn, that intervals are cut."""
+    at: Any = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "left", "va": "top"}
+    ax.annotate(CUT, (1, 1), (5, 0), fontsize="small", rotation=270, **at)
 
 
 def effects_plot(
@@ -143,6 +148,7 @@ def effects_plot(
     ax: Axes | None = None,
     *,
     level: float = 0.95,
+    step: str = "",
 ) -> Axes:
     """Draw estimates by horizon, as curves over the dose, or one row an effect.
 
@@ -169,7 +175,7 @@ def effects_plot(
         )
     if by_horizon:
         ax.axvline(-0.5, color="black", linewidth=0.6, linestyle=":", zorder=1)
-        ax.set_xlabel("Periods since treatment")
+        ax.set_xlabel(since_treatment(step))
         ax.set_ylabel("Effect")
         horizon_ticks(ax, positions)
     else:

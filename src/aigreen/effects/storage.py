@@ -71,6 +71,7 @@ def write(path: Path, fields: Mapping[str, Any]) -> None:
         **({} if products is None else {"products": {name: getattr(products, name).tolist() for name in PRODUCTS}}),
         "covariance": None if covariance is None else covariance.tolist(),
         **{name: fields[name] for name in KEPT},
+        **({"step": fields["step"]} if fields["step"] else {}),
         "conventions": dict(fields["conventions"]),
         "dropped": fields["dropped"].to_dict("list"),
     }
@@ -133,6 +134,7 @@ def read(path: Path) -> dict[str, Any]:
         "conventions": facts["conventions"],
         "dropped": pd.DataFrame(facts["dropped"], columns=["what", "reason", "count", "first"]),
         **{name: facts[name] for name in KEPT},
+        "step": facts.get("step", ""),
     }
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from scipy import special
 
-from aigreen.errors import EffectsError
+from aigreen.errors import EffectsError, counted
 
 Method = Literal["auto", "chi2", "hotelling", "wild", "randomization", "max_t"]
 
@@ -65,7 +65,7 @@ def check_rank(covariance: np.ndarray, n_clusters: int) -> None:
     if not r:
         raise EffectsError("there is nothing to test: no effect with a variance is left")
     if not scale.all() or np.linalg.matrix_rank(correlation, hermitian=True) < r:
-        raise EffectsError(f"the covariance of the {r} restrictions has not full rank ({n_clusters} clusters)")
+        raise EffectsError(f"the covariance of {counted(r, 'restriction')} is not of full rank ({n_clusters} clusters)")
 
 
 def chi_squared(gap: np.ndarray, covariance: np.ndarray) -> Wald:

@@ -44,6 +44,7 @@ class RhoSensitivity:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the effect through the channel against the correlation of the errors, with its interval."""
+        from aigreen.effects.fonts import lettered
         from aigreen.effects.plot import INK, PALE, axes
 
         ax = axes(ax)
@@ -53,7 +54,7 @@ class RhoSensitivity:
         ax.plot(self.frame["mediated"], color=INK, linewidth=1.4, zorder=3)
         ax.set_xlabel(r"Correlation $\rho$ of the errors of channel and outcome")
         ax.set_ylabel(f"Effect through the channel, {self.level:.0%} interval")
-        return ax
+        return lettered(ax)
 
 
 @typed

@@ -11,7 +11,14 @@ import pandas as pd
 from scipy import special
 
 from aigreen.effects.effects import Effects
-from aigreen.errors import EffectsError, NoInfluenceError, NoPrePeriodError, OptionError, SingularCovarianceError
+from aigreen.errors import (
+    EffectsError,
+    NoInfluenceError,
+    NoPrePeriodError,
+    OptionError,
+    SingularCovarianceError,
+    counted,
+)
 
 _RANK_TOLERANCE = 1e-10
 
@@ -132,7 +139,8 @@ def _widening(study: Effects, kept: np.ndarray) -> float:
     df = study.effective_clusters()["df"].to_numpy()[kept]
     if np.isnan(df).any():
         raise EffectsError(
-            f"{np.isnan(df).sum()} effects rest on one treated or comparison cluster and have no error of their own"
+            f"{counted(np.isnan(df).sum(), 'effect rests', 'effects rest')} on one treated or comparison cluster, "
+            "without an error of its own"
         )
     tail = 0.975
     return float((special.stdtrit(df.min(), tail) / special.ndtri(tail)) ** 2) if np.isfinite(df.min()) else 1.0

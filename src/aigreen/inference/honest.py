@@ -73,8 +73,20 @@ class HonestDiD:
     sign: Sign | None = None
     monotone: Direction | None = None
 
+    def __repr__(self) -> str:
+        held = [name for name in (self.sign, self.monotone) if name]
+        parallel = "{:.4f} to {:.4f}".format(*self.original)
+        lines = [
+            f"honest intervals ({', '.join([self.restriction, *held])}; {self.method}), level {self.level:.0%}",
+            self.frame.to_string(index=False, float_format="{:.4f}".format),
+            "",
+            f"estimate {self.estimate:.4f}; with parallel trends {parallel}; breakdown {self.breakdown:.4g}",
+        ]
+        return "\n".join(lines)
+
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the original interval and the interval under each bound."""
+        from aigreen.effects.fonts import lettered
         from aigreen.effects.plot import INK, POINTWISE, RULE, axes
 
         ax = axes(ax)
@@ -87,7 +99,7 @@ class HonestDiD:
         ax.set_xticks([0, *positions], labels)
         ax.set_xlabel(_LABELS[self.restriction])
         ax.set_ylabel(f"Effect, {self.level:.0%} interval")
-        return ax
+        return lettered(ax)
 
 
 @typed
@@ -124,10 +136,10 @@ def honest_did(
     weights : "first", "average", or mapping of horizon to weight
         l: the first effect after treatment, their plain average, or any weights on horizons after the reference.
     restriction : {"relative_magnitudes", "smoothness", "relative_smoothness"}
-    sign : {"positive", "negative"}, optional
+    sign : "positive" or "negative", optional
         Violations after the reference have this sign (or are zero): what else moved treated units is known to have
         moved them up, or down. DeltaSDPB, DeltaRMNB and so on of R HonestDiD.
-    monotone : {"increasing", "decreasing"}, optional
+    monotone : "increasing" or "decreasing", optional
         Violations do not change direction after the reference, as secular trends do. DeltaSDI, DeltaRMD and so on. Not
         with `sign`, which it implies.
     bounds : sequence of float, optional
@@ -135,7 +147,7 @@ def honest_did(
         difference of the estimates up to the reference).
     level : float
         Coverage.
-    method : {"c_lf", "flci"}, optional
+    method : "c_lf" or "flci", optional
         Conditional test with a least favourable first stage, or fixed-length interval (smoothness without
         sign or direction only, and its default: shorter there).
 

@@ -49,6 +49,7 @@ class PretrendPower:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the estimates, the violation, and the bias in samples that pass."""
+        from aigreen.effects.fonts import lettered
         from aigreen.effects.plot import INK, MARK, axes
 
         ax = axes(ax)
@@ -61,7 +62,7 @@ class PretrendPower:
         locator: Any = ax.xaxis.get_major_locator()
         locator.set_params(integer=True)
         ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
-        return ax
+        return lettered(ax)
 
 
 @typed

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aigreen.errors import CovarianceWarning, EstimationError, TooFewClustersError, warn
+from aigreen.errors import CovarianceWarning, EstimationError, TooFewClustersError, counted, warn
 from aigreen.linalg.arrays import is_nested, sum_by
 
 SMALL_SAMPLE = "(N-1)/(N-K) G/(G-1), K without fixed effects nested in clusters"
@@ -69,7 +69,7 @@ def two_way_covariance(influence: np.ndarray, first: np.ndarray, second: np.ndar
         return factor * one_way
     values, vectors = np.linalg.eigh(total)
     if (negative := values < -_ROUNDING * values[-1]).any():
-        message = f"the two-way clustered covariance had {negative.sum()} negative eigenvalues, set to zero"
+        message = f"the two-way clustered covariance had {counted(negative.sum(), 'negative eigenvalue')}, set to zero"
         warn(CovarianceWarning(message, count=int(negative.sum())))
     if values[0] < 0:
         total = (vectors * np.maximum(values, 0)) @ vectors.T

@@ -14,6 +14,7 @@ from aigreen.panel.columns import integer_times
 Step = Literal["Y", "Q", "M", "W", "D"]
 Freq = Step | Literal["observed"] | int
 
+_STEPS = {"Y": "year", "Q": "quarter", "M": "month", "W": "week", "D": "day"}
 _NAMES = {
     "Y": "yearly",
     "Q": "quarterly",
@@ -100,6 +101,11 @@ class Calendar:
     def _remainder(self) -> int:
         """What is left of every period after whole steps of `freq` units."""
         return self.span[0] % self.freq if self.span is not None and isinstance(self.freq, int) else 0
+
+
+def step_of(freq: Freq | None) -> str:
+    """Name what one step of the calendar is, as "quarter"; empty where steps are no dates."""
+    return _STEPS.get(freq, "") if isinstance(freq, str) else ""
 
 
 def read_times(series: pd.Series, freq: Freq | None) -> tuple[np.ndarray, Calendar]:

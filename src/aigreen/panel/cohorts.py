@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from aigreen.errors import AmbiguousCohortError, CohortVariesError, CohortWarning, DataError, NonNumericError, warn
+from aigreen.errors import (
+    AmbiguousCohortError,
+    CohortVariesError,
+    CohortWarning,
+    DataError,
+    NonNumericError,
+    counted,
+    warn,
+)
 from aigreen.panel.calendar import Calendar, is_dates
 from aigreen.panel.columns import numeric
 
@@ -44,7 +52,10 @@ def read_cohorts(
     varies = np.unique(unit_codes[values != by_unit[unit_codes]])
     if varies.size:
         raise CohortVariesError(
-            f"column {name!r} varies within {varies.size:,} units", column=name, count=varies.size, first=units[varies]
+            f"column {name!r} varies within {counted(varies.size, 'unit')}",
+            column=name,
+            count=varies.size,
+            first=units[varies],
         )
     _warn_late(by_unit, times, calendar, name, units)
     return by_unit
@@ -75,9 +86,9 @@ def _read_numbers(series: pd.Series, calendar: Calendar, unit_codes: np.ndarray,
     if low <= 0 <= high and zero.any() and not never.any():
         first = np.unique(unit_codes[zero])
         raise AmbiguousCohortError(
-            f"column {name!r} is 0 for {first.size:,} units, and 0 is a period ({low} to {high}), so that it may mean "
-            "treated then or never: write never treated as inf or missing (0 is then the period), or count periods "
-            "from 1",
+            f"column {name!r} is 0 for {counted(first.size, 'unit')}, and 0 is a period ({low} to {high}), so that it "
+            "may mean treated then or never: write never treated as inf or missing (0 is then the period), or count "
+            "periods from 1",
             column=name,
             count=first.size,
             first=units[first],
@@ -88,7 +99,8 @@ def _read_numbers(series: pd.Series, calendar: Calendar, unit_codes: np.ndarray,
     odd = np.flatnonzero(~never & ((values != np.round(values)) | negative))
     if odd.size:
         raise DataError(
-            f"column {name!r}: {odd.size:,} values are not periods (integer, or 0, inf or missing for never)",
+            f"column {name!r}: {counted(odd.size, 'value is not a period', 'values are not periods')} (integer, or 0, "
+            "inf or missing for never)",
             column=name,
             count=odd.size,
             first=values[odd],
@@ -114,7 +126,8 @@ def _refuse_dummy(values: np.ndarray, low: int, high: int, name: str, unit_codes
         )
     if low == 1:
         message = (
-            f"column {name!r} holds 0 and 1, so that {first.size:,} units are treated from the first period on: {_HOW}"
+            f"column {name!r} holds 0 and 1, so that {counted(first.size, 'unit is', 'units are')} treated from the "
+            f"first period on: {_HOW}"
         )
         warn(CohortWarning(message, count=first.size, first=units[first]))
 
@@ -125,8 +138,8 @@ def _warn_late(by_unit: np.ndarray, times: np.ndarray, calendar: Calendar, name:
     late = np.flatnonzero(np.isfinite(by_unit) & (by_unit > times[-1] + length))
     if late.size:
         message = (
-            f"column {name!r}: {late.size:,} units are first treated more than {length} periods, the panel's length, "
-            f"after the last one, {calendar.labels(times[-1:])[0]}: they count as treated later; write never treated "
-            "as inf or missing"
+            f"column {name!r}: {counted(late.size, 'unit is', 'units are')} first treated more than {length} periods, "
+            f"the panel's length, after the last one, {calendar.labels(times[-1:])[0]}: counted as treated later; "
+            "write never treated as inf or missing"
         )
         warn(CohortWarning(message, count=late.size, first=units[late]))

@@ -91,10 +91,15 @@ def numeric(series: pd.Series) -> np.ndarray:
             return np.full(len(series), np.nan)
         bad = series[pd.to_numeric(series, errors="coerce").isna() & series.notna()] if _is_text(series) else series
         bad = bad if len(bad) else series
-        dated = bool(re.match(r"\d{4}[-/]\d\d?[-/]\d", str(bad.iloc[0])))
+        text = str(bad.iloc[0])
+        how = ""
+        if re.match(r"\d{4}[-/]\d\d?[-/]\d", text):
+            how = " (dates in text: read the column by pandas.to_datetime)"
+        elif re.match(r"\d{4}\s?[-:]?[Qq][1-4]$", text):
+            how = " (quarters in text: read the column by pandas.PeriodIndex(..., freq='Q'))"
         raise NonNumericError(
             f"column {series.name!r} has type {series.dtype}, a number is needed; {len(bad):,} values cannot be used"
-            + (" (dates in text: read the column by pandas.to_datetime)" if dated else ""),
+            + how,
             column=str(series.name),
             count=len(bad),
             first=[repr(v) for v in bad.iloc[:5]],

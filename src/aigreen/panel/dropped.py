@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from aigreen.errors import AigreenWarning, CollinearWarning, warn
+from aigreen.errors import AigreenWarning, CollinearWarning, number_of, warn
 
 
 class Dropped:
@@ -29,13 +29,13 @@ class Dropped:
         """Record and warn that `count` `what` ("rows", "units", ...) were left out for `reason`; nothing if zero."""
         if count == 0:
             return
-        warning = category(f"{count:,} {what} left out: {reason}", count=count, first=first)
+        warning = category(f"{number_of(count, what)} left out: {reason}", count=count, first=first)
         self._rows.append((what, reason, count, ", ".join(str(x) for x in warning.first)))
         warn(warning)
 
     def cause(self) -> str:
         """Say what was left out so far, to end the message of an error that may come of it; empty if nothing was."""
-        told = "; ".join(f"{count:,} {what}: {reason}" for what, reason, count, _ in self._rows)
+        told = "; ".join(f"{number_of(count, what)}: {reason}" for what, reason, count, _ in self._rows)
         return f"; left out before: {told}" if told else ""
 
     def collinear(

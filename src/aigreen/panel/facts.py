@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from aigreen.linalg.arrays import distinct
+from aigreen.panel.calendar import step_of
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.panel import Panel
 
@@ -42,7 +43,7 @@ def result_facts(
         Whether intervals are those of t with as many degrees of freedom as clusters less one, else normal.
     spread : float or ndarray, shape (k,)
         Standard deviation of what the effects are slopes on.
-    counts : {"level", "relative"}, optional
+    counts : "level" or "relative", optional
         Effects of a count model, on the mean, or on its logarithm or in percent.
     """
     n_clusters = distinct(panel.cluster_codes[rows])
@@ -54,6 +55,7 @@ def result_facts(
         "n_units": distinct(panel.unit_codes[rows]),
         "n_clusters": n_clusters,
         "df": n_clusters - 1 if t_intervals else None,
+        "step": step_of(panel.freq),
         "outcome": outcome,
         "dropped": dropped.to_frame(),
         "resolution": resolution / spread,

@@ -28,6 +28,7 @@ from aigreen.errors import (
     TooFewPeriodsError,
     UnknownColumnError,
     WeightsError,
+    counted,
 )
 from aigreen.extras import require
 from aigreen.linalg.arrays import distinct
@@ -72,7 +73,7 @@ class Panel:
         Non-negative sampling weights.
     coordinates : (str, str), optional
         Columns of latitude and longitude in degrees.
-    freq : {"Y", "Q", "M", "W", "D", "observed"} or int, optional
+    freq : "Y", "Q", "M", "W", "D", "observed" or int, optional
         Step in which periods, horizons and `anticipation` count. A step of the calendar: dates, or integers written
         YYYYQ, YYYYMM or YYYYMMDD, become whole steps since 1970 (yearly ones stay years). "observed": from one period
         that occurs to the next, numbered from 1 (of dates days, pandas periods as they are); after the last one that
@@ -735,7 +736,7 @@ class Panel:
         return (
             f"Panel: {self.n_rows:,} rows, {units}, "
             f"{self.n_periods} periods ({span}), {shape}; "
-            f"{treated:,} ever treated in {len(self.cohorts)} cohorts{after}; {self.n_clusters:,} clusters"
+            f"{treated:,} ever treated in {counted(len(self.cohorts), 'cohort')}{after}; {self.n_clusters:,} clusters"
         )
 
 
@@ -750,8 +751,8 @@ def require_nested(panel: Panel, clusters: np.ndarray, name: str | None) -> None
     moves = np.unique(panel.unit_codes[clusters != clusters[panel.unit_first][panel.unit_codes]])
     if moves.size:
         raise ClusterVariesError(
-            f"column {name!r}: {moves.size:,} units move between clusters; give each unit one cluster, as that of its "
-            "first period, or take clusters inside which units stay",
+            f"column {name!r}: {counted(moves.size, 'unit moves', 'units move')} between clusters; give each unit one "
+            "cluster, as that of its first period, or take clusters inside which units stay",
             column=name,
             count=moves.size,
             first=panel.units[moves],

@@ -13,6 +13,7 @@ from aigreen.errors import (
     MissingRowsWarning,
     SeparationWarning,
     SingletonWarning,
+    counted,
     warn,
 )
 from aigreen.linalg.arrays import compact, distinct, take_rows
@@ -131,9 +132,12 @@ def always_treated(count: int, first: Iterable[object]) -> dict[str, str]:
     """Say what becomes of units treated in all their rows."""
     if not count:
         return {}
-    message = f"{count:,} units are treated in all their periods: they stay in the regression as comparison"
+    message = (
+        f"{counted(count, 'unit is', 'units are')} treated in all periods: treated rows stay in the regression as "
+        "comparison"
+    )
     warn(AlwaysTreatedWarning(message, count=count, first=first))
-    return {"always treated": f"{count:,} units, kept as comparison"}
+    return {"always treated": f"{counted(count, 'unit')}, kept as comparison"}
 
 
 def no_reference(horizons: Iterable[int], reference: int) -> str:

@@ -20,6 +20,7 @@ from aigreen.errors import (
     NoVariationError,
     OptionError,
     SeparationWarning,
+    counted,
 )
 from aigreen.linalg.arrays import beside, compact, sum_by
 from aigreen.linalg.collinearity import column_scale, independent_within
@@ -414,7 +415,8 @@ def _without_own_pull(sample: Sample, regression: Regression, projected: np.ndar
     if alone.size:
         first = ", ".join(map(str, sample.panel.labels(sample.rows[alone[:5]])))
         raise EstimationError(
-            f"{alone.size:,} rows are fitted perfectly whatever they are, so have no error; first: {first}"
+            f"{counted(alone.size, 'row is', 'rows are')} fitted perfectly, whatever the outcome, without an error; "
+            f"first: {first}"
         )
     return replace(regression, scores=regression.scores / ((1 - leverage) ** power)[:, None])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -75,27 +76,27 @@ def bacon_figure(
         ax.set_ylabel(ylabel)
         ax.legend(**ABOVE)
         finish(figure, simulated=simulated)
-        _name(ax, comparisons[comparisons["weight"] >= _NAMED], periods)
+        _name(ax, comparisons[comparisons["weight"] >= _NAMED], overall, periods)
         return figure
 
 
-def _name(ax: Axes, comparisons: pd.DataFrame, periods: Periods) -> None:
-    """Write cohorts beside their points, largest weight first, where no name and no point is in the way."""
+def _name(ax: Axes, comparisons: pd.DataFrame, overall: float, periods: Periods) -> None:
+    """Write cohorts beside their points, largest weight first, where no name, no point and, at best, no line is."""
     from matplotlib.transforms import Bbox
 
     ax.figure.draw_without_rendering()
     points = ax.transData.transform(comparisons[["weight", "estimate"]])
     taken = [Bbox.from_bounds(x - 4, y - 4, 8, 8) for x, y in points]
+    heights = ax.transData.transform([(0, 0), (0, overall)])[:, 1]
+    rules = [Bbox.from_bounds(ax.bbox.x0, y - 1, ax.bbox.width, 2) for y in heights]
     for line in comparisons.sort_values("weight", ascending=False, kind="stable").itertuples():
         control = periods.name(line.control) if np.isfinite(line.control) else "never"
         text, at = f"{periods.name(line.treated)} v {control}", (line.weight, line.estimate)
-        for x, y in _PLACES:
+        for blocked, (x, y) in product((taken + rules, taken), _PLACES):
             align = {"ha": "left" if x > 0 else "right", "va": "bottom" if y > 0 else "top"}
             shown = ax.annotate(text, at, (x, y), textcoords="offset points", fontsize=SMALL, color="0.25", **align)
             box = shown.get_window_extent()
-            if box.x1 <= ax.bbox.x1 and not any(box.overlaps(other) for other in taken):
+            if box.x1 <= ax.bbox.x1 and not any(box.overlaps(other) for other in blocked):
+                taken.append(box)
                 break
             shown.remove()
-        else:
-            continue
-        taken.append(box)

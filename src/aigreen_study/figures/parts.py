@@ -11,16 +11,13 @@ import pandas as pd
 from aigreen.decomposition.plot import decomposition_plot
 from aigreen.effects.effects import Effects
 from aigreen.effects.multiplier import Band
-from aigreen.effects.plot import INK, PALE, frame_intervals, mark_cut, say_cut
+from aigreen.effects.plot import INK, PALE, frame_intervals
 from aigreen.errors import ReportError
 from aigreen_study.figures.style import ABOVE, BAR, RULE, SMALL, canvas, finish, legend_above, style
 from aigreen_study.tables.formats import decimal, interval
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-_WIDEST = 4.0
 
 
 def parts_figure(
@@ -134,29 +131,10 @@ def parts_horizon_figure(
     with style():
         figure, ax = canvas()
         decomposition_plot(study, ax, level=level, **band)
-        total = study.select(study.index.get_level_values("part") == study.index[0][0])
-        _cut_wide(ax, total.values, *total.conf_int(level, simultaneous=True, **band).to_numpy().T)
         ax.set_xlabel(f"{period.capitalize()}s since treatment")
         ax.set_ylabel(ylabel)
         legend_above(ax)
         return finish(figure, simulated=simulated)
-
-
-def _cut_wide(ax: Axes, values: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
-    """Cut intervals at `_WIDEST` times the shorter ones, so that bars of the parts can be told from each other."""
-    reach = np.fmax(np.abs(low - values), np.abs(high - values))
-    known = np.isfinite(reach) & (reach > 0)
-    far = _WIDEST * np.quantile(reach[known], 0.25) if known.any() else np.inf
-    if not (reach[known] > far).any():
-        return
-    bars = np.array([[bar.get_y(), bar.get_y() + bar.get_height()] for bar in ax.patches])
-    bottom = min(bars.min(), np.maximum(low, values - far)[known].min())
-    top = max(bars.max(), np.minimum(high, values + far)[known].max())
-    room = 0.05 * (top - bottom)
-    ax.set_ylim(bottom - room, top + room)
-    mark_cut(ax, np.arange(len(values)), low, high)
-    if not ax.texts:
-        say_cut(ax)
 
 
 def _require_parts(overall: Effects) -> None:

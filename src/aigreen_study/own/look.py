@@ -18,7 +18,7 @@ from aigreen_study.run.periods import IN_A_YEAR, Freq, Periods
 FEW_VALUES, FEW_NAMES, MOST_SUGGESTED = 6, 12, 8
 FURTHEST = {"Y": 5, "Q": 8, "M": 12, 1: 5}  # horizons
 _WEIGHT = re.compile(r"(^|_)([paf]?weights?|wts?|wgts?|[pa]w)$|^popwt$|权重$")
-LATITUDE, LONGITUDE = ("lat", "latitude"), ("lon", "lng", "long", "longitude")
+LATITUDE, LONGITUDE = ("lat", "latitude", "纬度"), ("lon", "lng", "long", "longitude", "经度")
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
+from aigreen.errors import counted
 from aigreen_study.own.letters import printable, rule
 from aigreen_study.own.look import Look
 from aigreen_study.run.periods import IN_A_YEAR, WORDS
-from aigreen_study.words import counted, listed
+from aigreen_study.words import listed
 
 HEAD = """\
 # A study of {file}. Lines that begin with # are comments: take the mark away to use one. Each key stands only once.

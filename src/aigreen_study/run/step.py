@@ -11,8 +11,10 @@ from typing import Any
 import pandas as pd
 
 from aigreen.effects.effects import Effects
+from aigreen.errors import EstimationError
 from aigreen.panel.panel import Panel
 from aigreen.simulate.economy.truth import study_truth
+from aigreen_study.own.study import is_own
 from aigreen_study.run.log import logged
 from aigreen_study.run.periods import Periods
 from aigreen_study.run.stem import stem
@@ -23,6 +25,9 @@ from aigreen_study.words import in_sentence
 
 ECONOMY = "simulated"
 ROLES = ("unit", "time", "cohort", "cluster")
+
+# What an error advises, in the words of the library and of the file of a user's own study.
+_CONSERVATIVE, _IN_FILE = "variance='conservative'", "decomposition: {variance: conservative} in the study's file"
 
 
 class Step:
@@ -158,4 +163,9 @@ def study_step(job: Any) -> Iterator[Step]:
     with logged(job) as log:
         step = Step(job, log)
         check_named(step.config, step.codebook["coding"].to_dict())
-        yield step
+        try:
+            yield step
+        except EstimationError as error:
+            if not is_own(step.config) or _CONSERVATIVE not in str(error):
+                raise
+            raise EstimationError(str(error).replace(_CONSERVATIVE, _IN_FILE)) from error

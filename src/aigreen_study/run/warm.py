@@ -24,7 +24,8 @@ from aigreen_study.run.same_numbers import same_numbers
 from aigreen_study.run.script import run_script
 
 # What several steps import, in the order in which they need it. Not what starts threads when it is imported, as polars
-# does: these are not in a copy. Nor `ipykernel.kernelapp`, which then asks for its parent.
+# does: these are not in a copy. Nor `ipykernel.kernelapp`, which then asks for its parent. `tqdm.auto` stands before
+# `ipykernel`, beside which it takes every process for a notebook and warns.
 PRELOADED = (
     "snakemake.io",
     "snakemake.iocontainers",
@@ -42,6 +43,7 @@ PRELOADED = (
     "aigreen_study.specification.registry",
     "aigreen_study.specification.known",
     "diff_diff",
+    "tqdm.auto",
     "nbconvert.nbconvertapp",
     "nbconvert.exporters.html",
     "ipykernel.ipkernel",

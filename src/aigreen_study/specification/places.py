@@ -37,6 +37,11 @@ def middles(frame: pd.DataFrame, cluster: str, at: Mapping[str, str]) -> pd.Data
     return frame.groupby(cluster)[[at["latitude"], at["longitude"]]].mean().astype(float)
 
 
+def varies_within(frame: pd.DataFrame, column: str, what: str) -> bool:
+    """Whether rows of some value of `column` differ in `what`, which may be missing."""
+    return bool((frame.groupby(column)[what].nunique(dropna=False) > 1).any())
+
+
 def stayed(frame: pd.DataFrame) -> pd.DataFrame:
     """Rows of units that did not move between places, where the panel says which did: their dates are their place's."""
     return frame[frame[MOVED] == 0] if MOVED in frame else frame

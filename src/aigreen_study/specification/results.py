@@ -24,6 +24,8 @@ from aigreen_study.specification.joint_tests import joint_test
 from aigreen_study.specification.specification import Exhibit, Specification
 
 FAILURES, TRUTH = "failures.json", "truth.json"
+_ONE = re.compile(r"^1 (?P<noun>.+?) (?P<verb>has|stands|rests)\b")
+_SEVERAL = {"has": "have", "stands": "stand", "rests": "rest"}
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,7 @@ class Results:
         found: dict[str, list[Specification]] = {}
         for part in self.estimated:
             for text in filter(None, self.fitted[part.id].conventions.get(SMALL, "").split("; ")):
-                found.setdefault(re.sub(r"^[\d,]+ ", "", text), []).append(part)
+                found.setdefault(_uncounted(text), []).append(part)
         return found
 
     def extremes(self, group: str) -> tuple[str, str]:
@@ -170,6 +172,14 @@ class Results:
             return pd.Series(dtype=float)
         adjusted = _romano_wolf(stack({f"{g}/{key}": gap for (g, key), gap in every.items()}), **bootstrap)
         return adjusted.set_axis(pd.MultiIndex.from_tuples(list(every), names=["group", "id"]))
+
+
+def _uncounted(text: str) -> str:
+    """Leave the number out of what the library says of some cohorts or effects, in the plural."""
+    one = _ONE.match(text)
+    if one:
+        text = f"{one['noun']}s {_SEVERAL[one['verb']]}{text[one.end() :]}".replace(": its ", ": their ", 1)
+    return re.sub(r"^[\d,]+ ", "", text)
 
 
 def _romano_wolf(effects: Effects, **bootstrap: Any) -> pd.Series:

@@ -63,6 +63,7 @@ def ring_table(
     truth: Mapping[str, pd.Series] | None = None,
     level: float,
     notes: str,
+    rings: bool = True,
     simulated: bool = False,
 ) -> Table:
     """One row a definition of exposure: total, direct part and spillover, and the difference to the first one.
@@ -75,6 +76,8 @@ def ring_table(
         Spillover less that of the first definition.
     truth : mapping of label to Series, optional
         True parts of the rows compared under each definition, where the data are simulated.
+    rings : bool
+        Whether all definitions are distances, or links are among them.
     """
     held: list[bool] = []
     rows, named = [], list(dict.fromkeys(curve.index.get_level_values("exposure")))
@@ -99,7 +102,7 @@ def ring_table(
         notes += f" Covers the truth: {sum(held)} of {len(held)} intervals."
     done = Table(
         key="ring_curve",
-        title="The parts by the width of the ring",
+        title="The parts by the width of the ring" if rings else "The parts by exposure, and how spillovers differ",
         stub="Exposure",
         columns=(*heads * 3, "Estimate", "p-value"),
         spanners=(

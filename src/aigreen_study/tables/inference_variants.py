@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from aigreen.effects.effects import Effects
+from aigreen.errors import counted
 from aigreen.inference.variants import Variant
 from aigreen.panel.panel import Panel
 from aigreen_study.own.levels import Level
 from aigreen_study.tables.estimates import bound_cells, level_spanner
 from aigreen_study.tables.formats import count, decimal
 from aigreen_study.tables.table import Cell, Group, Row, Spanner, Table
-from aigreen_study.words import counted, in_sentence
+from aigreen_study.words import in_sentence
 
 
 def inference_notes(effect: Effects, stayed: Panel, *, outcome: str, multipliers: str, moved: bool) -> str:
@@ -39,6 +40,11 @@ def inference_notes(effect: Effects, stayed: Panel, *, outcome: str, multipliers
     )
     among = f" Reassignment is among units that did not move, {count(stayed.n_rows)} observations."
     return said + among if moved else said
+
+
+def middles_note(cluster: str) -> str:
+    """Say between what distances are measured where clusters hold several units; `cluster` is its printed name."""
+    return f"Spatial correlation: distances are between centroids of {in_sentence(cluster)}, the means of their rows."
 
 
 def level_note(column: str, sizes: Level, cluster: str) -> str:

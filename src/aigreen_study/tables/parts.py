@@ -12,6 +12,7 @@ import pandas as pd
 from aigreen.decomposition.parts import DIRECT, SPILLOVER, TOTAL
 from aigreen.effects.effects import Effects
 from aigreen.effects.multiplier import Band
+from aigreen.errors import counted
 from aigreen_study.specification.parts import (
     Behind,
     Movement,
@@ -34,7 +35,7 @@ from aigreen_study.tables.estimates import (
 )
 from aigreen_study.tables.exhibits import effect_label
 from aigreen_study.tables.table import Cell, Group, Row, Spanner, Table
-from aigreen_study.words import counted, in_sentence, listed
+from aigreen_study.words import in_sentence, listed
 
 CENTRED = {
     "conservative": "treated rows centred by cohort and {}",

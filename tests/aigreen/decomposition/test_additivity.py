@@ -74,7 +74,7 @@ def test_additivity_needs_exposure_that_differs_between_treated_rows(panel: Pane
     alike = Panel(df.assign(all=df["wide"].where(~treated, 1.0)), **CITY)
     with pytest.raises(EstimationError, match="nothing to test"), pytest.warns(CollinearWarning):
         Decomposition(channels=["m1"], exposure="all").additivity(alike, "y")
-    with pytest.warns(CollinearWarning, match="1 terms of exposure left out: alike on all treated rows"):
+    with pytest.warns(CollinearWarning, match="1 term of exposure left out: alike on all treated rows"):
         result = Decomposition(channels=["m1"], exposure=["ring", "all"]).additivity(alike, "y")
     assert result.index.tolist() == ["ring"]
     with pytest.raises(OptionError, match="exposure=None"):

@@ -191,7 +191,7 @@ def test_leads_that_not_all_parts_have_are_counted() -> None:
     estimator = Decomposition(channels=["m1"], exposure="ring", leads=4)
     with (
         pytest.warns(CollinearWarning, match="3 leads left out: the spillover .* treated -4, treated -3, treated -2"),
-        pytest.warns(CollinearWarning, match="1 leads left out: determined by fixed effects .* first: ring -2"),
+        pytest.warns(CollinearWarning, match="1 lead left out: determined by fixed effects .* first: ring -2"),
     ):
         result = estimator.fit(panel, "y")
     assert result.event_study()["total"].index.min() == -1

@@ -84,7 +84,7 @@ def test_match_counts_a_control_as_often_as_it_is_used():
 
 def test_match_leaves_out_and_counts_treated_units_outside_the_caliper():
     x = np.array([0.0, 9.0, 0.1, 0.2, -0.1])
-    with pytest.warns(OverlapWarning, match="1 units left out: no control within the caliper"):
+    with pytest.warns(OverlapWarning, match="1 unit left out: no control within the caliper"):
         result = match(panel_of(x, [True, True, False, False, False]), ["x"], period=2000, caliper=0.1)
     assert 1 not in result.weights.index
     assert result.dropped["count"].tolist() == [1]
@@ -100,7 +100,7 @@ def test_rows_of_the_frame_get_the_weight_of_their_unit():
 
 def test_units_without_the_covariate_are_counted():
     x = np.array([0.75, 0.75, 0.0, 1.0, np.nan])
-    with pytest.warns(MissingRowsWarning, match="1 units left out: not seen in 2000, or missing x in it"):
+    with pytest.warns(MissingRowsWarning, match="1 unit left out: not seen in 2000, or missing x in it"):
         entropy_balance(panel_of(x, [True, True, False, False, False]), ["x"], period=2000)
 
 

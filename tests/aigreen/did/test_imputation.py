@@ -126,7 +126,7 @@ def test_leads_equal_dense_least_squares_and_stand_in_the_event_study() -> None:
 
 
 def test_all_leads_of_a_panel_lose_the_nearest_one(panel: Panel) -> None:
-    with pytest.warns(CollinearWarning, match="1 leads left out.*lead -1"):
+    with pytest.warns(CollinearWarning, match="1 lead left out.*lead -1"):
         result = Imputation(leads=9).fit(panel, "y")
     assert result.event_study().index.tolist() == [-5, -4, -3, -2, 0, 1, 2, 3, 4]
 

@@ -67,7 +67,7 @@ def test_missing_and_weightless_rows_are_counted() -> None:
 
 def test_collinear_covariates_are_counted(panel: Panel) -> None:
     df = firms().assign(copy=lambda d: 2 * d["x"] + d["firm"] - d["year"])
-    with pytest.warns(CollinearWarning, match="1 covariates left out.*copy"):
+    with pytest.warns(CollinearWarning, match="1 covariate left out.*copy"):
         result = Imputation().fit(Panel(df, **KEYS), "y", covariates=["x", "copy"])
     assert result.values == pytest.approx(Imputation().fit(panel, "y", covariates=["x"]).values, abs=1e-10)
 

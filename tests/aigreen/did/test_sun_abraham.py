@@ -125,7 +125,7 @@ def test_a_cohort_in_one_cluster_is_named():
 def test_singletons_and_determined_covariates_are_counted():
     frame = make()
     frame = frame[(frame["firm"] != 7) | (frame["year"] == 2002)].assign(size=lambda f: f["firm"] * 1.0)
-    with pytest.warns(SingletonWarning, match="1 rows"), pytest.warns(CollinearWarning, match="first: size"):
+    with pytest.warns(SingletonWarning, match="1 row "), pytest.warns(CollinearWarning, match="first: size"):
         result = SunAbraham().fit(Panel(frame, **KEYS), "y", covariates=["x", "size"])
     assert result.dropped["count"].tolist() == [1, 1]
 
@@ -194,7 +194,7 @@ def test_invariance(seed, model, missing, scale):
 
 
 def test_cohorts_whose_window_leaves_the_panel_are_counted():
-    with pytest.warns(UnreachedWarning, match="1 cohorts left out.*first: 2006"):
+    with pytest.warns(UnreachedWarning, match="1 cohort left out.*first: 2006"):
         result = StackedDiD(window=(-2, 2)).fit(Panel(make(), **KEYS), "y")
     assert sorted(result.index.get_level_values("cohort").unique()) == [2003, 2004]
     assert result.event_study().index.tolist() == [-2, -1, 0, 1, 2]

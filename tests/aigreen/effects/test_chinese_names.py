@@ -3,6 +3,7 @@
 import warnings
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from aigreen import Decomposition, GroupTimeATT, Imputation, Panel, compare
 from aigreen.effects.fonts import chinese_font
 from aigreen.effects.plot import effects_plot
+from aigreen.inference import honest_did, pretrend_power
+from aigreen.inference.channel_sensitivity import RhoSensitivity
 
 pytestmark = pytest.mark.skipif(chinese_font() is None, reason="needs a Chinese font (pip install 'aigreen[zh]')")
 NAMES = pd.Index(["国有", "民营"], name="part")
@@ -23,11 +26,29 @@ PLOTS = {
     "waterfall": lambda panel: (
         Decomposition(channels=["研发强度"]).fit(panel, "y").overall().plot(kind="waterfall", n_draws=99)
     ),
+    "honest": lambda panel: honest_did(universal(panel)).plot(titled()),
+    "power": lambda panel: pretrend_power(universal(panel), slope=0.1).plot(titled()),
+    "rho": lambda _: rho().plot(titled()),
 }
 
 
 def overlay(panel):
     return compare({"组别": GroupTimeATT().fit(panel, "y"), "插补": Imputation(leads=1).fit(panel, "y")}).event_study()
+
+
+def rho():
+    frame = pd.DataFrame({"mediated": [1.0, 0.0], "std_error": 0.1, "low": 0.0, "high": 1.0}, index=[-0.5, 0.5])
+    return RhoSensitivity(frame, 0.2, 0.1, 0.95)
+
+
+def universal(panel):
+    return GroupTimeATT(base_period="universal").fit(panel, "y").event_study()
+
+
+def titled():
+    ax = plt.figure().add_subplot()
+    ax.set_title("平行趋势")
+    return ax
 
 
 @pytest.fixture

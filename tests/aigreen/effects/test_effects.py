@@ -326,7 +326,7 @@ def test_an_average_of_nothing_is_refused():
 def test_singular_pretrends_by_cell_point_to_the_event_study():
     cells = group_time()
     repeated = replace(cells, psi=np.repeat(cells.psi[:, :1], len(cells), axis=1))
-    with pytest.raises(EffectsError, match=r"not full rank.*event_study\(\)\.pretrend_test"):
+    with pytest.raises(EffectsError, match=r"not of full rank.*event_study\(\)\.pretrend_test"):
         repeated.pretrend_test()
 
 
@@ -348,14 +348,14 @@ def test_wald():
 
 def test_wald_without_full_rank_is_refused():
     e = make()
-    with pytest.raises(EffectsError, match="not full rank"):
+    with pytest.raises(EffectsError, match="not of full rank"):
         replace(e, psi=e.psi[:, [0, 0, 1]]).test()
     with pytest.raises(EffectsError, match="no effect with a variance is left"):
         replace(e, psi=e.psi * 0).test()
-    with pytest.raises(EffectsError, match="not full rank"):
+    with pytest.raises(EffectsError, match="not of full rank"):
         e.test(np.ones((2, 3)))
     many = make([f"e{j}" for j in range(50)])
-    with pytest.raises(EffectsError, match=r"50 restrictions has not full rank \(40 clusters\)"):
+    with pytest.raises(EffectsError, match=r"50 restrictions is not of full rank \(40 clusters\)"):
         many.test()
     with pytest.raises(NoInfluenceError, match="no joint test"):
         replace(e, psi=None, covariance=np.where(np.eye(3), 1.0, np.nan)).test()

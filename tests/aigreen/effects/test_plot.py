@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
+from aigreen import GroupTimeATT, Panel, load
 from aigreen.effects.compare import compare
 from aigreen.effects.effects import Effects
 from aigreen.effects.plot import COLOURS, effects_plot, horizon_ticks
@@ -51,3 +52,21 @@ def test_arrows_of_results_side_by_side_have_their_colours() -> None:
     assert [to_hex(colour) for drawn in arrows for colour in drawn.get_facecolors()] == [COLOURS[1]] * 2
     assert [drawn.get_offsets()[0, 0] for drawn in arrows] == pytest.approx([3.3, 3.3])
     plt.close(ax.figure)
+
+
+def test_horizons_are_named_by_the_step_of_the_calendar(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"unit": np.repeat(np.arange(30), 6), "time": np.tile(20191 + np.array([0, 1, 2, 3, 10, 11]), 30)}
+    )
+    frame = frame.assign(first=np.where(frame["unit"] < 12, 20193, 0), y=rng.normal(size=180))
+    for freq, name, note in (("Q", "Quarters", True), (1, "Periods", False)):
+        panel = Panel(frame, unit="unit", time="time", cohort="first", freq=freq)
+        cells = GroupTimeATT().fit(panel, "y")
+        assert ("cohort, time: quarters since 1970; " in cells.summary()) is note
+        cells.save(tmp_path / "saved")
+        study = load(tmp_path / "saved").event_study()
+        assert "since 1970" not in study.summary()
+        both = compare({"one": study, "two": 2 * study}).event_study()
+        for ax in (study.plot(), both.plot()):
+            assert ax.get_xlabel() == f"{name} since treatment"

@@ -49,6 +49,7 @@ def test_tidy_has_the_columns_of_broom() -> None:
     assert BY_HORIZON.tidy()["term"].tolist() == ["direct, -1", "direct, 0", "m, -1", "m, 0"]
     assert BY_HORIZON.tidy()["horizon"].tolist() == [-1, 0, -1, 0]
     assert make(pd.Index(["x"], name="term")).tidy().columns.tolist() == ["term", *numbers]
+    assert make(pd.Index([0.1 + 0.2], name="dose")).tidy()["term"].tolist() == ["0.3"]
 
 
 def test_glance_is_one_row() -> None:

@@ -442,3 +442,11 @@ def test_errors(example):
 def test_plot(example):
     ax = honest_did(example, bounds=[0.5, 1.0]).plot()
     assert [t.get_text() for t in ax.get_xticklabels()] == ["parallel\ntrends", "0.5", "1"]
+
+
+def test_the_result_reads_as_a_table(example):
+    found = honest_did(example, bounds=[0.5, 1.0])
+    lines = repr(found).splitlines()
+    assert lines[0] == "honest intervals (relative_magnitudes; c_lf), level 95%"
+    assert lines[2].split() == ["0.5000", *(f"{end:.4f}" for end in found.frame.loc[0, ["low", "high"]])]
+    assert lines[-1].startswith(f"estimate {found.estimate:.4f}; with parallel trends ")

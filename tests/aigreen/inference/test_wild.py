@@ -134,7 +134,7 @@ def test_cluster_column_overrides_the_panel():
 def test_missing_rows_are_counted_and_bad_input_is_named():
     df = make()
     df.loc[3, "y"] = np.nan
-    with pytest.warns(MissingRowsWarning, match="1 rows"):
+    with pytest.warns(MissingRowsWarning, match="1 row "):
         ours = wild_cluster_bootstrap(panel(df), "y")
     assert ours.n_rows == len(df) - 1
     assert ours.dropped["count"].tolist() == [1]
@@ -143,10 +143,10 @@ def test_missing_rows_are_counted_and_bad_input_is_named():
         ours = wild_cluster_bootstrap(panel(weighted, weights="w"), "y")
     without = wild_cluster_bootstrap(panel(weighted[weighted.unit != 0], weights="w"), "y")
     assert (ours.estimate, ours.p_value) == (without.estimate, without.p_value)
-    with pytest.warns(CollinearWarning, match=r"1 covariates left out.*industry"):
+    with pytest.warns(CollinearWarning, match=r"1 covariate left out.*industry"):
         assert wild_cluster_bootstrap(panel(make()), "y", covariates=["industry"]).dropped["count"].tolist() == [1]
     for value in (0.1, 1e5 / 3, 1e-7 / 3):
-        with pytest.warns(CollinearWarning, match=r"1 covariates left out.*same"):
+        with pytest.warns(CollinearWarning, match=r"1 covariate left out.*same"):
             wild_cluster_bootstrap(panel(make().assign(same=value)), "y", covariates=["same"])
     sample = panel(make())
     with pytest.raises(OptionError, match="symmetric"):

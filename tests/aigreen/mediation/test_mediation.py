@@ -179,9 +179,9 @@ def test_shares_and_their_difference_between_groups(panel: Panel) -> None:
 
 
 def test_staggered_is_the_decomposition_without_exposure(panel: Panel) -> None:
-    with pytest.warns(AlwaysTreatedWarning, match="1 units left out"):
+    with pytest.warns(AlwaysTreatedWarning, match="1 unit left out"):
         result = Mediation(channels=["m1", "m2"], design="staggered", ordered=True).fit(panel, "y", covariates=["x"])
-    with pytest.warns(AlwaysTreatedWarning, match="1 units left out"):
+    with pytest.warns(AlwaysTreatedWarning, match="1 unit left out"):
         expected = Decomposition(channels=["m1", "m2"], ordered=True).fit(panel, "y", covariates=["x"])
     assert np.array_equal(result.psi, expected.psi)
     assert result.index.equals(expected.index)

@@ -86,7 +86,7 @@ def test_negative_cohorts_need_negative_periods():
 def test_a_code_for_never_treated_is_pointed_out():
     text = (
         "column 'g': 10 units are first treated more than 6 periods, the panel's length, after the last one, 2006: "
-        "they count as treated later; write never treated as inf or missing; first: 10, 11"
+        "counted as treated later; write never treated as inf or missing; first: 10, 11"
     )
     with pytest.warns(CohortWarning, match=text) as heard:
         late = panel(frame(never=9999))

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from aigreen import Decomposition, Imputation, Panel, Spillover
-from aigreen.errors import CollinearWarning, MissingRowsWarning
+from aigreen.errors import CollinearWarning, MissingRowsWarning, SmallCellWarning
+from aigreen.panel.dropped import Dropped
 
 
 @pytest.mark.parametrize(
@@ -29,3 +30,12 @@ def test_warnings_name_the_file_that_called(estimator: object) -> None:
         estimator.fit(Panel(df, unit="i", time="t", cohort="g"), "y", covariates=["x"])
     assert {CollinearWarning, MissingRowsWarning} <= {warning.category for warning in heard}
     assert {warning.filename for warning in heard} == {__file__}
+
+
+def test_one_thing_is_told_in_the_singular():
+    dropped = Dropped()
+    with pytest.warns(SmallCellWarning, match="^1 causal response by cohort left out: small$"):
+        dropped.add(SmallCellWarning, "causal responses by cohort", "small", 1)
+    with pytest.warns(SmallCellWarning, match="^2 cohort-periods left out: small$"):
+        dropped.add(SmallCellWarning, "cohort-periods", "small", 2)
+    assert dropped.cause() == "; left out before: 1 causal response by cohort: small; 2 cohort-periods: small"

@@ -176,7 +176,7 @@ def test_levels_that_do_not_occur_together_are_counted():
     frame = make()
     frame["region"] = np.where(frame["industry"] == "c", "east", frame["firm"].map(lambda f: ["east", "west"][f % 2]))
     with pytest.warns(
-        CollinearWarning, match=r"1 covariates left out: constant in formula.*C\(industry\)\[T.c\]:C\(reg"
+        CollinearWarning, match=r"1 covariate left out: constant in formula.*C\(industry\)\[T.c\]:C\(reg"
     ):
         result = TWFE().fit(Panel(frame, **KEYS), "y", covariates="C(industry) * C(region)")
     assert result.dropped["count"].tolist() == [1]

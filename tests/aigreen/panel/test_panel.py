@@ -149,7 +149,7 @@ def test_duplicate_rows():
 def test_cohort_varies_within_units():
     df = frame()
     df.loc[0, "first"] = 2001
-    with pytest.raises(CohortVariesError, match="'first' varies within 1 units; first: c"):
+    with pytest.raises(CohortVariesError, match="'first' varies within 1 unit; first: c"):
         panel(df)
 
 
@@ -179,6 +179,8 @@ def test_missing_and_infinite_keys():
         NonNumericError, match=r"\(dates in text: read the column by pandas.to_datetime\); first: '2003-12-31'"
     ):
         panel(frame().assign(year=frame().year.astype(str) + "-12-31"))
+    with pytest.raises(NonNumericError, match=r"\(quarters in text: read the column by pandas.PeriodIndex"):
+        panel(frame().assign(year=frame().year.astype(str) + "Q1"))
 
 
 def test_mixed_type_ids():
@@ -307,7 +309,7 @@ def test_reweight_changes_weights_only():
 def test_facts_of_a_result_count_the_rows_used():
     p = panel(cluster="city")
     dropped = Dropped()
-    with pytest.warns(CollinearWarning, match="1 covariates left out: determined by fixed effects and others"):
+    with pytest.warns(CollinearWarning, match="1 covariate left out: determined by fixed effects and others"):
         dropped.collinear(["a", "b", "c"], [True, False, True])
     facts = result_facts(p, np.array([0, 1, 1, 6]), "y", dropped, t_intervals=True)
     assert [facts[key] for key in ("n_rows", "n_units", "n_clusters", "df", "outcome")] == [4, 2, 2, 1, "y"]

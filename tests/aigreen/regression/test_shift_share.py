@@ -188,6 +188,6 @@ def test_bhj_wants_the_sums_of_shares_held():
     total = shares.sum(axis=1)[frame["firm"]].to_numpy()
     by_year = {f"sum_{t}": total * (frame["year"] == t) for t in shocks}
     held = panel_of(frame.assign(**by_year))
-    with pytest.warns(UserWarning, match="1 covariates left out"):
+    with pytest.warns(UserWarning, match="1 covariate left out"):
         result = iv.fit(held, "y", treatment="robots", covariates=list(by_year))
     assert result.n_clusters == SECTORS and result.df is None

@@ -111,7 +111,7 @@ def test_missing_rows_and_singletons_are_counted():
     frame.loc[frame["firm"] == 9, "y"] = np.where(frame.loc[frame["firm"] == 9, "year"] == 2002, 1.0, np.nan)
     with (
         pytest.warns(MissingRowsWarning, match="7 rows"),
-        pytest.warns(SingletonWarning, match="1 rows left out: alone"),
+        pytest.warns(SingletonWarning, match="1 row left out: alone"),
     ):
         result = TWFE().fit(Panel(frame, **KEYS), "y", covariates=["x"])
     assert result.dropped[["count", "first"]].iloc[-1].tolist() == [1, "(9, 2002)"]
@@ -416,7 +416,7 @@ def test_a_negative_two_way_variance_leaves_the_intersection_in():
 
 def test_negative_eigenvalues_of_a_two_way_covariance_are_set_to_zero():
     frame = grid(17)
-    with pytest.warns(CovarianceWarning, match="1 negative eigenvalues, set to zero"):
+    with pytest.warns(CovarianceWarning, match="1 negative eigenvalue, set to zero"):
         result = TWFE(vcov=("firm", "year")).fit(Panel(frame, unit="firm", time="year"), "y", treatment=["x", "z"])
     parts = (products(frame, keys, ["x", "z"]) for keys in (["firm"], ["year"], ["firm", "year"]))
     one, other, both = parts
@@ -451,7 +451,7 @@ def test_leverage_counts_all_fixed_effects(vcov, power, weights):
 def test_a_row_that_is_fitted_whatever_it_is_has_no_robust_error():
     frame = make(n_units=8).assign(flag=lambda f: ((f["firm"] == 3) & (f["year"] == 2002)) * 1.0)
     panel = Panel(frame, **KEYS)
-    with pytest.raises(EstimationError, match=r"1 rows are fitted perfectly .* first: \(3, 2002\)"):
+    with pytest.raises(EstimationError, match=r"1 row is fitted perfectly.* first: \(3, 2002\)"):
         TWFE(vcov="HC3").fit(panel, "y", treatment="x", covariates=["flag"])
     with pytest.raises(OptionError, match="family='poisson'"):
         TWFE(vcov="HC2", family="poisson")

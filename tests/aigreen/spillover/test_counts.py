@@ -148,7 +148,7 @@ def test_counts_that_fixed_effects_separate_are_left_out() -> None:
     rows += [(firm, year, 3, 2 if year == 2 else 1) for firm in "de" for year in (2, 3)]
     df = pd.DataFrame(rows, columns=["firm", "year", "first", "count"]).assign(none=0)
     with (
-        pytest.warns(SeparationWarning, match=r"1 untreated rows .* fixed effects separate; first: \(a, 2\)"),
+        pytest.warns(SeparationWarning, match=r"1 untreated row .* fixed effects separate; first: \(a, 2\)"),
         pytest.warns(CollinearWarning, match="first: none"),
     ):
         result = Spillover(exposure="none", family="poisson").fit(Panel(df, **KEYS), "count")

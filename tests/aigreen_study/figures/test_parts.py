@@ -54,3 +54,6 @@ def test_wide_intervals_do_not_flatten_the_bars():
     assert ax.get_ylim()[1] < 2
     assert ax.get_ylim()[1] > wide["high"].max()
     assert [text.get_text() for text in ax.texts] == ["wide intervals are cut"]
+    ax = parts_horizon_figure(replace(study, psi=study.psi * 1000), **BAND).axes[0]  # all are long
+    assert ax.get_ylim()[1] < 2.2
+    assert [text.get_text() for text in ax.texts] == ["wide intervals are cut"]

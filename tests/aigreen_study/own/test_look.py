@@ -12,7 +12,7 @@ from aigreen_study.numbers.prose import Ledger
 from aigreen_study.own.levels import Level, level_above
 from aigreen_study.own.look import look
 from aigreen_study.own.outline import outline
-from aigreen_study.tables.inference_variants import level_note
+from aigreen_study.tables.inference_variants import level_note, middles_note
 
 ROLES = {"unit": "id", "time": "t", "cohort": "g"}
 
@@ -40,6 +40,11 @@ def test_what_is_found():
     assert (found.name, found.coordinates, found.counts) == ("place", ("lat", "lon"), True)
     assert found.controls == ["size"]
     assert found.groups == {"area": ["north", "south"]}  # not `ever`, which is treatment itself
+
+
+def test_coordinates_are_known_by_their_chinese_names():
+    found = look(panel().rename(columns={"lat": "纬度", "lon": "经度"}), ROLES, "y")
+    assert found.coordinates == ("纬度", "经度")
 
 
 def test_the_outline_is_a_study_and_says_what_it_assumed():
@@ -236,6 +241,7 @@ def test_clusters_below_the_level_of_treatment_are_told(tmp_path):
         assert (column, sizes) == ((above, (10, 3)) if above else (None, None))
     note = "Treatment varies by province (10 groups, of which 3 treated), above city: errors by city may be too small."
     assert level_note("Province", Level(10, 3), "City") == note
+    assert middles_note("City").endswith("between centroids of city, the means of their rows.")
     ledger = Ledger("inference")
     add_level(ledger, "province", Level(10, 3))
     assert [ledger[f"treatment_level{end}"]["text"] for end in ("", "_groups", "_treated")] == ["province", "10", "3"]

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from aigreen import GroupTimeATT, load
+from aigreen.errors import EstimationError
 from aigreen_study.run.stem import stem
 from aigreen_study.run.step import study_step
 
@@ -82,3 +83,17 @@ def test_results_are_saved_under_the_names_of_their_files(job):
 def test_files_of_an_output_have_one_stem():
     assert stem(["results/s/tables/a.json", "results/s/tables/a.tex"]) == Path("results/s/tables/a")
     assert stem("results/s/tables/v1.2") == Path("results/s/tables/v1.2")
+
+
+@pytest.mark.parametrize(
+    ("source", "advice"),
+    [
+        ("city", "variance='conservative'"),
+        ({"file": "p.csv"}, "decomposition: {variance: conservative} in the study's file"),
+    ],
+)
+def test_an_error_of_an_own_study_advises_in_the_words_of_its_file(job, capsys, source, advice):
+    job.params.config = CONFIG | {"source": source}
+    with pytest.raises(SystemExit), study_step(job):
+        raise EstimationError("one cluster alone; take variance='conservative'")
+    assert f"error: one cluster alone; take {advice} (log" in capsys.readouterr().err

@@ -57,6 +57,22 @@ def test_scripts_are_copies_with_everything_imported_and_know_nothing_of_each_ot
         assert time.monotonic() < deadline
 
 
+def test_no_copy_takes_itself_for_a_notebook(tmp_path):
+    """pooch asks tqdm for the bar of a notebook, which warns on the terminal, where a kernel's modules are imported."""
+    deadline = time.monotonic() + 60
+    loaded = script(tmp_path, "import sys; sys.exit('ipykernel.zmqshell' not in sys.modules)")
+    while run_copy(loaded):
+        assert time.monotonic() < deadline
+    heard = (
+        "import sys, warnings\n"
+        "with warnings.catch_warnings(record=True) as given:\n"
+        "    warnings.simplefilter('always')\n"
+        "    import pooch.downloaders\n"
+        "sys.exit(bool(given))"
+    )
+    assert run_copy(script(tmp_path, heard)) == 0
+
+
 def test_nothing_is_imported_that_starts_threads_or_asks_for_its_parent(tmp_path):
     """Threads are not in a copy, and the kernel of a notebook ends with the step that it is told of."""
     names = ["nbconvert", "ipykernel", "polars", "ipykernel.kernelapp"]

@@ -93,7 +93,7 @@ def test_balance_weighs_controls_as_entropy_balancing_does(frame, panel):
     weighted = Panel(frame.assign(w=weights), **ROLES, weights="w")
     expected = GroupTimeATT().fit(weighted, "y").overall()
     same(estimate(frame, estimator="group_time", options={"balance": "x@2013"}), expected)
-    with pytest.warns(OverlapWarning, match="1 units left out: no control within the caliper"):
+    with pytest.warns(OverlapWarning, match="1 unit left out: no control within the caliper"):
         matched = estimate(frame, estimator="group_time", options={"match": "x@2013"})
     assert matched.values[0] != pytest.approx(expected.values[0], abs=1e-6)
 

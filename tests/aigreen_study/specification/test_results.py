@@ -276,7 +276,7 @@ def test_errors_that_a_lone_cohort_makes_too_small_are_told_in_notes_and_text(fr
     lone = frame.assign(first=frame["first"].where(~frame["city"].isin([4, 5])))
     lines = {"ols": {}, "sun_abraham": {}, "stacked": {"window": "-3,1"}, "imputation": {"variance": "leave_one_out"}}
     parts = [specification(id=name, label=name.upper(), estimator=name, options=how) for name, how in lines.items()]
-    with pytest.warns(SmallCellWarning, match="1 cohorts stand in a single cluster") as given:
+    with pytest.warns(SmallCellWarning, match="1 cohort stands in a single cluster") as given:
         found = results(lone, "estimates", *parts)
     assert len(given) == 2
     small = {id_: effects.conventions.get(SMALL, "") for id_, effects in found.fitted.items()}

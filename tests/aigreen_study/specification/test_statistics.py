@@ -11,7 +11,7 @@ from aigreen_study.specification.bacon import balanced_weights, by_kind, weighte
 from aigreen_study.specification.decomposed import circles, study_decomposition
 from aigreen_study.specification.describe import describe
 from aigreen_study.specification.links import link_checks
-from aigreen_study.specification.places import clusterings, home_of, seats, stayed
+from aigreen_study.specification.places import clusterings, home_of, seats, stayed, varies_within
 from aigreen_study.specification.shift_share import instrumented, shares_and_shocks
 from aigreen_study.specification.split import exposures
 
@@ -133,3 +133,9 @@ def test_an_instrumented_dose_is_reduced_form_over_first_stage():
     assert (found.n_sectors, at["second"] in found.weak) == (12, True)
     assert found.by_cluster["second"].values == pytest.approx(found.by_shock["second"].values)
     assert found.by_cluster["second"].std_errors.iloc[0] != found.by_shock["second"].std_errors.iloc[0]
+
+
+def test_what_varies_within_clusters():
+    frame = pd.DataFrame({"city": [1, 1, 2, 2], "first": [2004.0, 2004.0, np.nan, np.nan]})
+    assert not varies_within(frame, "city", "first")
+    assert varies_within(frame.assign(first=[2004.0, np.nan, np.nan, np.nan]), "city", "first")

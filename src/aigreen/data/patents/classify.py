@@ -141,7 +141,7 @@ def classify_patents(
         Columns with lists of IPC and of CPC symbols, in any spelling of `aigreen.data.patents.symbols`.
     title, abstract : str, optional
         Columns searched for AI keywords.
-    language : {"en", "zh"}, optional
+    language : "en" or "zh", optional
         Language of the texts; keywords of both by default.
 
     Returns

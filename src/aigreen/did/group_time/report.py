@@ -6,7 +6,7 @@ import numpy as np
 
 from aigreen.did.group_time.comparisons import NO_CONTROLS, Computed
 from aigreen.did.group_time.plan import Cells
-from aigreen.errors import EstimationError, NoControlsError, OverlapWarning, SmallCellWarning, warn
+from aigreen.errors import EstimationError, NoControlsError, OverlapWarning, SmallCellWarning, counted, their, warn
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.on_disk.sample import ScannedSample
 from aigreen.panel.panel import Panel
@@ -38,8 +38,8 @@ def report(
     small = np.flatnonzero(computed & (few | (result.smallest < SMALL)))
     if small.size:
         message = (
-            f"{small.size:,} group-time effects rest on fewer than {SMALL} treated units, treated clusters or "
-            "comparison units: their errors are too small"
+            f"{counted(small.size, 'group-time effect rests', 'group-time effects rest')} on fewer than {SMALL} "
+            f"treated units, treated clusters or comparison units: {their(small.size)} errors are too small"
         )
         first = [labels[cell] for cell in small[:5]]
         warn(SmallCellWarning(message, count=small.size, first=first))

@@ -11,6 +11,7 @@ import pandas as pd
 
 from aigreen.errors import EmptyDataError, MissingRowsWarning
 from aigreen.linalg.arrays import distinct
+from aigreen.panel.calendar import step_of
 from aigreen.panel.columns import require_counts
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import ROUNDING
@@ -282,6 +283,7 @@ class ScannedSample:
             "n_units": int(self.units.sum()) if n_units is None else n_units,
             "n_clusters": n_clusters,
             "df": n_clusters - 1 if t_intervals else None,
+            "step": step_of(self.panel.calendar.freq),
             "outcome": outcome,
             "dropped": dropped.to_frame(),
             "resolution": ROUNDING * largest,

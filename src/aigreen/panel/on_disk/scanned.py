@@ -30,6 +30,7 @@ from aigreen.errors import (
     TooFewPeriodsError,
     UnknownColumnError,
     WeightsError,
+    counted,
 )
 from aigreen.options import MOST_GIGABYTES
 from aigreen.panel.calendar import Calendar, Freq, read_times
@@ -164,7 +165,7 @@ class ScannedPanel:
         return (
             f"ScannedPanel: {self.n_rows:,} rows on disk, {self.n_units:,} units ({self.names['unit']!r}), "
             f"{self.n_periods} periods ({self.periods[0]}-{self.periods[-1]}), {shape}; {treated:,} ever treated in "
-            f"{len(self.cohorts)} cohorts; {len(np.unique(self.group_cluster)):,} clusters"
+            f"{counted(len(self.cohorts), 'cohort')}; {len(np.unique(self.group_cluster)):,} clusters"
         )
 
     # -- reading -------------------------------------------------------------------------------------------------

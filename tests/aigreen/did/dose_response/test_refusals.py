@@ -77,12 +77,12 @@ def test_missing_doses_are_counted():
     frame = firms()
     someone = frame.loc[frame["first"] == 3, "firm"].iloc[0]
     without = frame.assign(dose=frame["dose"].where(frame["firm"] != someone))
-    with pytest.warns(MissingRowsWarning, match="1 units left out: no dose after adoption"):
+    with pytest.warns(MissingRowsWarning, match="1 unit left out: no dose after adoption"):
         found = DoseResponse().fit(panel(without), "y", dose="dose")
     np.testing.assert_array_equal(found.values, fit(frame[frame["firm"] != someone]).values)
     once = frame.assign(dose=frame["dose"].where((frame["firm"] != someone) | (frame["year"] != 6)))
     np.testing.assert_array_equal(fit(once).values, fit(frame).values)
-    with pytest.warns(MissingRowsWarning, match="1 rows left out: missing dose"):
+    with pytest.warns(MissingRowsWarning, match="1 row left out: missing dose"):
         found = DoseResponse(dose_path="current").fit(panel(once), "y", dose="dose")
     gone = frame[(frame["firm"] != someone) | (frame["year"] != 6)]
     np.testing.assert_allclose(found.values, fit(gone, dose_path="current").values, rtol=0, atol=1e-12)

@@ -381,7 +381,7 @@ class TestBadInput:
         with pytest.raises(TooFewClustersError):
             GroupTimeATT().fit(panel(frame.assign(city=1), cluster="city"), "y")
         frame.loc[0, "city"] = 7
-        with pytest.raises(ClusterVariesError, match=r"1 units move between clusters; .*; first: 0"):
+        with pytest.raises(ClusterVariesError, match=r"1 unit moves between clusters; .*; first: 0"):
             GroupTimeATT().fit(panel(frame, cluster="city"), "y")
 
     def test_values(self):

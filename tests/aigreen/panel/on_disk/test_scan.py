@@ -79,7 +79,7 @@ def test_what_is_wrong_is_said_in_the_words_of_panel(tmp_path, case):
 def test_values_that_are_no_periods_are_counted_once_a_unit_or_once(tmp_path):
     with pytest.raises(DataError, match=r"^column 'first': 2 values are not periods .*; first: 2.5, 2.5$"):
         scan(frame().assign(first=lambda d: d["first"].where(d["firm"] > 1, 2.5)), tmp_path)
-    with pytest.raises(DataError, match=r"^column 'first': 1 values are not periods .*; first: -5.0$"):
+    with pytest.raises(DataError, match=r"^column 'first': 1 value is not a period .*; first: -5.0$"):
         scan(frame().assign(first=lambda d: d["first"].where(d["firm"] > 0, -5)), tmp_path)
     with pytest.raises(DataError, match=r"^column 'year': 1 values are not integers; first: 2001.5$"):
         scan(changed(year={3: 2001.5, 8: 2001.5}), tmp_path)
@@ -126,7 +126,7 @@ def test_files(tmp_path):
     assert one.n_rows == other.n_rows == 48
     assert repr(one) == (
         "ScannedPanel: 48 rows on disk, 12 units ('firm'), 4 periods (2001-2004), balanced; "
-        "6 ever treated in 1 cohorts; 12 clusters"
+        "6 ever treated in 1 cohort; 12 clusters"
     )
     with pytest.raises(SourceError, match="no Parquet file at"):
         Panel.scan(tmp_path / "no*.parquet", **KEYS)
