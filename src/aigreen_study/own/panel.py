@@ -14,6 +14,7 @@ from aigreen.data.sources.own_file import read_own
 from aigreen.errors import AigreenWarning, ConfigError, DataError, warn
 from aigreen.exposure.exposure import exposure
 from aigreen.exposure.maps import Map, matrix_map, rings
+from aigreen.panel.columns import numeric
 from aigreen.panel.panel import Panel
 from aigreen_study.own.periods import codes_of, with_periods
 from aigreen_study.own.study import TREATED, column_of, exposure_label, plain
@@ -151,7 +152,9 @@ def _linked(pairs: pd.DataFrame, units: pd.Index, where: str) -> Map:
     lost = sorted({*pairs.iloc[:, 0].astype(str)[ends[0] < 0], *pairs.iloc[:, 1].astype(str)[ends[1] < 0]})
     if lost:
         raise DataError(f"{where}: {len(lost)} units are not in the panel", count=len(lost), first=lost)
-    weight = pairs.iloc[:, 2].to_numpy(dtype=float) if len(pairs.columns) > 2 else np.ones(len(pairs))
+    weight = numeric(pairs.iloc[:, 2]) if len(pairs.columns) > 2 else np.ones(len(pairs))
+    if twice := int(pairs.iloc[:, :2].astype(str).duplicated().sum()):
+        warn(AigreenWarning(f"{where}: {twice} pairs stand there once more; their weights add up", count=twice))
     links = sparse.coo_array((weight, (ends[0], ends[1])), shape=(len(units), len(units))).tocsr()
     links.setdiag(0)
     return matrix_map(links, units)

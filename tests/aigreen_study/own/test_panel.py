@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from aigreen import Panel
-from aigreen.errors import AigreenWarning, DataError
+from aigreen.errors import AigreenWarning, DataError, NonNumericError
 from aigreen_study.numbers.headline import add_constant
 from aigreen_study.numbers.prose import Ledger
 from aigreen_study.own.panel import own_panel
@@ -55,3 +55,17 @@ def test_an_outcome_without_variation_among_the_treated_is_refused(tmp_path, mon
     assert told == {"constant": [1.5, 5], "other": []}
     frame.assign(y=frame["y"].mask((frame["id"] == 2) & (frame["t"] == 2005), 3.0)).to_csv("a.csv", index=False)
     assert len(own_panel(config).frame) == 15
+
+
+def test_links_that_stand_twice_or_weigh_no_number_are_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [(i, t, g, float(i * t)) for i, g in enumerate((0, 2003, 0)) for t in range(2001, 2006)]
+    pd.DataFrame(rows, columns=["id", "t", "g", "y"]).to_csv("a.csv", index=False)
+    given = {key: value for key, value in GIVEN.items() if key != "dose"} | {"exposures": {"p": {"links": "l.csv"}}}
+    links = pd.DataFrame({"from": [0, 0, 2], "to": [1, 1, 0]})
+    links.to_csv("l.csv", index=False)
+    with pytest.warns(AigreenWarning, match=r"l\.csv: 1 pairs stand there once more; their weights add up"):
+        assert own_panel(own_config(given, "s.yaml")).frame["p"].max() == 2
+    links.assign(weight="much").to_csv("l.csv", index=False)
+    with pytest.raises(NonNumericError, match="'weight' has type"):
+        own_panel(own_config(given, "s.yaml"))
