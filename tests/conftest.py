@@ -1,4 +1,5 @@
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,28 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip(f"no public test data at {folder}; set AIGREEN_SHARED to the folder that holds data/")
     return folder
+
+
+@pytest.fixture(scope="session")
+def once_a_run(tmp_path_factory):
+    """Make a folder that all workers of a run read: `once_a_run(name, make)` calls `make(folder)` in the first."""
+    top = tmp_path_factory.getbasetemp()
+    top = top.parent if "PYTEST_XDIST_WORKER" in os.environ else top
+
+    def made(name, make):
+        import fcntl
+
+        folder, whole = top / name, top / f"{name}.whole"
+        with open(top / f"{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not whole.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                make(folder)
+                whole.touch()
+        return folder
+
+    return made
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -50,13 +51,17 @@ def imports(source: Path) -> dict[str, set[str]]:
     known = modules(source)
     found: dict[str, set[str]] = {name: set() for name in known}
     for name, path in known.items():
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            for target in _targets(node):
-                while target and target not in known:
-                    target = target.rpartition(".")[0]
-                if target and target != name:
-                    found[name].add(target)
+        for target in _imported(path.read_text("utf-8")):
+            while target and target not in known:
+                target = target.rpartition(".")[0]
+            if target and target != name:
+                found[name].add(target)
     return found
+
+
+@cache
+def _imported(text: str) -> set[str]:
+    return {target for node in ast.walk(ast.parse(text)) for target in _targets(node)}
 
 
 def _targets(node: ast.AST) -> Iterator[str]:
@@ -139,16 +144,23 @@ def reached_into(source: Path) -> list[str]:
     """Private names that a module of the library takes from another: imported, or of an object that is not its own."""
     found = []
     for path in sorted((source / "aigreen").rglob("*.py")):
-        tree = ast.parse(path.read_text("utf-8"))
-        own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-        own |= {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)}
-        own |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-        for node in ast.walk(tree):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.ImportFrom) else []
-            names += [node.attr] if isinstance(node, ast.Attribute) and node.attr not in own | _PUBLIC else []
-            shown = path.relative_to(source).as_posix()
-            found += [f"{shown}: {name}" for name in names if name.startswith("_") and not name.startswith("__")]
+        shown = path.relative_to(source).as_posix()
+        found += [f"{shown}: {name}" for name in _private(path.read_text("utf-8"))]
     return found
+
+
+@cache
+def _private(text: str) -> list[str]:
+    nodes = list(ast.walk(ast.parse(text)))
+    own = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    own |= {n.attr for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)}
+    own |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    own |= _PUBLIC
+    names = []
+    for node in nodes:
+        names += [alias.name for alias in node.names] if isinstance(node, ast.ImportFrom) else []
+        names += [node.attr] if isinstance(node, ast.Attribute) and node.attr not in own else []
+    return [name for name in names if name.startswith("_") and not name.startswith("__")]
 
 
 # Documented members of Python whose names start with an underscore.

@@ -7,6 +7,7 @@ copies are not safe, and each step is a program of its own.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import multiprocessing
 import os
@@ -58,7 +59,10 @@ _TOLD = 1.0  # seconds within which an interrupt reaches Snakemake after it has 
 
 
 def start_importing() -> None:
-    """Start the process that is copied, unless it is there or the system is not Linux; Ctrl-C does not reach it."""
+    """Start the process that is copied, unless it is there or the system is not Linux; Ctrl-C does not reach it.
+
+    It ends with this one, also where it is still importing.
+    """
     if not WARM:
         return
     same_numbers()  # it keeps the environment of its start
@@ -68,6 +72,13 @@ def start_importing() -> None:
         forkserver.ensure_running()
     finally:
         signal.signal(signal.SIGINT, usual)
+    atexit.register(_end)
+
+
+def _end() -> None:
+    if pid := forkserver._forkserver._forkserver_pid:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def run_copy(file: str) -> int:

@@ -57,8 +57,19 @@ def study(request):
     return request.param
 
 
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """A figure in both its files, which stands for every figure here."""
+    folder = tmp_path_factory.mktemp("drawn")
+    horizons = pd.Index([-1, 0], name="horizon")
+    facts = {"n_rows": 4, "n_units": 2, "n_clusters": 2, "method": "m", "outcome": "y"}
+    effects = Effects(np.zeros(2), horizons, np.ones((2, 2)), pd.RangeIndex(2), **facts)
+    save_figure(event_study_figure(effects, simultaneous=False), folder / "drawn")
+    return sorted(folder.iterdir())
+
+
 @pytest.fixture
-def root(tmp_path, study):
+def root(tmp_path, study, drawn):
     """A repository with the real sections and made-up results."""
     shutil.copytree(ROOT / "paper", tmp_path / "paper")
     results = tmp_path / "results" / study
@@ -68,11 +79,10 @@ def root(tmp_path, study):
             f"{other}-{name}" if other else name, "Title", "", ("a",), (Group((Row("r", (Cell.number(-0.5),)),)),)
         )
         render.write(table, results / (f"quoted/{other}" if other else "tables") / name)
-    horizons = pd.Index([-1, 0], name="horizon")
-    facts = {"n_rows": 4, "n_units": 2, "n_clusters": 2, "method": "m", "outcome": "y"}
-    effects = Effects(np.zeros(2), horizons, np.ones((2, 2)), pd.RangeIndex(2), **facts)
+    (results / "figures").mkdir()
     for name in re.findall(r'#exhibit-figure\(\s*"(\w+)"', text):
-        save_figure(event_study_figure(effects, simultaneous=False), results / "figures" / name)
+        for path in drawn:
+            shutil.copy(path, results / f"figures/{name}{path.suffix}")
     numbers = {key: {"value": 0.0, "text": "0.000"} for key in keys_of(study)}
     (results / "numbers.json").write_text(json.dumps(numbers), encoding="utf-8")
     return tmp_path

@@ -150,5 +150,12 @@ def test_ctrl_c_while_a_script_imports(tmp_path):
     assert (done.returncode, done.stderr) == (CODE, "")
 
 
+def test_what_is_copied_does_not_import_on_after_the_run(tmp_path):
+    (tmp_path / "slow.py").write_text("import time; time.sleep(60)")
+    code = "from aigreen_study.run import warm; warm.PRELOADED = ('slow',); warm.start_importing()"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True, timeout=30)
+
+
 def test_a_script_as_a_program_of_its_own(tmp_path):
     assert _run_program(script(tmp_path, "raise SystemExit(4)")) == 4

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from .project import Project, built_project
+from .project import Project, build_project
 
 PAGE = Path(__file__).parents[3] / "docs/faults.md"
 FAULTS = pytest.StashKey[dict]()
@@ -79,9 +79,10 @@ def page():
 
 
 @pytest.fixture(scope="session")
-def built(repository, shared, tmp_path_factory):
+def built(repository, shared, once_a_run):
     """The study of provinces, built once; each fault gets a copy of it."""
-    return built_project(repository, tmp_path_factory.mktemp("built"), shared / "data")
+    mirror = shared / "data"
+    return Project(once_a_run("built", lambda folder: build_project(repository, folder, mirror)), mirror)
 
 
 @pytest.fixture

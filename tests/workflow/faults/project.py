@@ -89,7 +89,7 @@ def steps(said: str) -> set[str]:
     return set(re.findall(r"^\[ *\d+/\d+\] (\w+)", said, re.MULTILINE))
 
 
-def built_project(repository: Path, folder: Path, mirror: Path) -> Project:
+def build_project(repository: Path, folder: Path, mirror: Path) -> None:
     """Copy what git tracks or would track, and build the study there."""
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", "-z"],
@@ -102,9 +102,7 @@ def built_project(repository: Path, folder: Path, mirror: Path) -> Project:
         if (repository / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(repository / name, folder / name)
-    project = Project(folder, mirror)
-    project.works(cores="2")
-    return project
+    Project(folder, mirror).works(cores="2")
 
 
 def in_mounts(*commands: str) -> tuple[str, ...]:
