@@ -20,16 +20,17 @@ from aigreen_study.words import listed
 def add_exhibit(ledger: Ledger, results: Results, *, level: float, **bootstrap: Any) -> None:
     """Enter an exhibit.
 
-    Estimates are called ``<exhibit>_<id>``, and as the exhibit's `quoted_as` says, in percent too (``_percent``) where
-    the outcome is a count. Precision adds the smallest effect that could be found (``_detectable``), clusters and
-    effective treated clusters, and of counts the interval in percent. A contrast adds adjusted p-values, differences to
-    the first of the group, ``<exhibit>_<group>_diff`` (with ``_<id>`` in groups of three or more), and the test that a
-    group is equal, ``<exhibit>_<group>_equal_p``. A curve adds how many specifications have no interval
-    (``_without_interval``) and the joint tests of the others. A range adds, for each group, the estimates that are
-    ``<exhibit>_<group>_lowest`` and ``_highest``, in percent too where the outcome is a count, the label of the sample
-    of each (``_sample``), those whose interval excludes zero (``<exhibit>_<group>_found``), and the ends of all
-    intervals together, ``<exhibit>_<group>_reach_low`` and ``_reach_high``; for each estimate its clusters and those
-    treated, ``_clusters`` and ``_treated``.
+    Estimates are called ``<exhibit>_<id>``, and as the exhibit's `quoted_as` says; where the outcome is a count also in
+    percent (``_percent``) and with the effective number of treated clusters (``_effective``). Precision adds the
+    smallest effect that could be found (``_detectable``), clusters and effective treated clusters, and of counts the
+    interval in percent. A contrast adds adjusted p-values, differences to the first of the group,
+    ``<exhibit>_<group>_diff`` (with ``_<id>`` in groups of three or more), and the test that a group is equal,
+    ``<exhibit>_<group>_equal_p``. A curve adds how many specifications have no interval (``_without_interval``) and the
+    joint tests of the others. A range adds, for each group, the estimates that are ``<exhibit>_<group>_lowest`` and
+    ``_highest``, in percent too where the outcome is a count, the label of the sample of each (``_sample``), those
+    whose interval excludes zero (``<exhibit>_<group>_found``), and the ends of all intervals together,
+    ``<exhibit>_<group>_reach_low`` and ``_reach_high``; for each estimate its clusters and those treated, ``_clusters``
+    and ``_treated``.
 
     Parameters
     ----------
@@ -107,6 +108,9 @@ def _add_one(ledger: Ledger, key: str, results: Results, part: Specification, pl
     ledger.add(f"{key}_n", fitted.n_rows, fmt="count", exhibit=place, **source)
     if part.method.counts and part.outcome and not part.dose:
         ledger.add(f"{key}_percent", _percent(part, effect.values[0]), fmt="percent", unit="%", exhibit=place, **source)
+        if effect.cluster_shares is not None:
+            treated = float(effect.effective_clusters()["treated"].iloc[0])
+            ledger.add(f"{key}_effective", treated, fmt="effective", exhibit=place, **source)
 
 
 def _percent(part: Specification, value: float) -> float:
