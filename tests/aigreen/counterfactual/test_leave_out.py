@@ -85,6 +85,6 @@ def test_coefficients_that_one_cluster_identifies_are_named() -> None:
     assert alone.tolist() == [False, True, True]
     with pytest.raises(EstimationError, match="for every term of exposure; 2 have one, first: b, c"):
         check_lone_terms(alone, ["a", "b", "c"], refused=True)
-    with pytest.warns(SmallCellWarning, match="2 terms of exposure have") as caught:
+    with pytest.warns(SmallCellWarning, match="2 exposure terms have") as caught:
         check_lone_terms(alone, ["a", "b", "c"], refused=False)
     assert caught[0].message.count == 2

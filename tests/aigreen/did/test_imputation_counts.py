@@ -149,7 +149,7 @@ def test_rows_that_a_covariate_separates_are_left_out() -> None:
 def test_treated_counts_of_zero_have_an_effect_without_an_error(ask) -> None:
     df = firms(missing=0)
     df["count"] = np.where((df["first"] > 0) & (df["year"] >= df["first"]), 0, df["count"])
-    with pytest.warns(SeparationWarning, match="8 cohort-periods are all zero: these effects are -100 %") as caught:
+    with pytest.warns(SeparationWarning, match="8 cohort-periods are all zero: an effect of -100 %") as caught:
         result = ask(Imputation(family="poisson", scale="percent").fit(Panel(df, **KEYS), "count"))
     assert caught[0].message.first[0] == "(4, 4)"
     table = result.to_frame()

@@ -169,7 +169,7 @@ def test_short_pasts_are_warned_of():
     df = frame(1, noise=1.0)  # cohorts with ten and thirteen untreated periods
     short = df[(df["unit"] > 1) | (df["time"] > 4)]  # six of unit 0, nine of unit 1
     message = (
-        r"^1 treated units have fewer than 7 untreated rows for 2 coefficients each: effects are imprecise; first: 0$"
+        r"^1 treated unit has fewer than 7 untreated rows for 2 coefficients each: effects are imprecise; first: 0$"
     )
     with pytest.warns(SmallCellWarning, match=message):
         Imputation(factors=1).fit(panel_of(short), "y")
