@@ -42,6 +42,10 @@ def test_what_is_found():
     assert found.groups == {"area": ["north", "south"]}  # not `ever`, which is treatment itself
 
 
+def test_an_outcome_of_one_value_is_like_no_control():
+    assert look(panel().assign(y=1.0), ROLES, "y").controls == []
+
+
 def test_the_outline_is_a_study_and_says_what_it_assumed():
     text = outline(look(panel(), ROLES, "y"), ROLES, "y", "a file.csv", "2026")
     plain = yaml.safe_load(text)
