@@ -622,6 +622,11 @@ class Panel:
             same = [name for name in columns if columns[name].nunique() < 2]
             dropped.add(CollinearWarning, "covariates", f"constant in formula {covariate!r}", len(same), same)
             for name in columns.columns.difference(same, sort=False):
+                if name in self.frame.columns and name not in variables and name not in self._made_of:
+                    raise DataError(
+                        f"formula {covariate!r} makes a column {name!r}, and the frame has one of this name",
+                        column=name,
+                    )
                 names[name] = None
                 if name not in self.frame.columns:
                     made[name], made_of[name] = columns[name], variables

@@ -171,7 +171,9 @@ def _names(frame: pd.DataFrame, unit: str, steady: Sequence[str]) -> str:
 
 def _controls(frame: pd.DataFrame, moving: Sequence[str], outcome: str) -> list[str]:
     """Numeric columns with a value in nearly all rows, not mostly one value, not nearly the outcome itself."""
-    found = []
+    found: list[str] = []
+    if frame[outcome].nunique() < 2:
+        return found
     for column in moving:
         values = frame[column]
         if not pd.api.types.is_numeric_dtype(values) or values.notna().mean() < 0.95:

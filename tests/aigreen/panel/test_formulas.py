@@ -84,6 +84,18 @@ def test_formulas_and_columns_go_together_and_a_column_is_a_column():
     np.testing.assert_allclose(product, panel.column("age (years)") * panel.column("size"))
 
 
+def test_a_column_called_as_a_formula_makes_one_is_not_taken_for_it():
+    rng = np.random.default_rng(0)
+    df = pd.DataFrame({"u": np.repeat(range(6), 4), "t": np.tile(range(4), 6), "a": rng.uniform(1, 2, 24)})
+    df["log(a)"] = rng.normal(size=24)
+    panel = Panel(df, unit="u", time="t")
+    with pytest.raises(DataError, match=r"makes a column 'log\(a\)', and the frame has one of this name"):
+        panel.with_covariates("log(a) + t", Dropped())
+    assert panel.with_covariates("log(a)", Dropped())[1] == ["log(a)"]
+    made, names = Panel(df.drop(columns="log(a)"), unit="u", time="t").with_covariates("log(a) + t", Dropped())
+    assert made.with_covariates("log(a) + t", Dropped())[1] == names == ["log(a)", "t"]
+
+
 def test_coefficients_and_errors_equal_pyfixest():
     import pyfixest
 

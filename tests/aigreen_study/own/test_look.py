@@ -47,6 +47,10 @@ def test_coordinates_are_known_by_their_chinese_names():
     assert found.coordinates == ("纬度", "经度")
 
 
+def test_an_outcome_of_one_value_is_like_no_control():
+    assert look(panel().assign(y=1.0), ROLES, "y").controls == []
+
+
 def test_the_outline_is_a_study_and_says_what_it_assumed():
     text = outline(look(panel(), ROLES, "y"), ROLES, "y", "a file.csv", "2026")
     plain = yaml.safe_load(text)
