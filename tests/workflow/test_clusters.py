@@ -20,6 +20,7 @@ SHOWN = [
     f"results/{STUDY}/{name}"
     for name in ("tables/event_study.json", "tables/descriptives.json", "figures/specification_curve.pdf")
 ]
+SOON = ("--seconds-between-status-checks", "1")  # Snakemake would ask every ten seconds
 NEEDED = ["Snakefile", "analysis", "paper", "profiles", "src", "data/facts", "data/sources.csv", "notebooks"]
 
 
@@ -162,7 +163,7 @@ def test_jobs_of_a_scheduler_by_its_own_commands(empty, expected, tmp_path, prof
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
-    said = run(empty, "--profile", f"profiles/{profile}", PATH=path, JOBS=str(tmp_path))
+    said = run(empty, "--profile", f"profiles/{profile}", *SOON, PATH=path, JOBS=str(tmp_path))
     assert said.count("with external jobid") == len(list(tmp_path.glob("job.*.code"))) >= 3
     asked = (tmp_path / "asked").read_text()
     assert all(text in asked for text in ASKED[profile])
@@ -190,10 +191,9 @@ def test_a_lost_block_is_one_line_and_the_only_one_made_again(checkout, expected
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
     more = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "JOBS": str(tmp_path)}
-    lost = subprocess.run(
-        command("--profile", "profiles/generic", "--retries", "0"), cwd=checkout, env=environment(checkout, **more),
-        capture_output=True, text=True, timeout=600,
-    )  # fmt: skip
+    asked = command("--profile", "profiles/generic", "--retries", "0", *SOON)
+    env = environment(checkout, **more)
+    lost = subprocess.run(asked, cwd=checkout, env=env, capture_output=True, text=True, timeout=600)
     assert lost.returncode == 1
     log = f"logs/{STUDY}/estimate_specification_curve_2-of-4.log"
     told = "stopped from outside, as by kill or for want of memory; run again"
