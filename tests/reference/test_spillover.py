@@ -65,7 +65,7 @@ def test_rings_agree_with_diff_diff(seed: int) -> None:
 def test_mpdta_without_exposure_is_the_imputation_estimate(shared: Path) -> None:
     df = pd.read_csv(shared / "data/did_mpdta/mpdta.csv").assign(none=0.0)
     panel = Panel(df, unit="countyreal", time="year", cohort="first.treat")
-    with pytest.warns(UserWarning, match="no row has them"):
+    with pytest.warns(UserWarning, match="zero in every row"):
         result = Spillover(exposure="none").fit(panel, "lemp")["treated"].overall()
     plain = Imputation(variance="leave_one_out").fit(panel, "lemp").overall()
     assert result.values == pytest.approx(plain.values, abs=1e-13)

@@ -348,7 +348,7 @@ class Imputed:
                 first=terms[needed & ~seen],
             )
         gone = list(terms[~seen])
-        dropped.add(CollinearWarning, "terms of exposure", "no row has them", len(gone), gone)
+        dropped.add(CollinearWarning, "terms of exposure", "zero in every row", len(gone), gone)
         theta, psi, shift = np.zeros(q), np.zeros((n_clusters, q)), np.zeros((n_clusters, q))
         if not seen.any():
             return ExposureResponse(basis, B, theta, psi, seen, shift)

@@ -170,7 +170,7 @@ def prepare(
 
 def unseen_terms(names: list[str], dropped: Dropped) -> None:
     """Count and warn of terms of the response that no exposed row has."""
-    dropped.add(CollinearWarning, "terms of exposure", "no row has them", len(names), names)
+    dropped.add(CollinearWarning, "terms of exposure", "zero in every row", len(names), names)
 
 
 def _outside(

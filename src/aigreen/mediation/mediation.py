@@ -37,7 +37,7 @@ from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel, require_panel
 from aigreen.panel.untreated import no_treated
-from aigreen.regression.dummies import dummy_shares
+from aigreen.regression.dummies import treatment_shares
 from aigreen.regression.lone_clusters import warn_lone_treated
 from aigreen.regression.sample import Sample, draw_sample
 
@@ -486,7 +486,7 @@ class Mediation:
             told["direct"] = (
                 f"controlled: channels fixed; through {', '.join(self.intermediates) or 'nothing'} included"
             )
-        shares = dummy_shares(sample, X, 1, by_cohort=treatment is None)
+        shares = treatment_shares(sample, X, 1, by_cohort=treatment is None)
         if shares is not None:
             warn_lone_treated(shares, [treatment or "treated"])
         return Parts(

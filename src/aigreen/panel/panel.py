@@ -105,7 +105,7 @@ class Panel:
     >>> import pandas as pd
     >>> df = pd.DataFrame({"firm": ["a", "a", "b", "b"], "year": [1, 2, 1, 2], "first": [2, 2, 0, 0]})
     >>> Panel(df, unit="firm", time="year", cohort="first")
-    Panel: 4 rows, 2 units ('firm'), 2 periods (1-2), balanced; 1 ever treated in 1 cohorts; 2 clusters
+    Panel: 4 rows, 2 units ('firm'), 2 periods (1-2), balanced; 1 ever treated in 1 cohort; 2 clusters
 
     Months, of which December and January are one step apart:
 

@@ -20,7 +20,7 @@ from aigreen.options import check_fixed_effects
 from aigreen.panel.dropped import Dropped
 from aigreen.panel.facts import result_facts
 from aigreen.panel.panel import Panel
-from aigreen.regression.dummies import dummy_shares
+from aigreen.regression.dummies import treatment_shares
 from aigreen.regression.regressors import draw_regressors
 
 LARGEST = 1_000  # dummies
@@ -106,7 +106,7 @@ class NegativeBinomial:
             index=pd.Index(labels, name="term"),
             psi=np.sqrt(factor) * sum_by(sample.clusters, influence, len(panel.clusters)),
             method="negative binomial",
-            cluster_shares=dummy_shares(sample, found.X, n_treatments, by_cohort=not treatment, mean=weights),
+            cluster_shares=treatment_shares(sample, found.X, n_treatments, by_cohort=not treatment, mean=weights),
             conventions={
                 "fixed effects": ", ".join(names),
                 "variance": f"clustered by {panel.clusters.name}, {SMALL_SAMPLE}",

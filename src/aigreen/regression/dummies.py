@@ -1,4 +1,4 @@
-"""Which clusters stand behind dummies of treatment."""
+"""Which clusters stand behind dummies of treatment, and behind doses."""
 
 from __future__ import annotations
 
@@ -8,26 +8,67 @@ from aigreen.effects.cluster_shares import ClusterShares
 from aigreen.regression.sample import Sample
 
 
-def dummy_shares(
+def treatment_shares(
     sample: Sample, X: np.ndarray, n_treatments: int, *, by_cohort: bool, mean: np.ndarray | None = None
 ) -> ClusterShares | None:
-    """Shares of clusters behind dummies of treatment, the first columns of X; None where a treatment is no dummy.
+    """Shares of clusters behind treatments, the first columns of X; None where no clusters are known.
 
-    Rows at which a dummy is one are its treated rows, those of units that never have one its comparison. Rows of counts
-    count by their `mean`, shape (n,), as they do in the score of a Poisson regression.
+    Rows at which a dummy is one are its treated rows, those of units that never have one its comparison; of doses see
+    `Dosed`. Rows of counts count by their `mean`, shape (n,), as they do in the score of a Poisson regression.
     """
     D, k, panel = X[:, :n_treatments], X.shape[1], sample.panel
     weights = sample.weights
     if mean is not None:
         weights = mean if weights is None else weights * mean
-    if not ((D == 0) | (D == 1)).all():
-        return None
     if by_cohort:
         cohort = sample.take(panel.cohort)
         return shares_by_cohort(D, k, cohort, panel.times[-1], sample.clusters, weights, len(panel.clusters))
     unit = sample.take(panel.unit_codes)
-    ever = (np.bincount(unit, D.any(axis=1), panel.n_units) > 0)[unit]
-    return shares_of_ever(D, k, ever, sample.clusters, weights, len(panel.clusters))
+    if ((D == 0) | (D == 1)).all():
+        ever = (np.bincount(unit, D.any(axis=1), panel.n_units) > 0)[unit]
+        return shares_of_ever(D, k, ever, sample.clusters, weights, len(panel.clusters))
+    dosed = Dosed(len(panel.clusters), n_treatments)
+    dosed.add(D, unit, panel.n_units, sample.clusters, np.ones(len(D)) if weights is None else weights)
+    return dosed.shares(k)
+
+
+class Dosed:
+    r"""Clusters behind doses, where most rows are of clusters without one.
+
+    A unit counts by :math:`s_i`, the mean of its doses that are not zero, in absolute value. The slope is then much as
+    one through the origin: cluster c weighs :math:`\sum_{i \in c} s_i` over its rows, and loses
+    :math:`\sum_{i \in c} s_i^2 / \sum_i s_i^2` of its own deviation. Of other treatments no clusters are known.
+
+    Parameters
+    ----------
+    n_clusters, n_treatments : int
+    """
+
+    def __init__(self, n_clusters: int, n_treatments: int) -> None:
+        self._rows = np.zeros(n_clusters)
+        self._sum, self._square = np.zeros((2, n_clusters, n_treatments))
+
+    def add(self, D: np.ndarray, unit: np.ndarray, n_units: int, clusters: np.ndarray, w: np.ndarray) -> None:
+        """Add rows, all those of their units: doses of shape (n, j), units, clusters and weights of shape (n,)."""
+        n_clusters = len(self._rows)
+        self._rows += np.bincount(clusters, w, n_clusters)
+        for j, d in enumerate(np.abs(D.T)):
+            mean = np.bincount(unit, d, n_units) / np.maximum(np.bincount(unit, d > 0, n_units), 1)
+            self._sum[:, j] += np.bincount(clusters, w * mean[unit], n_clusters)
+            self._square[:, j] += np.bincount(clusters, w * mean[unit] ** 2, n_clusters)
+
+    def shares(self, k: int) -> ClusterShares | None:
+        """Shares behind k coefficients, those of doses first; None where no clusters are known."""
+        without = self._rows @ (self._sum == 0)
+        known = (without >= self._rows.sum() / 2) & self._sum.any(axis=0)
+        if not known.any():
+            return None
+        weight = np.where(known, self._sum, 0.0)
+        lost = np.where(known, self._square, 0.0) / np.where(known, self._square.sum(axis=0), 1.0)
+        group = np.full(k, -1)
+        group[: len(known)] = np.where(known, np.arange(len(known)), -1)
+        control = np.where(weight.any(axis=1), 0.0, self._rows)
+        return ClusterShares.weighted(weight, lost, group, control / (control.sum() or 1.0))
 
 
 def shares_by_cohort(

@@ -42,7 +42,7 @@ from aigreen.panel.on_disk.offered import check_offered
 from aigreen.panel.on_disk.scanned import ScannedPanel
 from aigreen.panel.panel import Panel, require_panel
 from aigreen.regression.absorbed import EXPLAINED, Regression, fit_poisson, least_squares, project
-from aigreen.regression.dummies import dummy_shares
+from aigreen.regression.dummies import treatment_shares
 from aigreen.regression.horizons import horizon_dummies, horizon_of, horizons_found, with_reference
 from aigreen.regression.lone_clusters import warn_lone_treated
 from aigreen.regression.sample import Sample, always_treated, check_counts, draw_sample
@@ -92,10 +92,11 @@ class TWFE:
 
     Small-sample factors are fixest's: variances are multiplied by (N-1)/(N-K) and, clustered, G/(G-1) (for two-way
     clusters with the smaller G); K leaves out fixed effects nested in clusters. Intervals of dummies of
-    treatment use the degrees of freedom that the treated clusters leave (Poisson: rows count by their means, as in the
-    score), others t with G-1 (clustered) or N-K, for Poisson the normal distribution. Driscoll-Kraay errors have the
-    factor (N-1)/(N-K) T/(T-1) and T-1 degrees of freedom, HC2 and HC3 no factor. Singletons are left out and counted.
-    A Poisson model leaves out groups with only zeros, and rows that covariates separate.
+    treatment, and of doses where most rows are of clusters without one, use the degrees of freedom that the treated
+    clusters leave (Poisson: rows count by their means, as in the score), others t with G-1 (clustered) or N-K, for
+    Poisson the normal distribution. Driscoll-Kraay errors have the factor (N-1)/(N-K) T/(T-1) and T-1 degrees of
+    freedom, HC2 and HC3 no factor. Singletons are left out and counted. A Poisson model leaves out groups with only
+    zeros, and rows that covariates separate.
 
     Examples
     --------
@@ -228,7 +229,7 @@ class TWFE:
         shares = (
             None
             if instruments
-            else dummy_shares(sample, X, n_treatments, by_cohort=not treatments, mean=regression.mean)
+            else treatment_shares(sample, X, n_treatments, by_cohort=not treatments, mean=regression.mean)
         )
         by_unit = not panel.repeated and panel.names["unit"] in names
         told = _always_treated(sample) if by_unit and not treatments else {}

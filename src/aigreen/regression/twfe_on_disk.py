@@ -21,7 +21,7 @@ from aigreen.panel.dropped import Dropped
 from aigreen.panel.on_disk.blocks import Block, Counted
 from aigreen.panel.on_disk.sample import ScannedSample
 from aigreen.regression.absorbed import EXPLAINED
-from aigreen.regression.dummies import shares_by_cohort, shares_of_ever
+from aigreen.regression.dummies import Dosed, shares_by_cohort, shares_of_ever
 from aigreen.regression.horizons import Window, horizon_dummies, horizon_of, horizons_found
 from aigreen.regression.sample import always_treated
 from aigreen.regression.separation import BY_COVARIATES
@@ -285,6 +285,8 @@ class _Behind:
         Without given treatments.
     dummies : bool
         Whether given treatments are dummies.
+    dosed : Dosed
+        Where they are not.
     ever : ndarray, shape (clusters, 2)
         Of units that ever have one, and of others.
     of_ever : ndarray, shape (n_treatments,)
@@ -294,6 +296,7 @@ class _Behind:
         self._sample, self._regressors = model.sample, model.regressors
         self.mass: np.ndarray = np.zeros(model.sample.mass.shape)
         self.dummies = True
+        self.dosed = Dosed(len(model.sample.clusters), model.regressors.n_treatments)
         self.ever, self.of_ever = np.zeros((len(model.sample.clusters), 2)), np.zeros(model.regressors.n_treatments)
 
     def add(self, rows: Rows) -> None:
@@ -310,9 +313,10 @@ class _Behind:
         cluster = self._sample.unit_cluster[group]
         self.ever += np.stack([np.bincount(cluster, w * side, len(self.ever)) for side in (ever, ~ever)], axis=1)
         self.of_ever += (w * ever) @ D
+        self.dosed.add(D, block.unit, block.n_units, cluster, w)
 
     def shares(self, k: int, last: int) -> ClusterShares | None:
-        """Shares behind k coefficients, those of dummies first; None where a treatment is no dummy."""
+        """Shares behind k coefficients, those of treatments first; None where no clusters are known."""
         sample, n_clusters = self._sample, len(self._sample.clusters)
         if not self._regressors.treatments:
             group, time = sample.cells()
@@ -320,7 +324,7 @@ class _Behind:
             D = self._regressors.dummies(sample.times[time], cohort)
             return shares_by_cohort(D, k, cohort, last, sample.unit_cluster[group], self.mass[group, time], n_clusters)
         if not self.dummies:
-            return None
+            return self.dosed.shares(k)
         clusters = np.tile(np.arange(n_clusters), 2)
         ever = np.arange(2 * n_clusters) < n_clusters
         shares = shares_of_ever(

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aigreen import Decomposition, Imputation, Panel, Spillover
+from aigreen.errors import CollinearWarning
 
 from .economy import CITY, FULL, Dense, economy, paper_centre
 
@@ -136,13 +137,15 @@ def test_zero_exposure_is_no_exposure(panel: Panel) -> None:
     none = Decomposition(channels=["m1"]).fit(panel, "y")
     zero = Panel(economy().assign(ring=0.0, peers=0.0), **CITY)
     estimator = Decomposition(channels=["m1"], exposure=["ring", "peers"])
-    result = estimator.fit(zero, "y")
+    with pytest.warns(CollinearWarning, match="2 terms of exposure left out: zero in every row; first: ring, peers"):
+        result = estimator.fit(zero, "y")
     for part in ("total", "direct", "m1"):
         assert np.array_equal(result[part].values, none[part].values)
         assert result[part].psi == pytest.approx(none[part].psi, abs=1e-14)
     for part in ("spillover", "spillover: ring", "spillover: peers"):
         assert not result[part].psi.any() and not result[part].values.any()
-    draws = estimator.bootstrap(zero, "y", n_draws=5).draws
+    with pytest.warns(CollinearWarning):
+        draws = estimator.bootstrap(zero, "y", n_draws=5).draws
     assert (draws["spillover"] == 0).all() and draws["total"].notna().all()
 
 

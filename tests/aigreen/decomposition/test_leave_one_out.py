@@ -52,7 +52,7 @@ def test_leave_one_out_errors_are_larger(panel: Panel) -> None:
     lone = economy(missing=0)
     once = lone["ring"] * (lone["city"] == lone.loc[(lone["ring"] > 0) & (lone["first"] == 0), "city"].min())
     panel = Panel(lone.assign(ring=once), **CITY)
-    with pytest.raises(EstimationError, match="every term of exposure; 1 have one, first: ring"):
+    with pytest.raises(EstimationError, match="every term of exposure; 1 has one, first: ring"):
         Decomposition(channels=["m1"], exposure="ring").fit(panel, "y")
     with pytest.warns(SmallCellWarning, match="exposed untreated rows in one cluster only"):
         Decomposition(channels=["m1"], exposure="ring", variance="conservative").fit(panel, "y")

@@ -43,7 +43,7 @@ def test_an_exposure_that_no_row_has_is_warned_of_in_memory_and_from_disk(tmp_pa
     df.to_parquet(tmp_path / "rows.parquet")
     roles = {role: name for role, name in CITY.items() if isinstance(name, str)}
     for panel in (Panel(df, **CITY), Panel.scan(tmp_path / "rows.parquet", **roles)):
-        with pytest.warns(CollinearWarning, match="1 terms of exposure left out: no row has them; first: ring"):
+        with pytest.warns(CollinearWarning, match="1 term of exposure left out: zero in every row; first: ring"):
             result = Decomposition(channels=["m1"], exposure="ring").fit(panel, "y")
         assert result.dropped["count"].tolist() == [1]
 

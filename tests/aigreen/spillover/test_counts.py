@@ -120,7 +120,7 @@ def test_leads_of_counts_are_growth_rates() -> None:
         assert study[part].index.tolist()[0] == -1
         assert abs(study[part].values[0]) < 4 * study[part].std_errors.iloc[0]
     none = Panel(firms(missing=0).assign(none=0.0), **KEYS, cluster="city")
-    with pytest.warns(CollinearWarning, match="no row has them; first: none"):
+    with pytest.warns(CollinearWarning, match="zero in every row; first: none"):
         ours = Spillover(exposure="none", family="poisson", scale="percent", leads=1).fit(none, "count")["treated"]
     theirs = alone.fit(none, "count")
     assert ours.event_study().values == pytest.approx(theirs.event_study().values, rel=1e-10)

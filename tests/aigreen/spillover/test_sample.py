@@ -91,7 +91,7 @@ def test_bad_data() -> None:
         Spillover(exposure="near", response="linear").fit(Panel(far_out, **KEYS), "y")
     with (
         pytest.raises(NoControlsError, match="no untreated row has such an exposure"),
-        pytest.warns(CollinearWarning, match="no row has them; first: far"),
+        pytest.warns(CollinearWarning, match="zero in every row; first: far"),
     ):
         Spillover(exposure="far").response_curve(Panel(df.assign(far=0.0), **KEYS), "y")
 
@@ -105,7 +105,7 @@ def test_cells_in_one_cluster() -> None:
     with pytest.warns(SmallCellWarning, match="exposed untreated rows in one cluster only"):
         result = Spillover(exposure="near", variance="conservative").fit(panel, "y")
     assert (result["exposed"].influence.loc[1].abs() > 1e-6).all()
-    with pytest.raises(EstimationError, match="every term of exposure; 1 have one, first: near"):
+    with pytest.raises(EstimationError, match="every term of exposure; 1 has one, first: near"):
         Spillover(exposure="near").fit(panel, "y")
     lone = df.assign(first=df["first"] * (df["country"] == 0))
     with pytest.warns(SmallCellWarning, match="treated rows in one cluster only"):

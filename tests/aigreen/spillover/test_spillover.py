@@ -107,7 +107,7 @@ def test_without_exposure_equals_imputation_exactly(family: str, keys: dict, var
     options = {"family": family, "variance": variance, "anticipation": 1}
     outcome = "y" if family == "gaussian" else "count"
     plain = Imputation(**options).fit(panel, outcome, covariates=["x"])
-    with pytest.warns(CollinearWarning, match="no row has them"):
+    with pytest.warns(CollinearWarning, match="zero in every row"):
         result = Spillover(exposure="none", **options).fit(panel, outcome, covariates=["x"])
     for part in ("treated", "net"):
         assert result[part].index.equals(plain.index)

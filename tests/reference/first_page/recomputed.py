@@ -36,8 +36,8 @@ def sample(frame):
 def poisson(frame, outcome, key, *, beside=(), time="year", sizes=()):
     """Poisson model of treatment with effects of unit and time, without units of one row and those without a count.
 
-    Rows count by their means. Of `sizes`, "_clusters" is the number of clusters and "_treated" the effective number of
-    treated ones.
+    Rows count by their means. Of `sizes`, "_clusters" is the number of clusters, "_treated" and "_effective" are the
+    effective number of treated ones.
     """
     frame = frame[frame.groupby("unit")["unit"].transform("size") > 1]
     unit, time, cluster = (pd.factorize(frame[name])[0] for name in ("unit", time, "cluster"))
@@ -48,7 +48,8 @@ def poisson(frame, outcome, key, *, beside=(), time="year", sizes=()):
     mass = pd.Series(x[rows, 0] * mean[rows]).groupby(cohort).sum()
     behind = clusters.shares(cluster[rows], cohort, mean[rows], mass[np.isfinite(mass.index)])
     found = estimated(key, beta[0], psi, clusters.interval(beta[0], psi, behind))
-    known = {"_clusters": len(np.unique(cluster[rows])), "_treated": clusters.effective(behind.treated)}
+    effective = clusters.effective(behind.treated)
+    known = {"_clusters": len(np.unique(cluster[rows])), "_treated": effective, "_effective": effective}
     return found | {f"{key}_n": int(rows.sum())} | {key + end: known[end] for end in sizes}
 
 
@@ -102,7 +103,9 @@ def provinces(panel):
     found = sample(frame) | before_treatment(frame, "green_invention_patents_log")
     for last in LAST_YEARS:
         key = f"last_years_inventions_{last}"
-        found |= poisson(frame[frame["year"] <= last], "green_invention_patents", key, sizes=["_clusters"])
+        found |= poisson(
+            frame[frame["year"] <= last], "green_invention_patents", key, sizes=["_clusters", "_effective"]
+        )
         found |= in_percent(found, key, ends=("",))
     return found
 
@@ -150,7 +153,7 @@ def us_facilities(panel):
     return (
         sample(frame)
         | imputed_total(frame, "ln_emissions", ["ln_facilities", "concentration"], "near_25km")
-        | poisson(frame, "emissions", "twfe_poisson_treated")
+        | poisson(frame, "emissions", "twfe_poisson_treated", sizes=["_effective"])
         | before_treatment(frame, "ln_emissions")
         | leads(frame, "ln_emissions", "near_25km")
     )
@@ -239,7 +242,10 @@ def part_keys(*channels):
 KEYS = {  # of each study: what its function finds, held against page 1 where there is no panel, too
     "provinces": SAMPLE
     | BEFORE
-    | names(*(f"last_years_inventions_{last}" for last in LAST_YEARS), ends=(*POISSON, "_clusters", "_percent")),
+    | names(
+        *(f"last_years_inventions_{last}" for last in LAST_YEARS),
+        ends=(*POISSON, "_clusters", "_effective", "_percent"),
+    ),
     "city-industries": SAMPLE
     | BEFORE
     | names("first_stage_poisson_industry", ends=(*POISSON, "_clusters", "_treated"))
@@ -251,7 +257,7 @@ KEYS = {  # of each study: what its function finds, held against page 1 where th
     | BEFORE
     | BEHIND
     | names("dec_total")
-    | names("twfe_poisson_treated", ends=POISSON)
+    | names("twfe_poisson_treated", ends=(*POISSON, "_effective"))
     | {"move_ln_emissions_leads_p"},
     "simulated-firms": SAMPLE | part_keys(*SIMULATED_CHANNELS),
     "us-listed-firms": SAMPLE | part_keys("clean_odds") | names("att_simple"),  # its own page 1

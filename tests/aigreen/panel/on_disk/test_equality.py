@@ -56,6 +56,7 @@ def firms(seed: int = 0, n: int = 120, periods: int = 8) -> pd.DataFrame:
     df.loc[rng.random(len(df)) < 0.02, "m"] = np.nan
     df["n"] = rng.poisson(np.exp(0.3 * np.nan_to_num(df["y"]) - (firm % 6 == 0) * 3.0 - 9.0 * (df["firm"] % 13 == 5)))
     df["some"] = (df["x"] > 0).astype(int)
+    df["dosed"] = (df["firm"] % 17 < 4) * (df["year"] > 4) * (0.5 + df["firm"] % 3)  # in four cities
     df["idle"] = 1.0 * ((df["n"] == 0) & (df["x"] > 1))  # a covariate that separates zeros
     df.loc[df["firm"] == 3, "industry"] = "salt"  # in one firm alone
     df.loc[df["firm"].between(90, 95), ["industry", "first"]] = ["tin", 4.0]  # without untreated firms from 4 on
@@ -148,6 +149,8 @@ FITS = [
     (TWFE, {"event_study": (-3, 2), "fixed_effects": ["firm", "industry^year"]}, {"covariates": ["x", "x2"]}),
     (TWFE, {}, {"treatment": ["treated_now", "some"], "covariates": "x"}),
     (TWFE, {"fixed_effects": ["firm", "year", "city"]}, {"treatment": "x"}),
+    (TWFE, {}, {"treatment": ["dosed", "x"], "covariates": "m2"}),
+    (TWFE, {"family": "poisson"}, {"outcome": "n", "treatment": "dosed"}),
     (TWFE, {"family": "poisson"}, {"outcome": "n"}),
     (TWFE, {"family": "poisson", "event_study": True}, {"outcome": "n"}),
     (
