@@ -44,9 +44,9 @@ class NegativeBinomial:
     A cross-check of `TWFE` with ``family="poisson"``, which needs only the mean to be right, and whose coefficients do
     not suffer from many fixed effects. Here the mean and the variance must be right, and with few rows a unit the
     dummies bias :math:`\phi` downwards (Allison and Waterman 2002); errors are clustered and do not lean on the
-    variance. Groups with only zeros are left out and counted. Intervals of dummies of treatment use the degrees of
-    freedom that the treated clusters leave, whose rows count by :math:`\mu/(1 + \phi\mu)`, as in the score; others use
-    the normal distribution.
+    variance. Groups with only zeros are left out and counted. Intervals of dummies of treatment, and of doses
+    where most rows are of clusters without one, use the degrees of freedom that the treated clusters leave, whose rows
+    count by :math:`\mu/(1 + \phi\mu)`, as in the score; others use the normal distribution.
 
     References
     ----------
