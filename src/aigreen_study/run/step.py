@@ -26,7 +26,7 @@ from aigreen_study.words import in_sentence
 ECONOMY = "simulated"
 ROLES = ("unit", "time", "cohort", "cluster")
 
-# What an error advises, in the words of the library and of the file of a user's own study.
+# What an error advises, in the words of the library, and where it stands in the file of a user's own study.
 _CONSERVATIVE, _IN_FILE = "variance='conservative'", "decomposition: {variance: conservative} in the study's file"
 
 
@@ -168,4 +168,4 @@ def study_step(job: Any) -> Iterator[Step]:
         except EstimationError as error:
             if not is_own(step.config) or _CONSERVATIVE not in str(error):
                 raise
-            raise EstimationError(str(error).replace(_CONSERVATIVE, _IN_FILE)) from error
+            raise EstimationError(f"{error} ({_IN_FILE})") from error

@@ -86,14 +86,11 @@ def test_files_of_an_output_have_one_stem():
 
 
 @pytest.mark.parametrize(
-    ("source", "advice"),
-    [
-        ("city", "variance='conservative'"),
-        ({"file": "p.csv"}, "decomposition: {variance: conservative} in the study's file"),
-    ],
+    ("source", "place"),
+    [("city", ""), ({"file": "p.csv"}, " (decomposition: {variance: conservative} in the study's file)")],
 )
-def test_an_error_of_an_own_study_advises_in_the_words_of_its_file(job, capsys, source, advice):
+def test_an_error_of_an_own_study_says_where_its_advice_stands_in_the_file(job, capsys, source, place):
     job.params.config = CONFIG | {"source": source}
     with pytest.raises(SystemExit), study_step(job):
         raise EstimationError("one cluster alone; take variance='conservative'")
-    assert f"error: one cluster alone; take {advice} (log" in capsys.readouterr().err
+    assert f"error: one cluster alone; take variance='conservative'{place} (log" in capsys.readouterr().err
